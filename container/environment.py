@@ -1,0 +1,238 @@
+"""Where a job's things lie and what it was told: flags, SM_* variables, .env and SageMaker's tree below /opt/ml.
+
+The only place that knows these names (contract: SageMaker Developer Guide, "How Amazon SageMaker runs your training
+image" and "Build your own processing container"). SageMaker itself sets no SM_* variable; AWS's training toolkit
+does, so each directory is looked for by itself: flag, then variable, then the tree, then folders beside the job.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from dotenv import dotenv_values
+
+from model.settings import (
+    EvaluationSettings,
+    HelpAsked,
+    InferenceSettings,
+    InputError,
+    Layer,
+    TrainSettings,
+    as_dict,
+    build,
+    canonical,
+    did_you_mean,
+    help_text,
+    listing,
+    parse_flags,
+)
+
+S = TypeVar("S")
+
+HYPERPARAMETER = "SM_HP_"
+IGNORED = ("sagemaker_", "_tuning_objective_metric")  # the clients' own, not the job's
+IN_IMAGE = "RAREBIRD_IMAGE"  # set by the Dockerfile
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What surrounds a job. variables: the process's environment over .env."""
+
+    variables: Mapping[str, str] = field(default_factory=lambda: {**_dotenv(), **os.environ})
+
+    @property
+    def base(self) -> Path:
+        """SageMaker's tree; SAGEMAKER_BASE_DIR moves it, as it does in AWS's toolkit."""
+        return Path(self.variables.get("SAGEMAKER_BASE_DIR") or "/opt/ml")
+
+    @property
+    def in_tree(self) -> bool:
+        """Whether SageMaker's tree stands for what no flag and no variable names."""
+        return IN_IMAGE in self.variables or any(
+            (self.base / part).is_dir() for part in ("input", "config", "processing")
+        )
+
+    @property
+    def rank(self) -> int:
+        """This process among all (torchrun's RANK)."""
+        return int(self.variables.get("RANK", 0))
+
+    @property
+    def local_rank(self) -> int:
+        """This process among those of this host."""
+        return int(self.variables.get("LOCAL_RANK", 0))
+
+    @property
+    def world(self) -> int:
+        """Processes that train together."""
+        return int(self.variables.get("WORLD_SIZE", 1))
+
+    def config_file(self, name: str) -> dict[str, Any]:
+        """A file of BASE/input/config, {} where it is missing. InputError where it is not a JSON object."""
+        path = self.base / "input" / "config" / name
+        if not path.is_file():
+            return {}
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{path}: not JSON: {error}") from None
+        if not isinstance(content, dict):
+            raise InputError(f"{path}: expected a JSON object, not {type(content).__name__}")
+        return content
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """hyperparameters.json without what SageMaker's clients put there for themselves."""
+        return {k: v for k, v in self.config_file("hyperparameters.json").items() if not k.startswith(IGNORED)}
+
+    def hyperparameter_variables(self) -> dict[str, str]:
+        """The SM_HP_NAME variables by setting."""
+        named = {
+            key[len(HYPERPARAMETER) :]: value for key, value in self.variables.items() if key.startswith(HYPERPARAMETER)
+        }
+        return {key: value for key, value in named.items() if not key.lower().startswith(IGNORED)}
+
+    def variable(self, name: str) -> Path | None:
+        """The directory that a variable names, None where it is unset or empty."""
+        value = self.variables.get(name, "").strip()
+        return Path(value) if value else None
+
+    def channels(self) -> list[str]:
+        """Names of the channels that SM_CHANNEL_* and the tree offer."""
+        named = {key[len("SM_CHANNEL_") :].lower() for key in self.variables if key.startswith("SM_CHANNEL_")}
+        named |= set(self.config_file("inputdataconfig.json"))
+        data = self.base / "input" / "data"
+        if data.is_dir():
+            named |= {entry.name for entry in data.iterdir() if entry.is_dir()}
+        return sorted(named)
+
+    def channel(self, name: str, given: str | None) -> Path | None:
+        """A channel's directory, None where there is none. given: what its flag --NAME_dir says."""
+        if given:
+            return Path(given)
+        named = self.variable(f"SM_CHANNEL_{name.upper()}")
+        if named is None and self.in_tree:
+            folder = self.base / "input" / "data" / name
+            if folder.is_dir() or name in self.config_file("inputdataconfig.json"):
+                return folder
+        return named
+
+    def required_channel(self, name: str, given: str | None, script: str) -> Path:
+        """As channel; InputError names the variable, the flag and an example where there is none."""
+        found = self.channel(name, given)
+        if found is None:
+            there = self.channels()
+            have = f"; channels here: {listing(there)}{did_you_mean(name, there)}" if there else ""
+            raise InputError(
+                f"the channel `{name}` is missing: set SM_CHANNEL_{name.upper()} or --{name}_dir to its folder, "
+                f"as in SM_CHANNEL_{name.upper()}=data/{name} python {script}{have}"
+            )
+        return found
+
+    def models_dir(self, given: str | None) -> Path:
+        """Where training puts its run."""
+        if given:
+            return Path(given)
+        return self.variable("SM_MODEL_DIR") or (self.base / "model" if self.in_tree else Path("runs"))
+
+    def run_dir(self, models: Path, name: str) -> Path:
+        """The folder of a run: models/NAME, or models itself where that is what SageMaker packs."""
+        return models if self.is_packed(models) else models / name
+
+    def is_packed(self, models: Path) -> bool:
+        """Whether this is BASE/model, which SageMaker packs as it stands."""
+        return models.resolve() == (self.base / "model").resolve()
+
+    def checkpoints_dir(self, given: str | None, models: Path) -> Path:
+        """Where unfinished runs are kept, a folder a name."""
+        if given:
+            return Path(given)
+        local = self.config_file("checkpointconfig.json").get("LocalPath")
+        if local:
+            return Path(local)
+        return self.base / "checkpoints" if self.is_packed(models) else models / ".checkpoints"
+
+    def output_data_dir(self, given: str | None) -> Path:
+        """Where answers are written, and where evaluation finds them."""
+        return self.told_output_data_dir(given) or Path("output")
+
+    def told_output_data_dir(self, given: str | None) -> Path | None:
+        """As output_data_dir, None where nothing names one."""
+        if given:
+            return Path(given)
+        return self.variable("SM_OUTPUT_DATA_DIR") or (self.base / "output" / "data" if self.in_tree else None)
+
+    def saved_model_dir(self, given: str | None) -> Path | None:
+        """The model that inference takes, or a folder above it; None where nothing names one."""
+        if given:
+            return Path(given)
+        return self.channel("model", None) or (self.base / "model" if self.in_tree else None)
+
+    def ground_truth_dir(self, given: str | None) -> Path:
+        """Where gt.csv lies."""
+        found = Path(given) if given else self.variable("SM_GROUND_TRUTH_DIR")
+        if found is None and self.in_tree:
+            folder = self.base / "processing" / "input" / "ground_truth"
+            found = folder if folder.is_dir() else None
+        if found is None:
+            raise InputError(
+                "the ground truth is missing: set SM_GROUND_TRUTH_DIR or --ground_truth_dir to the folder of gt.csv, "
+                "as in SM_GROUND_TRUTH_DIR=data/gt python evaluation.py"
+            )
+        return found
+
+
+def read(cls: type[S], argv: Sequence[str] | None, usage: str, **defaults: Any) -> tuple[S, Environment]:
+    """A job's settings (flags over hyperparameters.json over SM_HP_* and .env over the experiment file) and its
+    surroundings. defaults: this script's own, where they differ. --help prints and ends. InputError tells everything
+    that is wrong at once."""
+    try:
+        flags = parse_flags(cls, sys.argv[1:] if argv is None else argv)
+    except HelpAsked:
+        print(help_text(cls, usage, defaults))
+        raise SystemExit(0) from None
+    env = Environment()
+    told: list[Layer] = [
+        Layer("default {}", defaults),
+        Layer("variable SM_HP_{}", _of_this_job(cls, env.hyperparameter_variables())),
+        Layer("hyperparameter {}", _of_this_job(cls, env.hyperparameters())),
+        Layer("--{}", flags),
+    ]
+    config = next((layer.values["config"] for layer in reversed(told) if layer.values.get("config")), None)
+    if config is not None and hasattr(cls, "config"):
+        told.insert(1, Layer(f"{config}: {{}}", read_experiment(Path(config))))
+    return build(cls, told), env
+
+
+def _of_this_job(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the settings that only another job knows: one .env serves all."""
+    others = [as_dict(other()) for other in (TrainSettings, InferenceSettings, EvaluationSettings)]
+    mine = as_dict(cls())
+    kept = {canonical(key): value for key, value in values.items()}
+    return {key: value for key, value in kept.items() if key in mine or not any(key in other for other in others)}
+
+
+def read_experiment(path: Path) -> dict[str, Any]:
+    """An experiment file's settings. InputError where it is missing or no YAML mapping."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        beside = [entry.name for entry in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        raise InputError(f"config {path}: {error.strerror}{did_you_mean(path.name, beside)}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"config {path}: not YAML: {' '.join(str(error).split())}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise InputError(f"config {path}: expected settings by name, not {type(content).__name__}")
+    return {str(key): value for key, value in content.items()}
+
+
+def _dotenv() -> dict[str, str]:
+    return {key: value for key, value in dotenv_values(".env").items() if value is not None}

@@ -1,0 +1,70 @@
+"""What every job script does around its own work: logging, and exceptions turned into exit codes."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn, TextIO
+
+from model.settings import InputError
+
+DONE, FAULT, BAD_INPUT, INTERRUPTED, KILLED = 0, 1, 2, 130, 137
+
+log = logging.getLogger("rarebird")
+
+
+def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
+    """Runs a job's main and ends the process: its own code, 2 for InputError, 130 for Ctrl-C, 137 where a loader
+    worker was killed, 1 for any other fault. Log lines go to log_to (stdout where it is None)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # class names may be Korean where the locale is C
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    start_log(log_to or sys.stdout)
+    try:
+        code = main()
+    except InputError as error:
+        code = _end(str(error), BAD_INPUT)
+    except KeyboardInterrupt:
+        code = _end("stopped by Ctrl-C", INTERRUPTED)
+    except MemoryError as error:
+        code = _end(f"out of memory: {error}; a smaller batch_size or input_size needs less", FAULT)
+    except BaseException as error:
+        if isinstance(error, SystemExit):
+            raise
+        traceback.print_exc()
+        code = KILLED if _worker_was_killed(error) else FAULT
+        if code == KILLED:
+            _end("a loader worker was killed, as for memory: fewer num_workers or smaller pictures need less", code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.exit(code)
+
+
+def start_log(stream: TextIO) -> None:
+    """Plain lines of the logger `rarebird` to a stream; from rank 0 alone where several processes train."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_Plain())
+    log.handlers = [handler]
+    log.propagate = False
+    log.setLevel(logging.INFO if os.environ.get("RANK", "0") == "0" else logging.ERROR)
+
+
+class _Plain(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        text = record.getMessage()
+        return f"warning: {text}" if record.levelno == logging.WARNING else text
+
+
+def _end(message: str, code: int) -> int:
+    if os.environ.get("RANK", "0") == "0" or code == FAULT:
+        print(f"error: {message}" if code != INTERRUPTED else message, file=sys.stderr)
+    return code
+
+
+def _worker_was_killed(error: BaseException) -> bool:
+    """torch.utils.data raises RuntimeError `DataLoader worker (pid N) is killed by signal: Killed.`"""
+    return isinstance(error, RuntimeError) and "is killed by signal: Killed" in str(error)

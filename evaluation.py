@@ -1,0 +1,93 @@
+"""Evaluation: scores of a model's answers against the truth, with intervals.
+
+Reads  SM_GROUND_TRUTH_DIR/gt.csv     the truth: ImageID,ans or image_name,label; more columns are welcome, and one of
+                                      persons or senders (group, person, sender, people_path) makes honest intervals
+       SM_OUTPUT_DATA_DIR/output.csv  the answers of inference.py or inference_TTA.py, joined by name; beside it
+                                      labels.json (names of classes) and probabilities.csv (for the calibration error)
+Writes evaluation.json                SageMaker's multiclass_classification_metrics, and under `rarebird` accuracy,
+                                      macro_f1, gmean_f1, balanced_accuracy, per_class, ... each with low and high
+Prints one line of JSON               {"accuracy": 0.5711, "f1": 0.5213}, f1 being macro F1; a summary on stderr
+
+A picture without an answer counts as wrong; an answer without truth is left out; both are told. A name twice, an
+unknown class or a missing column ends the job with exit code 2.
+
+On this machine:
+  SM_GROUND_TRUTH_DIR=data/gt SM_OUTPUT_DATA_DIR=output python evaluation.py
+In the container:
+  docker run --rm -v "$PWD/data/gt:/gt:ro" -v "$PWD/output:/output" \\
+    -e SM_GROUND_TRUTH_DIR=/gt -e SM_OUTPUT_DATA_DIR=/output rarebird evaluation
+As a SageMaker processing job:
+  python -m jobs evaluation --on sagemaker --ground_truth_dir s3://BUCKET/gt --output_data_dir s3://BUCKET/output \\
+    --role ARN --image URI
+Is a new model better? The paired difference tells:
+  python evaluation.py --ground_truth_dir data/gt --output_data_dir output --compare output/before
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from container import environment, job
+from model.answers import answers_file, join
+from model.intervals import Interval
+from model.scoring import Scores, evaluate
+from model.settings import EvaluationSettings
+from model.summary import summary
+from model.writing import write_json
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    settings, env = environment.read(EvaluationSettings, argv, __doc__ or "")
+    truth = env.ground_truth_dir(settings.ground_truth_dir) / "gt.csv"
+    answers = answers_of(settings, env)
+    joined = join(
+        truth,
+        answers,
+        labels=Path(settings.labels) if settings.labels else None,
+        group_column=settings.group_column,
+        other_file=answers_file(Path(settings.compare)) if settings.compare else None,
+    )
+    found = evaluate(joined, settings.gmean_classes, settings.resamples, settings.confidence, settings.seed)
+    print(f"{answers} against {truth}\n{summary(found)}", file=sys.stderr)
+
+    written = (Path(settings.output) if settings.output else answers.parent) / "evaluation.json"
+    write_json(written, {"multiclass_classification_metrics": model_monitor(found.joint), "rarebird": found.to_dict()})
+    print(f"\nwrote {written}", file=sys.stderr)
+    scores = found.joint.scores
+    print(json.dumps({"accuracy": round(scores["accuracy"].value, 4), "f1": round(scores["macro_f1"].value, 4)}))
+    return 0
+
+
+def answers_of(settings: EvaluationSettings, env: environment.Environment) -> Path:
+    """The answers' file; a bare name lies in SM_OUTPUT_DATA_DIR, as it does where inference writes it."""
+    given = Path(settings.answers or "output.csv")
+    if given.parent != Path():
+        return given
+    return env.output_data_dir(settings.output_data_dir) / given
+
+
+def model_monitor(scores: Scores) -> dict[str, Any]:
+    """The scores as SageMaker's model registry and pipelines read them (Developer Guide, "Model quality metrics and
+    Amazon CloudWatch monitoring"). The best constant classifier answers the commonest class of the truth."""
+    matrix = {
+        actual: dict(zip(scores.class_names, (int(count) for count in row), strict=True))
+        for actual, row in zip(scores.class_names, scores.confusion, strict=True)
+    }
+    metrics: dict[str, Any] = {"confusion_matrix": matrix}
+    for name, score in scores.weighted.items():
+        metrics[name] = _deviating(score)
+        metrics[f"{name}_best_constant_classifier"] = _deviating(scores.constant[name])
+    return metrics
+
+
+def _deviating(score: Interval) -> dict[str, Any]:
+    deviation = "NaN" if score.deviation is None else score.deviation  # the schema's own word where there is none
+    return {"value": score.value, "standard_deviation": deviation}
+
+
+if __name__ == "__main__":
+    job.run(main, log_to=sys.stderr)

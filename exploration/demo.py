@@ -1,0 +1,172 @@
+"""Demo data: seeded pictures of made-up faces in the mask competition's layout, drawn on the spot.
+
+    OUT/train/images/<id>_<gender>_<race>_<age>/{mask1 ... mask5, incorrect_mask, normal}.jpg   the channel train
+    OUT/eval/images/<40 hex digits>.jpg, OUT/eval/info.csv                                      the channel eval
+    OUT/gt/gt.csv                                                                               its truth
+
+Seven pictures a person, eval's persons others than train's; shares of masks, genders and ages about the competition's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from exploration.portrait import Portrait
+from model.faults import InputError
+from model.fields import Layer, build, setting
+from model.flags import HelpAsked, help_text, parse_flags
+from model.labels import mask_scheme
+
+USAGE = "python -m exploration demo [--output DIR] [--FLAG VALUE ...]\n\nDraws train, eval and gt into a folder."
+MARKER = "Drawn by `python -m exploration demo`"  # how README.txt begins; a folder without it is never replaced
+
+KINDS = {f"mask{i}": "worn" for i in range(1, 6)} | {"incorrect_mask": "incorrect", "normal": "none"}
+# Shares of the competition's persons. No age within 1.5 years of 30 or 60, where a drawing cannot be told apart.
+BANDS = ((18, 28, 0.45), (32, 57, 0.48), (62, 70, 0.07))  # first and last age, share of the persons
+WOMEN = 0.53
+RACE = "drawn"  # the layout has a place for it
+EXTENSIONS = (".jpg", ".jpeg", ".png")
+EXTENSION_SHARES = (0.87, 0.11, 0.02)  # of the competition's training pictures
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    output: str = setting(
+        "demo/data", "folder that train, eval and gt are made in; one that an earlier call made is made anew",
+        section="What is drawn",
+    )  # fmt: skip
+    persons: int = setting(300, "persons to learn from, seven pictures each", low=12)
+    eval_persons: int = setting(160, "other persons to be judged on, seven pictures each", low=12)
+    size: list[int] = setting([96, 128], "width and height of a picture", unit="pixels", low=16, high=2048)
+    seed: int = setting(0, "of everything random", low=0)
+
+    def contradictions(self) -> Iterator[str]:
+        """Sentences about settings that contradict each other."""
+        if len(self.size) != 2:
+            yield f"size takes width and height, not {len(self.size)} numbers"
+
+
+@dataclass(frozen=True)
+class Person:
+    id: str
+    gender: str
+    age: int  # years
+
+
+def make_persons(count: int, first: int, rng: np.random.Generator) -> list[Person]:
+    """Persons with ids from `first` on, in random order; at least two of each gender are 60 and over."""
+    shares = [share for _, _, share in BANDS]
+    old = max(4, round(shares[2] * count))
+    young = round(shares[0] * count)
+    drawn = []
+    for (low, high, _), number in zip(BANDS, (young, count - young - old, old)):
+        women = round(WOMEN * number)
+        genders = ["female"] * women + ["male"] * (number - women)
+        drawn += list(zip(genders, rng.integers(low, high + 1, number).tolist()))
+    return [Person(f"{first + i:06d}", *drawn[k]) for i, k in enumerate(rng.permutation(count))]
+
+
+def draw_demo(settings: DemoSettings) -> dict[str, list[Person]]:
+    """Draws train, eval and gt into settings.output and returns the persons of train and eval.
+
+    All is written into a folder beside it, which then takes its place. InputError where settings.output is not
+    empty and no earlier call made it, or cannot be written.
+    """
+    output = Path(settings.output).resolve()
+    partial = output.parent / f".{output.name}.partial"
+    for folder in (output, partial):
+        if folder.is_symlink() or (folder.exists() and not replaceable(folder)):
+            raise InputError(
+                f"output {folder}: already exists, and not from `python -m exploration demo`; "
+                "choose another --output, or remove it"
+            )
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        (partial / "eval" / "images").mkdir(parents=True)
+        (partial / "gt").mkdir()
+        (partial / "README.txt").write_text(f"{MARKER}, which makes this folder anew when called again.\n", "utf-8")
+    except OSError as error:
+        raise InputError(f"output {settings.output}: cannot be written: {error.strerror}") from None
+    rng = np.random.default_rng(settings.seed)
+    people = {
+        "train": make_persons(settings.persons, 1, rng),
+        "eval": make_persons(settings.eval_persons, settings.persons + 1, rng),
+    }
+    write_train(partial / "train" / "images", people["train"], settings)
+    write_eval(partial, people["eval"], settings)
+    if output.exists():
+        shutil.rmtree(output)
+    partial.rename(output)
+    return people
+
+
+def replaceable(folder: Path) -> bool:
+    """A folder that is empty or that an earlier call of this command made."""
+    if not folder.is_dir():
+        return False
+    readme = folder / "README.txt"
+    return not any(folder.iterdir()) or (readme.is_file() and readme.read_text("utf-8", "replace").startswith(MARKER))
+
+
+def seven_pictures(person: Person, settings: DemoSettings) -> Iterator[tuple[str, Image.Image, np.random.Generator]]:
+    """(kind, picture, generator for what else is random); the same whoever else is drawn."""
+    rng = np.random.default_rng([settings.seed, int(person.id)])
+    width, height = settings.size
+    portrait = Portrait(person.gender, person.age, (width, height), rng)
+    for number, (kind, mask) in enumerate(KINDS.items()):
+        yield kind, portrait.picture(mask, number), rng
+
+
+def save(picture: Image.Image, path: Path, rng: np.random.Generator) -> None:
+    """As JPEG of a quality between 55 and 94, or as PNG, by the extension."""
+    picture.save(path, quality=int(rng.integers(55, 95)))
+
+
+def write_train(images: Path, persons: Sequence[Person], settings: DemoSettings) -> None:
+    for person in persons:
+        folder = images / f"{person.id}_{person.gender}_{RACE}_{person.age}"
+        folder.mkdir(parents=True)
+        for kind, picture, rng in seven_pictures(person, settings):
+            save(picture, folder / (kind + rng.choice(EXTENSIONS, p=EXTENSION_SHARES)), rng)
+
+
+def write_eval(folder: Path, persons: Sequence[Person], settings: DemoSettings) -> None:
+    scheme, rows = mask_scheme(), []
+    gender, age = scheme.attribute("gender"), scheme.attribute("age")
+    for person in persons:
+        for kind, picture, rng in seven_pictures(person, settings):
+            name = hashlib.sha1(f"{settings.seed} {person.id} {kind}".encode()).hexdigest() + ".jpg"
+            save(picture, folder / "eval" / "images" / name, rng)
+            codes = {
+                "mask": scheme.attribute("mask").values.index(KINDS[kind]),
+                "gender": gender.values.index(person.gender),
+                "age": age.band(person.age),
+            }
+            rows.append((name, scheme.joint(codes), person.id))
+    truth = pd.DataFrame(rows, columns=["ImageID", "ans", "person"]).sample(frac=1, random_state=settings.seed)
+    truth.to_csv(folder / "gt" / "gt.csv", index=False)
+    truth[["ImageID"]].assign(ans=0).to_csv(folder / "eval" / "info.csv", index=False)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Draws what the flags say and tells what it drew."""
+    try:
+        settings = build(DemoSettings, [Layer("--{}", parse_flags(DemoSettings, argv))])
+    except HelpAsked:
+        print(help_text(DemoSettings, USAGE), end="")
+        return 0
+    for side, persons in draw_demo(settings).items():
+        bands = [sum(low <= person.age <= high for person in persons) for low, high, _ in BANDS]
+        print(
+            f"{settings.output}/{side}: {len(persons):,} persons, {len(persons) * len(KINDS):,} pictures; "
+            f"under 30: {bands[0]:,}, 30 to 59: {bands[1]:,}, 60 and over: {bands[2]:,} persons"
+        )
+    return 0

@@ -1,0 +1,237 @@
+"""The truth and the answers of a model, joined by the pictures' names, never by the order of rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from model.cells import COLUMNS, MISSING, UNKNOWN, Cells, find_column, read_cells, read_frame, read_names
+from model.faults import InputError, Problems, did_you_mean, listing
+from model.labels import Attribute, Scheme, normal_text
+from model.metrics import NO_ANSWER
+from model.table import GROUP_COLUMNS
+from model.tabular import PICTURE_COLUMNS, column_named
+
+MOST_UNNAMED = 1000  # classes that numbers in a table may imply; a greater number is a mistake, such as an identifier
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Truth and answers side by side, in the order of the truth's rows.
+
+    truth: int64 (n,); answers: int64 (n,), -1 where there is none; probabilities: float (n, C), rows of NaN where
+    a picture has none, None where there are none at all; groups: int64 (n,), 0 ... G - 1, None where no column
+    holds any; other: the answers to compare with. notes: sentences about what a reader of the scores must know.
+    """
+
+    scheme: Scheme
+    names: list[str]
+    truth: np.ndarray
+    answers: np.ndarray
+    probabilities: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    group_column: str | None = None
+    other: np.ndarray | None = None
+    unanswered: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def join(
+    truth_file: Path,
+    answers_file: Path,
+    labels: Path | None = None,
+    group_column: str | None = None,
+    other_file: Path | None = None,
+) -> Joined:
+    """Reads truth, answers, the scheme and probabilities beside the answers, and another model's answers to compare.
+
+    labels: the scheme's file, else labels.json beside the answers, else the classes that probabilities name, else
+    0 to the greatest found. InputError tells everything that is wrong with all of the files at once.
+    """
+    problems = Problems("evaluation cannot read its input")
+    notes: list[str] = []
+    truth = read_cells(truth_file, problems)
+    answers = read_cells(answers_file, problems)
+    other = read_cells(other_file, problems) if other_file else None
+    probabilities = _read_probabilities(probabilities_file(answers_file), problems, notes)
+    groups = None
+    if truth:
+        if truth.table.empty:
+            problems.add("empty tables", f"{truth_file} has no rows")
+        for row in truth.values.index[truth.values == ""]:
+            problems.add("pictures without a true class", f"{truth_file} row {row}: {truth.names[row]!r}")
+        group_column = _find_group(truth, group_column, problems)
+        groups = _groups(truth.table[group_column], notes) if group_column else None
+    columns = list(probabilities.columns) if probabilities is not None else []
+    scheme = _find_scheme(labels, answers_file, columns, [c for c in (truth, answers, other) if c], problems, notes)
+    if scheme and probabilities is not None:
+        _check_classes(columns, scheme, probabilities_file(answers_file), problems)
+    if scheme and other:
+        _check_same(scheme, other.file, problems)
+    true = truth.classes(scheme, problems) if truth and scheme else None
+    given = answers.classes(scheme, problems) if answers and scheme else None
+    compared = other.classes(scheme, problems) if other and scheme else None
+    problems.raise_if_any()
+    assert scheme and truth and answers and true is not None and given is not None  # else there were problems
+
+    names = truth.names.tolist()
+    extra = answers.names[~answers.names.isin(set(names))].tolist()
+    if extra:
+        notes.append(f"answers without truth, left out: {len(extra):,} ({listing(extra, 3)})")
+    classes = _match(names, answers, given, notes)
+    return Joined(
+        scheme=scheme,
+        names=names,
+        truth=true,
+        answers=classes,
+        probabilities=None if probabilities is None else _match_rows(names, probabilities[scheme.class_names], notes),
+        groups=groups,
+        group_column=group_column,
+        other=None if other is None or compared is None else _match(names, other, compared, notes),
+        unanswered=[name for name, answer in zip(names, classes, strict=True) if answer == NO_ANSWER],
+        left_out=extra,
+        notes=notes,
+    )
+
+
+def answers_file(place: Path) -> Path:
+    """The answers' file of a folder, or the file itself."""
+    return place if place.suffix.lower() == ".csv" and not place.is_dir() else place / "output.csv"
+
+
+def probabilities_file(answers: Path) -> Path:
+    """Where inference puts the probabilities of an answers' file: STEM.probabilities.csv, by default
+    probabilities.csv beside output.csv."""
+    named = answers.with_name(f"{answers.stem}.probabilities.csv")
+    return answers.with_name("probabilities.csv") if answers.name == "output.csv" and not named.is_file() else named
+
+
+def _find_group(truth: Cells, asked: str | None, problems: Problems) -> str | None:
+    if asked is None:
+        return column_named(truth.table.columns, *GROUP_COLUMNS)
+    return find_column(truth.table, (asked,), "groups", truth.file, problems)
+
+
+def _groups(cells: pd.Series, notes: list[str]) -> np.ndarray:
+    values = cells.map(normal_text)
+    empty = values == ""
+    if empty.any():
+        notes.append(f"pictures without a {cells.name}, each a group of its own: {int(empty.sum()):,}")
+    keys = values.where(~empty, pd.Series([f"\0{row}" for row in values.index], index=values.index))
+    return pd.factorize(keys)[0].astype(np.int64)
+
+
+def _read_probabilities(path: Path, problems: Problems, notes: list[str]) -> pd.DataFrame | None:
+    """By picture, a float column a class."""
+    if not path.is_file():
+        notes.append(f"no calibration error: there is no {path.name} beside the answers")
+        return None
+    table = read_frame(path, problems)
+    if table is None:
+        return None
+    picture = find_column(table, PICTURE_COLUMNS, "pictures", path, problems)
+    if picture is None:
+        return None
+    names = read_names(table.pop(picture), path, problems)
+    numbers = table.apply(pd.to_numeric, errors="coerce").astype(float)
+    text = numbers.isna() & (table != "")
+    partly = numbers.isna().any(axis=1) & ~numbers.isna().all(axis=1)
+    outside = ((numbers < 0) | (numbers > 1)).any(axis=1)
+    for row in numbers.index[text.any(axis=1) | partly | outside]:
+        column = next((c for c in numbers if not 0 <= numbers.at[row, c] <= 1), "")
+        cell = table.at[row, column]
+        problems.add("not probabilities", f"{path} row {row}: {column} = {cell or 'an empty cell'}, expected 0 to 1")
+    return numbers.set_index(pd.Index(names))
+
+
+def _find_scheme(
+    given: Path | None,
+    answers: Path,
+    columns: Sequence[str],
+    tables: Sequence[Cells],
+    problems: Problems,
+    notes: list[str],
+) -> Scheme | None:
+    path = given or answers.with_name("labels.json")
+    if given or path.is_file():
+        return _read_scheme(path, problems)
+    if columns:
+        notes.append(f"no labels.json beside the answers: the {len(columns):,} classes are those of the probabilities")
+        return Scheme((Attribute("class", tuple(columns)),))
+    found = [_number(value) for table in tables for value in table.values.unique()]
+    if not 0 <= max(found, default=-1) < MOST_UNNAMED:
+        problems.add(MISSING, f"{path}: without it classes must be whole numbers below {MOST_UNNAMED:,}")
+        return None
+    notes.append(f"no labels.json beside the answers: classes are 0 to {max(found)}, the greatest found")
+    return Scheme((Attribute("class", tuple(str(number) for number in range(max(found) + 1))),))
+
+
+def _number(value: str) -> int:
+    """A class as text, also as a spreadsheet's 3.0; -1 where it is none."""
+    try:
+        return int(float(value)) if float(value).is_integer() else -1
+    except ValueError:
+        return -1
+
+
+def _read_scheme(path: Path, problems: Problems) -> Scheme | None:
+    try:
+        return Scheme.from_dict(json.loads(path.read_text(encoding="utf-8-sig")))
+    except OSError as error:
+        problems.add(MISSING, f"{path}: {error.strerror}")
+    except ValueError as error:
+        problems.add("unreadable files", f"{path} is not JSON: {error}")
+    except InputError as error:
+        problems.add("unreadable files", f"{path}: {error}")
+    return None
+
+
+def _check_classes(columns: Sequence[str], scheme: Scheme, path: Path, problems: Problems) -> None:
+    for name in scheme.class_names:
+        if name not in columns:
+            problems.add(COLUMNS, f"{path}: no column of class {name!r}{did_you_mean(name, columns)}")
+    for column in columns:
+        if column not in scheme.class_names:
+            close = did_you_mean(column, scheme.class_names)
+            problems.add(UNKNOWN, f"{path}: column {column!r}, expected {listing(scheme.class_names)}{close}")
+
+
+def _check_same(scheme: Scheme, other: Path, problems: Problems) -> None:
+    """Two models' answers can only be compared where one class means one thing."""
+    path = other.with_name("labels.json")
+    theirs = _read_scheme(path, problems) if path.is_file() else scheme
+    if theirs and theirs.class_names != scheme.class_names:
+        expected = listing(scheme.class_names)
+        problems.add(UNKNOWN, f"{path}: its classes are {listing(theirs.class_names)}, those compared with {expected}")
+
+
+def _match(names: Sequence[str], table: Cells, classes: np.ndarray, notes: list[str]) -> np.ndarray:
+    """A table's classes in the order of names, -1 where there is none."""
+    row = pd.Index(table.names).get_indexer(pd.Index(names))
+    absent = [name for name, at in zip(names, row, strict=True) if at < 0]
+    matched = np.where(row < 0, NO_ANSWER, classes[row] if len(classes) else NO_ANSWER)
+    empty = [name for name, at, code in zip(names, row, matched, strict=True) if at >= 0 and code == NO_ANSWER]
+    for what, pictures in (("no row", absent), ("an empty answer", empty)):
+        if pictures:
+            share = f"{len(pictures):,} of {len(names):,}"
+            notes.append(f"pictures with {what} in {table.file}, counted as wrong: {share} ({listing(pictures, 3)})")
+    if len(absent) == len(names) and len(table.names):
+        notes.append(f"no picture of the truth is in {table.file}: its names look like {listing(table.names, 2)}")
+    return matched.astype(np.int64)
+
+
+def _match_rows(names: Sequence[str], probabilities: pd.DataFrame, notes: list[str]) -> np.ndarray:
+    matched = probabilities.reindex(names).to_numpy(dtype=float)
+    without = [name for name, row in zip(names, matched, strict=True) if np.isnan(row).all()]
+    if without:
+        notes.append(
+            f"pictures without probabilities, left out of the calibration error: {len(without):,} "
+            f"({listing(without, 3)})"
+        )
+    return matched

@@ -1,0 +1,105 @@
+"""Tables of pictures and classes as text: truth, answers and probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from model.faults import Problems, did_you_mean, listing
+from model.labels import Scheme, normal_text
+from model.metrics import NO_ANSWER
+from model.tabular import PICTURE_COLUMNS, column_named, read_csv
+
+ANSWER_COLUMNS = ("ans", "y_pred", "label")
+
+TWICE = "pictures that stand twice"
+UNKNOWN = "unknown classes"
+MISSING = "missing files"
+COLUMNS = "missing columns"
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One table's column of pictures' names and that of classes, as text; all indexed by the file's lines."""
+
+    file: Path
+    names: pd.Series
+    values: pd.Series
+    table: pd.DataFrame
+
+    def classes(self, scheme: Scheme, problems: Problems) -> np.ndarray:
+        """int64, -1 where a cell is empty. Cells that name no class of the scheme are told."""
+        code: dict[str, int] = {"": NO_ANSWER}
+        for value in self.values.unique():
+            if value not in code:
+                try:
+                    code[value] = scheme.class_of(value)
+                except ValueError as error:
+                    where = self.values.index[self.values == value]
+                    problems.add(UNKNOWN, f"{self.file} {rows_text(where)}: {error}")
+                    code[value] = NO_ANSWER
+        return self.values.map(code).to_numpy(dtype=np.int64)
+
+
+def read_cells(path: Path, problems: Problems) -> Cells | None:
+    """A table of pictures and classes; None where its columns cannot be had. All of its problems are told."""
+    table = read_frame(path, problems)
+    if table is None:
+        return None
+    picture = find_column(table, PICTURE_COLUMNS, "pictures", path, problems)
+    answer = find_column(table, ANSWER_COLUMNS, "classes", path, problems)
+    if picture is None or answer is None:
+        return None
+    names = read_names(table[picture], path, problems)
+    return Cells(path, names, table[answer].map(normal_text), table)
+
+
+def read_frame(path: Path, problems: Problems) -> pd.DataFrame | None:
+    """A CSV with its cells as text, indexed by the file's lines; None where it cannot be read, which is told."""
+    if not path.is_file():
+        there = sorted(entry.name for entry in path.parent.glob("*.csv"))
+        beside = f"; tables beside it: {listing(there)}" if there else ""
+        folder = "" if path.parent.is_dir() else f"; there is no folder {path.parent}"
+        problems.add(MISSING, f"{path}: no such file{folder}{beside}")
+        return None
+    table = read_csv(path, problems)
+    if table is None:
+        return None
+    columns = pd.Index([normal_text(column) for column in table.header])
+    if columns.has_duplicates:
+        problems.add("columns that stand twice", f"{path}: {listing(columns[columns.duplicated()])}")
+        return None
+    return pd.DataFrame(table.rows, columns=columns, index=pd.Index(table.lines, dtype="int64"), dtype=str)
+
+
+def find_column(table: pd.DataFrame, known: Sequence[str], what: str, path: Path, problems: Problems) -> str | None:
+    """The first of the known names that the table has; None, and a problem told, where it has none."""
+    column = column_named(table.columns, *known)
+    if column is None:
+        close = next((hint for hint in (did_you_mean(name, table.columns) for name in known) if hint), "")
+        expected = " or ".join(known)
+        problems.add(
+            COLUMNS, f"{path}: no column of {what}: expected {expected}, found {listing(table.columns)}{close}"
+        )
+    return column
+
+
+def read_names(cells: pd.Series, path: Path, problems: Problems) -> pd.Series:
+    """Names of pictures as they are compared. Empty ones and those that stand twice are told."""
+    names = cells.map(normal_text)
+    for row in names.index[names == ""]:
+        problems.add("rows without a picture's name", f"{path} row {row}")
+    again = names[names.duplicated(keep=False) & (names != "")]
+    for name, rows in again.groupby(again, sort=False):
+        problems.add(TWICE, f"{path} {rows_text(rows.index)}: {name!r}")
+    return names
+
+
+def rows_text(rows: Iterable[int]) -> str:
+    """`row 3` or `rows 3, 8`."""
+    numbers = list(rows)
+    return f"row{'s' if len(numbers) > 1 else ''} {listing(numbers, 5)}"

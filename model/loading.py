@@ -1,0 +1,120 @@
+"""Pictures of a table to batches of pixels, read by worker processes."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+from model.pictures import UnreadablePicture, read_picture
+
+Item = tuple[int, int]  # row of the table, draw: what seeds the random changes
+Prepare = Callable[[Image.Image, int], torch.Tensor]
+
+
+@dataclass
+class Batch:
+    """rows: int64 (N,) of the table, readable ones; pixels: uint8 (N, ...) as `prepare` made them, None where no
+    picture of the batch could be read; unreadable: {row: reason}."""
+
+    rows: np.ndarray
+    pixels: torch.Tensor | None
+    unreadable: dict[int, str]
+
+    def pin_memory(self) -> Batch:
+        """Called by DataLoader."""
+        if self.pixels is not None:
+            self.pixels = self.pixels.pin_memory()
+        return self
+
+
+class Pictures(Dataset[tuple[int, torch.Tensor | str]]):
+    """The pictures of a table's rows, each read and decoded once and handed to `prepare`; a reason instead of pixels
+    where one cannot be read."""
+
+    def __init__(self, root: Path, pictures: pd.DataFrame, channels: int, draft: tuple[int, int], prepare: Prepare):
+        """pictures: columns path, shard, offset, size of a Table; draft: width and height that a JPEG must at least
+        be decoded at."""
+        self.root = root
+        self.paths = pictures["path"].to_numpy(dtype=object)
+        self.shards = pictures["shard"].to_numpy(dtype=object)
+        self.offsets = pictures["offset"].to_numpy(dtype=np.int64)
+        self.sizes = pictures["size"].to_numpy(dtype=np.int64)
+        self.channels, self.draft, self.prepare = channels, draft, prepare
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, item: Item) -> tuple[int, torch.Tensor | str]:
+        row, draw = item
+        try:
+            picture = read_picture(
+                self.root,
+                self.paths[row],
+                self.shards[row],
+                int(self.offsets[row]),
+                int(self.sizes[row]),
+                channels=self.channels,
+                draft=self.draft,
+            )
+        except UnreadablePicture as error:
+            return row, str(error)
+        return row, self.prepare(picture, draw)
+
+
+def collate(items: list[tuple[int, torch.Tensor | str]]) -> Batch:
+    """One batch of what Pictures gave."""
+    rows = [row for row, given in items if not isinstance(given, str)]
+    pixels = [given for _, given in items if not isinstance(given, str)]
+    unreadable = {row: given for row, given in items if isinstance(given, str)}
+    return Batch(np.array(rows, dtype=np.int64), torch.stack(pixels) if pixels else None, unreadable)
+
+
+def batches(
+    pictures: Pictures, items: Iterable[list[Item]], workers: int, pin_memory: bool = False
+) -> Iterator[Batch]:
+    """The batches that items lists, in its order."""
+    loader: Iterable[Batch] = DataLoader(
+        pictures,
+        batch_sampler=_Once(items),  # type: ignore[arg-type]
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=pin_memory,
+        worker_init_fn=_start_worker if workers else None,
+        prefetch_factor=4 if workers else None,
+    )
+    return iter(loader)
+
+
+class _Once:
+    """A batch sampler that is iterated once; DataLoader wants an object, not an iterator."""
+
+    def __init__(self, items: Iterable[list[Item]]):
+        self.items = items
+
+    def __iter__(self) -> Iterator[list[Item]]:
+        return iter(self.items)
+
+
+def _start_worker(_: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the job itself ends its workers
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def in_order(rows: int, batch_size: int) -> Iterator[list[Item]]:
+    """Items of rows 0 ... rows - 1 in batches."""
+    for first in range(0, rows, batch_size):
+        yield [(row, row) for row in range(first, min(first + batch_size, rows))]
+
+
+def whole_files(paths: Sequence[str]) -> pd.DataFrame:
+    """The frame of Table.pictures for pictures that are files of their own, by path relative to the root."""
+    nothing = pd.Series([None] * len(paths), dtype=object)
+    return pd.DataFrame({"path": pd.Series(paths, dtype=object), "shard": nothing, "offset": 0, "size": -1})

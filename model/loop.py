@@ -1,0 +1,341 @@
+"""The training loop: plain PyTorch, one process or several under torchrun, to be stopped and gone on with anywhere."""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from PIL import Image
+from timm.utils import ModelEmaV3
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
+
+from model import distributed
+from model.augmentation import Augmentation, make_augmentation, make_mixing
+from model.checkpoint import Checkpoints, State
+from model.criterion import Criterion, head_targets
+from model.data import Data
+from model.faults import Failure, listing
+from model.hardware import Hardware, compiled, worker_count
+from model.heads import Heads
+from model.loading import Pictures, batches
+from model.metrics import per_class, scores
+from model.network import Network, fix_norm, freeze, unfreeze
+from model.optimisation import Schedule, make_optimiser
+from model.prediction import Predictor
+from model.preprocessing import Preprocessing
+from model.progress import Best, Outcome, Progress, metric_line
+from model.randomness import mixed_seed, seed_all
+from model.sampling import EpochSampler
+from model.settings import TrainSettings
+from model.stopping import Stopped, StopSignal
+from model.table import Table
+from model.views import Views
+
+log = logging.getLogger("rarebird")
+
+FINITE_EVERY = 10  # optimiser steps between looks at the loss, each of which waits for a GPU
+
+
+class Augmented:
+    """A training picture, changed at random by a seed of its own: the run's and the draw's."""
+
+    def __init__(self, augmentation: Augmentation, seed: int):
+        self.augmentation, self.seed = augmentation, seed
+
+    def __call__(self, picture: Image.Image, draw: int) -> torch.Tensor:
+        seed_all(mixed_seed(self.seed, 1, draw))
+        return self.augmentation(picture)
+
+
+class Trainer:
+    """Trains a network on a table and scores it on another after each epoch.
+
+    InputError where a setting names nothing that there is; Failure where the loss is not finite, or where a picture
+    cannot be read any more.
+    """
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        data: Data,
+        heads: Heads,
+        preprocessing: Preprocessing,
+        network: Network,
+        hardware: Hardware,
+        checkpoints: Checkpoints,
+        identity: Mapping[str, Any],
+        stop: StopSignal,
+    ):
+        """checkpoints, identity: where states are written, and what a run must share to go on with them; stop: the
+        signals that end training early."""
+        self.settings, self.heads, self.preprocessing, self.hardware = settings, heads, preprocessing, hardware
+        self.checkpoints, self.identity, self.stop = checkpoints, identity, stop
+        self.network, self.validation = network, data.validation
+        self.table = table = data.train
+        self.rank, self.world = distributed.rank(), distributed.world()
+        self.workers = worker_count(settings.num_workers)
+        self.sampler = EpochSampler(
+            table.classes(), settings.sampler_power, settings.batch_size, settings.seed, self.rank, self.world
+        )
+        augmentation = make_augmentation(settings.augmentation, preprocessing)
+        self.mixing = make_mixing(settings.augmentation)
+        self.pictures = Pictures(
+            table.root,
+            table.pictures,
+            preprocessing.channels,
+            augmentation.draft,
+            Augmented(augmentation, settings.seed),
+        )
+        self.targets = head_targets(heads, table)
+        hardware.place(network)
+        self.criterion = Criterion(settings, heads, table).to(hardware.device)
+        self.optimiser = make_optimiser(settings, network)
+        self.updates_per_epoch = math.ceil(self.sampler.steps / settings.accumulate)
+        self.schedule = Schedule(settings, self.optimiser, self.updates_per_epoch)
+        self.scaler = torch.amp.GradScaler(hardware.device.type, enabled=hardware.precision == "fp16")
+        self.ema = ModelEmaV3(network, decay=settings.ema, use_warmup=True) if settings.ema else None
+        self.scored: nn.Module = self.ema.module if self.ema else network
+        self.progress = Progress()
+
+    def train(self, state: State | None = None) -> Outcome:
+        """From the beginning, or on from a checkpoint. What is to be saved is the best by best_criterion, or the
+        last or averaged weights where there is no validation."""
+        if state is not None:
+            self._restore(state)
+            log.info("resumed epoch=%d step=%d", self.progress.epoch + 1, self.progress.batches)
+        self.saved_at = time.monotonic()
+        stopped_by = None
+        try:
+            while self.progress.epoch < self.settings.epochs and not self._is_stale():
+                self._learn()
+                self._close_epoch(self._validate() if self.validation is not None else None)
+        except Stopped:
+            stopped_by = self.stop.received or signal.SIGTERM
+            self._save()
+        best = self.progress.best
+        return Outcome(best.weights if best else _on_cpu(self.scored.state_dict()), self.progress, stopped_by)
+
+    def _is_stale(self) -> bool:
+        patience = self.settings.early_stopping
+        if patience and self.progress.stale >= patience:
+            log.info("no better %s for %d epochs: training ends", self.settings.best_criterion, patience)
+            return True
+        return False
+
+    def _learn(self) -> None:
+        """The batches of an epoch that are still to do."""
+        settings, progress, epoch = self.settings, self.progress, self.progress.epoch
+        device, steps = self.hardware.device, self.sampler.steps
+        model, forward = self._parallel()
+        self.network.train()
+        if settings.freeze_norm:
+            fix_norm(self.network.backbone)
+        self.started, self.begun_at = time.monotonic(), progress.batches
+        loss_sum = torch.tensor(progress.loss_sum, device=device)
+        bad_step = torch.tensor(math.inf, device=device)
+        loaded = batches(
+            self.pictures, self.sampler.batches(epoch, progress.batches), self.workers, device.type == "cuda"
+        )
+        with _bar(epoch, settings.epochs, steps, progress.batches) as bar:
+            for step, batch in enumerate(self.stop.until(loaded), progress.batches):
+                if batch.unreadable or batch.pixels is None:
+                    raise _gone(self.table, batch.unreadable)
+                seed_all(mixed_seed(settings.seed, 2, epoch, step, self.rank))
+                inputs = self.preprocessing.normalised(self.hardware.pictures(batch.pixels))
+                partner, own = None, 1.0
+                if self.mixing is not None:
+                    inputs, partner, own = self.mixing(inputs)
+                targets = [codes[batch.rows].to(device, non_blocking=True) for codes in self.targets]
+                first_of_group = step - step % settings.accumulate
+                group = min(settings.accumulate, steps - first_of_group)
+                last_of_group = step == first_of_group + group - 1
+                wait = nullcontext() if last_of_group or self.world == 1 else model.no_sync()
+                with wait:
+                    with self.hardware.autocast():
+                        logits = forward(inputs)
+                    loss = self.criterion(logits, targets, partner, own)
+                    self.scaler.scale(loss / group).backward()
+                loss_sum += loss.detach()
+                bad_step = torch.where(torch.isfinite(loss.detach()), bad_step, bad_step.clamp(max=step + 1))
+                bar.update()
+                if not last_of_group:
+                    continue
+                progress.lr = max(group["lr"] for group in self.optimiser.param_groups)
+                self._update()
+                progress.batches = step + 1
+                stopping = distributed.any_of(self.stop.received is not None)
+                due = time.monotonic() - self.saved_at >= settings.checkpoint_seconds
+                if stopping or due or progress.batches == steps or progress.updates % FINITE_EVERY == 0:
+                    self._require_finite(bad_step, epoch)
+                    progress.loss_sum = loss_sum.item()
+                if stopping:
+                    raise Stopped
+                if due:
+                    self._save()
+                if settings.log_interval and progress.updates % settings.log_interval == 0 and bar.disable:
+                    mean = loss_sum.item() / (step + 1)
+                    log.info("epoch=%d step=%d train_loss=%.4f; lr=%.3g;", epoch + 1, step + 1, mean, progress.lr)
+
+    def _parallel(self) -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:
+        """The network as this epoch trains it, (for its gradients, for its forward pass); made anew where the parts
+        that learn are others than in the epoch before."""
+        after = self.settings.freeze_epochs
+        frozen = not after or self.progress.epoch < after
+        if getattr(self, "_frozen", None) != frozen:
+            self._frozen = frozen
+            unfreeze(self.network)
+            if frozen:
+                freeze(self.network, self.settings.freeze)
+            self._model: nn.Module = self.network
+            if self.world > 1:
+                devices = [self.hardware.device] if self.hardware.device.type == "cuda" else None
+                self._model = DistributedDataParallel(self.network, device_ids=devices)
+            self._forward = compiled(self._model) if self.settings.compile else self._model
+        return self._model, self._forward
+
+    def _update(self) -> None:
+        """An optimiser step, and what follows each."""
+        if self.settings.clip_grad:
+            self.scaler.unscale_(self.optimiser)
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_grad)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.progress.updates += 1
+        self.schedule.after_step(self.progress.updates)
+        if self.ema:
+            self.ema.update(self.network, self.progress.updates)
+
+    def _require_finite(self, bad_step: torch.Tensor, epoch: int) -> None:
+        if math.isfinite(bad_step.item()):
+            precision = " or --precision fp32" if self.hardware.precision != "fp32" else ""
+            raise Failure(
+                f"the loss is not finite at epoch {epoch + 1}, step {int(bad_step)}, learning rate "
+                f"{self.progress.lr:.3g}: try a lower --lr, a longer --warmup_epochs, --clip_grad 1{precision}"
+            )
+
+    def _validate(self) -> dict[str, Any]:
+        """loss, f1, acc, gmean and per_class of the validation pictures, on every process."""
+        assert self.validation is not None
+        table = self.validation
+        if self.world > 1:  # batch norm's statistics differ by process; rank 0's are those that are saved
+            for buffer in self.scored.buffers():
+                dist.broadcast(buffer, 0)
+        predictor = Predictor(
+            self.scored, self.heads, self.preprocessing, self.hardware, Views(self.preprocessing)
+        )
+        data = Pictures(
+            table.root, table.pictures, self.preprocessing.channels, self.preprocessing.draft, predictor.views
+        )
+        rows = range(self.rank, len(table), self.world)
+        size = max(1, self.settings.batch_size // self.world)
+        items = [[(row, row) for row in rows[first : first + size]] for first in range(0, len(rows), size)]
+        logits = torch.empty(len(table), self.heads.outputs)
+        stopped = False
+        try:
+            for batch in self.stop.until(batches(data, items, self.workers, self.hardware.device.type == "cuda")):
+                if batch.unreadable or batch.pixels is None:
+                    raise _gone(table, batch.unreadable)
+                logits[batch.rows] = predictor.logits(batch.pixels.flatten(0, 1)).cpu()
+        except Stopped:
+            stopped = True
+        if distributed.any_of(stopped):
+            raise Stopped
+        for rank, part in enumerate(distributed.gather(logits[self.rank :: self.world].numpy())):
+            logits[rank :: self.world] = torch.from_numpy(part)
+        classes = table.classes()
+        answers = self.heads.probabilities(logits).argmax(1).numpy()
+        targets = head_targets(self.heads, table)
+        with torch.inference_mode():
+            loss = self.criterion.cpu()(logits, targets).item()
+        self.criterion.to(self.hardware.device)
+        found = scores(classes, answers, self.heads.scheme.num_classes)
+        by_class = per_class(classes, answers, self.heads.scheme.num_classes)
+        return {
+            "loss": loss,
+            "f1": found["macro_f1"],
+            "acc": found["accuracy"],
+            "gmean": found["gmean_f1"],
+            "per_class": {name: values.tolist() for name, values in by_class.items()},
+        }
+
+    def _close_epoch(self, found: dict[str, Any] | None) -> None:
+        """What an epoch was worth: best so far or not, told in one line, kept in a checkpoint."""
+        progress, criterion = self.progress, self.settings.best_criterion
+        seconds = time.monotonic() - self.started
+        loss_sum = float(np.mean(distributed.gather(progress.loss_sum)))
+        entry: dict[str, Any] = {"epoch": progress.epoch + 1}
+        if found is not None:
+            entry |= {f"val_{name}": value for name, value in found.items() if name != "per_class"}
+            score = -found["loss"] if criterion == "loss" else found[criterion]
+            if progress.best is None or score > progress.best.score:
+                progress.best = Best(progress.epoch + 1, score, found, _on_cpu(self.scored.state_dict()))
+                progress.stale = 0
+            else:
+                progress.stale += 1
+        entry["train_loss"] = loss_sum / self.sampler.steps
+        entry["lr"] = progress.lr
+        entry["pictures_per_second"] = (self.sampler.steps - self.begun_at) * self.sampler.batch_size / seconds
+        log.info("%s", metric_line(entry))
+        progress.history.append(entry)
+        progress.epoch, progress.batches, progress.loss_sum = progress.epoch + 1, 0, 0.0
+        self.schedule.after_epoch(progress.epoch, None if found is None else found[criterion])
+        self._save()
+
+    def _save(self) -> None:
+        """A checkpoint of the moment, between two optimiser steps."""
+        now = time.monotonic()
+        self.progress.seconds += now - self.started
+        self.started = self.saved_at = now
+        if self.rank == 0:
+            self.checkpoints.save(self.state())
+
+    def state(self) -> State:
+        """Everything that training needs to go on. What is random is a function of the seed and the position."""
+        return {
+            **self.progress.to_state(),
+            "finished": False,
+            "identity": dict(self.identity),
+            "network": self.network.state_dict(),
+            "ema": self.ema.module.state_dict() if self.ema else None,
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def _restore(self, state: State) -> None:
+        self.progress = Progress.of(state)
+        self.network.load_state_dict(state["network"])
+        if self.ema:
+            self.ema.module.load_state_dict(state["ema"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.scaler.load_state_dict(state["scaler"])
+
+
+def _bar(epoch: int, epochs: int, steps: int, done: int) -> Any:
+    """A progress bar on a terminal, nothing elsewhere."""
+    quiet = not sys.stderr.isatty() or distributed.rank() > 0
+    return tqdm(
+        desc=f"epoch {epoch + 1}/{epochs}", total=steps, initial=done, unit="batch", leave=False, disable=quiet
+    )
+
+
+def _gone(table: Table, unreadable: Mapping[int, str]) -> Failure:
+    places = [f"{table.pictures['path'].iloc[row]}: {reason}" for row, reason in unreadable.items()]
+    return Failure(f"pictures in {table.root} cannot be read: {listing(places, 5)}; --check decode finds them first")
+
+
+def _on_cpu(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: value.detach().to("cpu", copy=True) for name, value in weights.items()}

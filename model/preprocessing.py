@@ -1,0 +1,107 @@
+"""What is done to a picture before the network sees it: one object, saved with the model, used by training,
+inference, serving and export alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from model.faults import InputError
+
+RESAMPLING = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+MIN_PICTURE_STD = 1 / 255  # a picture of one colour has no deviation to divide by
+
+Box = tuple[float, float, float, float]  # left, upper, right, lower
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """height, width: pixels that the network sees; channels: 3 or 1; fit: crop, stretch or pad;
+    interpolation: a key of RESAMPLING; mean, std: per channel, of pixels from 0 to 1, empty where each picture is
+    normalised by its own (normalisation `picture`)."""
+
+    height: int
+    width: int
+    channels: int = 3
+    fit: str = "crop"
+    interpolation: str = "bilinear"
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    @property
+    def draft(self) -> tuple[int, int]:
+        """Width and height that a JPEG must at least be decoded at."""
+        return self.width, self.height
+
+    def box(self, width: int, height: int, zoom: float = 1.0, right: float = 0.5, down: float = 0.5) -> Box:
+        """The part of a picture of width x height pixels that the network sees, as fit says; it reaches outside for
+        `pad`. zoom: share of that part's sides that is kept; right, down: where within it, from 0 to 1."""
+        wide, high = float(width), float(height)
+        if self.fit != "stretch":
+            scale = (min if self.fit == "crop" else max)(width / self.width, height / self.height)
+            wide, high = self.width * scale, self.height * scale
+        left, upper = (width - wide) / 2, (height - high) / 2
+        left += wide * (1 - zoom) * right
+        upper += high * (1 - zoom) * down
+        return left, upper, left + wide * zoom, upper + high * zoom
+
+    def fitted(self, picture: Image.Image, box: Box | None = None) -> Image.Image:
+        """The picture at the network's size: its part in box (default: what fit says), resampled with anti-aliasing.
+        Parts outside the picture are filled with the mean colour."""
+        box = box or self.box(*picture.size)
+        if box[0] < 0 or box[1] < 0 or box[2] > picture.width or box[3] > picture.height:
+            left, upper = math.floor(min(box[0], 0)), math.floor(min(box[1], 0))
+            right, lower = math.ceil(max(box[2], picture.width)), math.ceil(max(box[3], picture.height))
+            canvas = Image.new(picture.mode, (right - left, lower - upper), self.fill(picture.mode))
+            canvas.paste(picture, (-left, -upper))
+            picture, box = canvas, (box[0] - left, box[1] - upper, box[2] - left, box[3] - upper)
+        size = (self.width, self.height)
+        if picture.size == size and box == (0, 0, *size):
+            return picture
+        box = (box[0], box[1], min(box[2], picture.width), min(box[3], picture.height))  # float noise
+        return picture.resize(size, RESAMPLING[self.interpolation], box=box)
+
+    def fill(self, mode: str = "RGB") -> int | tuple[int, ...]:
+        """The mean colour, from 0 to 255, which normalisation makes 0."""
+        mean = self.mean or (0.5,) * self.channels
+        colour = tuple(round(255 * value) for value in mean)
+        return colour[0] if mode == "L" else colour
+
+    def pixels(self, picture: Image.Image) -> torch.Tensor:
+        """uint8 (height, width, channels) of a fitted picture. A stack of them, permuted to (N, channels, height,
+        width), is channels_last without a copy."""
+        return torch.from_numpy(np.array(picture, dtype=np.uint8).reshape(self.height, self.width, self.channels))
+
+    def normalised(self, pixels: torch.Tensor) -> torch.Tensor:
+        """float32 network input from uint8 (or float, 0 to 255) pixels (N, channels, height, width)."""
+        batch = pixels.float()
+        if self.mean:
+            mean = torch.tensor(self.mean, device=batch.device).view(1, -1, 1, 1) * 255
+            std = torch.tensor(self.std, device=batch.device).view(1, -1, 1, 1) * 255
+            return (batch - mean) / std
+        mean = batch.mean((1, 2, 3), keepdim=True)
+        std = batch.std((1, 2, 3), keepdim=True, correction=0).clamp(min=MIN_PICTURE_STD * 255)
+        return (batch - mean) / std
+
+    def to_dict(self) -> dict[str, Any]:
+        """What preprocessing.json holds."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> Preprocessing:
+        """The inverse of to_dict. InputError where the content is not a preprocessing."""
+        try:
+            return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()})
+        except TypeError as error:
+            raise InputError(f"not a preprocessing: {error}") from None

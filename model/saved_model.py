@@ -1,0 +1,182 @@
+"""A run ends as one folder of readable files: weights, settings, labels, preprocessing, metrics and a card.
+Inference, evaluation and serving take nothing else, and never a pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from model.card import model_card
+from model.faults import InputError, did_you_mean, listing
+from model.writing import remove_parts, write_beside, write_json, write_text
+from model.heads import Heads
+from model.labels import Scheme
+from model.network import Network, make_backbone
+from model.preprocessing import Preprocessing
+from model.settings import Layer, TrainSettings, as_dict, build
+
+WEIGHTS = "model.safetensors"
+SETTINGS = "settings.yaml"
+LABELS = "labels.json"
+PREPROCESSING = "preprocessing.json"
+METRICS = "metrics.json"
+CARD = "README.md"
+NEEDED = (WEIGHTS, SETTINGS, LABELS, PREPROCESSING, METRICS)
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """metrics: finished, validation scores, history, data and versions, as metrics.json holds them."""
+
+    folder: Path
+    network: Network
+    heads: Heads
+    preprocessing: Preprocessing
+    settings: TrainSettings
+    metrics: dict[str, Any]
+
+    @property
+    def scheme(self) -> Scheme:
+        return self.heads.scheme
+
+
+def save_model(
+    folder: Path,
+    weights: Mapping[str, torch.Tensor],
+    settings: TrainSettings,
+    heads: Heads,
+    preprocessing: Preprocessing,
+    metrics: Mapping[str, Any],
+) -> None:
+    """Writes the saved model's files into folder, each beside its place first; metrics.json, which says whether the
+    run is finished, last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_parts(folder)
+    with write_beside(folder / WEIGHTS) as path:
+        save_file({name: value.contiguous() for name, value in weights.items()}, path)
+    write_text(folder / SETTINGS, yaml.safe_dump(as_dict(settings), allow_unicode=True, sort_keys=False))
+    write_json(folder / LABELS, {**heads.scheme.to_dict(), **heads.to_dict()})
+    write_json(folder / PREPROCESSING, preprocessing.to_dict())
+    write_text(folder / CARD, model_card(settings, heads, preprocessing, metrics))
+    write_json(folder / METRICS, dict(metrics))
+
+
+def is_saved_model(folder: Path) -> bool:
+    """Whether a saved model lies in folder itself."""
+    return (folder / WEIGHTS).is_file() and (folder / SETTINGS).is_file()
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the saved model of a finished run lies in folder."""
+    if not is_saved_model(folder):
+        return False
+    try:
+        return bool(json.loads((folder / METRICS).read_text(encoding="utf-8"))["finished"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def find_model(folder: Path) -> Path:
+    """folder, where a saved model lies in it, else the one below it. InputError where there is none, or several."""
+    if is_saved_model(folder):
+        return folder
+    if not folder.is_dir():
+        beside = [entry.name for entry in folder.parent.iterdir()] if folder.parent.is_dir() else []
+        raise InputError(f"model {folder}: there is no such folder{did_you_mean(folder.name, beside)}")
+    below = sorted(path.parent for path in folder.rglob(WEIGHTS) if not _hidden(path.relative_to(folder)))
+    below = [path for path in below if is_saved_model(path)]
+    if len(below) == 1:
+        return below[0]
+    if below:
+        raise InputError(
+            f"model {folder}: {len(below)} saved models lie below it, name one of them: "
+            + listing(path.relative_to(folder) for path in below)
+        )
+    there = listing(sorted(entry.name for entry in folder.iterdir())) or "nothing"
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    raise InputError(f"model {folder}: no saved model lies in it or below it; {listing(missing)} are missing, it holds {there}")
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def newest_model(runs: Path) -> Path:
+    """The finished run in a folder of runs that was saved last. InputError where there is none."""
+    finished = [folder for folder in runs.iterdir() if is_finished(folder)] if runs.is_dir() else []
+    if not finished:
+        raise InputError(
+            f"no model is named and no finished run lies in {runs}: set SM_CHANNEL_MODEL or --model_dir to a saved "
+            "model's folder, as in SM_CHANNEL_MODEL=runs/exp python inference.py"
+        )
+    return max(finished, key=lambda folder: (folder / METRICS).stat().st_mtime_ns)
+
+
+def load_model(folder: Path) -> SavedModel:
+    """A saved model from its folder, or from the only one below it. InputError names what is missing or does not
+    fit together."""
+    folder = find_model(folder)
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    if missing:
+        raise InputError(f"model {folder}: {listing(missing)} missing; a saved model holds {listing(NEEDED)}")
+    try:
+        settings = build(TrainSettings, [Layer(f"{folder / SETTINGS}: {{}}", _yaml(folder / SETTINGS))])
+        labels = _json(folder / LABELS)
+        scheme = Scheme.from_dict(labels)
+        heads = Heads.from_dict(scheme, labels)
+        preprocessing = Preprocessing.from_dict(_json(folder / PREPROCESSING))
+        metrics = _json(folder / METRICS)
+    except InputError as error:
+        raise InputError(f"model {folder}: {error}") from None
+    backbone = make_backbone(settings.model, preprocessing, settings.drop_path)
+    network = Network(backbone, heads, settings.hidden_layers, settings.dropout)
+    network.load_state_dict(_weights(folder / WEIGHTS, network))
+    network.eval()
+    return SavedModel(folder, network, heads, preprocessing, settings, metrics)
+
+
+def _weights(path: Path, network: Network) -> dict[str, torch.Tensor]:
+    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+            faults = [f"{name} is missing" for name in wanted if name not in found]
+            faults += [f"{name} is unknown" for name in found if name not in wanted]
+            faults += [
+                f"{name} has shape {list(found[name])}, not {list(wanted[name])}"
+                for name in wanted
+                if name in found and found[name] != wanted[name]
+            ]
+            if faults:
+                raise InputError(f"{path}: the weights do not fit {SETTINGS} and {LABELS}: {listing(faults, 6)}")
+            return {name: file.get_tensor(name) for name in wanted}
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path.name}: cannot be read: {error}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path.name}: expected a JSON object, not {type(content).__name__}")
+    return content
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(f"{path.name}: cannot be read: {error}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path.name}: expected settings by name, not {type(content).__name__}")
+    return content

@@ -1,0 +1,231 @@
+import json
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.answers import answers_file, join, probabilities_file
+from model.faults import InputError
+from model.labels import Attribute, Scheme, mask_scheme
+
+KOREAN = Scheme((Attribute("tag", ("착용샷", "설치후배치컷", "미분류")),))
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Writes gt.csv and output.csv (and what else is named) and returns the paths of the first two."""
+
+    def made(truth: str, answers: str, scheme: Scheme | None = KOREAN, **others: str) -> tuple[Path, Path]:
+        if scheme:
+            write(tmp_path / "out" / "labels.json", json.dumps(scheme.to_dict(), ensure_ascii=False))
+        for name, text in others.items():
+            write(tmp_path / "out" / f"{name}.csv", text)
+        return write(tmp_path / "gt" / "gt.csv", truth), write(tmp_path / "out" / "output.csv", answers)
+
+    return made
+
+
+def test_rows_are_joined_by_name_and_not_by_order(files):
+    joined = join(*files("ImageID,ans\nc,2\na,0\nb,1\n", "ImageID,ans\na,0\nb,2\nc,1\n"))
+    assert joined.names == ["c", "a", "b"]
+    assert joined.truth.tolist() == [2, 0, 1]
+    assert joined.answers.tolist() == [1, 0, 2]
+
+
+@pytest.mark.parametrize("picture", ["ImageID", "image_name", "path"])
+@pytest.mark.parametrize("answer", ["ans", "y_pred", "label"])
+def test_columns_go_by_their_known_names(files, picture, answer):
+    joined = join(*files(f"extra,{picture},{answer}\nx,a,1\n", f"{answer},{picture}\n착용샷,a\n"))
+    assert (joined.truth.tolist(), joined.answers.tolist()) == ([1], [0])
+
+
+def test_classes_may_be_names_or_numbers_and_a_spreadsheets_numbers(files):
+    joined = join(*files("ImageID,ans\na,미분류\nb,1\nc,2.0\n", "ImageID,ans\na,2\nb,설치후배치컷\nc,미분류\n"))
+    assert joined.truth.tolist() == joined.answers.tolist() == [2, 1, 2]
+
+
+def test_byte_order_mark_blank_lines_and_spaces_are_read_silently(files):
+    joined = join(*files("\ufeff\n\nImageID , ans\n a ,0\n\n,\n   \nb, 1\n", "\ufeffImageID,ans\r\na,0\r\n\r\nb,1\r\n"))
+    assert joined.names == ["a", "b"]
+    assert joined.answers.tolist() == [0, 1]
+    assert [note for note in joined.notes if "calibration" not in note] == []
+
+
+def test_names_are_text_whatever_they_look_like(files):
+    names = ["NA", "001", "1", "1.0", "None", "nan", "1e3"]
+    table = "ImageID,ans\n" + "".join(f"{name},1\n" for name in names)
+    joined = join(*files(table, table))
+    assert joined.names == names
+    assert joined.answers.tolist() == [1] * len(names)
+
+
+def test_a_name_is_found_in_either_unicode_form(files):
+    decomposed = unicodedata.normalize("NFD", "사진.jpg")
+    assert decomposed != "사진.jpg"
+    joined = join(*files("ImageID,ans\n사진.jpg,0\n", f"ImageID,ans\n{decomposed},{KOREAN.class_names[0]}\n"))
+    assert joined.answers.tolist() == [0]
+
+
+def test_missing_and_empty_answers_have_none_and_what_has_no_truth_is_left_out(files):
+    joined = join(*files("ImageID,ans\na,0\nb,1\nc,2\n", "ImageID,ans\nz,0\nc,\na,0\n"))
+    assert joined.answers.tolist() == [0, -1, -1]
+    assert joined.unanswered == ["b", "c"]
+    assert joined.left_out == ["z"]
+    told = "\n".join(joined.notes)
+    assert "no row" in told and "1 of 3 (b)" in told
+    assert "an empty answer" in told and "1 of 3 (c)" in told
+    assert "answers without truth, left out: 1 (z)" in told
+
+
+def test_answers_of_no_picture_of_the_truth_are_all_wrong_and_names_are_shown(files):
+    joined = join(*files("ImageID,ans\na.jpg,0\n", "ImageID,ans\nimages/a.jpg,0\n"))
+    assert joined.answers.tolist() == [-1]
+    assert any("its names look like images/a.jpg" in note for note in joined.notes)
+    assert join(*files("ImageID,ans\na,0\n", "ImageID,ans\n")).answers.tolist() == [-1]
+
+
+@pytest.mark.parametrize("column", ["group", "person", "sender", "people_path"])
+def test_groups_are_found_by_the_columns_name(files, column):
+    truth, answers = files(f"ImageID,ans,{column}\na,0,p\nb,0,q\nc,1,p\n", "ImageID,ans\na,0\n")
+    joined = join(truth, answers)
+    assert joined.group_column == column
+    assert joined.groups.tolist() == [0, 1, 0]
+
+
+def test_groups_are_named_by_flag_and_pictures_without_one_stand_alone(files):
+    truth = "ImageID,ans,person,house\na,0,p,x\nb,0,q,\nc,1,p,\nd,1,q,x\n"
+    joined = join(*files(truth, "ImageID,ans\na,0\n"), group_column="house")
+    assert joined.groups.tolist() == [0, 1, 2, 0]
+    assert "pictures without a house, each a group of its own: 2" in joined.notes
+    assert join(*files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n")).groups is None
+
+
+def test_probabilities_are_matched_by_name_and_by_class(files):
+    table = "ImageID,미분류,착용샷,설치후배치컷\nb,0.1,0.7,0.2\na,1,0,0\nc,,,\nz,0,0,1\n"
+    joined = join(*files("ImageID,ans\na,0\nb,1\nc,1\nd,2\n", "ImageID,ans\na,0\n", probabilities=table))
+    np.testing.assert_array_equal(joined.probabilities[:2], [[0, 0, 1], [0.7, 0.2, 0.1]])
+    assert np.isnan(joined.probabilities[2:]).all()
+    assert any("without probabilities" in note and "2 (c, d)" in note for note in joined.notes)
+
+
+def test_without_probabilities_that_is_told(files):
+    joined = join(*files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n"))
+    assert joined.probabilities is None
+    assert any("probabilities.csv" in note for note in joined.notes)
+
+
+def test_without_labels_classes_are_those_found_or_those_of_the_probabilities(files):
+    plain = join(*files("ImageID,ans\na,3\nb,0\n", "ImageID,ans\na,7.0\n", scheme=None))
+    assert plain.scheme.class_names == [str(number) for number in range(8)]
+    assert any("0 to 7" in note for note in plain.notes)
+    named = join(
+        *files("ImageID,ans\na,2\nb,모자\n", "ImageID,ans\na,0\n", scheme=None,
+               probabilities="ImageID,신발,모자,옷\na,1,0,0\n")
+    )  # fmt: skip
+    assert named.scheme.class_names == ["신발", "모자", "옷"]
+    assert named.truth.tolist() == [2, 1]
+
+
+def test_labels_are_named_by_flag(files, tmp_path):
+    labels = write(tmp_path / "scheme.json", json.dumps(mask_scheme().to_dict()))
+    joined = join(*files("ImageID,ans\na,none/female/60 and over\n", "ImageID,ans\na,17\n"), labels=labels)
+    assert joined.scheme.names == ("mask", "gender", "age")
+    assert joined.truth.tolist() == joined.answers.tolist() == [17]
+
+
+def test_another_models_answers_are_matched_to_the_same_truth(files, tmp_path):
+    other = write(tmp_path / "old" / "a.csv", "image_name,y_pred\nb,1\n")
+    joined = join(*files("ImageID,ans\na,0\nb,1\n", "ImageID,ans\na,0\nb,0\n"), other_file=other)
+    assert joined.other.tolist() == [-1, 1]
+    write(tmp_path / "old" / "labels.json", json.dumps(mask_scheme().to_dict()))
+    with pytest.raises(InputError, match="those compared with 착용샷, 설치후배치컷, 미분류"):
+        join(tmp_path / "gt" / "gt.csv", tmp_path / "out" / "output.csv", other_file=other)
+
+
+def test_all_problems_are_told_at_once(files, tmp_path):
+    truth, answers = files(
+        "ImageID,ans\na,0\nb,착용삿\na,1\nc,\n,1\n",
+        "ImageID,ans\na,0\n" + "".join(f"x{i},9\ny,1\n" for i in range(30)),
+        probabilities="ImageID,착용샷,미분류,설치후\na,2,0,0\nb,0.5,,0.5\nc,0,many,1\nd,x,y,z\n",
+    )
+    with pytest.raises(InputError) as raised:
+        join(truth, answers, group_column="persom", other_file=tmp_path / "none" / "output.csv")
+    told = str(raised.value)
+    for sentence in (
+        f"{truth} rows 2, 4: 'a'",
+        f"{truth} row 5: 'c'",
+        f"{truth} row 6\n",
+        f"{truth} row 3: class = '착용삿', expected",
+        "nearest: 착용샷",
+        f"{truth}: no column of groups: expected persom, found ImageID, ans",
+        f"{answers} rows 4, 6, 8, 10, 12 and 25 more: 'y'",
+        f"{answers} rows 3, 5, 7, 9, 11 and 25 more: class = '9', expected 착용샷, 설치후배치컷, 미분류 or 0 to 2",
+        "probabilities.csv row 2: 착용샷 = 2, expected 0 to 1",
+        "probabilities.csv row 3: 미분류 = an empty cell, expected 0 to 1",
+        "probabilities.csv row 4: 미분류 = many, expected 0 to 1",
+        "probabilities.csv row 5: 착용샷 = x, expected 0 to 1",
+        "probabilities.csv: no column of class '설치후배치컷'; nearest: 설치후",
+        "probabilities.csv: column '설치후', expected",
+        f"{tmp_path}/none/output.csv: no such file; there is no folder {tmp_path}/none",
+    ):
+        assert sentence in told
+    assert told.startswith("evaluation cannot read its input: ")
+
+
+def test_only_the_first_twenty_of_a_kind_are_listed(files):
+    twice = "".join(f"n{i},0\nn{i},0\n" for i in range(25))
+    with pytest.raises(InputError, match=r"(?s)stand twice \(25\).*'n19'\n    \.\.\. and 5 more$"):
+        join(*files("ImageID,ans\na,0\n", "ImageID,ans\n" + twice))
+
+
+@pytest.mark.parametrize(
+    "truth, told",
+    [
+        ("", r"empty table \(1\):\n    gt.csv"),
+        ("ImageID,ans\n", r"gt\.csv has no rows"),
+        ("id,answer\na,0\n", "expected ImageID or image_name or path, found id, answer"),
+        ("ImageID,anss\na,0\n", "expected ans or y_pred or label, found ImageID, anss; nearest: anss"),
+        ("ImageID,ans\na,0,1\n", r"gt\.csv row 2: 3 cells, the header has 2"),
+        ("ImageID,ans, ans\na,0,1\n", r"gt\.csv: ans"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_told(files, truth, told):
+    with pytest.raises(InputError, match=told):
+        join(*files(truth, "ImageID,ans\na,0\n"))
+
+
+def test_a_table_in_another_encoding_is_told(files):
+    truth, answers = files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n")
+    truth.write_bytes("ImageID,ans\na,착용샷\n".encode("cp949"))
+    with pytest.raises(InputError, match=r"gt\.csv row 2: save it as UTF-8"):
+        join(truth, answers)
+
+
+@pytest.mark.parametrize("labels", ["{", "[]", "{}", '{"attributes": [{"name": "a", "values": ["x", "x"]}]}'])
+def test_a_broken_scheme_is_told(files, labels):
+    truth, answers = files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n", scheme=None)
+    write(answers.with_name("labels.json"), labels)
+    with pytest.raises(InputError, match=r"labels\.json"):
+        join(truth, answers)
+
+
+@pytest.mark.parametrize("value", ["착용샷", "1000", "987654321012", "-1"])
+def test_without_labels_only_small_whole_numbers_are_classes(files, value):
+    with pytest.raises(InputError, match=r"labels\.json: without it classes must be whole numbers below 1,000|'-1'"):
+        join(*files(f"ImageID,ans\na,{value}\n", f"ImageID,ans\na,{value}\n", scheme=None))
+
+
+def test_where_the_files_of_answers_lie(tmp_path):
+    assert answers_file(tmp_path) == tmp_path / "output.csv"
+    assert answers_file(tmp_path / "tta.csv") == tmp_path / "tta.csv"
+    assert probabilities_file(tmp_path / "tta.csv") == tmp_path / "tta.probabilities.csv"
+    assert probabilities_file(tmp_path / "output.csv") == tmp_path / "probabilities.csv"
+    write(tmp_path / "output.probabilities.csv", "")
+    assert probabilities_file(tmp_path / "output.csv") == tmp_path / "output.probabilities.csv"

@@ -1,0 +1,117 @@
+"""Reference: a bootstrap that writes out every resample and scores it with scikit-learn, on the same draws."""
+
+import time
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+import sklearn.metrics as reference
+from scipy import sparse
+
+from model import intervals
+from model.intervals import Interval, interval, resample
+from model.metrics import Counts, calibration_error, calibration_error_of, calibration_statistics, count_statistics
+from model.metrics import scores_of as score_totals
+
+CLASSES = 5
+METRICS = {
+    "accuracy": lambda truth, answers: reference.accuracy_score(truth, answers),
+    "macro_f1": lambda truth, answers: reference.f1_score(
+        truth, answers, labels=range(CLASSES), average="macro", zero_division=0
+    ),
+    "balanced_accuracy": lambda truth, answers: reference.balanced_accuracy_score(truth, answers),
+}
+
+
+@pytest.fixture
+def pictures():
+    """Truth, answers, other answers (some -1), groups of unequal size in no order; class 4 is in few resamples."""
+    generator = np.random.default_rng(3)
+    truth = generator.integers(4, size=120)
+    truth[:2] = 4
+    right = generator.random((2, 120)) < [[0.6], [0.5]]
+    answers, other = np.where(right, truth, generator.integers(-1, CLASSES, size=(2, 120)))
+    return truth, answers, other, generator.permutation(np.append(np.arange(17), generator.integers(17, size=103)))
+
+
+def brute_resamples(groups: np.ndarray | None, pictures: int, resamples: int, seed: int) -> list[np.ndarray]:
+    """The pictures of the sample and then of each resample, by index."""
+    members = [np.flatnonzero(groups == g) for g in range(groups.max() + 1)] if groups is not None else None
+    count = pictures if members is None else len(members)
+    draws = np.random.default_rng(seed).integers(count, size=(resamples, count))
+    written_out = [draw if members is None else np.concatenate([members[g] for g in draw]) for draw in draws]
+    return [np.arange(pictures), *written_out]
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_intervals_equal_those_of_a_brute_force_bootstrap(pictures, grouped):
+    truth, answers, other, groups = pictures
+    groups = groups if grouped else None
+    blocks = [count_statistics(truth, given, CLASSES) for given in (answers, other)]
+    totals = resample(sparse.csr_array(sparse.hstack(blocks)), groups, resamples=200, seed=7)
+    these, those = (score_totals(Counts.from_totals(part)) for part in np.split(totals, 2, axis=1))
+    drawn = brute_resamples(groups, len(truth), 200, 7)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # y_pred contains classes not in y_true
+        for name, metric in METRICS.items():
+            expected = np.array([metric(truth[d], answers[d]) for d in drawn])
+            np.testing.assert_allclose(these[name], expected, atol=1e-12)
+            difference = expected - [metric(truth[d], other[d]) for d in drawn]
+            found = interval(these[name] - those[name], confidence=0.9)
+            low, high = np.percentile(difference[1:], [5, 95])
+            assert found.value == pytest.approx(difference[0])
+            assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+            assert found.deviation == pytest.approx(np.std(difference[1:], ddof=1))
+
+
+def test_calibration_error_is_resampled_as_by_brute_force(pictures):
+    truth, _, _, groups = pictures
+    probabilities = np.random.default_rng(5).dirichlet(np.ones(CLASSES), size=len(truth))
+    probabilities[3] = np.nan
+    found = calibration_error_of(resample(calibration_statistics(probabilities, truth), groups, 50, 1))
+    drawn = brute_resamples(groups, len(truth), 50, 1)
+    np.testing.assert_allclose(found, [calibration_error(probabilities[d], truth[d]) for d in drawn], atol=1e-12)
+
+
+def test_resamples_depend_on_the_seed_and_not_on_how_many_are_drawn_at_once(pictures, monkeypatch):
+    truth, answers, _, groups = pictures
+    statistics = count_statistics(truth, answers, CLASSES)
+    found = resample(statistics, groups, 100, seed=0)
+    monkeypatch.setattr(intervals, "DRAWS_AT_ONCE", 17 * 7)
+    np.testing.assert_array_equal(resample(statistics, groups, 100, seed=0), found)
+    assert not np.array_equal(resample(statistics, groups, 100, seed=1)[1:], found[1:])
+
+
+def test_groups_of_pictures_that_are_alike_give_wider_intervals():
+    """Twenty equal pictures a person hold no more than one: the deviation is that of so many persons."""
+    generator = np.random.default_rng(0)
+    groups = np.repeat(np.arange(100), 20)
+    answers = np.where(np.repeat(generator.random(100) < 0.7, 20), 0, 1)
+    statistics = count_statistics(np.zeros(2000, dtype=int), answers, 2)
+
+    def deviation(by: np.ndarray | None) -> float | None:
+        return interval(Counts.from_totals(resample(statistics, by, 2000, 0)).accuracy, 0.95).deviation
+
+    assert deviation(groups) == pytest.approx((0.7 * 0.3 / 100) ** 0.5, rel=0.1)
+    assert deviation(None) == pytest.approx((0.7 * 0.3 / 2000) ** 0.5, rel=0.1)
+
+
+def test_without_resamples_there_is_a_value_alone(pictures):
+    truth, answers, _, groups = pictures
+    totals = resample(count_statistics(truth, answers, CLASSES), groups, 0, 0)
+    assert interval(Counts.from_totals(totals).accuracy, 0.95) == Interval((truth == answers).mean())
+
+
+def test_two_thousand_resamples_of_twenty_thousand_pictures_fit_in_memory_and_seconds():
+    generator = np.random.default_rng(0)
+    statistics = count_statistics(generator.integers(200, size=20_000), generator.integers(200, size=20_000), 200)
+    tracemalloc.start()
+    began = time.monotonic()
+    totals = resample(statistics, None, 2000, 0)
+    score_totals(Counts.from_totals(totals))
+    seconds, (_, peak) = time.monotonic() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert totals.shape == (2001, 600)
+    assert peak < 300e6
+    assert seconds < 30

@@ -1,0 +1,181 @@
+import json
+import re
+import unicodedata
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.faults import InputError
+from model.labels import Attribute, Scheme, band_names, banded, mask_scheme, normal_text, scheme_from_config
+
+
+def test_the_mask_scheme_is_the_competitions() -> None:
+    """class = mask*6 + gender*3 + age, ages cut at 30 and 60."""
+    scheme = mask_scheme()
+    assert scheme.num_classes == 18
+    for mask, gender, age in np.ndindex(3, 2, 3):
+        codes = {"mask": mask, "gender": gender, "age": age}
+        assert scheme.joint(codes) == mask * 6 + gender * 3 + age
+        assert scheme.split(mask * 6 + gender * 3 + age) == codes
+    assert scheme.class_names[0] == "worn/male/under 30"
+    assert scheme.class_names[8] == "incorrect/male/60 and over"
+    assert scheme.class_names[17] == "none/female/60 and over"
+    assert scheme.to_dict()["joint"] == "mask*6 + gender*3 + age"
+    assert [scheme.attribute("age").band(age) for age in (0, 29, 29.9, 30, 59, 60, 100)] == [0, 0, 0, 1, 1, 2, 2]
+    assert mask_scheme((30, 58)).attribute("age").band(58) == 2
+
+
+def test_classes_are_joined_and_taken_apart_as_arrays_and_tensors() -> None:
+    scheme = mask_scheme()
+    joint = np.arange(18).reshape(3, 6)
+    codes = scheme.split(joint)
+    assert list(codes) == ["mask", "gender", "age"]
+    assert (codes["mask"] == joint // 6).all() and (codes["gender"] == joint // 3 % 2).all()
+    assert (scheme.joint(codes) == joint).all()
+    tensor = torch.arange(18)
+    assert torch.equal(scheme.joint(scheme.split(tensor)), tensor)
+    assert scheme.split(tensor)["age"].dtype == torch.int64
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.data())
+def test_taking_apart_is_the_inverse_of_joining(sizes: list[int], data: Any) -> None:
+    scheme = Scheme(tuple(Attribute(f"a{i}", tuple(f"v{j}" for j in range(n))) for i, n in enumerate(sizes)))
+    codes = {f"a{i}": data.draw(st.integers(0, n - 1)) for i, n in enumerate(sizes)}
+    joint = scheme.joint(codes)
+    assert joint == np.ravel_multi_index(tuple(codes.values()), tuple(sizes))
+    assert scheme.split(joint) == codes
+    assert scheme.class_names[joint] == "/".join(f"v{code}" for code in codes.values())
+    assert scheme.class_of(scheme.class_names[joint]) == scheme.class_of(str(joint)) == joint
+
+
+def test_cells_are_parsed() -> None:
+    age, mask = mask_scheme().attribute("age"), mask_scheme().attribute("mask")
+    assert age.parse("45") == (1, 45.0)
+    assert age.parse(" 45.5 ") == (1, 45.5)
+    assert age.parse(60) == (2, 60.0)
+    assert age.parse("under 30") == (0, None)
+    assert mask.parse("incorrect") == (1, None)
+    assert mask.parse(" none ") == (2, None)
+    assert mask.parse("2") == mask.parse(2) == mask.parse(2.0) == mask.parse("2.0") == (2, None)
+    assert mask_scheme().only("mask").class_of("worn") == 0
+
+
+@pytest.mark.parametrize("value", ["", "nan", float("nan"), None, "3", "-1", "1.5", "1e400", True, "worm"])
+def test_cells_that_are_no_value_are_told(value: object) -> None:
+    with pytest.raises(ValueError, match=r"mask = .*expected worn, incorrect, none or 0 to 2"):
+        mask_scheme().attribute("mask").parse(value)
+
+
+def test_a_mistyped_value_is_told_with_the_nearest() -> None:
+    with pytest.raises(ValueError, match="nearest: incorrect"):
+        mask_scheme().attribute("mask").parse("incorect")
+
+
+@pytest.mark.parametrize("value", ["", "nan", "inf", "thirty", "1,5"])
+def test_numbers_that_have_no_band_are_told(value: str) -> None:
+    with pytest.raises(ValueError, match=f"age = '{value}', expected a number or one of under 30, 30 to 59"):
+        mask_scheme().attribute("age").parse(value)
+
+
+def test_names_are_compared_in_one_unicode_form() -> None:
+    """macOS writes file names as NFD."""
+    apart = unicodedata.normalize("NFD", "착용샷")
+    assert apart != "착용샷" and normal_text(f" {apart}\n") == "착용샷"
+    scheme = scheme_from_config({apart: [apart, "하의"]})
+    assert scheme.class_names == ["착용샷", "하의"]
+    assert scheme.class_of(apart) == scheme.class_of("착용샷") == 0
+
+
+def test_a_scheme_survives_json() -> None:
+    for scheme in (
+        mask_scheme((25.5, 60)),
+        scheme_from_config({"종류": {"values": ["상의", "하의"], "column": "label"}}),
+    ):
+        saved = json.loads(json.dumps(scheme.to_dict(), ensure_ascii=False))
+        assert Scheme.from_dict(saved) == scheme
+        assert saved["classes"] == scheme.class_names
+    assert hash(mask_scheme()) == hash(mask_scheme())
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [{}, [], {"attributes": []}, {"attributes": [{"name": "a"}]}, {"attributes": [{"name": "a", "values": []}]}],
+)
+def test_what_is_no_scheme_is_told(saved: Any) -> None:
+    with pytest.raises(InputError, match=r"label scheme|no values"):
+        Scheme.from_dict(saved)
+
+
+def test_bands_are_named_by_their_cuts() -> None:
+    assert band_names((30, 60)) == ("under 30", "30 to 59", "60 and over")
+    assert band_names((30.5, 60)) == ("under 30.5", "30.5 to below 60", "60 and over")
+    assert band_names((10,)) == ("under 10", "10 and over")
+    assert banded("age", (30, 60), ("young", "middle", "old")).values == ("young", "middle", "old")
+
+
+def test_schemes_are_read_from_yaml() -> None:
+    given = yaml.safe_load(
+        """
+        mask: [worn, incorrect, none]
+        age: {cuts: [30, 60]}
+        years: {cuts: [18], names: [minor, adult], column: age}
+        kind: {column: label, values: [0, 1, 'no']}
+        """
+    )
+    scheme = scheme_from_config(given)
+    assert scheme.names == ("mask", "age", "years", "kind")
+    assert scheme.attribute("age") == banded("age", (30, 60))
+    assert scheme.attribute("years") == Attribute("years", ("minor", "adult"), (18.0,), "age")
+    assert scheme.attribute("kind") == Attribute("kind", ("0", "1", "no"), (), "label")
+    assert scheme.attribute("mask").column == "mask"
+
+
+@pytest.mark.parametrize(
+    "form, said",
+    [
+        ([], "at least two values"),
+        (["one"], "at least two values"),
+        ("worn", "a list of names is expected, not 'worn'"),
+        (None, "a list of names is expected"),
+        (["a", "a"], "'a' stands twice"),
+        (["a", ""], "empty name"),
+        (["a", True], "YAML reads a value as True; write it in quotes"),
+        (["a", None], "YAML reads a value as None"),
+        ({"value": ["a", "b"]}, "unknown key 'value', expected values, cuts"),
+        ({"column": "x"}, "either values, or cuts"),
+        ({"cuts": [30], "values": ["a", "b"]}, "either values, or cuts"),
+        ({"values": ["a", "b"], "names": ["x", "y"]}, "either values, or cuts"),
+        ({"cuts": [60, 30]}, "must rise"),
+        ({"cuts": [30, 30]}, "must rise"),
+        ({"cuts": [float("nan")]}, "must rise"),
+        ({"cuts": []}, "at least one cut"),
+        ({"cuts": 30}, "cuts must be numbers, not 30"),
+        ({"cuts": ["x"]}, "cuts must be numbers"),
+        ({"cuts": [30], "names": ["a", "b", "c"]}, "1 cuts make 2 bands, not the 3 values"),
+    ],
+)
+def test_faulty_attributes_are_told(form: Any, said: str) -> None:
+    with pytest.raises(InputError, match=re.escape(said)) as caught:
+        scheme_from_config({"kind": form})
+    assert "'kind'" in str(caught.value)
+
+
+def test_all_faulty_attributes_are_told_at_once() -> None:
+    with pytest.raises(InputError, match=r"'a'.*'b'"):
+        scheme_from_config({"a": [], "b": ["x", "x"], "c": ["x", "y"]})
+
+
+def test_schemes_whose_names_would_be_mixed_up_are_refused() -> None:
+    with pytest.raises(InputError, match="at least one attribute"):
+        Scheme(())
+    with pytest.raises(InputError, match="names must differ"):
+        Scheme((Attribute("a", ("x", "y")), Attribute("a", ("z", "w"))))
+    with pytest.raises(InputError, match="two joint classes have one name"):
+        Scheme((Attribute("a", ("x/y", "x")), Attribute("b", ("z", "y/z"))))
+    with pytest.raises(InputError, match="'gendr' is not an attribute; there are mask, gender, age; nearest: gender"):
+        mask_scheme().attribute("gendr")

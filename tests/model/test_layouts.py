@@ -1,0 +1,518 @@
+"""Every layout of a channel, read through read_channel from folders made here. The pictures are empty files: no reader
+opens them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from model.faults import Problems
+from model.table import Table, read_channel
+
+STEMS = ("incorrect_mask", "mask1", "mask2", "mask3", "mask4", "mask5", "normal")
+
+
+def touch(root: Path, *paths: str) -> None:
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+
+
+def read(root: Path, **settings: object) -> Table:
+    """The table of a channel without faults."""
+    problems = Problems("channel")
+    table = read_channel(root, problems, **settings)  # type: ignore[arg-type]
+    assert not problems, str(problems)
+    assert table is not None
+    return table
+
+
+def faults(root: Path, **settings: object) -> dict[str, list[str]]:
+    problems = Problems("channel")
+    read_channel(root, problems, **settings)  # type: ignore[arg-type]
+    return problems.kinds
+
+
+def profile(root: Path, name: str, suffix: str = ".jpg") -> None:
+    touch(root, *(f"{name}/{stem}{suffix}" for stem in STEMS))
+
+
+@pytest.mark.parametrize("base", ["", "images/"])
+def test_profile_folders_are_the_mask_scheme(tmp_path: Path, base: str) -> None:
+    profile(tmp_path, f"{base}000001_female_Asian_29")
+    profile(tmp_path, f"{base}000002_male_Asian_60", ".PnG")
+    table = read(tmp_path)
+    frame = table.frame().set_index("path")
+    assert len(table) == 14
+    assert table.source == "profile folders"
+    assert table.grouped_by == "person"
+    assert set(table.groups) == {"000001", "000002"}
+    first = f"{base}000001_female_Asian_29"
+    assert frame.loc[f"{first}/mask3.jpg", ["mask", "gender", "age"]].tolist() == ["worn", "female", "under 30"]
+    assert frame.loc[f"{first}/incorrect_mask.jpg", "mask"] == "incorrect"
+    assert frame.loc[f"{first}/normal.jpg", "mask"] == "none"
+    assert frame.loc[f"{base}000002_male_Asian_60/mask1.PnG", "age"] == "60 and over"
+    assert set(frame["age_number"]) == {29.0, 60.0}
+    assert set(frame["race"]) == {"Asian"}
+    # mask*6 + gender*3 + age: five worn, one incorrect, one none of each person
+    assert {code: count for code, count in enumerate(table.class_counts()) if count} == {
+        3: 5, 9: 1, 15: 1, 2: 5, 8: 1, 14: 1,
+    }  # fmt: skip
+
+
+def test_profile_folders_with_a_scheme_of_ones_own(tmp_path: Path) -> None:
+    profile(tmp_path, "000001_female_Asian_45")
+    profile(tmp_path, "000002_male_Asian_58")
+    table = read(tmp_path, attributes={"age": {"cuts": [30, 58]}})
+    assert table.scheme.names == ("age",)
+    assert table.class_counts().tolist() == [0, 7, 7]
+    assert sorted(table.metadata) == ["gender", "mask", "race"]
+    assert read(tmp_path, age_cuts=[30, 58]).class_counts().sum() == 14
+    assert read(tmp_path, age_cuts=[30, 58]).scheme.attribute("age").cuts == (30.0, 58.0)
+
+
+def test_other_files_of_profiles_are_left_out_and_told_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    profile(tmp_path, "images/000001_female_Asian_45")
+    touch(tmp_path, "images/000001_female_Asian_45/mask6.jpg", "images/000001_female_Asian_45/Thumbs.db")
+    touch(tmp_path, "images/stray.png", "notes.txt")
+    touch(tmp_path, "images/.DS_Store", "images/000001_female_Asian_45/._mask1.jpg", "images/.cache/mask1.jpg")
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        table = read(tmp_path)
+    assert len(table) == 7
+    told = [message for message in caplog.messages if "left out" in message]
+    assert len(told) == 1
+    assert told[0].startswith("3 files left out")
+    assert all(name in told[0] for name in ("mask6.jpg", "Thumbs.db", "stray.png"))
+    assert "DS_Store" not in caplog.text
+
+
+def test_faults_of_profile_folders(tmp_path: Path) -> None:
+    for name in ("000001_female_Asian_45", "000002_femal_Asian_45", "000003_male_Asian_4O", "000004_male_45"):
+        profile(tmp_path, f"images/{name}")
+    (tmp_path / "images/000005_male_Asian_45").mkdir()
+    problems = Problems("channel")
+    table = read_channel(tmp_path, problems)
+    assert problems.kinds == {
+        "folder that is no profile": ["images/000004_male_45: expected <id>_<gender>_<race>_<age>"],
+        "profile folder without pictures": [
+            "images/000005_male_Asian_45: expected incorrect_mask, normal, mask1, mask2, mask3, mask4, mask5"
+        ],
+        "unknown label": [
+            "images/000002_femal_Asian_45: gender = 'femal', expected male, female or 0 to 1; nearest: female"
+        ],
+        "unparsable number": [
+            "images/000003_male_Asian_4O: age = '4O', expected a number or one of under 30, 30 to 59, 60 and over"
+        ],
+    }
+    assert table is not None
+    assert set(table.groups) == {"000001"}
+    assert len(table.set_aside) == 21
+
+
+def test_class_folders(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(tmp_path, "dog/a.jpg", "dog/deep/er/b.PNG", "cat/a.webp", "착용샷/x.tiff", "cat/readme.txt", ".git/c.jpg")
+    (tmp_path / "nothing").mkdir()
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        table = read(tmp_path)
+    assert table.source == "class folders"
+    assert table.scheme.attributes[0].name == "label"
+    assert table.scheme.attributes[0].values == ("cat", "dog", "착용샷")
+    assert table.pictures["path"].tolist() == ["cat/a.webp", "dog/a.jpg", "dog/deep/er/b.PNG", "착용샷/x.tiff"]
+    assert table.frame()["label"].tolist() == ["cat", "dog", "dog", "착용샷"]
+    assert table.grouped_by == ""
+    assert table.groups.tolist() == table.pictures["path"].tolist()
+    assert "cat/readme.txt" in caplog.text
+    assert "nothing" in caplog.text
+
+
+def test_class_folders_below_images_or_beside_other_folders(tmp_path: Path) -> None:
+    touch(tmp_path, "images/dog/a.jpg", "images/cat/a.jpg", "docs/readme.txt")
+    assert read(tmp_path).scheme.class_names == ["cat", "dog"]
+
+
+def test_numbered_class_folders_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{code}/a.jpg" for code in range(12)))
+    table = read(tmp_path)
+    assert table.scheme.class_names == [str(code) for code in range(12)]
+    assert table.frame().set_index("path")["label"]["10/a.jpg"] == "10"
+
+
+def test_class_folders_with_given_values(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(tmp_path, "dog/a.jpg", "cat/a.jpg", "dgo/b.jpg")
+    given = {"animal": ["dog", "cat", "bird"]}
+    assert faults(tmp_path, attributes=given) == {
+        "unknown label": ["dgo: animal = 'dgo', expected dog, cat, bird or 0 to 2; nearest: dog"]
+    }
+    (tmp_path / "dgo/b.jpg").unlink()
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        table = read(tmp_path, attributes=given)
+    assert table.labels["animal"].tolist() == [1, 0]
+    assert "no picture of 1 of 3 classes: bird" in caplog.text
+
+
+def test_links_inside_a_channel_are_followed_once_and_out_of_it_never(tmp_path: Path) -> None:
+    channel, elsewhere = tmp_path / "channel", tmp_path / "elsewhere"
+    touch(channel, "dog/a.jpg", "cat/a.jpg")
+    touch(elsewhere, "b.jpg", "deep/c.jpg")
+    os.symlink(elsewhere / "b.jpg", channel / "dog/b.jpg")
+    os.symlink(elsewhere / "deep", channel / "dog/deep")
+    os.symlink(elsewhere, channel / "bird")
+    os.symlink(channel, channel / "dog/around")
+    os.symlink("a.jpg", channel / "dog/again.jpg")
+    problems = Problems("channel")
+    table = read_channel(channel, problems)
+    assert problems.kinds == {
+        "path out of the channel": [
+            "bird: a link to ../elsewhere",
+            "dog/b.jpg: a link to ../elsewhere/b.jpg",
+            "dog/deep: a link to ../elsewhere/deep",
+        ]
+    }
+    assert table is not None
+    assert table.pictures["path"].tolist() == ["cat/a.jpg", "dog/a.jpg", "dog/again.jpg"]
+    os.symlink(channel, tmp_path / "link")
+    assert read_channel(tmp_path / "link", Problems("channel")) is not None
+
+
+def write_csv(root: Path, text: str, name: str = "train.csv", encoding: str = "utf-8") -> None:
+    (root / name).write_bytes(text.encode(encoding))
+
+
+def test_csv_with_pictures_beside_it_and_in_images(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "images/b.jpg", "images/deep/c.png", "images/d.jpg")
+    write_csv(
+        tmp_path,
+        "image_name,sender,shop,label\na.jpg,7,x,1\nb.jpg,7,y,0\ndeep/c.png,8,,1\nimages/d.jpg,,x,0\n",
+    )
+    table = read(tmp_path)
+    assert table.source == "CSV train.csv"
+    assert table.pictures["path"].tolist() == ["a.jpg", "images/b.jpg", "images/deep/c.png", "images/d.jpg"]
+    assert table.pictures["shard"].tolist() == [None] * 4
+    assert table.pictures["size"].tolist() == [-1] * 4
+    assert table.labels["label"].tolist() == [1, 0, 1, 0]
+    assert table.grouped_by == "sender"
+    assert table.groups.tolist() == ["7", "7", "8", "images/d.jpg"]
+    assert table.metadata.to_dict("list") == {"shop": ["x", "y", "", "x"]}
+
+
+def test_a_byte_order_mark_blank_lines_and_quoted_line_breaks_do_not_shift_the_rows(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "b.jpg")
+    text = '\ufeffpath,note,label\r\n\r\na.jpg,"two\nlines",0\r\n,,\r\nb.jpg,,1\r\nc.jpg,,1\r\n'
+    write_csv(tmp_path, text)
+    problems = Problems("channel")
+    table = read_channel(tmp_path, problems)
+    assert table is not None
+    assert len(table) == 2
+    assert problems.kinds == {"missing file": ["train.csv row 7: c.jpg"]}  # as the lines of an editor are counted
+
+
+@pytest.mark.parametrize(
+    ("files", "settings", "source"),
+    [
+        (["train.csv", "other.csv"], {}, "CSV train.csv"),
+        (["info.csv", "other.csv"], {}, "CSV info.csv"),
+        (["other.csv"], {}, "CSV other.csv"),
+        (["one.csv", "two.csv"], {"table": "two.csv"}, "CSV two.csv"),
+    ],
+)
+def test_which_csv_is_read(tmp_path: Path, files: list[str], settings: dict, source: str) -> None:
+    touch(tmp_path, "a.jpg", "b.jpg")
+    for name in files:
+        write_csv(tmp_path, "path,label\na.jpg,0\nb.jpg,1\n", name)
+    assert read(tmp_path, **settings).source == source
+
+
+def test_several_or_misnamed_tables_are_told(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "b.jpg")
+    for name in ("one.csv", "two.csv"):
+        write_csv(tmp_path, "path,label\na.jpg,0\nb.jpg,1\n", name)
+    assert faults(tmp_path) == {"several tables": ["one.csv, two.csv; name one by table"]}
+    assert faults(tmp_path, table="tow.csv") == {
+        "missing table": ["there is no 'tow.csv'; there are a.jpg, b.jpg, one.csv, two.csv; nearest: two.csv"]
+    }
+
+
+def test_a_csv_wins_over_folders_where_it_names_pictures(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(tmp_path, "dog/a.jpg", "cat/b.jpg")
+    write_csv(tmp_path, "breed,weight\npoodle,3\n", "notes.csv")
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        assert read(tmp_path).source == "class folders"
+    assert "notes.csv not read" in caplog.text
+    write_csv(tmp_path, "path,label\ndog/a.jpg,yes\ncat/b.jpg,no\n", "labels.csv")
+    assert read(tmp_path).source == "CSV labels.csv"
+    assert read(tmp_path, layout="classes").source == "class folders"
+
+
+def test_picture_group_and_metadata_columns_by_name(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "b.jpg")
+    write_csv(tmp_path, "file,shop,price,label\na.jpg,s1,3,0\nb.jpg,s2,4,1\n", "t.csv")
+    table = read(tmp_path, picture_column="file", group_column="shop", metadata_columns=["price"])
+    assert table.grouped_by == "shop"
+    assert table.groups.tolist() == ["s1", "s2"]
+    assert list(table.metadata) == ["price"]
+    there = "there are file, shop, price, label; nearest:"
+    assert faults(tmp_path, picture_column="fiel", group_column="sohp", metadata_columns=["pricee", "shop"]) == {
+        "missing picture column": [f"t.csv has no column 'fiel'; {there} file"],
+        "missing group column": [f"CSV t.csv has no column 'sohp'; {there} shop"],
+        "missing metadata column": [f"CSV t.csv has no column 'pricee'; {there} price"],
+    }
+
+
+def test_a_csv_with_mask_gender_and_age_is_the_mask_scheme_and_its_label_no_metadata(tmp_path: Path) -> None:
+    profile(tmp_path, "images/000001_female_Asian_45")
+    rows = "".join(f"000001_female_Asian_45/{stem}.jpg,59,female,{m},9,p1\n" for stem, m in zip(STEMS, "1000002"))
+    write_csv(tmp_path, "path,age,gender,mask,label,people_path\n" + rows, "perfect_train.csv")
+    table = read(tmp_path)
+    assert table.scheme.names == ("mask", "gender", "age")
+    assert table.classes().tolist() == [10, 4, 4, 4, 4, 4, 16]
+    assert table.numbers["age"].tolist() == [59.0] * 7
+    assert (table.grouped_by, set(table.groups)) == ("people_path", {"p1"})
+    assert list(table.metadata) == []
+
+
+def test_the_competitions_csv_names_profile_folders(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("000001_female_Asian_45", "000002_male_Asian_52"):
+        profile(tmp_path, f"images/{name}")
+    profile(tmp_path, "images/000009_male_Asian_20")  # not in the table
+    touch(tmp_path, "images/000001_female_Asian_45/extra.jpg")
+    write_csv(
+        tmp_path,
+        "id,gender,race,age,path\n000001,female,Asian,45,000001_female_Asian_45\n000002,female,Asian,61,000002_male_Asian_52\n",
+    )
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        table = read(tmp_path)
+    assert len(table) == 14
+    assert table.source == "CSV train.csv"
+    assert (table.grouped_by, set(table.groups)) == ("person", {"000001", "000002"})
+    assert list(table.metadata) == ["race"]
+    second = table.frame()[table.groups == "000002"]
+    assert set(second["gender"]) == {"female"}
+    assert set(second["age_number"]) == {61.0}
+    assert second["mask"].value_counts().to_dict() == {"worn": 5, "incorrect": 1, "none": 1}
+    assert "2 places and wins: train.csv row 3 (gender female, folder male)" in caplog.text
+    assert "1 file left out" in caplog.text
+
+
+def test_faults_of_the_competitions_csv(tmp_path: Path) -> None:
+    profile(tmp_path, "images/000001_female_Asian_45")
+    profile(tmp_path, "images/000002_male_Asian_52")
+    (tmp_path / "images/000003_male_Asian_30").mkdir()
+    touch(tmp_path, "images/x.jpg")
+    write_csv(
+        tmp_path,
+        "id,gender,race,age,path\n"
+        "000001,female,Asian,45,000001_female_Asian_45\n"
+        "000002,man,Asian,fifty,000002_male_Asian_52\n"
+        "000003,male,Asian,30,000003_male_Asian_30\n"
+        "000004,male,Asian,30,000004_male_Asian_30\n"
+        "000001,female,Asian,45,images/000001_female_Asian_45\n"
+        "000005,male,Asian,30,x.jpg\n",
+    )
+    found = faults(tmp_path)
+    assert {kind: [place.partition(":")[0] for place in places] for kind, places in found.items()} == {
+        "missing file": ["train.csv row 5"],
+        "duplicate picture": ["train.csv row 6"],
+        "profile folder without pictures": ["train.csv row 4"],
+        "picture among profile folders": ["train.csv row 7"],
+        "unknown label": ["train.csv row 3"],
+        "unparsable number": ["train.csv row 3"],
+    }
+
+
+def test_names_are_found_in_the_other_unicode_form(tmp_path: Path) -> None:
+    composed = "카페é.jpg"
+    decomposed = unicodedata.normalize("NFD", composed)
+    assert composed != decomposed
+    folder = unicodedata.normalize("NFD", "사진")
+    touch(tmp_path, f"images/{decomposed}", f"images/{folder}/b.jpg")
+    write_csv(tmp_path, f"path,label\n{composed},착용샷\n사진/b.jpg,{unicodedata.normalize('NFD', '미분류')}\n")
+    table = read(tmp_path)
+    assert table.pictures["path"].tolist() == [f"images/{decomposed}", f"images/{folder}/b.jpg"]
+    assert all((tmp_path / path).exists() for path in table.pictures["path"])
+    assert table.scheme.class_names == ["미분류", "착용샷"]
+
+
+def test_paths_that_leave_the_channel_are_faults(tmp_path: Path) -> None:
+    channel = tmp_path / "channel"
+    touch(channel, "a.jpg", "images/b.jpg", "deep/c.jpg")
+    touch(tmp_path, "secret.jpg", "folder/d.jpg")
+    os.symlink(tmp_path / "secret.jpg", channel / "images/link.jpg")
+    os.symlink(tmp_path / "folder", channel / "out")
+    names = [
+        "a.jpg",
+        "deep/../images/b.jpg",
+        "../secret.jpg",
+        f"{tmp_path}/secret.jpg",
+        "link.jpg",
+        "out/d.jpg",
+        "C:\\d",
+    ]
+    write_csv(channel, "path,label\n" + "".join(f"{name},{row % 2}\n" for row, name in enumerate(names)))
+    problems = Problems("channel")
+    table = read_channel(channel, problems)
+    assert table is not None
+    assert table.pictures["path"].tolist() == ["a.jpg", "images/b.jpg"]
+    assert table.set_aside == ()
+    assert problems.kinds == {
+        "path out of the channel": [
+            "train.csv row 4: '../secret.jpg', expected a path below the channel",
+            f"train.csv row 5: '{tmp_path}/secret.jpg', expected a path below the channel",
+            "train.csv row 6: 'link.jpg' leads to ../secret.jpg, expected a path below the channel",
+            "train.csv row 7: 'out/d.jpg' leads to ../folder/d.jpg, expected a path below the channel",
+            "train.csv row 8: 'C:\\\\d', expected a path below the channel",
+        ]
+    }
+
+
+def test_damaged_tables_are_told(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "b.jpg")
+    write_csv(tmp_path, "path,label\na.jpg,0\nb.jpg,1,2\nb.jpg\nb.jpg,1\n")
+    assert faults(tmp_path) == {
+        "row with too few or too many cells": [
+            "train.csv row 3: 3 cells, the header has 2",
+            "train.csv row 4: 1 cells, the header has 2",
+        ]
+    }
+    write_csv(tmp_path, "path,label\na.jpg,착용샷\n", encoding="cp949")
+    assert faults(tmp_path) == {"table that is not UTF-8": ["train.csv row 2: save it as UTF-8"]}
+    write_csv(tmp_path, 'path,label\na.jpg,0\n"b.jpg,1\n')
+    assert list(faults(tmp_path)) == ["table that is no CSV", "fewer than two classes"]
+    write_csv(tmp_path, "path,label,label\na.jpg,0,0\nb.jpg,1,1\n")
+    assert faults(tmp_path) == {"column that stands twice": ["train.csv: label"]}
+    write_csv(tmp_path, "path,label\n")
+    assert list(faults(tmp_path)) == ["channel without pictures"]
+    write_csv(tmp_path, "\n\n")
+    assert faults(tmp_path, layout="csv") == {"empty table": ["train.csv"]}
+
+
+def test_a_missing_file_tells_one_of_another_extension(tmp_path: Path) -> None:
+    touch(tmp_path, "images/a.JPEG", "b.jpg")
+    write_csv(tmp_path, "path,label\na.jpg,0\nb.jpg,1\n")
+    assert faults(tmp_path)["missing file"] == ["train.csv row 2: images/a.jpg; nearest: images/a.JPEG"]
+
+
+def test_sagemakers_lst(tmp_path: Path) -> None:
+    """Form: SageMaker's built-in image classification, number, label, path, tabs between."""
+    touch(tmp_path, "dir/dog1.jpg", "dir/cat1.jpg", "images/cat2.jpg")
+    lines = ["5\t1\tdir/dog1.jpg", "1000\t0\tdir/cat1.jpg", "", "22\t2\tcat2.jpg"]
+    (tmp_path / "train.lst").write_text("\n".join(lines) + "\n")
+    table = read(tmp_path)
+    assert table.source == "list train.lst"
+    assert table.labels["label"].tolist() == [1, 0, 2]
+    assert table.scheme.class_names == ["0", "1", "2"]
+    assert list(table.metadata) == []
+    named = read(tmp_path, attributes={"animal": ["cat", "dog", "bird"]})
+    assert named.frame()["animal"].tolist() == ["dog", "cat", "bird"]
+    (tmp_path / "train.lst").write_text("\n".join([*lines, "7\t1", "8\t1\tdir", "9\t1\tnone.jpg", "10\t0\tcat2.jpg"]))
+    assert faults(tmp_path) == {
+        "row with too few or too many cells": [
+            "train.lst row 5: '7\\t1', expected 3 cells as in the first row, tabs between"
+        ],
+        "folder in place of a picture": ["train.lst row 6: dir"],
+        "missing file": ["train.lst row 7: images/none.jpg"],
+        "duplicate picture": ["train.lst row 8: images/cat2.jpg is named in train.lst row 4 already"],
+    }
+
+
+def test_an_lst_of_several_labels_is_so_many_attributes(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "b.jpg")
+    (tmp_path / "train.lst").write_text("0\t1\t0\ta.jpg\n1\t0\t0\tb.jpg\n")
+    table = read(tmp_path, attributes={"dress": ["no", "yes"], "hat": ["no", "yes"]})
+    assert table.labels.to_dict("list") == {"dress": [1, 0], "hat": [0, 0]}
+    assert list(faults(tmp_path)) == ["several label columns"]
+
+
+def manifest(root: Path, *records: object) -> None:
+    (root / "train.manifest").write_text("\n".join(json.dumps(record) for record in records))
+
+
+def test_sagemakers_augmented_manifest(tmp_path: Path) -> None:
+    """Form: Ground Truth's output for image classification."""
+    touch(tmp_path, "images/deep/a.jpg", "images/deep/b.jpg", "images/c.jpg")
+    metadata = {"confidence": 0.95, "type": "groundtruth/image-classification", "human-annotated": "yes"}
+    manifest(
+        tmp_path,
+        *(
+            {
+                "source-ref": f"s3://bucket/data/train/images/{path}",
+                "person": person,
+                "animals": code,
+                "animals-metadata": metadata | {"class-name": name},
+            }
+            for path, person, code, name in (
+                ("deep/a.jpg", 4, 1, "dog"), ("deep/b.jpg", 4, 0, "cat"), ("c.jpg", 5, 1, "dog")
+            )
+        ),
+    )  # fmt: skip
+    table = read(tmp_path)
+    assert table.source == "manifest train.manifest"
+    assert table.pictures["path"].tolist() == ["images/deep/a.jpg", "images/deep/b.jpg", "images/c.jpg"]
+    assert table.frame()["label"].tolist() == ["dog", "cat", "dog"]
+    assert (table.grouped_by, table.groups.tolist()) == ("person", ["4", "4", "5"])
+    assert read(tmp_path, attributes={"animals": ["dog", "cat"]}).labels["animals"].tolist() == [0, 1, 0]
+
+
+def test_a_manifests_common_prefix_may_lie_inside_the_channel(tmp_path: Path) -> None:
+    touch(tmp_path, "a/b/x.jpg", "a/b/y.jpg")
+    manifest(
+        tmp_path,
+        {"source-ref": "s3://bucket/data/a/b/x.jpg", "class": "0"},
+        {"source-ref": "s3://bucket/data/a/b/y.jpg", "class": "1"},
+    )
+    assert read(tmp_path).pictures["path"].tolist() == ["a/b/x.jpg", "a/b/y.jpg"]
+
+
+def test_faults_of_a_manifest(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+    lines = [
+        '{"source-ref": "a.jpg", "class": "0"}',
+        '{"source-ref": "b.jpg", "class": "1"}',
+        '{"source-ref": "c.jpg", "class": [1, 0]}',
+        '{"source-ref": "c.jpg"',
+        '{"source": "text", "class": "1"}',
+        '{"source-ref": "../c.jpg", "class": "1"}',
+    ]
+    (tmp_path / "x.jsonl").write_text("\n".join(lines))
+    found = faults(tmp_path)
+    assert found["several labels in one attribute"] == [
+        "x.jsonl row 3: class = [1, 0], expected one label; make an attribute of each"
+    ]
+    assert [place.partition(":")[0] for place in found["row that is no manifest's"]] == [
+        "x.jsonl row 4",
+        "x.jsonl row 5",
+    ]
+    assert found["path out of the channel"] == ["x.jsonl row 6: '../c.jpg', expected a path below the channel"]
+    assert len(found) == 3
+
+
+def test_channels_of_no_layout_are_told(tmp_path: Path) -> None:
+    missing = tmp_path / "none"
+    assert faults(missing) == {"missing channel": [f"{missing}: there is no such folder"]}
+    touch(tmp_path, "file")
+    assert faults(tmp_path / "file") == {"missing channel": [f"{tmp_path}/file: a file, no folder"]}
+    (tmp_path / "empty").mkdir()
+    touch(tmp_path / "empty", ".DS_Store")
+    assert faults(tmp_path / "empty") == {"empty channel": [f"{tmp_path}/empty: there is nothing in it"]}
+    touch(tmp_path / "loose", "a.jpg", "images/b.jpg")
+    assert list(faults(tmp_path / "loose")) == ["channel of no known layout"]
+    assert "a.jpg, images" in faults(tmp_path / "loose")["channel of no known layout"][0]
+
+
+def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "cat/a.jpg", "dog/b.jpg", "owl/c.jpg")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path).name == "owl":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert faults(tmp_path) == {"folder that cannot be read": ["owl: Permission denied"]}

@@ -1,0 +1,270 @@
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.model_selection import StratifiedGroupKFold
+from wcwidth import wcswidth
+
+from model.faults import InputError
+from model.splits import assign, describe, split
+
+rows = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 4)), min_size=1, max_size=60)
+
+
+def as_arrays(table: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    return np.array([f"p{group}" for group, _ in table]), np.array([c for _, c in table])
+
+
+def skewed_table(seed: int, num_groups: int = 300, num_classes: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """Groups of 1 to 8 rows, mostly of one class, the classes' shares falling by halves."""
+    rng = np.random.default_rng(seed)
+    prior = 0.5 ** np.arange(num_classes) / (0.5 ** np.arange(num_classes)).sum()
+    sizes = rng.integers(1, 9, num_groups)
+    own = rng.choice(num_classes, num_groups, p=prior)
+    groups = np.repeat(np.arange(num_groups), sizes)
+    classes = np.where(rng.random(len(groups)) < 0.7, own[groups], rng.choice(num_classes, len(groups), p=prior))
+    return np.array([f"g{group}" for group in groups]), classes
+
+
+def distance(classes: np.ndarray, sides: np.ndarray, shares: list[float]) -> float:
+    """Chi-square distance of the sides' class counts from those wanted."""
+    total = 0.0
+    for c in np.unique(classes):
+        for side, share in enumerate(shares):
+            wanted = share * (classes == c).sum()
+            total += (((classes == c) & (sides == side)).sum() - wanted) ** 2 / wanted
+    return total
+
+
+def sides_of_groups(groups: np.ndarray, sides: np.ndarray) -> dict[str, set[int]]:
+    return {group: set(sides[groups == group].tolist()) for group in set(groups.tolist())}
+
+
+@settings(max_examples=200, deadline=None)
+@given(rows, st.floats(0.01, 0.9), st.integers(0, 5))
+def test_a_split_parts_no_group_and_every_class_reaches_train(
+    table: list[tuple[int, int]], validation: float, seed: int
+) -> None:
+    groups, classes = as_arrays(table)
+    train, held_out = split(groups, classes, validation, seed)
+    assert sorted([*train, *held_out]) == list(range(len(groups)))
+    assert (np.diff(train) > 0).all() and (np.diff(held_out) > 0).all()
+    assert not set(groups[train]) & set(groups[held_out])
+    assert len(train)
+    assert len(held_out) or len(set(groups)) == 1
+    groups_of_class = {c: set(groups[classes == c].tolist()) for c in set(classes.tolist())}
+    alone = set().union(*(held for held in groups_of_class.values() if len(held) == 1))
+    if len(set(groups)) > 1 and alone == set(groups):  # every group is the only one of some class: one must go
+        assert len(set(groups[held_out])) == 1
+    else:
+        assert set(classes[train]) == set(classes)
+
+
+@settings(max_examples=150, deadline=None)
+@given(rows, st.integers(1, 6), st.integers(0, 5))
+def test_folds_part_no_group_and_none_is_empty(table: list[tuple[int, int]], folds: int, seed: int) -> None:
+    groups, classes = as_arrays(table)
+    if len(set(groups)) < folds:
+        with pytest.raises(InputError, match=f"{folds} folds need as many groups, there are {len(set(groups))}"):
+            assign(groups, classes, [1 / folds] * folds, seed)
+        return
+    sides = assign(groups, classes, [1 / folds] * folds, seed)
+    assert sides.dtype == np.int64 and sides.shape == classes.shape
+    assert all(len(found) == 1 for found in sides_of_groups(groups, sides).values())
+    assert set(sides.tolist()) == set(range(folds))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("shares", [[0.8, 0.2], [0.2] * 5, [0.7, 0.2, 0.1]])
+def test_class_shares_are_kept(seed: int, shares: list[float]) -> None:
+    groups, classes = skewed_table(seed)
+    sides = assign(groups, classes, shares, seed)
+    for side, share in enumerate(shares):
+        assert np.mean(sides == side) == pytest.approx(share, abs=0.005)
+        for c, count in Counter(classes.tolist()).items():
+            assert abs(((sides == side) & (classes == c)).sum() - share * count) <= 3
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class")
+def test_sides_are_stratified_better_than_scikit_learns() -> None:
+    """StratifiedGroupKFold, the first of its five folds as validation."""
+    ours, theirs = [], []
+    for seed in range(10):
+        groups, classes = skewed_table(seed, num_groups=120)
+        train, _ = next(StratifiedGroupKFold(5, shuffle=True, random_state=seed).split(classes, classes, groups))
+        theirs.append(distance(classes, np.isin(np.arange(len(groups)), train, invert=True).astype(int), [0.8, 0.2]))
+        ours.append(distance(classes, assign(groups, classes, [0.8, 0.2], seed), [0.8, 0.2]))
+    assert np.mean(ours) < 0.7 * np.mean(theirs)
+
+
+def test_few_groups_are_dealt_nearly_as_well_as_can_be() -> None:
+    """Against every one of the 2^10 ways to deal 10 groups on two sides."""
+    for seed in range(8):
+        groups, classes = skewed_table(seed, num_groups=10, num_classes=3)
+        names, group_of_row = np.unique(groups, return_inverse=True)
+        ways = [np.array(way)[group_of_row] for way in itertools.product((0, 1), repeat=len(names))]
+        distances = np.sort([distance(classes, way, [0.7, 0.3]) for way in ways])
+        ours = distance(classes, assign(groups, classes, [0.7, 0.3], seed), [0.7, 0.3])
+        assert ours <= distances[len(distances) // 10]
+
+
+def test_the_split_is_a_function_of_the_seed_and_not_of_the_order_of_rows() -> None:
+    groups, classes = skewed_table(0)
+    sides = assign(groups, classes, [0.8, 0.2], 3)
+    assert (sides == assign(groups.astype(object), classes, [0.8, 0.2], 3)).all()
+    shuffled = np.random.default_rng(1).permutation(len(groups))
+    assert (sides[shuffled] == assign(groups[shuffled], classes[shuffled], [0.8, 0.2], 3)).all()
+    assert (sides != assign(groups, classes, [0.8, 0.2], 4)).any()
+
+
+def test_the_split_does_not_depend_on_the_hash_seed() -> None:
+    script = (
+        "import numpy as np; from model.splits import assign; rng = np.random.default_rng(0)\n"
+        "print(assign(rng.integers(0, 90, 300).astype(str).astype(object), rng.integers(0, 4, 300), [.7, .3], 5))"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for hash_seed in ("1", "2")
+    }
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_class_of_one_group_stays_in_train(seed: int) -> None:
+    groups, classes = skewed_table(seed, num_groups=40)
+    classes[groups == "g7"] = 6
+    sides = assign(groups, classes, [0.5 - 1e-6, 0.5 + 1e-6], seed)
+    assert (sides[classes == 6] == 0).all()
+
+
+def test_a_class_of_two_groups_reaches_train_although_most_is_held_out() -> None:
+    groups, classes = np.array([f"g{i}" for i in range(40)]), np.array([0] * 38 + [1] * 2)
+    for seed in range(5):
+        train, held_out = split(groups, classes, 0.9, seed)
+        assert 1 in classes[train] and len(held_out) > 30
+
+
+def test_no_validation_and_a_single_group() -> None:
+    groups, classes = skewed_table(0)
+    train, held_out = split(groups, classes, 0.0, 0)
+    assert len(train) == len(groups) and not len(held_out)
+    for validation in (0.2, 0.5, 0.9):
+        train, held_out = split(np.array(["a"] * 3), np.array([0, 1, 0]), validation, 0)
+        assert train.tolist() == [0, 1, 2] and not len(held_out)
+
+
+def test_two_equal_groups_are_dealt_to_both_sides() -> None:
+    train, held_out = split(np.array(["a"] * 50 + ["b"] * 50), np.zeros(100, int), 0.2, 0)
+    assert len(train) == len(held_out) == 50
+
+
+def test_shares_and_rows_that_cannot_be_split_are_refused() -> None:
+    with pytest.raises(InputError, match="no picture"):
+        split(np.array([], str), np.array([], int), 0.2, 0)
+    with pytest.raises(InputError, match="not be negative"):
+        split(np.array(["a"]), np.array([0]), -0.1, 0)
+    with pytest.raises(InputError, match="the first above 0"):
+        split(np.array(["a"]), np.array([0]), 1.0, 0)
+
+
+def test_many_groups_take_seconds() -> None:
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 60_000, 120_000).astype(str)
+    began = time.process_time()
+    assign(groups, rng.integers(0, 18, len(groups)), [0.8, 0.2], 0)
+    assert time.process_time() - began < 8
+
+
+def test_describe_counts_what_pandas_counts() -> None:
+    groups, classes = skewed_table(2)
+    sides = assign(groups, classes, [0.6, 0.3, 0.1], 0)
+    report = describe(groups, classes, sides, list("abcdef"), ["train", "validation", "test"], "person")
+    table = pd.DataFrame({"group": groups, "class": classes, "side": sides})
+    assert report.class_counts == pd.crosstab(table["side"], table["class"]).to_numpy().tolist()
+    assert report.pictures == table["side"].value_counts().sort_index().tolist()
+    assert report.groups == table.groupby("side")["group"].nunique().tolist()
+    assert report.warnings == []
+    saved = json.loads(json.dumps(report.to_dict()))
+    assert saved["grouped_by"] == "person"
+    assert saved["sides"]["validation"]["classes"]["b"] == ((sides == 1) & (classes == 1)).sum()
+    assert sum(side["share"] for side in saved["sides"].values()) == pytest.approx(1)
+
+
+def test_the_table_has_even_columns_with_korean_names() -> None:
+    groups, classes = skewed_table(0, num_classes=3)
+    sides = assign(groups, classes, [0.8, 0.2], 0)
+    text = describe(groups, classes, sides, ["착용샷", "top", "신발 모자"], ["train", "validation"], "sender").text()
+    lines = text.splitlines()
+    assert len({wcswidth(line) for line in lines}) == 1
+    assert [line.split("  ")[0] for line in lines[2:]] == ["pictures", "groups (sender)", "착용샷", "top", "신발 모자"]
+    assert lines[2].split()[1:] == [f"{(sides == 0).sum():,}", "80.0", f"{(sides == 1).sum():,}", "20.0"]
+
+
+def test_many_classes_are_shortened_to_the_commonest_and_the_rarest() -> None:
+    classes = np.repeat(np.arange(100), np.arange(1, 101))
+    groups = np.arange(len(classes)).astype(str)
+    names = [f"class{c}" for c in range(100)]
+    report = describe(groups, classes, np.zeros(len(classes), int), names, ["train"], None)
+    told = [line.split()[0] for line in report.text().splitlines()[3:]]
+    assert told == [f"class{c}" for c in range(99, 84, -1)] + ["..."] + [f"class{c}" for c in range(14, -1, -1)]
+    assert "... 70 more classes of 85 to 16 pictures" in report.text()
+    assert len(report.to_dict()["sides"]["train"]["classes"]) == 100
+
+
+def test_what_is_wrong_with_a_split_is_told() -> None:
+    groups = np.array(["big"] * 60 + ["a"] * 25 + ["b"] * 15)
+    classes = np.array([0] * 60 + [1] * 25 + [2] * 15)
+    sides = np.array([0] * 85 + [1] * 15)
+    names, both = ["x", "y", "z", "w"], ["train", "validation"]
+    report = describe(groups, classes, sides, names, both, "sender", [0.8, 0.2])
+    assert report.warnings == [
+        "sender big has 60 of 100 pictures (60.0 %), more than the 20 for validation: all of them are in train",
+        "sender a has 25 of 100 pictures (25.0 %), more than the 20 for validation: all of them are in train",
+        "train has no picture of 2 classes z, w; every output keeps its place",
+        "validation has no picture of 3 classes x, y, w; every output keeps its place",
+    ]
+    assert report.text().endswith("warning: " + report.warnings[-1])
+    assert describe(groups, classes, sides, names, both, "sender").warnings[1].startswith("sender a has 25 of 100")
+
+    parted = describe(groups, classes, np.arange(100) % 2, names[:3], both, "person", [0.5, 0.5])
+    assert parted.warnings[0].startswith("3 groups (person) on two sides (a, b, big)")
+    alone = describe(groups, classes, np.zeros(100, int), names, both, None)
+    assert alone.warnings[-1] == "validation has no picture at all"
+
+
+def test_many_large_groups_are_counted() -> None:
+    groups = np.repeat([f"g{i}" for i in range(9)], 10)
+    report = describe(groups, np.zeros(90, int), np.zeros(90, int), ["x"], ["train", "validation"], "id", [0.9, 0.1])
+    assert report.warnings[3] == "6 groups (id) more have more pictures than the 9 for validation"
+
+
+def test_the_sender_of_a_quarter_of_the_tagging_pictures_is_told(shared: Path) -> None:
+    table = pd.read_csv(shared / "data/tagging/train/train.csv", dtype=str)
+    groups, classes = table["sender"].to_numpy(), table["label"].astype(int).to_numpy()
+    _, held_out = split(groups, classes, 0.2, 0)
+    sides = np.zeros(len(groups), int)
+    sides[held_out] = 1
+    report = describe(groups, classes, sides, list("01234"), ["train", "validation"], "sender", [0.8, 0.2])
+    assert report.warnings == [
+        "sender 204 has 617 of 2,324 pictures (26.5 %), more than the 465 for validation: all of them are in train"
+    ]
+    assert len(held_out) / len(groups) == pytest.approx(0.2, abs=0.01)
+    shares = np.array(report.class_counts[1]) / np.bincount(classes)
+    assert shares == pytest.approx(np.full(5, 0.2), abs=0.02)

@@ -1,0 +1,275 @@
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.metrics as reference
+from wcwidth import wcswidth
+
+import evaluation
+from container import job
+from model.faults import InputError
+from model.labels import Attribute, Scheme, mask_scheme
+
+KOREAN = Scheme((Attribute("tag", ("착용샷", "설치후배치컷", "top")),))
+SCORES = ("accuracy", "macro_f1", "gmean_f1", "balanced_accuracy", "macro_precision", "macro_recall")
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path, monkeypatch):
+    """No directories but those that a test names."""
+    for name in ("SM_GROUND_TRUTH_DIR", "SM_OUTPUT_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path / "opt"))
+    monkeypatch.chdir(tmp_path)
+
+
+def write_answers(folder: Path, scheme: Scheme, names: list[str], answers: np.ndarray, seed: int = 0) -> None:
+    """output.csv in another order than the truth's, probabilities.csv and labels.json."""
+    folder.mkdir()
+    order = np.random.default_rng(seed).permutation(len(names))
+    table = pd.DataFrame({"ImageID": names, "ans": [str(a) if a >= 0 else "" for a in answers]})
+    table.iloc[order].to_csv(folder / "output.csv", index=False)
+    probabilities = pd.DataFrame(
+        np.random.default_rng(seed).dirichlet(np.ones(scheme.num_classes), len(names)), columns=scheme.class_names
+    )
+    probabilities.insert(0, "ImageID", names)
+    probabilities.to_csv(folder / "probabilities.csv", index=False)
+    (folder / "labels.json").write_text(json.dumps(scheme.to_dict(), ensure_ascii=False), encoding="utf-8")
+
+
+def made(tmp_path: Path, scheme: Scheme, pictures: int = 90, grouped: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """gt/ and out/ with classes, of which the last has no truth; returns truth and answers."""
+    generator = np.random.default_rng(1)
+    names = [f"{i:03}.jpg" for i in range(pictures)]
+    truth = generator.integers(scheme.num_classes - 1, size=(2, pictures)).max(axis=0)  # the first is not the commonest
+    answers = np.where(generator.random(pictures) < 0.6, truth, generator.integers(-1, scheme.num_classes, pictures))
+    table = pd.DataFrame({"ImageID": names, "ans": truth, "person": np.arange(pictures) // 3})
+    (tmp_path / "gt").mkdir()
+    (table if grouped else table.drop(columns="person")).to_csv(tmp_path / "gt" / "gt.csv", index=False)
+    write_answers(tmp_path / "out", scheme, names, answers)
+    return truth, answers
+
+
+def run(*flags: str, resamples: int = 100) -> int:
+    return evaluation.main(
+        ["--ground_truth_dir", "gt", "--output_data_dir", "out", "--resamples", str(resamples), *flags]
+    )
+
+
+def written(folder: str = "out") -> dict:
+    def refused(name: str) -> None:
+        raise AssertionError(f"evaluation.json has the literal {name}")
+
+    return json.loads((Path(folder) / "evaluation.json").read_text(encoding="utf-8"), parse_constant=refused)
+
+
+def test_stdout_is_one_line_and_equals_scikit_learns(tmp_path, capsys):
+    truth, answers = made(tmp_path, KOREAN)
+    assert run() == 0
+    out, err = capsys.readouterr()
+    f1 = reference.f1_score(truth, answers, labels=range(3), average="macro", zero_division=0)
+    expected = {"accuracy": round(reference.accuracy_score(truth, answers), 4), "f1": round(f1, 4)}
+    assert out == json.dumps(expected) + "\n"
+    assert "the 30 groups of column person" in err
+    assert "classes without truth, whose F1 is 0 in every macro mean: 1 (top)" in err
+    assert "counted as wrong" in err
+
+
+def test_directories_come_from_the_environment(tmp_path, monkeypatch, capsys):
+    made(tmp_path, KOREAN)
+    monkeypatch.setenv("SM_GROUND_TRUTH_DIR", "gt")
+    monkeypatch.setenv("SM_OUTPUT_DATA_DIR", "out")
+    assert evaluation.main(["--resamples", "0", "--output", "scores/new"]) == 0
+    assert (tmp_path / "scores" / "new" / "evaluation.json").is_file()
+    assert [entry.name for entry in (tmp_path / "scores" / "new").iterdir()] == ["evaluation.json"]
+    assert not (tmp_path / "out" / "evaluation.json").exists()
+
+
+@pytest.mark.parametrize("names", [KOREAN.class_names, ["007", "1e3", "top"]])
+def test_a_table_of_classes_is_aligned_and_names_stay_text(tmp_path, capsys, names):
+    made(tmp_path, Scheme((Attribute("tag", tuple(names)),)))
+    run()
+    lines = capsys.readouterr().err.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("class "))
+    assert [line.split()[0] for line in lines[start + 2 : start + 5]] == names
+    assert len({wcswidth(line) for line in lines[start : start + 5]}) == 1
+
+
+def test_the_block_of_sagemaker(tmp_path):
+    truth, answers = made(tmp_path, KOREAN)
+    run()
+    metrics = written()["multiclass_classification_metrics"]
+    matrix = reference.confusion_matrix(truth, answers, labels=range(3))
+    names = KOREAN.class_names
+    assert metrics.pop("confusion_matrix") == {
+        actual: {predicted: int(matrix[i, j]) for j, predicted in enumerate(names)} for i, actual in enumerate(names)
+    }
+    constant = np.full_like(truth, np.bincount(truth).argmax())
+    weighted = {"labels": range(3), "average": "weighted", "zero_division": 0}
+    for suffix, given in (("", answers), ("_best_constant_classifier", constant)):
+        expected = {
+            "accuracy": reference.accuracy_score(truth, given),
+            "weighted_recall": reference.recall_score(truth, given, **weighted),
+            "weighted_precision": reference.precision_score(truth, given, **weighted),
+            **{
+                f"weighted_f{text}": reference.fbeta_score(truth, given, beta=beta, **weighted)
+                for text, beta in (("0_5", 0.5), ("1", 1), ("2", 2))
+            },
+        }
+        for name, value in expected.items():
+            found = metrics.pop(name + suffix)
+            assert found.keys() == {"value", "standard_deviation"}
+            assert found["value"] == pytest.approx(value)
+            assert 0 < found["standard_deviation"] < 0.2
+    assert metrics == {}
+
+
+def test_the_block_of_rarebird(tmp_path):
+    truth, answers = made(tmp_path, KOREAN)
+    run()
+    block = written()["rarebird"]
+    for name in (*SCORES, "calibration_error"):
+        assert block[name].keys() == {"value", "low", "high"}
+        assert block[name]["low"] <= block[name]["value"] <= block[name]["high"]
+    recall = reference.recall_score(truth, answers, labels=range(2), average=None)
+    assert block["balanced_accuracy"]["value"] == pytest.approx(recall.mean())
+    assert list(block["per_class"]) == KOREAN.class_names
+    assert block["per_class"]["착용샷"]["support"] == (truth == 0).sum()
+    assert block["per_class"]["착용샷"]["recall"]["value"] == pytest.approx(recall[0])
+    assert block["classes_without_truth"] == ["top"]
+    assert block["unanswered"] == (answers == -1).sum() > 0
+    assert (block["pictures"], block["groups"], block["resampled_over"]) == (90, 30, "person")
+    assert block["left_out"] == 0 and block["compare"] is None and block["attributes"] == {}
+    assert "착용샷" in (tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8")
+
+
+def test_without_groups_pictures_are_resampled_and_without_resamples_there_are_no_intervals(tmp_path, capsys):
+    made(tmp_path, KOREAN, grouped=False)
+    run()
+    assert (written()["rarebird"]["groups"], written()["rarebird"]["resampled_over"]) == (None, "picture")
+    assert "over single pictures" in capsys.readouterr().err
+    run(resamples=0)
+    content = written()
+    assert content["rarebird"]["macro_f1"]["low"] is content["rarebird"]["macro_f1"]["high"] is None
+    assert content["rarebird"]["per_class"]["top"]["f1"] == {"value": 0, "low": None, "high": None}
+    assert content["multiclass_classification_metrics"]["accuracy"]["standard_deviation"] == "NaN"
+    assert "no intervals" in capsys.readouterr().err
+
+
+def test_attributes_are_scored_each_and_an_unanswered_picture_is_wrong_in_all(tmp_path, capsys):
+    scheme = mask_scheme()
+    truth, answers = made(tmp_path, scheme, pictures=200)
+    run()
+    attributes = written()["rarebird"]["attributes"]
+    assert list(attributes) == ["mask", "gender", "age"]
+    for name, of_answer in scheme.split(answers).items():
+        of_truth, of_answer = scheme.split(truth)[name], np.where(answers < 0, -1, of_answer)
+        classes = range(len(scheme.attribute(name).values))
+        f1 = reference.f1_score(of_truth, of_answer, labels=classes, average="macro", zero_division=0)
+        assert attributes[name]["macro_f1"]["value"] == pytest.approx(f1)
+        assert attributes[name]["accuracy"]["value"] == pytest.approx((of_truth == of_answer).mean())
+        assert list(attributes[name]["per_class"]) == list(scheme.attribute(name).values)
+    err = capsys.readouterr().err
+    assert "none/female/60 and over" in err and "\nage " in err
+
+
+def test_compare_tells_the_paired_difference(tmp_path, capsys):
+    truth, answers = made(tmp_path, KOREAN)
+    worse = np.where(np.arange(90) % 3, answers, -1)
+    write_answers(tmp_path / "before", KOREAN, [f"{i:03}.jpg" for i in range(90)], worse, seed=2)
+    run("--compare", "before")
+    found = written()["rarebird"]["compare"]
+    assert found.keys() == {"accuracy", "macro_f1", "gmean_f1", "balanced_accuracy"}
+    assert found["accuracy"]["value"] == pytest.approx((answers == truth).mean() - (worse == truth).mean())
+    assert 0 < found["accuracy"]["low"] < found["accuracy"]["value"] < found["accuracy"]["high"]
+    assert "better" in capsys.readouterr().err
+    run("--compare", "out/output.csv")
+    assert written()["rarebird"]["compare"]["macro_f1"] == {"value": 0, "low": 0, "high": 0}
+    assert "not told apart" in capsys.readouterr().err
+
+
+def test_intervals_follow_confidence_and_seed(tmp_path):
+    made(tmp_path, KOREAN)
+    found = []
+    for flags in ((), (), ("--seed", "5"), ("--confidence", "0.5")):
+        run(*flags)
+        found.append(written()["rarebird"]["accuracy"])
+    assert found[0] == found[1] != found[2]
+    assert found[0]["low"] < found[3]["low"] < found[3]["high"] < found[0]["high"]
+
+
+def test_the_geometric_mean_is_over_chosen_classes(tmp_path):
+    truth, answers = made(tmp_path, KOREAN)
+    run()
+    assert written()["rarebird"]["gmean_f1"]["value"] == 0  # top has no truth
+    run("--gmean_classes", "착용샷", "1")
+    f1 = reference.f1_score(truth, answers, labels=range(2), average=None)
+    assert written()["rarebird"]["gmean_f1"]["value"] == pytest.approx((f1[0] * f1[1]) ** 0.5)
+    assert written()["rarebird"]["gmean_classes"] == ["착용샷", "설치후배치컷"]
+    with pytest.raises(InputError, match=r"gmean_classes: class = '착용삿'.*nearest: 착용샷"):
+        run("--gmean_classes", "착용삿")
+
+
+def test_a_named_file_of_answers_lies_in_the_output_directory_with_its_probabilities(tmp_path):
+    truth, _ = made(tmp_path, KOREAN)
+    names = [f"{i:03}.jpg" for i in range(90)]
+    table = pd.DataFrame({"image_name": names, "y_pred": truth})
+    table.to_csv(tmp_path / "out" / "tta.csv", index=False)
+    sure = pd.DataFrame(np.eye(3)[truth], columns=KOREAN.class_names)
+    sure.insert(0, "image_name", names)
+    sure.to_csv(tmp_path / "out" / "tta.probabilities.csv", index=False)
+    run("--answers", "tta.csv")
+    assert written()["rarebird"]["accuracy"]["value"] == 1
+    assert written()["rarebird"]["calibration_error"]["value"] == 0
+    run("--answers", str(tmp_path / "out" / "output.csv"))
+    assert written()["rarebird"]["accuracy"]["value"] < 1
+
+
+def as_job(monkeypatch, *flags: str) -> int:
+    """The exit code, as a process would end with it."""
+    monkeypatch.setattr(sys, "argv", ["evaluation.py", *flags])
+    monkeypatch.setattr(job, "start_log", lambda stream: None)  # it would take the log from the tests after this
+    with pytest.raises(SystemExit) as ended:
+        job.run(evaluation.main, log_to=sys.stderr)
+    return ended.value.code
+
+
+def test_a_name_twice_ends_with_2_and_writes_nothing(tmp_path, monkeypatch, capsys):
+    made(tmp_path, KOREAN)
+    with (tmp_path / "out" / "output.csv").open("a") as table:
+        table.write("004.jpg,1\nextra.jpg,없음\n")
+    assert as_job(monkeypatch, "--ground_truth_dir", "gt", "--output_data_dir", "out") == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "'004.jpg'" in err and "'없음'" in err and "Traceback" not in err
+    assert not (tmp_path / "out" / "evaluation.json").exists()
+
+
+def test_a_missing_truth_ends_with_2_and_names_the_variable(tmp_path, monkeypatch, capsys):
+    made(tmp_path, KOREAN)
+    assert as_job(monkeypatch, "--output_data_dir", "out") == 2
+    assert "SM_GROUND_TRUTH_DIR" in capsys.readouterr().err
+    assert as_job(monkeypatch, "--ground_truth_dir", "gt", "--output_data_dir", "nowhere") == 2
+    assert "nowhere/output.csv: no such file" in capsys.readouterr().err
+
+
+def test_help_is_a_manual(capsys):
+    with pytest.raises(SystemExit) as ended:
+        evaluation.main(["--help"])
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    for word in ("SM_GROUND_TRUTH_DIR", "docker run", "python -m jobs evaluation", "--resamples", "--compare"):
+        assert word in out
+
+
+def test_the_real_faces_are_scored_over_persons(shared, tmp_path, capsys):
+    """Answers that are the truth, of a table with 2,800 pictures of 400 persons."""
+    truth = shared / "data" / "faces" / "gt"
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "output.csv").write_bytes((truth / "gt.csv").read_bytes())
+    assert evaluation.main(["--ground_truth_dir", str(truth), "--output_data_dir", "out"]) == 0
+    assert capsys.readouterr().out == '{"accuracy": 1.0, "f1": 1.0}\n'
+    block = written()["rarebird"]
+    assert (block["pictures"], block["groups"], len(block["per_class"])) == (2800, 400, 18)
