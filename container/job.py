@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn, TextIO
 
-from model.settings import InputError
+from model.settings import Failure, InputError
 
 DONE, FAULT, BAD_INPUT, INTERRUPTED, KILLED = 0, 1, 2, 130, 137
 
@@ -28,6 +28,8 @@ def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
         code = main()
     except InputError as error:
         code = _end(str(error), BAD_INPUT)
+    except Failure as error:
+        code = _end(str(error), FAULT)
     except KeyboardInterrupt:
         code = _end("stopped by Ctrl-C", INTERRUPTED)
     except MemoryError as error:

@@ -10,6 +10,7 @@ from model.faults import InputError, did_you_mean, listing
 
 VERBS = {
     "demo": ("exploration.demo", "draws pictures of made-up faces to try the jobs on"),
+    "scores": ("exploration.scores", "prints an evaluation.json as a small table"),
 }
 
 

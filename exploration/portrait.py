@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 Colour = tuple[int, ...]
 Points = Sequence[Sequence[float]]
 
-SKINS = ((255, 224, 196), (245, 205, 170), (226, 178, 138), (196, 143, 104), (150, 102, 72), (108, 72, 52))
+SKINS = ((255, 224, 196), (245, 205, 170), (226, 178, 138), (196, 143, 104), (150, 102, 72), (122, 82, 60))
 HAIRS = ((28, 24, 26), (48, 34, 28), (78, 50, 34), (112, 68, 38), (124, 52, 30))
 GREY = (198, 200, 206)
 CLOTHES = ((52, 73, 94), (192, 84, 74), (88, 142, 118), (231, 186, 92), (120, 96, 158), (70, 130, 180), (235, 235, 232),
@@ -135,19 +135,18 @@ class Portrait:
 
     def draw_body(self, pen: Pen) -> None:
         colour = CLOTHES[self.rng.integers(len(CLOTHES))]
-        width = 33 if self.woman else 39
+        width = 31 if self.woman else 40
         shoulders = [(8, 98), (14, 101), (width - 5, 107), (width, 116), (width + 4, 150)]
         pen.blob(mirrored(shoulders), colour)
         pen.polygon(mirrored([(0, 78), (7.5, 78), (8, 99)]), self.shade)
-        neck = self.rng.integers(3)
-        if neck == 0:  # round
-            pen.ellipse(0, 98, 10, 8, self.shade)
-        elif neck == 1:  # V
-            pen.polygon([(-9, 97), (9, 97), (0, 114)], self.shade)
-        else:  # collar
+        if self.woman and self.rng.random() < 0.5:  # round neckline
+            pen.ellipse(0, 98, 14, 9, self.shade)
+        elif self.woman:  # V-neck
+            pen.polygon([(-11, 97), (11, 97), (0, 117)], self.shade)
+        elif self.rng.random() < 0.75:  # collar
             pen.polygon([(-8, 97), (8, 97), (0, 108)], self.shade)
             for side in (-1, 1):
-                pen.polygon([(side * 8, 95), (side * 13, 101), (side * 7, 111), (0, 106)], mix(colour, WHITE, 0.4))
+                pen.polygon([(side * 8, 94), (side * 14, 101), (side * 8, 113), (0, 106)], mix(colour, WHITE, 0.5))
 
     def draw_face(self, pen: Pen) -> None:
         cheek, chin = self.cheek, self.chin
@@ -171,7 +170,7 @@ class Portrait:
 
     def draw_eyes(self, pen: Pen) -> None:
         opening = self.eyelids
-        brow = mix(mix(self.hair, INK, 0.35), GREY, self.grey * 0.5)
+        brow = mix(self.hair, INK, 0.4)
         iris = ((58, 40, 32), (84, 58, 38), (70, 92, 80), (78, 104, 132))[self.rng.choice(4, p=(0.5, 0.3, 0.1, 0.1))]
         for side in (-1, 1):
             x = side * 8.2
@@ -179,16 +178,16 @@ class Portrait:
             pen.ellipse(x, 58, 2.0, min(2.2, opening), iris)
             pen.ellipse(x, 58, 1.0, 1.0, INK)
             pen.ellipse(x + 0.8, 57.2, 0.6, 0.6, WHITE)
-            pen.line([(x - 4.3, 58), (x, 57.6 - opening), (x + 4.3, 58)], INK, 1.5 if self.woman else 0.9)
+            pen.line([(x - 4.3, 58), (x, 57.6 - opening), (x + 4.3, 58)], INK, 1.8 if self.woman else 0.8)
             if self.woman:
-                pen.line([(x + side * 3.6, 57), (x + side * 5.6, 55.2)], INK, 1.1)
+                pen.line([(x + side * 3.6, 57), (x + side * 6, 54.8)], INK, 1.3)
             height = 51.5 if self.woman else 52.5
             pen.line([(x - side * 4, height + 0.8), (x + side * 1, height - 1), (x + side * 5, height + 1)], brow,
                      1.2 if self.woman else 2.8)  # fmt: skip
 
     def draw_wrinkles(self, pen: Pen) -> None:
         def crease(points: Points, width: float) -> None:
-            pen.line(points, (*mix(self.shade, INK, 0.5), round(235 * self.creases)), width)
+            pen.line(points, (*mix(self.shade, (16, 8, 8), 0.55), round(235 * self.creases)), width)
 
         crease([(-10, 47.6), (0, 46.4), (10, 47.6)], 1.5)
         crease([(-9, 43.8), (0, 42.6), (9, 43.8)], 1.5)
@@ -205,13 +204,15 @@ class Portrait:
             pen.ellipse(0, 23, 6, 4, dark)
         elif self.style in HAIR_ENDS:
             end = HAIR_ENDS[self.style] + 4
-            pen.blob(mirrored([(0, 27), (17, 31), (24.5, 48), (26, 70), (25, end), (0, end + 2)]), dark)
+            pen.blob(mirrored([(0, 27), (17, 31), (25.5, 48), (27, 70), (26, end), (0, end + 2)]), dark)
 
     def draw_hair(self, pen: Pen) -> None:
         cheek, line, part = self.cheek, self.forehead, self.rng.uniform(-9, 9)
+        outer: Points
+        left: Points
         if self.style in HAIR_ENDS:
             end = HAIR_ENDS[self.style]
-            outer = [(cheek + 3, end), (cheek + 6.5, end - 12), (cheek + 5.6, 60), (cheek + 4, 44), (15, 29), (0, 25.5)]
+            outer = [(cheek + 3, end), (cheek + 7.5, end - 12), (cheek + 7, 60), (cheek + 5, 44), (15, 29), (0, 24.5)]
             left = [(-cheek - 1, end), (-cheek + 0.5, 66), (-cheek + 2.5, 52)]
             middle = [(part - 6, line - 1), (part, line - 4), (part + 6, line - 1)]
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from model.table import GROUP_COLUMNS
 from model.tabular import PICTURE_COLUMNS, column_named
 
 MOST_UNNAMED = 1000  # classes that numbers in a table may imply; a greater number is a mistake, such as an identifier
+ROUNDING = 1e-6  # averages of float32 probabilities may be this much above 1
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ def join(
     if scheme and other:
         _check_same(scheme, other.file, problems)
     true = truth.classes(scheme, problems) if truth and scheme else None
-    given = answers.classes(scheme, problems) if answers and scheme else None
-    compared = other.classes(scheme, problems) if other and scheme else None
+    given = answers.classes(scheme, problems, numbers_first=True) if answers and scheme else None
+    compared = other.classes(scheme, problems, numbers_first=True) if other and scheme else None
     problems.raise_if_any()
     assert scheme and truth and answers and true is not None and given is not None  # else there were problems
 
@@ -139,15 +141,16 @@ def _read_probabilities(path: Path, problems: Problems, notes: list[str]) -> pd.
     if picture is None:
         return None
     names = read_names(table.pop(picture), path, problems)
-    numbers = table.apply(pd.to_numeric, errors="coerce").astype(float)
-    text = numbers.isna() & (table != "")
-    partly = numbers.isna().any(axis=1) & ~numbers.isna().all(axis=1)
-    outside = ((numbers < 0) | (numbers > 1)).any(axis=1)
-    for row in numbers.index[text.any(axis=1) | partly | outside]:
-        column = next((c for c in numbers if not 0 <= numbers.at[row, c] <= 1), "")
-        cell = table.at[row, column]
-        problems.add("not probabilities", f"{path} row {row}: {column} = {cell or 'an empty cell'}, expected 0 to 1")
-    return numbers.set_index(pd.Index(names))
+    numbers = np.full(table.shape, np.nan)
+    for at, (row, cells) in enumerate(zip(table.index, table.to_numpy())):
+        if not any(cells):
+            continue  # inference could not read the picture
+        numbers[at] = [_number(cell) for cell in cells]
+        wrong = np.flatnonzero(~((numbers[at] > -ROUNDING) & (numbers[at] < 1 + ROUNDING)))
+        if len(wrong):
+            told = f"{table.columns[wrong[0]]} = {cells[wrong[0]] or 'an empty cell'}, expected 0 to 1"
+            problems.add("not probabilities", f"{path} row {row}: {told}")
+    return pd.DataFrame(numbers, index=pd.Index(names), columns=table.columns)
 
 
 def _find_scheme(
@@ -164,7 +167,8 @@ def _find_scheme(
     if columns:
         notes.append(f"no labels.json beside the answers: the {len(columns):,} classes are those of the probabilities")
         return Scheme((Attribute("class", tuple(columns)),))
-    found = [_number(value) for table in tables for value in table.values.unique()]
+    numbers = [_number(value) for table in tables for value in table.values.unique()]
+    found = [int(number) for number in numbers if number.is_integer()]
     if not 0 <= max(found, default=-1) < MOST_UNNAMED:
         problems.add(MISSING, f"{path}: without it classes must be whole numbers below {MOST_UNNAMED:,}")
         return None
@@ -172,12 +176,11 @@ def _find_scheme(
     return Scheme((Attribute("class", tuple(str(number) for number in range(max(found) + 1))),))
 
 
-def _number(value: str) -> int:
-    """A class as text, also as a spreadsheet's 3.0; -1 where it is none."""
+def _number(text: str) -> float:
     try:
-        return int(float(value)) if float(value).is_integer() else -1
+        return float(text)
     except ValueError:
-        return -1
+        return math.nan
 
 
 def _read_scheme(path: Path, problems: Problems) -> Scheme | None:

@@ -62,7 +62,7 @@ class Augmentation:
         return math.ceil(width / share), math.ceil(height / share)
 
     def __call__(self, picture: Image.Image) -> torch.Tensor:
-        """uint8 (height, width, channels). Draws from torch's, random's and numpy's global generators (randomness.seed_all)."""
+        """uint8 (height, width, channels). Draws from the global generators that seed_all seeds."""
         box = self._crop_box(picture) if self.crop else None
         picture = self.preprocessing.fitted(picture, box)
         for change in self.on_picture:
@@ -116,7 +116,10 @@ class Mixing:
 
 def make_augmentation(named: Mapping[str, Mapping[str, Any]], preprocessing: Preprocessing) -> Augmentation:
     """From the setting `augmentation`. InputError names what there is no such change or argument of."""
-    crop, on_picture, on_pixels, faults = None, [], [], []
+    crop = None
+    on_picture: list[Any] = []
+    on_pixels: list[Any] = []
+    faults: list[str] = []
     for name, arguments in named.items():
         try:
             if name == CROP:
@@ -142,14 +145,18 @@ def make_mixing(named: Mapping[str, Mapping[str, Any]]) -> Mixing | None:
                 raise InputError(f"augmentation: {name} takes alpha and p above 0, not {key} = {value!r}")
     if not chosen:
         return None
-    alpha = {name: float(arguments.get("alpha", 1.0 if name == "cutmix" else 0.2)) for name, arguments in chosen.items()}
+    alpha = {
+        name: float(arguments.get("alpha", 1.0 if name == "cutmix" else 0.2)) for name, arguments in chosen.items()
+    }
     return Mixing(alpha, max(float(arguments.get("p", 1.0)) for arguments in chosen.values()))
 
 
 def _crop(scale: Any = (0.7, 1.0), ratio: Any = (0.9, 1.11)) -> tuple[tuple[float, float], tuple[float, float]]:
     (low, high), (narrow, wide) = map(float, scale), map(float, ratio)
     if not 0 < low <= high <= 1 or not 0 < narrow <= wide:
-        raise ValueError(f"scale {list(scale)} lies from above 0 to 1 and rises; ratio {list(ratio)} is above 0 and rises")
+        raise ValueError(
+            f"scale {list(scale)} lies from above 0 to 1 and rises; ratio {list(ratio)} is above 0 and rises"
+        )
     return (low, high), (narrow, wide)
 
 

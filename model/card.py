@@ -12,13 +12,13 @@ from model.preprocessing import Preprocessing
 from model.settings import TrainSettings, differences
 
 
-def model_card(
-    settings: TrainSettings, heads: Heads, preprocessing: Preprocessing, metrics: Mapping[str, Any]
-) -> str:
+def model_card(settings: TrainSettings, heads: Heads, preprocessing: Preprocessing, metrics: Mapping[str, Any]) -> str:
     """Markdown from what metrics.json holds (saved_model.METRICS)."""
     data, validation = metrics["data"], metrics.get("validation")
     scheme = heads.scheme
-    size = f"{preprocessing.height} x {preprocessing.width} pixels, {'colour' if preprocessing.channels == 3 else 'grey'}"
+    size = (
+        f"{preprocessing.height} x {preprocessing.width} pixels, {'colour' if preprocessing.channels == 3 else 'grey'}"
+    )
     lines = [
         f"# {settings.name}",
         "",
@@ -55,7 +55,12 @@ def model_card(
         row: list[Any] = [code, _cell(name), data["train"]["class_counts"][code]]
         if validation:
             by_class = validation["per_class"]
-            row += [int(by_class["support"][code]), by_class["f1"][code], by_class["precision"][code], by_class["recall"][code]]
+            row += [
+                int(by_class["support"][code]),
+                by_class["f1"][code],
+                by_class["precision"][code],
+                by_class["recall"][code],
+            ]
         rows.append(row)
     headers = ["class", "name", "training pictures"]
     headers += ["validation pictures", "F1", "precision", "recall"] if validation else []

@@ -31,11 +31,15 @@ class Cells:
     values: pd.Series
     table: pd.DataFrame
 
-    def classes(self, scheme: Scheme, problems: Problems) -> np.ndarray:
-        """int64, -1 where a cell is empty. Cells that name no class of the scheme are told."""
+    def classes(self, scheme: Scheme, problems: Problems, numbers_first: bool = False) -> np.ndarray:
+        """int64, -1 where a cell is empty. Cells that name no class of the scheme are told. numbers_first: where the
+        names of classes are numbers, a number is the class's own, as in the answers of inference; else it is a name.
+        """
         code: dict[str, int] = {"": NO_ANSWER}
         for value in self.values.unique():
-            if value not in code:
+            if numbers_first and value.isdecimal() and int(value) < scheme.num_classes:
+                code[value] = int(value)
+            elif value not in code:
                 try:
                     code[value] = scheme.class_of(value)
                 except ValueError as error:

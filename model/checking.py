@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -29,7 +28,7 @@ Picture = tuple[str, str | None, int, int]  # path, shard, offset, size: a row o
 def check_pictures(
     table: Table,
     problems: Problems,
-    how: Literal["decode", "headers"] = "decode",
+    how: str = "decode",
     remembered: Path | None = None,
     workers: int = 1,
 ) -> int:

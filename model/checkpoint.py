@@ -79,7 +79,7 @@ class Lock:
     def acquire(self) -> str | None:
         """None when this process holds it now, else who does."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(self.path, "a+", encoding="utf-8")
+        file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 (it is held open)
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -148,7 +148,9 @@ def claim(
         lock, checkpoints = Lock(folder), Checkpoints(folder)
         holder = lock.acquire()
         if holder:
-            raise InputError(f"the run {candidate!r} is being trained by {holder}; wait for it or choose another --name")
+            raise InputError(
+                f"the run {candidate!r} is being trained by {holder}; wait for it or choose another --name"
+            )
         remove_parts(folder)
         state = checkpoints.newest()
         if state is None or (resume == "never" and not state["finished"]):

@@ -13,12 +13,12 @@ import pandas as pd
 
 from model.checking import check_pictures
 from model.faults import InputError, Problems
-from model.writing import write_beside, write_json
 from model.hardware import core_count
 from model.heads import target_scheme
 from model.settings import TrainSettings
 from model.splits import SplitReport, describe, split
 from model.table import Table, read_channel
+from model.writing import write_beside, write_json
 
 log = logging.getLogger("rarebird")
 
@@ -123,13 +123,21 @@ def make_data(settings: TrainSettings, train: Table, validation: Table | None) -
     if not settings.validation:
         return Data(train, None)
     _, held_out = split(train.groups, train.classes(), settings.validation, settings.seed)
-    return held_out_data(train, held_out)
+    return held_out_data(train, held_out, settings.validation)
 
 
-def held_out_data(table: Table, held_out: Sequence[int] | np.ndarray) -> Data:
-    """A table cut in two: rows held_out are the validation."""
+def held_out_data(table: Table, held_out: Sequence[int] | np.ndarray, share: float) -> Data:
+    """A table cut in two: rows held_out are the validation, which was wanted to be this share."""
     sides = np.zeros(len(table), np.int64)
     sides[held_out] = 1
     names = ["train", "validation"]
-    report = describe(table.groups, table.classes(), sides, table.scheme.class_names, names, table.grouped_by)
+    report = describe(
+        table.groups,
+        table.classes(),
+        sides,
+        table.scheme.class_names,
+        names,
+        table.grouped_by,
+        shares=(1 - share, share),
+    )
     return Data(table.take(np.flatnonzero(sides == 0)), table.take(np.flatnonzero(sides == 1)), report)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ def is_picture(name: str) -> bool:
 
 def leaves(path: str) -> bool:
     """Whether a path, as text, is absolute or leads above the folder that it starts from."""
-    if path.startswith(("/", "\\\\")) or re.match(r"[A-Za-z]:[\\/]", path):
+    if path.startswith(("/", "\\\\")) or path[1:3] in (":\\", ":/"):
         return True
     return ".." in path and posixpath.normpath(path).split("/", 1)[0] == ".."
 
@@ -44,7 +43,7 @@ class Folder:
         """The name as the disk has it: as written, else in the other Unicode form (macOS writes NFD, tables NFC)."""
         if name in self.kinds:
             return name
-        return self._composed.get(unicodedata.normalize("NFC", name))
+        return None if name.isascii() else self._composed.get(unicodedata.normalize("NFC", name))
 
     @cached_property
     def _composed(self) -> dict[str, str]:
@@ -71,7 +70,7 @@ class Files:
         self.unreadable: dict[str, str] = {}
         self._real = os.path.realpath(root)
         self._folders: dict[str, Folder] = {}
-        self._found: dict[str, tuple[What, str]] = {}
+        self._heads: dict[str, list[tuple[What, str]]] = {}  # where a name's folder may be, by its text
 
     def folder(self, path: str = "") -> Folder:
         """What lies in a folder; nothing where there is no such folder."""
@@ -109,30 +108,34 @@ class Files:
         if leaves(name):
             return "outside", name
         name = posixpath.normpath(name)
-        for base in ("", IMAGES):
-            what, path = self._follow(posixpath.join(base, name))
+        head, _, tail = name.rpartition("/")
+        if head not in self._heads:
+            self._heads[head] = [self._follow(head), self._follow(posixpath.join(IMAGES, head) if head else IMAGES)]
+        for folder in self._heads[head]:
+            what, path = self._inside(folder, tail)
             if what != "missing":
                 return what, path
         has_images = self.folder().kinds.get(IMAGES) == "folder" and not name.startswith(IMAGES + "/")
-        return "missing", posixpath.join(IMAGES, name) if has_images else name
+        return "missing", f"{IMAGES}/{name}" if has_images else name
 
     def _follow(self, path: str) -> tuple[What, str]:
+        """What is at a path below the root and how the disk spells it."""
+        if not path:
+            return "folder", ""
         head, _, tail = path.rpartition("/")
-        folder = ""
-        if head:
-            if head not in self._found:
-                self._found[head] = self._follow(head)
-            what, folder = self._found[head]
-            if what == "outside":
-                return "outside", posixpath.join(folder, tail)
-            if what != "folder":
-                return "missing", path
-        listing = self.folder(folder)
-        spelt = listing.spelling(tail)
-        if spelt is None:
-            return "missing", path
+        return self._inside(self._follow(head), tail)
+
+    def _inside(self, folder: tuple[What, str], name: str) -> tuple[What, str]:
+        what, path = folder
+        lead = f"{path}/" if path else ""
+        if what == "outside":
+            return what, lead + name
+        listing = self.folder(path) if what == "folder" else None
+        spelt = listing.spelling(name) if listing else None
+        if listing is None or spelt is None:
+            return "missing", lead + name
         kind = listing.kinds[spelt]
-        return kind, listing.targets[spelt] if kind == "outside" else posixpath.join(folder, spelt)
+        return kind, listing.targets[spelt] if kind == "outside" else lead + spelt
 
     def similar(self, path: str) -> str:
         """`; nearest: NAME` where the folder of a missing file has its name with another extension or letter case."""

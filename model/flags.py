@@ -8,10 +8,12 @@ import textwrap
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from model.faults import InputError, did_you_mean
-from model.fields import canonical
+from model.fields import Layer, build, canonical
+
+S = TypeVar("S")
 
 NAME_WIDTH = 30
 
@@ -54,6 +56,16 @@ def parse_flags(cls: type, argv: Sequence[str]) -> dict[str, str]:
     if faults:
         raise InputError("flags:\n" + "\n".join(f"  {fault}" for fault in faults))
     return {name: " ".join(given) for name, given in found.items()}
+
+
+def from_flags(cls: type[S], argv: Sequence[str], usage: str) -> S:
+    """A settings class from flags alone; --help prints and ends. InputError tells everything that is wrong."""
+    try:
+        flags = parse_flags(cls, argv)
+    except HelpAsked:
+        print(help_text(cls, usage))
+        raise SystemExit(0) from None
+    return build(cls, [Layer("--{}", flags)])
 
 
 def _takes_words(hint: Any) -> bool:

@@ -77,13 +77,11 @@ def collate(items: list[tuple[int, torch.Tensor | str]]) -> Batch:
     return Batch(np.array(rows, dtype=np.int64), torch.stack(pixels) if pixels else None, unreadable)
 
 
-def batches(
-    pictures: Pictures, items: Iterable[list[Item]], workers: int, pin_memory: bool = False
-) -> Iterator[Batch]:
+def batches(pictures: Pictures, items: Iterable[list[Item]], workers: int, pin_memory: bool = False) -> Iterator[Batch]:
     """The batches that items lists, in its order."""
     loader: Iterable[Batch] = DataLoader(
         pictures,
-        batch_sampler=_Once(items),  # type: ignore[arg-type]
+        batch_sampler=_Once(items),
         num_workers=workers,
         collate_fn=collate,
         pin_memory=pin_memory,

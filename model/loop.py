@@ -160,7 +160,7 @@ class Trainer:
                 first_of_group = step - step % settings.accumulate
                 group = min(settings.accumulate, steps - first_of_group)
                 last_of_group = step == first_of_group + group - 1
-                wait = nullcontext() if last_of_group or self.world == 1 else model.no_sync()
+                wait = nullcontext() if last_of_group or self.world == 1 else model.no_sync()  # type: ignore[operator]
                 with wait:
                     with self.hardware.autocast():
                         logits = forward(inputs)
@@ -232,12 +232,8 @@ class Trainer:
         if self.world > 1:  # batch norm's statistics differ by process; rank 0's are those that are saved
             for buffer in self.scored.buffers():
                 dist.broadcast(buffer, 0)
-        predictor = Predictor(
-            self.scored, self.heads, self.preprocessing, self.hardware, Views(self.preprocessing)
-        )
-        data = Pictures(
-            table.root, table.pictures, self.preprocessing.channels, self.preprocessing.draft, predictor.views
-        )
+        predictor = Predictor(self.scored, self.heads, self.preprocessing, self.hardware, Views(self.preprocessing))
+        data = predictor.pictures(table.root, table.pictures)
         rows = range(self.rank, len(table), self.world)
         size = max(1, self.settings.batch_size // self.world)
         items = [[(row, row) for row in rows[first : first + size]] for first in range(0, len(rows), size)]
@@ -327,9 +323,7 @@ class Trainer:
 def _bar(epoch: int, epochs: int, steps: int, done: int) -> Any:
     """A progress bar on a terminal, nothing elsewhere."""
     quiet = not sys.stderr.isatty() or distributed.rank() > 0
-    return tqdm(
-        desc=f"epoch {epoch + 1}/{epochs}", total=steps, initial=done, unit="batch", leave=False, disable=quiet
-    )
+    return tqdm(desc=f"epoch {epoch + 1}/{epochs}", total=steps, initial=done, unit="batch", leave=False, disable=quiet)
 
 
 def _gone(table: Table, unreadable: Mapping[int, str]) -> Failure:

@@ -59,7 +59,7 @@ def class_weights(
 def double_correction(sampler_power: float, weights_kind: str, weights_strength: float) -> str | None:
     """A warning where sampler and class weights together correct more than the whole class prior, else None."""
     together = sampler_power + weights_strength
-    if weights_kind not in ("inverse", "effective") or together <= 1 + 1e-9:
+    if weights_kind not in ("inverse", "effective") or together <= 1:
         return None
     return (
         f"the sampler (strength {sampler_power:g}) and the class weights ({weights_kind}, strength "
@@ -92,8 +92,6 @@ class CrossEntropy(Loss):
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         logits = at_least_float32(logits)
-        if targets.is_floating_point():
-            targets = targets.to(logits.dtype)
         losses = F.cross_entropy(
             logits, targets, self.weight_as(logits), reduction="none", label_smoothing=self.smoothing
         )
@@ -113,7 +111,7 @@ class FocalLoss(Loss):
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         log_p = F.log_softmax(at_least_float32(logits), dim=1)
         # 1 - p; kept off 0, where its power's derivative is infinite for gamma below 1
-        not_p = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).tiny)
+        not_p = (1 - log_p.exp()).clamp_min(torch.finfo(log_p.dtype).tiny)
         by_class = -(not_p**self.gamma) * log_p
         weight = self.weight_as(log_p)
         return at_targets(by_class if weight is None else by_class * weight, targets).mean()

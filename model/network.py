@@ -71,7 +71,9 @@ def make_preprocessing(settings: TrainSettings) -> Preprocessing:
     )
 
 
-def make_backbone(name: str, preprocessing: Preprocessing, drop_path: float = 0.0, pretrained: bool = False) -> nn.Module:
+def make_backbone(
+    name: str, preprocessing: Preprocessing, drop_path: float = 0.0, pretrained: bool = False
+) -> nn.Module:
     """timm's backbone without its classifier. InputError where timm cannot make it so, or where its weights cannot
     be had; the latter names the ways out."""
     arguments: dict[str, Any] = {"num_classes": 0, "in_chans": preprocessing.channels}
@@ -163,11 +165,17 @@ def load_weights(network: Network, path: Path) -> None:
     ]
     faults = [
         f"  {what} ({len(keys):,}): {listing(keys)}"
-        for what, keys in (("missing in the file", missing), ("unknown to the network", unknown), ("of another shape", shaped))
+        for what, keys in (
+            ("missing in the file", missing),
+            ("unknown to the network", unknown),
+            ("of another shape", shaped),
+        )
         if keys
     ]
     if faults:
-        raise InputError("\n".join([f"weights {path}: do not fit the network; is `model` the one they are for?", *faults]))
+        raise InputError(
+            "\n".join([f"weights {path}: do not fit the network; is `model` the one they are for?", *faults])
+        )
     network.load_state_dict({**wanted, **kept})
 
 
@@ -182,7 +190,9 @@ def freeze(network: Network, parts: Sequence[str]) -> None:
                 found = True
         if not found:
             blocks = sorted({name.split(".")[0] for name, _ in network.backbone.named_parameters()})
-            raise InputError(f"freeze: the backbone has no {part!r}, it has {listing(blocks)}{did_you_mean(part, blocks)}")
+            raise InputError(
+                f"freeze: the backbone has no {part!r}, it has {listing(blocks)}{did_you_mean(part, blocks)}"
+            )
 
 
 def unfreeze(network: Network) -> None:

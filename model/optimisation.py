@@ -24,7 +24,7 @@ def make_optimiser(settings: TrainSettings, network: nn.Module) -> torch.optim.O
     """timm's optimiser over the parameters that can learn; biases and norms are not decayed. InputError where there
     is none of the name or it does not take an argument."""
     name = settings.optimizer.lower()
-    known = list_optimizers()
+    known = [str(name) for name in list_optimizers()]
     if name not in known:
         raise InputError(f"optimizer {settings.optimizer!r}: timm has none of that name{did_you_mean(name, known)}")
     try:

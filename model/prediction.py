@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image
 from torch import nn
 
-from model.hardware import Hardware, find_hardware, worker_count
+from model.hardware import Hardware, find_hardware
 from model.heads import Heads
 from model.labels import Scheme
 from model.loading import Batch, Pictures, batches, in_order
@@ -36,7 +35,9 @@ class Answers:
 class Predictor:
     """A network on its hardware with the views it looks at. Call it with pixels."""
 
-    def __init__(self, network: nn.Module, heads: Heads, preprocessing: Preprocessing, hardware: Hardware, views: Views):
+    def __init__(
+        self, network: nn.Module, heads: Heads, preprocessing: Preprocessing, hardware: Hardware, views: Views
+    ):
         self.network = hardware.place(network).eval()
         self.heads, self.preprocessing, self.hardware, self.views = heads, preprocessing, hardware, views
 
@@ -53,14 +54,18 @@ class Predictor:
         each = self.heads.probabilities(self.logits(pixels.flatten(0, 1))).cpu()
         return self.views.join(each.view(number, views, -1))
 
-    def answers(
-        self, root: Path, pictures: pd.DataFrame, batch_size: int, workers: int
-    ) -> Iterator[Answers]:
+    def pictures(self, root: Path, pictures: pd.DataFrame) -> Pictures:
+        """A table's pictures, to be read and viewed as this predictor wants them."""
+        return Pictures(root, pictures, self.preprocessing.channels, self.views.draft, self.views)
+
+    def answers(self, root: Path, pictures: pd.DataFrame, batch_size: int, workers: int) -> Iterator[Answers]:
         """Of a table's pictures (Table.pictures), in their order. batch_size counts views. Memory is that of a few
         batches, whatever the number of pictures."""
-        data = Pictures(root, pictures, self.preprocessing.channels, self.views.draft, self.views)
+        data = self.pictures(root, pictures)
         per_batch = max(1, batch_size // self.views.number)
-        return self.of_batches(batches(data, in_order(len(data), per_batch), workers, self.hardware.device.type == "cuda"))
+        return self.of_batches(
+            batches(data, in_order(len(data), per_batch), workers, self.hardware.device.type == "cuda")
+        )
 
     def of_batches(self, loaded: Iterable[Batch]) -> Iterator[Answers]:
         """The answers of batches of viewed pictures."""
@@ -105,9 +110,7 @@ def predict(
     read), and a column of probability (float32) per class by its name. InputError where the model cannot be loaded.
     """
     saved = load_model(Path(model))
-    predictor = make_predictor(
-        saved, num_tta=num_tta, tta_mode=tta_mode, seed=seed, device=device, precision=precision
-    )
+    predictor = make_predictor(saved, num_tta=num_tta, tta_mode=tta_mode, seed=seed, device=device, precision=precision)
     probabilities = np.full((len(pictures), saved.scheme.num_classes), np.nan, np.float32)
     errors = [""] * len(pictures)
     for answers in predictor.of_batches(_read_sources(pictures, predictor.views, max(1, batch_size // num_tta))):
@@ -132,7 +135,9 @@ def _read_sources(pictures: Sequence[Source], views: Views, batch_size: int) -> 
         yield Batch(np.array(rows, np.int64), torch.stack(pixels) if pixels else None, unreadable)
 
 
-def answer_frame(names: Sequence[str], probabilities: np.ndarray, errors: Sequence[str], scheme: Scheme) -> pd.DataFrame:
+def answer_frame(
+    names: Sequence[str], probabilities: np.ndarray, errors: Sequence[str], scheme: Scheme
+) -> pd.DataFrame:
     """What predict returns, from float (N, joint classes) with a row of NaN for an unreadable picture."""
     read = ~np.isnan(probabilities).any(axis=1)
     classes = np.where(read, np.nan_to_num(probabilities, nan=-1.0).argmax(axis=1), -1)

@@ -102,6 +102,7 @@ class Preprocessing:
     def from_dict(cls, saved: Mapping[str, Any]) -> Preprocessing:
         """The inverse of to_dict. InputError where the content is not a preprocessing."""
         try:
-            return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()})
+            values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()}
+            return cls(**values)
         except TypeError as error:
             raise InputError(f"not a preprocessing: {error}") from None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torchsampler import ImbalancedDatasetSampler
 
 from model.faults import InputError
+from model.randomness import mixed_seed
 
 
 class EpochSampler:
@@ -45,7 +46,7 @@ class EpochSampler:
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """The rows of an epoch, (n,) int64, those of an incomplete last batch included."""
-        seed = epoch_seed(self.seed, epoch)
+        seed = mixed_seed(self.seed, epoch)
         if self.sampler is None:
             return np.random.default_rng(seed).permutation(self.rows)
         with torch.random.fork_rng(devices=[]):
@@ -69,11 +70,6 @@ class EpochSampler:
         for step in range(first, self.steps):
             start = step * size + self.rank * part
             yield [(row, draws + start + i) for i, row in enumerate(order[start : start + part].tolist())]
-
-
-def epoch_seed(seed: int, epoch: int) -> int:
-    """A seed of 64 bits for one epoch of a run, unrelated to those of other epochs and seeds."""
-    return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0])
 
 
 def expected_class_shares(classes: NDArray[Any], power: float, num_classes: int) -> NDArray[np.float64]:

@@ -16,12 +16,12 @@ from safetensors.torch import save_file
 
 from model.card import model_card
 from model.faults import InputError, did_you_mean, listing
-from model.writing import remove_parts, write_beside, write_json, write_text
 from model.heads import Heads
 from model.labels import Scheme
 from model.network import Network, make_backbone
 from model.preprocessing import Preprocessing
 from model.settings import Layer, TrainSettings, as_dict, build
+from model.writing import remove_parts, write_beside, write_json, write_text
 
 WEIGHTS = "model.safetensors"
 SETTINGS = "settings.yaml"
@@ -102,7 +102,9 @@ def find_model(folder: Path) -> Path:
         )
     there = listing(sorted(entry.name for entry in folder.iterdir())) or "nothing"
     missing = [name for name in NEEDED if not (folder / name).is_file()]
-    raise InputError(f"model {folder}: no saved model lies in it or below it; {listing(missing)} are missing, it holds {there}")
+    raise InputError(
+        f"model {folder}: no saved model lies in it or below it; {listing(missing)} are missing, it holds {there}"
+    )
 
 
 def _hidden(path: Path) -> bool:
@@ -147,7 +149,7 @@ def _weights(path: Path, network: Network) -> dict[str, torch.Tensor]:
     wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     try:
         with safe_open(path, framework="pt") as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in list(file.keys())}
             faults = [f"{name} is missing" for name in wanted if name not in found]
             faults += [f"{name} is unknown" for name in found if name not in wanted]
             faults += [

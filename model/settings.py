@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from model.faults import InputError, Problems, did_you_mean, listing, nearest
+from model.faults import Failure, InputError, Problems, did_you_mean, listing, nearest
 from model.fields import Layer, as_dict, build, canonical, decode, differences, setting
 from model.flags import HelpAsked, help_text, parse_flags, settings_table
 
 __all__ = [
     "EvaluationSettings",
+    "Failure",
     "HelpAsked",
     "InferenceSettings",
     "InputError",
@@ -56,13 +57,18 @@ class TrainSettings:
         None, "where unfinished runs are kept; else SageMaker's, else .checkpoints in model_dir", result=False
     )
     checkpoint_seconds: float = setting(
-        300.0, "time between checkpoints inside an epoch; one is written at each epoch's end too", unit="s",
-        low=0, result=False,
-    )  # fmt: skip
-    resume: str = setting(
-        "auto", "auto goes on with an unfinished run of the name; never begins it anew", choices=("auto", "never"),
+        300.0,
+        "time between checkpoints inside an epoch; one is written at each epoch's end too",
+        unit="s",
+        low=0,
         result=False,
-    )  # fmt: skip
+    )
+    resume: str = setting(
+        "auto",
+        "auto goes on with an unfinished run of the name; never begins it anew",
+        choices=("auto", "never"),
+        result=False,
+    )
 
     layout: str = setting("auto", "how the channel is laid out; auto recognises it", choices=LAYOUTS, section="Data")
     table: str | None = setting(None, "name of the CSV, .lst or manifest in the channel where there are several")
@@ -72,55 +78,69 @@ class TrainSettings:
     )
     metadata_columns: list[str] = setting([], "columns to keep as metadata; else every other column")
     attributes: dict[str, Any] = setting(
-        {}, "label scheme: attribute: [values], {cuts: [...]} or {column: ..., values: [...]}; else found in the channel"
+        {},
+        "label scheme: attribute: [values], {cuts: [...]} or {column: ..., values: [...]}; else found in the channel",
     )
     age_cuts: list[float] = setting([30.0, 60.0], "ages at which the mask scheme's bands begin", unit="years")
-    validation: float = setting(0.2, "share of the groups held out where there is no validation channel; 0: none",
-                                low=0, high=0.9)  # fmt: skip
+    validation: float = setting(
+        0.2, "share of the groups held out where there is no validation channel; 0: none", low=0, high=0.9
+    )
     check: str = setting(
-        "decode", "how pictures are checked before training: decoded whole, or only headers and sizes",
-        choices=("decode", "headers"), result=False,
-    )  # fmt: skip
+        "decode",
+        "how pictures are checked before training: decoded whole, or only headers and sizes",
+        choices=("decode", "headers"),
+        result=False,
+    )
 
     target: str = setting(
-        "joint", "what is learnt: joint (one head over the joint class), heads (one head an attribute, one backbone) "
-        "or an attribute's name", section="Target",
-    )  # fmt: skip
+        "joint",
+        "what is learnt: joint (one head over the joint class), heads (one head an attribute, one backbone) "
+        "or an attribute's name",
+        section="Target",
+    )
     heads: dict[str, Any] = setting(
         {}, "per attribute, for target heads: {age: {loss_weight: 2, loss: focal, class_weights: inverse}}"
     )
 
     sampler: str = setting(
-        "imbalanced", "how an epoch is drawn: imbalanced (torchsampler's ImbalancedDatasetSampler), sqrt (the same at "
-        "strength 0.5) or none (every picture once)", choices=("imbalanced", "sqrt", "none"),
+        "imbalanced",
+        "how an epoch is drawn: imbalanced (torchsampler's ImbalancedDatasetSampler), sqrt (the same at "
+        "strength 0.5) or none (every picture once)",
+        choices=("imbalanced", "sqrt", "none"),
         section="Sampling and loss",
-    )  # fmt: skip
+    )
     sampler_strength: float | None = setting(
-        None, "a class is drawn in proportion to its share to the power 1 - strength: 1 all classes equally often, "
-        "0 as they come; else what the sampler's name says", low=0, high=1,
-    )  # fmt: skip
+        None,
+        "a class is drawn in proportion to its share to the power 1 - strength: 1 all classes equally often, "
+        "0 as they come; else what the sampler's name says",
+        low=0,
+        high=1,
+    )
     loss: str = setting(
-        "focal", "training loss; bce is for an attribute of two values and gives the head one output",
+        "focal",
+        "training loss; bce is for an attribute of two values and gives the head one output",
         choices=("focal", "cross_entropy", "label_smoothing", "f1", "bce"),
-    )  # fmt: skip
+    )
     focal_gamma: float = setting(2.0, "focusing of the focal loss; 0: cross entropy", low=0)
-    label_smoothing: float = setting(0.1, "share of the target spread over all classes by loss label_smoothing",
-                                     low=0, high=0.99)  # fmt: skip
+    label_smoothing: float = setting(
+        0.1, "share of the target spread over all classes by loss label_smoothing", low=0, high=0.99
+    )
     class_weights: str = setting(
-        "inverse", "weights of the loss: none, inverse (of class counts), effective (number of samples, CVPR 2019) "
-        "or given", choices=("none", "inverse", "effective", "given"),
-    )  # fmt: skip
-    class_weights_strength: float = setting(
-        1.0, "power to which the weights are raised; 0: none", low=0, high=1)  # fmt: skip
+        "inverse",
+        "weights of the loss: none, inverse (of class counts), effective (number of samples, CVPR 2019) or given",
+        choices=("none", "inverse", "effective", "given"),
+    )
+    class_weights_strength: float = setting(1.0, "power to which the weights are raised; 0: none", low=0, high=1)
     class_weight_values: list[float] = setting([], "a weight a class, for class_weights given", low=0)
     effective_beta: float = setting(0.999, "beta of the effective number, (1 - beta^n) / (1 - beta)", low=0, high=1)
 
     model: str = setting("resnet18", "backbone: any name of timm's", section="Network")
     pretrained: bool = setting(True, "begin with timm's ImageNet weights, fetched where they are not cached")
     weights: str | None = setting(
-        None, "begin with this file instead: .safetensors, .pth or a saved model's folder; a classifier of another "
+        None,
+        "begin with this file instead: .safetensors, .pth or a saved model's folder; a classifier of another "
         "shape in it is left out",
-    )  # fmt: skip
+    )
     hidden_layers: list[int] = setting([], "widths of hidden layers between backbone and classifier", low=1)
     dropout: float = setting(0.0, "dropout before each classifier layer", low=0, high=0.99)
     drop_path: float = setting(0.0, "stochastic depth of the backbone, where it has it", low=0, high=0.99)
@@ -130,18 +150,21 @@ class TrainSettings:
     freeze_epochs: int = setting(0, "epochs after which frozen parts learn too; 0: never", low=0)
     freeze_norm: bool = setting(False, "keep the backbone's batch-norm statistics as they are")
 
-    input_size: list[int] = setting([], "height and width that the network sees; else the backbone's own",
-                                    unit="pixels", low=8, section="Pictures")  # fmt: skip
+    input_size: list[int] = setting(
+        [], "height and width that the network sees; else the backbone's own", unit="pixels", low=8, section="Pictures"
+    )
     channels: int = setting(3, "3: colour, 1: grey", low=1, high=3)
     fit: str = setting(
-        "crop", "how a picture of another shape is fitted: crop (scaled, middle cut out), stretch or pad",
+        "crop",
+        "how a picture of another shape is fitted: crop (scaled, middle cut out), stretch or pad",
         choices=("crop", "stretch", "pad"),
-    )  # fmt: skip
+    )
     interpolation: str = setting("bilinear", "resampling", choices=("nearest", "bilinear", "bicubic", "lanczos"))
     normalisation: str = setting(
-        "backbone", "pixel mean and deviation: the backbone's, given (mean, std), or each picture's own",
+        "backbone",
+        "pixel mean and deviation: the backbone's, given (mean, std), or each picture's own",
         choices=("backbone", "given", "picture"),
-    )  # fmt: skip
+    )
     mean: list[float] = setting([], "per channel, of pixels from 0 to 1, for normalisation given")
     std: list[float] = setting([], "per channel, of pixels from 0 to 1, for normalisation given", low=1e-6)
     augmentation: dict[str, dict[str, Any]] = setting(
@@ -150,8 +173,7 @@ class TrainSettings:
         "trivialaugment, erasing, mixup, cutmix, timm, or a transform of torchvision v2 by name; none",
     )
 
-    epochs: int = setting(10, "passes over the training pictures; 0 saves the initial model", low=0,
-                          section="Loop")  # fmt: skip
+    epochs: int = setting(10, "passes over the training pictures; 0 saves the initial model", low=0, section="Loop")
     batch_size: int = setting(64, "pictures of a forward pass, over all processes", low=1)
     accumulate: int = setting(1, "forward passes an optimiser step", low=1)
     lr: float = setting(1e-3, "learning rate at its height", low=0)
@@ -159,28 +181,43 @@ class TrainSettings:
     optimizer_args: dict[str, Any] = setting({}, "further arguments of the optimiser: {momentum: 0.9}")
     weight_decay: float = setting(0.05, "L2 decay of weights (not of biases and norms)", low=0)
     scheduler: str = setting(
-        "cosine", "learning rate over time: timm's cosine, tanh, step, multistep, poly, plateau, torch's by class "
+        "cosine",
+        "learning rate over time: timm's cosine, tanh, step, multistep, poly, plateau, torch's by class "
         "name (StepLR, CyclicLR, OneCycleLR, ...), or none",
-    )  # fmt: skip
+    )
     scheduler_args: dict[str, Any] = setting({}, "further arguments of the scheduler: {step_size: 3, gamma: 0.5}")
     warmup_epochs: float = setting(1.0, "epochs in which timm's schedules rise from nearly 0; 0: none", low=0)
     clip_grad: float = setting(0.0, "largest gradient norm; 0: not clipped", low=0)
-    ema: float = setting(0.0, "decay per step of an average of the weights, which is then what is scored and saved; "
-                         "0: none", low=0, high=0.99999)  # fmt: skip
-    best_criterion: str = setting("f1", "score of the validation pictures by which the saved weights are chosen",
-                                  choices=CRITERIA)  # fmt: skip
+    ema: float = setting(
+        0.0,
+        "decay per step of an average of the weights, which is then what is scored and saved; 0: none",
+        low=0,
+        high=0.99999,
+    )
+    best_criterion: str = setting(
+        "f1", "score of the validation pictures by which the saved weights are chosen", choices=CRITERIA
+    )
     early_stopping: int = setting(0, "epochs without a better score after which training ends; 0: never", low=0)
     seed: int = setting(0, "of everything random", low=0)
 
-    precision: str = setting("auto", "arithmetic; auto: bf16 where the hardware gains, fp16 on older GPUs, else fp32",
-                             choices=PRECISIONS, section="Machine")  # fmt: skip
+    precision: str = setting(
+        "auto",
+        "arithmetic; auto: bf16 where the hardware gains, fp16 on older GPUs, else fp32",
+        choices=PRECISIONS,
+        section="Machine",
+    )
     device: str = setting("auto", "auto, cpu, cuda or cuda:N")
     channels_last: bool = setting(True, "memory layout that most convolutions are faster in")
     compile: bool = setting(False, "torch.compile the network")
-    num_workers: int = setting(-1, "processes that read pictures; 0: the job itself; -1: by the number of cores",
-                               low=-1, result=False)  # fmt: skip
-    log_interval: int = setting(0, "optimiser steps between lines inside an epoch where there is no progress bar; "
-                                "0: one line an epoch", low=0, result=False)  # fmt: skip
+    num_workers: int = setting(
+        -1, "processes that read pictures; 0: the job itself; -1: by the number of cores", low=-1, result=False
+    )
+    log_interval: int = setting(
+        0,
+        "optimiser steps between lines inside an epoch where there is no progress bar; 0: one line an epoch",
+        low=0,
+        result=False,
+    )
 
     @property
     def sampler_power(self) -> float:
@@ -227,27 +264,39 @@ class TrainSettings:
 @dataclass(frozen=True)
 class InferenceSettings:
     model_dir: str | None = setting(
-        None, "the saved model, or a folder with one in it; else SM_CHANNEL_MODEL, else the newest run in runs",
+        None,
+        "the saved model, or a folder with one in it; else SM_CHANNEL_MODEL, else the newest run in runs",
         section="Where things lie",
-    )  # fmt: skip
+    )
     eval_dir: str | None = setting(None, "the pictures, with info.csv where there is one; else SM_CHANNEL_EVAL")
     output_data_dir: str | None = setting(None, "where the answers go; else SM_OUTPUT_DATA_DIR, else output")
-    output: str | None = setting(None, "file of the answers, the probabilities beside it; else output.csv and "
-                                 "probabilities.csv")  # fmt: skip
+    output: str | None = setting(
+        None, "file of the answers, the probabilities beside it; else output.csv and probabilities.csv"
+    )
     table: str | None = setting(None, "name of the CSV in the channel; else info.csv or the only one", section="Data")
     picture_column: str | None = setting(None, "column that names the pictures; else ImageID, image_name or path")
     strict: bool = setting(False, "exit with 1 where a picture could not be read")
-    num_tta: int = setting(1, "views of each picture whose answers are joined; 1: the picture as it is", low=1,
-                           high=64, section="Prediction")  # fmt: skip
-    tta_mode: str = setting("soft", "soft: probabilities of fixed views averaged; vote: each of random views votes",
-                            choices=("soft", "vote"))  # fmt: skip
+    num_tta: int = setting(
+        1,
+        "views of each picture whose answers are joined; 1: the picture as it is",
+        low=1,
+        high=64,
+        section="Prediction",
+    )
+    tta_mode: str = setting(
+        "soft",
+        "soft: probabilities of fixed views averaged; vote: each of random views votes",
+        choices=("soft", "vote"),
+    )
     seed: int = setting(0, "of the random views", low=0)
     batch_size: int = setting(64, "pictures of a forward pass, their views counted", low=1, section="Machine")
-    precision: str = setting("auto", "arithmetic; auto: bf16 where the hardware gains, fp16 on older GPUs, else fp32",
-                             choices=PRECISIONS)  # fmt: skip
+    precision: str = setting(
+        "auto", "arithmetic; auto: bf16 where the hardware gains, fp16 on older GPUs, else fp32", choices=PRECISIONS
+    )
     device: str = setting("auto", "auto, cpu, cuda or cuda:N")
-    num_workers: int = setting(-1, "processes that read pictures; 0: the job itself; -1: by the number of cores",
-                               low=-1)  # fmt: skip
+    num_workers: int = setting(
+        -1, "processes that read pictures; 0: the job itself; -1: by the number of cores", low=-1
+    )
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
@@ -257,11 +306,13 @@ class InferenceSettings:
 @dataclass(frozen=True)
 class EvaluationSettings:
     ground_truth_dir: str | None = setting(
-        None, "folder with gt.csv: picture, true class, more columns welcome; else SM_GROUND_TRUTH_DIR",
+        None,
+        "folder with gt.csv: picture, true class, more columns welcome; else SM_GROUND_TRUTH_DIR",
         section="Where things lie",
-    )  # fmt: skip
-    output_data_dir: str | None = setting(None, "folder with the answers of inference; else SM_OUTPUT_DATA_DIR, else "
-                                          "output")  # fmt: skip
+    )
+    output_data_dir: str | None = setting(
+        None, "folder with the answers of inference; else SM_OUTPUT_DATA_DIR, else output"
+    )
     answers: str | None = setting(None, "file of the answers; else output.csv, probabilities beside it")
     output: str | None = setting(None, "folder that evaluation.json is written into; else that of the answers")
     compare: str | None = setting(None, "other answers on the same truth: folder or file; tells the paired difference")

@@ -197,7 +197,9 @@ def describe(
             report.warnings.append(f"{name} has no picture at all")
         elif missing:
             noun = "class" if len(missing) == 1 else f"{len(missing):,} classes"
-            report.warnings.append(f"{name} has no picture of {noun} {listing(missing)}; every output keeps its place")
+            report.warnings.append(
+                f"{name} has no picture of {noun} {listing(missing)}; every output keeps a place for it"
+            )
     return report
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 PART = ".part"
+UMASK = os.umask(0)
+os.umask(UMASK)
 
 
 @contextmanager
@@ -19,6 +21,7 @@ def write_beside(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     try:
         yield beside
+        beside.chmod(0o666 & ~UMASK)  # safetensors and tempfile make files for their owner alone
         with open(beside, "rb") as file:
             os.fsync(file.fileno())
         os.replace(beside, path)

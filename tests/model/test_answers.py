@@ -51,6 +51,13 @@ def test_classes_may_be_names_or_numbers_and_a_spreadsheets_numbers(files):
     assert joined.truth.tolist() == joined.answers.tolist() == [2, 1, 2]
 
 
+def test_where_names_are_numbers_an_answer_is_a_number_and_a_truth_is_a_name(files):
+    """Class folders called 1, 2 and 3 are classes 0, 1 and 2, and inference writes 0, 1 and 2."""
+    folders = Scheme((Attribute("label", ("1", "2", "3")),))
+    joined = join(*files("ImageID,ans\na,1\nb,3\n", "ImageID,ans\na,0\nb,2\n", folders))
+    assert joined.truth.tolist() == joined.answers.tolist() == [0, 2]
+
+
 def test_byte_order_mark_blank_lines_and_spaces_are_read_silently(files):
     joined = join(*files("\ufeff\n\nImageID , ans\n a ,0\n\n,\n   \nb, 1\n", "\ufeffImageID,ans\r\na,0\r\n\r\nb,1\r\n"))
     assert joined.names == ["a", "b"]
@@ -108,9 +115,9 @@ def test_groups_are_named_by_flag_and_pictures_without_one_stand_alone(files):
 
 
 def test_probabilities_are_matched_by_name_and_by_class(files):
-    table = "ImageID,미분류,착용샷,설치후배치컷\nb,0.1,0.7,0.2\na,1,0,0\nc,,,\nz,0,0,1\n"
+    table = "ImageID,미분류,착용샷,설치후배치컷\nb,0.1,0.7,0.2\na,1.0000001,0,0\nc,,,\nz,0,0,1\n"
     joined = join(*files("ImageID,ans\na,0\nb,1\nc,1\nd,2\n", "ImageID,ans\na,0\n", probabilities=table))
-    np.testing.assert_array_equal(joined.probabilities[:2], [[0, 0, 1], [0.7, 0.2, 0.1]])
+    np.testing.assert_array_equal(joined.probabilities[:2], [[0, 0, 1.0000001], [0.7, 0.2, 0.1]])
     assert np.isnan(joined.probabilities[2:]).all()
     assert any("without probabilities" in note and "2 (c, d)" in note for note in joined.notes)
 
@@ -140,6 +147,11 @@ def test_labels_are_named_by_flag(files, tmp_path):
     assert joined.truth.tolist() == joined.answers.tolist() == [17]
 
 
+def test_a_scheme_that_is_named_must_be_there(files, tmp_path):
+    with pytest.raises(InputError, match=r"scheme\.json: No such file"):
+        join(*files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n"), labels=tmp_path / "scheme.json")
+
+
 def test_another_models_answers_are_matched_to_the_same_truth(files, tmp_path):
     other = write(tmp_path / "old" / "a.csv", "image_name,y_pred\nb,1\n")
     joined = join(*files("ImageID,ans\na,0\nb,1\n", "ImageID,ans\na,0\nb,0\n"), other_file=other)
@@ -153,7 +165,7 @@ def test_all_problems_are_told_at_once(files, tmp_path):
     truth, answers = files(
         "ImageID,ans\na,0\nb,착용삿\na,1\nc,\n,1\n",
         "ImageID,ans\na,0\n" + "".join(f"x{i},9\ny,1\n" for i in range(30)),
-        probabilities="ImageID,착용샷,미분류,설치후\na,2,0,0\nb,0.5,,0.5\nc,0,many,1\nd,x,y,z\n",
+        probabilities="ImageID,착용샷,미분류,설치후\na,2,0,0\nb,0.5,,0.5\nc,0,many,1\nd,x,y,z\ne,1,-0.5,0\n",
     )
     with pytest.raises(InputError) as raised:
         join(truth, answers, group_column="persom", other_file=tmp_path / "none" / "output.csv")
@@ -171,6 +183,7 @@ def test_all_problems_are_told_at_once(files, tmp_path):
         "probabilities.csv row 3: 미분류 = an empty cell, expected 0 to 1",
         "probabilities.csv row 4: 미분류 = many, expected 0 to 1",
         "probabilities.csv row 5: 착용샷 = x, expected 0 to 1",
+        "probabilities.csv row 6: 미분류 = -0.5, expected 0 to 1",
         "probabilities.csv: no column of class '설치후배치컷'; nearest: 설치후",
         "probabilities.csv: column '설치후', expected",
         f"{tmp_path}/none/output.csv: no such file; there is no folder {tmp_path}/none",

@@ -17,6 +17,13 @@ from model.table import Table, read_channel
 STEMS = ("incorrect_mask", "mask1", "mask2", "mask3", "mask4", "mask5", "normal")
 
 
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """An empty folder."""
+    (tmp_path / "channel").mkdir()
+    return tmp_path / "channel"
+
+
 def touch(root: Path, *paths: str) -> None:
     for path in paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -43,10 +50,10 @@ def profile(root: Path, name: str, suffix: str = ".jpg") -> None:
 
 
 @pytest.mark.parametrize("base", ["", "images/"])
-def test_profile_folders_are_the_mask_scheme(tmp_path: Path, base: str) -> None:
-    profile(tmp_path, f"{base}000001_female_Asian_29")
-    profile(tmp_path, f"{base}000002_male_Asian_60", ".PnG")
-    table = read(tmp_path)
+def test_profile_folders_are_the_mask_scheme(root: Path, base: str) -> None:
+    profile(root, f"{base}000001_female_Asian_29")
+    profile(root, f"{base}000002_male_Asian_60", ".PnG")
+    table = read(root)
     frame = table.frame().set_index("path")
     assert len(table) == 14
     assert table.source == "profile folders"
@@ -65,26 +72,26 @@ def test_profile_folders_are_the_mask_scheme(tmp_path: Path, base: str) -> None:
     }  # fmt: skip
 
 
-def test_profile_folders_with_a_scheme_of_ones_own(tmp_path: Path) -> None:
-    profile(tmp_path, "000001_female_Asian_45")
-    profile(tmp_path, "000002_male_Asian_58")
-    table = read(tmp_path, attributes={"age": {"cuts": [30, 58]}})
+def test_profile_folders_with_a_scheme_of_ones_own(root: Path) -> None:
+    profile(root, "000001_female_Asian_45")
+    profile(root, "000002_male_Asian_58")
+    table = read(root, attributes={"age": {"cuts": [30, 58]}})
     assert table.scheme.names == ("age",)
     assert table.class_counts().tolist() == [0, 7, 7]
     assert sorted(table.metadata) == ["gender", "mask", "race"]
-    assert read(tmp_path, age_cuts=[30, 58]).class_counts().sum() == 14
-    assert read(tmp_path, age_cuts=[30, 58]).scheme.attribute("age").cuts == (30.0, 58.0)
+    assert read(root, age_cuts=[30, 58]).class_counts().sum() == 14
+    assert read(root, age_cuts=[30, 58]).scheme.attribute("age").cuts == (30.0, 58.0)
 
 
 def test_other_files_of_profiles_are_left_out_and_told_in_one_line(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    profile(tmp_path, "images/000001_female_Asian_45")
-    touch(tmp_path, "images/000001_female_Asian_45/mask6.jpg", "images/000001_female_Asian_45/Thumbs.db")
-    touch(tmp_path, "images/stray.png", "notes.txt")
-    touch(tmp_path, "images/.DS_Store", "images/000001_female_Asian_45/._mask1.jpg", "images/.cache/mask1.jpg")
+    profile(root, "images/000001_female_Asian_45")
+    touch(root, "images/000001_female_Asian_45/mask6.jpg", "images/000001_female_Asian_45/Thumbs.db")
+    touch(root, "images/stray.png", "notes.txt")
+    touch(root, "images/.DS_Store", "images/000001_female_Asian_45/._mask1.jpg", "images/.cache/mask1.jpg")
     with caplog.at_level(logging.WARNING, "rarebird"):
-        table = read(tmp_path)
+        table = read(root)
     assert len(table) == 7
     told = [message for message in caplog.messages if "left out" in message]
     assert len(told) == 1
@@ -93,12 +100,12 @@ def test_other_files_of_profiles_are_left_out_and_told_in_one_line(
     assert "DS_Store" not in caplog.text
 
 
-def test_faults_of_profile_folders(tmp_path: Path) -> None:
+def test_faults_of_profile_folders(root: Path) -> None:
     for name in ("000001_female_Asian_45", "000002_femal_Asian_45", "000003_male_Asian_4O", "000004_male_45"):
-        profile(tmp_path, f"images/{name}")
-    (tmp_path / "images/000005_male_Asian_45").mkdir()
+        profile(root, f"images/{name}")
+    (root / "images/000005_male_Asian_45").mkdir()
     problems = Problems("channel")
-    table = read_channel(tmp_path, problems)
+    table = read_channel(root, problems)
     assert problems.kinds == {
         "folder that is no profile": ["images/000004_male_45: expected <id>_<gender>_<race>_<age>"],
         "profile folder without pictures": [
@@ -116,11 +123,29 @@ def test_faults_of_profile_folders(tmp_path: Path) -> None:
     assert len(table.set_aside) == 21
 
 
-def test_class_folders(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    touch(tmp_path, "dog/a.jpg", "dog/deep/er/b.PNG", "cat/a.webp", "착용샷/x.tiff", "cat/readme.txt", ".git/c.jpg")
-    (tmp_path / "nothing").mkdir()
+def test_links_out_of_a_profile_channel_are_told(root: Path) -> None:
+    profile(root, "000001_female_Asian_45")
+    (root / "000001_female_Asian_45/mask1.jpg").unlink()
+    os.symlink("/etc/mask1.jpg", root / "000001_female_Asian_45/mask1.jpg")
+    os.symlink("/etc", root / "000002_female_Asian_45")
+    found = faults(root)
+    assert list(found) == ["path out of the channel"]
+    names = [place.partition(":")[0] for place in found["path out of the channel"]]
+    assert names == ["000001_female_Asian_45/mask1.jpg", "000002_female_Asian_45"]
+
+
+def test_profile_folders_of_which_none_has_a_good_name(root: Path) -> None:
+    profile(root, "images/one")
+    assert faults(root, layout="profiles") == {
+        "folder that is no profile": ["images/one: expected <id>_<gender>_<race>_<age>"]
+    }
+
+
+def test_class_folders(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(root, "dog/a.jpg", "dog/deep/er/b.PNG", "cat/a.webp", "착용샷/x.tiff", "cat/readme.txt", ".git/c.jpg")
+    (root / "nothing").mkdir()
     with caplog.at_level(logging.WARNING, "rarebird"):
-        table = read(tmp_path)
+        table = read(root)
     assert table.source == "class folders"
     assert table.scheme.attributes[0].name == "label"
     assert table.scheme.attributes[0].values == ("cat", "dog", "착용샷")
@@ -132,33 +157,33 @@ def test_class_folders(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None
     assert "nothing" in caplog.text
 
 
-def test_class_folders_below_images_or_beside_other_folders(tmp_path: Path) -> None:
-    touch(tmp_path, "images/dog/a.jpg", "images/cat/a.jpg", "docs/readme.txt")
-    assert read(tmp_path).scheme.class_names == ["cat", "dog"]
+def test_class_folders_below_images_or_beside_other_folders(root: Path) -> None:
+    touch(root, "images/dog/a.jpg", "images/cat/a.jpg", "docs/readme.txt")
+    assert read(root).scheme.class_names == ["cat", "dog"]
 
 
-def test_numbered_class_folders_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
-    touch(tmp_path, *(f"{code}/a.jpg" for code in range(12)))
-    table = read(tmp_path)
+def test_numbered_class_folders_are_in_the_order_of_their_numbers(root: Path) -> None:
+    touch(root, *(f"{code}/a.jpg" for code in range(12)))
+    table = read(root)
     assert table.scheme.class_names == [str(code) for code in range(12)]
     assert table.frame().set_index("path")["label"]["10/a.jpg"] == "10"
 
 
-def test_class_folders_with_given_values(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    touch(tmp_path, "dog/a.jpg", "cat/a.jpg", "dgo/b.jpg")
+def test_class_folders_with_given_values(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(root, "dog/a.jpg", "cat/a.jpg", "dgo/b.jpg")
     given = {"animal": ["dog", "cat", "bird"]}
-    assert faults(tmp_path, attributes=given) == {
+    assert faults(root, attributes=given) == {
         "unknown label": ["dgo: animal = 'dgo', expected dog, cat, bird or 0 to 2; nearest: dog"]
     }
-    (tmp_path / "dgo/b.jpg").unlink()
+    (root / "dgo/b.jpg").unlink()
     with caplog.at_level(logging.WARNING, "rarebird"):
-        table = read(tmp_path, attributes=given)
+        table = read(root, attributes=given)
     assert table.labels["animal"].tolist() == [1, 0]
     assert "no picture of 1 of 3 classes: bird" in caplog.text
 
 
-def test_links_inside_a_channel_are_followed_once_and_out_of_it_never(tmp_path: Path) -> None:
-    channel, elsewhere = tmp_path / "channel", tmp_path / "elsewhere"
+def test_links_inside_a_channel_are_followed_once_and_out_of_it_never(root: Path) -> None:
+    channel, elsewhere = root / "channel", root / "elsewhere"
     touch(channel, "dog/a.jpg", "cat/a.jpg")
     touch(elsewhere, "b.jpg", "deep/c.jpg")
     os.symlink(elsewhere / "b.jpg", channel / "dog/b.jpg")
@@ -177,21 +202,21 @@ def test_links_inside_a_channel_are_followed_once_and_out_of_it_never(tmp_path: 
     }
     assert table is not None
     assert table.pictures["path"].tolist() == ["cat/a.jpg", "dog/a.jpg", "dog/again.jpg"]
-    os.symlink(channel, tmp_path / "link")
-    assert read_channel(tmp_path / "link", Problems("channel")) is not None
+    os.symlink(channel, root / "link")
+    assert read_channel(root / "link", Problems("channel")) is not None
 
 
 def write_csv(root: Path, text: str, name: str = "train.csv", encoding: str = "utf-8") -> None:
     (root / name).write_bytes(text.encode(encoding))
 
 
-def test_csv_with_pictures_beside_it_and_in_images(tmp_path: Path) -> None:
-    touch(tmp_path, "a.jpg", "images/b.jpg", "images/deep/c.png", "images/d.jpg")
+def test_csv_with_pictures_beside_it_and_in_images(root: Path) -> None:
+    touch(root, "a.jpg", "images/b.jpg", "images/deep/c.png", "images/d.jpg")
     write_csv(
-        tmp_path,
+        root,
         "image_name,sender,shop,label\na.jpg,7,x,1\nb.jpg,7,y,0\ndeep/c.png,8,,1\nimages/d.jpg,,x,0\n",
     )
-    table = read(tmp_path)
+    table = read(root)
     assert table.source == "CSV train.csv"
     assert table.pictures["path"].tolist() == ["a.jpg", "images/b.jpg", "images/deep/c.png", "images/d.jpg"]
     assert table.pictures["shard"].tolist() == [None] * 4
@@ -202,12 +227,12 @@ def test_csv_with_pictures_beside_it_and_in_images(tmp_path: Path) -> None:
     assert table.metadata.to_dict("list") == {"shop": ["x", "y", "", "x"]}
 
 
-def test_a_byte_order_mark_blank_lines_and_quoted_line_breaks_do_not_shift_the_rows(tmp_path: Path) -> None:
-    touch(tmp_path, "a.jpg", "b.jpg")
+def test_a_byte_order_mark_blank_lines_and_quoted_line_breaks_do_not_shift_the_rows(root: Path) -> None:
+    touch(root, "a.jpg", "b.jpg")
     text = '\ufeffpath,note,label\r\n\r\na.jpg,"two\nlines",0\r\n,,\r\nb.jpg,,1\r\nc.jpg,,1\r\n'
-    write_csv(tmp_path, text)
+    write_csv(root, text)
     problems = Problems("channel")
-    table = read_channel(tmp_path, problems)
+    table = read_channel(root, problems)
     assert table is not None
     assert len(table) == 2
     assert problems.kinds == {"missing file": ["train.csv row 7: c.jpg"]}  # as the lines of an editor are counted
@@ -222,54 +247,57 @@ def test_a_byte_order_mark_blank_lines_and_quoted_line_breaks_do_not_shift_the_r
         (["one.csv", "two.csv"], {"table": "two.csv"}, "CSV two.csv"),
     ],
 )
-def test_which_csv_is_read(tmp_path: Path, files: list[str], settings: dict, source: str) -> None:
-    touch(tmp_path, "a.jpg", "b.jpg")
+def test_which_csv_is_read(root: Path, files: list[str], settings: dict, source: str) -> None:
+    touch(root, "a.jpg", "b.jpg")
     for name in files:
-        write_csv(tmp_path, "path,label\na.jpg,0\nb.jpg,1\n", name)
-    assert read(tmp_path, **settings).source == source
+        write_csv(root, "path,label\na.jpg,0\nb.jpg,1\n", name)
+    assert read(root, **settings).source == source
 
 
-def test_several_or_misnamed_tables_are_told(tmp_path: Path) -> None:
-    touch(tmp_path, "a.jpg", "b.jpg")
+def test_several_or_misnamed_tables_are_told(root: Path) -> None:
+    touch(root, "a.jpg", "b.jpg")
     for name in ("one.csv", "two.csv"):
-        write_csv(tmp_path, "path,label\na.jpg,0\nb.jpg,1\n", name)
-    assert faults(tmp_path) == {"several tables": ["one.csv, two.csv; name one by table"]}
-    assert faults(tmp_path, table="tow.csv") == {
+        write_csv(root, "path,label\na.jpg,0\nb.jpg,1\n", name)
+    assert faults(root) == {"several tables": ["one.csv, two.csv; name one by table"]}
+    assert faults(root, layout="lst") == {
+        "missing table": [f"{root} holds none; there are a.jpg, b.jpg, one.csv, two.csv"]
+    }
+    assert faults(root, table="tow.csv") == {
         "missing table": ["there is no 'tow.csv'; there are a.jpg, b.jpg, one.csv, two.csv; nearest: two.csv"]
     }
 
 
-def test_a_csv_wins_over_folders_where_it_names_pictures(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    touch(tmp_path, "dog/a.jpg", "cat/b.jpg")
-    write_csv(tmp_path, "breed,weight\npoodle,3\n", "notes.csv")
+def test_a_csv_wins_over_folders_where_it_names_pictures(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(root, "dog/a.jpg", "cat/b.jpg")
+    write_csv(root, "breed,weight\npoodle,3\n", "notes.csv")
     with caplog.at_level(logging.WARNING, "rarebird"):
-        assert read(tmp_path).source == "class folders"
+        assert read(root).source == "class folders"
     assert "notes.csv not read" in caplog.text
-    write_csv(tmp_path, "path,label\ndog/a.jpg,yes\ncat/b.jpg,no\n", "labels.csv")
-    assert read(tmp_path).source == "CSV labels.csv"
-    assert read(tmp_path, layout="classes").source == "class folders"
+    write_csv(root, "path,label\ndog/a.jpg,yes\ncat/b.jpg,no\n", "labels.csv")
+    assert read(root).source == "CSV labels.csv"
+    assert read(root, layout="classes").source == "class folders"
 
 
-def test_picture_group_and_metadata_columns_by_name(tmp_path: Path) -> None:
-    touch(tmp_path, "a.jpg", "b.jpg")
-    write_csv(tmp_path, "file,shop,price,label\na.jpg,s1,3,0\nb.jpg,s2,4,1\n", "t.csv")
-    table = read(tmp_path, picture_column="file", group_column="shop", metadata_columns=["price"])
+def test_picture_group_and_metadata_columns_by_name(root: Path) -> None:
+    touch(root, "a.jpg", "b.jpg")
+    write_csv(root, "file,shop,price,label\na.jpg,s1,3,0\nb.jpg,s2,4,1\n", "t.csv")
+    table = read(root, picture_column="file", group_column="shop", metadata_columns=["price"])
     assert table.grouped_by == "shop"
     assert table.groups.tolist() == ["s1", "s2"]
     assert list(table.metadata) == ["price"]
     there = "there are file, shop, price, label; nearest:"
-    assert faults(tmp_path, picture_column="fiel", group_column="sohp", metadata_columns=["pricee", "shop"]) == {
+    assert faults(root, picture_column="fiel", group_column="sohp", metadata_columns=["pricee", "shop"]) == {
         "missing picture column": [f"t.csv has no column 'fiel'; {there} file"],
         "missing group column": [f"CSV t.csv has no column 'sohp'; {there} shop"],
         "missing metadata column": [f"CSV t.csv has no column 'pricee'; {there} price"],
     }
 
 
-def test_a_csv_with_mask_gender_and_age_is_the_mask_scheme_and_its_label_no_metadata(tmp_path: Path) -> None:
-    profile(tmp_path, "images/000001_female_Asian_45")
+def test_a_csv_with_mask_gender_and_age_is_the_mask_scheme_and_its_label_no_metadata(root: Path) -> None:
+    profile(root, "images/000001_female_Asian_45")
     rows = "".join(f"000001_female_Asian_45/{stem}.jpg,59,female,{m},9,p1\n" for stem, m in zip(STEMS, "1000002"))
-    write_csv(tmp_path, "path,age,gender,mask,label,people_path\n" + rows, "perfect_train.csv")
-    table = read(tmp_path)
+    write_csv(root, "path,age,gender,mask,label,people_path\n" + rows, "perfect_train.csv")
+    table = read(root)
     assert table.scheme.names == ("mask", "gender", "age")
     assert table.classes().tolist() == [10, 4, 4, 4, 4, 4, 16]
     assert table.numbers["age"].tolist() == [59.0] * 7
@@ -277,17 +305,17 @@ def test_a_csv_with_mask_gender_and_age_is_the_mask_scheme_and_its_label_no_meta
     assert list(table.metadata) == []
 
 
-def test_the_competitions_csv_names_profile_folders(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_competitions_csv_names_profile_folders(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     for name in ("000001_female_Asian_45", "000002_male_Asian_52"):
-        profile(tmp_path, f"images/{name}")
-    profile(tmp_path, "images/000009_male_Asian_20")  # not in the table
-    touch(tmp_path, "images/000001_female_Asian_45/extra.jpg")
+        profile(root, f"images/{name}")
+    profile(root, "images/000009_male_Asian_20")  # not in the table
+    touch(root, "images/000001_female_Asian_45/extra.jpg")
     write_csv(
-        tmp_path,
+        root,
         "id,gender,race,age,path\n000001,female,Asian,45,000001_female_Asian_45\n000002,female,Asian,61,000002_male_Asian_52\n",
     )
     with caplog.at_level(logging.WARNING, "rarebird"):
-        table = read(tmp_path)
+        table = read(root)
     assert len(table) == 14
     assert table.source == "CSV train.csv"
     assert (table.grouped_by, set(table.groups)) == ("person", {"000001", "000002"})
@@ -300,13 +328,13 @@ def test_the_competitions_csv_names_profile_folders(tmp_path: Path, caplog: pyte
     assert "1 file left out" in caplog.text
 
 
-def test_faults_of_the_competitions_csv(tmp_path: Path) -> None:
-    profile(tmp_path, "images/000001_female_Asian_45")
-    profile(tmp_path, "images/000002_male_Asian_52")
-    (tmp_path / "images/000003_male_Asian_30").mkdir()
-    touch(tmp_path, "images/x.jpg")
+def test_faults_of_the_competitions_csv(root: Path) -> None:
+    profile(root, "images/000001_female_Asian_45")
+    profile(root, "images/000002_male_Asian_52")
+    (root / "images/000003_male_Asian_30").mkdir()
+    touch(root, "images/x.jpg")
     write_csv(
-        tmp_path,
+        root,
         "id,gender,race,age,path\n"
         "000001,female,Asian,45,000001_female_Asian_45\n"
         "000002,man,Asian,fifty,000002_male_Asian_52\n"
@@ -315,7 +343,7 @@ def test_faults_of_the_competitions_csv(tmp_path: Path) -> None:
         "000001,female,Asian,45,images/000001_female_Asian_45\n"
         "000005,male,Asian,30,x.jpg\n",
     )
-    found = faults(tmp_path)
+    found = faults(root)
     assert {kind: [place.partition(":")[0] for place in places] for kind, places in found.items()} == {
         "missing file": ["train.csv row 5"],
         "duplicate picture": ["train.csv row 6"],
@@ -326,30 +354,30 @@ def test_faults_of_the_competitions_csv(tmp_path: Path) -> None:
     }
 
 
-def test_names_are_found_in_the_other_unicode_form(tmp_path: Path) -> None:
+def test_names_are_found_in_the_other_unicode_form(root: Path) -> None:
     composed = "카페é.jpg"
     decomposed = unicodedata.normalize("NFD", composed)
     assert composed != decomposed
     folder = unicodedata.normalize("NFD", "사진")
-    touch(tmp_path, f"images/{decomposed}", f"images/{folder}/b.jpg")
-    write_csv(tmp_path, f"path,label\n{composed},착용샷\n사진/b.jpg,{unicodedata.normalize('NFD', '미분류')}\n")
-    table = read(tmp_path)
+    touch(root, f"images/{decomposed}", f"images/{folder}/b.jpg")
+    write_csv(root, f"path,label\n{composed},착용샷\n사진/b.jpg,{unicodedata.normalize('NFD', '미분류')}\n")
+    table = read(root)
     assert table.pictures["path"].tolist() == [f"images/{decomposed}", f"images/{folder}/b.jpg"]
-    assert all((tmp_path / path).exists() for path in table.pictures["path"])
+    assert all((root / path).exists() for path in table.pictures["path"])
     assert table.scheme.class_names == ["미분류", "착용샷"]
 
 
-def test_paths_that_leave_the_channel_are_faults(tmp_path: Path) -> None:
-    channel = tmp_path / "channel"
+def test_paths_that_leave_the_channel_are_faults(root: Path) -> None:
+    channel = root / "channel"
     touch(channel, "a.jpg", "images/b.jpg", "deep/c.jpg")
-    touch(tmp_path, "secret.jpg", "folder/d.jpg")
-    os.symlink(tmp_path / "secret.jpg", channel / "images/link.jpg")
-    os.symlink(tmp_path / "folder", channel / "out")
+    touch(root, "secret.jpg", "folder/d.jpg")
+    os.symlink(root / "secret.jpg", channel / "images/link.jpg")
+    os.symlink(root / "folder", channel / "out")
     names = [
         "a.jpg",
         "deep/../images/b.jpg",
         "../secret.jpg",
-        f"{tmp_path}/secret.jpg",
+        f"{root}/secret.jpg",
         "link.jpg",
         "out/d.jpg",
         "C:\\d",
@@ -363,7 +391,7 @@ def test_paths_that_leave_the_channel_are_faults(tmp_path: Path) -> None:
     assert problems.kinds == {
         "path out of the channel": [
             "train.csv row 4: '../secret.jpg', expected a path below the channel",
-            f"train.csv row 5: '{tmp_path}/secret.jpg', expected a path below the channel",
+            f"train.csv row 5: '{root}/secret.jpg', expected a path below the channel",
             "train.csv row 6: 'link.jpg' leads to ../secret.jpg, expected a path below the channel",
             "train.csv row 7: 'out/d.jpg' leads to ../folder/d.jpg, expected a path below the channel",
             "train.csv row 8: 'C:\\\\d', expected a path below the channel",
@@ -371,47 +399,49 @@ def test_paths_that_leave_the_channel_are_faults(tmp_path: Path) -> None:
     }
 
 
-def test_damaged_tables_are_told(tmp_path: Path) -> None:
-    touch(tmp_path, "a.jpg", "b.jpg")
-    write_csv(tmp_path, "path,label\na.jpg,0\nb.jpg,1,2\nb.jpg\nb.jpg,1\n")
-    assert faults(tmp_path) == {
+def test_damaged_tables_are_told(root: Path) -> None:
+    touch(root, "a.jpg", "b.jpg")
+    write_csv(root, "path,label\na.jpg,0\nb.jpg,1,2\nb.jpg\nb.jpg,1\n")
+    assert faults(root) == {
         "row with too few or too many cells": [
             "train.csv row 3: 3 cells, the header has 2",
             "train.csv row 4: 1 cells, the header has 2",
         ]
     }
-    write_csv(tmp_path, "path,label\na.jpg,착용샷\n", encoding="cp949")
-    assert faults(tmp_path) == {"table that is not UTF-8": ["train.csv row 2: save it as UTF-8"]}
-    write_csv(tmp_path, 'path,label\na.jpg,0\n"b.jpg,1\n')
-    assert list(faults(tmp_path)) == ["table that is no CSV", "fewer than two classes"]
-    write_csv(tmp_path, "path,label,label\na.jpg,0,0\nb.jpg,1,1\n")
-    assert faults(tmp_path) == {"column that stands twice": ["train.csv: label"]}
-    write_csv(tmp_path, "path,label\n")
-    assert list(faults(tmp_path)) == ["channel without pictures"]
-    write_csv(tmp_path, "\n\n")
-    assert faults(tmp_path, layout="csv") == {"empty table": ["train.csv"]}
+    write_csv(root, "path,label\na.jpg,착용샷\n", encoding="cp949")
+    assert faults(root) == {"table that is not UTF-8": ["train.csv row 2: save it as UTF-8"]}
+    write_csv(root, 'path,label\na.jpg,0\n"b.jpg,1\n')
+    assert list(faults(root)) == ["table that is no CSV", "fewer than two classes"]
+    write_csv(root, "path,label,label\na.jpg,0,0\nb.jpg,1,1\n")
+    assert faults(root) == {"column that stands twice": ["train.csv: label"]}
+    write_csv(root, "path,label\n")
+    assert list(faults(root)) == ["channel without pictures"]
+    write_csv(root, "path,label\na.jpg,0\n,1\nb.jpg,1\n")
+    assert faults(root) == {"empty picture name": ["train.csv row 3: expected a path below the channel"]}
+    write_csv(root, "\n\n")
+    assert faults(root, layout="csv") == {"empty table": ["train.csv"]}
 
 
-def test_a_missing_file_tells_one_of_another_extension(tmp_path: Path) -> None:
-    touch(tmp_path, "images/a.JPEG", "b.jpg")
-    write_csv(tmp_path, "path,label\na.jpg,0\nb.jpg,1\n")
-    assert faults(tmp_path)["missing file"] == ["train.csv row 2: images/a.jpg; nearest: images/a.JPEG"]
+def test_a_missing_file_tells_one_of_another_extension(root: Path) -> None:
+    touch(root, "images/a.JPEG", "b.jpg")
+    write_csv(root, "path,label\na.jpg,0\nb.jpg,1\n")
+    assert faults(root)["missing file"] == ["train.csv row 2: images/a.jpg; nearest: images/a.JPEG"]
 
 
-def test_sagemakers_lst(tmp_path: Path) -> None:
+def test_sagemakers_lst(root: Path) -> None:
     """Form: SageMaker's built-in image classification, number, label, path, tabs between."""
-    touch(tmp_path, "dir/dog1.jpg", "dir/cat1.jpg", "images/cat2.jpg")
+    touch(root, "dir/dog1.jpg", "dir/cat1.jpg", "images/cat2.jpg")
     lines = ["5\t1\tdir/dog1.jpg", "1000\t0\tdir/cat1.jpg", "", "22\t2\tcat2.jpg"]
-    (tmp_path / "train.lst").write_text("\n".join(lines) + "\n")
-    table = read(tmp_path)
+    (root / "train.lst").write_text("\n".join(lines) + "\n")
+    table = read(root)
     assert table.source == "list train.lst"
     assert table.labels["label"].tolist() == [1, 0, 2]
     assert table.scheme.class_names == ["0", "1", "2"]
     assert list(table.metadata) == []
-    named = read(tmp_path, attributes={"animal": ["cat", "dog", "bird"]})
+    named = read(root, attributes={"animal": ["cat", "dog", "bird"]})
     assert named.frame()["animal"].tolist() == ["dog", "cat", "bird"]
-    (tmp_path / "train.lst").write_text("\n".join([*lines, "7\t1", "8\t1\tdir", "9\t1\tnone.jpg", "10\t0\tcat2.jpg"]))
-    assert faults(tmp_path) == {
+    (root / "train.lst").write_text("\n".join([*lines, "7\t1", "8\t1\tdir", "9\t1\tnone.jpg", "10\t0\tcat2.jpg"]))
+    assert faults(root) == {
         "row with too few or too many cells": [
             "train.lst row 5: '7\\t1', expected 3 cells as in the first row, tabs between"
         ],
@@ -421,24 +451,24 @@ def test_sagemakers_lst(tmp_path: Path) -> None:
     }
 
 
-def test_an_lst_of_several_labels_is_so_many_attributes(tmp_path: Path) -> None:
-    touch(tmp_path, "a.jpg", "b.jpg")
-    (tmp_path / "train.lst").write_text("0\t1\t0\ta.jpg\n1\t0\t0\tb.jpg\n")
-    table = read(tmp_path, attributes={"dress": ["no", "yes"], "hat": ["no", "yes"]})
+def test_an_lst_of_several_labels_is_so_many_attributes(root: Path) -> None:
+    touch(root, "a.jpg", "b.jpg")
+    (root / "train.lst").write_text("0\t1\t0\ta.jpg\n1\t0\t0\tb.jpg\n")
+    table = read(root, attributes={"dress": ["no", "yes"], "hat": ["no", "yes"]})
     assert table.labels.to_dict("list") == {"dress": [1, 0], "hat": [0, 0]}
-    assert list(faults(tmp_path)) == ["several label columns"]
+    assert list(faults(root)) == ["several label columns"]
 
 
 def manifest(root: Path, *records: object) -> None:
     (root / "train.manifest").write_text("\n".join(json.dumps(record) for record in records))
 
 
-def test_sagemakers_augmented_manifest(tmp_path: Path) -> None:
+def test_sagemakers_augmented_manifest(root: Path) -> None:
     """Form: Ground Truth's output for image classification."""
-    touch(tmp_path, "images/deep/a.jpg", "images/deep/b.jpg", "images/c.jpg")
+    touch(root, "images/deep/a.jpg", "images/deep/b.jpg", "images/c.jpg")
     metadata = {"confidence": 0.95, "type": "groundtruth/image-classification", "human-annotated": "yes"}
     manifest(
-        tmp_path,
+        root,
         *(
             {
                 "source-ref": f"s3://bucket/data/train/images/{path}",
@@ -451,26 +481,26 @@ def test_sagemakers_augmented_manifest(tmp_path: Path) -> None:
             )
         ),
     )  # fmt: skip
-    table = read(tmp_path)
+    table = read(root)
     assert table.source == "manifest train.manifest"
     assert table.pictures["path"].tolist() == ["images/deep/a.jpg", "images/deep/b.jpg", "images/c.jpg"]
     assert table.frame()["label"].tolist() == ["dog", "cat", "dog"]
     assert (table.grouped_by, table.groups.tolist()) == ("person", ["4", "4", "5"])
-    assert read(tmp_path, attributes={"animals": ["dog", "cat"]}).labels["animals"].tolist() == [0, 1, 0]
+    assert read(root, attributes={"animals": ["dog", "cat"]}).labels["animals"].tolist() == [0, 1, 0]
 
 
-def test_a_manifests_common_prefix_may_lie_inside_the_channel(tmp_path: Path) -> None:
-    touch(tmp_path, "a/b/x.jpg", "a/b/y.jpg")
+def test_a_manifests_common_prefix_may_lie_inside_the_channel(root: Path) -> None:
+    touch(root, "a/b/x.jpg", "a/b/y.jpg")
     manifest(
-        tmp_path,
+        root,
         {"source-ref": "s3://bucket/data/a/b/x.jpg", "class": "0"},
         {"source-ref": "s3://bucket/data/a/b/y.jpg", "class": "1"},
     )
-    assert read(tmp_path).pictures["path"].tolist() == ["a/b/x.jpg", "a/b/y.jpg"]
+    assert read(root).pictures["path"].tolist() == ["a/b/x.jpg", "a/b/y.jpg"]
 
 
-def test_faults_of_a_manifest(tmp_path: Path) -> None:
-    touch(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+def test_faults_of_a_manifest(root: Path) -> None:
+    touch(root, "a.jpg", "b.jpg", "c.jpg")
     lines = [
         '{"source-ref": "a.jpg", "class": "0"}',
         '{"source-ref": "b.jpg", "class": "1"}',
@@ -479,8 +509,8 @@ def test_faults_of_a_manifest(tmp_path: Path) -> None:
         '{"source": "text", "class": "1"}',
         '{"source-ref": "../c.jpg", "class": "1"}',
     ]
-    (tmp_path / "x.jsonl").write_text("\n".join(lines))
-    found = faults(tmp_path)
+    (root / "x.jsonl").write_text("\n".join(lines))
+    found = faults(root)
     assert found["several labels in one attribute"] == [
         "x.jsonl row 3: class = [1, 0], expected one label; make an attribute of each"
     ]
@@ -492,21 +522,21 @@ def test_faults_of_a_manifest(tmp_path: Path) -> None:
     assert len(found) == 3
 
 
-def test_channels_of_no_layout_are_told(tmp_path: Path) -> None:
-    missing = tmp_path / "none"
+def test_channels_of_no_layout_are_told(root: Path) -> None:
+    missing = root / "none"
     assert faults(missing) == {"missing channel": [f"{missing}: there is no such folder"]}
-    touch(tmp_path, "file")
-    assert faults(tmp_path / "file") == {"missing channel": [f"{tmp_path}/file: a file, no folder"]}
-    (tmp_path / "empty").mkdir()
-    touch(tmp_path / "empty", ".DS_Store")
-    assert faults(tmp_path / "empty") == {"empty channel": [f"{tmp_path}/empty: there is nothing in it"]}
-    touch(tmp_path / "loose", "a.jpg", "images/b.jpg")
-    assert list(faults(tmp_path / "loose")) == ["channel of no known layout"]
-    assert "a.jpg, images" in faults(tmp_path / "loose")["channel of no known layout"][0]
+    touch(root, "file")
+    assert faults(root / "file") == {"missing channel": [f"{root}/file: a file, no folder"]}
+    (root / "empty").mkdir()
+    touch(root / "empty", ".DS_Store")
+    assert faults(root / "empty") == {"empty channel": [f"{root}/empty: there is nothing in it"]}
+    touch(root / "loose", "a.jpg", "images/b.jpg")
+    assert list(faults(root / "loose")) == ["channel of no known layout"]
+    assert "a.jpg, images" in faults(root / "loose")["channel of no known layout"][0]
 
 
-def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    touch(tmp_path, "cat/a.jpg", "dog/b.jpg", "owl/c.jpg")
+def test_a_folder_that_may_not_be_read_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(root, "cat/a.jpg", "dog/b.jpg", "owl/c.jpg")
     scandir = os.scandir
 
     def refuse(path: str) -> object:
@@ -515,4 +545,4 @@ def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pyte
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert faults(tmp_path) == {"folder that cannot be read": ["owl: Permission denied"]}
+    assert faults(root) == {"folder that cannot be read": ["owl: Permission denied"]}

@@ -226,7 +226,8 @@ def test_draft_looks_at_the_upright_picture() -> None:
 def test_damaged_exif_does_not_make_a_picture_unreadable() -> None:
     content = encoded(two_halves(), "JPEG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff garbage")
     assert read_source(content).size == (64, 48)
-    assert read_source(encoded(two_halves(), "JPEG", exif=b"Exif\x00\x00nonsense"), draft=(32, 24)).size == (32, 24)
+    for form in ("JPEG", "PNG", "WEBP"):
+        assert read_source(encoded(two_halves(), form, exif=b"Exif\x00\x00nonsense")).size == (64, 48)
 
 
 def test_a_picture_is_read_from_path_bytes_file_shard_and_pil_alike(tmp_path: Path) -> None:
@@ -277,6 +278,15 @@ def test_reasons_are_short_and_tell_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(UnreadablePicture, match="cannot be identified"):
         picture_size(tmp_path / "text.jpg")
     assert picture_size(tmp_path / "cut.jpg") == (64, 64)
+
+
+def test_what_the_system_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(UnreadablePicture, match="cannot be opened: Permission denied"):
+        read_picture(tmp_path, "a.jpg")
 
 
 def test_names_with_dots_inside_the_channel_are_no_way_out(tmp_path: Path) -> None:

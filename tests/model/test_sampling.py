@@ -4,7 +4,8 @@ import torch
 from torchsampler import ImbalancedDatasetSampler
 
 from model.faults import InputError
-from model.sampling import EpochSampler, epoch_seed, expected_class_shares
+from model.randomness import mixed_seed
+from model.sampling import EpochSampler, expected_class_shares
 
 CLASSES = np.repeat([0, 1, 3], [700, 250, 50])  # class 2 has no picture
 
@@ -29,7 +30,7 @@ def test_expected_shares_by_hand() -> None:
 def test_power_1_is_torchsampler() -> None:
     sampler = EpochSampler(CLASSES, 1.0, 64, seed=5)
     for epoch in range(3):
-        torch.manual_seed(epoch_seed(5, epoch))
+        torch.manual_seed(mixed_seed(5, epoch))
         theirs = [int(row) for row in ImbalancedDatasetSampler(CLASSES, labels=CLASSES.tolist())]
         assert sampler.order(epoch).tolist() == theirs
 

@@ -1,0 +1,238 @@
+"""How close training and inference come to what the network alone could do on this machine.
+
+    python -m benchmarks --train_dir data/train [--model resnet18] [--input_size 128 96] [--batch_size 64]
+
+One run measures, in turn and several times over: the network alone (training steps and inference on pictures that
+lie in memory), the input alone (pictures read, decoded and changed), a training epoch and inference from files to
+answers. What counts are the ratios within the run: a machine's speed drifts, and its figures belong to it.
+"""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tabulate import tabulate
+
+from model.checkpoint import Checkpoints
+from model.criterion import head_setting
+from model.data import Data
+from model.fields import Layer, build, setting
+from model.flags import from_flags
+from model.hardware import find_hardware, worker_count
+from model.heads import make_heads
+from model.loading import Batch, batches, in_order
+from model.loop import Trainer
+from model.network import make_network, make_preprocessing
+from model.prediction import Predictor
+from model.settings import PRECISIONS, InputError, Problems, TrainSettings
+from model.stopping import StopSignal
+from model.table import read_channel
+from model.views import Views
+
+USAGE = __doc__ or ""
+
+
+@dataclass(frozen=True)
+class BenchmarkSettings:
+    train_dir: str | None = setting(None, "channel of pictures with labels", section="What is measured")
+    pictures: int = setting(1920, "pictures of an epoch, the channel's first; fewer where it has fewer", low=128)
+    rounds: int = setting(3, "times that everything is measured; medians are told", low=1)
+    model: str = setting("resnet18", "backbone: any name of timm's")
+    input_size: list[int] = setting([128, 96], "height and width that the network sees", unit="pixels", low=8)
+    batch_size: int = setting(64, "pictures of a forward pass", low=1)
+    precision: str = setting("auto", "arithmetic", choices=PRECISIONS)
+    device: str = setting("auto", "auto, cpu, cuda or cuda:N")
+    num_workers: int = setting(-1, "processes that read pictures; -1: by the number of cores", low=-1)
+
+    def contradictions(self) -> Iterator[str]:
+        """Sentences about settings that contradict each other."""
+        if not self.train_dir:
+            yield "train_dir is needed: a channel of pictures with labels, as in --train_dir data/train"
+
+
+def main(argv: Sequence[str]) -> int:
+    settings = from_flags(BenchmarkSettings, argv, USAGE)
+    logging.getLogger("rarebird").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as scratch:
+        bench = Bench(settings, Path(scratch))
+        measures: dict[str, Callable[[], float]] = {
+            "network alone, training steps": bench.training_steps,
+            "input alone, training": bench.training_input,
+            "training epoch": bench.training_epoch,
+            "network alone, inference": bench.inference_steps,
+            "input alone, inference": bench.inference_input,
+            "inference from files to answers": bench.inference,
+        }
+        rates: dict[str, list[float]] = {name: [] for name in measures}
+        for _ in range(settings.rounds):
+            for name, measure in measures.items():
+                rates[name].append(measure())
+    ratios = {
+        "training epoch": pairwise(rates, "training epoch", "network alone, training steps"),
+        "inference from files to answers": pairwise(
+            rates, "inference from files to answers", "network alone, inference"
+        ),
+    }
+    rows = [
+        [
+            name,
+            statistics.median(found),
+            min(found),
+            max(found),
+            statistics.median(ratios[name]) if name in ratios else None,
+        ]
+        for name, found in rates.items()
+    ]
+    height, width = bench.preprocessing.height, bench.preprocessing.width
+    print(
+        f"{settings.model} at {height}x{width}, batch {settings.batch_size}, {len(bench.data.train):,} pictures, ",
+        end="",
+    )
+    print(f"{bench.workers} workers; {bench.hardware}; torch {torch.__version__}; median of {settings.rounds} rounds")
+    headers = ["pictures/s", "median", "min", "max", "of the network alone"]
+    print(tabulate(rows, headers=headers, floatfmt=("", ".1f", ".1f", ".1f", ".2f")))
+    return 0
+
+
+def pairwise(rates: dict[str, list[float]], of: str, to: str) -> list[float]:
+    """The ratio of two rates in each round."""
+    return [a / b for a, b in zip(rates[of], rates[to])]
+
+
+class Bench:
+    """One trainer and its data, from which every rate is taken."""
+
+    def __init__(self, settings: BenchmarkSettings, scratch: Path):
+        training = build(
+            TrainSettings,
+            [
+                Layer("{}", {"model": settings.model, "pretrained": False, "input_size": settings.input_size}),
+                Layer("{}", {"batch_size": settings.batch_size, "epochs": 1, "validation": 0, "sampler": "none"}),
+                Layer("{}", {"num_workers": settings.num_workers, "checkpoint_seconds": 1e9}),
+            ],
+        )
+        problems = Problems(f"channel train ({settings.train_dir})")
+        table = read_channel(Path(settings.train_dir or ""), problems)
+        problems.raise_if_any()
+        assert table is not None
+        self.settings, self.scratch = training, scratch
+        self.data = Data(table.take(range(min(settings.pictures, len(table)))), None)
+        self.hardware = find_hardware(settings.device, settings.precision)
+        self.heads = make_heads(table.scheme, "joint", lambda head: str(head_setting(training, head, "loss")))
+        self.preprocessing = make_preprocessing(training)
+        self.workers = worker_count(settings.num_workers)
+        self.pinned = self.hardware.device.type == "cuda"
+
+    def trainer(self) -> Trainer:
+        """A new one, its network random."""
+        network = make_network(self.settings, self.heads, self.preprocessing)
+        checkpoints = Checkpoints(self.scratch / "checkpoints")
+        return Trainer(
+            self.settings,
+            self.data,
+            self.heads,
+            self.preprocessing,
+            network,
+            self.hardware,
+            checkpoints,
+            {},
+            StopSignal(),
+        )
+
+    def pixels(self) -> torch.Tensor:
+        """uint8 noise in the form that a loader gives."""
+        size = (self.settings.batch_size, self.preprocessing.height, self.preprocessing.width, 3)
+        return torch.randint(0, 256, size, dtype=torch.uint8)
+
+    def training_steps(self) -> float:
+        """Pictures a second of forward, backward and update on one batch in memory."""
+        trainer = self.trainer()
+        trainer.network.train()
+        pixels = self.pixels()
+        targets = [codes[: self.settings.batch_size].to(self.hardware.device) for codes in trainer.targets]
+
+        def step() -> None:
+            inputs = self.preprocessing.normalised(self.hardware.pictures(pixels))
+            with self.hardware.autocast():
+                logits = trainer.network(inputs)
+            trainer.criterion(logits, targets).backward()
+            trainer.optimiser.step()
+            trainer.optimiser.zero_grad(set_to_none=True)
+
+        return self.rate(step, steps=max(8, len(self.data.train) // self.settings.batch_size // 2))
+
+    def training_epoch(self) -> float:
+        """Pictures a second of an epoch as train.py runs it, from files on."""
+        trainer = self.trainer()
+        trainer.train()
+        return float(trainer.progress.history[0]["pictures_per_second"])
+
+    def training_input(self) -> float:
+        """Pictures a second of what a training epoch reads, decodes and changes."""
+        trainer = self.trainer()
+        return self.input_rate(batches(trainer.pictures, trainer.sampler.batches(0), self.workers, self.pinned))
+
+    def predictor(self) -> Predictor:
+        network = make_network(self.settings, self.heads, self.preprocessing)
+        return Predictor(network, self.heads, self.preprocessing, self.hardware, Views(self.preprocessing))
+
+    def inference_steps(self) -> float:
+        """Pictures a second of inference on one batch in memory."""
+        predictor, pixels = self.predictor(), self.pixels().unsqueeze(1)
+        return self.rate(lambda: predictor(pixels), steps=max(8, len(self.data.train) // self.settings.batch_size))
+
+    def inference_input(self) -> float:
+        """Pictures a second of what inference reads and decodes."""
+        predictor = self.predictor()
+        pictures = predictor.pictures(self.data.train.root, self.data.train.pictures)
+        items = in_order(len(pictures), self.settings.batch_size)
+        return self.input_rate(batches(pictures, items, self.workers, self.pinned))
+
+    def inference(self) -> float:
+        """Pictures a second from files to answers, the loader's start included."""
+        predictor = self.predictor()
+        table = self.data.train
+        started = time.perf_counter()
+        answered = 0
+        for answers in predictor.answers(table.root, table.pictures, self.settings.batch_size, self.workers):
+            answered += len(answers.rows)
+        return answered / (time.perf_counter() - started)
+
+    def rate(self, step: Callable[[], object], steps: int) -> float:
+        """Pictures a second of a step, after two to warm up."""
+        for _ in range(2):
+            step()
+        self.finish()
+        started = time.perf_counter()
+        for _ in range(steps):
+            step()
+        self.finish()
+        return steps * self.settings.batch_size / (time.perf_counter() - started)
+
+    def input_rate(self, loaded: Iterator[Batch]) -> float:
+        """Pictures a second of a loader, its start included."""
+        started, count = time.perf_counter(), 0
+        for batch in loaded:
+            count += len(batch.rows)
+        return count / (time.perf_counter() - started)
+
+    def finish(self) -> None:
+        """Waits for a GPU."""
+        if self.pinned:
+            torch.cuda.synchronize()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

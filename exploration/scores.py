@@ -1,0 +1,55 @@
+"""An evaluation.json as a small table: what a reader wants first, and the classes that hold it back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from model.faults import InputError
+from model.fields import setting
+from model.flags import from_flags
+
+USAGE = "python -m exploration scores --evaluation FILE\n\nPrints accuracy, macro F1 and the weakest classes."
+
+
+@dataclass(frozen=True)
+class ScoresSettings:
+    evaluation: str = setting("output/evaluation.json", "file that evaluation.py wrote", section="What is shown")
+    weakest: int = setting(3, "classes to show, the lowest F1 first", low=0)
+
+    def contradictions(self) -> Iterator[str]:
+        """Sentences about settings that contradict each other."""
+        yield from ()
+
+
+def scores_text(evaluation: dict[str, Any], weakest: int) -> str:
+    """The tables, from the content of an evaluation.json."""
+    told = evaluation["rarebird"]
+    rows = [["accuracy", *_cells(told["accuracy"])], ["macro F1", *_cells(told["macro_f1"])]]
+    seen = {name: scores for name, scores in told["per_class"].items() if scores["support"]}
+    lowest = sorted(seen, key=lambda name: seen[name]["f1"]["value"])[:weakest]
+    rows += [[f"F1 of {name} ({seen[name]['support']} pictures)", *_cells(seen[name]["f1"])] for name in lowest]
+    over = f"resampled over {told['resampled_over']}" if told["accuracy"]["low"] is not None else "no intervals"
+    return tabulate(
+        rows, headers=[f"{told['pictures']:,} pictures", "score", f"interval, {over}"], disable_numparse=True
+    )
+
+
+def _cells(score: dict[str, Any]) -> list[str]:
+    interval = "" if score["low"] is None else f"{score['low']:.4f} to {score['high']:.4f}"
+    return [f"{score['value']:.4f}", interval]
+
+
+def main(argv: Sequence[str]) -> int:
+    settings = from_flags(ScoresSettings, argv, USAGE)
+    try:
+        evaluation = json.loads(Path(settings.evaluation).read_text(encoding="utf-8"))
+        print(scores_text(evaluation, settings.weakest))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{settings.evaluation}: not an evaluation.json: {type(error).__name__}: {error}") from None
+    return 0

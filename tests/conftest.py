@@ -1,0 +1,75 @@
+"""What tests share: drawn pictures, the real ones beside the checkout, and jobs run in this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+IN_CI = "RAREBIRD_CI" in os.environ
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked `real` take minutes: they run where they are asked for (-m real), as .ci/run does."""
+    if config.getoption("-m"):
+        return
+    for item in items:
+        if "real" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="takes minutes; pytest -m real runs it"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The real pictures and weights that lie beside the checkout in development."""
+    found = ROOT.parent / "shared"
+    if not found.is_dir():
+        (pytest.fail if IN_CI else pytest.skip)("needs the real pictures in ../shared")
+    return found
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small drawn data set: train (24 persons), eval (12 persons) and gt."""
+    from exploration.__main__ import main
+
+    folder = tmp_path_factory.mktemp("faces") / "data"
+    assert main(["demo", "--output", str(folder), "--persons", "24", "--eval_persons", "12", "--size", "36", "48"]) == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_job_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No SM_* variable, .env or SageMaker tree of the machine reaches a test; the working folder is empty."""
+    for name in list(os.environ):
+        if name.startswith(("SM_", "SAGEMAKER_")) or name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path / "no-tree"))
+    empty = tmp_path / "here"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    yield
+
+
+@pytest.fixture
+def run_train(tmp_path: Path) -> Callable[..., Path]:
+    """Trains in this process with settings that take seconds; returns the folder of the run."""
+    import train
+
+    def run(channel: Path, *flags: str, name: str = "exp", expect: int = 0, models: Path | None = None) -> Path:
+        models = models or tmp_path / "runs"
+        small = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
+        small += ["--epochs", "1", "--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
+        where = ["--train_dir", str(channel), "--model_dir", str(models), "--name", name]
+        assert train.main([*small, *where, *flags]) == expect
+        return models / name
+
+    return run
+
+
+@pytest.fixture(autouse=True, scope="session")
+def few_threads() -> None:
+    torch.set_num_threads(2)

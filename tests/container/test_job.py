@@ -1,0 +1,60 @@
+"""Exit codes and messages of a job, seen from outside: each runs in a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(body: str, **env: str) -> subprocess.CompletedProcess[str]:
+    script = f"import sys, logging\nfrom container import job\nlog = logging.getLogger('rarebird')\n{body}\njob.run(main)"
+    environ = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **env}
+    return subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "told"),
+    [
+        ("def main(): return 0", 0, ""),
+        ("from model.faults import InputError\ndef main(): raise InputError('no such folder')", 2, "error: no such folder\n"),
+        ("from model.faults import Failure\ndef main(): raise Failure('not finite')", 1, "error: not finite\n"),
+        ("def main(): raise KeyboardInterrupt", 130, "stopped by Ctrl-C\n"),
+        ("def main(): raise SystemExit(5)", 5, ""),
+    ],
+)
+def test_what_a_main_ends_with(body, code, told):
+    ended = run(body)
+    assert (ended.returncode, ended.stderr) == (code, told)
+
+
+def test_any_other_fault_is_told_with_its_place():
+    ended = run("def main(): return 1 // 0")
+    assert ended.returncode == 1
+    assert "ZeroDivisionError" in ended.stderr and "line" in ended.stderr
+
+
+def test_memory_that_runs_out_says_what_needs_less():
+    ended = run("def main(): raise MemoryError('20 GB')")
+    assert ended.returncode == 1
+    assert "batch_size" in ended.stderr and "Traceback" not in ended.stderr
+
+
+def test_a_loader_worker_that_was_killed_counts_as_killed():
+    ended = run("def main(): raise RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed. ')")
+    assert ended.returncode == 137
+    assert "num_workers" in ended.stderr
+
+
+def test_korean_names_come_out_where_the_locale_knows_only_ascii():
+    body = "def main():\n log.info('\\ucc29\\uc6a9\\uc0f7'); print('\\ubbf8\\ubd84\\ub958', file=sys.stderr); return 0"
+    ended = run(body, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert (ended.stdout, ended.stderr) == ("착용샷\n", "미분류\n")
+
+
+def test_warnings_say_that_they_are_and_other_ranks_are_quiet():
+    body = "def main():\n log.info('plan'); log.warning('twice'); return 0"
+    assert run(body).stdout == "plan\nwarning: twice\n"
+    assert run(body, RANK="1").stdout == ""

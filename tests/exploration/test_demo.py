@@ -1,0 +1,234 @@
+import re
+import subprocess
+import sys
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from sklearn.linear_model import RidgeClassifier
+
+from exploration import __main__ as command
+from exploration import demo
+from exploration.demo import BANDS, KINDS, DemoSettings, Person, draw_demo, make_persons
+from exploration.portrait import Portrait
+from model.faults import InputError
+
+PROFILE = re.compile(r"(\d{6})_(male|female)_(\w+)_(\d+)")
+
+
+def small(output: Path, **changes: object) -> DemoSettings:
+    return DemoSettings(**{"output": str(output), "persons": 12, "eval_persons": 12, "size": [24, 32]} | changes)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[Person]]]:
+    output = tmp_path_factory.mktemp("demo") / "data"
+    return output, draw_demo(small(output, persons=40, eval_persons=20, size=[48, 64]))
+
+
+def test_train_is_in_profile_folders_of_seven_pictures(drawn: tuple[Path, dict[str, list[Person]]]) -> None:
+    output, people = drawn
+    folders = sorted((output / "train" / "images").iterdir())
+    told = [PROFILE.fullmatch(folder.name).group(1, 2, 4) for folder in folders]  # type: ignore[union-attr]
+    assert told == [(p.id, p.gender, str(p.age)) for p in people["train"]]
+    extensions = Counter()
+    for folder in folders:
+        assert sorted(path.stem for path in folder.iterdir()) == sorted(KINDS)
+        extensions.update(path.suffix for path in folder.iterdir())
+    assert set(extensions) == {".jpg", ".jpeg", ".png"}
+    assert extensions[".jpg"] > 0.75 * extensions.total()
+
+
+def test_extensions_say_what_the_files_hold(drawn: tuple[Path, dict[str, list[Person]]]) -> None:
+    for path in drawn[0].rglob("images/**/*.*"):
+        with Image.open(path) as picture:
+            assert picture.format == ("PNG" if path.suffix == ".png" else "JPEG")
+            assert (picture.mode, picture.size) == ("RGB", (48, 64))
+
+
+def test_eval_has_other_persons_and_the_true_classes(drawn: tuple[Path, dict[str, list[Person]]]) -> None:
+    """Reference: mask*6 + gender*3 + age written out by hand."""
+    output, people = drawn
+    info = pd.read_csv(output / "eval" / "info.csv")
+    truth = pd.read_csv(output / "gt" / "gt.csv", dtype={"person": str})
+    assert list(info) == ["ImageID", "ans"] and list(truth) == ["ImageID", "ans", "person"]
+    assert (info["ans"] == 0).all()
+    assert info["ImageID"].tolist() == truth["ImageID"].tolist()
+    assert sorted(info["ImageID"]) == sorted(path.name for path in (output / "eval" / "images").iterdir())
+    assert info["ImageID"].str.fullmatch(r"[0-9a-f]{40}\.jpg").all()
+    assert not {p.id for p in people["train"]} & set(truth["person"])
+    for person in people["eval"]:
+        rest = 3 * (person.gender == "female") + (person.age >= 30) + (person.age >= 60)
+        expected = [rest] * 5 + [6 + rest, 12 + rest]
+        assert sorted(truth.loc[truth["person"] == person.id, "ans"]) == expected
+
+
+def test_rows_of_info_are_shuffled(drawn: tuple[Path, dict[str, list[Person]]]) -> None:
+    truth = pd.read_csv(drawn[0] / "gt" / "gt.csv")
+    neighbours_alike = (truth["person"].diff() == 0).mean()
+    assert neighbours_alike < 0.2  # 6 / 7 in the order of drawing
+    assert truth["ImageID"].tolist() != sorted(truth["ImageID"])
+
+
+@pytest.mark.parametrize("count", [12, 120, 300])
+def test_persons_have_the_competitions_shares(count: int) -> None:
+    people = make_persons(count, 7, np.random.default_rng(0))
+    assert [p.id for p in people] == [f"{7 + i:06d}" for i in range(count)]
+    old = Counter(p.gender for p in people if p.age >= 60)
+    assert min(old["male"], old["female"]) >= 2
+    assert all(min(abs(p.age - cut) for cut in (30, 60)) > 1.5 for p in people)
+    assert {p.age for p in people} <= set(range(18, 71))
+    if count >= 100:
+        assert old.total() == pytest.approx(0.07 * count, abs=1)
+        assert sum(p.age < 30 for p in people) == pytest.approx(0.45 * count, abs=1)
+        assert 0.5 < sum(p.gender == "female" for p in people) / count < 0.57
+
+
+def test_bands_cover_all_persons() -> None:
+    assert sum(share for *_, share in BANDS) == pytest.approx(1)
+
+
+def test_mask_and_gender_and_age_can_be_seen(drawn: tuple[Path, dict[str, list[Person]]]) -> None:
+    """A linear classifier on 24 x 32 pixels, taught on train, tells each attribute of eval's persons apart."""
+    output, people = drawn
+    pixels, codes = [], []
+    for person in people["train"]:
+        (folder,) = (output / "train" / "images").glob(f"{person.id}_*")
+        for path in folder.iterdir():
+            pixels.append(looks(path))
+            codes.append((list(KINDS.values()).index(KINDS[path.stem]), person.gender == "female", person.age >= 45))
+    truth = pd.read_csv(output / "gt" / "gt.csv", dtype={"person": str})
+    ages = {p.id: p.age for p in people["eval"]}
+    seen = [looks(output / "eval" / "images" / name) for name in truth["ImageID"]]
+    expected = truth["ans"] // 6, truth["ans"] // 3 % 2, truth["person"].map(ages) >= 45
+    for taught, true, floor in zip(zip(*codes), expected, (0.85, 0.8, 0.8)):
+        kinds = {code: number for number, code in enumerate(sorted(set(taught)))}
+        model = RidgeClassifier(alpha=300).fit(pixels, [kinds[code] for code in taught])
+        assert model.score(seen, true.astype(int)) > floor
+
+
+def looks(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture.resize((24, 32), Image.Resampling.BOX), dtype=np.float32).ravel() / 64
+
+
+def test_age_changes_the_drawing_year_by_year() -> None:
+    """One person drawn at every age: no year changes the picture as much as the whole span does."""
+
+    def at(age: int) -> np.ndarray:
+        portrait = Portrait("female", age, (48, 64), np.random.default_rng(5))
+        return np.asarray(portrait.picture("none", 0), dtype=float)
+
+    pictures = [at(age) for age in range(18, 71)]
+    steps = [np.abs(b - a).mean() for a, b in pairwise(pictures)]
+    assert max(steps) < 0.5 * np.abs(pictures[-1] - pictures[0]).mean()
+
+
+def test_pictures_of_a_person_differ() -> None:
+    portrait = Portrait("male", 40, (48, 64), np.random.default_rng(5))
+    assert len({portrait.picture("worn", 0).tobytes() for _ in range(5)}) == 5
+
+
+def test_equal_seeds_draw_equal_files_and_others_do_not(tmp_path: Path) -> None:
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        draw_demo(small(tmp_path / name, seed=seed))
+    a, b, c = (contents(tmp_path / name) for name in "abc")
+    assert a == b
+    pictures = {name for name in a if "images" in name}
+    assert not {a[name] for name in pictures} & set(c.values())
+
+
+def test_a_folder_of_its_own_is_made_anew_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    output = tmp_path / "data"
+    draw_demo(small(output, persons=14))
+    (output / "train" / "images" / "stale.jpg").write_bytes(b"")
+    (tmp_path / ".data.partial").mkdir()
+    (tmp_path / ".data.partial" / "README.txt").write_text(demo.MARKER)  # of a run that was killed
+    draw_demo(small(output))
+    assert len(list((output / "train" / "images").iterdir())) == 12
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize("taken", ["data", ".data.partial"])
+def test_a_folder_of_someone_else_is_left_alone(tmp_path: Path, taken: str) -> None:
+    (tmp_path / taken).mkdir()
+    (tmp_path / taken / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match=re.escape(str(tmp_path / taken))):
+        draw_demo(small(tmp_path / "data"))
+    assert contents(tmp_path) == {f"{taken}/thesis.tex": b"years of work"}
+
+
+def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(InputError, match="already exists"):
+        draw_demo(small(tmp_path / "data"))
+    with pytest.raises(InputError, match="cannot be written"):
+        draw_demo(small(tmp_path / "data" / "below"))
+
+
+def test_a_run_that_fails_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = tmp_path / "data"
+    draw_demo(small(output))
+    before = contents(output)
+    monkeypatch.setattr(demo, "write_eval", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        draw_demo(small(output, seed=1))
+    assert contents(output) == before
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_flags_reach_the_drawing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "x"
+    flags = f"demo --output {output} --persons 13 --eval-persons 12 --size 20 40 --seed 2".split()
+    assert command.main(flags) == 0
+    assert "13 persons, 91 pictures" in capsys.readouterr().out
+    with Image.open(next((output / "eval" / "images").iterdir())) as picture:
+        assert picture.size == (20, 40)
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ("dmeo", "nearest: demo"),
+        ("demo --person 12", "nearest: persons"),
+        ("demo --persons 3", "at least 12"),
+        ("demo --size 96", "width and height"),
+    ],
+)
+def test_bad_input_is_told_and_exits_with_2(flags: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(flags.split()) == 2
+    out, err = capsys.readouterr()
+    assert told in err and not out
+
+
+def test_help_names_every_verb_and_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    for flags in ([], ["--help"]):
+        assert command.main(flags) == 0
+        listed = capsys.readouterr().out
+        assert all(verb in listed and summary in listed for verb, (_, summary) in command.VERBS.items())
+    assert command.main(["demo", "--help"]) == 0
+    assert "--eval_persons N" in capsys.readouterr().out
+
+
+def test_ctrl_c_exits_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "main", interrupted)
+    assert command.main(["demo"]) == 130
+
+
+def test_listing_verbs_imports_none_of_them() -> None:
+    script = (
+        "import sys; from exploration.__main__ import main; main([]); "
+        "sys.exit(any(name in sys.modules for name in ('exploration.demo', 'numpy', 'torch')))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], stdout=subprocess.DEVNULL).returncode == 0

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import io
+import logging
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import model.checking
+from model.checking import check_pictures
+from model.faults import Problems
+from model.labels import Attribute, Scheme
+from model.table import Table
+
+
+def jpeg(seed: int = 0) -> bytes:
+    content = io.BytesIO()
+    noise = np.random.default_rng(seed).integers(0, 255, (32, 24, 3), np.uint8)
+    Image.fromarray(noise).save(content, "JPEG")
+    return content.getvalue()
+
+
+def make_table(root: Path, paths: list[str], set_aside: tuple[str, ...] = (), **places: list) -> Table:
+    count = len(paths)
+    pictures = pd.DataFrame({"path": paths, "shard": pd.Series(places.get("shard", [None] * count), dtype=object)})
+    pictures["offset"] = np.array(places.get("offset", [0] * count), np.int64)
+    pictures["size"] = np.array(places.get("size", [-1] * count), np.int64)
+    return Table(
+        root=root,
+        scheme=Scheme((Attribute("label", ("a", "b")),)),
+        pictures=pictures,
+        groups=np.array(paths, dtype=object),
+        grouped_by="",
+        labels=pd.DataFrame({"label": np.zeros(count, np.int64)}),
+        numbers=pd.DataFrame(index=range(count)),
+        metadata=pd.DataFrame(index=range(count)),
+        source="test",
+        set_aside=set_aside,
+    )
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> Table:
+    """150 good pictures and every fault that a picture can have."""
+    paths = [f"{number:03}.jpg" for number in range(150)]
+    for number, path in enumerate(paths):
+        (tmp_path / path).write_bytes(jpeg(number))
+    (tmp_path / "cut.jpg").write_bytes(jpeg()[:-200])
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "text.jpg").write_text("no picture")
+    return make_table(tmp_path, ["text.jpg", *paths, "cut.jpg", "absent.jpg"], ("empty.jpg",))
+
+
+DECODED = {
+    "unreadable picture, cannot be identified as a picture": ["text.jpg"],
+    "unreadable picture, truncated": ["cut.jpg: image file is truncated"],
+    "unreadable picture, no such file": ["absent.jpg"],
+    "unreadable picture, empty file": ["empty.jpg"],
+}
+
+
+def told(problems: Problems) -> dict[str, list[str]]:
+    return {kind: [place.partition(" (")[0] for place in places] for kind, places in problems.kinds.items()}
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_every_picture_is_decoded(channel: Table, workers: int) -> None:
+    problems = Problems("x")
+    assert check_pictures(channel, problems, "decode", None, workers) == 154
+    assert told(problems) == DECODED
+
+
+def test_headers_alone_do_not_show_a_picture_cut_short(channel: Table) -> None:
+    problems = Problems("x")
+    assert check_pictures(channel, problems, "headers", None, 2) == 154
+    assert told(problems) == {kind: places for kind, places in DECODED.items() if "truncated" not in kind}
+
+
+def test_what_was_found_good_is_not_decoded_again(channel: Table, tmp_path: Path) -> None:
+    remembered = tmp_path / "checkpoints" / ".checked"
+    assert check_pictures(channel, Problems("x"), "decode", remembered, 2) == 154
+    known = np.load(remembered)
+    assert (known.dtype, len(known)) == (np.uint64, 150)
+    assert (np.diff(known.astype(object)) > 0).all()
+    assert [path.name for path in remembered.parent.iterdir()] == [".checked"]
+
+    problems = Problems("x")
+    assert check_pictures(channel, problems, "decode", remembered, 2) == 4
+    assert told(problems) == DECODED
+    assert check_pictures(channel, Problems("x"), "headers", remembered, 2) == 4
+
+    (channel.root / "007.jpg").write_bytes(jpeg()[:-200])  # another size
+    stat = (channel.root / "008.jpg").stat()
+    os.utime(channel.root / "008.jpg", ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    problems = Problems("x")
+    assert check_pictures(channel, problems, "decode", remembered, 2) == 6
+    assert told(problems)["unreadable picture, truncated"] == [
+        f"{name}.jpg: image file is truncated" for name in ("007", "cut")
+    ]
+    assert check_pictures(channel, Problems("x"), "decode", remembered, 2) == 5
+
+
+def test_a_check_of_headers_is_not_remembered(channel: Table, tmp_path: Path) -> None:
+    check_pictures(channel, Problems("x"), "headers", tmp_path / ".checked", 2)
+    assert not (tmp_path / ".checked").exists()
+
+
+def test_two_channels_share_one_memory(tmp_path: Path) -> None:
+    for name in ("train", "validation"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.jpg").write_bytes(jpeg())
+    tables = [make_table(tmp_path / name, ["a.jpg"]) for name in ("train", "validation")]
+    assert [check_pictures(t, Problems("x"), "decode", tmp_path / ".checked", 1) for t in tables] == [1, 1]
+    assert [check_pictures(t, Problems("x"), "decode", tmp_path / ".checked", 1) for t in tables] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x93NUMPY", b"\x93NUMPY\x01\x00\xff\xff{", b"PK\x03\x04 no zip", os.urandom(64)]
+)
+def test_a_damaged_memory_is_ignored_and_written_anew(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.jpg").write_bytes(jpeg())
+    (tmp_path / ".checked").write_bytes(content)
+    table = make_table(tmp_path, ["a.jpg"])
+    assert check_pictures(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 1
+    assert check_pictures(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 0
+
+
+def test_a_memory_of_another_kind_is_ignored(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(jpeg())
+    with (tmp_path / ".checked").open("wb") as file:
+        np.save(file, np.zeros((2, 2)))
+    assert check_pictures(make_table(tmp_path, ["a.jpg"]), Problems("x"), "decode", tmp_path / ".checked", 1) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(jpeg())
+    (tmp_path / "file").touch()
+    problems = Problems("x")
+    table = make_table(tmp_path, ["a.jpg"])
+    assert check_pictures(table, problems, "decode", tmp_path / "file" / ".checked", 1) == 1
+    assert not problems
+
+
+def test_pictures_in_a_shard_are_checked_one_by_one(tmp_path: Path) -> None:
+    first, second = jpeg(1), jpeg(2)
+    (tmp_path / "shard").write_bytes(first + second[:-300] + b"\0" * 300)
+    table = make_table(
+        tmp_path,
+        ["a", "b", "c"],
+        shard=["shard"] * 3,
+        offset=[0, len(first), 0],
+        size=[len(first), len(second) - 300, 10**6],
+    )
+    problems = Problems("x")
+    assert check_pictures(table, problems, "decode", tmp_path / ".checked", 2) == 3
+    assert [place.partition(":")[0] for place in problems.kinds["unreadable picture, truncated"]] == ["b", "c"]
+    assert check_pictures(table, Problems("x"), "decode", tmp_path / ".checked", 2) == 2
+
+
+def test_an_interrupted_check_remembers_what_it_found_and_leaves_no_thread(
+    channel: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Ctrl-C does: an exception in the main thread, between two pictures."""
+
+    class Interrupting(Problems):
+        def add(self, kind: str, place: str) -> None:
+            if "cut.jpg" in place:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(model.checking, "CHUNK", 8)
+    with pytest.raises(KeyboardInterrupt):
+        check_pictures(channel, Interrupting("x"), "decode", tmp_path / ".checked", 2)
+    assert len(np.load(tmp_path / ".checked")) == 150
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("check")]
+
+
+def test_a_long_check_says_how_far_it_is(
+    channel: Table, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(model.checking, "PROGRESS_SECONDS", 0.0)
+    with caplog.at_level(logging.INFO, "rarebird"):
+        check_pictures(channel, Problems("x"), "decode", None, 2)
+    assert "checked 100 of 154 pictures" in caplog.text
