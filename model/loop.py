@@ -286,7 +286,7 @@ class Trainer:
         log.info("%s", metric_line(entry))
         progress.history.append(entry)
         progress.epoch, progress.batches, progress.loss_sum = progress.epoch + 1, 0, 0.0
-        self.schedule.after_epoch(progress.epoch, None if found is None else found[criterion])
+        self.schedule.after_epoch(None if found is None else found[criterion])
         self._save()
 
     def _save(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from typing import Any
 
 import torch
@@ -15,7 +14,7 @@ from torch.optim import lr_scheduler
 from model.faults import InputError, did_you_mean
 from model.settings import TrainSettings
 
-TIMM_SCHEDULES = ("cosine", "tanh", "step", "multistep", "poly", "plateau", "constant")
+TIMM_SCHEDULES = ("cosine", "tanh", "step", "multistep", "poly")  # its plateau keeps no state in a checkpoint
 EACH_STEP = ("CyclicLR", "OneCycleLR")  # torch's that count optimiser steps; its others count epochs
 NO_SCHEDULE = "none"
 
@@ -46,7 +45,6 @@ class Schedule:
         self.timm: Any = None
         self.torch: Any = None
         self.each_step = settings.scheduler in EACH_STEP
-        self.highest_is_best = settings.best_criterion != "loss"
         name, arguments = settings.scheduler, settings.scheduler_args
         torch_names = [
             key
@@ -59,6 +57,8 @@ class Schedule:
             elif name in torch_names:
                 if name == "OneCycleLR":
                     arguments = {"max_lr": settings.lr, "total_steps": max(1, settings.epochs * steps), **arguments}
+                if name == "ReduceLROnPlateau":
+                    arguments = {"mode": "min" if settings.best_criterion == "loss" else "max", **arguments}
                 self.torch = getattr(lr_scheduler, name)(optimiser, **arguments)
             elif name != NO_SCHEDULE:
                 known = [*TIMM_SCHEDULES, *torch_names, NO_SCHEDULE]
@@ -69,16 +69,14 @@ class Schedule:
     def _timm(
         self, name: str, arguments: dict[str, Any], settings: TrainSettings, optimiser: torch.optim.Optimizer
     ) -> Any:
-        by_epoch = name == "plateau"  # it looks at the epoch's score
         warmup = min(settings.warmup_epochs, max(settings.epochs - 1, 0))
         schedule, _ = create_scheduler_v2(
             optimiser,
             sched=name,
             num_epochs=max(settings.epochs, 1),
-            warmup_epochs=math.ceil(warmup) if by_epoch else warmup,  # type: ignore[arg-type]
+            warmup_epochs=warmup,  # type: ignore[arg-type]
             warmup_lr=settings.lr * 1e-2,
-            plateau_mode="max" if self.highest_is_best else "min",
-            step_on_epochs=by_epoch,
+            step_on_epochs=False,
             updates_per_epoch=self.steps,
             **arguments,
         )
@@ -91,13 +89,12 @@ class Schedule:
         elif self.torch is not None and self.each_step and step <= getattr(self.torch, "total_steps", step + 1):
             self.torch.step()
 
-    def after_epoch(self, epoch: int, score: float | None) -> None:
-        """epoch: epochs done since the run began; score: the validation's, by best_criterion."""
-        if self.timm is not None:
-            self.timm.step(epoch, score)
-        elif self.torch is not None and not self.each_step:
+    def after_epoch(self, score: float | None) -> None:
+        """score: the validation's, by best_criterion; None where there is no validation."""
+        if self.torch is not None and not self.each_step:
             if isinstance(self.torch, lr_scheduler.ReduceLROnPlateau):
-                self.torch.step(score if score is not None else math.nan)
+                if score is not None:
+                    self.torch.step(score)
             else:
                 self.torch.step()
 

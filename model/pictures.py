@@ -32,7 +32,6 @@ EXIF_KEYS = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 
 # PIL warns of odd metadata and of very large pictures; what matters comes back as an UnreadablePicture.
 warnings.filterwarnings("ignore", module=r"PIL\.")
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 class UnreadablePicture(ValueError):

@@ -182,7 +182,7 @@ class TrainSettings:
     weight_decay: float = setting(0.05, "L2 decay of weights (not of biases and norms)", low=0)
     scheduler: str = setting(
         "cosine",
-        "learning rate over time: timm's cosine, tanh, step, multistep, poly, plateau, torch's by class "
+        "learning rate over time: timm's cosine, tanh, step, multistep, poly, torch's by class "
         "name (StepLR, CyclicLR, OneCycleLR, ...), or none",
     )
     scheduler_args: dict[str, Any] = setting({}, "further arguments of the scheduler: {step_size: 3, gamma: 0.5}")

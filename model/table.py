@@ -243,7 +243,7 @@ def _label(
         set_aside=(*rows.set_aside, *(rows.paths[row] for row in np.flatnonzero(~good))),
     )
     absent = [scheme.class_names[code] for code in np.flatnonzero(made.class_counts() == 0)]
-    if absent and len(made):
+    if absent and not problems:
         log.warning("%s: no picture of %d of %d classes: %s", root, len(absent), scheme.num_classes, listing(absent))
     return made
 

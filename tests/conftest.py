@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,16 +42,14 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def no_job_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def no_job_variables(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No SM_* variable, .env or SageMaker tree of the machine reaches a test; the working folder is empty."""
     for name in list(os.environ):
         if name.startswith(("SM_", "SAGEMAKER_")) or name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path / "no-tree"))
-    empty = tmp_path / "here"
-    empty.mkdir()
-    monkeypatch.chdir(empty)
-    yield
+    here = tmp_path_factory.mktemp("here")
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(here / "no-tree"))
+    monkeypatch.chdir(here)
 
 
 @pytest.fixture

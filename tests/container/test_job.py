@@ -10,7 +10,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(body: str, **env: str) -> subprocess.CompletedProcess[str]:
-    script = f"import sys, logging\nfrom container import job\nlog = logging.getLogger('rarebird')\n{body}\njob.run(main)"
+    script = (
+        f"import sys, logging\nfrom container import job\nlog = logging.getLogger('rarebird')\n{body}\njob.run(main)"
+    )
     environ = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **env}
     return subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, encoding="utf-8")
 
@@ -19,7 +21,11 @@ def run(body: str, **env: str) -> subprocess.CompletedProcess[str]:
     ("body", "code", "told"),
     [
         ("def main(): return 0", 0, ""),
-        ("from model.faults import InputError\ndef main(): raise InputError('no such folder')", 2, "error: no such folder\n"),
+        (
+            "from model.faults import InputError\ndef main(): raise InputError('no such folder')",
+            2,
+            "error: no such folder\n",
+        ),
         ("from model.faults import Failure\ndef main(): raise Failure('not finite')", 1, "error: not finite\n"),
         ("def main(): raise KeyboardInterrupt", 130, "stopped by Ctrl-C\n"),
         ("def main(): raise SystemExit(5)", 5, ""),

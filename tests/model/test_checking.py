@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import model.checking
 from model.checking import check_pictures
 from model.faults import Problems
 from model.labels import Attribute, Scheme
+from model.pictures import read_source
 from model.table import Table
 
 
@@ -134,7 +136,10 @@ def test_a_memory_of_another_kind_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(jpeg())
     with (tmp_path / ".checked").open("wb") as file:
         np.save(file, np.zeros((2, 2)))
-    assert check_pictures(make_table(tmp_path, ["a.jpg"]), Problems("x"), "decode", tmp_path / ".checked", 1) == 1
+    table = make_table(tmp_path, ["a.jpg"])
+    assert check_pictures(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 1
+    assert check_pictures(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 0
+    assert np.load(tmp_path / ".checked").dtype == np.uint64
 
 
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
@@ -162,21 +167,33 @@ def test_pictures_in_a_shard_are_checked_one_by_one(tmp_path: Path) -> None:
     assert check_pictures(table, Problems("x"), "decode", tmp_path / ".checked", 2) == 2
 
 
+@pytest.mark.parametrize(("at", "remembers"), [("cut.jpg", True), ("text.jpg", False)])
 def test_an_interrupted_check_remembers_what_it_found_and_leaves_no_thread(
-    channel: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    channel: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str, remembers: bool
 ) -> None:
     """As Ctrl-C does: an exception in the main thread, between two pictures."""
+    read: list[object] = []
 
     class Interrupting(Problems):
         def add(self, kind: str, place: str) -> None:
-            if "cut.jpg" in place:
+            if at in place:
                 raise KeyboardInterrupt
 
+    def slowly(source: object) -> None:
+        read.append(source)
+        time.sleep(0.002)
+        read_source(source)  # type: ignore[arg-type]
+
     monkeypatch.setattr(model.checking, "CHUNK", 8)
+    monkeypatch.setattr(model.checking, "read_source", slowly)
     with pytest.raises(KeyboardInterrupt):
         check_pictures(channel, Interrupting("x"), "decode", tmp_path / ".checked", 2)
-    assert len(np.load(tmp_path / ".checked")) == 150
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("check")]
+    if remembers:
+        assert len(np.load(tmp_path / ".checked")) == 150
+    else:
+        assert len(read) < 154  # the first picture of all: the others are let be
+        assert not (tmp_path / ".checked").exists()
 
 
 def test_a_long_check_says_how_far_it_is(

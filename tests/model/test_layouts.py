@@ -53,6 +53,7 @@ def profile(root: Path, name: str, suffix: str = ".jpg") -> None:
 def test_profile_folders_are_the_mask_scheme(root: Path, base: str) -> None:
     profile(root, f"{base}000001_female_Asian_29")
     profile(root, f"{base}000002_male_Asian_60", ".PnG")
+    (root / f"{base}000002_male_Asian_60/normal.PnG").rename(root / f"{base}000002_male_Asian_60/NORMAL.PnG")
     table = read(root)
     frame = table.frame().set_index("path")
     assert len(table) == 14

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import torch
+
+from model.faults import InputError
+from model.heads import Heads, make_heads, target_scheme
+from model.labels import Attribute, Scheme, mask_scheme
+
+MASK = mask_scheme()
+
+
+def made(target: str, **losses: str) -> Heads:
+    return make_heads(target_scheme(MASK, target), target, lambda head: losses.get(head, "focal"))
+
+
+@pytest.mark.parametrize(
+    ("target", "names", "outputs"),
+    [("joint", ["joint"], 18), ("heads", ["mask", "gender", "age"], 8), ("gender", ["gender"], 2)],
+)
+def test_a_target_has_its_heads(target, names, outputs):
+    heads = made(target)
+    assert [head.name for head in heads.heads] == names
+    assert heads.outputs == outputs
+
+
+def test_an_attribute_that_there_is_not_names_the_nearest():
+    with pytest.raises(InputError, match="nearest: gender"):
+        made("gendr")
+
+
+def test_joint_of_one_attribute_is_that_attribute():
+    scheme = Scheme((Attribute("label", ("a", "b", "c")),))
+    assert [head.name for head in make_heads(scheme, "joint", lambda head: "focal").heads] == ["label"]
+
+
+def test_one_heads_probabilities_are_its_softmax():
+    logits = torch.randn(5, 18)
+    assert torch.allclose(made("joint").probabilities(logits), logits.softmax(1))
+
+
+def test_several_heads_give_the_product_in_the_order_of_joint_classes():
+    """Reference: the outer product of the heads' softmax, class by class."""
+    heads = made("heads", gender="bce")
+    logits = torch.randn(4, heads.outputs)
+    mask, gender, age = logits[:, :3].softmax(1), logits[:, 3].sigmoid(), logits[:, 4:].softmax(1)
+    found = heads.probabilities(logits)
+    for code in range(18):
+        parts = MASK.split(code)
+        of_gender = gender if parts["gender"] == 1 else 1 - gender
+        assert torch.allclose(found[:, code], mask[:, parts["mask"]] * of_gender * age[:, parts["age"]], atol=1e-6)
+    assert torch.allclose(found.sum(1), torch.ones(4), atol=1e-5)
+
+
+def test_logits_of_half_precision_and_large_ones_give_finite_sums_of_1():
+    heads = made("heads", gender="bce")
+    for logits in (torch.randn(3, 7).bfloat16(), torch.full((3, 7), 1e4), torch.full((3, 7), -1e4)):
+        found = heads.probabilities(logits)
+        assert found.dtype == torch.float32
+        assert torch.allclose(found.sum(1), torch.ones(3), atol=1e-4)
+
+
+def test_targets_are_the_heads_own_classes():
+    codes = MASK.split(np.arange(18))
+    assert np.array_equal(made("joint").targets(codes)[0], np.arange(18))
+    for found, name in zip(made("heads").targets(codes), ("mask", "gender", "age")):
+        assert np.array_equal(found, codes[name])
+
+
+def test_bce_is_for_two_classes():
+    assert made("gender", gender="bce").outputs == 1
+    with pytest.raises(InputError, match="bce is for two classes; mask has 3: worn, incorrect, none"):
+        made("heads", mask="bce")
+
+
+def test_heads_are_read_back_as_they_were_saved():
+    heads = made("heads", gender="bce")
+    assert Heads.from_dict(heads.scheme, heads.to_dict()) == heads
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        {},
+        {"heads": [{"name": "mask"}]},
+        {"heads": [{"name": "mask", "attributes": ["mask"], "classes": 3, "outputs": 3}]},
+        {"heads": [{"name": "joint", "attributes": ["mask", "gender", "age"], "classes": 17, "outputs": 17}]},
+    ],
+)
+def test_heads_that_do_not_answer_the_scheme_are_refused(saved):
+    with pytest.raises(InputError, match="heads"):
+        Heads.from_dict(MASK, saved)

@@ -1,0 +1,157 @@
+import logging
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from model.faults import InputError
+from model.heads import make_heads
+from model.labels import mask_scheme
+from model.network import Network, fix_norm, freeze, load_weights, make_network, make_preprocessing, unfreeze
+from model.settings import Layer, TrainSettings, build
+
+HEADS = make_heads(mask_scheme(), "heads", lambda head: "focal")
+
+
+def settings(**given: object) -> TrainSettings:
+    small = {"model": "resnet10t", "pretrained": False, "input_size": [32, 24]}
+    return build(TrainSettings, [Layer("--{}", {**small, **given})])
+
+
+def network(**given: object) -> Network:
+    made = settings(**given)
+    return make_network(made, HEADS, make_preprocessing(made))
+
+
+@pytest.mark.parametrize("model", ["resnet10t", "mobilenetv3_small_050", "vit_tiny_patch16_224", "convnext_atto"])
+def test_any_backbone_gives_a_logit_an_output(model):
+    made = settings(model=model, input_size=[64, 32])
+    out = make_network(made, HEADS, make_preprocessing(made))(torch.randn(2, 3, 64, 32))
+    assert out.shape == (2, 8)
+
+
+def test_hidden_layers_grey_pictures_and_dropout():
+    found = network(hidden_layers=[32, 16], channels=1, dropout=0.5)
+    assert found(torch.randn(2, 1, 32, 24)).shape == (2, 8)
+    widths = [layer.out_features for layer in found.heads[0] if isinstance(layer, torch.nn.Linear)]
+    assert widths == [32, 16, 3]
+    assert any(isinstance(layer, torch.nn.Dropout) and layer.p == 0.5 for layer in found.heads[0])
+
+
+def test_a_backbone_that_there_is_not_names_the_nearest():
+    with pytest.raises(InputError, match="nearest: resnet18"):
+        network(model="resnet81")
+
+
+def test_size_and_normalisation_are_the_backbones_unless_given():
+    own = make_preprocessing(settings(model="resnet18", input_size=[]))
+    assert (own.height, own.width) == (224, 224)
+    assert own.mean == pytest.approx((0.485, 0.456, 0.406))
+    given = make_preprocessing(settings(normalisation="given", mean=[0.1, 0.2, 0.3], std=[1, 1, 1], input_size=[40]))
+    assert (given.height, given.width, given.mean) == (40, 40, (0.1, 0.2, 0.3))
+    assert make_preprocessing(settings(normalisation="picture")).mean == ()
+    assert make_preprocessing(settings(channels=1)).mean == pytest.approx(((0.485 + 0.456 + 0.406) / 3,))
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_a_timm_file_fills_the_backbone_and_its_classifier_is_left_out_and_told(tmp_path, caplog, suffix):
+    timms = timm.create_model("resnet10t", pretrained=False, num_classes=7)
+    path = tmp_path / f"weights{suffix}"
+    if suffix == ".pth":
+        torch.save({"state_dict": {f"module.{name}": value for name, value in timms.state_dict().items()}}, path)
+    else:
+        save_file(timms.state_dict(), path)
+    with caplog.at_level(logging.INFO, "rarebird"):
+        found = network(weights=str(path))
+    assert torch.equal(found.backbone.state_dict()["conv1.0.weight"], timms.state_dict()["conv1.0.weight"])
+    assert "classifier is left out" in caplog.text and "fc.weight [7, 512]" in caplog.text
+
+
+def test_a_saved_models_own_heads_are_kept_where_they_fit(tmp_path):
+    before = network()
+    save_file(before.state_dict(), tmp_path / "model.safetensors")
+    after = network(weights=str(tmp_path))
+    assert all(torch.equal(value, after.state_dict()[name]) for name, value in before.state_dict().items())
+    wider = network(weights=str(tmp_path), hidden_layers=[8])
+    assert torch.equal(wider.state_dict()["backbone.conv1.0.weight"], before.state_dict()["backbone.conv1.0.weight"])
+
+
+def test_any_other_mismatch_lists_the_keys_and_changes_nothing(tmp_path):
+    timms = timm.create_model("resnet10t", pretrained=False, num_classes=7).state_dict()
+    timms["conv1.0.weight"] = torch.zeros(1, 3, 3, 3)
+    timms["extra.weight"] = timms.pop("conv1.3.weight")
+    save_file(timms, tmp_path / "w.safetensors")
+    found = network()
+    before = {name: value.clone() for name, value in found.state_dict().items()}
+    with pytest.raises(InputError) as told:
+        load_weights(found, tmp_path / "w.safetensors")
+    text = str(told.value)
+    assert "missing in the file (1): backbone.conv1.3.weight" in text
+    assert "unknown to the network (1): backbone.extra.weight" in text
+    assert "of another shape (1): backbone.conv1.0.weight [1, 3, 3, 3], the network has [24, 3, 3, 3]" in text
+    assert all(torch.equal(value, before[name]) for name, value in found.state_dict().items())
+
+
+def test_files_that_are_no_weights_are_told(tmp_path):
+    (tmp_path / "text.pth").write_text("hello")
+    (tmp_path / "text.safetensors").write_text("hello")
+    torch.save([1, 2], tmp_path / "list.pth")
+    for name, told in (("text.pth", "text.pth"), ("text.safetensors", "cannot be read"), ("list.pth", "state_dict")):
+        with pytest.raises(InputError, match=told):
+            load_weights(network(), tmp_path / name)
+    with pytest.raises(InputError, match=r"no such file; nearest: text\.pth"):
+        load_weights(network(), tmp_path / "tect.pth")
+
+
+def test_pickled_code_is_never_run(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (print, ("run",))
+
+    torch.save({"a": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(InputError, match="not tensors alone"):
+        load_weights(network(), tmp_path / "evil.pth")
+
+
+def test_weights_that_cannot_be_fetched_name_the_ways_out(monkeypatch):
+    create = timm.create_model
+
+    def offline(name, pretrained=False, **arguments):
+        if pretrained:
+            raise OSError("no route to host")
+        return create(name, pretrained=False, **arguments)
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    with pytest.raises(
+        InputError, match=r"cannot be fetched \(OSError: no route to host\).*--weights.*--pretrained false"
+    ):
+        network(model="resnet18", pretrained=True)
+
+
+def test_a_backbone_without_weights_says_so():
+    with pytest.raises(InputError, match="no pretrained weights"):
+        network(model="cspresnet50d", pretrained=True)
+
+
+def test_freezing_and_thawing():
+    found = network()
+    freeze(found, ["conv1", "layer1"])
+    still = {name.split(".")[0] for name, parameter in found.backbone.named_parameters() if not parameter.requires_grad}
+    assert still == {"conv1", "layer1"}
+    freeze(found, ["backbone"])
+    assert not any(parameter.requires_grad for parameter in found.backbone.parameters())
+    assert all(parameter.requires_grad for parameter in found.heads.parameters())
+    unfreeze(found)
+    assert all(parameter.requires_grad for parameter in found.parameters())
+    with pytest.raises(InputError, match=r"the backbone has no 'layer9', it has.*nearest: layer"):
+        freeze(found, ["layer9"])
+
+
+def test_fixed_norms_keep_their_statistics_while_training():
+    found = network()
+    found.train()
+    fix_norm(found.backbone)
+    before = {name: value.clone() for name, value in found.named_buffers()}
+    found(torch.randn(4, 3, 32, 24) + 3)
+    assert all(torch.equal(value, before[name]) for name, value in found.named_buffers())

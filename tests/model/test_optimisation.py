@@ -1,0 +1,123 @@
+import pytest
+import torch
+
+from model.faults import InputError
+from model.optimisation import Schedule, make_optimiser
+from model.settings import Layer, TrainSettings, build
+
+STEPS = 10
+
+
+def settings(**given: object) -> TrainSettings:
+    return build(TrainSettings, [Layer("--{}", {"epochs": 4, "lr": 0.1, "optimizer": "sgd", **given})])
+
+
+def rates(**given: object) -> list[float]:
+    """The learning rate of each step of a run."""
+    made = settings(**given)
+    network = torch.nn.Linear(2, 2)
+    optimiser = make_optimiser(made, network)
+    schedule = Schedule(made, optimiser, STEPS)
+    seen = []
+    for step in range(made.epochs * STEPS):
+        seen.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        schedule.after_step(step + 1)
+        if (step + 1) % STEPS == 0:
+            schedule.after_epoch(0.5)
+    return seen
+
+
+@pytest.mark.parametrize("name", ["adamw", "SGD", "madgrad", "lamb", "AdamW"])
+def test_optimisers_go_by_timms_names_in_any_case(name):
+    network = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.BatchNorm1d(3))
+    made = make_optimiser(settings(optimizer=name, weight_decay=0.3), network)
+    decays = {id(p): group["weight_decay"] for group in made.param_groups for p in group["params"]}
+    assert decays[id(network[0].weight)] == 0.3
+    assert decays[id(network[0].bias)] == decays[id(network[1].weight)] == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"optimizer": "adamz"}, "nearest: adam"),
+        ({"optimizer": "sgd", "optimizer_args": {"momentom": 0.9}}, "momentom"),
+        ({"scheduler": "cosin"}, "nearest: cosine"),
+        ({"scheduler": "StepLR", "scheduler_args": {"gama": 0.5}}, "gama"),
+        ({"scheduler": "cosine", "scheduler_args": {"min": 1}}, "min"),
+    ],
+)
+def test_what_there_is_not_is_told(given, told):
+    with pytest.raises(InputError, match=told):
+        rates(**given)
+
+
+def test_cosine_rises_while_warming_up_and_falls_to_the_end():
+    """Reference: lr/2 * (1 + cos(pi * step / steps)) after the warm-up."""
+    seen = rates(scheduler="cosine", warmup_epochs=1)
+    assert seen[0] == pytest.approx(0.001)
+    assert seen[:10] == sorted(set(seen[:10]))
+    half = 0.05 * (1 + torch.cos(torch.tensor(torch.pi * 25 / 40)).item())
+    assert seen[25] == pytest.approx(half)
+    assert seen[-1] < 0.001
+
+
+def test_torchs_step_counts_epochs_and_its_cycles_count_steps():
+    """Reference: torch.optim.lr_scheduler by hand."""
+    seen = rates(scheduler="StepLR", scheduler_args={"step_size": 2, "gamma": 0.1})
+    assert seen == pytest.approx([0.1] * 20 + [0.01] * 20)
+    cyclic = {"base_lr": 0.01, "max_lr": 0.11, "step_size_up": 5, "cycle_momentum": False}
+    seen = rates(scheduler="CyclicLR", scheduler_args=cyclic)
+    assert seen[:11] == pytest.approx([0.01, 0.03, 0.05, 0.07, 0.09, 0.11, 0.09, 0.07, 0.05, 0.03, 0.01])
+
+
+def test_one_cycle_knows_its_steps():
+    seen = rates(scheduler="OneCycleLR")
+    assert max(seen) == pytest.approx(0.1, rel=0.01) and seen[-1] < 1e-4
+
+
+def test_no_schedule_and_plateau():
+    assert rates(scheduler="none") == [0.1] * 40
+    seen = rates(scheduler="ReduceLROnPlateau", scheduler_args={"patience": 0, "factor": 0.5})
+    assert seen == pytest.approx([0.1] * 20 + [0.05] * 10 + [0.025] * 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("cosine", {}),
+        ("StepLR", {"step_size": 1}),
+        ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.1, "cycle_momentum": False, "step_size_up": 7}),
+        ("OneCycleLR", {}),
+        ("ReduceLROnPlateau", {"patience": 1}),
+    ],
+)
+def test_a_schedule_goes_on_from_its_state(name, arguments, tmp_path):
+    """The rates after a stop at step 17, through a file, are those of never having stopped."""
+    made = settings(scheduler=name, scheduler_args=arguments)
+
+    def fresh():
+        network = torch.nn.Linear(2, 2)
+        optimiser = make_optimiser(made, network)
+        return optimiser, Schedule(made, optimiser, STEPS)
+
+    def advance(optimiser, schedule, first, last):
+        seen = []
+        for step in range(first, last):
+            optimiser.step()
+            schedule.after_step(step + 1)
+            if (step + 1) % STEPS == 0:
+                schedule.after_epoch(0.5)
+            seen.append(optimiser.param_groups[0]["lr"])
+        return seen
+
+    through, expected = fresh(), []
+    expected = advance(*through, 0, 40)[17:]
+    before = fresh()
+    advance(*before, 0, 17)
+    torch.save({"optimiser": before[0].state_dict(), "schedule": before[1].state_dict()}, tmp_path / "state")
+    state = torch.load(tmp_path / "state", weights_only=True)
+    after = fresh()
+    after[0].load_state_dict(state["optimiser"])
+    after[1].load_state_dict(state["schedule"])
+    assert advance(*after, 17, 40) == expected

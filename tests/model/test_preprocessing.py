@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from model.faults import InputError
+from model.preprocessing import Preprocessing
+
+FACES = Preprocessing(64, 48, mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.3))
+
+
+def gradient(width: int, height: int) -> Image.Image:
+    """Red rises to the right, green downwards."""
+    red = np.tile(np.linspace(0, 255, width), (height, 1))
+    green = np.tile(np.linspace(0, 255, height)[:, None], (1, width))
+    return Image.fromarray(np.stack([red, green, np.zeros_like(red)], axis=2).astype(np.uint8))
+
+
+def test_a_picture_of_the_right_size_is_left_as_it_is():
+    picture = gradient(48, 64)
+    assert np.array_equal(FACES.pixels(FACES.fitted(picture)), np.asarray(picture))
+
+
+@pytest.mark.parametrize("size", [(96, 128), (300, 100), (100, 300), (20, 20)])
+@pytest.mark.parametrize("fit", ["crop", "stretch", "pad"])
+def test_every_fit_gives_the_networks_size(fit, size):
+    made = Preprocessing(64, 48, fit=fit).fitted(gradient(*size))
+    assert made.size == (48, 64)
+
+
+def test_crop_takes_the_middle_and_keeps_the_shape_of_things():
+    pixels = np.asarray(Preprocessing(50, 50).fitted(gradient(200, 100)))
+    assert pixels[25, 0, 0] == pytest.approx(255 * 0.25, abs=4)  # the left quarter is cut off
+    assert pixels[25, -1, 0] == pytest.approx(255 * 0.75, abs=4)
+    assert pixels[0, 25, 1] < 5 and pixels[-1, 25, 1] > 250
+
+
+def test_stretch_keeps_all_of_it():
+    pixels = np.asarray(Preprocessing(50, 50, fit="stretch").fitted(gradient(200, 100)))
+    assert pixels[25, 0, 0] < 5 and pixels[25, -1, 0] > 250
+
+
+def test_pad_fills_with_the_colour_that_normalisation_makes_zero():
+    padded = Preprocessing(60, 60, fit="pad", mean=(0.5, 0.4, 0.2), std=(0.2, 0.2, 0.2))
+    pixels = padded.pixels(padded.fitted(gradient(200, 100)))
+    assert pixels[0, 30].tolist() == [128, 102, 51]
+    assert pixels[30, 0, 0] < 8 and pixels[30, -1, 0] > 247
+    normal = padded.normalised(pixels.permute(2, 0, 1).unsqueeze(0))
+    assert normal[0, :, 0, 30].abs().max() < 0.02
+
+
+def test_zoom_cuts_where_it_is_told():
+    left, upper, right, lower = Preprocessing(50, 50).box(100, 100, zoom=0.8, right=1.0, down=0.0)
+    assert (left, upper, right, lower) == pytest.approx((20, 0, 100, 80))
+
+
+def test_normalised_is_torchvisions():
+    """Reference: torchvision.transforms.v2.functional.normalize of pixels from 0 to 1."""
+    from torchvision.transforms.v2.functional import normalize
+
+    pixels = torch.randint(0, 256, (4, 3, 64, 48), dtype=torch.uint8)
+    expected = normalize(pixels.float() / 255, list(FACES.mean), list(FACES.std))
+    assert torch.allclose(FACES.normalised(pixels), expected, atol=1e-5)
+
+
+def test_a_picture_by_itself_is_normalised_to_mean_0_and_deviation_1():
+    pixels = torch.randint(0, 256, (3, 3, 20, 20), dtype=torch.uint8)
+    normal = Preprocessing(20, 20).normalised(pixels)
+    assert torch.allclose(normal.mean((1, 2, 3)), torch.zeros(3), atol=1e-5)
+    assert torch.allclose(normal.std((1, 2, 3), correction=0), torch.ones(3), atol=1e-4)
+
+
+def test_a_picture_of_one_colour_stays_finite():
+    assert torch.isfinite(Preprocessing(8, 8).normalised(torch.full((1, 3, 8, 8), 200, dtype=torch.uint8))).all()
+
+
+def test_grey_has_one_channel():
+    grey = Preprocessing(64, 48, channels=1, mean=(0.5,), std=(0.2,))
+    assert grey.pixels(grey.fitted(gradient(48, 64).convert("L"))).shape == (64, 48, 1)
+
+
+def test_it_is_read_back_as_it_was_saved():
+    assert Preprocessing.from_dict(FACES.to_dict()) == FACES
+    with pytest.raises(InputError, match="not a preprocessing"):
+        Preprocessing.from_dict({"height": 3})
