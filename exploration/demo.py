@@ -9,7 +9,6 @@ Seven pictures a person, eval's persons others than train's; shares of masks, ge
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -100,11 +99,14 @@ def draw_demo(settings: DemoSettings) -> dict[str, list[Person]]:
         "train": make_persons(settings.persons, 1, rng),
         "eval": make_persons(settings.eval_persons, settings.persons + 1, rng),
     }
-    write_train(partial / "train" / "images", people["train"], settings)
-    write_eval(partial, people["eval"], settings)
-    if output.exists():
-        shutil.rmtree(output)
-    partial.rename(output)
+    try:
+        write_train(partial / "train" / "images", people["train"], settings)
+        write_eval(partial, people["eval"], settings)
+        if output.exists():
+            shutil.rmtree(output)
+        partial.rename(output)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     return people
 
 
@@ -117,7 +119,7 @@ def replaceable(folder: Path) -> bool:
 
 
 def seven_pictures(person: Person, settings: DemoSettings) -> Iterator[tuple[str, Image.Image, np.random.Generator]]:
-    """(kind, picture, generator for what else is random); the same whoever else is drawn."""
+    """(kind, picture, generator for what else is random); they depend on the seed and the person alone."""
     rng = np.random.default_rng([settings.seed, int(person.id)])
     width, height = settings.size
     portrait = Portrait(person.gender, person.age, (width, height), rng)
@@ -140,18 +142,19 @@ def write_train(images: Path, persons: Sequence[Person], settings: DemoSettings)
 
 def write_eval(folder: Path, persons: Sequence[Person], settings: DemoSettings) -> None:
     scheme, rows = mask_scheme(), []
-    gender, age = scheme.attribute("gender"), scheme.attribute("age")
+    mask, gender, age = scheme.attributes
     for person in persons:
         for kind, picture, rng in seven_pictures(person, settings):
-            name = hashlib.sha1(f"{settings.seed} {person.id} {kind}".encode()).hexdigest() + ".jpg"
+            name = rng.bytes(20).hex() + ".jpg"
             save(picture, folder / "eval" / "images" / name, rng)
             codes = {
-                "mask": scheme.attribute("mask").values.index(KINDS[kind]),
+                "mask": mask.values.index(KINDS[kind]),
                 "gender": gender.values.index(person.gender),
                 "age": age.band(person.age),
             }
             rows.append((name, scheme.joint(codes), person.id))
-    truth = pd.DataFrame(rows, columns=["ImageID", "ans", "person"]).sample(frac=1, random_state=settings.seed)
+    order = np.random.default_rng(settings.seed).permutation(len(rows))
+    truth = pd.DataFrame([rows[i] for i in order], columns=["ImageID", "ans", "person"])
     truth.to_csv(folder / "gt" / "gt.csv", index=False)
     truth[["ImageID"]].assign(ans=0).to_csv(folder / "eval" / "info.csv", index=False)
 

@@ -107,6 +107,8 @@ class Trainer:
         self.ema = ModelEmaV3(network, decay=settings.ema, use_warmup=True) if settings.ema else None
         self.scored: nn.Module = self.ema.module if self.ema else network
         self.progress = Progress()
+        self._frozen: bool | None = None
+        self._parallel()
 
     def train(self, state: State | None = None) -> Outcome:
         """From the beginning, or on from a checkpoint. What is to be saved is the best by best_criterion, or the
@@ -188,11 +190,11 @@ class Trainer:
                     log.info("epoch=%d step=%d train_loss=%.4f; lr=%.3g;", epoch + 1, step + 1, mean, progress.lr)
 
     def _parallel(self) -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:
-        """The network as this epoch trains it, (for its gradients, for its forward pass); made anew where the parts
-        that learn are others than in the epoch before."""
+        """The network as this epoch trains it: for its gradients, and for its forward pass. Made anew where other
+        parts learn than in the epoch before; the optimiser knows them all and passes over those without gradient."""
         after = self.settings.freeze_epochs
         frozen = not after or self.progress.epoch < after
-        if getattr(self, "_frozen", None) != frozen:
+        if self._frozen != frozen:
             self._frozen = frozen
             unfreeze(self.network)
             if frozen:

@@ -84,6 +84,8 @@ def make_backbone(
         arguments["img_size"] = (preprocessing.height, preprocessing.width)
     try:
         backbone = timm.create_model(name, pretrained=False, **arguments)
+        with torch.inference_mode():
+            backbone.eval()(torch.zeros(1, preprocessing.channels, preprocessing.height, preprocessing.width))
     except (TypeError, AssertionError, RuntimeError) as error:
         size = f"{preprocessing.height}x{preprocessing.width}"
         raise InputError(f"model {name!r} cannot be made for {size} pixels: {error}") from None
@@ -109,7 +111,6 @@ def make_network(settings: TrainSettings, heads: Heads, preprocessing: Preproces
     network = Network(backbone, heads, settings.hidden_layers, settings.dropout)
     if settings.weights:
         load_weights(network, Path(settings.weights))
-    freeze(network, settings.freeze)
     return network
 
 

@@ -17,6 +17,7 @@ from exploration.demo import BANDS, KINDS, DemoSettings, Person, draw_demo, make
 from exploration.portrait import Portrait
 from model.faults import InputError
 
+ROOT = Path(demo.__file__).parents[1]
 PROFILE = re.compile(r"(\d{6})_(male|female)_(\w+)_(\d+)")
 
 
@@ -181,7 +182,7 @@ def test_a_run_that_fails_keeps_what_was_there(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(demo, "write_eval", interrupted)
     with pytest.raises(KeyboardInterrupt):
         draw_demo(small(output, seed=1))
-    assert contents(output) == before
+    assert contents(tmp_path) == {f"data/{name}": held for name, held in before.items()}
 
 
 def interrupted(*_: object) -> None:
@@ -231,4 +232,4 @@ def test_listing_verbs_imports_none_of_them() -> None:
         "import sys; from exploration.__main__ import main; main([]); "
         "sys.exit(any(name in sys.modules for name in ('exploration.demo', 'numpy', 'torch')))"
     )
-    assert subprocess.run([sys.executable, "-c", script], stdout=subprocess.DEVNULL).returncode == 0
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0

@@ -44,6 +44,11 @@ def test_a_backbone_that_there_is_not_names_the_nearest():
         network(model="resnet81")
 
 
+def test_pictures_too_small_for_a_backbone_are_told():
+    with pytest.raises(InputError, match="'convnext_atto' cannot be made for 32x24 pixels"):
+        network(model="convnext_atto")
+
+
 def test_size_and_normalisation_are_the_backbones_unless_given():
     own = make_preprocessing(settings(model="resnet18", input_size=[]))
     assert (own.height, own.width) == (224, 224)

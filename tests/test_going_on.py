@@ -1,0 +1,191 @@
+"""Stopping and going on: by signal, by crash, by kill; the weights are those of never having stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from model.faults import InputError
+from model.loop import Trainer
+
+ROOT = Path(__file__).resolve().parents[1]
+STEPS = 5  # of an epoch: 168 pictures, no validation, batches of 32
+LONG = ["--epochs", "3", "--validation", "0", "--ema", "0.9", "--dropout", "0.1", "--augmentation", '["flip", "mixup"]']
+EVERY_STEP = ["--checkpoint_seconds", "0"]
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "model.safetensors")
+
+
+def equal(a: Path, b: Path) -> bool:
+    first, second = weights(a), weights(b)
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.fixture(scope="module")
+def untouched(faces, tmp_path_factory) -> Path:
+    """A run that was never stopped, with the settings LONG."""
+    models = tmp_path_factory.mktemp("untouched")
+    start(faces / "train", models, "exp").communicate()
+    return models / "exp"
+
+
+def start(channel: Path, models: Path, name: str, *flags: str) -> subprocess.Popen[str]:
+    small = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
+    small += ["--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
+    where = ["--train_dir", str(channel), "--model_dir", str(models), "--name", name]
+    env = {**os.environ, "OMP_NUM_THREADS": "2", "SAGEMAKER_BASE_DIR": str(models / "no-tree")}
+    return subprocess.Popen(
+        [sys.executable, "train.py", *small, *LONG, *where, *flags],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+class Crash(Exception):
+    pass
+
+
+@pytest.fixture
+def at_update(monkeypatch):
+    """Does something after the optimiser's n-th step of this process."""
+
+    def arm(number: int, action) -> None:
+        count = 0
+        of = Trainer._update
+
+        def update(self) -> None:
+            nonlocal count
+            of(self)
+            count += 1
+            if count == number:
+                action()
+
+        monkeypatch.setattr(Trainer, "_update", update)
+
+    return arm
+
+
+def crash() -> None:
+    raise Crash
+
+
+def test_a_crash_inside_an_epoch_changes_nothing(faces, run_train, untouched, at_update, monkeypatch, caplog):
+    at_update(STEPS + 3, crash)
+    with pytest.raises(Crash):
+        run_train(faces / "train", *LONG, *EVERY_STEP)
+    monkeypatch.undo()
+    caplog.set_level("INFO", "rarebird")
+    run = run_train(faces / "train", *LONG)
+    assert "resumed epoch=2 step=2" in caplog.text
+    assert equal(run, untouched)
+
+
+def test_workers_and_checkpoint_times_may_differ_when_it_goes_on(faces, run_train, untouched, at_update, monkeypatch):
+    at_update(2, crash)
+    with pytest.raises(Crash):
+        run_train(faces / "train", *LONG, *EVERY_STEP)
+    monkeypatch.undo()
+    assert equal(run_train(faces / "train", *LONG, "--num_workers", "2", "--checkpoint_seconds", "9"), untouched)
+
+
+def test_sigterm_saves_a_model_and_the_same_command_goes_on(faces, run_train, untouched, at_update, monkeypatch):
+    at_update(STEPS + 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    run = run_train(faces / "train", *LONG)
+    found = json.loads((run / "metrics.json").read_text())
+    assert not found["finished"] and found["epochs"] == 1
+    assert "stopped before its end" in (run / "README.md").read_text()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    monkeypatch.undo()
+    run = run_train(faces / "train", *LONG)
+    assert run.name == "exp" and equal(run, untouched)
+    assert json.loads((run / "metrics.json").read_text())["finished"]
+
+
+def test_ctrl_c_leaves_a_checkpoint_and_no_model(faces, run_train, untouched, at_update, monkeypatch):
+    at_update(1, lambda: os.kill(os.getpid(), signal.SIGINT))
+    run = run_train(faces / "train", *LONG, expect=130)
+    assert not (run / "model.safetensors").exists()
+    monkeypatch.undo()
+    assert equal(run_train(faces / "train", *LONG), untouched)
+
+
+def test_a_finished_name_gives_way_to_the_next(faces, run_train):
+    first = run_train(faces / "train")
+    run_train(faces / "train")
+    assert (first.parent / "exp1" / "model.safetensors").exists()
+    assert len(list((first.parent / ".checkpoints" / "exp1").glob("*.pt"))) == 1
+
+
+def test_a_model_that_is_gone_is_written_again_without_training(faces, run_train, monkeypatch):
+    run = run_train(faces / "train")
+    before = weights(run)
+    for path in run.iterdir():
+        path.unlink()
+    monkeypatch.setattr(Trainer, "train", lambda *_: pytest.fail("it should not train"))
+    run_train(faces / "train")
+    assert all(torch.equal(before[name], value) for name, value in weights(run).items())
+
+
+def test_other_settings_are_refused_by_name(faces, run_train, at_update, monkeypatch):
+    at_update(2, crash)
+    with pytest.raises(Crash):
+        run_train(faces / "train", *EVERY_STEP)
+    monkeypatch.undo()
+    with pytest.raises(InputError, match=r"lr: 0\.001 then, 0\.01 now"):
+        run_train(faces / "train", "--lr", "0.01")
+    with pytest.raises(InputError, match=r"training pictures: \d+ then, \d+ now"):
+        run_train(faces / "train", "--validation", "0.4")
+    run_train(faces / "train", "--lr", "0.01", "--resume", "never")
+
+
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(faces, tmp_path, untouched):
+    """SIGKILL at random moments, loader workers running, checkpoints by time."""
+    draw = random.Random(0)
+    kills = inside = 0
+    flags = ["--checkpoint_seconds", "0.05", "--num_workers", "1"]
+    for attempt in range(30):
+        process = start(faces / "train", tmp_path, "exp", *flags)
+        if kills >= 3:
+            told, _ = process.communicate()
+        else:
+            assert process.stdout is not None
+            told = ""
+            while "batches of" not in told and (line := process.stdout.readline()):
+                told += line
+            time.sleep(draw.uniform(0.0, 0.8))
+            process.send_signal(signal.SIGKILL)
+            told += process.communicate()[0]
+            kills += process.returncode == -signal.SIGKILL
+        inside += "resumed epoch=" in told
+        if process.returncode == 0:
+            break
+    assert attempt < 29 and kills == 3 and inside >= 1
+    assert equal(tmp_path / "exp", untouched)
+
+
+def test_the_second_of_two_runs_of_one_name_is_told_who_holds_it(faces, tmp_path):
+    first = start(faces / "train", tmp_path, "exp", "--epochs", "200")
+    assert first.stdout is not None
+    while "batches of" not in first.stdout.readline():
+        assert first.poll() is None
+    second = start(faces / "train", tmp_path, "exp", "--epochs", "200")
+    told, _ = second.communicate()
+    first.terminate()
+    rest, _ = first.communicate()
+    assert second.returncode == 2 and f"process {first.pid}" in told and "Traceback" not in told
+    assert first.returncode == 0 and "stopped by SIGTERM" in rest

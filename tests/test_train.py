@@ -1,0 +1,218 @@
+"""train.py in this process on drawn pictures: what it writes, refuses, and learns with."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+import train
+from model.faults import Failure, InputError
+from model.loop import Trainer
+from model.saved_model import load_model
+from model.settings import TrainSettings, as_dict
+
+SAVED = {"README.md", "labels.json", "metrics.json", "model.safetensors", "preprocessing.json", "settings.yaml"}
+METRIC_LINE = re.compile(r"^epoch=(\d+) val_f1=([0-9.]+); val_acc=([0-9.]+); .*train_loss=([0-9.]+); lr=([0-9.e-]+);")
+
+
+def metrics(run: Path) -> dict:
+    return json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_a_run_ends_as_one_folder_of_readable_files(faces, run_train, caplog):
+    with caplog.at_level(logging.INFO, "rarebird"):
+        run = run_train(faces / "train", "--epochs", "2")
+    assert {path.name for path in run.iterdir()} == SAVED | {"split.csv", "split.json"}
+    found = metrics(run)
+    assert found["finished"] and found["epochs"] == 2 and len(found["history"]) == 2
+    assert found["data"]["train"]["groups"] + found["data"]["validation"]["groups"] == 24
+    assert yaml.safe_load((run / "settings.yaml").read_text())["epochs"] == 2
+    assert json.loads((run / "labels.json").read_text())["classes"][5] == "worn/female/60 and over"
+    card = (run / "README.md").read_text()
+    assert "worn/female/60 and over" in card and "macro F1" in card
+    lines = [METRIC_LINE.match(line) for line in caplog.messages]
+    assert [int(line[1]) for line in lines if line] == [1, 2]
+    assert "24 groups" not in caplog.text and "train: " in caplog.text and "settings that differ" in caplog.text
+    assert not list(run.rglob("*.pt"))
+
+
+def test_the_weights_are_those_of_the_best_epoch(faces, run_train):
+    run = run_train(faces / "train", "--epochs", "3", "--best_criterion", "loss")
+    found = metrics(run)
+    losses = [entry["val_loss"] for entry in found["history"]]
+    assert found["epoch"] == 1 + losses.index(min(losses))
+    assert found["validation"]["loss"] == pytest.approx(min(losses))
+
+
+@pytest.mark.parametrize("target", ["joint", "heads", "gender"])
+def test_every_target_is_saved_and_loaded(faces, run_train, target):
+    saved = load_model(run_train(faces / "train", "--target", target))
+    assert saved.scheme.names == (("gender",) if target == "gender" else ("mask", "gender", "age"))
+    logits = saved.network(torch.zeros(2, 3, 32, 24))
+    assert saved.heads.probabilities(logits).shape == (2, saved.scheme.num_classes)
+
+
+def test_heads_have_losses_and_weights_of_their_own(faces, run_train):
+    heads = {"gender": {"loss": "bce", "loss_weight": 0.5}, "age": {"loss": "cross_entropy", "class_weights": "none"}}
+    saved = load_model(run_train(faces / "train", "--target", "heads", "--heads", json.dumps(heads)))
+    assert [head.outputs for head in saved.heads.heads] == [3, 1, 3]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--loss", "f1", "--class_weights", "none"],
+        ["--loss", "label_smoothing", "--sampler", "sqrt", "--class_weights", "effective"],
+        ["--augmentation", '{"randaugment": {}, "mixup": {"alpha": 1.0}, "cutmix": {}, "erasing": {"p": 1}}'],
+        ["--model", "mobilenetv3_small_050", "--ema", "0.9", "--clip_grad", "1", "--freeze_norm", "true"],
+        ["--channels", "1", "--normalisation", "picture", "--hidden_layers", "16", "--dropout", "0.2"],
+        ["--precision", "bf16", "--optimizer", "madgrad", "--scheduler", "OneCycleLR", "--channels_last", "false"],
+        ["--class_weights", "given", "--class_weight_values", *["1"] * 18, "--accumulate", "2"],
+        ["--check", "headers", "--log_interval", "1", "--num_workers", "1"],
+    ],
+    ids=lambda flags: flags[0].strip("-") + "=" + flags[1][:16],
+)
+def test_settings_train(faces, run_train, flags):
+    run = run_train(faces / "train", *flags)
+    assert metrics(run)["finished"]
+    assert all(torch.isfinite(value).all() for value in load_file(run / "model.safetensors").values())
+
+
+def test_without_validation_the_last_weights_are_saved(faces, run_train):
+    run = run_train(faces / "train", "--validation", "0", "--epochs", "1")
+    found = metrics(run)
+    assert found["validation"] is None and found["data"]["train"]["groups"] == 24
+    assert "no validation" in (run / "README.md").read_text()
+    assert not (run / "split.csv").exists()
+
+
+def test_averaged_weights_are_what_is_saved(faces, run_train, monkeypatch):
+    kept = {}
+    of = Trainer.train
+
+    def watched(self, state=None):
+        outcome = of(self, state)
+        kept["average"], kept["last"] = self.ema.module.state_dict(), self.network.state_dict()
+        return outcome
+
+    monkeypatch.setattr(Trainer, "train", watched)
+    run = run_train(faces / "train", "--validation", "0", "--ema", "0.9")
+    saved = load_file(run / "model.safetensors")
+    assert all(torch.equal(value, kept["average"][name]) for name, value in saved.items())
+    assert not all(torch.equal(value, kept["last"][name]) for name, value in saved.items())
+
+
+def test_a_validation_channel_is_used_whole(faces, run_train, tmp_path):
+    other = tmp_path / "validation" / "images"
+    other.mkdir(parents=True)
+    for folder in sorted((faces / "train" / "images").iterdir())[:5]:
+        (other / folder.name).symlink_to(folder)
+    copied = tmp_path / "copied"
+    import shutil
+
+    shutil.copytree(tmp_path / "validation", copied)
+    run = run_train(faces / "train", "--validation_dir", str(copied))
+    found = metrics(run)
+    assert (found["data"]["train"]["pictures"], found["data"]["validation"]["pictures"]) == (168, 35)
+
+
+def test_no_epoch_saves_the_initial_model(faces, run_train):
+    run = run_train(faces / "train", "--epochs", "0")
+    assert metrics(run)["epochs"] == 0
+    load_model(run)
+
+
+def test_frozen_parts_do_not_learn_until_they_are_thawed(faces, run_train, tmp_path):
+    start = run_train(faces / "train", "--epochs", "0", name="start")
+    before = load_file(start / "model.safetensors")
+
+    def moved(name: str, *flags: str) -> set[str]:
+        run = run_train(faces / "train", "--weights", str(start), "--validation", "0", *flags, name=name)
+        after = load_file(run / "model.safetensors")
+        parameters = dict(load_model(run).network.named_parameters())
+        return {key.split(".")[0] for key in parameters if not torch.equal(before[key], after[key])}
+
+    assert moved("frozen", "--freeze", "backbone") == {"heads"}
+    assert moved("thawed", "--freeze", "backbone", "--freeze_epochs", "1", "--epochs", "2") == {"backbone", "heads"}
+
+
+def test_accumulated_batches_are_one_large_batch(faces, run_train):
+    """Reference: the same run with batches twice as large; convnext has layer norms, which do not see the batch."""
+    same = ["--model", "convnext_atto", "--input_size", "32", "32", "--validation", "0", "--augmentation", "none", "--optimizer", "sgd"]
+    same += ["--sampler", "none", "--warmup_epochs", "0", "--epochs", "1"]
+    large = run_train(faces / "train", *same, "--batch_size", "84", name="large")
+    parts = run_train(faces / "train", *same, "--batch_size", "42", "--accumulate", "2", name="parts")
+    a, b = (load_file(run / "model.safetensors") for run in (large, parts))
+    assert all(torch.allclose(a[name], b[name], atol=1e-5) for name in a)
+
+
+def test_early_stopping_ends_a_run_that_gets_no_better(faces, run_train, caplog):
+    with caplog.at_level(logging.INFO, "rarebird"):
+        run = run_train(faces / "train", "--epochs", "9", "--early_stopping", "2", "--lr", "0", "--freeze_norm", "true")
+    assert metrics(run)["epochs"] == 3
+    assert "no better f1 for 2 epochs" in caplog.text
+
+
+def test_a_loss_that_is_not_finite_says_where_and_what_to_try(faces, run_train):
+    with pytest.raises(Failure) as told:
+        run_train(faces / "train", "--lr", "1e30", "--warmup_epochs", "0", "--epochs", "5", "--optimizer", "sgd")
+    assert re.search(r"not finite at epoch \d+, step \d+, learning rate .*--lr.*--clip_grad", str(told.value))
+
+
+def test_correcting_the_same_thing_twice_is_said(faces, run_train, caplog):
+    run_train(faces / "train", "--sampler", "imbalanced", "--class_weights", "inverse", "--class_weights_strength", "1")
+    assert "correct the class prior 2 times over" in caplog.text
+
+
+def test_a_picture_that_vanished_after_the_check_ends_the_run(faces, run_train, tmp_path):
+    import shutil
+
+    copied = tmp_path / "train"
+    shutil.copytree(faces / "train", copied)
+    broken = next(copied.rglob("mask1.*"))
+    broken.write_bytes(broken.read_bytes()[:-200])
+    with pytest.raises(Failure, match=rf"{broken.name}.*--check decode"):
+        run_train(copied, "--check", "headers", "--validation", "0", "--sampler", "none")
+
+
+def test_faults_of_both_channels_are_told_before_weights_are_looked_for(faces, run_train, tmp_path):
+    for side in ("train", "validation"):
+        folder = tmp_path / side / "images" / "000001_female_Asian_30"
+        folder.mkdir(parents=True)
+        (folder / "normal.jpg").write_bytes(b"")
+    with pytest.raises(InputError) as told:
+        run_train(tmp_path / "train", "--validation_dir", str(tmp_path / "validation"), "--weights", "nowhere.pth")
+    text = str(told.value)
+    assert "channel train" in text and "channel validation" in text and "nowhere" not in text
+
+
+def test_the_same_settings_give_the_same_model_and_another_seed_another(faces, run_train):
+    def weights(name: str, *flags: str) -> dict[str, torch.Tensor]:
+        return load_file(run_train(faces / "train", *flags, name=name) / "model.safetensors")
+
+    first, again, other = weights("a"), weights("b", "--num_workers", "2"), weights("c", "--seed", "1")
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_settings_are_read_back_as_they_were(faces, run_train):
+    run = run_train(faces / "train", "--augmentation", '{"flip": {"p": 0.3}}', "--age_cuts", "30", "58")
+    saved = load_model(run)
+    assert saved.settings.augmentation == {"flip": {"p": 0.3}}
+    assert saved.scheme.attribute("age").values == ("under 30", "30 to 57", "58 and over")
+    assert as_dict(saved.settings).keys() == as_dict(TrainSettings()).keys()
+
+
+def test_a_run_can_be_repeated_from_its_saved_settings(faces, run_train):
+    run = run_train(faces / "train", "--lr", "0.01")
+    where = ["--train_dir", str(faces / "train"), "--model_dir", str(run.parent)]
+    assert train.main(["--config", str(run / "settings.yaml"), *where, "--name", "again"]) == 0
+    first, again = (load_file(folder / "model.safetensors") for folder in (run, run.parent / "again"))
+    assert all(torch.equal(first[name], again[name]) for name in first)
