@@ -17,8 +17,23 @@ $(SET_UP): requirements.txt requirements-dev.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
 	touch $@
 
+demo: export SM_CHANNEL_TRAIN = demo/data/train
+demo: export SM_CHANNEL_VALIDATION =
+demo: export SM_CHANNEL_EVAL = demo/data/eval
+demo: export SM_CHANNEL_MODEL = demo/model
+demo: export SM_MODEL_DIR = demo/model
+demo: export SM_GROUND_TRUTH_DIR = demo/data/gt
 demo: $(SET_UP)
-	$(PY) -m exploration demo --output demo
+	rm -rf demo
+	$(PY) -m exploration demo --output demo/data
+	SM_OUTPUT_DATA_DIR= $(PY) train.py --config configs/demo.yaml --name classic
+	SM_OUTPUT_DATA_DIR=demo/output $(PY) inference.py
+	SM_OUTPUT_DATA_DIR=demo/output-TTA $(PY) inference_TTA.py
+	SM_OUTPUT_DATA_DIR=demo/output $(PY) evaluation.py --output demo --compare demo/output-TTA
+	@echo
+	@$(PY) -m exploration scores --evaluation demo/evaluation.json
+	@printf '\nmodel       demo/model/classic\nanswers     demo/output/output.csv, demo/output/probabilities.csv\n'
+	@printf 'with TTA    demo/output-TTA/output.csv\nevaluation  demo/evaluation.json\npictures    demo/data\n'
 
 test: $(SET_UP)
 	$(PY) -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90

@@ -16,9 +16,6 @@ On this machine:
 In the container:
   docker run --rm -v "$PWD/data/gt:/gt:ro" -v "$PWD/output:/output" \\
     -e SM_GROUND_TRUTH_DIR=/gt -e SM_OUTPUT_DATA_DIR=/output rarebird evaluation
-As a SageMaker processing job:
-  python -m jobs evaluation --on sagemaker --ground_truth_dir s3://BUCKET/gt --output_data_dir s3://BUCKET/output \\
-    --role ARN --image URI
 Is a new model better? The paired difference tells:
   python evaluation.py --ground_truth_dir data/gt --output_data_dir output --compare output/before
 """

@@ -91,9 +91,9 @@ class Portrait:
         self.unit = min(size[0] / 96, size[1] / 128)  # pixels of a picture
         self.grey = 0.08 * rise(age, 42, 4) + 0.92 * rise(age, 60, 1.5)  # share of grey in the hair
         self.creases = 0.75 * rise(age, 30, 1.3) + 0.25 * rise(age, 60, 4)  # strength of the wrinkles
-        self.forehead = 47 - 6 * rise(age, 30, 2) - 4 * rise(age, 58, 6) + rng.uniform(-0.7, 0.7)  # where hair begins
+        self.forehead = 48 - 7 * rise(age, 30, 1.5) - 4 * rise(age, 58, 6) + rng.uniform(-0.7, 0.7)  # where hair begins
         self.balding = 3 * rise(age, 50, 6) + 6 * rise(age, 61, 2) if gender == "male" else 0.0
-        self.eyelids = 3.3 - 0.9 * rise(age, 31, 4) - 0.5 * rise(age, 60, 5)  # half an eye's height
+        self.eyelids = 3.4 - 1.1 * rise(age, 30, 2) - 0.5 * rise(age, 60, 5)  # half an eye's height
         self.skin = self.between(SKINS)
         self.skin = mix(self.skin, (190, 180, 170), 0.3 * rise(age, 60, 5))
         self.shade = mix(self.skin, (90, 40, 30), 0.22)
@@ -263,7 +263,7 @@ class Portrait:
         place = (a, -b, x - a * w / 2 + b * h / 2, b, a, y - b * w / 2 - a * h / 2)
         seen = canvas.transform(self.size, Image.Transform.AFFINE, place, Image.Resampling.BICUBIC)
         across = np.linspace(-1, 1, w)[None, :, None] * rng.normal(0, 0.06)
-        light = (1 + across) * rng.uniform(0.76, 1.06) * (1 + rng.normal(0, 0.025, 3))
+        light = (1 + across) * rng.uniform(0.8, 1.08) * (1 + rng.normal(0, 0.025, 3))
         grain = rng.standard_normal((h, w, 1), dtype=np.float32) * rng.uniform(0, 4)
         lit = np.asarray(seen) * light.astype(np.float32) + grain
         return Image.fromarray(lit.clip(0, 255).astype(np.uint8))

@@ -145,7 +145,19 @@ def test_frozen_parts_do_not_learn_until_they_are_thawed(faces, run_train, tmp_p
 
 def test_accumulated_batches_are_one_large_batch(faces, run_train):
     """Reference: the same run with batches twice as large; convnext has layer norms, which do not see the batch."""
-    same = ["--model", "convnext_atto", "--input_size", "32", "32", "--validation", "0", "--augmentation", "none", "--optimizer", "sgd"]
+    same = [
+        "--model",
+        "convnext_atto",
+        "--input_size",
+        "32",
+        "32",
+        "--validation",
+        "0",
+        "--augmentation",
+        "none",
+        "--optimizer",
+        "sgd",
+    ]
     same += ["--sampler", "none", "--warmup_epochs", "0", "--epochs", "1"]
     large = run_train(faces / "train", *same, "--batch_size", "84", name="large")
     parts = run_train(faces / "train", *same, "--batch_size", "42", "--accumulate", "2", name="parts")

@@ -133,9 +133,19 @@ def test_age_changes_the_drawing_year_by_year() -> None:
     assert max(steps) < 0.5 * np.abs(pictures[-1] - pictures[0]).mean()
 
 
-def test_pictures_of_a_person_differ() -> None:
+def test_pictures_of_a_person_differ_in_place_and_light() -> None:
     portrait = Portrait("male", 40, (48, 64), np.random.default_rng(5))
-    assert len({portrait.picture("worn", 0).tobytes() for _ in range(5)}) == 5
+    pictures = [np.asarray(portrait.picture("worn", 0), dtype=float) for _ in range(14)]
+    brightness = [picture.mean() for picture in pictures]
+    assert np.std(brightness) > 0.04 * np.mean(brightness)
+    hair = [np.argwhere(picture.sum(2) < 0.5 * picture.sum(2).mean()).mean(0) for picture in pictures]
+    assert np.std(hair, axis=0).min() > 0.5  # pixels, down and across
+
+
+def test_a_person_looks_otherwise_with_another_seed(tmp_path: Path) -> None:
+    person = Person("000001", "female", 24)
+    a, b = (next(demo.seven_pictures(person, small(tmp_path, seed=seed)))[1] for seed in (0, 1))
+    assert np.abs(np.asarray(a, dtype=float) - np.asarray(b, dtype=float)).mean() > 10
 
 
 def test_equal_seeds_draw_equal_files_and_others_do_not(tmp_path: Path) -> None:

@@ -1,0 +1,85 @@
+"""What the documents say is what the code does."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model.__main__ import tables
+from model.fields import canonical
+from model.settings import EvaluationSettings, InferenceSettings, TrainSettings, as_dict, help_text
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = ["train.py", "inference.py", "inference_TTA.py", "evaluation.py"]
+ROOMS = {"model", "container", "jobs", "exploration", "benchmarks"}
+
+
+def test_the_readmes_tables_of_settings_are_those_of_the_code():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.search(r"<!-- settings -->\n(.*)<!-- /settings -->", text, re.DOTALL)
+    assert shown and shown[1].strip() == tables().strip(), "put the output of python -m model settings there"
+
+
+def test_every_flag_in_the_documents_exists():
+    known = {name for cls in (TrainSettings, InferenceSettings, EvaluationSettings) for name in as_dict(cls())}
+    known |= {"help", "nproc_per_node", "rm"}
+    for path in [ROOT / "README.md", *ROOT.glob("configs/*.yaml"), *(ROOT / name for name in SCRIPTS)]:
+        for flag in re.findall(r"(?<![\w-])--([a-zA-Z][\w-]+)", path.read_text(encoding="utf-8")):
+            assert canonical(flag) in known, f"{path.name}: --{flag}"
+
+
+@pytest.mark.parametrize("cls", [TrainSettings, InferenceSettings, EvaluationSettings])
+def test_help_tells_every_setting(cls):
+    text = help_text(cls, "usage")
+    assert all(f"--{name} " in text for name in as_dict(cls()))
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_of_each_job_is_its_manual(script):
+    shown = subprocess.run([sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert shown.returncode == 0 and "SM_CHANNEL" in shown.stdout + "SM_CHANNEL" * (script == "evaluation.py")
+    assert "docker run" in shown.stdout and "--seed N" in shown.stdout
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_jobs_import_model_and_container_alone(script):
+    found = set()
+    for node in ast.walk(ast.parse((ROOT / script).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+    assert found & ROOMS <= {"model", "container"}
+
+
+def test_model_itself_imports_nothing():
+    tree = ast.parse((ROOT / "model" / "__init__.py").read_text(encoding="utf-8"))
+    assert not [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+
+
+def test_every_experiment_is_read(monkeypatch):
+    from container import environment
+
+    for path in sorted((ROOT / "configs").glob("*.yaml")):
+        environment.read(TrainSettings, ["--config", str(path)], "")
+
+
+def test_requirements_are_pinned_within_the_ranges_of_pyproject():
+    import tomllib
+
+    from packaging.requirements import Requirement
+
+    ranges = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    wanted = {requirement.name: requirement.specifier for requirement in map(Requirement, ranges)}
+    pinned = {}
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            name, _, version = line.partition("==")
+            pinned[name] = version
+    assert pinned.keys() == wanted.keys()
+    assert all(wanted[name].contains(version) for name, version in pinned.items())

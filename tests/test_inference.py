@@ -1,0 +1,283 @@
+"""inference.py and inference_TTA.py in this process on drawn pictures and a model trained for a moment."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+import inference
+import inference_TTA
+from model.faults import InputError
+from model.prediction import predict
+from model.saved_model import find_model, load_model, newest_model, save_model
+
+
+@pytest.fixture(scope="module")
+def models(faces, tmp_path_factory) -> Path:
+    """A folder of runs: `joint`, and `heads` with averaged weights."""
+    import train
+
+    folder = tmp_path_factory.mktemp("models")
+    small = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--epochs", "1"]
+    small += ["--num_workers", "0", "--device", "cpu", "--precision", "fp32", "--train_dir", str(faces / "train")]
+    for target in ("joint", "heads"):
+        assert train.main([*small, "--model_dir", str(folder), "--target", target, "--name", target]) == 0
+    return folder
+
+
+@pytest.fixture
+def infer(faces, models, tmp_path):
+    """Runs a job; returns the answers as text, the probabilities and the output folder."""
+
+    def run(*flags: str, channel: Path | None = None, model: str = "joint", main=inference.main, expect: int = 0):
+        output = tmp_path / "output"
+        where = ["--eval_dir", str(channel or faces / "eval"), "--model_dir", str(models / model)]
+        machine = ["--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
+        assert main([*where, *machine, "--output_data_dir", str(output), *flags]) == expect
+        answers = pd.read_csv(output / "output.csv", dtype=str, keep_default_na=False)
+        return answers, pd.read_csv(output / "probabilities.csv"), output
+
+    return run
+
+
+def channel_of(tmp_path: Path, faces: Path, rows: list[str], header: str = "ImageID,ans") -> Path:
+    """An eval channel with these rows of info.csv and pictures a.png, b.png and c.png."""
+    folder = tmp_path / "channel"
+    (folder / "images").mkdir(parents=True)
+    for name, source in zip("abc", sorted((faces / "eval" / "images").iterdir())):
+        Image.open(source).save(folder / "images" / f"{name}.png")
+    (folder / "info.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_rows_columns_and_order_are_those_of_info(faces, infer):
+    answers, probabilities, output = infer()
+    info = pd.read_csv(faces / "eval" / "info.csv", dtype=str)
+    assert answers.columns.tolist() == ["ImageID", "ans"]
+    assert answers["ImageID"].tolist() == probabilities["ImageID"].tolist() == info["ImageID"].tolist()
+    assert {path.name for path in output.iterdir()} == {"output.csv", "probabilities.csv", "labels.json"}
+    assert probabilities.columns[1:].tolist() == json.loads((output / "labels.json").read_text())["classes"]
+    each = probabilities.iloc[:, 1:].to_numpy()
+    assert np.allclose(each.sum(1), 1, atol=1e-5)
+    assert answers["ans"].astype(int).tolist() == each.argmax(1).tolist()
+
+
+def test_every_row_is_kept_and_a_picture_that_cannot_be_read_has_a_reason(faces, infer, tmp_path):
+    rows = ["c.png,1,x", "gone.png,2,y", "a.png,0,z", "bad.png,0,", "c.png,0,w", "../out.png,0,v", ",0,u"]
+    channel = channel_of(tmp_path, faces, rows, "ImageID,ans,note")
+    (channel / "images" / "bad.png").write_text("no picture")
+    answers, probabilities, output = infer(channel=channel)
+    assert answers["ImageID"].tolist() == ["c.png", "gone.png", "a.png", "bad.png", "c.png", "../out.png", ""]
+    assert answers["note"].tolist() == ["x", "y", "z", "", "w", "v", "u"]
+    assert [bool(answer) for answer in answers["ans"]] == [True, False, True, False, True, False, False]
+    assert answers["ans"][0] == answers["ans"][4]
+    assert probabilities.iloc[1, 1:].isna().all() and probabilities.iloc[2, 1:].notna().all()
+    errors = pd.read_csv(output / "errors.csv", dtype=str, keep_default_na=False)
+    assert errors["ImageID"].tolist() == ["gone.png", "bad.png", "../out.png", ""]
+    assert "no such file" in errors["error"][0] and "out of the channel" in errors["error"][2]
+    infer("--strict", channel=channel, expect=1)
+
+
+def test_errors_of_an_earlier_call_do_not_stay(faces, infer, tmp_path):
+    channel = channel_of(tmp_path, faces, ["gone.png,0"])
+    _, _, output = infer(channel=channel)
+    assert (output / "errors.csv").exists()
+    infer()
+    assert not (output / "errors.csv").exists()
+
+
+def test_image_name_is_answered_as_the_tagging_challenge_wants_it(faces, infer, tmp_path):
+    answers, probabilities, _ = infer(channel=channel_of(tmp_path, faces, ["b.png,x"], "image_name,category_1"))
+    assert answers.columns.tolist() == ["image_name", "y_pred"]
+    assert probabilities.columns[0] == "image_name"
+
+
+def test_a_folder_without_info_is_answered_too(faces, infer, tmp_path):
+    folder = tmp_path / "photos"
+    (folder / "deep").mkdir(parents=True)
+    for place, source in zip(("b.jpg", "deep/a.jpg"), sorted((faces / "eval" / "images").iterdir())):
+        shutil.copy(source, folder / place)
+    answers, _, _ = infer(channel=folder)
+    assert answers["ImageID"].tolist() == ["b.jpg", "deep/a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("given", "answers", "probabilities"),
+    [
+        ("a.csv", "output/a.csv", "output/a.probabilities.csv"),
+        ("else/b.csv", "else/b.csv", "else/b.probabilities.csv"),
+    ],
+)
+def test_the_answers_file_can_be_named(faces, models, tmp_path, monkeypatch, given, answers, probabilities):
+    monkeypatch.chdir(tmp_path)
+    flags = ["--eval_dir", str(faces / "eval"), "--model_dir", str(models / "joint"), "--output", given]
+    assert inference.main([*flags, "--num_workers", "0"]) == 0
+    assert (tmp_path / answers).is_file() and (tmp_path / probabilities).is_file()
+    assert (tmp_path / answers).parent.joinpath("labels.json").is_file()
+    assert not (tmp_path / "output" / "output.csv").exists()
+
+
+@pytest.mark.parametrize("model", ["joint", "heads"])
+def test_tta_is_the_mean_of_the_views_of_each_picture(infer, faces, models, model):
+    """Reference: the views made one by one from the decoded picture and predicted without TTA."""
+    saved = load_model(models / model)
+    from model.hardware import find_hardware
+    from model.pictures import read_source
+    from model.prediction import Predictor
+    from model.views import FIXED, Views
+
+    _, found, _ = infer("--num_tta", "4", model=model)
+    views = Views(saved.preprocessing, 4)
+    alone = Predictor(
+        saved.network, saved.heads, saved.preprocessing, find_hardware("cpu", "fp32"), Views(saved.preprocessing)
+    )
+    for row in (0, 5):
+        picture = read_source(faces / "eval" / "images" / found["ImageID"][row], draft=views.draft)
+        each = []
+        for view in FIXED[:4]:
+            box = saved.preprocessing.box(*picture.size, view.zoom, view.right, view.down)
+            seen = saved.preprocessing.fitted(picture, box)
+            seen = seen.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if view.flip else seen
+            each.append(alone(saved.preprocessing.pixels(seen)[None, None])[0])
+        assert torch.stack(each).mean(0).numpy() == pytest.approx(found.iloc[row, 1:].to_numpy(float), abs=1e-5)
+
+
+def test_inference_tta_has_four_views_by_default(infer):
+    _, by_flag, _ = infer("--num_tta", "4")
+    _, by_script, _ = infer(main=inference_TTA.main)
+    _, plain, _ = infer()
+    assert by_flag.equals(by_script) and not by_flag.equals(plain)
+
+
+def test_voting_counts_views(infer):
+    _, found, _ = infer("--num_tta", "5", "--tta_mode", "vote")
+    shares = found.iloc[:, 1:].to_numpy() * 5
+    assert np.allclose(shares, shares.round(), atol=1e-4)
+    _, again, _ = infer("--num_tta", "5", "--tta_mode", "vote")
+    assert found.equals(again)
+
+
+def test_batches_workers_and_memory_layout_change_nothing(infer):
+    _, one, _ = infer("--batch_size", "1")
+    _, many, _ = infer("--batch_size", "64", "--num_workers", "2")
+    assert np.allclose(one.iloc[:, 1:], many.iloc[:, 1:], atol=1e-5)
+
+
+def test_half_precision_answers_nearly_the_same(infer):
+    _, full, _ = infer()
+    _, half, _ = infer("--precision", "bf16")
+    assert np.abs(full.iloc[:, 1:].to_numpy() - half.iloc[:, 1:].to_numpy()).max() < 0.03
+
+
+def test_predict_from_python_takes_paths_bytes_and_pictures(faces, models, infer):
+    _, expected, _ = infer()
+    paths = [faces / "eval" / "images" / name for name in expected["ImageID"][:3]]
+    given = [str(paths[0]), paths[1].read_bytes(), Image.open(paths[2]), b"no picture"]
+    found = predict(models / "joint", given, device="cpu", precision="fp32")
+    assert found.columns[:7].tolist() == ["picture", "class", "name", "mask", "gender", "age", "error"]
+    names = expected.columns[1:].tolist()
+    # a PIL picture is decoded whole, the others by the decoder's own down-scaling
+    assert np.allclose(found.loc[:1, names], expected.loc[:1, names], atol=1e-5)
+    assert found["class"][:2].tolist() == expected.loc[:1, names].to_numpy().argmax(1).tolist()
+    assert found["name"][0] == names[found["class"][0]]
+    assert pd.isna(found["class"][3]) and found["error"][3] and found["name"][3] == ""
+    assert found["picture"][0] == str(paths[0]) and found["picture"][1] == "1"
+
+
+def test_one_model_below_a_folder_is_it_and_several_are_an_error(models, tmp_path):
+    one = tmp_path / "one"
+    shutil.copytree(models / "joint", one / "deep" / "exp")
+    (one / "model.tar.gz").touch()
+    assert find_model(one) == one / "deep" / "exp"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(InputError, match="2 saved models lie below it.*heads, joint"):
+        find_model(models)
+    with pytest.raises(InputError, match="no saved model lies in it"):
+        find_model(empty)
+    with pytest.raises(InputError, match="no such folder; nearest: joint"):
+        find_model(models / "jiont")
+
+
+def test_the_newest_finished_run_is_the_model_where_none_is_named(faces, models, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="SM_CHANNEL_MODEL or --model_dir"):
+        inference.main(["--eval_dir", str(faces / "eval")])
+    shutil.copytree(models / "joint", tmp_path / "runs" / "old")
+    shutil.copytree(models / "heads", tmp_path / "runs" / "new")
+    shutil.copytree(models / "heads", tmp_path / "runs" / "stopped")
+    metrics = tmp_path / "runs" / "stopped" / "metrics.json"
+    metrics.write_text(metrics.read_text().replace('"finished": true', '"finished": false'))
+    (tmp_path / "runs" / "new" / "metrics.json").touch()
+    assert newest_model(tmp_path / "runs").name == "new"
+    assert inference.main(["--eval_dir", str(faces / "eval"), "--num_workers", "0"]) == 0
+    assert (tmp_path / "output" / "output.csv").exists()
+
+
+@pytest.mark.parametrize("missing", ["labels.json", "preprocessing.json", "metrics.json"])
+def test_a_model_with_a_part_missing_names_it(models, tmp_path, missing):
+    shutil.copytree(models / "joint", tmp_path / "exp")
+    (tmp_path / "exp" / missing).unlink()
+    with pytest.raises(InputError, match=missing.replace(".", r"\.")):
+        load_model(tmp_path / "exp")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "told"),
+    [
+        ("labels.json", lambda text: "{", "labels.json: cannot be read"),
+        ("labels.json", lambda text: text.replace('"classes": 18', '"classes": 17'), "do not answer"),
+        ("settings.yaml", lambda text: text.replace("resnet10t", "resnet10x"), "nearest: resnet10t"),
+        ("settings.yaml", lambda text: text + "colour: blue\n", "colour: there is no such setting"),
+        ("settings.yaml", lambda text: text.replace("resnet10t", "resnet18"), "the weights do not fit"),
+        ("preprocessing.json", lambda text: '{"hight": 3}', "not a preprocessing"),
+    ],
+)
+def test_a_model_that_is_damaged_says_where(models, tmp_path, name, change, told):
+    shutil.copytree(models / "joint", tmp_path / "exp")
+    path = tmp_path / "exp" / name
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+    with pytest.raises(InputError, match=told):
+        load_model(tmp_path / "exp")
+
+
+def test_weights_that_were_cut_off_are_told(models, tmp_path):
+    shutil.copytree(models / "joint", tmp_path / "exp")
+    path = tmp_path / "exp" / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(InputError, match=r"model\.safetensors: cannot be read"):
+        load_model(tmp_path / "exp")
+
+
+def test_saving_again_leaves_no_parts(models, tmp_path):
+    saved = load_model(models / "joint")
+    (tmp_path / ".model.safetensors.1.part").touch()
+    save_model(tmp_path, saved.network.state_dict(), saved.settings, saved.heads, saved.preprocessing, saved.metrics)
+    assert not list(tmp_path.glob(".*"))
+    assert (tmp_path / "model.safetensors").stat().st_mode & 0o044
+    load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--eval_dir", "nowhere"], "nowhere"),
+        (["--num_tta", "17"], "16 fixed views"),
+        (["--device", "gpu"], "expected auto, cpu, cuda or cuda:N"),
+        (["--device", "cuda:7"], "shows 0 GPUs"),
+        (["--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
+        (["--picture_column", "ImageId2"], "ImageID"),
+        (["--table", "inf.csv"], "nearest: info.csv"),
+    ],
+)
+def test_wrong_flags_are_told(faces, models, flags, told):
+    where = ["--eval_dir", str(faces / "eval"), "--model_dir", str(models / "joint")]
+    with pytest.raises(InputError, match=told):
+        inference.main([*where, *flags])
