@@ -100,8 +100,9 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return
-    mallopt(M_MMAP_THRESHOLD, 1 << 30)
-    mallopt(M_TRIM_THRESHOLD, 1 << 30)
+    # glibc before 2.35 refuses more than 32 MiB
+    if mallopt(M_MMAP_THRESHOLD, 1 << 30) or mallopt(M_MMAP_THRESHOLD, 1 << 25):
+        mallopt(M_TRIM_THRESHOLD, 1 << 30)
 
 
 def compiled(network: nn.Module) -> Callable[..., torch.Tensor]:

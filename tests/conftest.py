@@ -14,12 +14,12 @@ IN_CI = "RAREBIRD_CI" in os.environ
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked `real` take minutes: they run where they are asked for (-m real), as .ci/run does."""
+    """Tests marked `long` take minutes: they run where they are asked for (-m long), as .ci/run does."""
     if config.getoption("-m"):
         return
     for item in items:
-        if "real" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="takes minutes; pytest -m real runs it"))
+        if "long" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="takes minutes; pytest -m long runs it"))
 
 
 @pytest.fixture(scope="session")

@@ -198,7 +198,7 @@ def test_one_model_below_a_folder_is_it_and_several_are_an_error(models, tmp_pat
     assert find_model(one) == one / "deep" / "exp"
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(InputError, match="2 saved models lie below it.*heads, joint"):
+    with pytest.raises(InputError, match=r"2 saved models lie below it.*heads, joint"):
         find_model(models)
     with pytest.raises(InputError, match="no saved model lies in it"):
         find_model(empty)
