@@ -11,13 +11,8 @@ Prints one line of JSON               {"accuracy": 0.5711, "f1": 0.5213}, f1 bei
 A picture without an answer counts as wrong; an answer without truth is left out; both are told. A name twice, an
 unknown class or a missing column ends the job with exit code 2.
 
-On this machine:
-  SM_GROUND_TRUTH_DIR=data/gt SM_OUTPUT_DATA_DIR=output python evaluation.py
-In the container:
-  docker run --rm -v "$PWD/data/gt:/gt:ro" -v "$PWD/output:/output" \\
-    -e SM_GROUND_TRUTH_DIR=/gt -e SM_OUTPUT_DATA_DIR=/output rarebird evaluation
-Is a new model better? The paired difference tells:
-  python evaluation.py --ground_truth_dir data/gt --output_data_dir output --compare output/before
+    SM_GROUND_TRUTH_DIR=data/gt SM_OUTPUT_DATA_DIR=output python evaluation.py
+    python evaluation.py --ground_truth_dir data/gt --output_data_dir output --compare output/before
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """Answers for a folder of pictures, by a saved model.
 
     SM_CHANNEL_EVAL=data/eval SM_CHANNEL_MODEL=runs/exp SM_OUTPUT_DATA_DIR=output python inference.py
-    docker run -e SM_CHANNEL_EVAL=/data/eval -e SM_CHANNEL_MODEL=/runs/exp -e SM_OUTPUT_DATA_DIR=/output \\
-        -v $PWD/data:/data -v $PWD/runs:/runs -v $PWD/output:/output rarebird inference
     python inference.py --eval_dir photos --model_dir runs/exp --output answers/photos.csv --num_tta 8
 
 Reads   SM_CHANNEL_EVAL         pictures, with info.csv where there is one: its rows and their order are kept

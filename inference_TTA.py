@@ -1,7 +1,6 @@
 """Answers for a folder of pictures with test-time augmentation: inference.py with 4 views of each picture.
 
     SM_CHANNEL_EVAL=data/eval SM_CHANNEL_MODEL=runs/exp SM_OUTPUT_DATA_DIR=output python inference_TTA.py
-    docker run -e SM_CHANNEL_EVAL=... -e SM_CHANNEL_MODEL=... -e SM_OUTPUT_DATA_DIR=... rarebird inference_TTA
     python inference_TTA.py --eval_dir photos --model_dir runs/exp --num_tta 8
 
 `python inference.py --help` says the rest; only the default of --num_tta differs.

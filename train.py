@@ -1,8 +1,6 @@
 """Trains a model on a folder of pictures and saves it with its settings, labels, preprocessing, scores and card.
 
     SM_CHANNEL_TRAIN=data/train SM_MODEL_DIR=runs python train.py --name faces --epochs 10
-    docker run -e SM_CHANNEL_TRAIN=/data/train -e SM_MODEL_DIR=/runs \\
-        -v $PWD/data:/data -v $PWD/runs:/runs rarebird train
     torchrun --nproc_per_node 2 train.py --config configs/mask-resnet18.yaml --train_dir data/train
 
 Reads   SM_CHANNEL_TRAIN        pictures and labels: profile folders, class folders, a CSV, .lst or a manifest

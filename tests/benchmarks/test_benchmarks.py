@@ -1,0 +1,30 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*flags: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks", *flags]
+    return subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True)
+
+
+def test_every_rate_is_told_with_its_ratio(faces):
+    small = ["--model", "resnet10t", "--input_size", "32", "24", "--pictures", "128", "--rounds", "1"]
+    ended = run("--train_dir", str(faces / "train"), *small, "--batch_size", "32", "--device", "cpu")
+    assert ended.returncode == 0, ended.stderr
+    rows = [
+        line for line in ended.stdout.splitlines() if line.startswith(("network", "input", "training", "inference"))
+    ]
+    assert len(rows) == 6
+    rates = {line[:33].strip(): float(line[33:].split()[0]) for line in rows}
+    assert all(rate > 0 for rate in rates.values())
+    ratio = float(next(line for line in rows if line.startswith("training epoch")).split()[-1])
+    assert abs(ratio - rates["training epoch"] / rates["network alone, training steps"]) < 0.011
+
+
+def test_without_pictures_it_says_what_is_needed():
+    ended = run("--rounds", "1")
+    assert ended.returncode == 2 and "--train_dir data/train" in ended.stderr

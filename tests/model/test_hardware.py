@@ -1,0 +1,63 @@
+import logging
+
+import pytest
+import torch
+
+from model import hardware
+from model.faults import InputError
+from model.hardware import compiled, find_hardware, worker_count
+
+
+def test_a_cpu_without_bf16_units_computes_in_fp32_and_one_with_them_in_bf16(monkeypatch):
+    monkeypatch.setattr(hardware, "cpu_flags", lambda: {"avx512f", "avx512_vnni"})
+    assert find_hardware("cpu", "auto").precision == "fp32"
+    monkeypatch.setattr(hardware, "cpu_flags", lambda: {"avx512f", "amx_bf16"})
+    assert find_hardware("cpu", "auto").precision == "bf16"
+    assert find_hardware("cpu", "fp32").precision == "fp32"
+
+
+@pytest.mark.parametrize(("capability", "precision"), [((7, 5), "fp16"), ((8, 0), "bf16"), ((9, 0), "bf16")])
+def test_a_gpu_computes_in_what_it_gains_by(monkeypatch, capability, precision):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    found = find_hardware("auto", "auto", local_rank=3)
+    assert (found.device, found.precision) == (torch.device("cuda:1"), precision)
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "told"),
+    [
+        ("gpu", "auto", "expected auto, cpu, cuda or cuda:N"),
+        ("mps", "auto", "expected auto, cpu, cuda or cuda:N"),
+        ("cuda:99", "auto", "GPUs"),
+        ("cpu", "fp16", "fp16 needs a GPU"),
+    ],
+)
+def test_what_there_is_not_is_told(device, precision, told):
+    with pytest.raises(InputError, match=told):
+        find_hardware(device, precision)
+
+
+def test_pictures_of_a_loader_are_channels_last_without_a_copy():
+    pixels = torch.randint(0, 256, (4, 8, 6, 3), dtype=torch.uint8)
+    placed = find_hardware("cpu", "fp32").pictures(pixels)
+    assert placed.shape == (4, 3, 8, 6)
+    assert placed.is_contiguous(memory_format=torch.channels_last) and placed.data_ptr() == pixels.data_ptr()
+    assert find_hardware("cpu", "fp32", channels_last=False).pictures(pixels).is_contiguous()
+
+
+def test_compiling_without_a_compiler_warns_and_goes_on(monkeypatch, caplog):
+    monkeypatch.setattr(hardware.shutil, "which", lambda name: None)
+    network = torch.nn.Linear(2, 2)
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        assert compiled(network) is network
+    assert "g++" in caplog.text
+
+
+def test_workers_are_those_asked_for_or_one_less_than_the_cores(monkeypatch):
+    assert worker_count(0) == 0 and worker_count(5) == 5
+    for cores, workers in ((1, 1), (2, 1), (8, 7), (64, 12)):
+        monkeypatch.setattr(hardware, "core_count", lambda cores=cores: cores)
+        assert worker_count(-1) == workers
