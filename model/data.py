@@ -54,8 +54,6 @@ class Data:
         if self.report is None or self.validation is None:
             return
         log.info("%s", self.report.text())
-        for warning in self.report.warnings:
-            log.warning("%s", warning)
         write_json(folder / "split.json", self.report.to_dict())
         sides = [self.train.frame().assign(side="train"), self.validation.frame().assign(side="validation")]
         with write_beside(folder / "split.csv") as path:

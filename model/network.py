@@ -94,6 +94,8 @@ def make_backbone(
     ways = "begin with a file (--weights FILE) or with random weights (--pretrained false)"
     if known is None or not known.has_weights:
         raise InputError(f"model {name!r}: timm has no pretrained weights for it; {ways}")
+    log.info("fetching timm's pretrained weights of %s, where they are not cached", name)
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; what comes of them is told below
     try:
         return timm.create_model(name, pretrained=True, **arguments)
     except Exception as error:  # urllib, huggingface_hub, httpx and os errors, by version
