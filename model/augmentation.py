@@ -46,8 +46,8 @@ TIMM = "timm"  # its argument `policy` is one of timm's strings: rand-m9-mstd0.5
 
 @dataclass(frozen=True)
 class Augmentation:
-    """crop: scale and ratio of RandomResizedCrop, None: the part that preprocessing takes; on_picture: applied to
-    the fitted PIL picture; on_pixels: to its uint8 tensor (channels, height, width)."""
+    """crop: scale and ratio of RandomResizedCrop, cut from the whole fitted part, None: what prediction sees;
+    on_picture: applied to the fitted PIL picture; on_pixels: to its uint8 tensor (channels, height, width)."""
 
     preprocessing: Preprocessing
     crop: tuple[tuple[float, float], tuple[float, float]] | None
@@ -57,9 +57,10 @@ class Augmentation:
     @property
     def draft(self) -> tuple[int, int]:
         """Width and height that a JPEG must at least be decoded at: the middle of the crops is not enlarged."""
-        width, height = self.preprocessing.draft
-        share = math.sqrt(sum(self.crop[0]) / 2) if self.crop else 1.0
-        return math.ceil(width / share), math.ceil(height / share)
+        if self.crop is None:
+            return self.preprocessing.draft
+        share = math.sqrt(sum(self.crop[0]) / 2)
+        return math.ceil(self.preprocessing.width / share), math.ceil(self.preprocessing.height / share)
 
     def __call__(self, picture: Image.Image) -> torch.Tensor:
         """uint8 (height, width, channels). Draws from the global generators that seed_all seeds."""
@@ -75,7 +76,7 @@ class Augmentation:
     def _crop_box(self, picture: Image.Image) -> tuple[float, float, float, float]:
         """Of random area (scale, of what preprocessing takes) and random shape (ratio, of its own), anywhere in it."""
         assert self.crop is not None
-        left, upper, right, lower = self.preprocessing.box(*picture.size)
+        left, upper, right, lower = self.preprocessing.whole_box(*picture.size)
         (low, high), (narrow, wide) = self.crop
         area = low + (high - low) * random.random()
         ratio = math.exp(random.uniform(math.log(narrow), math.log(wide)))

@@ -67,7 +67,14 @@ def make_preprocessing(settings: TrainSettings) -> Preprocessing:
         if settings.channels == 1:
             mean, std = (sum(mean) / 3,), (sum(std) / 3,)
     return Preprocessing(
-        height, width, settings.channels, settings.fit, settings.interpolation, tuple(mean), tuple(std)
+        height,
+        width,
+        settings.channels,
+        settings.fit,
+        settings.crop_pct,
+        settings.interpolation,
+        tuple(mean),
+        tuple(std),
     )
 
 

@@ -27,14 +27,15 @@ Box = tuple[float, float, float, float]  # left, upper, right, lower
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """height, width: pixels that the network sees; channels: 3 or 1; fit: crop, stretch or pad;
-    interpolation: a key of RESAMPLING; mean, std: per channel, of pixels from 0 to 1, empty where each picture is
-    normalised by its own (normalisation `picture`)."""
+    """height, width: pixels that the network sees; channels: 3 or 1; fit: crop, stretch or pad; crop_pct: share of
+    the fitted part's sides that is seen, its middle; interpolation: a key of RESAMPLING; mean, std: per channel, of
+    pixels from 0 to 1, empty where each picture is normalised by its own (normalisation `picture`)."""
 
     height: int
     width: int
     channels: int = 3
     fit: str = "crop"
+    crop_pct: float = 1.0
     interpolation: str = "bilinear"
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
@@ -42,19 +43,25 @@ class Preprocessing:
     @property
     def draft(self) -> tuple[int, int]:
         """Width and height that a JPEG must at least be decoded at."""
-        return self.width, self.height
+        return round(self.width / self.crop_pct), round(self.height / self.crop_pct)
 
     def box(self, width: int, height: int, zoom: float = 1.0, right: float = 0.5, down: float = 0.5) -> Box:
-        """The part of a picture of width x height pixels that the network sees, as fit says; it reaches outside for
-        `pad`. zoom: share of that part's sides that is kept; right, down: where within it, from 0 to 1."""
+        """The part of a picture of width x height pixels that the network sees, as fit and crop_pct say; it reaches
+        outside for `pad`. zoom: share of that part's sides that is kept; right, down: where within it, from 0 to 1."""
+        left, upper, right_side, lower = self.whole_box(width, height)
+        wide, high = (right_side - left) * self.crop_pct, (lower - upper) * self.crop_pct
+        left = (width - wide) / 2 + wide * (1 - zoom) * right
+        upper = (height - high) / 2 + high * (1 - zoom) * down
+        return left, upper, left + wide * zoom, upper + high * zoom
+
+    def whole_box(self, width: int, height: int) -> Box:
+        """As box, before its middle is taken: what random crops are cut from."""
         wide, high = float(width), float(height)
         if self.fit != "stretch":
             scale = (min if self.fit == "crop" else max)(width / self.width, height / self.height)
             wide, high = self.width * scale, self.height * scale
         left, upper = (width - wide) / 2, (height - high) / 2
-        left += wide * (1 - zoom) * right
-        upper += high * (1 - zoom) * down
-        return left, upper, left + wide * zoom, upper + high * zoom
+        return left, upper, left + wide, upper + high
 
     def fitted(self, picture: Image.Image, box: Box | None = None) -> Image.Image:
         """The picture at the network's size: its part in box (default: what fit says), resampled with anti-aliasing.

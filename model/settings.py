@@ -159,6 +159,13 @@ class TrainSettings:
         "how a picture of another shape is fitted: crop (scaled, middle cut out), stretch or pad",
         choices=("crop", "stretch", "pad"),
     )
+    crop_pct: float = setting(
+        1.0,
+        "share of a fitted picture's sides that prediction sees, its middle; below 1 things have the size "
+        "that random crops gave them",
+        low=0.1,
+        high=1,
+    )
     interpolation: str = setting("bilinear", "resampling", choices=("nearest", "bilinear", "bicubic", "lanczos"))
     normalisation: str = setting(
         "backbone",

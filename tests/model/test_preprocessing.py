@@ -54,6 +54,14 @@ def test_zoom_cuts_where_it_is_told():
     assert (left, upper, right, lower) == pytest.approx((20, 0, 100, 80))
 
 
+def test_crop_pct_takes_the_middle_and_views_cut_from_that():
+    seen = Preprocessing(50, 50, crop_pct=0.8)
+    assert seen.box(100, 100) == pytest.approx((10, 10, 90, 90))
+    assert seen.box(100, 100, zoom=0.5, right=0.0, down=1.0) == pytest.approx((10, 50, 50, 90))
+    assert seen.whole_box(100, 100) == (0, 0, 100, 100)
+    assert seen.draft == (62, 62)
+
+
 def test_normalised_is_torchvisions():
     """Reference: torchvision.transforms.v2.functional.normalize of pixels from 0 to 1."""
     from torchvision.transforms.v2.functional import normalize
