@@ -45,8 +45,8 @@ ERRORS = "errors.csv"
 log = logging.getLogger("rarebird")
 
 
-def main(argv: Sequence[str] | None = None, num_tta: int = 1) -> int:
-    usage = (__doc__ or "").replace("{views}", fixed_views_text())
+def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta: int = 1) -> int:
+    usage = usage.replace("{views}", fixed_views_text())
     settings, env = environment.read(InferenceSettings, argv, usage, num_tta=num_tta)
     eval_dir = env.required_channel("eval", settings.eval_dir, "inference.py")
     answers_file, probabilities_file = answer_files(env.output_data_dir(settings.output_data_dir), settings.output)

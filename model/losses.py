@@ -27,8 +27,9 @@ def class_weights(
     """A weight a class, (C,) float32, for the losses below; None for kind none.
 
     kind: inverse (1 / count), effective (inverse of the effective number of samples, (1 - beta) / (1 - beta^count):
-    Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019) or given (`values`), raised to
-    the power `strength`. counts: (C,) training pictures of each class; one without any has weight 0.
+    Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019), both raised to the power
+    `strength`, or given (`values`, as they are). counts: (C,) training pictures of each class; one without any has
+    weight 0.
 
     The weights are scaled so that their mean over `drawn_shares`, (C,) the class distribution that training draws,
     is 1. The weighted loss therefore is a plain mean over pictures: batches, accumulated parts and processes of equal
@@ -49,7 +50,7 @@ def class_weights(
         weights = np.asarray(values, np.float64)
     else:
         raise InputError(f"class_weights {kind!r} is none of none, inverse, effective, given")
-    weights = np.where(occurs, weights**strength, 0)
+    weights = np.where(occurs, weights if kind == "given" else weights**strength, 0)
     mean = float((weights * drawn_shares).sum())
     if not mean > 0:
         raise InputError(f"class_weight_values {listing(values)} leave no picture with a weight above 0")

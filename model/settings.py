@@ -103,7 +103,7 @@ class TrainSettings:
     )
 
     sampler: str = setting(
-        "imbalanced",
+        "sqrt",
         "how an epoch is drawn: imbalanced (torchsampler's ImbalancedDatasetSampler), sqrt (the same at "
         "strength 0.5) or none (every picture once)",
         choices=("imbalanced", "sqrt", "none"),
@@ -112,7 +112,7 @@ class TrainSettings:
     sampler_strength: float | None = setting(
         None,
         "a class is drawn in proportion to its share to the power 1 - strength: 1 all classes equally often, "
-        "0 as they come; else what the sampler's name says",
+        "0 as they come; none: what the sampler's name says",
         low=0,
         high=1,
     )
@@ -127,10 +127,17 @@ class TrainSettings:
     )
     class_weights: str = setting(
         "inverse",
-        "weights of the loss: none, inverse (of class counts), effective (number of samples, CVPR 2019) or given",
+        "weights of the loss (f1 takes none): none, inverse (of class counts), effective (number of samples, CVPR "
+        "2019) or given",
         choices=("none", "inverse", "effective", "given"),
     )
-    class_weights_strength: float = setting(1.0, "power to which the weights are raised; 0: none", low=0, high=1)
+    class_weights_strength: float = setting(
+        0.25,
+        "power to which inverse and effective weights are raised; 1: in full, 0: none; with the sampler's strength it "
+        "should add up to at most 1",
+        low=0,
+        high=1,
+    )
     class_weight_values: list[float] = setting([], "a weight a class, for class_weights given", low=0)
     effective_beta: float = setting(0.999, "beta of the effective number, (1 - beta^n) / (1 - beta)", low=0, high=1)
 
@@ -235,8 +242,8 @@ class TrainSettings:
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
-        if self.sampler != "imbalanced" and self.sampler_strength is not None:
-            yield f"sampler_strength belongs to sampler imbalanced, not {self.sampler}"
+        if self.sampler == "none" and self.sampler_strength:
+            yield f"sampler none has strength 0, not {self.sampler_strength:g}"
         if (self.class_weights == "given") != bool(self.class_weight_values):
             yield "class_weights given and class_weight_values need each other"
         if len(self.input_size) not in (0, 1, 2):

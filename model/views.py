@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -111,4 +112,5 @@ class Views:
 
 def fixed_views_text() -> str:
     """The fixed views in their order, for --help."""
-    return "; ".join(f"{number} {view}" for number, view in enumerate(FIXED, 1))
+    text = "; ".join(f"{number} {view}" for number, view in enumerate(FIXED, 1))
+    return textwrap.fill(text, 110, initial_indent="    ", subsequent_indent="    ")
