@@ -260,7 +260,7 @@ def test_help_is_a_manual(capsys):
         evaluation.main(["--help"])
     assert ended.value.code == 0
     out = capsys.readouterr().out
-    for word in ("SM_GROUND_TRUTH_DIR", "docker run", "python -m jobs evaluation", "--resamples", "--compare"):
+    for word in ("SM_GROUND_TRUTH_DIR", "python evaluation.py", "--resamples", "--compare"):
         assert word in out
 
 
