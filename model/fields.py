@@ -37,12 +37,14 @@ def setting(
     high: float | None = None,
     result: bool = True,
     section: str = "",
+    positional: bool = False,
 ) -> Any:
     """One field of a settings class.
 
     help: its meaning, with that of the value that turns it off; unit: of the number; low, high: bounds, both
     allowed; result: False where it cannot change what comes out (a resumed run may then differ in it);
-    section: opens a section of --help, which the fields below it belong to.
+    section: opens a section of --help, which the fields below it belong to; positional: words before the first flag
+    are its value.
     """
     metadata = {
         "help": help,
@@ -52,6 +54,7 @@ def setting(
         "high": high,
         "result": result,
         "section": section,
+        "positional": positional,
     }
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)

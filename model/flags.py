@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 import textwrap
 import types
@@ -25,13 +26,14 @@ class HelpAsked(Exception):
 def parse_flags(cls: type, argv: Sequence[str]) -> dict[str, str]:
     """{setting: its text} from --name VALUE ..., --name=VALUE, --switch; _ and - alike.
 
-    Several words belong to a setting that is a list or a mapping (--input_size 128 96). Raises HelpAsked, and
-    InputError for all words that are no flags and values that are missing; unknown names are left to fields.build,
-    which tells them together with what is wrong with the values.
+    Several words belong to a setting that is a list or a mapping (--input_size 128 96), words before the first flag
+    to the positional one. Raises HelpAsked, and InputError for all words that are no flags and values that are
+    missing; unknown names are left to fields.build, which tells them together with what is wrong with the values.
     """
     hints = typing.get_type_hints(cls)
     found: dict[str, list[str]] = {}
     faults: list[str] = []
+    standing = next((f.name for f in dataclasses.fields(cls) if f.metadata["positional"]), None)
     words: list[str] | None = None
     for token in argv:
         if token in ("-h", "--help"):
@@ -39,6 +41,9 @@ def parse_flags(cls: type, argv: Sequence[str]) -> dict[str, str]:
         if token.startswith("--") and len(token) > 2:
             name, equals, value = token[2:].partition("=")
             words = found[canonical(name)] = [value] if equals else []
+        elif words is None and standing:
+            words = found.setdefault(standing, [])
+            words.append(token)
         elif words is None:
             faults.append(f"{token!r} stands alone; a flag begins with --{did_you_mean(canonical(token), hints)}")
         else:
@@ -55,7 +60,12 @@ def parse_flags(cls: type, argv: Sequence[str]) -> dict[str, str]:
             faults.append(f"--{name} takes one value, not {len(given)}: {' '.join(given)}")
     if faults:
         raise InputError("flags:\n" + "\n".join(f"  {fault}" for fault in faults))
-    return {name: " ".join(given) for name, given in found.items()}
+    return {
+        name: json.dumps(given, ensure_ascii=False)
+        if name == standing and _takes_words(hints[name])
+        else " ".join(given)
+        for name, given in found.items()
+    }
 
 
 def from_flags(cls: type[S], argv: Sequence[str], usage: str) -> S:
@@ -82,7 +92,8 @@ def help_text(cls: type, usage: str, defaults: Mapping[str, Any] | None = None) 
         meta = field.metadata
         if meta["section"]:
             lines += ["", f"{meta['section']}:"]
-        head = f"  --{field.name} {_placeholder(cls, field)}".rstrip()
+        name = field.name.upper() if meta["positional"] else f"--{field.name} {_placeholder(cls, field)}"
+        head = f"  {name}".rstrip()
         body = textwrap.wrap(_meaning(field, defaults or {}), max(width - NAME_WIDTH, 40))
         if len(head) < NAME_WIDTH - 1:
             lines.append(f"{head:<{NAME_WIDTH}}{body[0]}")

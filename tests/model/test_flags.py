@@ -44,6 +44,22 @@ def test_lists_and_mappings_take_several_words() -> None:
     assert build(Toy, [Layer("--{}", flags)]).options == {"a": 1, "b": "x"}
 
 
+@dataclass(frozen=True)
+class Joining:
+    files: list[str] = setting([], "what is joined", positional=True)
+    output: str = setting("out", "where")
+
+    def contradictions(self) -> Iterator[str]:
+        yield from ()
+
+
+def test_words_before_the_first_flag_are_the_positional_setting() -> None:
+    for words in (["a b.csv", "c,d:2", "--output", "x"], ["--files", "a b.csv", "c,d:2", "--output", "x"]):
+        made = build(Joining, [Layer("--{}", parse_flags(Joining, words))])
+        assert (made.files, made.output) == (["a b.csv", "c,d:2"], "x")
+    assert "  FILES " in help_text(Joining, "") and "--files" not in help_text(Joining, "")
+
+
 def test_all_faulty_flags_are_told_at_once() -> None:
     with pytest.raises(InputError) as caught:
         parse_flags(Toy, ["rate", "--rate", "1", "2", "--mode", "--dat-dir"])
