@@ -20,6 +20,7 @@ import platform
 import signal
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import timm
@@ -28,18 +29,22 @@ import torchvision
 
 from container import environment, job
 from model import __version__, distributed
-from model.checkpoint import claim
+from model.checkpoint import Claim, claim
 from model.criterion import head_setting
-from model.data import make_data, read_tables
+from model.data import read_tables
+from model.ensemble import SOFT, save_ensemble
+from model.finding import is_ensemble, is_finished, is_saved_model
 from model.hardware import Hardware, find_hardware
 from model.heads import make_heads
 from model.loop import Trainer
 from model.losses import double_correction
 from model.network import make_network, make_preprocessing
+from model.out_of_fold import answer_out_of_fold
 from model.progress import Outcome
 from model.randomness import mixed_seed, seed_all
-from model.saved_model import is_finished, save_model
+from model.saved_model import save_model
 from model.settings import TrainSettings, as_dict, differences
+from model.several import Plan, Run, make_plan
 from model.stopping import StopSignal
 
 log = logging.getLogger("rarebird")
@@ -57,12 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     hardware = find_hardware(settings.device, settings.precision, settings.channels_last, env.local_rank)
     distributed.start(env.rank, env.world, hardware.device)
     checked = checkpoints_dir / ".checked"
-    tables = distributed.on_first(lambda: read_tables(settings, train_dir, validation_dir, checked))
-    data = make_data(settings, *tables)
-    heads = make_heads(data.train.scheme, settings.target, lambda head: str(head_setting(settings, head, "loss")))
-    preprocessing = make_preprocessing(settings)
+    plan = make_plan(settings, *distributed.on_first(lambda: read_tables(settings, train_dir, validation_dir, checked)))
 
-    identity = {**as_dict(settings, only_result=True), **data.identity()}
+    identity = {**as_dict(settings, only_result=True), **plan.identity()}
     claimed = distributed.on_first(
         lambda: claim(
             settings.name,
@@ -74,38 +76,79 @@ def main(argv: Sequence[str] | None = None) -> int:
             settings.resume,
         )
     )
-    settings = replace(settings, name=claimed.name)
+    first = distributed.rank() == 0
+    told = claimed.run_dir if output is None else output if packed else output / claimed.name
+    stopped_by = None
     with claimed.lock, StopSignal() as stop:
-        if claimed.finished:
-            log.info("the run %r is finished; its saved model is written again", claimed.name)
-            outcome = Outcome.of(claimed.state or {})
-        else:
-            seed_all(mixed_seed(settings.seed, 0))
-            network = make_network(settings, heads, preprocessing)
-            trainer = Trainer(
-                settings, data, heads, preprocessing, network, hardware, claimed.checkpoints, identity, stop
-            )
-            if distributed.rank() == 0:
-                tell_plan(settings, trainer, data.summary())
-                data.save_split(claimed.run_dir if output is None else output if packed else output / claimed.name)
-            outcome = trainer.train(claimed.state)
-        if outcome.stopped_by == signal.SIGINT:
+        if first and not claimed.finished:
+            plan.save_split(told)
+        if first and not plan.is_one:
+            claimed.checkpoints.begin(identity)
+        for run in plan.runs:
+            stopped_by = train_one(run, plan, claimed, identity, hardware, stop)
+            if stopped_by is not None:
+                break
+        if stopped_by == signal.SIGINT:
             log.info("stopped by Ctrl-C after a checkpoint; the same command goes on from it")
             return job.INTERRUPTED
-        if distributed.rank() == 0:
-            metrics = run_metrics(outcome, data.summary(), hardware)
-            save_model(claimed.run_dir, outcome.weights, settings, heads, preprocessing, metrics)
-            if outcome.stopped_by is None:
-                claimed.checkpoints.finish(outcome.to_state(), identity)
-    distributed.stop()
+        distributed.stop()
+        if first and not plan.is_one:
+            save_joined(plan, claimed, settings, told, finished=stopped_by is None)
+            if stopped_by is None:
+                claimed.checkpoints.finish({}, identity)
 
-    best = outcome.progress.best
-    if best:
-        log.info("best epoch=%d val_f1=%.4f; val_acc=%.4f;", best.epoch, best.metrics["f1"], best.metrics["acc"])
-    if outcome.stopped_by is not None:
+    if stopped_by is not None:
         log.info("stopped by SIGTERM; the same command goes on from the checkpoint")
     log.info("saved model: %s", claimed.run_dir)
     return job.DONE
+
+
+def train_one(
+    run: Run, plan: Plan, claimed: Claim, identity: dict[str, Any], hardware: Hardware, stop: StopSignal
+) -> int | None:
+    """Trains and saves one model, or goes on with it; one that is finished is kept. Returns the signal that stopped
+    it, None where it is finished."""
+    settings = replace(run.settings, name=claimed.name)
+    folder, checkpoints, state = claimed.run_dir, claimed.checkpoints, claimed.state
+    if not plan.is_one:
+        log.info("\n%s of %s", run.place, claimed.name)
+        folder, checkpoints = folder / run.place, checkpoints.of_member(run.place)
+        state = distributed.on_first(checkpoints.newest)
+    heads = make_heads(run.data.train.scheme, settings.target, lambda head: str(head_setting(settings, head, "loss")))
+    preprocessing = make_preprocessing(settings)
+    if state is not None and state["finished"]:
+        if not plan.is_one and is_finished(folder):
+            log.info("finished before")
+            return None
+        log.info("the run %r is finished; its saved model is written again", claimed.name)
+        outcome = Outcome.of(state)
+    else:
+        seed_all(mixed_seed(settings.seed, 0))
+        network = make_network(settings, heads, preprocessing)
+        trainer = Trainer(settings, run.data, heads, preprocessing, network, hardware, checkpoints, identity, stop)
+        if distributed.rank() == 0:
+            tell_plan(settings, trainer, run.data.summary())
+        outcome = trainer.train(state)
+    if distributed.rank() == 0 and outcome.stopped_by != signal.SIGINT:
+        metrics = run_metrics(outcome, run.data.summary(), hardware)
+        save_model(folder, outcome.weights, settings, heads, preprocessing, metrics)
+        if outcome.stopped_by is None:
+            checkpoints.finish(outcome.to_state(), identity)
+    best = outcome.progress.best
+    if best:
+        log.info("best epoch=%d val_f1=%.4f; val_acc=%.4f;", best.epoch, best.metrics["f1"], best.metrics["acc"])
+    return outcome.stopped_by
+
+
+def save_joined(plan: Plan, claimed: Claim, settings: TrainSettings, output: Path, finished: bool) -> None:
+    """Makes the trained models answer together. Where training was stopped, those that are there do, if they can."""
+    if finished and plan.folds is not None:
+        answer_out_of_fold(plan, claimed.run_dir, settings, output)
+    for join in plan.joins:
+        folder = claimed.run_dir / join.place
+        there = [member for member in join.members if is_saved_model(folder / member) or is_ensemble(folder / member)]
+        if there == join.members or (there and join.combine == SOFT):
+            save_ensemble(folder, there, [1.0] * len(there), join.combine, finished=finished)
 
 
 def tell_plan(settings: TrainSettings, trainer: Trainer, data: dict[str, Any]) -> None:

@@ -31,7 +31,7 @@ from model.heads import make_heads
 from model.loading import Batch, batches, in_order
 from model.loop import Trainer
 from model.network import make_network, make_preprocessing
-from model.prediction import Predictor
+from model.prediction import Answering, Predictor
 from model.settings import PRECISIONS, InputError, Problems, TrainSettings
 from model.stopping import StopSignal
 from model.table import read_channel
@@ -198,11 +198,11 @@ class Bench:
 
     def inference(self) -> float:
         """Pictures a second from files to answers, the loader's start included."""
-        predictor = self.predictor()
+        answering = Answering([self.predictor()], self.heads.scheme)
         table = self.data.train
         started = time.perf_counter()
         answered = 0
-        for answers in predictor.answers(table.root, table.pictures, self.settings.batch_size, self.workers):
+        for answers in answering.answers(table.root, table.pictures, self.settings.batch_size, self.workers):
             answered += len(answers.rows)
         return answered / (time.perf_counter() - started)
 

@@ -44,10 +44,15 @@ class Checkpoints:
         for old in self.files()[:-KEPT]:
             old.unlink(missing_ok=True)
 
+    def begin(self, identity: Mapping[str, Any]) -> None:
+        """Marks the run of several models begun, whose members keep states of their own."""
+        if self.newest() is None:
+            self.save({"updates": 0, "batches": 0, "identity": dict(identity), "finished": False})
+
     def finish(self, outcome: State, identity: Mapping[str, Any]) -> None:
         """Marks the run finished. outcome (Outcome.to_state) is all that is left of it, from which the saved model
         can be written again."""
-        self.save({**outcome, "identity": dict(identity), "finished": True})
+        self.save({"updates": 0, "batches": 0, **outcome, "identity": dict(identity), "finished": True})
         for path in self.files():
             if not path.stem.endswith(FINISHED):
                 path.unlink()
@@ -62,9 +67,13 @@ class Checkpoints:
         return None
 
     def clear(self) -> None:
-        """Forgets every state."""
-        for path in self.files():
+        """Forgets every state, those of its members too."""
+        for path in self.folder.rglob("checkpoint-*.pt"):
             path.unlink()
+
+    def of_member(self, place: str) -> Checkpoints:
+        """The states of one of the models that this run makes."""
+        return Checkpoints(self.folder / place)
 
 
 class Lock:

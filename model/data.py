@@ -53,11 +53,24 @@ class Data:
         """Tells the split; writes split.csv (every picture with its group, labels and side) and split.json."""
         if self.report is None or self.validation is None:
             return
-        log.info("%s", self.report.text())
-        write_json(folder / "split.json", self.report.to_dict())
         sides = [self.train.frame().assign(side="train"), self.validation.frame().assign(side="validation")]
-        with write_beside(folder / "split.csv") as path:
-            pd.concat(sides).to_csv(path, index=False)
+        write_split(folder, self.report, pd.concat(sides))
+
+    def narrowed(self, target: str) -> Data:
+        """The same pictures for one target alone."""
+
+        def narrow(table: Table) -> Table:
+            return replace(table, scheme=target_scheme(table.scheme, target))
+
+        return replace(self, train=narrow(self.train), validation=self.validation and narrow(self.validation))
+
+
+def write_split(folder: Path, report: SplitReport, pictures: pd.DataFrame) -> None:
+    """Tells a report; writes it as split.json, and pictures with their sides as split.csv."""
+    log.info("%s", report.text())
+    write_json(folder / "split.json", report.to_dict())
+    with write_beside(folder / "split.csv") as path:
+        pictures.to_csv(path, index=False)
 
 
 def _counts(table: Table) -> dict[str, Any]:

@@ -254,6 +254,16 @@ def _bounded(field: dataclasses.Field[Any], value: Any) -> Any:
     return value
 
 
+def names_in_sections(cls: type, sections: Iterable[str]) -> list[str]:
+    """The settings of a class that stand in these sections."""
+    wanted, section, names = set(sections), "", []
+    for field in dataclasses.fields(typing.cast(Any, cls)):
+        section = field.metadata["section"] or section
+        if section in wanted:
+            names.append(field.name)
+    return names
+
+
 def as_dict(settings: Any, only_result: bool = False) -> dict[str, Any]:
     """Every setting by name; only_result: those that can change what comes out."""
     return {

@@ -3,7 +3,8 @@ from Python take."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +13,14 @@ import pandas as pd
 import torch
 from torch import nn
 
+from model.ensemble import Ensemble, leaves, load
 from model.hardware import Hardware, find_hardware
 from model.heads import Heads
 from model.labels import Scheme
 from model.loading import Batch, Pictures, batches, in_order
 from model.pictures import Source, UnreadablePicture, read_source
 from model.preprocessing import Preprocessing
-from model.saved_model import SavedModel, load_model
+from model.saved_model import SavedModel
 from model.views import Views
 
 
@@ -58,38 +60,72 @@ class Predictor:
         """A table's pictures, to be read and viewed as this predictor wants them."""
         return Pictures(root, pictures, self.preprocessing.channels, self.views.draft, self.views)
 
+
+class Answering:
+    """Predictors that answer as one. Those that see pictures alike share their reading and decoding."""
+
+    def __init__(
+        self,
+        predictors: Sequence[Predictor],
+        scheme: Scheme,
+        join: Callable[[Iterator[np.ndarray]], np.ndarray] = next,
+    ):
+        """join: the probabilities of all predictors, in order, to one answer over the classes of scheme."""
+        self.predictors, self.scheme, self.join = list(predictors), scheme, join
+        self.hardware = predictors[0].hardware
+        self.eyes = list({predictor.views: predictor for predictor in predictors}.values())
+
     def answers(self, root: Path, pictures: pd.DataFrame, batch_size: int, workers: int) -> Iterator[Answers]:
         """Of a table's pictures (Table.pictures), in their order. batch_size counts views. Memory is that of a few
         batches, whatever the number of pictures."""
-        data = self.pictures(root, pictures)
-        per_batch = max(1, batch_size // self.views.number)
-        return self.of_batches(
-            batches(data, in_order(len(data), per_batch), workers, self.hardware.device.type == "cuda")
-        )
+        per_batch = max(1, batch_size // self.eyes[0].views.number)
+        each = math.ceil(workers / len(self.eyes))
+        pinned = self.hardware.device.type == "cuda"
+        streams = [
+            batches(eye.pictures(root, pictures), in_order(len(pictures), per_batch), each, pinned) for eye in self.eyes
+        ]
+        return self._of_batches(zip(*streams, strict=True))
 
-    def of_batches(self, loaded: Iterable[Batch]) -> Iterator[Answers]:
-        """The answers of batches of viewed pictures."""
-        for batch in loaded:
-            if batch.pixels is None:
-                probabilities = np.empty((0, self.heads.scheme.num_classes), np.float32)
+    def of_sources(self, sources: Sequence[Source], batch_size: int) -> Iterator[Answers]:
+        """As answers, for pictures given as paths, bytes or PIL pictures."""
+        per_batch = max(1, batch_size // self.eyes[0].views.number)
+        streams = [_read_sources(sources, eye.views, per_batch) for eye in self.eyes]
+        return self._of_batches(zip(*streams, strict=True))
+
+    def _of_batches(self, seen: Iterable[tuple[Batch, ...]]) -> Iterator[Answers]:
+        """seen: the same rows by each of the eyes."""
+        for batch in seen:
+            unreadable = {row: reason for part in batch for row, reason in part.unreadable.items()}
+            rows = np.array([row for row in batch[0].rows.tolist() if row not in unreadable], np.int64)
+            pixels = {
+                eye.views: part.pixels[np.isin(part.rows, rows)]
+                for eye, part in zip(self.eyes, batch)
+                if part.pixels is not None
+            }
+            if len(rows):
+                probabilities = self.join(predictor(pixels[predictor.views]).numpy() for predictor in self.predictors)
             else:
-                probabilities = self(batch.pixels).numpy()
-            yield Answers(batch.rows, probabilities, batch.unreadable)
+                probabilities = np.empty((0, self.scheme.num_classes), np.float32)
+            yield Answers(rows, probabilities, unreadable)
 
 
-def make_predictor(
-    saved: SavedModel,
+def make_answering(
+    saved: SavedModel | Ensemble,
     *,
     num_tta: int = 1,
     tta_mode: str = "soft",
     seed: int = 0,
     device: str = "auto",
     precision: str = "auto",
-) -> Predictor:
-    """A saved model ready to answer; the arguments are the settings of inference. InputError where they do not fit."""
-    hardware = find_hardware(device, precision, saved.settings.channels_last)
-    views = Views(saved.preprocessing, num_tta, fixed=tta_mode == "soft" or num_tta == 1, seed=seed)
-    return Predictor(saved.network, saved.heads, saved.preprocessing, hardware, views)
+) -> Answering:
+    """A saved model or an ensemble ready to answer; the arguments are the settings of inference. InputError where they
+    do not fit."""
+    predictors = []
+    for model in leaves(saved):
+        hardware = find_hardware(device, precision, model.settings.channels_last)
+        views = Views(model.preprocessing, num_tta, fixed=tta_mode == "soft" or num_tta == 1, seed=seed)
+        predictors.append(Predictor(model.network, model.heads, model.preprocessing, hardware, views))
+    return Answering(predictors, saved.scheme, saved.join if isinstance(saved, Ensemble) else next)
 
 
 def predict(
@@ -103,17 +139,17 @@ def predict(
     device: str = "auto",
     precision: str = "auto",
 ) -> pd.DataFrame:
-    """Answers of a saved model's folder for pictures given as paths, bytes or PIL pictures.
+    """Answers of a saved model's or an ensemble's folder for pictures given as paths, bytes or PIL pictures.
 
     A row a picture, in order: `picture` (its path, else its number), `class` (Int64, missing where it could not be
     read), `name` of the class, each attribute by name where there are several, `error` (empty where it could be
     read), and a column of probability (float32) per class by its name. InputError where the model cannot be loaded.
     """
-    saved = load_model(Path(model))
-    predictor = make_predictor(saved, num_tta=num_tta, tta_mode=tta_mode, seed=seed, device=device, precision=precision)
+    saved = load(Path(model))
+    answering = make_answering(saved, num_tta=num_tta, tta_mode=tta_mode, seed=seed, device=device, precision=precision)
     probabilities = np.full((len(pictures), saved.scheme.num_classes), np.nan, np.float32)
     errors = [""] * len(pictures)
-    for answers in predictor.of_batches(_read_sources(pictures, predictor.views, max(1, batch_size // num_tta))):
+    for answers in answering.of_sources(pictures, batch_size):
         probabilities[answers.rows] = answers.probabilities
         for row, reason in answers.unreadable.items():
             errors[row] = reason

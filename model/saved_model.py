@@ -15,21 +15,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from model.card import model_card
-from model.faults import InputError, did_you_mean, listing
+from model.faults import InputError, listing
+from model.finding import CARD, LABELS, METRICS, NEEDED, PREPROCESSING, SETTINGS, WEIGHTS
 from model.heads import Heads
 from model.labels import Scheme
 from model.network import Network, make_backbone
 from model.preprocessing import Preprocessing
 from model.settings import Layer, TrainSettings, as_dict, build
 from model.writing import remove_parts, write_beside, write_json, write_text
-
-WEIGHTS = "model.safetensors"
-SETTINGS = "settings.yaml"
-LABELS = "labels.json"
-PREPROCESSING = "preprocessing.json"
-METRICS = "metrics.json"
-CARD = "README.md"
-NEEDED = (WEIGHTS, SETTINGS, LABELS, PREPROCESSING, METRICS)
 
 
 @dataclass(frozen=True)
@@ -69,63 +62,8 @@ def save_model(
     write_json(folder / METRICS, dict(metrics))
 
 
-def is_saved_model(folder: Path) -> bool:
-    """Whether a saved model lies in folder itself."""
-    return (folder / WEIGHTS).is_file() and (folder / SETTINGS).is_file()
-
-
-def is_finished(folder: Path) -> bool:
-    """Whether the saved model of a finished run lies in folder."""
-    if not is_saved_model(folder):
-        return False
-    try:
-        return bool(json.loads((folder / METRICS).read_text(encoding="utf-8"))["finished"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def find_model(folder: Path) -> Path:
-    """folder, where a saved model lies in it, else the one below it. InputError where there is none, or several."""
-    if is_saved_model(folder):
-        return folder
-    if not folder.is_dir():
-        beside = [entry.name for entry in folder.parent.iterdir()] if folder.parent.is_dir() else []
-        raise InputError(f"model {folder}: there is no such folder{did_you_mean(folder.name, beside)}")
-    below = sorted(path.parent for path in folder.rglob(WEIGHTS) if not _hidden(path.relative_to(folder)))
-    below = [path for path in below if is_saved_model(path)]
-    if len(below) == 1:
-        return below[0]
-    if below:
-        raise InputError(
-            f"model {folder}: {len(below)} saved models lie below it, name one of them: "
-            + listing(path.relative_to(folder) for path in below)
-        )
-    there = listing(sorted(entry.name for entry in folder.iterdir())) or "nothing"
-    missing = [name for name in NEEDED if not (folder / name).is_file()]
-    raise InputError(
-        f"model {folder}: no saved model lies in it or below it; {listing(missing)} are missing, it holds {there}"
-    )
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
-def newest_model(runs: Path) -> Path:
-    """The finished run in a folder of runs that was saved last. InputError where there is none."""
-    finished = [folder for folder in runs.iterdir() if is_finished(folder)] if runs.is_dir() else []
-    if not finished:
-        raise InputError(
-            f"no model is named and no finished run lies in {runs}: set SM_CHANNEL_MODEL or --model_dir to a saved "
-            "model's folder, as in SM_CHANNEL_MODEL=runs/exp python inference.py"
-        )
-    return max(finished, key=lambda folder: (folder / METRICS).stat().st_mtime_ns)
-
-
 def load_model(folder: Path) -> SavedModel:
-    """A saved model from its folder, or from the only one below it. InputError names what is missing or does not
-    fit together."""
-    folder = find_model(folder)
+    """A saved model from its folder. InputError names what is missing or does not fit together."""
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     if missing:
         raise InputError(f"model {folder}: {listing(missing)} missing; a saved model holds {listing(NEEDED)}")

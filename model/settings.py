@@ -85,6 +85,13 @@ class TrainSettings:
     validation: float = setting(
         0.2, "share of the groups held out where there is no validation channel; 0: none", low=0, high=0.9
     )
+    folds: int = setting(
+        0,
+        "models to train, each on all but one of so many parts; they answer together, and each row of the channel is "
+        "answered by the one that did not see it; 0: one model on a split",
+        low=0,
+        high=100,
+    )
     check: str = setting(
         "decode",
         "how pictures are checked before training: decoded whole, or only headers and sizes",
@@ -94,12 +101,15 @@ class TrainSettings:
 
     target: str = setting(
         "joint",
-        "what is learnt: joint (one head over the joint class), heads (one head an attribute, one backbone) "
-        "or an attribute's name",
+        "what is learnt: joint (one head over the joint class), heads (one head an attribute, one backbone), separate "
+        "(one model an attribute, which answer together) or an attribute's name",
         section="Target",
     )
     heads: dict[str, Any] = setting(
         {}, "per attribute, for target heads: {age: {loss_weight: 2, loss: focal, class_weights: inverse}}"
+    )
+    separate: dict[str, Any] = setting(
+        {}, "per attribute, for target separate: what its model is trained with, {age: {model: resnet34, epochs: 20}}"
     )
 
     sampler: str = setting(
@@ -262,6 +272,10 @@ class TrainSettings:
             yield "age_cuts belongs to the mask scheme; write cuts under the attribute in `attributes`"
         if self.heads and self.target != "heads":
             yield f"heads belongs to target heads, not {self.target}"
+        if self.separate and self.target != "separate":
+            yield f"separate belongs to target separate, not {self.target}"
+        if self.folds == 1:
+            yield "folds takes 0 (one model on a split) or at least 2"
         for attribute, form in self.heads.items():
             known = ("loss", "loss_weight", "class_weights", "class_weight_values")
             for key in form if isinstance(form, dict) else ():

@@ -15,8 +15,9 @@ from PIL import Image
 import inference
 import inference_TTA
 from model.faults import InputError
+from model.finding import find_model, newest_model
 from model.prediction import predict
-from model.saved_model import find_model, load_model, newest_model, save_model
+from model.saved_model import load_model, save_model
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,197 @@
+"""Several saved models that answer as one: a folder with ensemble.json, used wherever a saved model is."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.faults import InputError, did_you_mean, listing
+from model.finding import CARD, ENSEMBLE, LABELS, NEEDED, find_model, is_ensemble
+from model.labels import Scheme
+from model.saved_model import SavedModel, load_model
+from model.writing import write_json, write_text
+
+SOFT, VOTE, PRODUCT = "soft", "vote", "product"
+COMBINE = {
+    SOFT: "the weighted mean of its members' probabilities",
+    VOTE: "the weighted share of its members that name a class",
+    PRODUCT: "the product of its members' probabilities, each member telling other attributes",
+}
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """members: saved models, or ensembles again, with a weight each; combine: a key of COMBINE."""
+
+    folder: Path
+    members: tuple[SavedModel | Ensemble, ...]
+    weights: tuple[float, ...]
+    combine: str
+    scheme: Scheme
+
+    def models(self) -> list[SavedModel]:
+        """Every saved model below, in order."""
+        return [model for member in self.members for model in leaves(member)]
+
+    def join(self, answers: Iterator[np.ndarray]) -> np.ndarray:
+        """float32 (N, classes of the scheme) from the probabilities of each of models(), in order."""
+        parts = [member.join(answers) if isinstance(member, Ensemble) else next(answers) for member in self.members]
+        if self.combine == PRODUCT:
+            codes = self.scheme.split(np.arange(self.scheme.num_classes))
+            told = [part[:, member.scheme.joint(codes)] for member, part in zip(self.members, parts, strict=True)]
+            return np.asarray(math.prod(told), np.float32)
+        if self.combine == VOTE:
+            parts = [np.eye(part.shape[1])[part.argmax(1)] for part in parts]
+        return np.average(parts, axis=0, weights=self.weights).astype(np.float32)
+
+
+def leaves(model: SavedModel | Ensemble) -> list[SavedModel]:
+    """The saved models that a model consists of: itself, or its members'."""
+    return model.models() if isinstance(model, Ensemble) else [model]
+
+
+def load(folder: Path) -> SavedModel | Ensemble:
+    """The saved model or ensemble in folder, or the only one below it. InputError names what is missing or does not
+    fit together."""
+    folder = find_model(folder)
+    return _load_ensemble(folder) if is_ensemble(folder) else load_model(folder)
+
+
+def _load_ensemble(folder: Path) -> Ensemble:
+    path = folder / ENSEMBLE
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        places = [str(member["model"]) for member in told["members"]]
+        weights = [float(member.get("weight", 1)) for member in told["members"]]
+        combine = str(told["combine"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: cannot be read: {type(error).__name__}: {error}") from None
+    inside = folder.resolve()
+    for place in places:
+        if inside not in (folder / place).resolve().parents:
+            raise InputError(f"{path}: the member {place!r} does not lie below the ensemble's folder")
+    return make_ensemble(folder, [load(folder / place) for place in places], weights, combine)
+
+
+def make_ensemble(
+    folder: Path, members: Sequence[SavedModel | Ensemble], weights: Sequence[float], combine: str
+) -> Ensemble:
+    """Members that fit together. InputError where they do not: other classes for soft and vote, an attribute told
+    twice for product, a weight that is none."""
+    if combine not in COMBINE:
+        raise InputError(f"ensemble {folder}: combine = {combine!r}, expected {listing(COMBINE)}")
+    if not members:
+        raise InputError(f"ensemble {folder}: it has no members")
+    if min(weights) < 0 or not math.isfinite(sum(weights)) or not sum(weights):
+        raise InputError(f"ensemble {folder}: weights must be 0 or more and one above 0, not {listing(weights)}")
+    if combine == PRODUCT:
+        scheme = Scheme(tuple(attribute for member in members for attribute in member.scheme.attributes))
+        return Ensemble(folder, tuple(members), tuple(weights), combine, scheme)
+    scheme = members[0].scheme
+    for member in members[1:]:
+        if member.scheme.class_names != scheme.class_names:
+            raise InputError(
+                f"ensemble {folder}: {members[0].folder} answers {listing(scheme.class_names)}, {member.folder} "
+                f"{listing(member.scheme.class_names)}; only the same classes in the same order can be joined"
+            )
+    return Ensemble(folder, tuple(members), tuple(weights), combine, scheme)
+
+
+def save_ensemble(
+    folder: Path,
+    places: Sequence[str],
+    weights: Sequence[float],
+    combine: str,
+    *,
+    finished: bool = True,
+    name: str | None = None,
+) -> Ensemble:
+    """Makes an ensemble of the models at places below folder: writes its labels, its card and, last, ensemble.json.
+    finished: whether all members are there that were wanted; name: else the folder's."""
+    made = make_ensemble(folder, [load(folder / place) for place in places], weights, combine)
+    write_json(folder / LABELS, made.scheme.to_dict())
+    write_text(folder / CARD, _card(name or folder.name, made, places))
+    members = [{"model": place, "weight": weight} for place, weight in zip(places, weights, strict=True)]
+    write_json(folder / ENSEMBLE, {"combine": combine, "finished": finished, "members": members})
+    return made
+
+
+def _card(name: str, ensemble: Ensemble, places: Sequence[str]) -> str:
+    lines = [
+        f"# {name}",
+        "",
+        f"Tells {', '.join(ensemble.scheme.names)} of a picture: {ensemble.scheme.num_classes} classes. Its answer is "
+        f"{COMBINE[ensemble.combine]}.",
+        "",
+        "| member | weight |",
+        "| --- | --- |",
+        *(f"| [{place}]({place}/{CARD}) | {weight:g} |" for place, weight in zip(places, ensemble.weights)),
+        "",
+        "## Use",
+        "",
+        "```",
+        "SM_CHANNEL_MODEL=<this folder> SM_CHANNEL_EVAL=<pictures> SM_OUTPUT_DATA_DIR=output python inference.py",
+        "```",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def collect(models: Sequence[tuple[Path, float]], output: Path, combine: str) -> Ensemble:
+    """An ensemble of saved models or ensembles from anywhere, copied into output, which must not exist yet. InputError
+    where they do not fit together; nothing is left then."""
+    if output.exists():
+        raise InputError(f"{output} exists; name a folder that does not")
+    folders = [find_model(folder) for folder, _ in models]
+    weights = [weight for _, weight in models]
+    make_ensemble(output, [load(folder) for folder in folders], weights, combine)
+    places: list[str] = []
+    beside = output.with_name(f".{output.name}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        for folder in folders:
+            name = folder.resolve().name
+            place = next(n for n in (name, *(f"{name}-{i}" for i in range(2, len(folders) + 2))) if n not in places)
+            _copy(folder, beside / place)
+            places.append(place)
+        save_ensemble(beside, places, weights, combine, name=output.name)
+        beside.rename(output)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    loaded = load(output)
+    assert isinstance(loaded, Ensemble)
+    return loaded
+
+
+def _copy(folder: Path, to: Path) -> None:
+    """The files of a saved model or an ensemble, and nothing else that lies there."""
+    to.mkdir(parents=True)
+    if is_ensemble(folder):
+        told: dict[str, Any] = json.loads((folder / ENSEMBLE).read_text(encoding="utf-8"))
+        for member in told["members"]:
+            _copy(folder / member["model"], to / member["model"])
+    for name in (*NEEDED, ENSEMBLE, CARD):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, to / name)
+
+
+def parse_weighted(words: Sequence[str]) -> list[tuple[Path, float]]:
+    """PATH[:WEIGHT] ... as paths with their weights (1 where none is given). InputError where a weight is no number."""
+    found = []
+    for word in words:
+        path, colon, weight = word.rpartition(":")
+        if not colon or Path(word).exists():
+            found.append((Path(word), 1.0))
+            continue
+        try:
+            found.append((Path(path), float(weight)))
+        except ValueError:
+            near = did_you_mean(word, [entry.name for entry in Path(path).parent.glob("*")])
+            raise InputError(f"{word}: the weight {weight!r} behind the colon is no number{near}") from None
+    return found
