@@ -20,14 +20,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from container import environment, job
 from model.ensemble import load
 from model.finding import newest_model
 from model.hardware import worker_count
 from model.loading import whole_files
-from model.output import ERRORS, write_answers
+from model.output import ERRORS, answer_files, write_answers
 from model.prediction import make_answering
 from model.settings import InferenceSettings
 from model.table import read_info
@@ -67,15 +66,6 @@ def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta:
         )
     log.info(f"answers: {answers_file}")
     return job.FAULT if unread and settings.strict else job.DONE
-
-
-def answer_files(output: Path, given: str | None) -> tuple[Path, Path]:
-    """Where answers and probabilities go: output.csv and probabilities.csv, or the file that --output names (a bare
-    name lies in output) and STEM.probabilities.csv beside it."""
-    if given is None:
-        return output / "output.csv", output / "probabilities.csv"
-    answers = output / given if Path(given).name == given else Path(given)
-    return answers, answers.with_name(f"{answers.stem}.probabilities.csv")
 
 
 if __name__ == "__main__":

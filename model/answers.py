@@ -61,7 +61,11 @@ def join(
     truth = read_cells(truth_file, problems)
     answers = read_cells(answers_file, problems)
     other = read_cells(other_file, problems) if other_file else None
-    probabilities = _read_probabilities(probabilities_file(answers_file), problems, notes)
+    probabilities, beside = None, probabilities_file(answers_file)
+    if beside.is_file():
+        probabilities = read_probabilities(beside, problems)
+    else:
+        notes.append(f"no calibration error: there is no {beside.name} beside the answers")
     groups = None
     if truth:
         if truth.table.empty:
@@ -129,11 +133,9 @@ def _groups(cells: pd.Series, notes: list[str]) -> np.ndarray:
     return pd.factorize(keys)[0].astype(np.int64)
 
 
-def _read_probabilities(path: Path, problems: Problems, notes: list[str]) -> pd.DataFrame | None:
-    """By picture, a float column a class."""
-    if not path.is_file():
-        notes.append(f"no calibration error: there is no {path.name} beside the answers")
-        return None
+def read_probabilities(path: Path, problems: Problems) -> pd.DataFrame | None:
+    """By picture (the index, named as its column), a float column a class; rows of NaN where all cells are empty. None
+    where the file cannot be read."""
     table = read_frame(path, problems)
     if table is None:
         return None
@@ -150,7 +152,7 @@ def _read_probabilities(path: Path, problems: Problems, notes: list[str]) -> pd.
         if len(wrong):
             told = f"{table.columns[wrong[0]]} = {cells[wrong[0]] or 'an empty cell'}, expected 0 to 1"
             problems.add("not probabilities", f"{path} row {row}: {told}")
-    return pd.DataFrame(numbers, index=pd.Index(names), columns=table.columns)
+    return pd.DataFrame(numbers, index=pd.Index(names, name=picture), columns=table.columns)
 
 
 def _find_scheme(
@@ -163,7 +165,7 @@ def _find_scheme(
 ) -> Scheme | None:
     path = given or answers.with_name("labels.json")
     if given or path.is_file():
-        return _read_scheme(path, problems)
+        return read_scheme(path, problems)
     if columns:
         notes.append(f"no labels.json beside the answers: the {len(columns):,} classes are those of the probabilities")
         return Scheme((Attribute("class", tuple(columns)),))
@@ -183,7 +185,8 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _read_scheme(path: Path, problems: Problems) -> Scheme | None:
+def read_scheme(path: Path, problems: Problems) -> Scheme | None:
+    """The scheme of a labels.json, None where it cannot be read."""
     try:
         return Scheme.from_dict(json.loads(path.read_text(encoding="utf-8-sig")))
     except OSError as error:
@@ -208,7 +211,7 @@ def _check_classes(columns: Sequence[str], scheme: Scheme, path: Path, problems:
 def _check_same(scheme: Scheme, other: Path, problems: Problems) -> None:
     """Two models' answers can only be compared where one class means one thing."""
     path = other.with_name("labels.json")
-    theirs = _read_scheme(path, problems) if path.is_file() else scheme
+    theirs = read_scheme(path, problems) if path.is_file() else scheme
     if theirs and theirs.class_names != scheme.class_names:
         expected = listing(scheme.class_names)
         problems.add(UNKNOWN, f"{path}: its classes are {listing(theirs.class_names)}, those compared with {expected}")

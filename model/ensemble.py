@@ -143,14 +143,19 @@ def _card(name: str, ensemble: Ensemble, places: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def collect(models: Sequence[tuple[Path, float]], output: Path, combine: str) -> Ensemble:
-    """An ensemble of saved models or ensembles from anywhere, copied into output, which must not exist yet. InputError
-    where they do not fit together; nothing is left then."""
+def collect(models: Sequence[tuple[Path, float]], output: Path, combine: str | None = None) -> Ensemble:
+    """An ensemble of saved models or ensembles from anywhere, copied into output, which must not exist yet. combine:
+    else PRODUCT where each tells other attributes, SOFT where they tell the same. InputError where they do not fit
+    together; nothing is left then."""
     if output.exists():
         raise InputError(f"{output} exists; name a folder that does not")
     folders = [find_model(folder) for folder, _ in models]
     weights = [weight for _, weight in models]
-    make_ensemble(output, [load(folder) for folder in folders], weights, combine)
+    members = [load(folder) for folder in folders]
+    if combine is None:
+        names = [name for member in members for name in member.scheme.names]
+        combine = PRODUCT if len(members) > 1 and len(set(names)) == len(names) else SOFT
+    make_ensemble(output, members, weights, combine)
     places: list[str] = []
     beside = output.with_name(f".{output.name}.part")
     shutil.rmtree(beside, ignore_errors=True)

@@ -20,6 +20,15 @@ from model.writing import write_beside, write_json
 ERRORS = "errors.csv"
 
 
+def answer_files(output: Path, given: str | None) -> tuple[Path, Path]:
+    """Where answers and probabilities go: output.csv and probabilities.csv, or the file that --output names (a bare
+    name lies in output) and STEM.probabilities.csv beside it."""
+    if given is None:
+        return output / "output.csv", output / "probabilities.csv"
+    answers = output / given if Path(given).name == given else Path(given)
+    return answers, answers.with_name(f"{answers.stem}.probabilities.csv")
+
+
 def write_answers(
     answers: Iterator[Answers],
     info: pd.DataFrame,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from model.__main__ import tables
 from model.fields import canonical
 from model.settings import EvaluationSettings, InferenceSettings, TrainSettings, as_dict, help_text
+from model.settings_table import tables
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ["train.py", "inference.py", "inference_TTA.py", "evaluation.py"]
