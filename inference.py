@@ -4,7 +4,8 @@
     python inference.py --eval_dir photos --model_dir runs/exp --output answers/photos.csv --num_tta 8
 
 Reads   SM_CHANNEL_EVAL         pictures, with info.csv where there is one: its rows and their order are kept
-        SM_CHANNEL_MODEL        a saved model, or a folder with one in it; else the newest finished run in runs/
+        SM_CHANNEL_MODEL        a saved model or an ensemble, or a folder with one in it; else the newest finished
+                                run in runs/
 Writes  SM_OUTPUT_DATA_DIR      output.csv (the class as `ans`, empty where a picture could not be read),
                                 probabilities.csv (a column a class, by name), labels.json (names of the classes),
                                 errors.csv where a picture could not be read
@@ -22,12 +23,13 @@ import time
 from collections.abc import Sequence
 
 from container import environment, job
-from model.ensemble import load
+from model.ensemble import Ensemble, joined, leaves, load
 from model.finding import newest_model
 from model.hardware import worker_count
 from model.loading import whole_files
 from model.output import ERRORS, answer_files, write_answers
 from model.prediction import make_answering
+from model.saved_model import SavedModel
 from model.settings import InferenceSettings
 from model.table import read_info
 from model.views import fixed_views_text
@@ -38,9 +40,14 @@ log = logging.getLogger("rarebird")
 def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta: int = 1) -> int:
     usage = usage.replace("{views}", fixed_views_text())
     settings, env = environment.read(InferenceSettings, argv, usage, num_tta=num_tta)
-    eval_dir = env.required_channel("eval", settings.eval_dir, "inference.py")
-    answers_file, probabilities_file = answer_files(env.output_data_dir(settings.output_data_dir), settings.output)
-    saved = load(env.saved_model_dir(settings.model_dir) or newest_model(env.models_dir(None)))
+    if settings.models:
+        saved: SavedModel | Ensemble = joined(settings.models)
+    else:
+        saved = load(env.saved_model_dir(settings.model_dir) or newest_model(env.models_dir(None)))
+    last = next((model.settings.eval_dir for model in leaves(saved) if model.settings.eval_dir), None)
+    eval_dir = env.required_channel("eval", settings.eval_dir, "inference.py", last)
+    output = env.output_data_dir(settings.output_data_dir, settings.model_dir)
+    answers_file, probabilities_file = answer_files(output, settings.output)
     info, name_column, paths = read_info(eval_dir, table=settings.table, picture_column=settings.picture_column)
 
     answering = make_answering(
@@ -51,8 +58,10 @@ def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta:
         device=settings.device,
         precision=settings.precision,
     )
+    number = len(leaves(saved))
+    of = f"{number} models, " if number > 1 else ""
     log.info(
-        f"{len(info):,} pictures in {eval_dir}; model {saved.folder}: {saved.scheme.num_classes} classes; "
+        f"{len(info):,} pictures in {eval_dir}; model {saved.folder}: {of}{saved.scheme.num_classes} classes; "
         f"{settings.num_tta} view{'s' if settings.num_tta > 1 else ''}; {answering.hardware}"
     )
     started = time.monotonic()

@@ -114,7 +114,12 @@ def train_one(
         log.info("\n%s of %s", run.place, claimed.name)
         folder, checkpoints = folder / run.place, checkpoints.of_member(run.place)
         state = distributed.on_first(checkpoints.newest)
-    heads = make_heads(run.data.train.scheme, settings.target, lambda head: str(head_setting(settings, head, "loss")))
+    heads = make_heads(
+        run.data.train.scheme,
+        settings.target,
+        lambda head: str(head_setting(settings, head, "loss")),
+        settings.num_classes,
+    )
     preprocessing = make_preprocessing(settings)
     if state is not None and state["finished"]:
         if not plan.is_one and is_finished(folder):

@@ -8,6 +8,7 @@ does, so each directory is looked for by itself: flag, then variable, then the t
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -32,10 +33,20 @@ from model.settings import (
     help_text,
     listing,
     parse_flags,
+    translate,
+    words_of,
 )
 
 S = TypeVar("S")
 
+log = logging.getLogger("rarebird")
+
+SCRIPTS: dict[type, str] = {
+    TrainSettings: "train.py",
+    InferenceSettings: "inference.py",
+    EvaluationSettings: "evaluation.py",
+}
+CONFIG = Path("config.yaml")  # taken where it lies in the working folder and no other experiment file is named
 HYPERPARAMETER = "SM_HP_"
 IGNORED = ("sagemaker_", "_tuning_objective_metric")  # the clients' own, not the job's
 IN_IMAGE = "RAREBIRD_IMAGE"  # set by the Dockerfile
@@ -123,9 +134,10 @@ class Environment:
                 return folder
         return named
 
-    def required_channel(self, name: str, given: str | None, script: str) -> Path:
-        """As channel; InputError names the variable, the flag and an example where there is none."""
-        found = self.channel(name, given)
+    def required_channel(self, name: str, given: str | None, script: str, last: str | None = None) -> Path:
+        """As channel; InputError names the variable, the flag and an example where there is none. last: what it is
+        where nothing else names one."""
+        found = self.channel(name, given) or (Path(last) if last else None)
         if found is None:
             there = self.channels()
             have = f"; channels here: {listing(there)}{did_you_mean(name, there)}" if there else ""
@@ -158,9 +170,10 @@ class Environment:
             return Path(local)
         return self.base / "checkpoints" if self.is_packed(models) else models / ".checkpoints"
 
-    def output_data_dir(self, given: str | None) -> Path:
-        """Where answers are written, and where evaluation finds them."""
-        return self.told_output_data_dir(given) or Path("output")
+    def output_data_dir(self, given: str | None, model_dir: str | None = None) -> Path:
+        """Where answers are written, and where evaluation finds them. model_dir: the model that a flag names, whose
+        folder it is where nothing else names one."""
+        return self.told_output_data_dir(given) or Path(model_dir or "output")
 
     def told_output_data_dir(self, given: str | None) -> Path | None:
         """As output_data_dir, None where nothing names one."""
@@ -204,18 +217,29 @@ def read(cls: type[S], argv: Sequence[str] | None, usage: str, **defaults: Any) 
         Layer("hyperparameter {}", _of_this_job(cls, env.hyperparameters())),
         Layer("--{}", flags),
     ]
-    config = next((layer.values["config"] for layer in reversed(told) if layer.values.get("config")), None)
-    if config is not None and hasattr(cls, "config"):
-        told.insert(1, Layer(f"{config}: {{}}", read_experiment(Path(config))))
-    return build(cls, told), env
+    if hasattr(cls, "config"):
+        named = next((layer.values["config"] for layer in reversed(told) if layer.values.get("config")), None)
+        if named is None and CONFIG.is_file():
+            log.info("settings from ./%s", CONFIG)
+            named = str(CONFIG)
+            told[0] = Layer("default {}", {**defaults, "config": named})
+        if named is not None:
+            told.insert(1, Layer(f"{named}: {{}}", read_experiment(Path(named))))
+    ours = []
+    for layer in told:
+        values, sentences = translate(SCRIPTS[cls], layer.label, layer.values)
+        ours.append(Layer(layer.label, values))
+        for sentence in sentences:
+            log.info("%s", sentence)
+    return build(cls, ours), env
 
 
 def _of_this_job(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """Without the settings that only another job knows: one .env serves all."""
-    others = [as_dict(other()) for other in (TrainSettings, InferenceSettings, EvaluationSettings)]
-    mine = as_dict(cls())
+    known = {job: {*as_dict(job()), *words_of(script)} for job, script in SCRIPTS.items()}
+    others = set().union(*(names for job, names in known.items() if job is not cls))
     kept = {canonical(key): value for key, value in values.items()}
-    return {key: value for key, value in kept.items() if key in mine or not any(key in other for other in others)}
+    return {key: value for key, value in kept.items() if key in known[cls] or key not in others}
 
 
 def read_experiment(path: Path) -> dict[str, Any]:

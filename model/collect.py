@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.ensemble import COMBINE, collect, parse_weighted
+from model.ensemble import COMBINE, collect
 from model.fields import setting
 from model.flags import from_flags
 
@@ -41,6 +41,6 @@ class EnsembleSettings:
 
 def main(argv: Sequence[str]) -> int:
     settings = from_flags(EnsembleSettings, argv, USAGE)
-    made = collect(parse_weighted(settings.models), Path(settings.output or ""), settings.combine)
+    made = collect(settings.models, Path(settings.output or ""), settings.combine)
     print(f"{len(made.members)} models, {made.combine}, {made.scheme.num_classes} classes: {made.folder}")
     return 0

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from model.checking import check_pictures
-from model.faults import InputError, Problems
+from model.faults import InputError, Problems, did_you_mean, listing
 from model.hardware import core_count
 from model.heads import target_scheme
 from model.settings import TrainSettings
@@ -130,11 +130,64 @@ def make_data(settings: TrainSettings, train: Table, validation: Table | None) -
     scheme = target_scheme(train.scheme, settings.target)
     train = replace(train, scheme=scheme)
     if validation is not None:
+        if settings.validation_groups:
+            raise InputError("validation_groups and a validation channel both name who is chosen by; give one of them")
+        train = train.take(_listed(train, settings.train_groups)) if settings.train_groups else train
         return Data(train, replace(validation, scheme=scheme))
+    if settings.train_groups or settings.validation_groups:
+        return _by_lists(settings, train)
     if not settings.validation:
         return Data(train, None)
     _, held_out = split(train.groups, train.classes(), settings.validation, settings.seed)
     return held_out_data(train, held_out, settings.validation)
+
+
+def _by_lists(settings: TrainSettings, table: Table) -> Data:
+    """The sides that lists of groups name. Where only one is named, validation is split off, or train is the rest."""
+    everyone = np.arange(len(table))
+    learnt = _listed(table, settings.train_groups) if settings.train_groups else None
+    chosen = _listed(table, settings.validation_groups) if settings.validation_groups else None
+    if learnt is None:
+        learnt = np.setdiff1d(everyone, chosen)
+    elif chosen is None:
+        alone = replace(settings, train_groups=None)
+        log.info("%s pictures are of no group in %s", f"{len(table) - len(learnt):,}", settings.train_groups)
+        return make_data(alone, table.take(learnt), None)
+    both = sorted(set(table.groups[learnt]) & set(table.groups[chosen]))
+    if both:
+        raise InputError(
+            f"{settings.train_groups} and {settings.validation_groups} both hold {len(both):,} groups: {listing(both)}"
+        )
+    if not len(learnt):
+        raise InputError(f"{settings.validation_groups} names every group; none is left to learn from")
+    left_out = len(table) - len(learnt) - len(chosen)
+    if left_out:
+        log.info("%s pictures are of no group in the lists", f"{left_out:,}")
+    kept = table.take(np.concatenate([learnt, chosen]))
+    return held_out_data(kept, np.arange(len(learnt), len(kept)), len(chosen) / len(kept))
+
+
+def _listed(table: Table, path: str | None) -> np.ndarray:
+    """Rows, rising, of the groups that a file lists, one a line: by the group's name or by its folder's."""
+    problems = Problems(f"list of groups {path}")
+    try:
+        lines = Path(path or "").read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"list of groups {path}: cannot be read: {error}") from None
+    folders = [name.rsplit("/", 2)[-2] if "/" in name else "" for name in table.pictures["path"]]
+    rows = pd.Series(np.arange(len(table)))
+    by_name = {**rows.groupby(np.array(folders, dtype=object)).indices, **rows.groupby(table.groups).indices}
+    found = []
+    for number, line in enumerate(lines, 1):
+        name = line.strip()
+        if name and name not in by_name:
+            problems.add("unknown groups", f"line {number}: {name!r}{did_you_mean(name, by_name)}")
+        elif name:
+            found.append(by_name[name])
+    problems.raise_if_any()
+    if not found:
+        raise InputError(f"list of groups {path}: it names none")
+    return np.unique(np.concatenate(found))
 
 
 def held_out_data(table: Table, held_out: Sequence[int] | np.ndarray, share: float) -> Data:

@@ -143,19 +143,23 @@ def _card(name: str, ensemble: Ensemble, places: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def collect(models: Sequence[tuple[Path, float]], output: Path, combine: str | None = None) -> Ensemble:
-    """An ensemble of saved models or ensembles from anywhere, copied into output, which must not exist yet. combine:
-    else PRODUCT where each tells other attributes, SOFT where they tell the same. InputError where they do not fit
-    together; nothing is left then."""
+def joined(models: Sequence[str], combine: str | None = None, folder: Path | None = None) -> Ensemble:
+    """Saved models or ensembles from anywhere, PATH[:WEIGHT] each, as one. combine: else PRODUCT where each tells other
+    attributes, SOFT where they tell the same. InputError where they do not fit together."""
+    weighted = parse_weighted(models)
+    members = [load(path) for path, _ in weighted]
+    names = [name for member in members for name in member.scheme.names]
+    alike = len(members) == 1 or len(set(names)) < len(names)
+    how = combine or (SOFT if alike else PRODUCT)
+    return make_ensemble(folder or Path("+".join(models)), members, [weight for _, weight in weighted], how)
+
+
+def collect(models: Sequence[str], output: Path, combine: str | None = None) -> Ensemble:
+    """As `joined`, copied into output, which must not exist yet; nothing is left there where they do not fit."""
     if output.exists():
         raise InputError(f"{output} exists; name a folder that does not")
-    folders = [find_model(folder) for folder, _ in models]
-    weights = [weight for _, weight in models]
-    members = [load(folder) for folder in folders]
-    if combine is None:
-        names = [name for member in members for name in member.scheme.names]
-        combine = PRODUCT if len(members) > 1 and len(set(names)) == len(names) else SOFT
-    make_ensemble(output, members, weights, combine)
+    made = joined(models, combine, output)
+    folders = [member.folder for member in made.members]
     places: list[str] = []
     beside = output.with_name(f".{output.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
@@ -165,13 +169,11 @@ def collect(models: Sequence[tuple[Path, float]], output: Path, combine: str | N
             place = next(n for n in (name, *(f"{name}-{i}" for i in range(2, len(folders) + 2))) if n not in places)
             _copy(folder, beside / place)
             places.append(place)
-        save_ensemble(beside, places, weights, combine, name=output.name)
+        save_ensemble(beside, places, made.weights, made.combine, name=output.name)
         beside.rename(output)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    loaded = load(output)
-    assert isinstance(loaded, Ensemble)
-    return loaded
+    return made
 
 
 def _copy(folder: Path, to: Path) -> None:

@@ -95,9 +95,10 @@ def target_scheme(scheme: Scheme, target: str) -> Scheme:
     return scheme if target in (JOINT, HEADS) else scheme.only(target)
 
 
-def make_heads(scheme: Scheme, target: str, loss_of: Callable[[str], str]) -> Heads:
+def make_heads(scheme: Scheme, target: str, loss_of: Callable[[str], str], num_classes: int = 0) -> Heads:
     """Heads for a scheme that target_scheme has narrowed. loss_of: the loss of a head by its name (`joint`, or the
-    attribute's). InputError where loss bce meets more than two classes."""
+    attribute's); num_classes: those that are expected, 0 where any are. InputError where loss bce meets more than two
+    classes, or where there are others than are expected."""
     if target == HEADS:
         parts: Sequence[tuple[str, Scheme]] = [(name, scheme.only(name)) for name in scheme.names]
     else:
@@ -108,4 +109,8 @@ def make_heads(scheme: Scheme, target: str, loss_of: Callable[[str], str]) -> He
         if binary and part.num_classes != 2:
             raise InputError(f"loss bce is for two classes; {name} has {part.num_classes}: {listing(part.class_names)}")
         made.append(Head(name, part.names, part.num_classes, 1 if binary else part.num_classes))
-    return Heads(scheme, tuple(made))
+    heads = Heads(scheme, tuple(made))
+    if num_classes and num_classes not in (scheme.num_classes, heads.outputs):
+        names = listing(scheme.class_names)
+        raise InputError(f"num_classes = {num_classes}: the target has {scheme.num_classes}: {names}")
+    return heads

@@ -21,6 +21,13 @@ from model.settings import TrainSettings
 log = logging.getLogger("rarebird")
 
 BACKBONE = "backbone."
+OTHERS_NAMES = {
+    "seresnet26d_32x4d": "seresnext26d_32x4d",
+    "se_resnext50": "seresnext50_32x4d",
+    "se_resnext50_32x4d": "seresnext50_32x4d",
+    "se_resnext101_32x4d": "seresnext101_32x4d",
+    "inceptionv3": "inception_v3",
+}
 
 
 class Network(nn.Module):
@@ -49,10 +56,14 @@ def _classifier(features: int, hidden_layers: Sequence[int], outputs: int, dropo
 
 
 def model_name(name: str) -> str:
-    """timm's name for a backbone; InputError names the nearest."""
+    """timm's name for a backbone, in any letter case or as another system calls it; InputError names the nearest."""
     known = timm.list_models()
     if name in known or name.split(".")[0] in known:
         return name
+    plain = name.lower().replace("-", "_")
+    plain = OTHERS_NAMES.get(plain, plain)
+    if plain in known or plain.split(".")[0] in known:
+        return plain
     raise InputError(f"model {name!r}: timm {timm.__version__} has no such backbone{did_you_mean(name, known)}")
 
 
@@ -79,14 +90,19 @@ def make_preprocessing(settings: TrainSettings) -> Preprocessing:
 
 
 def make_backbone(
-    name: str, preprocessing: Preprocessing, drop_path: float = 0.0, pretrained: bool = False
+    name: str,
+    preprocessing: Preprocessing,
+    drop_path: float = 0.0,
+    pretrained: bool = False,
+    model_args: Mapping[str, Any] | None = None,
 ) -> nn.Module:
     """timm's backbone without its classifier. InputError where timm cannot make it so, or where its weights cannot
     be had; the latter names the ways out."""
-    arguments: dict[str, Any] = {"num_classes": 0, "in_chans": preprocessing.channels}
+    name = model_name(name)
+    arguments: dict[str, Any] = {**(model_args or {}), "num_classes": 0, "in_chans": preprocessing.channels}
     if drop_path:
         arguments["drop_path_rate"] = drop_path
-    known = timm.get_pretrained_cfg(model_name(name), allow_unregistered=False)
+    known = timm.get_pretrained_cfg(name, allow_unregistered=False)
     if known is not None and known.fixed_input_size:
         arguments["img_size"] = (preprocessing.height, preprocessing.width)
     try:
@@ -116,7 +132,7 @@ def make_network(settings: TrainSettings, heads: Heads, preprocessing: Preproces
     """The network with the weights that training begins from: `weights`, else timm's where `pretrained`, else
     random from torch's global generator."""
     fetch = settings.pretrained and not settings.weights
-    backbone = make_backbone(settings.model, preprocessing, settings.drop_path, fetch)
+    backbone = make_backbone(settings.model, preprocessing, settings.drop_path, fetch, settings.model_args)
     network = Network(backbone, heads, settings.hidden_layers, settings.dropout)
     if settings.weights:
         load_weights(network, Path(settings.weights))

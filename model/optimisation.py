@@ -44,13 +44,15 @@ class Schedule:
         self.steps = steps
         self.timm: Any = None
         self.torch: Any = None
-        self.each_step = settings.scheduler in EACH_STEP
-        name, arguments = settings.scheduler, settings.scheduler_args
+        arguments = settings.scheduler_args
         torch_names = [
             key
             for key, kind in vars(lr_scheduler).items()
             if inspect.isclass(kind) and issubclass(kind, lr_scheduler.LRScheduler) and not key.endswith("LRScheduler")
         ]
+        known = [*TIMM_SCHEDULES, *torch_names, NO_SCHEDULE]
+        name = next((one for one in known if one.lower() == settings.scheduler.lower()), settings.scheduler)
+        self.each_step = name in EACH_STEP
         try:
             if name in TIMM_SCHEDULES:
                 self.timm = self._timm(name, arguments, settings, optimiser)
@@ -61,7 +63,6 @@ class Schedule:
                     arguments = {"mode": "min" if settings.best_criterion == "loss" else "max", **arguments}
                 self.torch = getattr(lr_scheduler, name)(optimiser, **arguments)
             elif name != NO_SCHEDULE:
-                known = [*TIMM_SCHEDULES, *torch_names, NO_SCHEDULE]
                 raise InputError(f"scheduler {name!r}: there is none of that name{did_you_mean(name, known)}")
         except (TypeError, ValueError, AssertionError) as error:
             raise InputError(f"scheduler {name!r} with {arguments}: {error}") from None

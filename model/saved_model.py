@@ -76,7 +76,7 @@ def load_model(folder: Path) -> SavedModel:
         metrics = _json(folder / METRICS)
     except InputError as error:
         raise InputError(f"model {folder}: {error}") from None
-    backbone = make_backbone(settings.model, preprocessing, settings.drop_path)
+    backbone = make_backbone(settings.model, preprocessing, settings.drop_path, model_args=settings.model_args)
     network = Network(backbone, heads, settings.hidden_layers, settings.dropout)
     network.load_state_dict(_weights(folder / WEIGHTS, network))
     network.eval()

@@ -117,6 +117,7 @@ def _settings_of_each(settings: TrainSettings, attributes: Sequence[str]) -> dic
     alone = replace(settings, folds=0, separate={})
     if settings.target != SEPARATE:
         return {"": alone}
+    alone = replace(alone, num_classes=0)  # that of the whole
     known = names_in_sections(TrainSettings, OWN_SECTIONS)
     faults, found = [], {}
     for name in settings.separate:
