@@ -144,15 +144,13 @@ def make_data(settings: TrainSettings, train: Table, validation: Table | None) -
 
 def _by_lists(settings: TrainSettings, table: Table) -> Data:
     """The sides that lists of groups name. Where only one is named, validation is split off, or train is the rest."""
-    everyone = np.arange(len(table))
-    learnt = _listed(table, settings.train_groups) if settings.train_groups else None
-    chosen = _listed(table, settings.validation_groups) if settings.validation_groups else None
-    if learnt is None:
-        learnt = np.setdiff1d(everyone, chosen)
-    elif chosen is None:
-        alone = replace(settings, train_groups=None)
+    if not settings.validation_groups:
+        learnt = _listed(table, settings.train_groups)
         log.info("%s pictures are of no group in %s", f"{len(table) - len(learnt):,}", settings.train_groups)
-        return make_data(alone, table.take(learnt), None)
+        return make_data(replace(settings, train_groups=None), table.take(learnt), None)
+    chosen = _listed(table, settings.validation_groups)
+    everyone = np.arange(len(table))
+    learnt = _listed(table, settings.train_groups) if settings.train_groups else np.setdiff1d(everyone, chosen)
     both = sorted(set(table.groups[learnt]) & set(table.groups[chosen]))
     if both:
         raise InputError(
