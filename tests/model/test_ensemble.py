@@ -1,0 +1,146 @@
+"""Several models answer as one."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model.ensemble import Ensemble, collect, joined, load, parse_weighted
+from model.faults import InputError
+from model.finding import find_model, newest_model
+from model.prediction import predict
+
+
+@pytest.fixture(scope="module")
+def models(faces, tmp_path_factory):
+    """Untrained ones: two of the joint class with other weights and sizes, one an attribute."""
+    import train
+
+    folder = tmp_path_factory.mktemp("models")
+    small = ["--model", "resnet10t", "--pretrained", "false", "--epochs", "0", "--device", "cpu", "--precision", "fp32"]
+    kinds = {
+        "a": ["--seed", "1", "--input_size", "32", "24"],
+        "b": ["--seed", "2", "--input_size", "40", "30"],
+        **{name: ["--target", name, "--input_size", "32", "24"] for name in ("mask", "gender", "age")},
+    }
+    for name, flags in kinds.items():
+        where = ["--train_dir", str(faces / "train"), "--model_dir", str(folder), "--name", name]
+        assert train.main([*small, *where, *flags]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pictures(faces):
+    return sorted((faces / "eval" / "images").iterdir())[:7]
+
+
+def probabilities(frame: pd.DataFrame) -> np.ndarray:
+    return frame.iloc[:, frame.columns.get_loc("error") + 1 :].to_numpy()
+
+
+@pytest.mark.parametrize(("combine", "weights"), [("soft", (1, 1)), ("soft", (3, 1)), ("vote", (3, 1))])
+def test_members_of_the_same_classes_are_averaged_or_vote(models, pictures, tmp_path, combine, weights):
+    named = [f"{models / name}:{weight}" for name, weight in zip("ab", weights)]
+    collect(named, tmp_path / "both", combine)
+    parts = [probabilities(predict(models / name, pictures, device="cpu", precision="fp32")) for name in "ab"]
+    if combine == "vote":
+        parts = [np.eye(18)[part.argmax(1)] for part in parts]
+    expected = sum(weight * part for weight, part in zip(weights, parts)) / sum(weights)
+    found = predict(tmp_path / "both", pictures, device="cpu", precision="fp32")
+    np.testing.assert_allclose(probabilities(found), expected, atol=1e-6)
+
+
+def test_members_of_other_attributes_are_multiplied_in_any_order(models, pictures, tmp_path):
+    """Reference: the joint probability of independent attributes, class by class."""
+    made = collect([str(models / name) for name in ("age", "mask", "gender")], tmp_path / "three")
+    assert made.combine == "product" and made.scheme.names == ("age", "mask", "gender")
+    parts = {name: probabilities(predict(models / name, pictures)) for name in made.scheme.names}
+    found = probabilities(predict(tmp_path / "three", pictures))
+    for joint in range(18):
+        codes = made.scheme.split(joint)
+        expected = np.prod([parts[name][:, codes[name]] for name in codes], axis=0)
+        np.testing.assert_allclose(found[:, joint], expected, atol=1e-6)
+
+
+def test_an_ensemble_may_be_a_member(models, pictures, tmp_path):
+    collect([str(models / name) for name in ("mask", "gender", "age")], tmp_path / "three")
+    collect([str(tmp_path / "three"), f"{models / 'a'}:0.5"], tmp_path / "four")
+    three, a = (probabilities(predict(folder, pictures)) for folder in (tmp_path / "three", models / "a"))
+    np.testing.assert_allclose(probabilities(predict(tmp_path / "four", pictures)), (three + a / 2) / 1.5, atol=1e-6)
+    assert len(load(tmp_path / "four").models()) == 4
+
+
+def test_what_is_copied_is_whole_and_alone(models, tmp_path):
+    (models / "a" / "notes.txt").write_text("mine")
+    collect([str(models / "a"), str(models / "a")], tmp_path / "runs" / "twice")
+    there = sorted(str(path.relative_to(tmp_path / "runs")) for path in (tmp_path / "runs").rglob("*.txt"))
+    assert there == [] and isinstance(load(tmp_path / "runs" / "twice"), Ensemble)
+    assert sorted(path.name for path in (tmp_path / "runs" / "twice").iterdir() if path.is_dir()) == ["a", "a-2"]
+    assert find_model(tmp_path) == tmp_path / "runs" / "twice" == newest_model(tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        (("a", "mask"), "only the same classes"),
+        (("a:0", "b:0"), "weights must be 0 or more"),
+        (("a:-1", "b"), "weights must be 0 or more"),
+        (("a:heavy", "b"), "'heavy' behind the colon is no number"),
+        (("a", "c"), "there is no such folder"),
+    ],
+)
+def test_what_does_not_fit_is_told_and_leaves_nothing(models, tmp_path, named, told):
+    with pytest.raises(InputError, match=told):
+        collect([str(models / name) for name in named], tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_overwritten(models, tmp_path):
+    (tmp_path / "out").mkdir()
+    with pytest.raises(InputError, match="exists"):
+        collect([str(models / "a")], tmp_path / "out")
+
+
+@pytest.mark.parametrize("place", ["../a", "/tmp", "."])
+def test_a_member_outside_is_refused(models, tmp_path, place):
+    (tmp_path / "ensemble.json").write_text(json.dumps({"combine": "soft", "members": [{"model": place}]}))
+    with pytest.raises(InputError, match="does not lie below"):
+        load(tmp_path)
+
+
+def test_a_colon_may_belong_to_the_path(tmp_path):
+    (tmp_path / "a:2").mkdir()
+    assert parse_weighted([f"{tmp_path}/a:2", "b:0.5", "c"]) == [
+        (tmp_path / "a:2", 1.0),
+        (type(tmp_path)("b"), 0.5),
+        (type(tmp_path)("c"), 1.0),
+    ]
+
+
+def test_the_verbs_say_what_they_made(models, pictures, tmp_path, capsys):
+    from model.__main__ import VERBS
+    from model.verbs import run_verb
+
+    words = ["ensemble", str(models / "a"), str(models / "b"), "--output", str(tmp_path / "both")]
+    assert run_verb("model", VERBS, words) == 0
+    assert "2 models, soft, 18 classes" in capsys.readouterr().out
+    assert run_verb("model", VERBS, ["ensemble", str(models / "a")]) == 2
+    assert "--output DIR is needed" in capsys.readouterr().err
+
+
+def test_models_named_at_inference_answer_as_the_ensemble_of_them(models, faces, tmp_path):
+    import inference
+
+    collect([str(models / "a"), f"{models / 'b'}:2"], tmp_path / "both")
+    asked = ["--eval_dir", str(faces / "eval"), "--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
+    one = [*asked, "--models", str(models / "a"), f"{models / 'b'}:2", "--output_data_dir", str(tmp_path / "one")]
+    other = [*asked, "--model_dir", str(tmp_path / "both"), "--output_data_dir", str(tmp_path / "other")]
+    assert inference.main(one) == inference.main(other) == 0
+    for name in ("output.csv", "probabilities.csv", "labels.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_joined_needs_models():
+    with pytest.raises(InputError):
+        joined([])

@@ -1,0 +1,65 @@
+"""Probabilities of earlier inferences are averaged by name."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model.__main__ import VERBS
+from model.verbs import run_verb
+
+
+def write(path, names, rows, columns=("worn", "none", "착용샷"), name="ImageID"):
+    frame = pd.DataFrame(rows, columns=list(columns))
+    frame.insert(0, name, names)
+    path.parent.mkdir(exist_ok=True)
+    frame.to_csv(path, index=False)
+    return str(path)
+
+
+def join(*words: str) -> int:
+    return run_verb("model", VERBS, ["join", *words])
+
+
+def test_rows_are_joined_by_name_and_columns_by_class(tmp_path):
+    rng = np.random.default_rng(0)
+    p, q = rng.dirichlet(np.ones(3), 5), rng.dirichlet(np.ones(3), 5)
+    names, order = [f"{i}.jpg" for i in range(5)], [3, 0, 4, 2, 1]
+    first = write(tmp_path / "a.csv", names, p)
+    second = write(
+        tmp_path / "b.csv", [names[i] for i in order], q[order][:, [2, 0, 1]], columns=("착용샷", "worn", "none")
+    )
+    out = tmp_path / "joined.csv"
+    assert join(first, f"{second}:3", "--output", str(out)) == 0
+    expected = (p + 3 * q) / 4
+    found = pd.read_csv(tmp_path / "joined.probabilities.csv")
+    assert found.columns.tolist() == ["ImageID", "worn", "none", "착용샷"] and found["ImageID"].tolist() == names
+    np.testing.assert_allclose(found.iloc[:, 1:], expected, atol=1e-6)
+    assert pd.read_csv(out)["ans"].tolist() == expected.argmax(1).tolist()
+    assert "착용샷" in (tmp_path / "labels.json").read_text(encoding="utf-8")
+
+
+def test_a_picture_that_one_file_could_not_read_is_answered_by_the_others(tmp_path):
+    nothing = [None] * 3
+    first = write(tmp_path / "a.csv", ["x", "y"], [nothing, nothing], name="image_name")
+    second = write(tmp_path / "b.csv", ["x", "y"], [[0.1, 0.7, 0.2], nothing], name="image_name")
+    assert join(first, second, "--output", str(tmp_path / "o.csv")) == 0
+    answers = pd.read_csv(tmp_path / "o.csv", dtype=str, keep_default_na=False)
+    assert answers.columns.tolist() == ["image_name", "y_pred"] and answers["y_pred"].tolist() == ["1", ""]
+    assert "y" in (tmp_path / "errors.csv").read_text()
+
+
+def test_everything_that_does_not_fit_is_told_at_once(tmp_path, capsys):
+    first = write(tmp_path / "a.csv", ["x", "y"], [[0.1, 0.7, 0.2]] * 2)
+    second = write(tmp_path / "b.csv", ["x", "z"], [[0.1, 0.7, 0.2]] * 2, columns=("worn", "none", "other"))
+    assert join(first, second, "--output", str(tmp_path / "o.csv")) == 2
+    told = capsys.readouterr().err
+    assert "other" in told and "착용샷" in told and "y of" in told and "z of" in told
+    assert not (tmp_path / "o.csv").exists()
+
+
+@pytest.mark.parametrize("words", [["a.csv"], ["a.csv:0", "a.csv:0"], ["a.csv", "a.csv:-1"], ["a.csv", "none.csv"]])
+def test_bad_words_end_with_2(tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.csv", ["x"], [[0.1, 0.7, 0.2]])
+    assert join(*words, "--output", "o.csv") == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]

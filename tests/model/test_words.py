@@ -1,0 +1,134 @@
+"""Words of other systems mean what the documents say."""
+
+import pytest
+import yaml
+
+from container import environment
+from model.settings import InferenceSettings, InputError, TrainSettings, translate
+from model.words import WORDS, words_of
+
+TRAIN, INFERENCE = "train.py", "inference.py"
+
+THEIRS = """
+seed: 42
+data_dir: {channel}
+train_profile: {train}
+valid_profile: {valid}
+num_classes: 18
+train_batch_size: 64
+valid_batch_size: 128
+epochs: 3
+log_interval: 20
+model_dir: runs
+name: exp
+best_criterion: f1
+dataset: CustomDatasetSplitByProfile
+dataset_args: {output: class}
+augmentation: flip
+augmentation_args: {p: 0.3}
+model: SEResNet26d_32x4d
+model_args: {pretrained: false, drop_rate: 0.2}
+criterion: focal
+criterion_args: {gamma: 1.5}
+optimizer: MADGRAD
+lr: 0.001
+weight_decay: 0.01
+scheduler: StepLR
+scheduler_args: {step_size: 2}
+infer_data_dir: data/eval
+"""
+
+
+def read(text: str, tmp_path, monkeypatch, *flags: str) -> TrainSettings:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    return environment.read(TrainSettings, flags, "")[0]
+
+
+def test_a_config_of_the_config_driven_system_is_taken_as_it_is(tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO", "rarebird")
+    text = THEIRS.replace("{channel}", "data").replace("{train}", "train.txt").replace("{valid}", "valid.txt")
+    made = read(text, tmp_path, monkeypatch)
+    assert (made.train_dir, made.train_groups, made.validation_groups) == ("data", "train.txt", "valid.txt")
+    assert (made.batch_size, made.num_classes, made.layout, made.target) == (64, 18, "profiles", "joint")
+    assert made.augmentation == {"flip": {"p": 0.3}} and made.model == "SEResNet26d_32x4d"
+    assert (made.pretrained, made.dropout, made.model_args) == (False, 0.2, {})
+    assert (made.loss, made.focal_gamma, made.optimizer, made.scheduler) == ("focal", 1.5, "MADGRAD", "StepLR")
+    assert (made.eval_dir, made.config) == ("data/eval", "config.yaml")
+    assert caplog.text.count("settings from ./config.yaml") == 1
+    for word in ("data_dir", "valid_batch_size", "dataset_args", "criterion", "infer_data_dir"):
+        assert caplog.text.count(f"config.yaml: {word} is ") == 1, word
+
+
+def test_every_word_of_its_list_is_taken():
+    theirs = set(yaml.safe_load(THEIRS.replace("{channel}", "a").replace("{train}", "b").replace("{valid}", "c")))
+    from model.settings import as_dict
+
+    assert theirs <= {*as_dict(TrainSettings()), *words_of(TRAIN)}
+
+
+def test_a_named_config_leaves_the_one_in_the_working_folder_alone(tmp_path, monkeypatch):
+    (tmp_path / "other.yaml").write_text("epochs: 2", encoding="utf-8")
+    made = read("epochs: 7\nlr: 0.5", tmp_path, monkeypatch, "--config", "other.yaml")
+    assert (made.epochs, made.lr) == (2, 1e-3)
+
+
+def test_flags_win_over_the_words_of_a_config(tmp_path, monkeypatch):
+    assert read("train_batch_size: 8", tmp_path, monkeypatch, "--batch_size", "16").batch_size == 16
+    assert read("batch_size: 8", tmp_path, monkeypatch, "--train-batch-size", "16").batch_size == 16
+
+
+@pytest.mark.parametrize(
+    ("job", "said", "ours"),
+    [
+        (TRAIN, {"dataset_args": {"output": "all"}}, {"target": "heads"}),
+        (TRAIN, {"dataset_args": "{'output': 'age'}"}, {"target": "age"}),
+        (TRAIN, {"criterion": "BCELoss"}, {"loss": "bce"}),
+        (TRAIN, {"criterion_args": {"smoothing": 0.2}}, {"label_smoothing": 0.2}),
+        (TRAIN, {"criterion_args": {"weight": [1, 2]}}, {"class_weights": "given", "class_weight_values": [1, 2]}),
+        (TRAIN, {"model_args": {"act_layer": "silu"}}, {"model_args": {"act_layer": "silu"}}),
+        (TRAIN, {"cv": "True"}, {"folds": 5}),
+        (TRAIN, {"cv": "False"}, {}),
+        (TRAIN, {"multi": "true"}, {"target": "separate"}),
+        (TRAIN, {"pretrain": "true", "num_epoch": "0"}, {"pretrained": "true", "epochs": "0"}),
+        (INFERENCE, {"pth_name": "best", "output_name": "first"}, {"output": "first.csv"}),
+        (INFERENCE, {"split": "test_val", "num_tta": 8}, {"table": "test_val.csv", "num_tta": 8}),
+        (INFERENCE, {"ensemble": "True", "ensemble_model_dir": "a b"}, {"models": "a b"}),
+    ],
+)
+def test_a_word_becomes_ours(job, said, ours):
+    found, sentences = translate(job, "--{}", said)
+    assert found == ours
+    assert len(sentences) == len([key for key in said if key in words_of(job) and key != "model_args"])
+
+
+@pytest.mark.parametrize(
+    ("job", "said", "told"),
+    [
+        (TRAIN, {"dataset": "MyDataset"}, "named by `layout`"),
+        (TRAIN, {"dataset_args": {"size": 3}}, "size has no counterpart"),
+        (TRAIN, {"criterion": "focall"}, "nearest: focal"),
+        (TRAIN, {"criterion_args": {"gama": 2}}, "nearest: gamma"),
+        (TRAIN, {"augmentation_args": {"p": 1}}, "it goes with one augmentation's name"),
+        (TRAIN, {"lr": 1, "learning_rate": 2}, "it means lr, which is set beside it"),
+        (INFERENCE, {"ensemble": "true"}, "name the models"),
+    ],
+)
+def test_a_word_without_a_counterpart_says_what_to_write(job, said, told):
+    with pytest.raises(InputError, match=told):
+        translate(job, "--{}", said)
+
+
+def test_a_word_of_another_job_is_no_fault_in_a_shared_env(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("SM_HP_OUTPUT_NAME=a\nSM_HP_LEARNING_RATE=0.2\n")
+    assert environment.read(TrainSettings, [], "")[0].lr == 0.2
+    assert environment.read(InferenceSettings, [], "")[0].output == "a.csv"
+
+
+def test_no_word_is_one_of_ours_but_model_args():
+    from model.settings import as_dict
+
+    for word in WORDS:
+        names = as_dict(TrainSettings() if word.job == TRAIN else InferenceSettings())
+        assert word.word == "model_args" or word.word not in names

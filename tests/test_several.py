@@ -1,0 +1,173 @@
+"""Several models by one command: an attribute each, a fold each, both; stopped and gone on with."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import evaluation
+import inference
+from model.ensemble import load
+from model.faults import InputError
+from model.loop import Trainer
+from model.prediction import predict
+
+SEPARATE = ["--target", "separate"]
+FOLDS = ["--folds", "3"]
+
+
+def weights(run, *places: str) -> list[dict[str, torch.Tensor]]:
+    return [load_file(run / place / "model.safetensors") for place in places]
+
+
+def equal(a: list[dict[str, torch.Tensor]], b: list[dict[str, torch.Tensor]]) -> bool:
+    return all(torch.equal(one[name], other[name]) for one, other in zip(a, b, strict=True) for name in one)
+
+
+@pytest.fixture(scope="module")
+def folds(faces, tmp_path_factory):
+    """A run of three folds with its outputs: (run, outputs)."""
+    import train
+
+    base = tmp_path_factory.mktemp("folds")
+    small = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
+    small += ["--epochs", "1", "--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
+    where = ["--train_dir", str(faces / "train"), "--model_dir", str(base / "runs"), "--output_data_dir", str(base)]
+    assert train.main([*small, *where, *FOLDS]) == 0
+    return base / "runs" / "exp", base / "exp"
+
+
+def test_each_attribute_gets_a_model_with_its_own_settings(faces, run_train, tmp_path):
+    own = {"age": {"epochs": 2, "loss": "cross_entropy"}, "gender": {"loss": "bce"}}
+    run = run_train(faces / "train", *SEPARATE, "--separate", json.dumps(own))
+    model = load(run)
+    assert model.combine == "product" and model.scheme.names == ("mask", "gender", "age")
+    assert [len(member.metrics["history"]) for member in model.members] == [1, 1, 2]
+    assert [member.settings.loss for member in model.members] == ["focal", "bce", "cross_entropy"]
+    sides = [member.metrics["data"]["split"]["sides"]["validation"]["pictures"] for member in model.members]
+    assert len(set(sides)) == 1 and len(pd.read_csv(run / "split.csv")) == 168
+
+    where = ["--model_dir", str(run), "--output_data_dir", str(tmp_path / "out"), "--num_workers", "0"]
+    assert inference.main(["--eval_dir", str(faces / "eval"), *where]) == 0
+    asked = ["--ground_truth_dir", str(faces / "gt"), "--output_data_dir", str(tmp_path / "out"), "--resamples", "9"]
+    assert evaluation.main(asked) == 0
+    found = json.loads((tmp_path / "out" / "evaluation.json").read_text())["rarebird"]
+    assert len(found["per_class"]) == 18 and set(found["attributes"]) == {"mask", "gender", "age"}
+
+
+def test_every_row_is_answered_by_the_fold_that_did_not_see_it(folds, faces):
+    run, output = folds
+    parts = pd.read_csv(output / "split.csv").set_index("path")
+    assert sorted(parts["side"].unique()) == ["fold1", "fold2", "fold3"]
+    assert (parts.groupby("group")["side"].nunique() == 1).all()
+    answers = pd.read_csv(output / "out_of_fold" / "probabilities.csv").set_index("ImageID")
+    truth = pd.read_csv(output / "out_of_fold" / "gt.csv").set_index("ImageID")
+    assert sorted(answers.index) == sorted(parts.index) == sorted(truth.index) and answers.index.is_unique
+    assert (truth["group"] == parts["group"].reindex(truth.index)).all()
+    for side, held_out in parts.groupby("side"):
+        paths = list(held_out.index[:6])
+        pictures = [faces / "train" / path for path in paths]
+        alone = predict(run / side, pictures, device="cpu", precision="fp32").iloc[:, -18:].to_numpy()
+        np.testing.assert_allclose(answers.loc[paths].to_numpy(), alone, atol=1e-5)
+
+
+def test_what_was_answered_out_of_fold_is_scored_as_it_stands(folds, capsys):
+    _, output = folds
+    where = str(output / "out_of_fold")
+    assert evaluation.main(["--ground_truth_dir", where, "--output_data_dir", where, "--resamples", "9"]) == 0
+    assert "groups of column group" in capsys.readouterr().err
+
+
+def test_the_folds_answer_together_as_the_mean_of_them(folds, faces):
+    run, _ = folds
+    pictures = sorted((faces / "eval" / "images").iterdir())[:5]
+    parts = [predict(run / f"fold{n}", pictures).iloc[:, -18:].to_numpy() for n in (1, 2, 3)]
+    np.testing.assert_allclose(predict(run, pictures).iloc[:, -18:].to_numpy(), np.mean(parts, axis=0), atol=1e-6)
+
+
+def test_folds_of_separate_models_answer_out_of_fold_together(faces, run_train):
+    run = run_train(faces / "train", *SEPARATE, "--folds", "2", "--epochs", "0")
+    model = load(run)
+    assert [member.combine for member in model.members] == ["soft"] * 3 and len(model.models()) == 6
+    held_out = [set(pd.read_csv(run / "split.csv").query(f"side == 'fold{n}'")["path"]) for n in (1, 2)]
+    assert not held_out[0] & held_out[1]
+    answers = pd.read_csv(run / "out_of_fold" / "probabilities.csv").set_index("ImageID")
+    path = next(iter(held_out[1]))
+    parts = [predict(run / name / "fold2", [faces / "train" / path]) for name in ("mask", "gender", "age")]
+    mask, gender, age = (part.iloc[0, part.columns.get_loc("error") + 1 :].to_numpy(float) for part in parts)
+    expected = (mask[:, None, None] * gender[:, None] * age).ravel()
+    np.testing.assert_allclose(answers.loc[path].to_numpy(), expected, atol=1e-5)
+
+
+def test_members_that_are_finished_are_kept_and_the_unfinished_goes_on(faces, run_train, folds, monkeypatch, caplog):
+    caplog.set_level("INFO", "rarebird")
+    count, update = 0, Trainer._update
+
+    def crash(self) -> None:
+        nonlocal count
+        update(self)
+        count += 1
+        if count == 6:  # an epoch of a fold has 4 steps
+            raise MemoryError
+
+    monkeypatch.setattr(Trainer, "_update", crash)
+    with pytest.raises(MemoryError):
+        run_train(faces / "train", *FOLDS, "--checkpoint_seconds", "0")
+    monkeypatch.undo()
+    caplog.clear()
+    run = run_train(faces / "train", *FOLDS)
+    assert run.name == "exp" and "finished before" in caplog.text and "resumed epoch=1 step=1" in caplog.text
+    places = ("fold1", "fold2", "fold3")
+    assert equal(weights(run, *places), weights(folds[0], *places))
+    assert json.loads((run / "ensemble.json").read_text())["finished"]
+    run_train(faces / "train", *FOLDS, "--epochs", "0")
+    assert (run.parent / "exp1" / "ensemble.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--folds", "1"], "0 .one model on a split. or at least 2"),
+        (["--folds", "99"], "99 folds need as many groups"),
+        ([*SEPARATE, "--separate", '{"agee": {}}'], "'agee' is not an attribute"),
+        ([*SEPARATE, "--separate", '{"age": {"layout": "csv"}}'], "layout cannot be an attribute's own"),
+        ([*SEPARATE, "--separate", '{"age": {"lr": -1}}'], "separate: age: lr = -1: expected at least 0"),
+        (["--separate", '{"age": {"lr": 1}}'], "separate belongs to target separate"),
+    ],
+)
+def test_what_cannot_be_is_told(faces, run_train, flags, told):
+    with pytest.raises(InputError, match=told):
+        run_train(faces / "train", *flags)
+
+
+def test_folds_and_a_validation_channel_contradict_each_other(faces, run_train):
+    with pytest.raises(InputError, match="a validation channel has no place"):
+        run_train(faces / "train", *FOLDS, "--validation_dir", str(faces / "train"))
+
+
+def test_lists_of_groups_say_who_is_on_which_side(faces, run_train, tmp_path):
+    folders = sorted(path.name for path in (faces / "train" / "images").iterdir())
+    (tmp_path / "train.txt").write_text("\n".join(folders[:9]) + "\n\n")
+    (tmp_path / "valid.txt").write_text("\n".join(folders[9:12]))
+    lists = ["--train_groups", str(tmp_path / "train.txt"), "--validation_groups", str(tmp_path / "valid.txt")]
+    run = run_train(faces / "train", *lists, "--epochs", "0")
+    found = pd.read_csv(run / "split.csv")
+    sides = {side: {path.split("/")[-2] for path in rows["path"]} for side, rows in found.groupby("side")}
+    assert sides == {"train": set(folders[:9]), "validation": set(folders[9:12])}
+
+    (tmp_path / "valid.txt").write_text("\n".join([*folders[8:10], "000001_femal_Asian_45"]))
+    with pytest.raises(InputError, match=r"line 3: '000001_femal_Asian_45'"):
+        run_train(faces / "train", *lists)
+    (tmp_path / "valid.txt").write_text("\n".join(folders[8:10]))
+    with pytest.raises(InputError, match="both hold 1 groups"):
+        run_train(faces / "train", *lists)
+
+
+def test_a_wrong_number_of_classes_is_told(faces, run_train):
+    with pytest.raises(InputError, match="num_classes = 17: the target has 18"):
+        run_train(faces / "train", "--num_classes", "17")
