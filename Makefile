@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 SET_UP := .venv/set-up
 
-.PHONY: demo test lint
+.PHONY: demo train inference test lint
 .DELETE_ON_ERROR:
 
 .venv: $(SET_UP)
@@ -34,6 +34,18 @@ demo: $(SET_UP)
 	@$(PY) -m exploration scores --evaluation demo/evaluation.json
 	@printf '\nmodel       demo/model/classic\nanswers     demo/output/output.csv, demo/output/probabilities.csv\n'
 	@printf 'with TTA    demo/output-TTA/output.csv\nevaluation  demo/evaluation.json\npictures    demo/data\n'
+
+CONFIGS ?= $(wildcard configs/*.yaml)
+NAMES = $(basename $(notdir $(CONFIGS)))
+MODELS = $(or $(SM_MODEL_DIR),runs)
+
+train: $(SET_UP)
+	@for config in $(CONFIGS); do name=$$(basename $${config%.*}); \
+	  test -e $(MODELS)/$$name/metrics.json -o -e $(MODELS)/$$name/ensemble.json && echo "$$name is trained" || \
+	  $(PY) train.py --config $$config --name $$name || exit; done
+
+inference: $(SET_UP)
+	@for name in $(NAMES); do $(PY) inference.py --model_dir $(MODELS)/$$name --output $$name.csv || exit; done
 
 test: $(SET_UP)
 	$(PY) -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90

@@ -10,6 +10,7 @@ VERBS = {
     "ensemble": ("model.collect", "several saved models into one that answers for them together"),
     "join": ("model.join", "averages probabilities of earlier inferences into new answers"),
     "settings": ("model.settings_table", "prints the settings of the jobs as the tables of README.md"),
+    "words": ("model.words", "prints the words of other systems as the table of docs/coming-from.md"),
 }
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ A word is translated where settings are read, whatever it came by: flag, hyperpa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -219,3 +219,10 @@ def words_table() -> str:
     lines = ["| word | of | here |", "| --- | --- | --- |"]
     lines += [f"| `{word.word}` | {word.job} | {word.ours} |" for word in WORDS]
     return "\n".join(lines) + "\n"
+
+
+def main(argv: Sequence[str]) -> int:
+    if argv:
+        raise InputError(f"words takes no words: {' '.join(argv)}")
+    print(words_table(), end="")
+    return 0
