@@ -35,13 +35,14 @@ from model.writing import write_json
 def main(argv: Sequence[str] | None = None) -> int:
     settings, env = environment.read(EvaluationSettings, argv, __doc__ or "")
     truth = env.ground_truth_dir(settings.ground_truth_dir) / "gt.csv"
-    answers = answers_of(settings, env)
+    output = env.output_data_dir(settings.output_data_dir)
+    answers = in_output(output, settings.answers or "output.csv")
     joined = join(
         truth,
         answers,
         labels=Path(settings.labels) if settings.labels else None,
         group_column=settings.group_column,
-        other_file=answers_file(Path(settings.compare)) if settings.compare else None,
+        other_file=answers_file(in_output(output, settings.compare)) if settings.compare else None,
     )
     found = evaluate(joined, settings.gmean_classes, settings.resamples, settings.confidence, settings.seed)
     print(f"{answers} against {truth}\n{summary(found)}", file=sys.stderr)
@@ -54,12 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def answers_of(settings: EvaluationSettings, env: environment.Environment) -> Path:
-    """The answers' file; a bare name lies in SM_OUTPUT_DATA_DIR, as it does where inference writes it."""
-    given = Path(settings.answers or "output.csv")
-    if given.parent != Path():
-        return given
-    return env.output_data_dir(settings.output_data_dir) / given
+def in_output(output: Path, given: str) -> Path:
+    """A file or folder of answers; the bare name of a file lies in SM_OUTPUT_DATA_DIR, as it does where inference
+    writes it."""
+    is_bare_file = Path(given).parent == Path() and given.lower().endswith(".csv")
+    return output / given if is_bare_file else Path(given)
 
 
 def model_monitor(scores: Scores) -> dict[str, Any]:

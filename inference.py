@@ -24,10 +24,10 @@ from collections.abc import Sequence
 
 from container import environment, job
 from model.ensemble import Ensemble, joined, leaves, load
-from model.finding import newest_model
+from model.finding import ERRORS, beside_answers, newest_model
 from model.hardware import worker_count
 from model.loading import whole_files
-from model.output import ERRORS, answer_files, write_answers
+from model.output import answer_files, write_answers
 from model.prediction import make_answering
 from model.saved_model import SavedModel
 from model.settings import InferenceSettings
@@ -70,9 +70,8 @@ def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta:
     seconds = time.monotonic() - started
     log.info(f"{len(info):,} pictures in {seconds:.1f} s, {len(info) / max(seconds, 1e-9):,.1f} pictures/s")
     if unread:
-        log.warning(
-            f"{unread:,} of {len(info):,} pictures could not be read and have no answer: {answers_file.parent / ERRORS}"
-        )
+        errors = beside_answers(answers_file, ERRORS)
+        log.warning(f"{unread:,} of {len(info):,} pictures could not be read and have no answer: {errors}")
     log.info(f"answers: {answers_file}")
     return job.FAULT if unread and settings.strict else job.DONE
 

@@ -175,9 +175,12 @@ def tell_plan(settings: TrainSettings, trainer: Trainer, data: dict[str, Any]) -
         f"{settings.epochs} epochs of {trainer.sampler.steps} batches of {settings.batch_size}, {updates} optimiser "
         f"steps each; {trainer.hardware}{f', {trainer.world} processes' if trainer.world > 1 else ''}"
     )
-    warning = double_correction(settings.sampler_power, settings.class_weights, settings.class_weights_strength)
-    if warning:
+    power, strength = settings.sampler_power, settings.class_weights_strength
+    kinds = {str(head_setting(settings, head.name, "class_weights")) for head in heads.heads}
+    for warning in {double_correction(power, kind, strength) for kind in kinds} - {None}:
         log.warning("%s", warning)
+    if trainer.validation is None and (settings.early_stopping or settings.scheduler == "ReduceLROnPlateau"):
+        log.warning("there is no validation: early_stopping and ReduceLROnPlateau have nothing to go by")
 
 
 def run_metrics(outcome: Outcome, data: dict[str, Any], hardware: Hardware) -> dict[str, Any]:

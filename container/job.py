@@ -68,5 +68,11 @@ def _end(message: str, code: int) -> int:
 
 
 def _worker_was_killed(error: BaseException) -> bool:
-    """torch.utils.data raises RuntimeError `DataLoader worker (pid N) is killed by signal: Killed.`"""
-    return isinstance(error, RuntimeError) and "is killed by signal: Killed" in str(error)
+    """torch.utils.data raises RuntimeError `DataLoader worker (pid(s) N) exited unexpectedly`, where it noticed the
+    signal because of `DataLoader worker (pid N) is killed by signal: Killed.`"""
+    told: BaseException | None = error
+    while told is not None:
+        if isinstance(told, RuntimeError) and "DataLoader worker" in str(told):
+            return "killed by signal: Killed" in str(told) or "exited unexpectedly" in str(told)
+        told = told.__cause__ or told.__context__
+    return False

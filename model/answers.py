@@ -13,6 +13,7 @@ import pandas as pd
 
 from model.cells import COLUMNS, MISSING, UNKNOWN, Cells, find_column, read_cells, read_frame, read_names
 from model.faults import InputError, Problems, did_you_mean, listing
+from model.finding import LABELS, PROBABILITIES, beside_answers
 from model.labels import Attribute, Scheme, normal_text
 from model.metrics import NO_ANSWER
 from model.table import GROUP_COLUMNS
@@ -61,7 +62,7 @@ def join(
     truth = read_cells(truth_file, problems)
     answers = read_cells(answers_file, problems)
     other = read_cells(other_file, problems) if other_file else None
-    probabilities, beside = None, probabilities_file(answers_file)
+    probabilities, beside = None, beside_answers(answers_file, PROBABILITIES)
     if beside.is_file():
         probabilities = read_probabilities(beside, problems)
     else:
@@ -77,7 +78,7 @@ def join(
     columns = list(probabilities.columns) if probabilities is not None else []
     scheme = _find_scheme(labels, answers_file, columns, [c for c in (truth, answers, other) if c], problems, notes)
     if scheme and probabilities is not None:
-        _check_classes(columns, scheme, probabilities_file(answers_file), problems)
+        _check_classes(columns, scheme, beside_answers(answers_file, PROBABILITIES), problems)
     if scheme and other:
         _check_same(scheme, other.file, problems)
     true = truth.classes(scheme, problems) if truth and scheme else None
@@ -111,11 +112,10 @@ def answers_file(place: Path) -> Path:
     return place if place.suffix.lower() == ".csv" and not place.is_dir() else place / "output.csv"
 
 
-def probabilities_file(answers: Path) -> Path:
-    """Where inference puts the probabilities of an answers' file: STEM.probabilities.csv, by default
-    probabilities.csv beside output.csv."""
-    named = answers.with_name(f"{answers.stem}.probabilities.csv")
-    return answers.with_name("probabilities.csv") if answers.name == "output.csv" and not named.is_file() else named
+def labels_file(answers: Path) -> Path:
+    """Where the scheme of an answers' file lies: STEM.labels.json, else labels.json beside it."""
+    own = beside_answers(answers, LABELS)
+    return own if own.is_file() else answers.with_name(LABELS)
 
 
 def _find_group(truth: Cells, asked: str | None, problems: Problems) -> str | None:
@@ -163,7 +163,7 @@ def _find_scheme(
     problems: Problems,
     notes: list[str],
 ) -> Scheme | None:
-    path = given or answers.with_name("labels.json")
+    path = given or labels_file(answers)
     if given or path.is_file():
         return read_scheme(path, problems)
     if columns:
@@ -210,7 +210,7 @@ def _check_classes(columns: Sequence[str], scheme: Scheme, path: Path, problems:
 
 def _check_same(scheme: Scheme, other: Path, problems: Problems) -> None:
     """Two models' answers can only be compared where one class means one thing."""
-    path = other.with_name("labels.json")
+    path = labels_file(other)
     theirs = read_scheme(path, problems) if path.is_file() else scheme
     if theirs and theirs.class_names != scheme.class_names:
         expected = listing(scheme.class_names)

@@ -134,7 +134,24 @@ def make_augmentation(named: Mapping[str, Mapping[str, Any]], preprocessing: Pre
             faults.append(f"{name}: {error}")
     if faults:
         raise InputError("augmentation:\n" + "\n".join(f"  {fault}" for fault in faults))
-    return Augmentation(preprocessing, crop, tuple(on_picture), tuple(on_pixels))
+    made = Augmentation(preprocessing, crop, tuple(on_picture), tuple(on_pixels))
+    _try(made)
+    return made
+
+
+def _try(augmentation: Augmentation) -> None:
+    """InputError where what comes out of it is no picture that the network takes."""
+    preprocessing = augmentation.preprocessing
+    states = torch.get_rng_state(), random.getstate(), np.random.get_state()
+    size = (2 * preprocessing.width, 2 * preprocessing.height)
+    try:
+        augmentation(Image.new("RGB" if preprocessing.channels == 3 else "L", size))
+    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise InputError(f"augmentation: the network cannot take what comes out of it: {error}") from None
+    finally:
+        torch.set_rng_state(states[0])
+        random.setstate(states[1])
+        np.random.set_state(states[2])
 
 
 def make_mixing(named: Mapping[str, Mapping[str, Any]]) -> Mixing | None:

@@ -21,7 +21,7 @@ from model.writing import remove_parts, write_beside
 log = logging.getLogger("rarebird")
 
 KEPT = 2  # the one before stays, should the newest be cut off by a copy to a bucket
-FINISHED = "-finished"
+FINISHED = "finished"
 State = dict[str, Any]
 
 
@@ -32,14 +32,14 @@ class Checkpoints:
         self.folder = folder
 
     def files(self) -> list[Path]:
-        """Oldest first."""
+        """Oldest first; the name of a finished run's sorts behind all numbers."""
         return sorted(self.folder.glob("checkpoint-*.pt"))
 
     def save(self, state: State) -> None:
         """Writes state (tensors, numbers, text, lists and mappings) beside, renames it, and prunes older ones. It is
-        ordered by its `updates` and `batches`."""
-        number = f"{state['updates']:09d}-{state['batches']:09d}"
-        with write_beside(self.folder / f"checkpoint-{number}{FINISHED if state['finished'] else ''}.pt") as path:
+        ordered by its `epoch` and `batches`."""
+        place = FINISHED if state["finished"] else f"{state['epoch']:06d}-{state['batches']:09d}"
+        with write_beside(self.folder / f"checkpoint-{place}.pt") as path:
             torch.save(state, path)
         for old in self.files()[:-KEPT]:
             old.unlink(missing_ok=True)
@@ -47,23 +47,36 @@ class Checkpoints:
     def begin(self, identity: Mapping[str, Any]) -> None:
         """Marks the run of several models begun, whose members keep states of their own."""
         if self.newest() is None:
-            self.save({"updates": 0, "batches": 0, "identity": dict(identity), "finished": False})
+            self.save({"epoch": 0, "batches": 0, "identity": dict(identity), "finished": False})
 
     def finish(self, outcome: State, identity: Mapping[str, Any]) -> None:
         """Marks the run finished. outcome (Outcome.to_state) is all that is left of it, from which the saved model
         can be written again."""
-        self.save({"updates": 0, "batches": 0, **outcome, "identity": dict(identity), "finished": True})
+        self.save({**outcome, "identity": dict(identity), "finished": True})
         for path in self.files():
             if not path.stem.endswith(FINISHED):
                 path.unlink()
 
+    def is_finished(self) -> bool:
+        """Whether the run of these states is."""
+        return any(path.stem.endswith(FINISHED) for path in self.files())
+
     def newest(self) -> State | None:
-        """The newest state that can be read, None where there is none."""
-        for path in reversed(self.files()):
+        """The newest state that can be read, None where there is none. InputError where there are files and all are
+        damaged; OSError where the system refuses one."""
+        files = self.files()
+        for path in reversed(files):
             try:
                 return torch.load(path, map_location="cpu", weights_only=True)
+            except (OSError, MemoryError):
+                raise
             except Exception as error:  # what a damaged zip or pickle raises differs by version
                 log.warning("checkpoint %s cannot be read (%s); the one before is taken", path, type(error).__name__)
+        if files:
+            raise InputError(
+                f"{self.folder}: no checkpoint can be read ({len(files)} damaged); begin anew with --resume never, or "
+                "choose another --name"
+            )
         return None
 
     def clear(self) -> None:
@@ -88,19 +101,30 @@ class Lock:
     def acquire(self) -> str | None:
         """None when this process holds it now, else who does."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 (it is held open)
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            holder = file.read().strip()
-            file.close()
-            return holder or "another process"
+        while True:
+            file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 (it is held open)
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                holder = file.read().strip()
+                file.close()
+                return holder or "another process"
+            if self._is_there(file):
+                break
+            file.close()  # its holder removed it between the two
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
         file.flush()
         self._file = file
         return None
+
+    def _is_there(self, file: IO[str]) -> bool:
+        """Whether the file that was locked is still the one of that name."""
+        try:
+            return os.path.samestat(os.fstat(file.fileno()), os.stat(self.path))
+        except FileNotFoundError:
+            return False
 
     def __enter__(self) -> Lock:
         return self
@@ -161,9 +185,13 @@ def claim(
                 f"the run {candidate!r} is being trained by {holder}; wait for it or choose another --name"
             )
         remove_parts(folder)
-        state = checkpoints.newest()
-        if state is None or (resume == "never" and not state["finished"]):
-            if state is None and not packed and is_saved(run):
+        try:
+            state = None if resume == "never" and not checkpoints.is_finished() else checkpoints.newest()
+        except BaseException:
+            lock.release()
+            raise
+        if state is None:
+            if not checkpoints.files() and not packed and is_saved(run):
                 lock.release()
                 continue
             checkpoints.clear()

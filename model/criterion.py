@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from model.faults import InputError, did_you_mean, listing
 from model.heads import Heads
 from model.losses import class_weights, make_loss
 from model.sampling import expected_class_shares
@@ -29,6 +30,10 @@ class Criterion(nn.Module):
 
     def __init__(self, settings: TrainSettings, heads: Heads, table: Table):
         super().__init__()
+        names = [head.name for head in heads.heads]
+        unknown = [f"{name!r}{did_you_mean(name, names)}" for name in settings.heads if name not in names]
+        if unknown:
+            raise InputError(f"heads: there is no attribute {listing(unknown)}; expected {listing(names)}")
         self.heads = heads
         self.losses = nn.ModuleList()
         self.loss_weights: list[float] = []

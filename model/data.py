@@ -102,11 +102,13 @@ def read_tables(
     ]
     if validation_dir is not None:
         problems.append(Problems(f"channel validation ({validation_dir})"))
+        same = settings.table if settings.table and (validation_dir / settings.table).is_file() else None
         tables.append(
             read_channel(
                 validation_dir,
                 problems[1],
                 layout=settings.layout,
+                table=same,
                 picture_column=settings.picture_column,
                 group_column=settings.group_column,
                 metadata_columns=settings.metadata_columns,
@@ -139,6 +141,9 @@ def make_data(settings: TrainSettings, train: Table, validation: Table | None) -
     if not settings.validation:
         return Data(train, None)
     _, held_out = split(train.groups, train.classes(), settings.validation, settings.seed)
+    if not len(held_out):
+        log.warning("every picture is of group %s, which cannot be parted: there is no validation", train.groups[0])
+        return Data(train, None)
     return held_out_data(train, held_out, settings.validation)
 
 

@@ -62,6 +62,10 @@ def on_first(work: Callable[[], T]) -> T:
     return told[0]
 
 
-def any_of(flag: bool) -> bool:
-    """Whether the flag is set on any process."""
-    return any(gather(flag))
+def any_of(flag: bool, device: torch.device) -> bool:
+    """Whether the flag is set on any process. device: that of the process group's tensors."""
+    if world() == 1:
+        return flag
+    held = torch.tensor(int(flag), device=device)
+    dist.all_reduce(held, dist.ReduceOp.MAX)
+    return bool(held.item())

@@ -62,7 +62,7 @@ class Files:
     """The channel at root. Paths are relative to it, with /; "" is the root. Dot files and dot folders are not seen;
     a link that leads out of the channel is `outside`, never followed.
 
-    unreadable: folders that the system refused, with its reason.
+    unreadable: folders that the system refused, and names that no table can hold, with the reason.
     """
 
     def __init__(self, root: Path) -> None:
@@ -85,6 +85,10 @@ class Files:
             with os.scandir(self.root / path) as entries:
                 for entry in entries:
                     if entry.name.startswith("."):
+                        continue
+                    shown = entry.name.encode("utf-8", "backslashreplace").decode()
+                    if shown != entry.name:
+                        self.unreadable[posixpath.join(path, shown)] = "its name is not UTF-8"
                         continue
                     if entry.is_symlink():
                         target = os.path.realpath(entry.path)

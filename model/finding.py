@@ -15,6 +15,14 @@ METRICS = "metrics.json"
 CARD = "README.md"
 NEEDED = (WEIGHTS, SETTINGS, LABELS, PREPROCESSING, METRICS)
 ENSEMBLE = "ensemble.json"
+PROBABILITIES = "probabilities.csv"
+ERRORS = "errors.csv"
+
+
+def beside_answers(answers: Path, name: str) -> Path:
+    """Where a file that belongs to answers lies: NAME beside output.csv, else STEM.NAME, so that several answers may
+    share a folder."""
+    return answers.with_name(name if answers.name == "output.csv" else f"{answers.stem}.{name}")
 
 
 def is_saved_model(folder: Path) -> bool:

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from model.answers import read_probabilities, read_scheme
+from model.answers import labels_file, read_probabilities, read_scheme
 from model.ensemble import parse_weighted
 from model.faults import Problems, listing
 from model.fields import setting
-from model.finding import LABELS
+from model.finding import PROBABILITIES
 from model.flags import from_flags
 from model.labels import Attribute, Scheme
 from model.output import answer_files, write_answers
@@ -60,7 +60,8 @@ def join_probabilities(files: Sequence[Path], weights: Sequence[float]) -> tuple
         for one, other, in_one, in_other in ((first, frame, files[0], file), (frame, first, file, files[0])):
             for name in one.index.difference(other.index):
                 problems.add("pictures that a file lacks", f"{name} of {in_one} is not in {in_other}")
-    schemes = [read_scheme(file.with_name(LABELS), problems) for file in files if file.with_name(LABELS).is_file()]
+    beside = [labels_of_probabilities(file) for file in files]
+    schemes = [read_scheme(file, problems) for file in beside if file.is_file()]
     problems.raise_if_any()
     total, share = np.zeros(first.shape), np.zeros((len(first), 1))
     for frame, weight in zip([first, *others], weights):
@@ -72,6 +73,12 @@ def join_probabilities(files: Sequence[Path], weights: Sequence[float]) -> tuple
     fitting = [scheme for scheme in schemes if scheme and scheme.class_names == list(first.columns)]
     scheme = fitting[0] if fitting else Scheme((Attribute("class", tuple(first.columns)),))
     return pd.DataFrame(mean, index=first.index, columns=first.columns), scheme
+
+
+def labels_of_probabilities(file: Path) -> Path:
+    """The labels.json of the answers that probabilities lie beside."""
+    stem = file.name.removesuffix(f".{PROBABILITIES}")
+    return labels_file(file.with_name("output.csv" if file.name == PROBABILITIES else f"{stem}.csv"))
 
 
 def main(argv: Sequence[str]) -> int:

@@ -24,7 +24,8 @@ class Rows:
 
     places: how a fault names the row, `train.csv row 7` or the folder whose name says it.
     columns: every column but the picture's, by name; label_columns: those that the layout itself knows as labels, in
-    order; set_aside: pictures of rows that had a fault, to be checked all the same.
+    order; named_by_folder: whether the label is the name of a folder; set_aside: pictures of rows that had a fault, to
+    be checked all the same.
     """
 
     source: str
@@ -32,6 +33,7 @@ class Rows:
     places: list[str] = field(default_factory=list)
     columns: dict[str, list[str]] = field(default_factory=dict)
     label_columns: tuple[str, ...] = ()
+    named_by_folder: bool = False
     set_aside: list[str] = field(default_factory=list)
 
 
@@ -133,7 +135,7 @@ def classes_base(files: Files) -> str | None:
 
 def read_classes(files: Files, problems: Problems) -> Rows:
     """Folders of pictures, each with all below it; the folder's name is the label."""
-    rows = Rows("class folders", columns={"label": []}, label_columns=("label",))
+    rows = Rows("class folders", columns={"label": []}, label_columns=("label",), named_by_folder=True)
     base = classes_base(files) or ""
     empty, left_out = [], []
     for name, kind in files.folder(base).kinds.items():

@@ -107,6 +107,8 @@ class Trainer:
         self.ema = ModelEmaV3(network, decay=settings.ema, use_warmup=True) if settings.ema else None
         self.scored: nn.Module = self.ema.module if self.ema else network
         self.progress = Progress()
+        self.is_between_updates = True
+        self.rate = 0.0  # pictures a second of the epoch at hand
         self._frozen: bool | None = None
         self._parallel()
 
@@ -115,7 +117,8 @@ class Trainer:
         last or averaged weights where there is no validation."""
         if state is not None:
             self._restore(state)
-            log.info("resumed epoch=%d step=%d", self.progress.epoch + 1, self.progress.batches)
+            if self.progress.epoch < self.settings.epochs:
+                log.info("resumed epoch=%d step=%d", self.progress.epoch + 1, self.progress.batches)
         self.saved_at = time.monotonic()
         stopped_by = None
         try:
@@ -124,7 +127,8 @@ class Trainer:
                 self._close_epoch(self._validate() if self.validation is not None else None)
         except Stopped:
             stopped_by = self.stop.received or signal.SIGTERM
-            self._save()
+            if self.is_between_updates:  # else batch norm has seen more than the weights; the last checkpoint stands
+                self._save()
         best = self.progress.best
         return Outcome(best.weights if best else _on_cpu(self.scored.state_dict()), self.progress, stopped_by)
 
@@ -143,14 +147,17 @@ class Trainer:
         self.network.train()
         if settings.freeze_norm:
             fix_norm(self.network.backbone)
-        self.started, self.begun_at = time.monotonic(), progress.batches
-        loss_sum = torch.tensor(progress.loss_sum, device=device)
+        self.started = began = time.monotonic()
+        first = progress.batches
+        self.loss_sum = torch.tensor(progress.loss_sum, device=device)
+        loss_since_update = torch.zeros_like(self.loss_sum)
         bad_step = torch.tensor(math.inf, device=device)
         loaded = batches(
             self.pictures, self.sampler.batches(epoch, progress.batches), self.workers, device.type == "cuda"
         )
         with _bar(epoch, settings.epochs, steps, progress.batches) as bar:
-            for step, batch in enumerate(self.stop.until(loaded), progress.batches):
+            for step, batch in enumerate(self.stop.outlived(loaded), progress.batches):
+                self.is_between_updates = False
                 if batch.unreadable or batch.pixels is None:
                     raise _gone(self.table, batch.unreadable)
                 seed_all(mixed_seed(settings.seed, 2, epoch, step, self.rank))
@@ -168,7 +175,7 @@ class Trainer:
                         logits = forward(inputs)
                     loss = self.criterion(logits, targets, partner, own)
                     self.scaler.scale(loss / group).backward()
-                loss_sum += loss.detach()
+                loss_since_update += loss.detach()
                 bad_step = torch.where(torch.isfinite(loss.detach()), bad_step, bad_step.clamp(max=step + 1))
                 bar.update()
                 if not last_of_group:
@@ -176,18 +183,24 @@ class Trainer:
                 progress.lr = max(group["lr"] for group in self.optimiser.param_groups)
                 self._update()
                 progress.batches = step + 1
-                stopping = distributed.any_of(self.stop.received is not None)
+                self.loss_sum += loss_since_update
+                loss_since_update.zero_()
+                self.is_between_updates = True
+                look = progress.batches == steps or progress.updates % (FINITE_EVERY if self.world > 1 else 1) == 0
+                stopping = look and distributed.any_of(self.stop.received is not None, device)
                 due = time.monotonic() - self.saved_at >= settings.checkpoint_seconds
                 if stopping or due or progress.batches == steps or progress.updates % FINITE_EVERY == 0:
                     self._require_finite(bad_step, epoch)
-                    progress.loss_sum = loss_sum.item()
                 if stopping:
                     raise Stopped
                 if due:
                     self._save()
                 if settings.log_interval and progress.updates % settings.log_interval == 0 and bar.disable:
-                    mean = loss_sum.item() / (step + 1)
+                    mean = self.loss_sum.item() / (step + 1)
                     log.info("epoch=%d step=%d train_loss=%.4f; lr=%.3g;", epoch + 1, step + 1, mean, progress.lr)
+
+        drawn = (steps - first) * min(self.sampler.batch_size, self.sampler.rows)
+        self.rate = drawn / max(time.monotonic() - began, 1e-9)
 
     def _parallel(self) -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:
         """The network as this epoch trains it: for its gradients, and for its forward pass. Made anew where other
@@ -234,6 +247,7 @@ class Trainer:
         if self.world > 1:  # batch norm's statistics differ by process; rank 0's are those that are saved
             for buffer in self.scored.buffers():
                 dist.broadcast(buffer, 0)
+        self.scored.train()  # which makes some backbones forget what they derived from earlier weights
         predictor = Predictor(self.scored, self.heads, self.preprocessing, self.hardware, Views(self.preprocessing))
         data = predictor.pictures(table.root, table.pictures)
         rows = range(self.rank, len(table), self.world)
@@ -242,13 +256,16 @@ class Trainer:
         logits = torch.empty(len(table), self.heads.outputs)
         stopped = False
         try:
-            for batch in self.stop.until(batches(data, items, self.workers, self.hardware.device.type == "cuda")):
+            loaded = batches(data, items, self.workers, self.hardware.device.type == "cuda")
+            for batch in self.stop.outlived(loaded):
+                if self.stop.received is not None:
+                    raise Stopped
                 if batch.unreadable or batch.pixels is None:
                     raise _gone(table, batch.unreadable)
                 logits[batch.rows] = predictor.logits(batch.pixels.flatten(0, 1)).cpu()
         except Stopped:
             stopped = True
-        if distributed.any_of(stopped):
+        if distributed.any_of(stopped, self.hardware.device):
             raise Stopped
         for rank, part in enumerate(distributed.gather(logits[self.rank :: self.world].numpy())):
             logits[rank :: self.world] = torch.from_numpy(part)
@@ -258,6 +275,8 @@ class Trainer:
         with torch.inference_mode():
             loss = self.criterion.cpu()(logits, targets).item()
         self.criterion.to(self.hardware.device)
+        if not math.isfinite(loss):
+            raise Failure(f"the validation loss is not finite after epoch {self.progress.epoch + 1}: try a lower --lr")
         found = scores(classes, answers, self.heads.scheme.num_classes)
         by_class = per_class(classes, answers, self.heads.scheme.num_classes)
         return {
@@ -271,8 +290,7 @@ class Trainer:
     def _close_epoch(self, found: dict[str, Any] | None) -> None:
         """What an epoch was worth: best so far or not, told in one line, kept in a checkpoint."""
         progress, criterion = self.progress, self.settings.best_criterion
-        seconds = time.monotonic() - self.started
-        loss_sum = float(np.mean(distributed.gather(progress.loss_sum)))
+        loss_sum = float(np.mean(distributed.gather(self.loss_sum.item())))
         entry: dict[str, Any] = {"epoch": progress.epoch + 1}
         if found is not None:
             entry |= {f"val_{name}": value for name, value in found.items() if name != "per_class"}
@@ -284,7 +302,7 @@ class Trainer:
                 progress.stale += 1
         entry["train_loss"] = loss_sum / self.sampler.steps
         entry["lr"] = progress.lr
-        entry["pictures_per_second"] = (self.sampler.steps - self.begun_at) * self.sampler.batch_size / seconds
+        entry["pictures_per_second"] = self.rate
         log.info("%s", metric_line(entry))
         progress.history.append(entry)
         progress.epoch, progress.batches, progress.loss_sum = progress.epoch + 1, 0, 0.0
@@ -296,6 +314,8 @@ class Trainer:
         now = time.monotonic()
         self.progress.seconds += now - self.started
         self.started = self.saved_at = now
+        if self.progress.batches:
+            self.progress.loss_sum = self.loss_sum.item()
         if self.rank == 0:
             self.checkpoints.save(self.state())
 

@@ -1,4 +1,5 @@
-"""The files of answers: output.csv, probabilities.csv, labels.json and errors.csv."""
+"""The files of answers: output.csv, probabilities.csv, labels.json and errors.csv, or STEM.csv, STEM.probabilities.csv
+and so on."""
 
 from __future__ import annotations
 
@@ -9,24 +10,24 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from model.finding import LABELS
+from model.finding import ERRORS, LABELS, PROBABILITIES, beside_answers, is_saved_model
 from model.labels import Scheme
 from model.prediction import Answers
+from model.tabular import column_named
 from model.writing import write_beside, write_json
-
-ERRORS = "errors.csv"
 
 
 def answer_files(output: Path, given: str | None) -> tuple[Path, Path]:
     """Where answers and probabilities go: output.csv and probabilities.csv, or the file that --output names (a bare
     name lies in output) and STEM.probabilities.csv beside it."""
-    if given is None:
-        return output / "output.csv", output / "probabilities.csv"
-    answers = output / given if Path(given).name == given else Path(given)
-    return answers, answers.with_name(f"{answers.stem}.probabilities.csv")
+    answers = output / (given or "output.csv")
+    if given is not None and Path(given).name != given:
+        answers = Path(given)
+    return answers, beside_answers(answers, PROBABILITIES)
 
 
 def write_answers(
@@ -39,16 +40,19 @@ def write_answers(
 ) -> int:
     """Writes answers as they come, a row for every row of info in its order, and labels.json and errors.csv beside
     them; all files take their names when the last is done. Returns the number of pictures without an answer."""
-    names = info[name_column].tolist()
-    only_answer = name_column == "image_name"
-    answer_column = "y_pred" if only_answer else "ans"
-    columns = [name_column] if only_answer else [column for column in info.columns if column != answer_column]
-    kept = info[columns].to_numpy()
-    header = [name_column, answer_column] if only_answer else [*info.columns]
-    if answer_column not in header:
-        header.append(answer_column)
-    place = header.index(answer_column)
-    errors_file = answers_file.parent / ERRORS
+    header = [str(column) for column in info.columns]
+    place = header.index(name_column)
+    names = info.iloc[:, place].tolist()
+    only_answer = name_column.lower() == "image_name"
+    answer = None if only_answer else column_named(header, "ans")
+    kept = info.to_numpy(dtype=object, copy=True)
+    if only_answer:
+        header, kept = [name_column, "y_pred"], kept[:, [place]]
+    elif answer is None:
+        header.append("ans")
+    at = len(header) - 1 if answer is None else header.index(answer)
+    kept = kept if answer is not None else np.column_stack([kept, np.full(len(kept), "", dtype=object)])
+    errors_file = beside_answers(answers_file, ERRORS)
     errors: list[tuple[str, str]] = []
     with ExitStack() as files:
         answer_rows = files.enter_context(csv_writer(answers_file))
@@ -61,7 +65,7 @@ def write_answers(
             for row in sorted([*read, *batch.unreadable]):
                 probabilities = read.get(row)
                 cells = list(kept[row])
-                cells.insert(place, "" if probabilities is None else int(probabilities.argmax()))
+                cells[at] = "" if probabilities is None else int(probabilities.argmax())
                 answer_rows.writerow(cells)
                 told = [""] * scheme.num_classes if probabilities is None else [f"{p:.7g}" for p in probabilities]
                 probability_rows.writerow([names[row], *told])
@@ -72,7 +76,9 @@ def write_answers(
         if errors:
             error_rows = files.enter_context(csv_writer(errors_file))
             error_rows.writerows([(name_column, "error"), *errors])
-        write_json(answers_file.parent / LABELS, scheme.to_dict())
+        for file in {beside_answers(answers_file, LABELS), answers_file.with_name(LABELS)}:
+            if not (is_saved_model(file.parent) and file.name == LABELS):  # the model's own tells its heads too
+                write_json(file, scheme.to_dict())
     if not errors:
         errors_file.unlink(missing_ok=True)
     return len(errors)

@@ -65,7 +65,8 @@ def read_source(source: Source, channels: int = 3, draft: tuple[int, int] | None
     """A picture upright, in RGB (channels 3) or grey (1), 8 bits each, transparent parts on white.
 
     draft: width and height; a JPEG is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 that is at least that in both
-    (by the decoder itself, which is faster than decoding it whole). UnreadablePicture tells why it cannot be read.
+    (by the decoder itself, which is faster than decoding it whole); a picture that PIL has opened already is left as it
+    is. UnreadablePicture tells why it cannot be read.
     """
     picture = open_picture(source, draft)
     with _reasons():
@@ -77,7 +78,7 @@ def open_picture(source: Source, draft: tuple[int, int] | None = None) -> Image.
     content = _content(source)
     with _reasons():
         picture = content if isinstance(content, Image.Image) else Image.open(io.BytesIO(content))
-        if draft is not None and picture.format in ("JPEG", "MPO"):
+        if draft is not None and picture is not content and picture.format in ("JPEG", "MPO"):
             sideways = _orientation(picture) >= 5
             picture.draft(None, (draft[1], draft[0]) if sideways else draft)
         picture.load()

@@ -104,7 +104,10 @@ class EvaluationSettings:
     group_column: str | None = setting(
         None, "column of the truth whose groups are resampled together; else group, person, sender or people_path"
     )
-    gmean_classes: list[str] = setting([], "classes of the geometric mean of F1, by name or number; else all")
+    gmean_classes: list[str] = setting(
+        [],
+        'classes of the geometric mean of F1, by number or name (as JSON where with spaces: ["none/male"]); else all',
+    )
     resamples: int = setting(2000, "bootstrap resamples of the intervals; 0: no intervals", low=0)
     confidence: float = setting(0.95, "probability that an interval covers", low=0.5, high=0.999)
     seed: int = setting(0, "of the resamples", low=0)

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Stopped(Exception):
-    """Training was asked to stop, and is between two steps."""
+    """Training was asked to stop."""
 
 
 class StopSignal:
@@ -32,16 +32,13 @@ class StopSignal:
     def _receive(self, number: int, _: FrameType | None) -> None:
         if self.received == number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.received = number
+        self.received = self.received or number
 
-    def until(self, items: Iterable[T]) -> Iterator[T]:
-        """The items, until a signal comes: then Stopped. A signal to the whole process group ends loader workers
-        too; that is then no fault of theirs."""
+    def outlived(self, items: Iterable[T]) -> Iterator[T]:
+        """The items. A signal to the whole process group ends loader workers too, which is then no fault of theirs:
+        Stopped is raised."""
         try:
-            for item in items:
-                if self.received is not None:
-                    raise Stopped
-                yield item
+            yield from items
         except RuntimeError:
             if self.received is not None:
                 raise Stopped from None

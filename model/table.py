@@ -130,7 +130,7 @@ def read_channel(
             scheme = scheme_from_config(attributes)
         rows = read_rows(files, layout, table, picture_column, problems)
         for folder, reason in files.unreadable.items():
-            problems.add("folder that cannot be read", f"{folder}: {reason}")
+            problems.add("file or folder that cannot be read", f"{folder}: {reason}")
         if rows is None:
             return None
         if not (rows.paths or rows.set_aside or problems):
@@ -178,20 +178,22 @@ def _find_scheme(rows: Rows, age_cuts: Sequence[float], problems: Problems) -> S
         return None
     if not rows.paths:
         return None
-    values = _values(rows.columns[column])
+    values = _values(rows.columns[column], counted=not rows.named_by_folder)
     if len(values) < 2:
         problems.add("fewer than two classes", f"{rows.source}: {column} holds {listing(values) or 'nothing'} only")
         return None
     return Scheme((Attribute("label", values, (), column),))
 
 
-def _values(cells: Iterable[str]) -> tuple[str, ...]:
-    """Whole numbers are classes counted from 0; other texts are classes in sorted order."""
+def _values(cells: Iterable[str], counted: bool) -> tuple[str, ...]:
+    """The classes that texts name, sorted, numbers by their size. counted: whole numbers are classes counted from 0."""
     texts = sorted({normal_text(cell) for cell in cells} - {""})
     try:
         numbers = [float(text) for text in texts]
     except ValueError:
         return tuple(texts)
+    if not counted:
+        return tuple(text for _, text in sorted(zip(numbers, texts)))
     if all(number.is_integer() and 0 <= number <= MOST_NUMBERED for number in numbers):
         return tuple(str(code) for code in range(int(max(numbers, default=-1)) + 1))
     return tuple(texts)
@@ -324,6 +326,8 @@ def read_info(
         problems.add("table without rows", read.name)
     problems.raise_if_any()
     assert read and column
+    if read.header.count(column) > 1:
+        raise InputError(f"{root / read.name}: {read.header.count(column)} columns are called {column!r}")
     frame = pd.DataFrame(read.rows, columns=read.header, dtype="str")
     asked = [normal_text(text) for text in read.column(column)]
     return frame, column, [files.find(text)[1] if text else "" for text in asked]
@@ -331,8 +335,10 @@ def read_info(
 
 def _all_pictures(files: Files) -> tuple[pd.DataFrame, str, list[str]]:
     found = sorted((path, what) for what, path in files.below("") if is_picture(path))
+    if files.unreadable:
+        refused = "; ".join(f"{place}: {reason}" for place, reason in files.unreadable.items())
+        raise InputError(f"{files.root}: {refused}")
     if not found:
-        refused = "".join(f"; {folder}: {reason}" for folder, reason in files.unreadable.items())
-        raise InputError(f"{files.root}: neither a CSV nor a picture in it{refused}")
+        raise InputError(f"{files.root}: neither a CSV nor a picture in it")
     paths = [path if what == "file" else files.find(path)[1] for path, what in found]
     return pd.DataFrame({"ImageID": [path for path, _ in found]}, dtype="str"), "ImageID", paths

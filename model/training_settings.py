@@ -6,12 +6,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from model.faults import did_you_mean, listing
-from model.fields import setting
+from model.faults import InputError
+from model.fields import Layer, build, decode, setting
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest")
 CRITERIA = ("f1", "acc", "loss", "gmean")
+
+
+LOSSES = ("focal", "cross_entropy", "label_smoothing", "f1", "bce")
+CLASS_WEIGHTS = ("none", "inverse", "effective", "given")
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    """What `heads` may say of an attribute; the rest is as for all."""
+
+    loss_weight: float = setting(1.0, "of the head's loss in the sum", low=0)
+    loss: str = setting("focal", "training loss", choices=LOSSES)
+    class_weights: str = setting("inverse", "weights of the loss", choices=CLASS_WEIGHTS)
+    class_weight_values: list[float] = setting([], "a weight a class, for class_weights given", low=0)
+
+    def contradictions(self) -> Iterator[str]:
+        """Sentences about settings that contradict each other."""
+        yield from ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +134,7 @@ class TrainSettings:
     loss: str = setting(
         "focal",
         "training loss; bce is for an attribute of two values and gives the head one output",
-        choices=("focal", "cross_entropy", "label_smoothing", "f1", "bce"),
+        choices=LOSSES,
     )
     focal_gamma: float = setting(2.0, "focusing of the focal loss; 0: cross entropy", low=0)
     label_smoothing: float = setting(
@@ -126,7 +144,7 @@ class TrainSettings:
         "inverse",
         "weights of the loss (f1 takes none): none, inverse (of class counts), effective (number of samples, CVPR "
         "2019) or given",
-        choices=("none", "inverse", "effective", "given"),
+        choices=CLASS_WEIGHTS,
     )
     class_weights_strength: float = setting(
         0.25,
@@ -267,12 +285,12 @@ class TrainSettings:
         if self.folds == 1:
             yield "folds takes 0 (one model on a split) or at least 2"
         for attribute, form in self.heads.items():
-            known = ("loss", "loss_weight", "class_weights", "class_weight_values")
-            for key in form if isinstance(form, dict) else ():
-                if key not in known:
-                    yield f"heads: {attribute}: {key} is none of {listing(known)}{did_you_mean(key, known)}"
-            if not isinstance(form, dict):
-                yield f"heads: {attribute}: expected a mapping, not {form!r}"
+            try:
+                build(HeadSettings, [Layer(f"heads: {attribute}: {{}}", decode(dict, form))])
+            except ValueError as error:
+                yield f"heads: {attribute}: {error}"
+            except InputError as error:
+                yield from (line.strip() for line in str(error).splitlines()[1:])
         if self.freeze_epochs and not self.freeze:
             yield "freeze_epochs needs freeze"
         if not self.name or "/" in self.name or self.name.startswith("."):

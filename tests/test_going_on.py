@@ -95,6 +95,32 @@ def test_a_crash_inside_an_epoch_changes_nothing(faces, run_train, untouched, at
     assert equal(run, untouched)
 
 
+@pytest.mark.parametrize("signal_at", [3, 5])
+def test_a_signal_inside_an_accumulated_step_changes_nothing(faces, run_train, monkeypatch, signal_at):
+    """Three batches an optimiser step, a validation after each epoch; the signal comes while a batch is awaited."""
+    flags = ["--accumulate", "3", "--batch_size", "8", "--epochs", "2", "--validation", "0.3"]
+    whole = run_train(faces / "train", *flags, name="whole")
+    from model import loop
+
+    batches, given = loop.batches, 0
+
+    def interrupted(*arguments):
+        nonlocal given
+        for batch in batches(*arguments):
+            given += 1
+            if given == signal_at:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield batch
+
+    monkeypatch.setattr(loop, "batches", interrupted)
+    run_train(faces / "train", *flags, name="stopped")
+    monkeypatch.undo()
+    stopped = run_train(faces / "train", *flags, name="stopped")
+    assert equal(stopped, whole)
+    first, second = (json.loads((run / "metrics.json").read_text())["history"] for run in (whole, stopped))
+    assert [entry["train_loss"] for entry in first] == [entry["train_loss"] for entry in second]
+
+
 def test_workers_and_checkpoint_times_may_differ_when_it_goes_on(faces, run_train, untouched, at_update, monkeypatch):
     at_update(2, crash)
     with pytest.raises(Crash):
@@ -132,7 +158,7 @@ def test_a_finished_name_gives_way_to_the_next(faces, run_train):
 
 
 def test_a_model_that_is_gone_is_written_again_without_training(faces, run_train, monkeypatch):
-    run = run_train(faces / "train")
+    run = run_train(faces / "train", "--checkpoint_seconds", "0")
     before = weights(run)
     for path in run.iterdir():
         path.unlink()
@@ -167,6 +193,8 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(faces, 
             told = ""
             while "batches of" not in told and (line := process.stdout.readline()):
                 told += line
+            while not list((tmp_path / ".checkpoints" / "exp").glob("checkpoint-*.pt")) and process.poll() is None:
+                time.sleep(0.01)
             time.sleep(draw.uniform(0.0, 0.8))
             process.send_signal(signal.SIGKILL)
             told += process.communicate()[0]

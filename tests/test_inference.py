@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -37,13 +38,21 @@ def models(faces, tmp_path_factory) -> Path:
 def infer(faces, models, tmp_path):
     """Runs a job; returns the answers as text, the probabilities and the output folder."""
 
-    def run(*flags: str, channel: Path | None = None, model: str = "joint", main=inference.main, expect: int = 0):
+    def run(
+        *flags: str,
+        channel: Path | None = None,
+        model: str = "joint",
+        main=inference.main,
+        expect: int = 0,
+        name: str = "output",
+    ):
         output = tmp_path / "output"
         where = ["--eval_dir", str(channel or faces / "eval"), "--model_dir", str(models / model)]
         machine = ["--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
         assert main([*where, *machine, "--output_data_dir", str(output), *flags]) == expect
-        answers = pd.read_csv(output / "output.csv", dtype=str, keep_default_na=False)
-        return answers, pd.read_csv(output / "probabilities.csv"), output
+        probabilities = "probabilities.csv" if name == "output" else f"{name}.probabilities.csv"
+        answers = pd.read_csv(output / f"{name}.csv", dtype=str, keep_default_na=False)
+        return answers, pd.read_csv(output / probabilities), output
 
     return run
 
@@ -86,6 +95,46 @@ def test_every_row_is_kept_and_a_picture_that_cannot_be_read_has_a_reason(faces,
     infer("--strict", channel=channel, expect=1)
 
 
+@pytest.mark.parametrize(
+    ("header", "row", "expected"),
+    [
+        ("ImageID,ans,,", "a.png,0,,", ["a.png", "ANS", "", ""]),
+        ("ImageID,note,note", "a.png,x,y", ["a.png", "x", "y", "ANS"]),
+        ("note,ImageID,Ans", "x,a.png,0", ["x", "a.png", "ANS"]),
+        ("IMAGE_NAME,note", "a.png,x", ["a.png", "ANS"]),
+    ],
+)
+def test_columns_keep_their_places_whatever_they_are_called(faces, infer, tmp_path, header, row, expected):
+    _, _, output = infer(channel=channel_of(tmp_path, faces, [row], header))
+    told, answered = (line.split(",") for line in (output / "output.csv").read_text().splitlines())
+    assert len(told) == len(answered) == len(expected)
+    place = expected.index("ANS")
+    assert answered[place].isdecimal() and answered[:place] == expected[:place]
+    assert answered[place + 1 :] == expected[place + 1 :]
+
+
+def test_two_columns_of_pictures_are_told(faces, infer, tmp_path):
+    with pytest.raises(InputError, match="2 columns are called 'ImageID'"):
+        infer(channel=channel_of(tmp_path, faces, ["a.png,a.png"], "ImageID,ImageID"))
+
+
+def test_answers_that_share_a_folder_keep_their_own_errors_and_labels(faces, infer, tmp_path):
+    faulty = channel_of(tmp_path, faces, ["gone.png,0"])
+    _, _, output = infer("--output", "a.csv", channel=faulty, name="a")
+    infer("--output", "b.csv", model="heads", name="b")
+    assert (output / "a.errors.csv").exists() and not (output / "b.errors.csv").exists()
+    assert (output / "a.labels.json").exists() and (output / "b.labels.json").exists()
+
+
+def test_a_name_that_no_table_can_hold_is_told(faces, infer, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    source = next((faces / "eval" / "images").iterdir())
+    shutil.copy(source, os.fsencode(folder) + b"/\xb1\xe8.jpg")
+    with pytest.raises(InputError, match="its name is not UTF-8"):
+        infer(channel=folder)
+
+
 def test_errors_of_an_earlier_call_do_not_stay(faces, infer, tmp_path):
     channel = channel_of(tmp_path, faces, ["gone.png,0"])
     _, _, output = infer(channel=channel)
@@ -118,6 +167,7 @@ def test_a_folder_without_info_is_answered_too(faces, infer, tmp_path):
 )
 def test_the_answers_file_can_be_named(faces, models, tmp_path, monkeypatch, given, answers, probabilities):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SM_OUTPUT_DATA_DIR", "output")
     flags = ["--eval_dir", str(faces / "eval"), "--model_dir", str(models / "joint"), "--output", given]
     assert inference.main([*flags, "--num_workers", "0"]) == 0
     assert (tmp_path / answers).is_file() and (tmp_path / probabilities).is_file()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -228,3 +229,31 @@ def test_a_run_can_be_repeated_from_its_saved_settings(faces, run_train):
     assert train.main(["--config", str(run / "settings.yaml"), *where, "--name", "again"]) == 0
     first, again = (load_file(folder / "model.safetensors") for folder in (run, run.parent / "again"))
     assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_a_single_group_is_learnt_from_without_validation(faces, run_train, tmp_path, caplog):
+    person = sorted((faces / "train" / "images").iterdir())[0]
+    shutil.copytree(person, tmp_path / "one" / "images" / person.name)
+    run = run_train(tmp_path / "one", "--batch_size", "4")
+    assert "there is no validation" in caplog.text
+    assert json.loads((run / "metrics.json").read_text())["validation"] is None
+
+
+@pytest.mark.parametrize(
+    ("heads", "told"),
+    [
+        ({"agee": {"loss_weight": 5}}, "no attribute 'agee'; nearest: age"),
+        ({"age": {"loss_weight": "two"}}, "heads: age: loss_weight = 'two': expected a number"),
+        ({"age": {"loss_weight": -2}}, "heads: age: loss_weight = -2: expected at least 0"),
+        ({"age": {"los": "focal"}}, "heads: age: los: there is no such setting; nearest: loss"),
+        ({"age": 3}, "heads: age: expected a mapping"),
+    ],
+)
+def test_what_heads_may_not_be_is_told(faces, run_train, heads, told):
+    with pytest.raises(InputError, match=told):
+        run_train(faces / "train", "--target", "heads", "--heads", json.dumps(heads))
+
+
+def test_an_augmentation_whose_pictures_no_network_takes_is_told(faces, run_train):
+    with pytest.raises(InputError, match="the network cannot take what comes out of it"):
+        run_train(faces / "train", "--augmentation", '{"RandomCrop": {"size": 16}}')

@@ -98,7 +98,7 @@ def test_help_prints_the_scripts_own_default_and_ends(capsys):
         (None, "No such file"),
         ("- a\n", "expected settings by name, not list"),
         ("a: [", "not YAML"),
-        ("epoch: 3\n", "a.yaml: epoch: there is no such setting; nearest: epochs"),
+        ("epocs: 3\n", "a.yaml: epocs: there is no such setting; nearest: epochs"),
     ],
 )
 def test_an_experiment_file_that_is_none_is_told(tmp_path, text, expected):

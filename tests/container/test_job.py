@@ -49,7 +49,14 @@ def test_memory_that_runs_out_says_what_needs_less():
 
 
 def test_a_loader_worker_that_was_killed_counts_as_killed():
-    ended = run("def main(): raise RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed. ')")
+    ended = run("""
+import os, signal
+from torch.utils.data import DataLoader, Dataset
+class Killed(Dataset):
+    def __len__(self): return 4
+    def __getitem__(self, row): os.kill(os.getpid(), signal.SIGKILL)
+def main(): return len(list(DataLoader(Killed(), num_workers=1)))
+""")
     assert ended.returncode == 137
     assert "num_workers" in ended.stderr
 

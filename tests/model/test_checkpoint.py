@@ -13,15 +13,15 @@ ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {"lr": 0.1, "input_size": [32, 24]}
 
 
-def state(updates: int = 0, batches: int = 0, finished: bool = False, **identity: object) -> dict:
-    return {"updates": updates, "batches": batches, "finished": finished, "identity": {**SETTINGS, **identity}}
+def state(epoch: int = 0, batches: int = 0, finished: bool = False, **identity: object) -> dict:
+    return {"epoch": epoch, "batches": batches, "finished": finished, "identity": {**SETTINGS, **identity}}
 
 
 def test_states_come_back_newest_first_and_old_ones_go(tmp_path):
     checkpoints = Checkpoints(tmp_path)
     assert checkpoints.newest() is None
-    for updates in (9, 10, 100):
-        checkpoints.save({**state(updates), "tensor": torch.arange(updates)})
+    for epoch in (9, 10, 100):
+        checkpoints.save({**state(epoch), "tensor": torch.arange(epoch)})
     assert checkpoints.newest()["tensor"].tolist() == list(range(100))
     assert len(checkpoints.files()) == 2
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".pt"] == []
@@ -33,14 +33,66 @@ def test_a_checkpoint_that_is_cut_off_gives_way_to_the_one_before(tmp_path, capl
     checkpoints.save(state(2))
     newest = checkpoints.files()[-1]
     newest.write_bytes(newest.read_bytes()[:100])
-    assert checkpoints.newest()["updates"] == 1
+    assert checkpoints.newest()["epoch"] == 1
     assert "cannot be read" in caplog.text
+
+
+def test_an_epochs_end_is_newer_than_its_last_batch(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    for epoch, batches in ((0, 5), (0, 10), (1, 0)):
+        checkpoints.save(state(epoch, batches))
+    assert (checkpoints.newest()["epoch"], checkpoints.newest()["batches"]) == (1, 0)
+    checkpoints.finish({"epoch": 1, "batches": 0}, SETTINGS)
+    assert checkpoints.newest()["finished"] and len(checkpoints.files()) == 1
+
+
+@pytest.mark.parametrize("error", [MemoryError, PermissionError])
+def test_what_the_machine_refuses_costs_no_checkpoint(place, monkeypatch, error):
+    place.unfinished("exp")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(torch, "load", refuse)
+    with pytest.raises(error):
+        place.claim()
+    monkeypatch.undo()
+    assert place.claim().state["epoch"] == 5
+
+
+def test_damaged_checkpoints_alone_are_told_and_kept(place):
+    place.unfinished("exp")
+    for path in Checkpoints(place.checkpoints / "exp").files():
+        path.write_bytes(b"cut off")
+    with pytest.raises(InputError, match="--resume never"):
+        place.claim()
+    assert len(Checkpoints(place.checkpoints / "exp").files()) == 1
+    assert place.claim(resume="never").state is None
+
+
+def test_a_lock_on_a_file_that_was_removed_meanwhile_holds_nothing(tmp_path, monkeypatch):
+    """The holder gives it up between another's opening and locking of the file."""
+    import fcntl
+
+    lockf = fcntl.lockf
+    waited = []
+
+    def slow(file, how) -> None:
+        if not waited:
+            waited.append(True)
+            (tmp_path / "lock").unlink()
+        lockf(file, how)
+
+    monkeypatch.setattr(fcntl, "lockf", slow)
+    lock = Lock(tmp_path)
+    assert lock.acquire() is None and (tmp_path / "lock").exists()
+    lock.release()
 
 
 def test_a_finished_run_keeps_one_state(tmp_path):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(state(3, 2))
-    checkpoints.finish({"updates": 3, "batches": 2, "weights": {"w": torch.ones(2)}}, SETTINGS)
+    checkpoints.finish({"epoch": 3, "batches": 2, "weights": {"w": torch.ones(2)}}, SETTINGS)
     found = checkpoints.newest()
     assert found["finished"] and found["weights"]["w"].tolist() == [1, 1] and found["identity"] == SETTINGS
     assert len(checkpoints.files()) == 1
@@ -74,7 +126,7 @@ class Place:
         Checkpoints(self.checkpoints / name).save(state(5, **identity))
 
     def finished(self, name: str, model: bool = True, **identity: object) -> None:
-        Checkpoints(self.checkpoints / name).finish({"updates": 9, "batches": 0}, {**SETTINGS, **identity})
+        Checkpoints(self.checkpoints / name).finish({"epoch": 9, "batches": 0}, {**SETTINGS, **identity})
         if model:
             self.save_model(name)
 
@@ -96,7 +148,7 @@ def test_a_free_name_is_taken(place):
 def test_an_unfinished_run_with_equal_settings_is_gone_on_with(place):
     place.unfinished("exp")
     claimed = place.claim()
-    assert claimed.name == "exp" and claimed.state["updates"] == 5 and not claimed.finished
+    assert claimed.name == "exp" and claimed.state["epoch"] == 5 and not claimed.finished
 
 
 def test_other_settings_or_data_are_named_with_the_ways_out(place):

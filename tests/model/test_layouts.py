@@ -546,4 +546,4 @@ def test_a_folder_that_may_not_be_read_is_told(root: Path, monkeypatch: pytest.M
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert faults(root) == {"folder that cannot be read": ["owl: Permission denied"]}
+    assert faults(root) == {"file or folder that cannot be read": ["owl: Permission denied"]}

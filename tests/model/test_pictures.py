@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -325,11 +325,16 @@ def test_no_warning_leaks() -> None:
 def test_no_file_stays_open(tmp_path: Path) -> None:
     frames = [Image.new("P", (16, 16), colour) for colour in (0, 1)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ResourceWarning)
-        for _ in range(3):
-            read_source(tmp_path / "a.gif")
-            picture_size(tmp_path / "a.gif")
+    before = len(os.listdir("/proc/self/fd"))
+    kept = [(read_source(tmp_path / "a.gif"), picture_size(tmp_path / "a.gif")) for _ in range(3)]
+    assert len(os.listdir("/proc/self/fd")) == before and len(kept) == 3
+
+
+def test_a_picture_that_was_given_open_keeps_its_size(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48), "red").save(tmp_path / "a.jpg")
+    given = Image.open(tmp_path / "a.jpg")
+    assert read_source(given, draft=(8, 6)).size == given.size == (64, 48)
+    assert read_source(tmp_path / "a.jpg", draft=(8, 6)).size == (8, 6)
 
 
 def test_a_plain_jpeg_costs_hardly_more_than_pil_alone(tmp_path: Path) -> None:
