@@ -6,7 +6,8 @@
 Reads   SM_CHANNEL_TRAIN        pictures and labels: profile folders, class folders, a CSV, .lst or a manifest
         SM_CHANNEL_VALIDATION   others to choose the weights by; else a part of train, whole persons (--validation)
 Writes  SM_MODEL_DIR/NAME       the saved model (SM_MODEL_DIR itself where that is SageMaker's /opt/ml/model)
-        SM_OUTPUT_DATA_DIR      split.csv and split.json: who is on which side; else beside the model
+        SM_OUTPUT_DATA_DIR/NAME split.csv and split.json: who is on which side; with --folds out_of_fold/, the answers
+                                to every row of the channel; else beside the model
         checkpoints             in SM_MODEL_DIR/.checkpoints/NAME: the same command goes on where it was stopped
 
 Settings come from flags, then hyperparameters.json, then SM_HP_NAME variables and .env, then the --config file.

@@ -24,6 +24,8 @@ def make_optimiser(settings: TrainSettings, network: nn.Module) -> torch.optim.O
     is none of the name or it does not take an argument."""
     name = settings.optimizer.lower()
     known = [str(name) for name in list_optimizers()]
+    if name == "adahessian":
+        raise InputError("optimizer 'adahessian' needs second derivatives, which the loop does not make")
     if name not in known:
         raise InputError(f"optimizer {settings.optimizer!r}: timm has none of that name{did_you_mean(name, known)}")
     try:

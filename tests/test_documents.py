@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from model.collect import EnsembleSettings
 from model.fields import canonical
+from model.join import JoinSettings
 from model.settings import EvaluationSettings, InferenceSettings, TrainSettings, as_dict, help_text
 from model.settings_table import tables
+from model.words import WORDS
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ["train.py", "inference.py", "inference_TTA.py", "evaluation.py"]
@@ -26,9 +29,15 @@ def test_the_readmes_tables_of_settings_are_those_of_the_code():
 
 
 def test_every_flag_in_the_documents_exists():
-    known = {name for cls in (TrainSettings, InferenceSettings, EvaluationSettings) for name in as_dict(cls())}
+    classes = (TrainSettings, InferenceSettings, EvaluationSettings, EnsembleSettings, JoinSettings)
+    known = {name for cls in classes for name in as_dict(cls())} | {word.word for word in WORDS}
     known |= {"help", "nproc_per_node"}
-    for path in [ROOT / "README.md", *ROOT.glob("configs/*.yaml"), *(ROOT / name for name in SCRIPTS)]:
+    for path in [
+        ROOT / "README.md",
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("configs/*.yaml"),
+        *(ROOT / name for name in SCRIPTS),
+    ]:
         for flag in re.findall(r"(?<![\w-])--([a-zA-Z][\w-]+)", path.read_text(encoding="utf-8")):
             assert canonical(flag) in known, f"{path.name}: --{flag}"
 
