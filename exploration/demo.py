@@ -20,8 +20,8 @@ from PIL import Image
 
 from exploration.portrait import Portrait
 from model.faults import InputError
-from model.fields import Layer, build, setting
-from model.flags import HelpAsked, help_text, parse_flags
+from model.fields import setting
+from model.flags import from_flags
 from model.labels import mask_scheme
 
 USAGE = "python -m exploration demo [--output DIR] [--FLAG VALUE ...]\n\nDraws train, eval and gt into a folder."
@@ -161,11 +161,7 @@ def write_eval(folder: Path, persons: Sequence[Person], settings: DemoSettings) 
 
 def main(argv: Sequence[str]) -> int:
     """Draws what the flags say and tells what it drew."""
-    try:
-        settings = build(DemoSettings, [Layer("--{}", parse_flags(DemoSettings, argv))])
-    except HelpAsked:
-        print(help_text(DemoSettings, USAGE), end="")
-        return 0
+    settings = from_flags(DemoSettings, argv, USAGE)
     for side, persons in draw_demo(settings).items():
         bands = [sum(low <= person.age <= high for person in persons) for low, high, _ in BANDS]
         print(

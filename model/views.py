@@ -35,7 +35,7 @@ class View:
 
 
 UNTOUCHED = View()
-# A view and its mirror image in turn, the smaller the later; small crops cost more than they gain on faces that fill the picture.
+# A view and its mirror image in turn; small crops cost more than they gain on faces that fill the picture.
 FIXED: tuple[View, ...] = (
     UNTOUCHED,
     View(flip=True),
