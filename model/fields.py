@@ -8,6 +8,7 @@ SageMaker's clients encode one value in five ways (reference: SDK's str() and JS
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import json
 import math
@@ -17,6 +18,8 @@ import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+import yaml
 
 from model.faults import InputError, did_you_mean, listing
 
@@ -171,14 +174,15 @@ def _decode_number(hint: type, raw: Any) -> int | float:
 
 
 def _literal(text: str) -> Any:
-    """JSON, else Python's own notation, else ValueError."""
-    try:
+    """JSON, else Python's own notation, else, for lists and mappings, YAML's ({age: {lr: 0.1}}); else ValueError."""
+    with contextlib.suppress(ValueError, RecursionError):
         return json.loads(text)
-    except (ValueError, RecursionError):
-        try:
-            return ast.literal_eval(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            raise ValueError(f"{text!r} is neither JSON nor a Python literal") from None
+    with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+        return ast.literal_eval(text)
+    if text[:1] in ("{", "["):
+        with contextlib.suppress(yaml.YAMLError, RecursionError):
+            return yaml.safe_load(text)
+    raise ValueError(f"{text!r} is neither JSON nor a Python literal nor YAML")
 
 
 def _as_list(raw: Any) -> list[Any]:
