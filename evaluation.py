@@ -47,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = evaluate(joined, settings.gmean_classes, settings.resamples, settings.confidence, settings.seed)
     print(f"{answers} against {truth}\n{summary(found)}", file=sys.stderr)
 
-    written = (Path(settings.output) if settings.output else answers.parent) / "evaluation.json"
+    told = env.told_output_data_dir(settings.output_data_dir)
+    written = (Path(settings.output) if settings.output else told or answers.parent) / "evaluation.json"
     write_json(written, {"multiclass_classification_metrics": model_monitor(found.joint), "rarebird": found.to_dict()})
     print(f"\nwrote {written}", file=sys.stderr)
     scores = found.joint.scores

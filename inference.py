@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta:
     )
     started = time.monotonic()
     answers = answering.answers(eval_dir, whole_files(paths), settings.batch_size, worker_count(settings.num_workers))
-    unread = write_answers(answers, info, name_column, saved.scheme, answers_file, probabilities_file)
+    unread = write_answers(answers, info, name_column, saved.labels(), answers_file, probabilities_file)
     seconds = time.monotonic() - started
     log.info(f"{len(info):,} pictures in {seconds:.1f} s, {len(info) / max(seconds, 1e-9):,.1f} pictures/s")
     if unread:

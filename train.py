@@ -39,7 +39,7 @@ from model.hardware import Hardware, find_hardware
 from model.heads import make_heads
 from model.loop import Trainer
 from model.losses import double_correction
-from model.network import make_network, make_preprocessing
+from model.network import make_network, make_preprocessing, model_name
 from model.out_of_fold import answer_out_of_fold
 from model.progress import Outcome
 from model.randomness import mixed_seed, seed_all
@@ -60,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     output = env.told_output_data_dir(settings.output_data_dir)
     packed = env.is_packed(models)
 
+    model_name(settings.model)
     hardware = find_hardware(settings.device, settings.precision, settings.channels_last, env.local_rank)
     distributed.start(env.rank, env.world, hardware.device)
     checked = checkpoints_dir / ".checked"
@@ -78,6 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     )
     first = distributed.rank() == 0
+    if packed and claimed.state is None and is_finished(claimed.run_dir):
+        log.warning("%s holds the model of a finished run, which this one replaces", claimed.run_dir)
     told = claimed.run_dir if output is None else output if packed else output / claimed.name
     stopped_by = None
     with claimed.lock, StopSignal() as stop:
@@ -120,6 +123,7 @@ def train_one(
         settings.target,
         lambda head: str(head_setting(settings, head, "loss")),
         settings.num_classes,
+        plan.channel,
     )
     preprocessing = make_preprocessing(settings)
     if state is not None and state["finished"]:
@@ -160,7 +164,9 @@ def save_joined(plan: Plan, claimed: Claim, settings: TrainSettings, output: Pat
 def tell_plan(settings: TrainSettings, trainer: Trainer, data: dict[str, Any]) -> None:
     """The settings in force and the numbers that follow from them, once."""
     chosen = ", ".join(f"{key}={value}" for key, value in differences(settings).items())
+    others = {key: value for key, value in as_dict(settings).items() if key not in differences(settings)}
     log.info("settings that differ from their defaults: %s", chosen or "none")
+    log.info("settings at their defaults: %s", ", ".join(f"{key}={value}" for key, value in others.items()))
     for side in ("train", "validation"):
         if data[side]:
             by = f" of {data[side]['groups']:,} groups by {data['grouped_by']}" if data["grouped_by"] else ""

@@ -214,7 +214,7 @@ def read(cls: type[S], argv: Sequence[str] | None, usage: str, **defaults: Any) 
     told: list[Layer] = [
         Layer("default {}", defaults),
         Layer("variable SM_HP_{}", _of_this_job(cls, env.hyperparameter_variables())),
-        Layer("hyperparameter {}", _of_this_job(cls, env.hyperparameters())),
+        Layer("hyperparameter {}", env.hyperparameters()),
         Layer("--{}", flags),
     ]
     if hasattr(cls, "config"):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -12,18 +14,33 @@ from typing import NoReturn, TextIO
 
 from model.settings import Failure, InputError
 
-DONE, FAULT, BAD_INPUT, INTERRUPTED, KILLED = 0, 1, 2, 130, 137
+DONE, FAULT, BAD_INPUT, INTERRUPTED, KILLED, TERMINATED = 0, 1, 2, 130, 137, 143
+PLACES = (  # errors of the places that settings name, no fault of the job
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENAMETOOLONG,
+)
 
 log = logging.getLogger("rarebird")
 
 
+class Terminated(BaseException):
+    """SIGTERM came while nothing took care of it."""
+
+
 def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
-    """Runs a job's main and ends the process: its own code, 2 for InputError, 130 for Ctrl-C, 137 where a loader
-    worker was killed, 1 for any other fault. Log lines go to log_to (stdout where it is None)."""
+    """Runs a job's main and ends the process: its own code, 2 for InputError and for places that cannot be written,
+    130 for Ctrl-C, 143 for SIGTERM where the job does not take care of it, 137 where a loader worker was killed, 1 for
+    any other fault. Log lines go to log_to (stdout where it is None)."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # class names may be Korean where the locale is C
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     start_log(log_to or sys.stdout)
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code = main()
     except InputError as error:
@@ -32,6 +49,12 @@ def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
         code = _end(str(error), FAULT)
     except KeyboardInterrupt:
         code = _end("stopped by Ctrl-C", INTERRUPTED)
+    except Terminated:
+        code = _end("stopped by SIGTERM", TERMINATED)
+    except OSError as error:
+        if error.errno not in PLACES or error.filename is None:
+            traceback.print_exc()
+        code = _end(f"{error.filename}: {error.strerror}", BAD_INPUT if error.errno in PLACES else FAULT)
     except MemoryError as error:
         code = _end(f"out of memory: {error}; a smaller batch_size or input_size needs less", FAULT)
     except BaseException as error:
@@ -44,6 +67,10 @@ def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     sys.exit(code)
+
+
+def _terminate(*_: object) -> None:
+    raise Terminated
 
 
 def start_log(stream: TextIO) -> None:

@@ -81,7 +81,8 @@ def join(
         _check_classes(columns, scheme, beside_answers(answers_file, PROBABILITIES), problems)
     if scheme and other:
         _check_same(scheme, other.file, problems)
-    true = truth.classes(scheme, problems) if truth and scheme else None
+    channel = _channel_of(labels or labels_file(answers_file)) if scheme else None
+    true = _true_classes(truth, scheme, channel, problems, notes) if truth and scheme else None
     given = answers.classes(scheme, problems, numbers_first=True) if answers and scheme else None
     compared = other.classes(scheme, problems, numbers_first=True) if other and scheme else None
     problems.raise_if_any()
@@ -110,6 +111,31 @@ def join(
 def answers_file(place: Path) -> Path:
     """The answers' file of a folder, or the file itself."""
     return place if place.suffix.lower() == ".csv" and not place.is_dir() else place / "output.csv"
+
+
+def _channel_of(labels: Path) -> Scheme | None:
+    """The whole scheme of the channel that a model of one attribute learnt from, None where it is no part of one."""
+    try:
+        return Scheme.from_dict(json.loads(labels.read_text(encoding="utf-8-sig"))["channel"])
+    except (OSError, ValueError, KeyError, TypeError, InputError):
+        return None
+
+
+def _true_classes(
+    truth: Cells, scheme: Scheme, channel: Scheme | None, problems: Problems, notes: list[str]
+) -> np.ndarray:
+    """Where the truth tells the channel's joint classes and the answers one attribute, that attribute's."""
+    if channel is None:
+        return truth.classes(scheme, problems)
+    attribute = scheme.attributes[0]
+    own = {*attribute.values, *map(str, range(scheme.num_classes)), ""}
+    if all(value in own for value in truth.values.unique()):
+        notes.append(f"the truth is read as classes of {attribute.name}, not of {' and '.join(channel.names)} together")
+        return truth.classes(scheme, problems)
+    joint = truth.classes(channel, problems)
+    told = " and ".join(channel.names)
+    notes.append(f"the truth holds classes of {told} together, of which {attribute.name} is taken")
+    return np.where(joint == NO_ANSWER, NO_ANSWER, channel.split(joint)[attribute.name])
 
 
 def labels_file(answers: Path) -> Path:

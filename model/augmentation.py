@@ -161,6 +161,8 @@ def make_mixing(named: Mapping[str, Mapping[str, Any]]) -> Mixing | None:
         for key, value in arguments.items():
             if key not in ("alpha", "p") or not isinstance(value, (int, float)) or value <= 0:
                 raise InputError(f"augmentation: {name} takes alpha and p above 0, not {key} = {value!r}")
+            if key == "p" and value > 1:
+                raise InputError(f"augmentation: {name}: p = {value!r}, expected at most 1")
     if not chosen:
         return None
     alpha = {

@@ -49,7 +49,8 @@ def model_card(settings: TrainSettings, heads: Heads, preprocessing: Preprocessi
             "was chosen by.",
         ]
     else:
-        lines.append("There was no validation: nothing is known of how good it is. `evaluation.py` tells.")
+        why = "Training ended before the first" if data["validation"] else "There was no"
+        lines.append(f"{why} validation: nothing is known of how good it is. `evaluation.py` tells.")
     rows = []
     for code, name in enumerate(scheme.class_names):
         row: list[Any] = [code, _cell(name), data["train"]["class_counts"][code]]

@@ -186,22 +186,24 @@ def claim(
             )
         remove_parts(folder)
         try:
-            state = None if resume == "never" and not checkpoints.is_finished() else checkpoints.newest()
+            state = None if resume == "never" else checkpoints.newest()
         except BaseException:
             lock.release()
             raise
         if state is None:
-            if not checkpoints.files() and not packed and is_saved(run):
+            if is_saved(run) and (checkpoints.is_finished() or not (checkpoints.files() or packed)):
                 lock.release()
                 continue
             checkpoints.clear()
             return Claim(candidate, run, checkpoints, lock, None)
         differing = differing_fields(state["identity"], identity)
         if state["finished"]:
-            if is_saved(run) or differing:
+            if is_saved(run):
                 lock.release()
                 continue
-            return Claim(candidate, run, checkpoints, lock, state)
+            if differing:
+                checkpoints.clear()
+            return Claim(candidate, run, checkpoints, lock, None if differing else state)
         if differing:
             lock.release()
             raise InputError(

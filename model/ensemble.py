@@ -36,6 +36,11 @@ class Ensemble:
     combine: str
     scheme: Scheme
 
+    def labels(self) -> dict[str, Any]:
+        """What labels.json holds of the classes."""
+        told = self.members[0].labels()
+        return told if self.combine != PRODUCT else self.scheme.to_dict()
+
     def models(self) -> list[SavedModel]:
         """Every saved model below, in order."""
         return [model for member in self.members for model in leaves(member)]
@@ -116,7 +121,7 @@ def save_ensemble(
     """Makes an ensemble of the models at places below folder: writes its labels, its card and, last, ensemble.json.
     finished: whether all members are there that were wanted; name: else the folder's."""
     made = make_ensemble(folder, [load(folder / place) for place in places], weights, combine)
-    write_json(folder / LABELS, made.scheme.to_dict())
+    write_json(folder / LABELS, made.labels())
     write_text(folder / CARD, _card(name or folder.name, made, places))
     members = [{"model": place, "weight": weight} for place, weight in zip(places, weights, strict=True)]
     write_json(folder / ENSEMBLE, {"combine": combine, "finished": finished, "members": members})

@@ -35,10 +35,12 @@ class Head:
 
 @dataclass(frozen=True)
 class Heads:
-    """The heads in the order of their logits, and the scheme that they answer together."""
+    """The heads in the order of their logits, and the scheme that they answer together. channel: the scheme of the
+    channel that they learnt from, where they answer a part of it."""
 
     scheme: Scheme
     heads: tuple[Head, ...]
+    channel: Scheme | None = None
 
     @property
     def outputs(self) -> int:
@@ -65,13 +67,16 @@ class Heads:
         return joint.exp()
 
     def to_dict(self) -> dict[str, Any]:
-        """What labels.json holds of the heads, beside the scheme."""
-        return {
-            "heads": [
-                {"name": h.name, "attributes": list(h.attributes), "classes": h.classes, "outputs": h.outputs}
-                for h in self.heads
-            ]
-        }
+        """What labels.json holds: labels() and the heads."""
+        heads = [
+            {"name": h.name, "attributes": list(h.attributes), "classes": h.classes, "outputs": h.outputs}
+            for h in self.heads
+        ]
+        return {**self.labels(), "heads": heads}
+
+    def labels(self) -> dict[str, Any]:
+        """The scheme, and the channel's where the heads answer a part of it."""
+        return {**self.scheme.to_dict(), **({"channel": self.channel.to_dict()} if self.channel else {})}
 
     @classmethod
     def from_dict(cls, scheme: Scheme, saved: Mapping[str, Any]) -> Heads:
@@ -82,7 +87,7 @@ class Heads:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"not heads of a network: {type(error).__name__}: {error}") from None
-        made = cls(scheme, heads)
+        made = cls(scheme, heads, Scheme.from_dict(saved["channel"]) if "channel" in saved else None)
         if tuple(name for head in heads for name in head.attributes) != scheme.names or any(
             head.classes != made.head_scheme(head).num_classes for head in heads
         ):
@@ -95,10 +100,14 @@ def target_scheme(scheme: Scheme, target: str) -> Scheme:
     return scheme if target in (JOINT, HEADS) else scheme.only(target)
 
 
-def make_heads(scheme: Scheme, target: str, loss_of: Callable[[str], str], num_classes: int = 0) -> Heads:
-    """Heads for a scheme that target_scheme has narrowed. loss_of: the loss of a head by its name (`joint`, or the
-    attribute's); num_classes: those that are expected, 0 where any are. InputError where loss bce meets more than two
-    classes, or where there are others than are expected."""
+def make_heads(
+    scheme: Scheme, target: str, loss_of: Callable[[str], str], num_classes: int = 0, channel: Scheme | None = None
+) -> Heads:
+    """Heads for a scheme that target_scheme has narrowed from the channel's.
+
+    loss_of: the loss of a head by its name (`joint`, or the attribute's); num_classes: those that are expected, 0 where
+    any are. InputError where loss bce meets more than two classes, or where there are others than are expected.
+    """
     if target == HEADS:
         parts: Sequence[tuple[str, Scheme]] = [(name, scheme.only(name)) for name in scheme.names]
     else:
@@ -109,7 +118,7 @@ def make_heads(scheme: Scheme, target: str, loss_of: Callable[[str], str], num_c
         if binary and part.num_classes != 2:
             raise InputError(f"loss bce is for two classes; {name} has {part.num_classes}: {listing(part.class_names)}")
         made.append(Head(name, part.names, part.num_classes, 1 if binary else part.num_classes))
-    heads = Heads(scheme, tuple(made))
+    heads = Heads(scheme, tuple(made), channel if channel != scheme else None)
     if num_classes and num_classes not in (scheme.num_classes, heads.outputs):
         names = listing(scheme.class_names)
         raise InputError(f"num_classes = {num_classes}: the target has {scheme.num_classes}: {names}")

@@ -90,6 +90,6 @@ def main(argv: Sequence[str]) -> int:
     answers = Answers(np.flatnonzero(read), joined.to_numpy(np.float32)[read], unreadable)
     output, probabilities = answer_files(Path(), settings.output)
     info = pd.DataFrame({joined.index.name: joined.index})
-    write_answers(iter([answers]), info, str(joined.index.name), scheme, output, probabilities)
+    write_answers(iter([answers]), info, str(joined.index.name), scheme.to_dict(), output, probabilities)
     print(f"{len(joined):,} pictures joined from {len(weighted)} files: {output}")
     return 0

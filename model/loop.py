@@ -25,7 +25,7 @@ from model.augmentation import Augmentation, make_augmentation, make_mixing
 from model.checkpoint import Checkpoints, State
 from model.criterion import Criterion, head_targets
 from model.data import Data
-from model.faults import Failure, listing
+from model.faults import Failure, InputError, listing
 from model.hardware import Hardware, compiled, worker_count
 from model.heads import Heads
 from model.loading import Pictures, batches
@@ -172,7 +172,7 @@ class Trainer:
                 wait = nullcontext() if last_of_group or self.world == 1 else model.no_sync()  # type: ignore[operator]
                 with wait:
                     with self.hardware.autocast():
-                        logits = forward(inputs)
+                        logits = _normalisable(forward, inputs)
                     loss = self.criterion(logits, targets, partner, own)
                     self.scaler.scale(loss / group).backward()
                 loss_since_update += loss.detach()
@@ -276,7 +276,11 @@ class Trainer:
             loss = self.criterion.cpu()(logits, targets).item()
         self.criterion.to(self.hardware.device)
         if not math.isfinite(loss):
-            raise Failure(f"the validation loss is not finite after epoch {self.progress.epoch + 1}: try a lower --lr")
+            place = f"epoch {self.progress.epoch + 1}, step {self.progress.batches}"
+            raise Failure(
+                f"the validation loss is not finite after {place}, learning rate {self.progress.lr:.3g}: try a lower "
+                "--lr, a longer --warmup_epochs or --clip_grad 1"
+            )
         found = scores(classes, answers, self.heads.scheme.num_classes)
         by_class = per_class(classes, answers, self.heads.scheme.num_classes)
         return {
@@ -340,6 +344,19 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])
         self.scaler.load_state_dict(state["scaler"])
+
+
+def _normalisable(forward: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:
+    """forward(inputs). InputError where there are too few pictures or pixels for batch norm."""
+    try:
+        return forward(inputs)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise InputError(
+            f"batch norm cannot learn from a batch of {len(inputs)} at this size: a larger batch_size, a larger "
+            "input_size or more pictures are needed"
+        ) from None
 
 
 def _bar(epoch: int, epochs: int, steps: int, done: int) -> Any:

@@ -58,12 +58,18 @@ def _classifier(features: int, hidden_layers: Sequence[int], outputs: int, dropo
 def model_name(name: str) -> str:
     """timm's name for a backbone, in any letter case or as another system calls it; InputError names the nearest."""
     known = timm.list_models()
-    if name in known or name.split(".")[0] in known:
-        return name
     plain = name.lower().replace("-", "_")
-    plain = OTHERS_NAMES.get(plain, plain)
-    if plain in known or plain.split(".")[0] in known:
-        return plain
+    for candidate in (name, plain, OTHERS_NAMES.get(plain, plain)):
+        bare, dot, _ = candidate.partition(".")
+        if bare not in known:
+            continue
+        tagged = timm.list_pretrained(f"{bare}.*")
+        if dot and candidate not in tagged:
+            tags = listing(tagged) or "no pretrained weights"
+            raise InputError(
+                f"model {name!r}: timm {timm.__version__} has {tags} of it{did_you_mean(candidate, tagged)}"
+            )
+        return candidate
     raise InputError(f"model {name!r}: timm {timm.__version__} has no such backbone{did_you_mean(name, known)}")
 
 

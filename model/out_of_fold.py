@@ -52,7 +52,7 @@ def answer_out_of_fold(plan: Plan, models: Path, settings: TrainSettings, output
         truth.to_csv(path, index=False)
     answered = np.array([row for row in range(len(table)) if row not in unreadable], np.int64)
     whole = Answers(answered, probabilities[answered], unreadable)
-    write_answers(_one(whole), names, "ImageID", scheme, folder / "output.csv", folder / "probabilities.csv")
+    write_answers(_one(whole), names, "ImageID", scheme.to_dict(), folder / "output.csv", folder / "probabilities.csv")
 
     given = probabilities.argmax(1)
     given[list(unreadable)] = NO_ANSWER

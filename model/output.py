@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from model.finding import ERRORS, LABELS, PROBABILITIES, beside_answers, is_saved_model
-from model.labels import Scheme
 from model.prediction import Answers
 from model.tabular import column_named
-from model.writing import write_beside, write_json
+from model.writing import remove_parts, write_beside, write_json
 
 
 def answer_files(output: Path, given: str | None) -> tuple[Path, Path]:
@@ -34,12 +33,15 @@ def write_answers(
     answers: Iterator[Answers],
     info: pd.DataFrame,
     name_column: str,
-    scheme: Scheme,
+    labels: Mapping[str, Any],
     answers_file: Path,
     probabilities_file: Path,
 ) -> int:
     """Writes answers as they come, a row for every row of info in its order, and labels.json and errors.csv beside
-    them; all files take their names when the last is done. Returns the number of pictures without an answer."""
+    them; all files take their names when the last is done. labels: what labels.json shall hold. Returns the number of
+    pictures without an answer."""
+    for file in (answers_file, probabilities_file):
+        remove_parts(file.parent, file.name)
     header = [str(column) for column in info.columns]
     place = header.index(name_column)
     names = info.iloc[:, place].tolist()
@@ -58,7 +60,7 @@ def write_answers(
         answer_rows = files.enter_context(csv_writer(answers_file))
         probability_rows = files.enter_context(csv_writer(probabilities_file))
         answer_rows.writerow(header)
-        probability_rows.writerow([name_column, *scheme.class_names])
+        probability_rows.writerow([name_column, *labels["classes"]])
         bar = tqdm(total=len(info), unit="picture", disable=not sys.stderr.isatty(), leave=False)
         for batch in answers:
             read = dict(zip(batch.rows.tolist(), batch.probabilities))
@@ -67,7 +69,7 @@ def write_answers(
                 cells = list(kept[row])
                 cells[at] = "" if probabilities is None else int(probabilities.argmax())
                 answer_rows.writerow(cells)
-                told = [""] * scheme.num_classes if probabilities is None else [f"{p:.7g}" for p in probabilities]
+                told = [""] * len(labels["classes"]) if probabilities is None else [f"{p:.7g}" for p in probabilities]
                 probability_rows.writerow([names[row], *told])
                 if probabilities is None:
                     errors.append((names[row], batch.unreadable[row]))
@@ -78,7 +80,7 @@ def write_answers(
             error_rows.writerows([(name_column, "error"), *errors])
         for file in {beside_answers(answers_file, LABELS), answers_file.with_name(LABELS)}:
             if not (is_saved_model(file.parent) and file.name == LABELS):  # the model's own tells its heads too
-                write_json(file, scheme.to_dict())
+                write_json(file, dict(labels))
     if not errors:
         errors_file.unlink(missing_ok=True)
     return len(errors)

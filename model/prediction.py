@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from model.ensemble import Ensemble, leaves, load
+from model.faults import InputError
 from model.hardware import Hardware, find_hardware
 from model.heads import Heads
 from model.labels import Scheme
@@ -145,6 +146,10 @@ def predict(
     read), `name` of the class, each attribute by name where there are several, `error` (empty where it could be
     read), and a column of probability (float32) per class by its name. InputError where the model cannot be loaded.
     """
+    if isinstance(pictures, (str, bytes, Path)):
+        raise InputError(f"pictures: expected a list of pictures, as in [{str(pictures)[:40]!r}], not one")
+    if tta_mode not in ("soft", "vote") or num_tta < 1:
+        raise InputError(f"tta_mode is soft or vote and num_tta at least 1, not {tta_mode!r} and {num_tta}")
     saved = load(Path(model))
     answering = make_answering(saved, num_tta=num_tta, tta_mode=tta_mode, seed=seed, device=device, precision=precision)
     probabilities = np.full((len(pictures), saved.scheme.num_classes), np.nan, np.float32)

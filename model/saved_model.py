@@ -40,6 +40,10 @@ class SavedModel:
     def scheme(self) -> Scheme:
         return self.heads.scheme
 
+    def labels(self) -> dict[str, Any]:
+        """What labels.json holds of the classes."""
+        return self.heads.labels()
+
 
 def save_model(
     folder: Path,
@@ -56,7 +60,7 @@ def save_model(
     with write_beside(folder / WEIGHTS) as path:
         save_file({name: value.contiguous() for name, value in weights.items()}, path)
     write_text(folder / SETTINGS, yaml.safe_dump(as_dict(settings), allow_unicode=True, sort_keys=False))
-    write_json(folder / LABELS, {**heads.scheme.to_dict(), **heads.to_dict()})
+    write_json(folder / LABELS, heads.to_dict())
     write_json(folder / PREPROCESSING, preprocessing.to_dict())
     write_text(folder / CARD, model_card(settings, heads, preprocessing, metrics))
     write_json(folder / METRICS, dict(metrics))

@@ -161,6 +161,8 @@ def evaluate(
 
 def _chosen_classes(scheme: Scheme, asked: Sequence[str]) -> list[int]:
     faults, chosen = [], []
+    if " ".join(asked) in scheme.class_names:  # one name with spaces, whose words a flag has parted
+        asked = [" ".join(asked)]
     for value in asked:
         try:
             chosen.append(scheme.class_of(value))

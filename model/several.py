@@ -14,6 +14,7 @@ from model.ensemble import PRODUCT, SOFT
 from model.faults import InputError, did_you_mean, listing
 from model.fields import canonical, names_in_sections
 from model.heads import JOINT, target_scheme
+from model.labels import Scheme
 from model.settings import Layer, TrainSettings, as_dict, build
 from model.splits import SplitReport, assign, describe
 from model.table import Table
@@ -45,12 +46,13 @@ class Join:
 @dataclass(frozen=True)
 class Plan:
     """runs: models in the order in which they are trained; joins: what they are joined to, innermost first; table:
-    the training channel, narrowed to what is learnt; folds: int64 (n,), the part that each of its rows belongs to,
-    None without folds; report: what parting the channel did, None where nothing was parted."""
+    the training channel, narrowed to what is learnt; channel: its whole scheme; folds: int64 (n,), the part that each
+    row of table belongs to, None without folds; report: what parting the channel did, None where nothing was parted."""
 
     runs: list[Run]
     joins: list[Join]
     table: Table
+    channel: Scheme
     folds: np.ndarray | None = None
     report: SplitReport | None = None
 
@@ -102,7 +104,7 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
             joins.append(Join(_folder(attribute), list(parts), SOFT))
     if separate:
         joins.append(Join("", [_folder(name) for name in train.scheme.names], PRODUCT))
-    return Plan(runs, joins, whole, folds, report or runs[0].data.report)
+    return Plan(runs, joins, whole, train.scheme, folds, report or runs[0].data.report)
 
 
 def _folds(settings: TrainSettings, table: Table) -> tuple[np.ndarray, SplitReport]:

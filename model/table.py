@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model.faults import InputError, Problems, did_you_mean, listing
+from model.faults import InputError, Problems, did_you_mean, listing, nearest
 from model.files import Files, is_picture
 from model.labels import Attribute, Scheme, mask_scheme, normal_text, scheme_from_config
 from model.layouts import Rows
@@ -125,6 +125,7 @@ def read_channel(
     files = Files(root)
     if not _is_there(files, problems):
         return None
+    rows = None
     try:
         if scheme is None and attributes:
             scheme = scheme_from_config(attributes)
@@ -142,11 +143,23 @@ def read_channel(
             scheme = _find_scheme(rows, age_cuts, problems)
     except InputError as error:
         problems.add("label scheme", str(error))
+        scheme = None
+    if rows is None:
         return None
     if scheme is None:
-        return None
+        return _unlabelled(root, rows)
     made = _label(root, rows, scheme, group, [column for column in metadata if column], problems)
     return made if len(made) or made.set_aside else None
+
+
+def _unlabelled(root: Path, rows: Rows) -> Table:
+    """No row at all, every picture set aside: what is left to check where the labels cannot be told."""
+    nothing = pd.DataFrame(index=pd.RangeIndex(0))
+    pictures = pd.DataFrame({name: [] for name in ("path", "shard", "offset", "size")})
+    scheme = Scheme((Attribute("label", ("unknown",)),))
+    aside = (*rows.set_aside, *rows.paths)
+    groups = np.array([], dtype=object)
+    return Table(root, scheme, pictures, groups, "", nothing, nothing, nothing, rows.source, aside)
 
 
 def _is_there(files: Files, problems: Problems) -> bool:
@@ -170,10 +183,12 @@ def _find_scheme(rows: Rows, age_cuts: Sequence[float], problems: Problems) -> S
         return None
     column = rows.label_columns[0] if rows.label_columns else column_named(rows.columns, *LABEL_COLUMNS)
     if column is None:
+        close = [f"; nearest: {name}" for name in (nearest(column, LABEL_COLUMNS) for column in rows.columns) if name]
+        near = close[0] if close else ""
         problems.add(
             "missing label column",
             f"{rows.source} has neither {listing(MASK_COLUMNS)} nor one of {listing(LABEL_COLUMNS)}; there are "
-            f"{listing(rows.columns)}; name it under `attributes` in the config",
+            f"{listing(rows.columns)}{near}; name it under `attributes` in the config",
         )
         return None
     if not rows.paths:
@@ -326,8 +341,9 @@ def read_info(
         problems.add("table without rows", read.name)
     problems.raise_if_any()
     assert read and column
-    if read.header.count(column) > 1:
-        raise InputError(f"{root / read.name}: {read.header.count(column)} columns are called {column!r}")
+    twice = sorted({name for name in read.header if name and read.header.count(name) > 1})
+    if twice:
+        raise InputError(f"{root / read.name}: several columns are called {listing(map(repr, twice))}")
     frame = pd.DataFrame(read.rows, columns=read.header, dtype="str")
     asked = [normal_text(text) for text in read.column(column)]
     return frame, column, [files.find(text)[1] if text else "" for text in asked]

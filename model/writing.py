@@ -39,7 +39,7 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
-def remove_parts(folder: Path) -> None:
-    """Removes what a writer that was killed has left."""
-    for path in folder.glob(f".*{PART}"):
+def remove_parts(folder: Path, name: str = "*") -> None:
+    """Removes what a writer of a file (any, where none is named) that was killed has left."""
+    for path in folder.glob(f".{name}.*{PART}" if name != "*" else f".*{PART}"):
         path.unlink(missing_ok=True)

@@ -273,3 +273,49 @@ def test_the_real_faces_are_scored_over_persons(shared, tmp_path, capsys):
     assert capsys.readouterr().out == '{"accuracy": 1.0, "f1": 1.0}\n'
     block = written()["rarebird"]
     assert (block["pictures"], block["groups"], len(block["per_class"])) == (2800, 400, 18)
+
+
+@pytest.fixture
+def answers_of_masks(tmp_path):
+    """Answers of a model of masks, which learnt from a channel of the whole mask scheme: worn, incorrect, none."""
+    scheme = mask_scheme()
+    labels = {**scheme.only("mask").to_dict(), "channel": scheme.to_dict()}
+    (tmp_path / "labels.json").write_text(json.dumps(labels), encoding="utf-8")
+    (tmp_path / "output.csv").write_text("ImageID,ans\na,0\nb,1\nc,2\n")
+
+    def score(truth: str) -> float:
+        (tmp_path / "gt.csv").write_text(f"ImageID,ans\n{truth}")
+        where = ["--ground_truth_dir", str(tmp_path), "--output_data_dir", str(tmp_path), "--resamples", "0"]
+        assert evaluation.main(where) == 0
+        return json.loads((tmp_path / "evaluation.json").read_text())["rarebird"]["accuracy"]["value"]
+
+    return score
+
+
+def test_one_attribute_is_scored_by_the_joint_truth_or_by_its_own(answers_of_masks, capsys):
+    assert answers_of_masks("a,4\nb,11\nc,17\n") == 1
+    assert "of which mask is taken" in capsys.readouterr().err
+    assert answers_of_masks("a,worn/male/under 30\nb,incorrect/female/60 and over\nc,0\n") == pytest.approx(2 / 3)
+    assert answers_of_masks("a,0\nb,1\nc,1\n") == pytest.approx(2 / 3)
+    assert "read as classes of mask" in capsys.readouterr().err
+    assert answers_of_masks("a,worn\nb,incorrect\nc,none\n") == 1
+
+
+def test_it_is_written_where_the_output_is(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "output.csv").write_text("ImageID,ans\na,0\n")
+    (tmp_path / "gt.csv").write_text("ImageID,ans\na,0\n")
+    monkeypatch.setenv("SM_OUTPUT_DATA_DIR", str(tmp_path / "output"))
+    monkeypatch.setenv("SM_GROUND_TRUTH_DIR", str(tmp_path))
+    assert evaluation.main(["--answers", str(tmp_path / "elsewhere" / "output.csv")]) == 0
+    assert (tmp_path / "output" / "evaluation.json").is_file()
+
+
+def test_a_class_whose_name_has_spaces_may_be_chosen(answers_of_masks, tmp_path):
+    labels = mask_scheme().to_dict()
+    (tmp_path / "labels.json").write_text(json.dumps(labels), encoding="utf-8")
+    (tmp_path / "gt.csv").write_text("ImageID,ans\na,0\n")
+    where = ["--ground_truth_dir", str(tmp_path), "--output_data_dir", str(tmp_path), "--resamples", "0"]
+    assert evaluation.main([*where, "--gmean_classes", "worn/male/under 30"]) == 0
+    found = json.loads((tmp_path / "evaluation.json").read_text())["rarebird"]
+    assert found["gmean_classes"] == ["worn/male/under 30"] and found["gmean_f1"]["value"] == 1

@@ -99,7 +99,6 @@ def test_every_row_is_kept_and_a_picture_that_cannot_be_read_has_a_reason(faces,
     ("header", "row", "expected"),
     [
         ("ImageID,ans,,", "a.png,0,,", ["a.png", "ANS", "", ""]),
-        ("ImageID,note,note", "a.png,x,y", ["a.png", "x", "y", "ANS"]),
         ("note,ImageID,Ans", "x,a.png,0", ["x", "a.png", "ANS"]),
         ("IMAGE_NAME,note", "a.png,x", ["a.png", "ANS"]),
     ],
@@ -113,9 +112,9 @@ def test_columns_keep_their_places_whatever_they_are_called(faces, infer, tmp_pa
     assert answered[place + 1 :] == expected[place + 1 :]
 
 
-def test_two_columns_of_pictures_are_told(faces, infer, tmp_path):
-    with pytest.raises(InputError, match="2 columns are called 'ImageID'"):
-        infer(channel=channel_of(tmp_path, faces, ["a.png,a.png"], "ImageID,ImageID"))
+def test_columns_of_one_name_are_told(faces, infer, tmp_path):
+    with pytest.raises(InputError, match="several columns are called 'ImageID', 'note'"):
+        infer(channel=channel_of(tmp_path, faces, ["a.png,a.png,x,y"], "ImageID,ImageID,note,note"))
 
 
 def test_answers_that_share_a_folder_keep_their_own_errors_and_labels(faces, infer, tmp_path):
@@ -332,3 +331,19 @@ def test_wrong_flags_are_told(faces, models, flags, told):
     where = ["--eval_dir", str(faces / "eval"), "--model_dir", str(models / "joint")]
     with pytest.raises(InputError, match=told):
         inference.main([*where, *flags])
+
+
+def test_predict_wants_a_list_and_known_words(models):
+    with pytest.raises(InputError, match="expected a list of pictures"):
+        predict(models / "joint", "a.jpg")
+    for words in ({"tta_mode": "votes"}, {"num_tta": 0}):
+        with pytest.raises(InputError, match="tta_mode is soft or vote"):
+            predict(models / "joint", ["a.jpg"], **words)
+
+
+def test_what_a_killed_inference_left_is_removed_by_the_next(faces, infer, tmp_path):
+    (tmp_path / "output").mkdir()
+    for name in (".output.csv.7.part", ".probabilities.csv.7.part", ".other.csv.7.part"):
+        (tmp_path / "output" / name).touch()
+    _, _, output = infer()
+    assert [path.name for path in output.glob(".*")] == [".other.csv.7.part"]

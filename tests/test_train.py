@@ -257,3 +257,34 @@ def test_what_heads_may_not_be_is_told(faces, run_train, heads, told):
 def test_an_augmentation_whose_pictures_no_network_takes_is_told(faces, run_train):
     with pytest.raises(InputError, match="the network cannot take what comes out of it"):
         run_train(faces / "train", "--augmentation", '{"RandomCrop": {"size": 16}}')
+
+
+def test_a_missing_label_column_is_told_with_every_other_fault(tmp_path, run_train):
+    (tmp_path / "train.csv").write_text("image_name,lable\np0.jpg,1\np1.jpg,2\n")
+    (tmp_path / "p0.jpg").write_text("no picture")
+    with pytest.raises(InputError) as told:
+        run_train(tmp_path)
+    assert "nearest: label" in str(told.value) and "p0.jpg" in str(told.value) and "p1.jpg" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--model", "resnet18.foo"], r"has resnet18\..*nearest: resnet18"),
+        (["--model", "resnet18", "--batch_size", "1"], "batch norm cannot learn from a batch of 1"),
+        (["--augmentation", '{"mixup": {"p": 3}}'], "mixup: p = 3, expected at most 1"),
+    ],
+)
+def test_what_no_training_can_begin_with_is_told(faces, run_train, flags, told):
+    with pytest.raises(InputError, match=told):
+        run_train(faces / "train", *flags)
+
+
+def test_class_folders_keep_their_names_where_they_are_numbers(faces, run_train, tmp_path):
+    pictures = sorted((faces / "eval" / "images").iterdir())
+    for number, year in enumerate(("2020", "2019", "100")):
+        (tmp_path / "years" / year).mkdir(parents=True)
+        for picture in pictures[number * 8 : number * 8 + 8]:
+            shutil.copy(picture, tmp_path / "years" / year)
+    run = run_train(tmp_path / "years", "--batch_size", "8", "--epochs", "0")
+    assert json.loads((run / "labels.json").read_text())["classes"] == ["100", "2019", "2020"]

@@ -71,3 +71,28 @@ def test_warnings_say_that_they_are_and_other_ranks_are_quiet():
     body = "def main():\n log.info('plan'); log.warning('twice'); return 0"
     assert run(body).stdout == "plan\nwarning: twice\n"
     assert run(body, RANK="1").stdout == ""
+
+
+def test_sigterm_ends_with_143_and_cleans_up(tmp_path):
+    ended = run(f"""
+import os, signal
+from pathlib import Path
+from model.writing import write_beside
+def main():
+    with write_beside(Path({str(tmp_path)!r}) / "a.csv") as beside:
+        beside.touch()
+        os.kill(os.getpid(), signal.SIGTERM)
+""")
+    assert ended.returncode == 143 and "Traceback" not in ended.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_bad_input(tmp_path):
+    (tmp_path / "file").touch()
+    ended = run(f"def main(): open({str(tmp_path / 'file' / 'a')!r}, 'w')")
+    assert ended.returncode == 2 and "file/a: Not a directory" in ended.stderr and "Traceback" not in ended.stderr
+
+
+def test_other_errors_of_the_system_are_faults():
+    ended = run("def main(): raise OSError(28, 'No space left on device', 'a.csv')")
+    assert ended.returncode == 1 and "a.csv: No space left on device" in ended.stderr

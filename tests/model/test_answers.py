@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.answers import answers_file, join, probabilities_file
+from model.answers import answers_file, join
 from model.faults import InputError
+from model.finding import beside_answers
 from model.labels import Attribute, Scheme, mask_scheme
 
 KOREAN = Scheme((Attribute("tag", ("착용샷", "설치후배치컷", "미분류")),))
@@ -238,7 +239,6 @@ def test_without_labels_only_small_whole_numbers_are_classes(files, value):
 def test_where_the_files_of_answers_lie(tmp_path):
     assert answers_file(tmp_path) == tmp_path / "output.csv"
     assert answers_file(tmp_path / "tta.csv") == tmp_path / "tta.csv"
-    assert probabilities_file(tmp_path / "tta.csv") == tmp_path / "tta.probabilities.csv"
-    assert probabilities_file(tmp_path / "output.csv") == tmp_path / "probabilities.csv"
+    assert beside_answers(tmp_path / "tta.csv", "probabilities.csv") == tmp_path / "tta.probabilities.csv"
+    assert beside_answers(tmp_path / "output.csv", "probabilities.csv") == tmp_path / "probabilities.csv"
     write(tmp_path / "output.probabilities.csv", "")
-    assert probabilities_file(tmp_path / "output.csv") == tmp_path / "output.probabilities.csv"

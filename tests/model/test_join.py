@@ -45,7 +45,7 @@ def test_a_picture_that_one_file_could_not_read_is_answered_by_the_others(tmp_pa
     assert join(first, second, "--output", str(tmp_path / "o.csv")) == 0
     answers = pd.read_csv(tmp_path / "o.csv", dtype=str, keep_default_na=False)
     assert answers.columns.tolist() == ["image_name", "y_pred"] and answers["y_pred"].tolist() == ["1", ""]
-    assert "y" in (tmp_path / "errors.csv").read_text()
+    assert "y" in (tmp_path / "o.errors.csv").read_text()
 
 
 def test_everything_that_does_not_fit_is_told_at_once(tmp_path, capsys):

@@ -127,10 +127,11 @@ def test_the_scheme_of_a_label_column(root: Path, cells: list[str], names: list[
 
 def test_columns_that_could_be_no_labels_are_told(root: Path) -> None:
     problems = Problems("channel")
-    assert read_channel(csv_channel(root, "path,kind\n0.jpg,a\n1.jpg,b\n"), problems) is None
+    unlabelled = read_channel(csv_channel(root, "path,kind\n0.jpg,a\n1.jpg,b\n"), problems)
+    assert len(unlabelled) == 0 and unlabelled.set_aside == ("images/0.jpg", "images/1.jpg")
     assert "neither mask, gender, age nor one of label, class, ans, y_pred; there are kind" in str(problems)
     problems = Problems("channel")
-    assert read_channel(csv_channel(root, "path,ans\n0.jpg,0\n1.jpg,0\n"), problems) is None
+    assert len(read_channel(csv_channel(root, "path,ans\n0.jpg,0\n1.jpg,0\n"), problems)) == 0
     assert problems.kinds == {"fewer than two classes": ["CSV train.csv: ans holds 0 only"]}
     problems = Problems("channel")
     table = read_channel(csv_channel(root, "path,kinds\n0.jpg,a\n1.jpg,b\n"), problems, attributes={"kind": ["a", "b"]})
