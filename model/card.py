@@ -11,6 +11,14 @@ from model.heads import Heads
 from model.preprocessing import Preprocessing
 from model.settings import TrainSettings, differences
 
+USE = (
+    "## Use",
+    "",
+    "```",
+    "SM_CHANNEL_MODEL=<this folder> SM_CHANNEL_EVAL=<pictures> SM_OUTPUT_DATA_DIR=output python inference.py",
+    "```",
+)
+
 
 def model_card(settings: TrainSettings, heads: Heads, preprocessing: Preprocessing, metrics: Mapping[str, Any]) -> str:
     """Markdown from what metrics.json holds (saved_model.METRICS)."""
@@ -84,11 +92,7 @@ def model_card(settings: TrainSettings, heads: Heads, preprocessing: Preprocessi
         "",
         *(f"- `{key}`: `{value}`" for key, value in chosen.items()),
         "",
-        "## Use",
-        "",
-        "```",
-        "SM_CHANNEL_MODEL=<this folder> SM_CHANNEL_EVAL=<pictures> SM_OUTPUT_DATA_DIR=output python inference.py",
-        "```",
+        *USE,
         "",
         "```python",
         "from model.prediction import predict",

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from model.card import USE
 from model.faults import InputError, did_you_mean, listing
 from model.finding import CARD, ENSEMBLE, LABELS, NEEDED, find_model, is_ensemble
 from model.labels import Scheme
@@ -139,11 +140,7 @@ def _card(name: str, ensemble: Ensemble, places: Sequence[str]) -> str:
         "| --- | --- |",
         *(f"| [{place}]({place}/{CARD}) | {weight:g} |" for place, weight in zip(places, ensemble.weights)),
         "",
-        "## Use",
-        "",
-        "```",
-        "SM_CHANNEL_MODEL=<this folder> SM_CHANNEL_EVAL=<pictures> SM_OUTPUT_DATA_DIR=output python inference.py",
-        "```",
+        *USE,
     ]
     return "\n".join(lines) + "\n"
 
