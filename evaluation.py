@@ -4,7 +4,9 @@ Reads  SM_GROUND_TRUTH_DIR/gt.csv     the truth: ImageID,ans or image_name,label
                                       persons or senders (group, person, sender, people_path) makes honest intervals
        SM_OUTPUT_DATA_DIR/output.csv  the answers of inference.py or inference_TTA.py, joined by name; beside it
                                       labels.json (names of classes) and probabilities.csv (for the calibration error)
-Writes evaluation.json                SageMaker's multiclass_classification_metrics, and under `rarebird` accuracy,
+       --pictures DIR                 the pictures, in DIR or DIR/images, for the page to show those answered wrong
+Writes report.html                    all of it as a page: one file without network, for a browser and for print
+       evaluation.json                SageMaker's multiclass_classification_metrics, and under `rarebird` accuracy,
                                       macro_f1, gmean_f1, balanced_accuracy, per_class, ... each with low and high
 Prints one line of JSON               {"accuracy": 0.5711, "f1": 0.5213}, f1 being macro F1; a summary on stderr
 
@@ -13,10 +15,12 @@ unknown class or a missing column ends the job with exit code 2.
 
     SM_GROUND_TRUTH_DIR=data/gt SM_OUTPUT_DATA_DIR=output python evaluation.py
     python evaluation.py --ground_truth_dir data/gt --output_data_dir output --compare output/before
+    python evaluation.py --ground_truth_dir data/gt --output_data_dir output --pictures data/eval
 """
 
 from __future__ import annotations
 
+import datetime
 import json
 import sys
 from collections.abc import Sequence
@@ -26,10 +30,12 @@ from typing import Any
 from container import environment, job
 from model.answers import answers_file, join
 from model.intervals import Interval
+from model.page.page import report
+from model.page.thumbnails import picture_folder
 from model.scoring import Scores, evaluate
 from model.settings import EvaluationSettings
 from model.summary import summary
-from model.writing import write_json
+from model.writing import write_json, write_text
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,13 +50,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         group_column=settings.group_column,
         other_file=answers_file(in_output(output, settings.compare)) if settings.compare else None,
     )
+    pictures = picture_folder(Path(settings.pictures), joined.names) if settings.pictures else None
     found = evaluate(joined, settings.gmean_classes, settings.resamples, settings.confidence, settings.seed)
     print(f"{answers} against {truth}\n{summary(found)}", file=sys.stderr)
 
     told = env.told_output_data_dir(settings.output_data_dir)
-    written = (Path(settings.output) if settings.output else told or answers.parent) / "evaluation.json"
-    write_json(written, {"multiclass_classification_metrics": model_monitor(found.joint), "rarebird": found.to_dict()})
-    print(f"\nwrote {written}", file=sys.stderr)
+    folder = Path(settings.output) if settings.output else told or answers.parent
+    compared = Path(settings.compare).name if settings.compare else ""
+    content = {"multiclass_classification_metrics": model_monitor(found.joint), "rarebird": found.to_dict()}
+    write_json(folder / "evaluation.json", content)
+    write_text(folder / "report.html", report(found, joined, pictures, compared, datetime.date.today()))
+    print(f"\nwrote {folder / 'evaluation.json'} and {folder / 'report.html'}", file=sys.stderr)
     scores = found.joint.scores
     print(json.dumps({"accuracy": round(scores["accuracy"].value, 4), "f1": round(scores["macro_f1"].value, 4)}))
     return 0

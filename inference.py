@@ -7,8 +7,8 @@ Reads   SM_CHANNEL_EVAL         pictures, with info.csv where there is one: its 
         SM_CHANNEL_MODEL        a saved model or an ensemble, or a folder with one in it; else the newest finished
                                 run in runs/
 Writes  SM_OUTPUT_DATA_DIR      output.csv (the class as `ans`, empty where a picture could not be read),
-                                probabilities.csv (a column a class, by name), labels.json (names of the classes),
-                                errors.csv where a picture could not be read
+                                probabilities.csv (a column a class, by name), labels.json (names of the classes,
+                                and how the model was made), errors.csv where a picture could not be read
 
 Ends with 0 when done, with --strict 1 where a picture could not be read, 2 for bad input.
 
@@ -23,10 +23,11 @@ import time
 from collections.abc import Sequence
 
 from container import environment, job
-from model.ensemble import Ensemble, joined, leaves, load
+from model.ensemble import Ensemble, joined, leaves, load, making
 from model.finding import ERRORS, beside_answers, newest_model
 from model.hardware import worker_count
 from model.loading import whole_files
+from model.making import KEY
 from model.output import answer_files, write_answers
 from model.prediction import make_answering
 from model.saved_model import SavedModel
@@ -66,7 +67,8 @@ def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta:
     )
     started = time.monotonic()
     answers = answering.answers(eval_dir, whole_files(paths), settings.batch_size, worker_count(settings.num_workers))
-    unread = write_answers(answers, info, name_column, saved.labels(), answers_file, probabilities_file)
+    labels = saved.labels() | {KEY: making(saved, settings.num_tta).to_dict()}
+    unread = write_answers(answers, info, name_column, labels, answers_file, probabilities_file)
     seconds = time.monotonic() - started
     log.info(f"{len(info):,} pictures in {seconds:.1f} s, {len(info) / max(seconds, 1e-9):,.1f} pictures/s")
     if unread:

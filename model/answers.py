@@ -11,10 +11,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from model.cells import COLUMNS, MISSING, UNKNOWN, Cells, find_column, read_cells, read_frame, read_names
+from model.cells import (
+    ANSWER_COLUMNS,
+    COLUMNS,
+    MISSING,
+    UNKNOWN,
+    Cells,
+    find_column,
+    read_cells,
+    read_frame,
+    read_names,
+)
 from model.faults import InputError, Problems, did_you_mean, listing
 from model.finding import LABELS, PROBABILITIES, beside_answers
 from model.labels import Attribute, Scheme, normal_text
+from model.making import KEY, Making
 from model.metrics import NO_ANSWER
 from model.table import GROUP_COLUMNS
 from model.tabular import PICTURE_COLUMNS, column_named
@@ -29,7 +40,10 @@ class Joined:
 
     truth: int64 (n,); answers: int64 (n,), -1 where there is none; probabilities: float (n, C), rows of NaN where
     a picture has none, None where there are none at all; groups: int64 (n,), 0 ... G - 1, None where no column
-    holds any; other: the answers to compare with. notes: sentences about what a reader of the scores must know.
+    holds any; group_names: of each, "" for a picture without one, which is a group of its own; metadata: the other
+    columns of the truth's table and the answers', (n,) texts each, "" where a cell or row is missing; other: the
+    answers to compare with; made: how the model that answered was made, None where labels.json does not tell it.
+    notes: sentences about what a reader of the scores must know.
     """
 
     scheme: Scheme
@@ -39,10 +53,18 @@ class Joined:
     probabilities: np.ndarray | None = None
     groups: np.ndarray | None = None
     group_column: str | None = None
+    group_names: list[str] = field(default_factory=list)
+    metadata: dict[str, list[str]] = field(default_factory=dict)
     other: np.ndarray | None = None
+    made: Making | None = None
     unanswered: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def right(self) -> np.ndarray:
+        """Whether each picture is answered right, bool (n,)."""
+        return self.truth == self.answers
 
 
 def join(
@@ -67,14 +89,16 @@ def join(
         probabilities = read_probabilities(beside, problems)
     else:
         notes.append(f"no calibration error: there is no {beside.name} beside the answers")
-    groups = None
+    groups: np.ndarray | None = None
+    group_names: list[str] = []
     if truth:
         if truth.table.empty:
             problems.add("empty tables", f"{truth_file} has no rows")
         for row in truth.values.index[truth.values == ""]:
             problems.add("pictures without a true class", f"{truth_file} row {row}: {truth.names[row]!r}")
         group_column = _find_group(truth, group_column, problems)
-        groups = _groups(truth.table[group_column], notes) if group_column else None
+        if group_column:
+            groups, group_names = _groups(truth.table[group_column], notes)
     columns = list(probabilities.columns) if probabilities is not None else []
     scheme = _find_scheme(labels, answers_file, columns, [c for c in (truth, answers, other) if c], problems, notes)
     if scheme and probabilities is not None:
@@ -101,7 +125,10 @@ def join(
         probabilities=None if probabilities is None else _match_rows(names, probabilities[scheme.class_names], notes),
         groups=groups,
         group_column=group_column,
+        group_names=group_names,
+        metadata=_metadata(truth, answers, group_column),
         other=None if other is None or compared is None else _match(names, other, compared, notes),
+        made=_read_made(beside_answers(answers_file, LABELS), notes),
         unanswered=[name for name, answer in zip(names, classes, strict=True) if answer == NO_ANSWER],
         left_out=extra,
         notes=notes,
@@ -150,13 +177,23 @@ def _find_group(truth: Cells, asked: str | None, problems: Problems) -> str | No
     return find_column(truth.table, (asked,), "groups", truth.file, problems)
 
 
-def _groups(cells: pd.Series, notes: list[str]) -> np.ndarray:
+def _groups(cells: pd.Series, notes: list[str]) -> tuple[np.ndarray, list[str]]:
     values = cells.map(normal_text)
     empty = values == ""
     if empty.any():
         notes.append(f"pictures without a {cells.name}, each a group of its own: {int(empty.sum()):,}")
     keys = values.where(~empty, pd.Series([f"\0{row}" for row in values.index], index=values.index))
-    return pd.factorize(keys)[0].astype(np.int64)
+    codes, names = pd.factorize(keys)
+    return codes.astype(np.int64), ["" if name.startswith("\0") else name for name in names]
+
+
+def _metadata(truth: Cells, answers: Cells, group_column: str | None) -> dict[str, list[str]]:
+    """The columns that are neither picture, class nor group, in the order of the truth's rows; where both tables have
+    a column, the truth's."""
+    own = {name.lower() for name in (*PICTURE_COLUMNS, *ANSWER_COLUMNS, group_column or "")}
+    matched = answers.table.set_axis(pd.Index(answers.names)).reindex(truth.names).fillna("")
+    columns = {name: table[name] for table in (matched, truth.table) for name in table.columns}
+    return {name: cells.map(normal_text).tolist() for name, cells in columns.items() if name.lower() not in own}
 
 
 def read_probabilities(path: Path, problems: Problems) -> pd.DataFrame | None:
@@ -224,6 +261,17 @@ def read_scheme(path: Path, problems: Problems) -> Scheme | None:
     return None
 
 
+def _read_made(path: Path, notes: list[str]) -> Making | None:
+    if not path.is_file():
+        return None
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8-sig")).get(KEY)
+        return Making.from_dict(saved) if saved else None
+    except (OSError, ValueError, AttributeError, InputError) as error:
+        notes.append(f"how the model was made is left out: {path.name}: {error}")
+        return None
+
+
 def _check_classes(columns: Sequence[str], scheme: Scheme, path: Path, problems: Problems) -> None:
     for name in scheme.class_names:
         if name not in columns:
@@ -249,12 +297,13 @@ def _match(names: Sequence[str], table: Cells, classes: np.ndarray, notes: list[
     absent = [name for name, at in zip(names, row, strict=True) if at < 0]
     matched = np.where(row < 0, NO_ANSWER, classes[row] if len(classes) else NO_ANSWER)
     empty = [name for name, at, code in zip(names, row, matched, strict=True) if at >= 0 and code == NO_ANSWER]
+    file = Path(table.file.parent.name, table.file.name)  # notes are passed on: no more of this machine's folders
     for what, pictures in (("no row", absent), ("an empty answer", empty)):
         if pictures:
             share = f"{len(pictures):,} of {len(names):,}"
-            notes.append(f"pictures with {what} in {table.file}, counted as wrong: {share} ({listing(pictures, 3)})")
+            notes.append(f"pictures with {what} in {file}, counted as wrong: {share} ({listing(pictures, 3)})")
     if len(absent) == len(names) and len(table.names):
-        notes.append(f"no picture of the truth is in {table.file}: its names look like {listing(table.names, 2)}")
+        notes.append(f"no picture of the truth is in {file}: its names look like {listing(table.names, 2)}")
     return matched.astype(np.int64)
 
 

@@ -16,6 +16,7 @@ from model.card import USE
 from model.faults import InputError, did_you_mean, listing
 from model.finding import CARD, ENSEMBLE, LABELS, NEEDED, find_model, is_ensemble
 from model.labels import Scheme
+from model.making import Making, Member
 from model.saved_model import SavedModel, load_model
 from model.writing import write_json, write_text
 
@@ -61,6 +62,16 @@ class Ensemble:
 def leaves(model: SavedModel | Ensemble) -> list[SavedModel]:
     """The saved models that a model consists of: itself, or its members'."""
     return model.models() if isinstance(model, Ensemble) else [model]
+
+
+def making(model: SavedModel | Ensemble, views: int) -> Making:
+    """How a model was made, for those who read its answers. views: of each picture."""
+    if isinstance(model, SavedModel):
+        return Making(model.settings.name, views, "", (Member.of(model.settings.name, model.settings, model.metrics),))
+    names = [member.folder.resolve().name for member in model.members]
+    name = model.folder.resolve().name if is_ensemble(model.folder) else " + ".join(names)
+    below = tuple(Member.of(of.folder.resolve().name, of.settings, of.metrics) for of in model.models())
+    return Making(name, views, COMBINE[model.combine], below)
 
 
 def load(folder: Path) -> SavedModel | Ensemble:

@@ -52,8 +52,10 @@ def _sum_groups(statistics: sparse.csr_array, groups: np.ndarray) -> sparse.csr_
 
 
 def interval(values: np.ndarray, confidence: float) -> Interval:
-    """From a score of the sample and of its resamples, (1 + resamples,). confidence: the share of resamples inside."""
+    """From a score of the sample and of its resamples, (1 + resamples,). confidence: the share of resamples inside.
+    Resamples in which the score is not defined (NaN: none of its pictures was drawn) are left out."""
     value, drawn = float(values[0]), values[1:]
+    drawn = drawn[~np.isnan(drawn)]
     if not len(drawn):
         return Interval(value)
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])

@@ -173,20 +173,27 @@ def calibration_error(probabilities: ArrayLike, truth: ArrayLike, bins: int = CA
 def calibration_statistics(
     probabilities: ArrayLike, truth: ArrayLike, bins: int = CALIBRATION_BINS
 ) -> sparse.csr_array:
-    """What calibration_error_of adds up, a row a picture: (n, bins + 1) float, in the picture's bin its confidence
-    less 1 where it is right, last a 1 where the picture has probabilities."""
+    """What reliability_of and calibration_error_of add up, a row a picture: (n, 3 bins) float, in the picture's bin
+    its confidence, whether it is right, and a 1; nothing where the picture has no probabilities."""
     probabilities, truth = np.asarray(probabilities, dtype=float), np.asarray(truth, dtype=np.int64)
     known = np.flatnonzero(~np.isnan(probabilities).any(axis=1))
     top: Any = probabilities[known].argmax(axis=1)
     confidence = probabilities[known, top]
     bin_of = np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)
-    gap = confidence - (top == truth[known])
-    return sparse.csr_array(
-        (np.concatenate([gap, np.ones(len(known))]), (np.tile(known, 2), np.append(bin_of, np.full(len(known), bins)))),
-        shape=(len(truth), bins + 1),
-    )
+    values = np.concatenate([confidence, top == truth[known], np.ones(len(known))])
+    columns = np.concatenate([bin_of, bins + bin_of, 2 * bins + bin_of])
+    return sparse.csr_array((values, (np.tile(known, 3), columns)), shape=(len(truth), 3 * bins))
+
+
+def reliability_of(totals: np.ndarray) -> dict[str, np.ndarray]:
+    """Of each bin, from summed rows of calibration_statistics, (..., bins): pictures, their mean confidence, and
+    accuracy, the share of them that the most probable class is right for; NaN where a bin has no picture."""
+    confidence, right, pictures = np.split(totals, 3, axis=-1)
+    known = np.where(pictures > 0, pictures, np.nan)
+    return {"pictures": pictures, "confidence": confidence / known, "accuracy": right / known}
 
 
 def calibration_error_of(totals: np.ndarray) -> np.ndarray:
-    """The calibration error, (...), from summed rows of calibration_statistics, (..., bins + 1)."""
-    return divide(np.abs(totals[..., :-1]).sum(axis=-1), totals[..., -1])
+    """The calibration error, (...), from summed rows of calibration_statistics, (..., 3 bins)."""
+    confidence, right, pictures = np.split(totals, 3, axis=-1)
+    return divide(np.abs(confidence - right).sum(axis=-1), pictures.sum(axis=-1))

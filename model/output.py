@@ -4,6 +4,7 @@ and so on."""
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -15,6 +16,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from model.finding import ERRORS, LABELS, PROBABILITIES, beside_answers, is_saved_model
+from model.making import KEY
 from model.prediction import Answers
 from model.tabular import column_named
 from model.writing import remove_parts, write_beside, write_json
@@ -78,12 +80,31 @@ def write_answers(
         if errors:
             error_rows = files.enter_context(csv_writer(errors_file))
             error_rows.writerows([(name_column, "error"), *errors])
-        for file in {beside_answers(answers_file, LABELS), answers_file.with_name(LABELS)}:
-            if not (is_saved_model(file.parent) and file.name == LABELS):  # the model's own tells its heads too
-                write_json(file, dict(labels))
+        _write_labels(answers_file, labels)
     if not errors:
         errors_file.unlink(missing_ok=True)
     return len(errors)
+
+
+def _write_labels(answers_file: Path, labels: Mapping[str, Any]) -> None:
+    """Beside STEM.csv STEM.labels.json, and labels.json where that does not tell the same classes: it tells of
+    output.csv how its model was made. In a saved model's folder labels.json is the model's own, which tells its heads
+    too."""
+    own, shared = beside_answers(answers_file, LABELS), answers_file.with_name(LABELS)
+    of_model = is_saved_model(answers_file.parent)
+    if own != shared or not of_model:
+        write_json(own, dict(labels))
+    classes = {name: told for name, told in labels.items() if name != KEY}
+    if own != shared and not of_model and not _tells(shared, classes):
+        write_json(shared, classes)
+
+
+def _tells(path: Path, classes: dict[str, Any]) -> bool:
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and told | classes == told
 
 
 @contextmanager

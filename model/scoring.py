@@ -21,9 +21,11 @@ from model.metrics import (
     confusion,
     count_statistics,
     per_class_of,
+    reliability_of,
     scores_of,
     weighted_scores_of,
 )
+from model.slices import Slice, group_slices, metadata_slices
 
 COMPARED = ("accuracy", "macro_f1", "gmean_f1", "balanced_accuracy")
 
@@ -63,10 +65,24 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class ReliabilityBin:
+    """The pictures whose most probable class has about one probability. confidence: its mean; accuracy: the share of
+    them that it is right for."""
+
+    pictures: int
+    confidence: float
+    accuracy: Interval
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"pictures": self.pictures, "confidence": self.confidence, "accuracy": _dict(self.accuracy)}
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """All of one evaluation, for evaluation.json and for what is shown. attributes: where the scheme has several;
-    compare: the score of these answers less that of the others, on the same resamples; resampled_over: the groups'
-    column or `picture`, None without resamples."""
+    reliability: the bins that hold pictures; by_group: each group that has a name; by_metadata: the values of each
+    column of few; compare: the score of these answers less that of the others, on the same resamples;
+    resampled_over: the groups' column or `picture`, None without resamples."""
 
     pictures: int
     groups: int | None
@@ -77,13 +93,16 @@ class Evaluation:
     attributes: dict[str, Scores]
     gmean_classes: list[str]
     calibration_error: Interval | None
+    reliability: list[ReliabilityBin]
+    by_group: list[Slice]
+    by_metadata: dict[str, list[Slice]]
     compare: dict[str, Interval] | None
     unanswered: int
     left_out: int
     notes: list[str]
 
     def to_dict(self) -> dict[str, Any]:
-        """The block `rarebird` of evaluation.json."""
+        """The block `rarebird` of evaluation.json: all but the groups, of which there may be as many as pictures."""
         return {
             "pictures": self.pictures,
             "groups": self.groups,
@@ -94,8 +113,12 @@ class Evaluation:
             "left_out": self.left_out,
             **self.joint.to_dict(),
             "calibration_error": _dict(self.calibration_error) if self.calibration_error else None,
+            "reliability": [of_bin.to_dict() for of_bin in self.reliability],
             "gmean_classes": self.gmean_classes,
             "attributes": {name: scores.to_dict() for name, scores in self.attributes.items()},
+            "metadata": {
+                column: {of.name: of.to_dict() for of in slices} for column, slices in self.by_metadata.items()
+            },
             "compare": _dicts(self.compare) if self.compare else None,
             "notes": self.notes,
         }
@@ -140,7 +163,7 @@ def evaluate(
         these = scores_of(Counts.from_totals(parts[0]), chosen)
         those = scores_of(Counts.from_totals(parts[len(targets)]), chosen)
         compare = {name: interval(these[name] - those[name], confidence) for name in COMPARED}
-    calibrated = joined.probabilities is not None and bool(totals[0, -1])
+    reliability = [] if joined.probabilities is None else _reliability(parts[-1], confidence)
     groups = None if joined.groups is None else int(joined.groups.max()) + 1
     return Evaluation(
         pictures=len(joined.names),
@@ -151,7 +174,10 @@ def evaluate(
         joint=scored.pop(""),
         attributes=scored,
         gmean_classes=[scheme.class_names[code] for code in chosen],
-        calibration_error=interval(calibration_error_of(parts[-1]), confidence) if calibrated else None,
+        calibration_error=interval(calibration_error_of(parts[-1]), confidence) if reliability else None,
+        reliability=reliability,
+        by_group=group_slices(joined),
+        by_metadata=metadata_slices(joined, resamples, confidence, seed),
         compare=compare,
         unanswered=len(joined.unanswered),
         left_out=len(joined.left_out),
@@ -198,6 +224,16 @@ def _score(
         constant=intervals(weighted_scores_of(counts.constant(commonest))),
         confusion=matrix,
     )
+
+
+def _reliability(totals: np.ndarray, confidence: float) -> list[ReliabilityBin]:
+    """totals: summed rows of calibration_statistics, of the sample and its resamples."""
+    bins = reliability_of(totals)
+    return [
+        ReliabilityBin(int(count), float(bins["confidence"][0, at]), interval(bins["accuracy"][:, at], confidence))
+        for at, count in enumerate(bins["pictures"][0])
+        if count
+    ]
 
 
 def _dict(score: Interval) -> dict[str, float | None]:

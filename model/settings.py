@@ -98,7 +98,12 @@ class EvaluationSettings:
         None, "folder with the answers of inference; else SM_OUTPUT_DATA_DIR, else output"
     )
     answers: str | None = setting(None, "file of the answers; else output.csv, probabilities beside it")
-    output: str | None = setting(None, "folder that evaluation.json is written into; else that of the answers")
+    output: str | None = setting(
+        None, "folder that evaluation.json and report.html are written into; else that of the answers"
+    )
+    pictures: str | None = setting(
+        None, "folder of the pictures, themselves or in images/; report.html then shows some"
+    )
     compare: str | None = setting(None, "other answers on the same truth: folder or file; tells the paired difference")
     labels: str | None = setting(None, "label scheme; else labels.json beside the answers", section="Scores")
     group_column: str | None = setting(

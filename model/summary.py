@@ -23,20 +23,11 @@ LABELS = {
 def summary(evaluation: Evaluation) -> str:
     """Sections with a blank line between: what was evaluated, notes, the scores, classes, attributes, comparison."""
     joint = evaluation.joint
-    sections = [_heading(evaluation)]
-    notes = list(evaluation.notes)
-    if joint.without_truth:
-        notes.append(
-            f"classes without truth, whose F1 is 0 in every macro mean: {len(joint.without_truth):,} "
-            f"({listing(joint.without_truth)})"
-        )
+    sections = [heading(evaluation)]
+    notes = notes_of(evaluation)
     if notes:
         sections.append("\n".join(f"note: {note}" for note in notes))
-    rows = [[LABELS[name], *_number(joint.scores[name])] for name in LABELS]
-    if len(evaluation.gmean_classes) < len(joint.class_names):
-        rows[list(LABELS).index("gmean_f1")][0] += f" of {listing(evaluation.gmean_classes, 5)}"
-    if evaluation.calibration_error:
-        rows.append(["calibration error", *_number(evaluation.calibration_error)])
+    rows = [[label, *_number(score)] for label, score in labelled_scores(evaluation).items()]
     sections.append(_table(["score", *_interval_header(evaluation)], rows))
     sections.append(_class_table("class", joint, evaluation))
     if evaluation.attributes:
@@ -56,7 +47,7 @@ def summary(evaluation: Evaluation) -> str:
     sections += [_class_table(name, scores, evaluation) for name, scores in evaluation.attributes.items()]
     if evaluation.compare:
         rows = [
-            [LABELS[name], *_number(difference, "+.4f"), _verdict(difference)]
+            [LABELS[name], *_number(difference, "+.4f"), verdict(difference)]
             for name, difference in evaluation.compare.items()
         ]
         header = ["these answers less the others", *_interval_header(evaluation, "difference"), ""]
@@ -64,14 +55,39 @@ def summary(evaluation: Evaluation) -> str:
     return "\n\n".join(sections)
 
 
-def _heading(evaluation: Evaluation) -> str:
-    text = f"{evaluation.pictures:,} pictures in {len(evaluation.joint.class_names)} classes"
+def heading(evaluation: Evaluation) -> str:
+    """What was evaluated, and what its intervals are over."""
+    return f"{evaluation.pictures:,} pictures in {len(evaluation.joint.class_names)} classes; {intervals(evaluation)}"
+
+
+def intervals(evaluation: Evaluation) -> str:
+    """How the intervals were made."""
     if not evaluation.resamples:
-        return f"{text}; no intervals, as resamples is 0"
+        return "no intervals, as resamples is 0"
     over = "single pictures, as no column of groups was found"
     if evaluation.groups:
         over = f"the {evaluation.groups:,} groups of column {evaluation.resampled_over}"
-    return f"{text}; {evaluation.confidence * 100:g} % intervals by {evaluation.resamples:,} resamples over {over}"
+    return f"{evaluation.confidence * 100:g} % intervals by {evaluation.resamples:,} resamples over {over}"
+
+
+def notes_of(evaluation: Evaluation) -> list[str]:
+    """What a reader of the scores must know."""
+    without = evaluation.joint.without_truth
+    if not without:
+        return list(evaluation.notes)
+    told = f"{len(without):,} ({listing(without)})"
+    return [*evaluation.notes, f"classes without truth, whose F1 is 0 in every macro mean: {told}"]
+
+
+def labelled_scores(evaluation: Evaluation) -> dict[str, Interval]:
+    """The scores of all pictures by what they are called."""
+    labels = dict(LABELS)
+    if len(evaluation.gmean_classes) < len(evaluation.joint.class_names):
+        labels["gmean_f1"] += f" of {listing(evaluation.gmean_classes, 5)}"
+    found = {label: evaluation.joint.scores[name] for name, label in labels.items()}
+    if evaluation.calibration_error:
+        found["calibration error"] = evaluation.calibration_error
+    return found
 
 
 def _class_table(title: str, scores: Scores, evaluation: Evaluation) -> str:
@@ -92,7 +108,8 @@ def _number(score: Interval, form: str = ".4f") -> list[str]:
     return [f"{score.value:{form}}", f"{score.low:{form}} to {score.high:{form}}"]
 
 
-def _verdict(difference: Interval) -> str:
+def verdict(difference: Interval) -> str:
+    """Whether an interval of a difference lies above or below 0; "" without one."""
     if difference.low is None or difference.high is None:
         return ""
     if difference.low > 0:

@@ -1,0 +1,1 @@
+"""The page of an evaluation: report.html, one file that needs nothing beside it."""
