@@ -29,11 +29,11 @@ demo: $(SET_UP)
 	SM_OUTPUT_DATA_DIR= $(PY) train.py --config configs/demo.yaml --name classic
 	SM_OUTPUT_DATA_DIR=demo/output $(PY) inference.py
 	SM_OUTPUT_DATA_DIR=demo/output-TTA $(PY) inference_TTA.py
-	SM_OUTPUT_DATA_DIR=demo/output $(PY) evaluation.py --output demo --compare demo/output-TTA
+	SM_OUTPUT_DATA_DIR=demo/output $(PY) evaluation.py --output demo --compare demo/output-TTA --pictures demo/data/eval
 	@echo
 	@$(PY) -m exploration scores --evaluation demo/evaluation.json
 	@printf '\nmodel       demo/model/classic\nanswers     demo/output/output.csv, demo/output/probabilities.csv\n'
-	@printf 'with TTA    demo/output-TTA/output.csv\nevaluation  demo/evaluation.json\npictures    demo/data\n'
+	@printf 'with TTA    demo/output-TTA/output.csv\nevaluation  demo/evaluation.json\nreport      demo/report.html\npictures    demo/data\n'
 
 CONFIGS ?= $(wildcard configs/*.yaml)
 NAMES = $(basename $(notdir $(CONFIGS)))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.metrics as reference
+from PIL import Image
 from wcwidth import wcswidth
 
 import evaluation
@@ -84,7 +85,7 @@ def test_directories_come_from_the_environment(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SM_OUTPUT_DATA_DIR", "out")
     assert evaluation.main(["--resamples", "0", "--output", "scores/new"]) == 0
     assert (tmp_path / "scores" / "new" / "evaluation.json").is_file()
-    assert [entry.name for entry in (tmp_path / "scores" / "new").iterdir()] == ["evaluation.json"]
+    assert sorted(entry.name for entry in (tmp_path / "scores" / "new").iterdir()) == ["evaluation.json", "report.html"]
     assert not (tmp_path / "out" / "evaluation.json").exists()
 
 
@@ -228,6 +229,32 @@ def test_a_named_file_of_answers_lies_in_the_output_directory_with_its_probabili
     assert written()["rarebird"]["accuracy"]["value"] < 1
 
 
+def test_the_page_lies_beside_the_numbers_and_shows_the_pictures_that_are_given(tmp_path, capsys):
+    made(tmp_path, KOREAN)
+    run()
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    accuracy = written()["rarebird"]["accuracy"]
+    assert page.startswith("<!DOCTYPE html>") and "착용샷" in page and "data:image" not in page
+    assert f"{accuracy['low']:.4f} to {accuracy['high']:.4f}" in page and "--pictures DIR" in page
+    (tmp_path / "photos" / "images").mkdir(parents=True)
+    for name in ("003.jpg", "004.jpg", "005.jpg", "006.jpg"):
+        Image.new("RGB", (20, 30), "teal").save(tmp_path / "photos" / "images" / name)
+    run("--pictures", "photos", "--compare", "out/output.csv")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "data:image/jpeg" in page and "not told apart from that of output.csv" in page
+    assert "report.html" in capsys.readouterr().err
+
+
+def test_a_wrong_folder_of_pictures_is_told_before_anything_is_written(tmp_path):
+    made(tmp_path, KOREAN)
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(InputError, match="no such folder; nearest: photos"):
+        run("--pictures", "photo")
+    with pytest.raises(InputError, match="none of the 90 pictures lies there"):
+        run("--pictures", "photos")
+    assert not (tmp_path / "out" / "report.html").exists()
+
+
 def as_job(monkeypatch, *flags: str) -> int:
     """The exit code, as a process would end with it."""
     monkeypatch.setattr(sys, "argv", ["evaluation.py", *flags])
@@ -260,7 +287,7 @@ def test_help_is_a_manual(capsys):
         evaluation.main(["--help"])
     assert ended.value.code == 0
     out = capsys.readouterr().out
-    for word in ("SM_GROUND_TRUTH_DIR", "python evaluation.py", "--resamples", "--compare"):
+    for word in ("SM_GROUND_TRUTH_DIR", "python evaluation.py", "--resamples", "--compare", "--pictures", "report.html"):
         assert word in out
 
 

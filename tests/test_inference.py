@@ -79,6 +79,18 @@ def test_rows_columns_and_order_are_those_of_info(faces, infer):
     assert answers["ans"].astype(int).tolist() == each.argmax(1).tolist()
 
 
+def test_labels_json_tells_how_the_model_was_made(infer, models):
+    _, _, output = infer("--num_tta", "2")
+    made = json.loads((output / "labels.json").read_text())["made"]
+    metrics = json.loads((models / "joint" / "metrics.json").read_text())
+    assert (made["model"], made["views"], made["joined"]) == ("joint", 2, "")
+    (member,) = made["members"]
+    assert (member["backbone"], member["epochs"], member["versions"]) == ("resnet10t", 1, metrics["versions"])
+    assert member["scores"]["f1"] == metrics["validation"]["f1"]
+    assert member["train"] == {key: metrics["data"]["train"][key] for key in ("pictures", "groups")}
+    assert member["settings"]["input_size"] == [32, 24] and "train_dir" not in member["settings"]
+
+
 def test_every_row_is_kept_and_a_picture_that_cannot_be_read_has_a_reason(faces, infer, tmp_path):
     rows = ["c.png,1,x", "gone.png,2,y", "a.png,0,z", "bad.png,0,", "c.png,0,w", "../out.png,0,v", ",0,u"]
     channel = channel_of(tmp_path, faces, rows, "ImageID,ans,note")

@@ -15,7 +15,7 @@ from model.scoring import Scores
 
 LEVELS = 9  # shades of a cell
 MOST_IN_TABLE = 30  # classes; with more the numbers would not be legible
-MOST_IN_HEAT_MAP = 100  # classes a side; more are added up in blocks, whose cells can still be seen
+MOST_IN_HEAT_MAP = 250  # classes a side; more are added up in blocks, as their cells could not be seen
 PAIRS = 10
 PAIRS_OF_MANY = 25  # where there is no table
 

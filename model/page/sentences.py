@@ -165,8 +165,8 @@ def groups_sentence(slices: Sequence[Slice], noun: str) -> str:
     half = float(np.median(shares))
     rest = f"; half of the {noun} have at least {percent(half, 0)}" if half < 1 else ""
     return (
-        f"{count(every)} of the {count(len(slices))} {noun} have all of their pictures answered right, "
-        f"{count(none)} have none{rest}."
+        f"{count(every)} of the {count(len(slices))} {noun} {'has' if every == 1 else 'have'} every picture answered "
+        f"right, {count(none)} {'has' if none == 1 else 'have'} none{rest}."
     )
 
 

@@ -242,3 +242,44 @@ def test_where_the_files_of_answers_lie(tmp_path):
     assert beside_answers(tmp_path / "tta.csv", "probabilities.csv") == tmp_path / "tta.probabilities.csv"
     assert beside_answers(tmp_path / "output.csv", "probabilities.csv") == tmp_path / "probabilities.csv"
     write(tmp_path / "output.probabilities.csv", "")
+
+
+def test_groups_keep_their_names_and_a_picture_without_one_is_alone(files):
+    joined = join(*files("ImageID,ans,person\na,0,x\nb,0,\nc,0,y\nd,1,x\n", "ImageID,ans\na,0\n"))
+    assert joined.groups.tolist() == [0, 1, 2, 0] and joined.group_names == ["x", "", "y"]
+
+
+def test_other_columns_of_both_tables_are_metadata_in_the_order_of_the_truth(files):
+    truth = "image_name,label,sender,site,light\nb,1,s1,north,\na,0,s2,south,day\n"
+    answers = "image_name,Y_PRED,camera,site,PATH\na,0,c1,elsewhere,x\nextra,0,c9,,x\n"
+    joined = join(*files(truth, answers))
+    assert joined.metadata == {"camera": ["", "c1"], "site": ["north", "south"], "light": ["", "day"]}
+    assert (joined.group_column, joined.right.tolist()) == ("sender", [False, True])
+
+
+def test_answers_without_rows_have_no_metadata_but_the_truths(files):
+    joined = join(*files("ImageID,ans,site\na,0,north\n", "ImageID,ans,camera\n"))
+    assert joined.metadata == {"camera": [""], "site": ["north"]}
+
+
+def test_how_the_model_was_made_is_read_from_labels_json(files, tmp_path):
+    member = {
+        "name": "exp", "backbone": "resnet18", "settings": {}, "source": "CSV", "grouped_by": None,
+        "train": {"pictures": 9, "groups": 9}, "validation": None, "scores": {}, "best_criterion": "f1",
+        "finished": True, "epoch": 1, "epochs": 1, "seconds": 2.0, "hardware": "CPU", "versions": {},
+    }  # fmt: skip
+    made = {"model": "exp", "views": 1, "joined": "", "members": [member]}
+    tables = files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n")
+    assert join(*tables).made is None
+    write(tmp_path / "out" / "labels.json", json.dumps({**KOREAN.to_dict(), "made": made}))
+    assert join(*tables).made.to_dict() == {**made, "members": (member,)}
+    elsewhere = write(tmp_path / "scheme.json", json.dumps(KOREAN.to_dict()))
+    assert join(*tables, labels=elsewhere).made.model == "exp"
+    write(tmp_path / "out" / "labels.json", json.dumps({**KOREAN.to_dict(), "made": {"model": "exp"}}))
+    spoilt = join(*tables)
+    assert spoilt.made is None and any("how the model was made is left out" in note for note in spoilt.notes)
+
+
+def test_notes_name_files_by_their_last_folder_alone(files, tmp_path):
+    notes = join(*files("ImageID,ans\na,0\nb,0\n", "ImageID,ans\na,0\n")).notes
+    assert any("no row in out/output.csv" in note for note in notes) and str(tmp_path) not in " ".join(notes)

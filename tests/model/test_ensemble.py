@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.ensemble import Ensemble, collect, joined, load, parse_weighted
+from model.ensemble import Ensemble, collect, joined, load, making, parse_weighted
 from model.faults import InputError
 from model.finding import find_model, newest_model
 from model.prediction import predict
@@ -137,10 +137,21 @@ def test_models_named_at_inference_answer_as_the_ensemble_of_them(models, faces,
     one = [*asked, "--models", str(models / "a"), f"{models / 'b'}:2", "--output_data_dir", str(tmp_path / "one")]
     other = [*asked, "--model_dir", str(tmp_path / "both"), "--output_data_dir", str(tmp_path / "other")]
     assert inference.main(one) == inference.main(other) == 0
-    for name in ("output.csv", "probabilities.csv", "labels.json"):
+    for name in ("output.csv", "probabilities.csv"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+    labels = [json.loads((tmp_path / name / "labels.json").read_text()) for name in ("one", "other")]
+    assert [of["made"].pop("model") for of in labels] == ["a + b", "both"] and labels[0] == labels[1]
 
 
 def test_joined_needs_models():
     with pytest.raises(InputError):
         joined([])
+
+
+def test_how_an_ensemble_was_made_is_told_by_its_members(models, tmp_path):
+    made = making(collect([str(models / name) for name in ("mask", "gender", "age")], tmp_path / "three"), 4)
+    assert (made.model, made.views, [member.name for member in made.members]) == ("three", 4, ["mask", "gender", "age"])
+    assert "product of its members' probabilities" in made.joined
+    assert [member.settings["target"] for member in made.members] == ["mask", "gender", "age"]
+    assert making(joined([str(models / "a"), str(models / "b")]), 1).model == "a + b"
+    assert making(load(models / "a"), 1).joined == ""

@@ -112,3 +112,9 @@ def test_two_thousand_resamples_of_twenty_thousand_pictures_fit_in_memory():
     tracemalloc.stop()
     assert totals.shape == (2001, 600)
     assert peak < 300e6
+
+
+def test_resamples_without_a_score_are_left_out():
+    values = np.array([0.5, np.nan, 0.4, np.nan, 0.6])
+    assert interval(values, 0.9) == interval(np.array([0.5, 0.4, 0.6]), 0.9)
+    assert interval(np.array([0.5, np.nan]), 0.9) == Interval(0.5)

@@ -13,9 +13,11 @@ from scipy.stats import gmean
 from model.metrics import (
     Counts,
     calibration_error,
+    calibration_statistics,
     confusion,
     count_statistics,
     per_class,
+    reliability_of,
     scores,
     scores_of,
     weighted_scores_of,
@@ -173,3 +175,21 @@ def test_calibration_error_leaves_pictures_without_probabilities_out():
     assert calibration_error(probabilities, truth) == pytest.approx(
         brute_calibration_error(probabilities[known], truth[known], 15)
     )
+
+
+def test_reliability_is_the_mean_confidence_and_accuracy_of_each_bin():
+    generator = np.random.default_rng(5)
+    probabilities = generator.dirichlet(np.ones(3), size=200)
+    truth = generator.integers(3, size=200)
+    probabilities[7] = np.nan
+    found = reliability_of(calibration_statistics(probabilities, truth, 10).sum(axis=0))
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+    for at in range(10):
+        inside = (confidence > at / 10) & (confidence <= (at + 1) / 10)
+        assert found["pictures"][at] == inside.sum()
+        if inside.any():
+            assert found["confidence"][at] == pytest.approx(confidence[inside].mean())
+            assert found["accuracy"][at] == pytest.approx(right[inside].mean())
+        else:
+            assert np.isnan(found["confidence"][at]) and np.isnan(found["accuracy"][at])
+    assert found["pictures"].sum() == 199

@@ -1,0 +1,137 @@
+"""Pages of small made-up evaluations, their tables as text, and the system's Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model.answers import Joined
+from model.labels import Scheme, mask_scheme
+from model.making import Making, Member, Side
+from model.page.page import report
+from model.scoring import Evaluation, evaluate
+
+MEMBER = Member(
+    name="exp",
+    backbone="resnet18",
+    settings={"sampler": "imbalanced", "input_size": [64, 48], "augmentation": {"flip": {}, "erasing": {"p": 0.25}}},
+    source="profile folders",
+    grouped_by="person",
+    train=Side(1890, 270),
+    validation=Side(210, 30),
+    scores={"f1": 0.9591, "acc": 0.9619},
+    best_criterion="f1",
+    finished=True,
+    epoch=3,
+    epochs=4,
+    seconds=71.2,
+    hardware="CPU, 2 threads, fp32",
+    versions={"rarebird": "0.1.0", "torch": "2.14.1"},
+)
+MADE = Making("exp", 1, "", (MEMBER,))
+
+
+class Tables(HTMLParser):
+    """The tables of a page: by caption, its rows as texts of cells."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: dict[str, list[list[str]]] = {}
+        self._rows: list[list[str]] = []
+        self._caption: list[str] = []
+        self._texts: list[str] | None = None  # of the caption or the cell that is open
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag == "table":
+            self._rows, self._caption = [], []
+        elif tag == "tr":
+            self._rows.append([])
+        elif tag == "caption":
+            self._texts = self._caption
+        elif tag in ("td", "th"):
+            self._texts = []
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "table":
+            self.found["".join(self._caption)] = self._rows
+        elif tag in ("td", "th"):
+            self._rows[-1].append("".join(self._texts or []).strip())
+        if tag in ("td", "th", "caption"):
+            self._texts = None
+
+    def handle_data(self, data: str) -> None:
+        if self._texts is not None:
+            self._texts.append(data)
+
+
+@dataclass
+class Page:
+    """joined and evaluation, and the page made of them."""
+
+    joined: Joined
+    evaluation: Evaluation
+    html: str
+    tables: dict[str, list[list[str]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tables = Tables(self.html).found
+
+
+def made_up(scheme: Scheme, pictures: int, seed: int = 0) -> Joined:
+    """Answers of which about seven in ten are right and a few are missing; groups of up to five; two sites."""
+    generator = np.random.default_rng(seed)
+    truth = generator.integers(scheme.num_classes, size=pictures)
+    answers = np.where(generator.random(pictures) < 0.7, truth, generator.integers(scheme.num_classes, size=pictures))
+    probabilities = generator.dirichlet(np.full(scheme.num_classes, 0.1), pictures) * 0.5
+    probabilities[np.arange(pictures), answers] += 0.5
+    answers[generator.random(pictures) < 0.02] = -1
+    groups = np.sort(generator.integers(max(pictures // 5, 1), size=pictures))
+    groups = np.unique(groups, return_inverse=True)[1]
+    return Joined(
+        scheme=scheme,
+        names=[f"{generator.bytes(8).hex()}.jpg" for _ in range(pictures)],
+        truth=truth,
+        answers=answers,
+        probabilities=probabilities,
+        groups=groups,
+        group_column="person",
+        group_names=[f"{group:04}" for group in range(groups.max() + 1)],
+        metadata={"site": generator.choice(["north", "south"], pictures).tolist()},
+        made=MADE,
+    )
+
+
+@pytest.fixture(scope="session")
+def make_page() -> Callable[..., Page]:
+    """Of a made-up evaluation, parts of which are given."""
+
+    def make(scheme: Scheme | None = None, pictures: int = 300, resamples: int = 40, **given: Any) -> Page:
+        rendered = {name: given.pop(name) for name in ("compared", "made_on") if name in given}
+        folder = given.pop("folder", None)
+        joined = replace(made_up(scheme or mask_scheme(), pictures), **given)
+        evaluation = evaluate(joined, resamples=resamples)
+        return Page(joined, evaluation, report(evaluation, joined, folder, **rendered))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """The system's Chromium. Of a module, as Playwright keeps an event loop running in this thread."""
+    from playwright.sync_api import sync_playwright
+
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        (pytest.fail if "RAREBIRD_CI" in os.environ else pytest.skip)("needs Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=found)
+        yield started
+        started.close()

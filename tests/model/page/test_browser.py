@@ -1,0 +1,147 @@
+"""report.html in the system's Chromium, from disk, without network."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from model.labels import Attribute, Scheme
+from model.page.thumbnails import picture_folder
+
+SCRIPT = "<script>alert(1)</script>"
+KINDS = Scheme((Attribute("kind", (SCRIPT, "착용샷", "plain")),))
+MANY = Scheme((Attribute("kind", tuple(f"kind {i:03}" for i in range(200))),))
+
+
+@pytest.fixture(scope="module")
+def page(make_page):
+    other = make_page().joined.truth
+    return make_page(other=other, compared="before", notes=["a note"])
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Opens a page; whatever it logs, raises, asks or requests beyond its own file fails the test."""
+    contexts, faults = [], []
+
+    def open_page(html: str, **given: Any) -> Any:
+        file = tmp_path / "report.html"
+        file.write_text(html, encoding="utf-8")
+        contexts.append(browser.new_context(offline=True, **given))
+        shown = contexts[-1].new_page()
+        shown.set_default_timeout(120_000)
+        shown.on("console", lambda message: faults.append(f"console: {message.text}"))
+        shown.on("pageerror", lambda error: faults.append(f"error: {error}"))
+        shown.on("dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        requests: list[str] = []
+        shown.on("request", lambda request: requests.append(request.url))
+        shown.goto(file.as_uri())
+        faults.extend(url for url in requests if url != file.as_uri() and not url.startswith("data:"))
+        return shown
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.mark.parametrize("width", [390, 1280, 2000])
+def test_it_opens_without_network_and_fits_the_width(page, opened, width):
+    shown = opened(page.html, viewport={"width": width, "height": 900})
+    assert shown.title() == "Evaluation of exp"
+    assert shown.evaluate("document.documentElement.scrollWidth") == width
+    assert shown.locator("main section").count() == 10
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing_serious(page, opened, scheme, width):
+    serious(opened(page.html, color_scheme=scheme, viewport={"width": width, "height": 900}))
+
+
+def test_axe_finds_nothing_serious_among_200_classes_nor_in_an_opened_cell(make_page, opened):
+    shown = opened(make_page(MANY, pictures=2000, resamples=5).html)
+    shown.locator("summary").click()
+    shown.locator("td[data-list] button").first.click()
+    assert shown.locator("dialog").is_visible()
+    serious(shown)
+
+
+def serious(shown: Any) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(shown).response["violations"]
+    assert [(of["id"], of["nodes"][0]["html"]) for of in found if of["impact"] in ("serious", "critical")] == []
+
+
+def test_the_two_themes_differ_and_print_is_light(page, opened):
+    shown = opened(page.html, color_scheme="dark")
+    background = "getComputedStyle(document.body).backgroundColor"
+    dark = shown.evaluate(background)
+    shown.emulate_media(media="print", color_scheme="dark")
+    assert shown.evaluate(background) == "rgb(255, 255, 255)" != dark
+
+
+def test_it_prints_without_cutting_anything_off(make_page, page, opened):
+    """210 mm less the margins of 15 mm are 680 CSS pixels."""
+    many = make_page(MANY, pictures=2000, resamples=5)
+    for of in (page, many):
+        shown = opened(of.html, viewport={"width": 680, "height": 900})
+        shown.emulate_media(media="print")
+        wide = shown.evaluate("[...document.querySelectorAll('main *')].filter(e => e.scrollWidth > 690).length")
+        assert wide == 0
+        assert not shown.locator("nav").is_visible() and not shown.locator(".switch").is_visible()
+    assert shown.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+
+
+def test_a_class_called_script_is_shown_as_text(make_page, opened):
+    shown = opened(make_page(KINDS).html)
+    assert shown.locator("table.matrix tbody th").all_inner_texts() == [SCRIPT, "착용샷", "plain"]
+    shown.locator("td[data-list] button").first.click()
+    assert shown.locator("dialog h2").inner_text() == f"{SCRIPT}, answered {SCRIPT}"
+
+
+def test_a_cell_opens_its_pictures_and_the_keyboard_finds_the_next(make_page, opened, tmp_path):
+    joined = make_page(KINDS, pictures=40).joined
+    for name in joined.names:
+        Image.new("RGB", (30, 40), "teal").save(tmp_path / name)
+    page = make_page(KINDS, pictures=40, folder=picture_folder(tmp_path, joined.names))
+    shown = opened(page.html)
+    buttons, dialog = shown.locator("table.matrix button"), shown.locator("dialog")
+    buttons.first.focus()
+    shown.keyboard.press("Enter")
+    count = page.evaluation.joint.confusion[0, 0]
+    assert dialog.locator("li").count() == min(count, 12) and dialog.locator("li img").count() == min(count, 12)
+    rows = [row for row in range(40) if page.joined.truth[row] == page.joined.answers[row] == 0]
+    assert {page.joined.names[row] for row in rows} >= set(dialog.locator(".file").all_inner_texts())
+    shown.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    cell = "[document.activeElement.closest('tr').rowIndex, document.activeElement.closest('td').cellIndex]"
+    before = shown.evaluate(cell)
+    shown.keyboard.press("ArrowDown")
+    after = shown.evaluate(cell)
+    assert after[0] > before[0] and after[1] == before[1]
+    assert [button.get_attribute("tabindex") for button in buttons.all()].count("0") == 1
+
+
+def test_mistakes_stand_as_pictures_where_these_are_given(make_page, opened, tmp_path):
+    joined = make_page().joined
+    for name in joined.names[: len(joined.names) // 2]:
+        Image.new("RGB", (30, 40), "teal").save(tmp_path / name)
+    shown = opened(make_page(folder=picture_folder(tmp_path, joined.names)).html)
+    images, gone = shown.locator("main img"), shown.locator(".no-picture")
+    assert images.count() + gone.count() == 24 and images.count() > 0 and gone.count() > 0
+    assert shown.evaluate("[...document.images].every(image => image.naturalWidth === 30)")
+
+
+def test_without_scripts_all_is_there_but_what_opens(page, opened):
+    shown = opened(page.html, java_script_enabled=False)
+    cell = shown.locator("table.matrix td.right").first
+    counts = cell.inner_text()
+    shown.locator("#show-shares").check()
+    assert re.fullmatch(r"\d+", counts) and cell.inner_text() != counts
+    assert shown.locator("td button").count() == 0 and not shown.locator(".opens").first.is_visible()
+    assert shown.locator("main section").count() == 10

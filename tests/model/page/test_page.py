@@ -1,0 +1,181 @@
+"""report.html as text: what it holds, and what it must not hold."""
+
+import datetime
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from model.labels import Attribute, Scheme, mask_scheme
+from model.making import Making
+from model.page.page import value_text
+
+SCRIPT = "<script>alert(1)</script>"
+MOST = 5_000_000  # bytes
+
+
+@pytest.fixture(scope="module")
+def page(make_page):
+    other = np.zeros(300, np.int64)
+    return make_page(other=other, compared="before", made_on=datetime.date(2026, 11, 21))
+
+
+def interval(score, form=".3f"):
+    return f"{score.low:{form}} to {score.high:{form}}"
+
+
+def test_the_first_things_are_accuracy_macro_f1_and_what_holds_them_back(page):
+    top = page.html[: page.html.index('id="confusion"')]
+    accuracy, macro_f1 = (page.evaluation.joint.scores[name] for name in ("accuracy", "macro_f1"))
+    assert f'<p class="big">{100 * accuracy.value:.1f}\u00a0%</p>' in top
+    assert f"95\u00a0% interval {100 * accuracy.low:.1f}\u00a0% to {100 * accuracy.high:.1f}\u00a0%" in top
+    assert f'<p class="big">{macro_f1.value:.3f}</p>' in top and f"interval {interval(macro_f1)}" in top
+    worst = min(page.evaluation.joint.per_class.items(), key=lambda item: item[1].f1.value)
+    assert f"<dt>{worst[0].replace('/', '/<wbr>')}</dt><dd>F1 {worst[1].f1.value:.2f} (" in top
+
+
+def test_the_numbers_are_those_of_evaluation_json(page):
+    block = json.loads(json.dumps(page.evaluation.to_dict()))
+    rows = {row[0]: row[1:] for row in page.tables["Of all 300 pictures"]}
+    for name, label in (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("gmean_f1", "geometric mean of F1")):
+        assert rows[label] == [f"{block[name]['value']:.4f}", f"{block[name]['low']:.4f} to {block[name]['high']:.4f}"]
+    by_class = {row[0]: row[2:] for row in page.tables["Lowest F1 first"]}
+    for name, of in block["per_class"].items():
+        f1, low, high = (f"{of['f1'][key]:.3f}" for key in ("value", "low", "high"))
+        rest = [f"{of['precision']['value']:.3f}", f"{of['recall']['value']:.3f}", str(of["support"])]
+        assert by_class[name] == [f1, f"{low} to {high}", *rest]
+    ordered = [row[2] for row in page.tables["Lowest F1 first"][1:]]
+    assert ordered == sorted(ordered)
+
+
+@pytest.mark.parametrize("target", ["All attributes together", "mask", "age"])
+def test_a_matrix_holds_counts_and_shares_of_each_row(page, target):
+    of = page.evaluation.attributes.get(target, page.evaluation.joint)
+    rows = page.tables[f"{target}: rows are the true classes, columns the answers"][2:]
+    assert [row[0] for row in rows] == of.class_names
+    for row, counts, name in zip(rows, of.confusion, of.class_names, strict=True):
+        support = of.per_class[name].support
+        unanswered = support - counts.sum()
+        told = [f"{n}{100 * n / support:.0f}" if n else "" for n in (*counts, unanswered)]
+        assert [cell.replace("<1", "0") for cell in row[1:]] == [*told, str(support)]
+
+
+def test_a_cell_has_its_pictures_the_surest_mistakes_first(page):
+    content = json.loads(re.search(r'<script type="application/json" id="content">(.*?)</script>', page.html)[1])
+    joined, confusion = page.joined, page.evaluation.joint.confusion
+    keys = re.findall(r'<td class="[^"]*(right|wrong) l[1-9]" data-list="All attributes together-(\d+)-(\d+)"', page.html)
+    assert len(keys) == np.count_nonzero(confusion)
+    for kind, row, column in keys:
+        title, total, order, shown = content["lists"][f"All attributes together-{row}-{column}"]
+        row, column = int(row), int(column)
+        assert title == f"{joined.scheme.class_names[row]}, answered {joined.scheme.class_names[column]}"
+        assert total == confusion[row, column] and len(shown) == min(total, 12)
+        assert all(joined.truth[p] == row and joined.answers[p] == column for p in shown)
+        sure = [joined.probabilities[p, column] for p in shown]
+        assert sure == sorted(sure, reverse=kind == "wrong")
+        assert (order == "surest first") == (kind == "wrong") == (row != column)
+        assert [content["pictures"][str(p)][0] for p in shown] == [joined.names[p] for p in shown]
+
+
+def test_groups_and_metadata_are_told(page):
+    worst = page.tables["Fewest right answers"][1:]
+    slices = {of.name: of for of in page.evaluation.by_group}
+    assert len(worst) == 10
+    assert [f"{100 * slices[row[0]].accuracy.value:.0f}\u00a0%" for row in worst] == [row[1] for row in worst]
+    lowest = sorted(of.accuracy.value for of in slices.values())[:10]
+    assert sorted(slices[row[0]].accuracy.value for row in worst) == lowest
+    for row, of in zip(page.tables["site"][1:], page.evaluation.by_metadata["site"], strict=True):
+        inside = f"{100 * of.accuracy.low:.1f} to {100 * of.accuracy.high:.1f}"
+        assert [row[0], *row[2:]] == [of.name, f"{100 * of.accuracy.value:.1f}", inside, f"{of.pictures}"]
+
+
+def test_the_reliability_curve_has_its_numbers_beside_it(page):
+    rows = page.tables["Bins of the curve"][1:]
+    assert len(rows) == len(page.evaluation.reliability) > 3
+    assert sum(int(row[3]) for row in rows) == 300
+    assert f"The calibration error is {page.evaluation.calibration_error.value:.3f} (" in page.html
+
+
+def test_a_comparison_names_what_it_compares_with_and_its_verdict(page):
+    gap = page.evaluation.compare["macro_f1"]
+    rows = {row[0]: row[2:] for row in page.tables["Scores of these answers less those of before, on the same resamples"]}
+    assert rows["macro F1"] == [f"{gap.value:+.4f}", f"{gap.low:+.4f} to {gap.high:+.4f}", "better"]
+    assert "higher than that of before" in page.html
+
+
+def test_how_the_model_was_made_is_told(page):
+    assert "<h1>Evaluation of exp</h1>" in page.html and "on 21 November 2026 by Rarebird" in page.html
+    for text in ("1,890 pictures of 270 persons, profile folders", "best macro F1 on 210 pictures of 30 other persons"):
+        assert text in page.html
+    assert "4 epochs, 71\u00a0s on CPU, 2 threads, fp32; the weights are those after epoch 3" in page.html
+    settings = {row[0]: row[1] for row in page.tables["Settings that differ from their defaults"]}
+    assert settings["input_size"] == "64 48" and settings["augmentation"] == "flip, erasing (p 0.25)"
+
+
+def test_several_models_stand_side_by_side(make_page, page):
+    one = page.joined.made.members[0]
+    other = replace(one, name="fold1", settings={**one.settings, "sampler": "none"})
+    found = make_page(made=Making("folds", 4, "their mean", (replace(one, name="fold0"), other)))
+    settings = found.tables["Settings that differ from their defaults"]
+    assert settings[0] == ["setting", "fold0", "fold1"]
+    assert ["sampler", "imbalanced", "none"] in settings and ["input_size", "64 48"] in settings
+    assert "2 models. The answer is their mean." in found.html and "4 views of each picture, joined" in found.html
+
+
+def test_parts_without_data_are_left_out(make_page):
+    found = make_page(probabilities=None, groups=None, group_column=None, group_names=[], metadata={}, made=None)
+    for part in ("calibration", "groups", "metadata", "mistakes", "comparison", "model"):
+        assert f'id="{part}"' not in found.html and f'href="#{part}"' not in found.html
+    assert "<h1>Evaluation</h1>" in found.html
+    without = make_page(resamples=0)
+    assert "no intervals, as resamples is 0" in without.html.lower() and "None" not in without.html
+
+
+def test_nothing_is_loaded_from_elsewhere(page):
+    assert not re.search(r"""(src|href)\s*=\s*["']?\s*(https?:)?//""", page.html, re.IGNORECASE)
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|<link", page.html)
+    assert "default-src 'none'" in page.html
+
+
+def test_names_from_the_data_are_text_wherever_they_stand(make_page):
+    names = (SCRIPT, "</script><b>", 'a"onclick="x', "plain")
+    joined = make_page(Scheme((Attribute("kind", names),))).joined
+    hostile = '"><img src=x onerror=alert(2)>'
+    member = replace(joined.made.members[0], settings={hostile: hostile}, hardware=hostile, source=SCRIPT)
+    page = make_page(
+        Scheme((Attribute("kind", names),)),
+        names=[f"{SCRIPT}{hostile}{row}.jpg" for row in range(300)],
+        group_names=[f"{hostile}{row}" for row in range(len(joined.group_names))],
+        metadata={SCRIPT: [hostile, SCRIPT] * 150},
+        made=Making(SCRIPT, 1, "", (member,)),
+        notes=[SCRIPT],
+        other=joined.truth,
+        compared=SCRIPT,
+    )
+    assert page.html.count("<script") == 2 and page.html.count("</script>") == 2
+    assert "<img" not in page.html and 'onclick="' not in page.html and "<b>" not in page.html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.html
+    content = re.search(r'id="content">(.*?)</script>', page.html)[1]
+    assert "<" not in content and SCRIPT in json.loads(content)["pictures"]["0"][0]
+
+
+@pytest.mark.parametrize(("classes", "table"), [(18, True), (200, False)])
+def test_20_000_pictures_stay_under_5_mb(make_page, classes, table):
+    scheme = mask_scheme() if classes == 18 else Scheme((Attribute("kind", tuple(f"kind {i:03}" for i in range(200))),))
+    page = make_page(scheme, pictures=20_000, resamples=5)
+    assert len(page.html.encode()) < MOST - 1_700_000  # the thumbnails' room
+    assert ('<table class="matrix' in page.html) == table == ('class="heat-map"' not in page.html)
+    assert len(page.tables["Most frequent confusions"]) == (11 if table else 26)
+    rows = page.tables["Lowest F1 first"][1:] + page.tables.get("The other classes, lowest F1 first", [[]])[1:]
+    assert len(rows) == classes and ("<details>" in page.html) == (classes == 200)
+
+
+def test_a_setting_is_written_as_a_person_writes_it():
+    assert value_text({"flip": {}, "crop": {"scale": [0.5, 1.0]}, "timm": {"args": {"magnitude": 9}}}) == (
+        "flip, crop (scale 0.5 1), timm (args (magnitude 9))"
+    )
+    assert [value_text(value) for value in (True, None, [], {}, 0.25, "sgd")] == [
+        "true", "none", "none", "none", "0.25", "sgd",
+    ]  # fmt: skip

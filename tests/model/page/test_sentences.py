@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from model.answers import Joined
+from model.intervals import Interval
+from model.labels import Attribute, Scheme
+from model.page import sentences
+from model.scoring import evaluate
+from model.slices import Slice
+
+SCHEME = Scheme((Attribute("kind", ("cat", "dog", "owl", "emu")),))
+
+
+def evaluated(truth, answers, probabilities=None):
+    names = [str(row) for row in range(len(truth))]
+    joined = Joined(SCHEME, names, np.array(truth), np.array(answers), probabilities)
+    return evaluate(joined, resamples=0)
+
+
+def test_what_holds_the_mean_back_is_told_by_what_goes_wrong():
+    truth = [0] * 8 + [1] * 6 + [2] * 4 + [3]
+    answers = [0] * 8 + [1, 0, 0, 0, 0, -1] + [2] * 4 + [0]
+    found = sentences.held_back_by(evaluated(truth, answers).joint)
+    assert found == [
+        ("emu", "F1 0.00. None of 1 picture is recognised, 1 is answered cat."),
+        ("dog", "F1 0.29. 1 of 6 pictures is recognised, 4 are answered cat."),
+    ]
+
+
+def test_a_class_that_others_are_answered_as_is_told_so():
+    truth, answers = [0, 0, 0, 0, 1, 1, 2, 3, 3], [0, 2, 2, 2, 1, 1, 2, 3, 3]
+    found = dict(sentences.held_back_by(evaluated(truth, answers).joint))
+    assert found["owl"] == "F1 0.40. 1 of 1 picture is recognised; 3 of 4 answers with this class are wrong."
+    truth, answers = [0, 0, 0, 0, 1, 1, 2, 2, 3, 3], [0, 0, 3, 3, 1, 1, 2, 2, 0, 0]
+    found = dict(sentences.held_back_by(evaluated(truth, answers).joint))
+    assert found["emu"] == (
+        "F1 0.00. None of 2 pictures is recognised, 2 are answered cat; all 2 answers with this class are wrong."
+    )
+
+
+def test_nothing_holds_back_what_is_all_right():
+    everything = [0, 1, 2, 3]
+    assert sentences.held_back_by(evaluated(everything, everything).joint) == []
+
+
+@pytest.mark.parametrize(
+    ("sure", "right", "words"),
+    [(0.9, 5, "too sure by 40.0 points"), (0.6, 9, "too unsure by 30.0 points"), (0.5, 5, "about as sure")],
+)
+def test_calibration_says_in_which_direction(sure, right, words):
+    probabilities = np.full((10, 4), (1 - sure) / 3)
+    probabilities[:, 0] = sure
+    truth = [0] * right + [1] * (10 - right)
+    assert words in sentences.calibration_sentence(evaluated(truth, [0] * 10, probabilities))
+
+
+def test_groups_are_told_by_those_all_right_and_all_wrong():
+    slices = [Slice(str(right), 4, right, Interval(right / 4)) for right in (0, 1, 3, 4, 4)]
+    assert sentences.groups_sentence(slices, "persons") == (
+        "2 of the 5 persons have every picture answered right, 1 has none; half of the persons have at least 75\u00a0%."
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(0.01, 0.1, "higher than that of b"), (-0.1, -0.01, "lower than that of b"), (-0.1, 0.1, "not told apart")],
+)
+def test_a_comparison_goes_by_its_interval(low, high, words):
+    compare = {"macro_f1": Interval((low + high) / 2, low, high)}
+    assert words in sentences.comparison_sentence(compare, "b")
+
+
+def test_numbers_are_written_alike():
+    assert sentences.count(20000) == "20,000"
+    assert [sentences.counted(n, "class", "es") for n in (1, 2)] == ["1 class", "2 classes"]
+    assert sentences.difference(-0.01234) == "\u22120.0123"
+    assert [sentences.duration(s) for s in (9.4, 600, 7500)] == ["9\u00a0s", "10\u00a0min", "2\u00a0h 5\u00a0min"]
+    assert sentences.span(Interval(0.5)) == "" == sentences.inside(Interval(0.5))
+    assert sentences.groups_noun("sender") == "senders" and sentences.groups_noun("ward") == "groups by ward"

@@ -1,0 +1,57 @@
+import base64
+import io
+
+import pytest
+from PIL import Image
+
+from model.faults import InputError
+from model.page.thumbnails import LONGEST_SIDE, picture_folder, thumbnail, thumbnails
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "images").mkdir()
+    for name, size in (("a.jpg", (800, 600)), ("b.png", (30, 40)), ("c.jpg", (600, 800))):
+        Image.new("RGB", size, "teal").save(tmp_path / "images" / name)
+    (tmp_path / "images" / "bad.jpg").write_text("no picture")
+    return tmp_path
+
+
+def decoded(uri):
+    head, _, text = uri.partition(",")
+    assert head == "data:image/jpeg;base64"
+    return Image.open(io.BytesIO(base64.b64decode(text)))
+
+
+def test_a_picture_is_made_small_and_keeps_its_shape(folder):
+    made = thumbnails(picture_folder(folder, ["a.jpg"]), ["a.jpg", "b.png", "c.jpg"], 10**6)
+    assert [(of.width, of.height) for of in made.values()] == [(144, 108), (30, 40), (108, 144)]
+    assert decoded(made["c.jpg"].uri).size == (108, 144) and max(decoded(made["a.jpg"].uri).size) == LONGEST_SIDE
+
+
+def test_what_cannot_be_read_is_left_out(folder):
+    made = thumbnails(picture_folder(folder, ["a.jpg"]), ["bad.jpg", "gone.jpg", "../a.jpg", "b.png"], 10**6)
+    assert list(made) == ["b.png"]
+
+
+def test_no_more_are_made_than_there_is_room_for(folder):
+    files = picture_folder(folder / "images", ["a.jpg"])
+    one = len(thumbnail(files.root, "a.jpg").uri)
+    assert list(thumbnails(files, ["a.jpg", "c.jpg"], one)) == ["a.jpg"]
+    assert thumbnails(files, ["a.jpg"], one - 1) == {}
+
+
+def test_what_a_file_says_beside_its_pixels_stays_out(folder):
+    exif = Image.Exif()
+    exif[0x010E] = "a secret place"
+    path = folder / "images" / "said.jpg"
+    Image.new("RGB", (50, 50)).save(path, exif=exif, comment=b"a secret place")
+    small = decoded(thumbnail(folder, "images/said.jpg").uri)
+    assert b"secret" in path.read_bytes() and not small.getexif() and "comment" not in small.info
+
+
+def test_a_folder_without_the_pictures_is_refused(folder):
+    with pytest.raises(InputError, match=r"there is no such folder; nearest: images"):
+        picture_folder(folder / "imagse", ["a.jpg"])
+    with pytest.raises(InputError, match=r"none of the 2 pictures lies there or in images/: x\.jpg, y\.jpg"):
+        picture_folder(folder, ["x.jpg", "y.jpg"])

@@ -1,0 +1,65 @@
+import json
+
+import pytest
+
+from model.faults import InputError
+from model.making import Making, Member
+from model.settings import TrainSettings
+
+METRICS = {
+    "finished": True,
+    "epoch": 3,
+    "epochs": 4,
+    "validation": {"loss": 0.5, "f1": 0.6, "acc": 0.7, "gmean": 0.4, "per_class": {"f1": [0.5, 0.7]}},
+    "history": [{"epoch": 1}],
+    "data": {
+        "source": "CSV train.csv",
+        "grouped_by": "sender",
+        "train": {"pictures": 80, "groups": 8, "class_counts": [50, 30]},
+        "validation": {"pictures": 20, "groups": 2, "class_counts": [10, 10]},
+        "split": None,
+    },
+    "seconds": 12.5,
+    "hardware": "CPU, 2 threads, fp32",
+    "versions": {"torch": "2.14.1"},
+}
+
+
+def made(settings: TrainSettings, **metrics: object) -> Making:
+    return Making("exp", 4, "", (Member.of("exp", settings, {**METRICS, **metrics}),))
+
+
+def test_it_comes_back_from_json_as_it_was():
+    before = made(TrainSettings(name="exp", sampler="none", input_size=[128, 96], augmentation={"flip": {}}))
+    assert Making.from_dict(json.loads(json.dumps(before.to_dict()))) == before
+    assert before.members[0].settings == {"sampler": "none", "input_size": [128, 96], "augmentation": {"flip": {}}}
+    assert before.members[0].scores == {"acc": 0.7, "f1": 0.6, "gmean": 0.4, "loss": 0.5}
+
+
+def test_places_on_the_machine_that_trained_are_left_out():
+    settings = TrainSettings(train_dir="/home/x/data", model_dir="/home/x", weights="/home/x/w.pth")
+    text = json.dumps(made(settings).to_dict())
+    assert "/home" not in text and '"weights": "w.pth"' in text
+
+
+def test_a_run_without_validation_has_no_scores():
+    member = made(TrainSettings(), validation=None, data={**METRICS["data"], "validation": None}).members[0]
+    assert member.validation is None and member.scores == {}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda saved: saved.pop("views"),
+        lambda saved: saved.update(members=None),
+        lambda saved: saved["members"][0].pop("train"),
+        lambda saved: saved["members"][0].update(epochs="many"),
+        lambda saved: saved["members"][0].update(versions=["torch"]),
+        lambda saved: saved["members"].append("exp"),
+    ],
+)
+def test_what_is_no_such_block_is_refused(spoil):
+    saved = json.loads(json.dumps(made(TrainSettings()).to_dict()))
+    spoil(saved)
+    with pytest.raises(InputError, match="not how a model was made"):
+        Making.from_dict(saved)
