@@ -287,7 +287,7 @@ def test_help_is_a_manual(capsys):
         evaluation.main(["--help"])
     assert ended.value.code == 0
     out = capsys.readouterr().out
-    for word in ("SM_GROUND_TRUTH_DIR", "python evaluation.py", "--resamples", "--compare", "--pictures", "report.html"):
+    for word in ("SM_GROUND_TRUTH_DIR", "python evaluation.py", "--resamples", "--pictures", "report.html"):
         assert word in out
 
 

@@ -65,7 +65,8 @@ def test_a_matrix_holds_counts_and_shares_of_each_row(page, target):
 def test_a_cell_has_its_pictures_the_surest_mistakes_first(page):
     content = json.loads(re.search(r'<script type="application/json" id="content">(.*?)</script>', page.html)[1])
     joined, confusion = page.joined, page.evaluation.joint.confusion
-    keys = re.findall(r'<td class="[^"]*(right|wrong) l[1-9]" data-list="All attributes together-(\d+)-(\d+)"', page.html)
+    cells = r'<td class="[^"]*(right|wrong) l[1-9]" data-list="All attributes together-(\d+)-(\d+)"'
+    keys = re.findall(cells, page.html)
     assert len(keys) == np.count_nonzero(confusion)
     for kind, row, column in keys:
         title, total, order, shown = content["lists"][f"All attributes together-{row}-{column}"]
@@ -100,7 +101,8 @@ def test_the_reliability_curve_has_its_numbers_beside_it(page):
 
 def test_a_comparison_names_what_it_compares_with_and_its_verdict(page):
     gap = page.evaluation.compare["macro_f1"]
-    rows = {row[0]: row[2:] for row in page.tables["Scores of these answers less those of before, on the same resamples"]}
+    table = page.tables["Scores of these answers less those of before, on the same resamples"]
+    rows = {row[0]: row[2:] for row in table}
     assert rows["macro F1"] == [f"{gap.value:+.4f}", f"{gap.low:+.4f} to {gap.high:+.4f}", "better"]
     assert "higher than that of before" in page.html
 
