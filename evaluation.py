@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     told = env.told_output_data_dir(settings.output_data_dir)
     folder = Path(settings.output) if settings.output else told or answers.parent
-    compared = Path(settings.compare).name if settings.compare else ""
+    compared = Path(settings.compare).name if settings.compare else None
     content = {"multiclass_classification_metrics": model_monitor(found.joint), "rarebird": found.to_dict()}
     write_json(folder / "evaluation.json", content)
     write_text(folder / "report.html", report(found, joined, pictures, compared, datetime.date.today()))

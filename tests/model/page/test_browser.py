@@ -56,8 +56,7 @@ def test_it_opens_without_network_and_fits_the_width(page, opened, width):
     assert shown.locator("main section").count() == 10
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_axe_finds_nothing_serious(page, opened, scheme, width):
     serious(opened(page.html, color_scheme=scheme, viewport={"width": width, "height": 900}))
 

@@ -118,11 +118,12 @@ def test_how_the_model_was_made_is_told(page):
 
 def test_several_models_stand_side_by_side(make_page, page):
     one = page.joined.made.members[0]
-    other = replace(one, name="fold1", settings={**one.settings, "sampler": "none"})
+    other = replace(one, name="fold1", settings={**one.settings, "sampler": "none", "lr": 0.01})
     found = make_page(made=Making("folds", 4, "their mean", (replace(one, name="fold0"), other)))
     settings = found.tables["Settings that differ from their defaults"]
     assert settings[0] == ["setting", "fold0", "fold1"]
     assert ["sampler", "imbalanced", "none"] in settings and ["input_size", "64 48"] in settings
+    assert ["lr", "default", "0.01"] in settings
     assert "2 models. The answer is their mean." in found.html and "4 views of each picture, joined" in found.html
 
 
