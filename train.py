@@ -6,8 +6,8 @@
 Reads   SM_CHANNEL_TRAIN        pictures and labels: profile folders, class folders, a CSV, .lst or a manifest
         SM_CHANNEL_VALIDATION   others to choose the weights by; else a part of train, whole persons (--validation)
 Writes  SM_MODEL_DIR/NAME       the saved model (SM_MODEL_DIR itself where that is SageMaker's /opt/ml/model)
-        SM_OUTPUT_DATA_DIR/NAME split.csv and split.json: who is on which side; with --folds out_of_fold/, the answers
-                                to every row of the channel; else beside the model
+        SM_OUTPUT_DATA_DIR/NAME split.csv and split.json: who is on which side; tensorboard/: the run as it goes; with
+                                --folds out_of_fold/, the answers to every row of the channel; else beside the model
         checkpoints             in SM_MODEL_DIR/.checkpoints/NAME: the same command goes on where it was stopped
 
 Settings come from flags, then hyperparameters.json, then SM_HP_NAME variables and .env, then the --config file.
@@ -19,7 +19,7 @@ from __future__ import annotations
 import logging
 import platform
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ from model.saved_model import save_model
 from model.settings import TrainSettings, as_dict, differences
 from model.several import Plan, Run, make_plan
 from model.stopping import StopSignal
+from model.terminal import console
+from model.tracking import Trackers, make_trackers
 
 log = logging.getLogger("rarebird")
 
@@ -82,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if packed and claimed.state is None and is_finished(claimed.run_dir):
         log.warning("%s holds the model of a finished run, which this one replaces", claimed.run_dir)
     told = claimed.run_dir if output is None else output if packed else output / claimed.name
+    account = env.wandb_account(settings.wandb_project, settings.wandb_entity)
     stopped_by = None
     with claimed.lock, StopSignal() as stop:
         if first and not claimed.finished:
@@ -89,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if first and not plan.is_one:
             claimed.checkpoints.begin(identity)
         for run in plan.runs:
-            stopped_by = train_one(run, plan, claimed, identity, hardware, stop)
+            stopped_by = train_one(run, plan, claimed, identity, hardware, stop, told, account)
             if stopped_by is not None:
                 break
         if stopped_by == signal.SIGINT:
@@ -108,10 +111,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def train_one(
-    run: Run, plan: Plan, claimed: Claim, identity: dict[str, Any], hardware: Hardware, stop: StopSignal
+    run: Run,
+    plan: Plan,
+    claimed: Claim,
+    identity: dict[str, Any],
+    hardware: Hardware,
+    stop: StopSignal,
+    told: Path,
+    account: Mapping[str, str | None] | None,
 ) -> int | None:
     """Trains and saves one model, or goes on with it; one that is finished is kept. Returns the signal that stopped
-    it, None where it is finished."""
+    it, None where it is finished. told: the folder that trackers write into; account: at Weights & Biases."""
     settings = replace(run.settings, name=claimed.name)
     folder, checkpoints, state = claimed.run_dir, claimed.checkpoints, claimed.state
     if not plan.is_one:
@@ -126,24 +136,30 @@ def train_one(
         plan.channel,
     )
     preprocessing = make_preprocessing(settings)
-    if state is not None and state["finished"]:
-        if not plan.is_one and is_finished(folder):
-            log.info("finished before")
-            return None
-        log.info("the run %r is finished; its saved model is written again", claimed.name)
-        outcome = Outcome.of(state)
-    else:
-        seed_all(mixed_seed(settings.seed, 0))
-        network = make_network(settings, heads, preprocessing)
-        trainer = Trainer(settings, run.data, heads, preprocessing, network, hardware, checkpoints, identity, stop)
-        if distributed.rank() == 0:
-            tell_plan(settings, trainer, run.data.summary())
-        outcome = trainer.train(state)
-    if distributed.rank() == 0 and outcome.stopped_by != signal.SIGINT:
-        metrics = run_metrics(outcome, run.data.summary(), hardware)
-        save_model(folder, outcome.weights, settings, heads, preprocessing, metrics)
-        if outcome.stopped_by is None:
-            checkpoints.finish(outcome.to_state(), identity)
+    if state is not None and state["finished"] and not plan.is_one and is_finished(folder):
+        log.info("finished before")
+        return None
+    with Trackers() as tracker:
+        if state is not None and state["finished"]:
+            log.info("the run %r is finished; its saved model is written again", claimed.name)
+            outcome = Outcome.of(state)
+        else:
+            seed_all(mixed_seed(settings.seed, 0))
+            network = make_network(settings, heads, preprocessing)
+            trainer = Trainer(
+                settings, run.data, heads, preprocessing, network, hardware, checkpoints, identity, stop, tracker
+            )
+            if distributed.rank() == 0:
+                tell_plan(settings, trainer, run.data.summary())
+                name, id_file = f"{claimed.name}/{run.place}".rstrip("/"), checkpoints.folder / "wandb-id"
+                others = make_trackers(told / run.place, name, settings, account, id_file)
+                tracker.trackers = [console(settings.epochs), *others]
+            outcome = trainer.train(state)
+        if distributed.rank() == 0 and outcome.stopped_by != signal.SIGINT:
+            metrics = run_metrics(outcome, run.data.summary(), hardware)
+            save_model(folder, outcome.weights, settings, heads, preprocessing, metrics)
+            if outcome.stopped_by is None:
+                checkpoints.finish(outcome.to_state(), identity)
     best = outcome.progress.best
     if best:
         log.info("best epoch=%d val_f1=%.4f; val_acc=%.4f;", best.epoch, best.metrics["f1"], best.metrics["acc"])
@@ -186,7 +202,7 @@ def tell_plan(settings: TrainSettings, trainer: Trainer, data: dict[str, Any]) -
     kinds = {str(head_setting(settings, head.name, "class_weights")) for head in heads.heads}
     for warning in {double_correction(power, kind, strength) for kind in kinds} - {None}:
         log.warning("%s", warning)
-    if trainer.validation is None and (settings.early_stopping or settings.scheduler == "ReduceLROnPlateau"):
+    if trainer.validator is None and (settings.early_stopping or settings.scheduler == "ReduceLROnPlateau"):
         log.warning("there is no validation: early_stopping and ReduceLROnPlateau have nothing to go by")
 
 

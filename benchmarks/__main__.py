@@ -35,6 +35,7 @@ from model.prediction import Answering, Predictor
 from model.settings import PRECISIONS, InputError, Problems, TrainSettings
 from model.stopping import StopSignal
 from model.table import read_channel
+from model.tracking import Tracker
 from model.views import Views
 
 USAGE = __doc__ or ""
@@ -145,6 +146,7 @@ class Bench:
             checkpoints,
             {},
             StopSignal(),
+            Tracker(),
         )
 
     def pixels(self) -> torch.Tensor:

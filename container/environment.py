@@ -181,6 +181,21 @@ class Environment:
             return Path(given)
         return self.variable("SM_OUTPUT_DATA_DIR") or (self.base / "output" / "data" if self.in_tree else None)
 
+    def wandb_account(self, project: str | None, entity: str | None) -> dict[str, str | None] | None:
+        """project, entity, mode (online or offline) and api_key at Weights & Biases; None where it has neither a key
+        nor is to write offline. project, entity: what the settings say."""
+        mode = self.variables.get("WANDB_MODE", "").strip().lower()
+        key = self.variables.get("WANDB_API_KEY", "").strip() or None
+        offline = mode in ("offline", "dryrun")
+        if mode == "disabled" or not (offline or key):
+            return None
+        return {
+            "project": project or self.variables.get("WANDB_PROJECT") or "rarebird",
+            "entity": entity or self.variables.get("WANDB_ENTITY") or None,
+            "mode": "offline" if offline else "online",
+            "api_key": key,
+        }
+
     def saved_model_dir(self, given: str | None) -> Path | None:
         """The model that inference takes, or a folder above it; None where nothing names one."""
         if given:

@@ -9,6 +9,7 @@ from model.verbs import run_verb
 
 VERBS = {
     "demo": ("exploration.demo", "draws pictures of made-up faces to try the jobs on"),
+    "runs": ("exploration.runs", "lists what was trained: the settings that differ, scores and intervals"),
     "scores": ("exploration.scores", "prints an evaluation.json as a small table"),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
+from model.faults import Failure, listing
 from model.pictures import UnreadablePicture, read_picture
 
 Item = tuple[int, int]  # row of the table, draw: what seeds the random changes
@@ -104,6 +105,12 @@ class _Once:
 def _start_worker(_: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the job itself ends its workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def unreadable_pictures(pictures: Pictures, reasons: Mapping[int, str]) -> Failure:
+    """What to raise where pictures that were found good at the start cannot be read any more. reasons: by row."""
+    places = [f"{pictures.paths[row]}: {reason}" for row, reason in reasons.items()]
+    return Failure(f"pictures in {pictures.root} cannot be read: {listing(places, 5)}; --check decode finds them first")
 
 
 def in_order(rows: int, batch_size: int) -> Iterator[list[Item]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -13,34 +12,31 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from PIL import Image
 from timm.utils import ModelEmaV3
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from tqdm import tqdm
 
 from model import distributed
 from model.augmentation import Augmentation, make_augmentation, make_mixing
 from model.checkpoint import Checkpoints, State
 from model.criterion import Criterion, head_targets
 from model.data import Data
-from model.faults import Failure, InputError, listing
+from model.faults import Failure, InputError
 from model.hardware import Hardware, compiled, worker_count
 from model.heads import Heads
-from model.loading import Pictures, batches
-from model.metrics import per_class, scores
+from model.loading import Pictures, batches, unreadable_pictures
 from model.network import Network, fix_norm, freeze, unfreeze
 from model.optimisation import Schedule, make_optimiser
-from model.prediction import Predictor
 from model.preprocessing import Preprocessing
-from model.progress import Best, Outcome, Progress, metric_line
+from model.progress import Best, Outcome, Progress
 from model.randomness import mixed_seed, seed_all
 from model.sampling import EpochSampler
 from model.settings import TrainSettings
 from model.stopping import Stopped, StopSignal
-from model.table import Table
-from model.views import Views
+from model.terminal import progress_bar
+from model.tracking import EpochResult, Tracker
+from model.validation import Validation, Validator
 
 log = logging.getLogger("rarebird")
 
@@ -76,13 +72,13 @@ class Trainer:
         checkpoints: Checkpoints,
         identity: Mapping[str, Any],
         stop: StopSignal,
+        tracker: Tracker,
     ):
         """checkpoints, identity: where states are written, and what a run must share to go on with them; stop: the
-        signals that end training early."""
+        signals that end training early; tracker: what follows the run."""
         self.settings, self.heads, self.preprocessing, self.hardware = settings, heads, preprocessing, hardware
-        self.checkpoints, self.identity, self.stop = checkpoints, identity, stop
-        self.network, self.validation = network, data.validation
-        self.table = table = data.train
+        self.checkpoints, self.identity, self.stop, self.tracker = checkpoints, identity, stop, tracker
+        self.network, table = network, data.train
         self.rank, self.world = distributed.rank(), distributed.world()
         self.workers = worker_count(settings.num_workers)
         self.sampler = EpochSampler(
@@ -106,6 +102,12 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(hardware.device.type, enabled=hardware.precision == "fp16")
         self.ema = ModelEmaV3(network, decay=settings.ema, use_warmup=True) if settings.ema else None
         self.scored: nn.Module = self.ema.module if self.ema else network
+        self.validator: Validator | None = None
+        if data.validation is not None:
+            size = settings.batch_size
+            self.validator = Validator(
+                data.validation, heads, preprocessing, hardware, self.criterion, size, self.workers, stop
+            )
         self.progress = Progress()
         self.is_between_updates = True
         self.rate = 0.0  # pictures a second of the epoch at hand
@@ -119,18 +121,25 @@ class Trainer:
             self._restore(state)
             if self.progress.epoch < self.settings.epochs:
                 log.info("resumed epoch=%d step=%d", self.progress.epoch + 1, self.progress.batches)
+        self.tracker.begin(self._first_point())
         self.saved_at = time.monotonic()
         stopped_by = None
         try:
             while self.progress.epoch < self.settings.epochs and not self._is_stale():
                 self._learn()
-                self._close_epoch(self._validate() if self.validation is not None else None)
+                self._close_epoch(self.validator(self.scored) if self.validator else None)
         except Stopped:
             stopped_by = self.stop.received or signal.SIGTERM
             if self.is_between_updates:  # else batch norm has seen more than the weights; the last checkpoint stands
                 self._save()
         best = self.progress.best
         return Outcome(best.weights if best else _on_cpu(self.scored.state_dict()), self.progress, stopped_by)
+
+    def _first_point(self) -> int:
+        """The optimiser step from which on there is something to tell: at an epoch's last one nothing but the epoch is
+        told, once it is closed."""
+        closing = self.progress.batches == self.sampler.steps
+        return self.progress.updates + (self.progress.updates > 0 and not closing)
 
     def _is_stale(self) -> bool:
         patience = self.settings.early_stopping
@@ -155,11 +164,12 @@ class Trainer:
         loaded = batches(
             self.pictures, self.sampler.batches(epoch, progress.batches), self.workers, device.type == "cuda"
         )
-        with _bar(epoch, settings.epochs, steps, progress.batches) as bar:
+        size = self.sampler.pictures_per_step
+        with progress_bar(f"epoch {epoch + 1}/{settings.epochs}", steps * size, progress.batches * size) as bar:
             for step, batch in enumerate(self.stop.outlived(loaded), progress.batches):
                 self.is_between_updates = False
                 if batch.unreadable or batch.pixels is None:
-                    raise _gone(self.table, batch.unreadable)
+                    raise unreadable_pictures(self.pictures, batch.unreadable)
                 seed_all(mixed_seed(settings.seed, 2, epoch, step, self.rank))
                 inputs = self.preprocessing.normalised(self.hardware.pictures(batch.pixels))
                 partner, own = None, 1.0
@@ -177,7 +187,7 @@ class Trainer:
                     self.scaler.scale(loss / group).backward()
                 loss_since_update += loss.detach()
                 bad_step = torch.where(torch.isfinite(loss.detach()), bad_step, bad_step.clamp(max=step + 1))
-                bar.update()
+                bar.update(size)
                 if not last_of_group:
                     continue
                 progress.lr = max(group["lr"] for group in self.optimiser.param_groups)
@@ -191,16 +201,14 @@ class Trainer:
                 due = time.monotonic() - self.saved_at >= settings.checkpoint_seconds
                 if stopping or due or progress.batches == steps or progress.updates % FINITE_EVERY == 0:
                     self._require_finite(bad_step, epoch)
+                if settings.log_interval and progress.updates % settings.log_interval == 0 and step + 1 < steps:
+                    self.tracker.step(progress, self.loss_sum.item() / (step + 1))
                 if stopping:
                     raise Stopped
                 if due:
                     self._save()
-                if settings.log_interval and progress.updates % settings.log_interval == 0 and bar.disable:
-                    mean = self.loss_sum.item() / (step + 1)
-                    log.info("epoch=%d step=%d train_loss=%.4f; lr=%.3g;", epoch + 1, step + 1, mean, progress.lr)
 
-        drawn = (steps - first) * min(self.sampler.batch_size, self.sampler.rows)
-        self.rate = drawn / max(time.monotonic() - began, 1e-9)
+        self.rate = (steps - first) * size / max(time.monotonic() - began, 1e-9)
 
     def _parallel(self) -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:
         """The network as this epoch trains it: for its gradients, and for its forward pass. Made anew where other
@@ -240,77 +248,34 @@ class Trainer:
                 f"{self.progress.lr:.3g}: try a lower --lr, a longer --warmup_epochs, --clip_grad 1{precision}"
             )
 
-    def _validate(self) -> dict[str, Any]:
-        """loss, f1, acc, gmean and per_class of the validation pictures, on every process."""
-        assert self.validation is not None
-        table = self.validation
-        if self.world > 1:  # batch norm's statistics differ by process; rank 0's are those that are saved
-            for buffer in self.scored.buffers():
-                dist.broadcast(buffer, 0)
-        self.scored.train()  # which makes some backbones forget what they derived from earlier weights
-        predictor = Predictor(self.scored, self.heads, self.preprocessing, self.hardware, Views(self.preprocessing))
-        data = predictor.pictures(table.root, table.pictures)
-        rows = range(self.rank, len(table), self.world)
-        size = max(1, self.settings.batch_size // self.world)
-        items = [[(row, row) for row in rows[first : first + size]] for first in range(0, len(rows), size)]
-        logits = torch.empty(len(table), self.heads.outputs)
-        stopped = False
-        try:
-            loaded = batches(data, items, self.workers, self.hardware.device.type == "cuda")
-            for batch in self.stop.outlived(loaded):
-                if self.stop.received is not None:
-                    raise Stopped
-                if batch.unreadable or batch.pixels is None:
-                    raise _gone(table, batch.unreadable)
-                logits[batch.rows] = predictor.logits(batch.pixels.flatten(0, 1)).cpu()
-        except Stopped:
-            stopped = True
-        if distributed.any_of(stopped, self.hardware.device):
-            raise Stopped
-        for rank, part in enumerate(distributed.gather(logits[self.rank :: self.world].numpy())):
-            logits[rank :: self.world] = torch.from_numpy(part)
-        classes = table.classes()
-        answers = self.heads.probabilities(logits).argmax(1).numpy()
-        targets = head_targets(self.heads, table)
-        with torch.inference_mode():
-            loss = self.criterion.cpu()(logits, targets).item()
-        self.criterion.to(self.hardware.device)
-        if not math.isfinite(loss):
-            place = f"epoch {self.progress.epoch + 1}, step {self.progress.batches}"
-            raise Failure(
-                f"the validation loss is not finite after {place}, learning rate {self.progress.lr:.3g}: try a lower "
-                "--lr, a longer --warmup_epochs or --clip_grad 1"
-            )
-        found = scores(classes, answers, self.heads.scheme.num_classes)
-        by_class = per_class(classes, answers, self.heads.scheme.num_classes)
-        return {
-            "loss": loss,
-            "f1": found["macro_f1"],
-            "acc": found["accuracy"],
-            "gmean": found["gmean_f1"],
-            "per_class": {name: values.tolist() for name, values in by_class.items()},
-        }
-
-    def _close_epoch(self, found: dict[str, Any] | None) -> None:
-        """What an epoch was worth: best so far or not, told in one line, kept in a checkpoint."""
+    def _close_epoch(self, validation: Validation | None) -> None:
+        """What an epoch was worth: best so far or not, told, kept in a checkpoint."""
         progress, criterion = self.progress, self.settings.best_criterion
         loss_sum = float(np.mean(distributed.gather(self.loss_sum.item())))
         entry: dict[str, Any] = {"epoch": progress.epoch + 1}
-        if found is not None:
+        found = validation.metrics if validation else {}
+        better = False
+        if validation:
+            if not math.isfinite(validation.loss):
+                place = f"epoch {progress.epoch + 1}, step {progress.batches}, learning rate {progress.lr:.3g}"
+                raise Failure(
+                    f"the validation loss is not finite after {place}: try a lower --lr, a longer --warmup_epochs or "
+                    "--clip_grad 1"
+                )
             entry |= {f"val_{name}": value for name, value in found.items() if name != "per_class"}
             score = -found["loss"] if criterion == "loss" else found[criterion]
-            if progress.best is None or score > progress.best.score:
-                progress.best = Best(progress.epoch + 1, score, found, _on_cpu(self.scored.state_dict()))
-                progress.stale = 0
-            else:
-                progress.stale += 1
+            better = progress.best is None or score > progress.best.score
+            progress.stale = 0 if better else progress.stale + 1
+            if better:
+                kept = {**found, "intervals": validation.intervals()}
+                progress.best = Best(progress.epoch + 1, score, kept, _on_cpu(self.scored.state_dict()))
         entry["train_loss"] = loss_sum / self.sampler.steps
         entry["lr"] = progress.lr
         entry["pictures_per_second"] = self.rate
-        log.info("%s", metric_line(entry))
         progress.history.append(entry)
+        self.tracker.epoch(EpochResult(progress.updates, entry, validation, better))
         progress.epoch, progress.batches, progress.loss_sum = progress.epoch + 1, 0, 0.0
-        self.schedule.after_epoch(None if found is None else found[criterion])
+        self.schedule.after_epoch(found.get(criterion))
         self._save()
 
     def _save(self) -> None:
@@ -357,17 +322,6 @@ def _normalisable(forward: Callable[[torch.Tensor], torch.Tensor], inputs: torch
             f"batch norm cannot learn from a batch of {len(inputs)} at this size: a larger batch_size, a larger "
             "input_size or more pictures are needed"
         ) from None
-
-
-def _bar(epoch: int, epochs: int, steps: int, done: int) -> Any:
-    """A progress bar on a terminal, nothing elsewhere."""
-    quiet = not sys.stderr.isatty() or distributed.rank() > 0
-    return tqdm(desc=f"epoch {epoch + 1}/{epochs}", total=steps, initial=done, unit="batch", leave=False, disable=quiet)
-
-
-def _gone(table: Table, unreadable: Mapping[int, str]) -> Failure:
-    places = [f"{table.pictures['path'].iloc[row]}: {reason}" for row, reason in unreadable.items()]
-    return Failure(f"pictures in {table.root} cannot be read: {listing(places, 5)}; --check decode finds them first")
 
 
 def _on_cpu(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,11 +64,3 @@ class Outcome:
         """The inverse of `of`."""
         best = {**vars(self.progress.best), "weights": {}} if self.progress.best else None
         return {**self.progress.to_state(), "best": best, "weights": self.weights}
-
-
-def metric_line(entry: Mapping[str, Any]) -> str:
-    """`epoch=3 val_f1=0.8123; val_acc=0.9000; ...`: one line an epoch, which SageMaker's regular expressions read."""
-    order = ["val_f1", "val_acc", "val_gmean", "val_loss", "train_loss"]
-    numbers = [f"{name}={entry[name]:.4f};" for name in order if name in entry]
-    numbers += [f"lr={entry['lr']:.3g};", f"pictures_per_second={entry['pictures_per_second']:.1f};"]
-    return f"epoch={entry['epoch']} {' '.join(numbers)}"

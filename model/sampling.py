@@ -38,6 +38,7 @@ class EpochSampler:
         self.world = world
         # The last incomplete batch is dropped (one picture alone breaks batch norm), unless it is the only one.
         self.steps = max(1, self.rows // batch_size)
+        self.pictures_per_step = min(batch_size, self.rows)
         self.sampler: ImbalancedDatasetSampler | None = None
         if power > 0:
             # Labels are given: torchsampler's own look-up of them breaks on subsets.

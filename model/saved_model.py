@@ -66,18 +66,25 @@ def save_model(
     write_json(folder / METRICS, dict(metrics))
 
 
+def read_records(folder: Path) -> tuple[TrainSettings, dict[str, Any]]:
+    """The settings and the metrics of a saved model, without its weights. InputError where they cannot be read."""
+    return (
+        build(TrainSettings, [Layer(f"{folder / SETTINGS}: {{}}", _yaml(folder / SETTINGS))]),
+        _json(folder / METRICS),
+    )
+
+
 def load_model(folder: Path) -> SavedModel:
     """A saved model from its folder. InputError names what is missing or does not fit together."""
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     if missing:
         raise InputError(f"model {folder}: {listing(missing)} missing; a saved model holds {listing(NEEDED)}")
     try:
-        settings = build(TrainSettings, [Layer(f"{folder / SETTINGS}: {{}}", _yaml(folder / SETTINGS))])
+        settings, metrics = read_records(folder)
         labels = _json(folder / LABELS)
         scheme = Scheme.from_dict(labels)
         heads = Heads.from_dict(scheme, labels)
         preprocessing = Preprocessing.from_dict(_json(folder / PREPROCESSING))
-        metrics = _json(folder / METRICS)
     except InputError as error:
         raise InputError(f"model {folder}: {error}") from None
     backbone = make_backbone(settings.model, preprocessing, settings.drop_path, model_args=settings.model_args)

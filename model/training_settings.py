@@ -243,11 +243,17 @@ class TrainSettings:
         -1, "processes that read pictures; 0: the job itself; -1: by the number of cores", low=-1, result=False
     )
     log_interval: int = setting(
-        0,
-        "optimiser steps between lines inside an epoch where there is no progress bar; 0: one line an epoch",
-        low=0,
+        0, "optimiser steps between losses told inside an epoch; 0: none", low=0, result=False, section="Tracking"
+    )
+    tracking: str = setting(
+        "auto",
+        "auto: TensorBoard's event files beside the split, and where WANDB_API_KEY is set or WANDB_MODE is offline "
+        "Weights & Biases, which gets thumbnails of mistakes too; tensorboard: the files alone",
+        choices=("auto", "tensorboard", "none"),
         result=False,
     )
+    wandb_project: str | None = setting(None, "W&B project; else WANDB_PROJECT, else rarebird", result=False)
+    wandb_entity: str | None = setting(None, "W&B user or team; else WANDB_ENTITY", result=False)
 
     @property
     def sampler_power(self) -> float:

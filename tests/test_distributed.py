@@ -37,6 +37,7 @@ def test_two_processes_train_what_one_would(faces, tmp_path):
     one = torchrun(faces / "train", tmp_path / "one", *ALIKE, processes=1)
     assert one.returncode == 0, one.stdout + one.stderr
     assert two.stdout.count("\nepoch=1 val") == 1 and "2 processes" in two.stdout
+    assert len(list((tmp_path / "two" / "exp" / "tensorboard").iterdir())) == 1
     a, b = (load_file(tmp_path / side / "exp" / "model.safetensors") for side in ("two", "one"))
     assert all(torch.allclose(a[name], b[name], atol=1e-4) for name in a)
     histories = [

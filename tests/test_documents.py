@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from exploration.runs import RunsSettings
 from model.collect import EnsembleSettings
 from model.fields import canonical
 from model.join import JoinSettings
@@ -29,9 +30,9 @@ def test_the_readmes_tables_of_settings_are_those_of_the_code():
 
 
 def test_every_flag_in_the_documents_exists():
-    classes = (TrainSettings, InferenceSettings, EvaluationSettings, EnsembleSettings, JoinSettings)
+    classes = (TrainSettings, InferenceSettings, EvaluationSettings, EnsembleSettings, JoinSettings, RunsSettings)
     known = {name for cls in classes for name in as_dict(cls())} | {word.word for word in WORDS}
-    known |= {"help", "nproc_per_node"}
+    known |= {"help", "nproc_per_node", "logdir"}
     for path in [
         ROOT / "README.md",
         *ROOT.glob("docs/*.md"),

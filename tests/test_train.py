@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def metrics(run: Path) -> dict:
 def test_a_run_ends_as_one_folder_of_readable_files(faces, run_train, caplog):
     with caplog.at_level(logging.INFO, "rarebird"):
         run = run_train(faces / "train", "--epochs", "2")
-    assert {path.name for path in run.iterdir()} == SAVED | {"split.csv", "split.json"}
+    assert {path.name for path in run.iterdir()} == SAVED | {"split.csv", "split.json", "tensorboard"}
     found = metrics(run)
     assert found["finished"] and found["epochs"] == 2 and len(found["history"]) == 2
     assert found["data"]["train"]["groups"] + found["data"]["validation"]["groups"] == 24
@@ -40,8 +41,21 @@ def test_a_run_ends_as_one_folder_of_readable_files(faces, run_train, caplog):
     assert "worn/female/60 and over" in card and "macro F1" in card
     lines = [METRIC_LINE.match(line) for line in caplog.messages]
     assert [int(line[1]) for line in lines if line] == [1, 2]
+    low, high = found["validation"]["intervals"]["acc"]
+    assert low <= found["validation"]["acc"] <= high
     assert "24 groups" not in caplog.text and "train: " in caplog.text and "settings that differ" in caplog.text
     assert not list(run.rglob("*.pt"))
+
+
+def test_what_follows_the_run_is_written_beside_the_split(faces, run_train, tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("SM_OUTPUT_DATA_DIR", str(tmp_path / "output"))
+    run = run_train(faces / "train", "--log_interval", "1")
+    (events,) = (tmp_path / "output" / "exp" / "tensorboard").glob("events.*")
+    assert b"f1/worn/male/under 30" in events.read_bytes() and not (run / "tensorboard").exists()
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)  # as where the package tensorboard is missing
+    run_train(faces / "train", name="without")
+    assert {path.name for path in (tmp_path / "output" / "without").iterdir()} == {"split.csv", "split.json"}
+    assert caplog.text.count("pip install tensorboard") == 1
 
 
 def test_the_weights_are_those_of_the_best_epoch(faces, run_train):
@@ -210,7 +224,8 @@ def test_the_same_settings_give_the_same_model_and_another_seed_another(faces, r
     def weights(name: str, *flags: str) -> dict[str, torch.Tensor]:
         return load_file(run_train(faces / "train", *flags, name=name) / "model.safetensors")
 
-    first, again, other = weights("a"), weights("b", "--num_workers", "2"), weights("c", "--seed", "1")
+    first, other = weights("a"), weights("c", "--seed", "1")
+    again = weights("b", "--num_workers", "2", "--tracking", "none")
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
 

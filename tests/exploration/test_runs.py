@@ -1,0 +1,222 @@
+"""`python -m exploration runs`: synthetic runs in the form that train.py leaves them, and one that it made."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from wcwidth import wcswidth
+
+from exploration.__main__ import main
+from exploration.columns import blocks, broken, shortened, table, table_width, wrapped
+from model.checkpoint import Checkpoints
+from model.progress import Best, Progress
+from model.settings import TrainSettings, as_dict
+
+
+def saved(folder: Path, f1: float, intervals: bool = True, finished: bool = True, **settings: Any) -> Path:
+    """What `runs` reads of a saved model."""
+    folder.mkdir(parents=True)
+    made = TrainSettings(name=folder.name, **settings)
+    (folder / "settings.yaml").write_text(yaml.safe_dump(as_dict(made), allow_unicode=True), encoding="utf-8")
+    validation = {"f1": f1, "acc": 0.9}
+    if intervals:
+        validation["intervals"] = {"f1": [f1 - 0.1, f1 + 0.1], "acc": [0.8, 0.95]}
+    content = {"finished": finished, "epochs": 3, "validation": validation, "seconds": 1234.56}
+    content["data"] = {"train": {"pictures": 800}, "validation": {"pictures": 200}}
+    (folder / "metrics.json").write_text(json.dumps(content))
+    return folder
+
+
+def unfinished(models: Path, name: str, f1: float, **settings: Any) -> None:
+    """A checkpoint after two epochs."""
+    best = Best(2, f1, {"f1": f1, "acc": 0.5, "intervals": {"f1": [0.0, 0.2], "acc": [0.4, 0.6]}}, {})
+    progress = Progress(epoch=2, updates=8, seconds=60.0, best=best)
+    identity = as_dict(TrainSettings(**settings), only_result=True)
+    identity |= {"training data": "a", "training pictures": 800, "validation data": "b", "validation pictures": 200}
+    state = {**progress.to_state(), "finished": False, "identity": identity}
+    Checkpoints(models / ".checkpoints" / name).save(state)
+
+
+def evaluated(folder: Path, accuracy: float, seconds: int = 0) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    told = {
+        "accuracy": {"value": accuracy, "low": accuracy - 0.05, "high": accuracy + 0.05},
+        "macro_f1": {"value": 0.5, "low": None, "high": None},
+    }
+    path = folder / "evaluation.json"
+    path.write_text(json.dumps({"rarebird": told}))
+    os.utime(path, (1_700_000_000 + seconds,) * 2)
+
+
+@pytest.fixture
+def listed(capsys, monkeypatch, tmp_path):
+    """The lines of the list below tmp_path/runs."""
+
+    def run(*flags: str, width: int = 120) -> list[str]:
+        monkeypatch.setenv("COLUMNS", str(width))
+        assert main(["runs", str(tmp_path / "runs"), *flags]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    return run
+
+
+def row(lines: list[str], name: str) -> list[str]:
+    return next(line for line in lines if line.startswith(name)).split()
+
+
+def test_runs_stand_side_by_side_with_what_differs(tmp_path, listed):
+    saved(tmp_path / "runs" / "slow", 0.6, lr=0.001)
+    saved(tmp_path / "runs" / "fast", 0.7, lr=0.01, num_workers=7)
+    lines = listed()
+    assert lines[0].split() == ["run", "saved", "epochs", "seconds", "val", "F1", "val", "accuracy", "lr"]
+    assert [line.split()[0] for line in lines[2:]] == ["fast", "slow"]
+    assert row(lines, "fast")[3:] == ["3/10", "1,235", "0.7000", "0.600..0.800", "0.9000", "0.800..0.950", "0.01"]
+    assert max(map(len, lines)) <= 120 and len({len(line.rstrip()) for line in lines[1:2]}) == 1
+
+
+def test_unfinished_runs_are_marked_and_the_checkpoint_knows_more(tmp_path, listed):
+    saved(tmp_path / "runs" / "done", 0.6, lr=0.01)
+    saved(tmp_path / "runs" / "stopped", 0.5, finished=False)
+    unfinished(tmp_path / "runs", "stopped", 0.1, seed=7)
+    unfinished(tmp_path / "runs", "killed", 0.9)
+    unfinished(tmp_path / "runs", "done", 0.9)
+    lines = listed()
+    assert [line.split()[0] for line in lines[2:]] == ["killed", "done", "stopped"]
+    assert row(lines, "killed (unfinished)")[4:] == [
+        "2/10",
+        "60",
+        "0.9000",
+        "0.000..0.200",
+        "0.5000",
+        "0.400..0.600",
+        "0.001",
+        "0",
+    ]
+    assert row(lines, "stopped (unfinished)")[4] == "2/10" and row(lines, "stopped")[-1] == "7"
+    assert row(lines, "done")[3] == "3/10"
+
+
+def test_an_evaluation_belongs_to_the_run_in_whose_folder_it_lies(tmp_path, listed):
+    first = saved(tmp_path / "runs" / "first", 0.6)
+    saved(tmp_path / "runs" / "second", 0.5)
+    evaluated(first, 0.11, seconds=2)
+    evaluated(first / "output" / "early", 0.22, seconds=1)
+    evaluated(tmp_path / "runs" / "of-nobody", 0.33, seconds=3)
+    evaluated(tmp_path / "runs", 0.44, seconds=4)
+    lines = listed(width=160)
+    assert lines[0].split()[4:8] == ["macro", "F1", "accuracy", "val"]
+    assert row(lines, "first")[5:8] == ["0.5000", "0.1100", "0.060..0.160"]
+    assert not any(score in line for line in lines for score in ("0.22", "0.33", "0.44"))
+
+
+def test_an_evaluation_above_the_only_run_is_its_own(tmp_path, listed):
+    saved(tmp_path / "runs" / "model" / "classic", 0.6)
+    evaluated(tmp_path / "runs", 0.44)
+    assert row(listed(), "model/classic")[6] == "0.4400"
+
+
+def test_a_damaged_file_is_told_and_left_out(tmp_path, capsys, monkeypatch):
+    saved(tmp_path / "good", 0.6)
+    (saved(tmp_path / "cut", 0.5) / "metrics.json").write_text('{"finished": true, "ep')
+    (saved(tmp_path / "odd", 0.5) / "metrics.json").write_text('{"finished": true}')
+    (saved(tmp_path / "newer", 0.5) / "settings.yaml").write_text("not_yet_known: 1\n")
+    (tmp_path / "good" / "evaluation.json").write_text("[]")
+    assert main(["runs", str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    assert [line.split()[0] for line in told.out.splitlines()[2:]] == ["good"]
+    for name in ("cut", "odd", "newer", "good/evaluation.json"):
+        assert f"left out: {tmp_path / name}: " in told.err
+
+
+def test_csv_has_every_value_in_full(tmp_path, listed):
+    long = "/somewhere/very/far/away/" + "x" * 100 + ".safetensors"
+    saved(tmp_path / "runs" / "with", 0.6, weights=long, epochs=3)
+    saved(tmp_path / "runs" / "without", 0.7, intervals=False)
+    lines = listed("--output", str(tmp_path / "list.csv"))
+    assert lines[-1] == f"wrote {tmp_path / 'list.csv'}" and "…" in row(lines, "with ")[-1]
+    without, with_weights = csv.DictReader((tmp_path / "list.csv").open(encoding="utf-8"))
+    assert with_weights["weights"] == long and without["weights"] == "none"
+    assert (with_weights["val_f1"], with_weights["val_f1_low"], without["val_f1_low"]) == ("0.6", "0.5", "")
+    assert (without["epochs_done"], without["epochs"], without["finished"]) == ("3", "10", "True")
+    assert without["seconds"] == "1234.6" and without["saved"][4] == "-"
+
+
+def test_many_differences_become_a_text_a_run(tmp_path, listed):
+    usual = {"lr": 0.01, "loss": "cross_entropy", "class_weights": "none", "dropout": 0.2, "ema": 0.9, "accumulate": 2}
+    for seed in range(2):
+        saved(tmp_path / "runs" / f"usual{seed}", 0.5, seed=seed, **usual)
+    saved(tmp_path / "runs" / "odd", 0.6, **{**usual, "augmentation": {"erasing": {"p": 0.3}, "flip": {}}})
+    saved(tmp_path / "runs" / "default", 0.4)
+    for width in (60, 100, 160):
+        lines = listed(width=width)
+        assert max(map(wcswidth, lines)) <= width
+        text = " ".join(" ".join(lines).split())
+        assert "augmentation.erasing.p=0.3" in text and "ema=0" in text
+        usual_text = text.split("The settings of most runs, where they differ: ")[1]
+        assert "lr=0.01 " in usual_text and "dropout=0.2 " in usual_text and "augmentation.erasing.p=none" in usual_text
+
+
+def test_korean_names_align(tmp_path, listed):
+    saved(tmp_path / "runs" / "착용샷", 0.7, target="나이")
+    saved(tmp_path / "runs" / "b", 0.6, target="age")
+    header, _, korean, plain = listed()
+    at = header.index("epochs")
+    assert wcswidth(korean[: korean.index("3/10")]) == len(plain[: plain.index("3/10")]) == at + 2
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"), [("f1", "bac"), ("accuracy", "cab"), ("date", "acb"), ("name", "abc")], ids=lambda x: x
+)
+def test_the_order_is_that_asked_for(tmp_path, listed, sort, names):
+    for number, (name, f1, accuracy) in enumerate([("b", 0.9, 0.1), ("c", 0.2, 0.8), ("a", 0.5, 0.5)]):
+        metrics = saved(tmp_path / "runs" / name, f1) / "metrics.json"
+        content = json.loads(metrics.read_text())
+        content["validation"]["acc"] = accuracy
+        metrics.write_text(json.dumps(content))
+        os.utime(metrics, (1_700_000_000 + 60 * number,) * 2)
+    assert "".join(line.split()[0] for line in listed("--sort", sort)[2:]) == names
+
+
+def test_a_run_without_validation_is_last(tmp_path, listed):
+    metrics = saved(tmp_path / "runs" / "a", 0.9) / "metrics.json"
+    metrics.write_text(json.dumps({**json.loads(metrics.read_text()), "validation": None}))
+    saved(tmp_path / "runs" / "b", 0.0)
+    assert [line.split()[0] for line in listed()[2:]] == ["b", "a"]
+
+
+def test_no_folder_and_no_run_are_told(tmp_path, capsys):
+    (tmp_path / "runs").mkdir()
+    assert main(["runs", str(tmp_path / "rums")]) == 2
+    assert "nearest: runs" in capsys.readouterr().err
+    assert main(["runs", str(tmp_path / "runs")]) == 2
+    assert "no run lies in" in capsys.readouterr().err
+
+
+def test_what_train_leaves_is_read(faces, run_train, tmp_path, listed):
+    run_train(faces / "train", name="first")
+    saved(tmp_path / "runs" / "second", 0.0, model="resnet10t", pretrained=False)
+    lines = listed(width=160)
+    assert row(lines, "first")[3] == "1/1" and ".." in row(lines, "first")[6]
+    assert "train_pictures=140" in " ".join(lines) and "input_size=32 24" in " ".join(lines)
+
+
+def test_tables_are_cut_into_blocks_that_fit():
+    columns = {"run": ["a", "b"], "first": ["x" * 20] * 2, "second": ["y" * 20] * 2, "wide": ["z" * 50] * 2}
+    made = blocks(columns, 49)
+    assert [list(block) for block in made] == [["run", "first", "second"], ["run", "wide"]]
+    for block in made:
+        assert table_width(block) == max(map(len, table(block).splitlines()))
+    assert table({"n": ["1", "10"]}, right=["n"]).splitlines()[2:] == ["  1", " 10"]
+
+
+def test_texts_are_shortened_and_wrapped_by_their_width_on_a_terminal():
+    assert shortened("abcdefghij", 5) == "ab…ij" and shortened("abc", 5) == "abc"
+    assert wcswidth(shortened("착용샷설치후배치컷", 9)) <= 9
+    assert wrapped(["a=1", "bb=2", "c" * 20], 9) == "a=1  bb=2\ncccc…cccc"
+    assert broken("augmentation.random_resized_crop.scale", 18) == "augmentation.\nrandom_resized_\ncrop.scale"

@@ -1,0 +1,85 @@
+import io
+import sys
+
+import pytest
+
+from model.progress import Progress
+from model.terminal import EpochTable, MetricLines, console, metric_line, progress_bar
+from model.tracking import EpochResult
+
+ENTRY = {"epoch": 3, "val_loss": 0.5, "val_f1": 0.81234, "val_acc": 0.9, "val_gmean": 0.0, "train_loss": 0.25}
+ENTRY |= {"lr": 0.00075, "pictures_per_second": 1234.56}
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def every_line(caplog):
+    caplog.set_level("INFO", "rarebird")
+
+
+def result(better: bool = False, **changes: float) -> EpochResult:
+    return EpochResult(12, {**ENTRY, **changes}, None, better)
+
+
+def test_the_line_that_sagemakers_expressions_read():
+    assert metric_line(ENTRY) == (
+        "epoch=3 val_f1=0.8123; val_acc=0.9000; val_gmean=0.0000; val_loss=0.5000; train_loss=0.2500; lr=0.00075; "
+        "pictures_per_second=1234.6;"
+    )
+    alone = {name: value for name, value in ENTRY.items() if not name.startswith("val_")}
+    assert metric_line(alone) == "epoch=3 train_loss=0.2500; lr=0.00075; pictures_per_second=1234.6;"
+
+
+def test_the_log_has_a_line_an_epoch_and_one_a_step_told(caplog):
+    lines = MetricLines()
+    lines.step(Progress(epoch=2, batches=5, lr=0.01), 1.5)
+    lines.epoch(result())
+    assert caplog.messages == ["epoch=3 step=5 train_loss=1.5000; lr=0.01;", metric_line(ENTRY)]
+
+
+def test_the_table_has_one_header_aligned_rows_and_marks_the_best(caplog):
+    table = EpochTable(100)
+    table.step(Progress(), 1.0)
+    table.epoch(result(better=True, epoch=9))
+    table.epoch(result(epoch=10, val_f1=1.0, lr=1e-12, pictures_per_second=12))
+    header, *rows = caplog.messages
+    assert header.split() == [
+        "epoch",
+        "train",
+        "loss",
+        "val",
+        "loss",
+        "macro",
+        "F1",
+        "accuracy",
+        "gmean",
+        "F1",
+        "lr",
+        "pictures/s",
+    ]
+    assert len(rows) == 2 and rows[0].endswith("  1,234.6  best so far") and "best" not in rows[1]
+    assert rows[0].split()[:5] == ["9/100", "0.2500", "0.5000", "0.8123", "0.9000"]
+    for name, value in (("macro F1", "1.0000"), ("accuracy", "0.9000"), ("pictures/s", "12.0")):
+        assert header.index(name) + len(name) == rows[1].index(value) + len(value)
+
+
+def test_a_table_is_for_a_terminal_and_lines_for_everything_else(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    assert isinstance(console(3), EpochTable)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert isinstance(console(3), MetricLines)
+
+
+def test_the_bar_counts_pictures_on_a_terminal_alone(monkeypatch):
+    for stream, shown in ((Terminal(), True), (io.StringIO(), False)):
+        monkeypatch.setattr(sys, "stderr", stream)
+        with progress_bar("epoch 2/3", 640, 320) as bar:
+            bar.update(64)
+            bar.refresh()
+        text = stream.getvalue()
+        assert ("epoch 2/3:" in text and "384/640" in text and "pictures/s]" in text) == shown
+        assert shown or not text

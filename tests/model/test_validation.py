@@ -1,0 +1,48 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from model.faults import Problems
+from model.table import read_channel
+from model.validation import Validation
+
+
+@pytest.fixture
+def validation(faces) -> Validation:
+    """168 pictures of 24 persons; every picture of six persons is answered wrong."""
+    table = read_channel(faces / "train", Problems(""))
+    assert table is not None
+    answers = table.classes()
+    persons = np.unique(table.groups.astype(str))[:6]
+    wrong = np.isin(table.groups.astype(str), persons)
+    answers[wrong] = (answers[wrong] + 1) % 18
+    probabilities = np.full((168, 18), 0.01, np.float32)
+    probabilities[np.arange(168), answers] = np.linspace(0.3, 0.9, 168)
+    return Validation(table, probabilities, answers, 0.5)
+
+
+def test_metrics_are_those_of_the_answers(validation):
+    assert validation.metrics["acc"] == pytest.approx(0.75) and validation.metrics["loss"] == 0.5
+    assert validation.metrics["f1"] == pytest.approx(np.mean(validation.metrics["per_class"]["f1"]))
+    assert sum(validation.metrics["per_class"]["support"]) == validation.confusion.sum() == 168
+    assert np.trace(validation.confusion) == 126
+
+
+def test_intervals_are_over_groups(validation):
+    """Reference: a share of 18 of 24 persons has the standard deviation sqrt(0.75 * 0.25 / 24) = 0.088."""
+    low, high = validation.intervals()["acc"]
+    assert low < 0.75 < high and high - low == pytest.approx(2 * 1.96 * 0.088, rel=0.15)
+    alone = replace(validation, table=replace(validation.table, groups=np.arange(168).astype(str).astype(object)))
+    narrow_low, narrow_high = alone.intervals()["acc"]
+    assert narrow_high - narrow_low < 0.5 * (high - low)
+    low, high = validation.intervals()["f1"]
+    assert low < validation.metrics["f1"] < high
+
+
+def test_the_worst_are_wrong_and_the_surest_come_first(validation):
+    rows = validation.worst(10)
+    assert len(rows) == 10 and (validation.answers[rows] != validation.classes[rows]).all()
+    sureness = validation.probabilities.max(axis=1)
+    assert list(sureness[rows]) == sorted(sureness[validation.answers != validation.classes], reverse=True)[:10]
+    assert len(validation.worst(1000)) == 42
