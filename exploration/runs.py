@@ -20,7 +20,7 @@ from exploration.columns import blocks, broken, shortened, table, table_width, w
 from model.checkpoint import Checkpoints
 from model.faults import InputError, did_you_mean
 from model.fields import setting
-from model.finding import METRICS, SETTINGS
+from model.finding import ENSEMBLE, METRICS, SETTINGS
 from model.flags import from_flags
 from model.saved_model import read_records
 from model.settings import TrainSettings, as_dict

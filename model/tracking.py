@@ -91,8 +91,10 @@ class Trackers(Tracker):
 
     def __init__(self) -> None:
         self.trackers: list[Tracker] = []
+        self.begun = False
 
     def begin(self, first: int) -> None:
+        self.begun = True
         self._each(lambda tracker: tracker.begin(first))
 
     def step(self, progress: Progress, loss: float) -> None:
@@ -108,7 +110,8 @@ class Trackers(Tracker):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.close(failed=kind is not None)
+        if self.begun:
+            self.close(failed=kind is not None)
 
     def _each(self, tell: Callable[[Tracker], None]) -> None:
         for tracker in list(self.trackers):
@@ -177,8 +180,8 @@ class WeightsAndBiases(Tracker):
     def __init__(
         self, folder: Path, run: str, settings: TrainSettings, account: Mapping[str, str | None], id_file: Path
     ):
-        """run: its name there; account: project, entity, mode (online or offline) and api_key; id_file: keeps the run's id, by which a run
-        that goes on is the same one there."""
+        """run: its name there; account: project, entity, mode (online or offline) and api_key; id_file: keeps the
+        run's id, by which one that goes on is the same there."""
         import wandb
 
         self.wandb, self.run_name = wandb, run

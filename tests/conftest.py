@@ -43,7 +43,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def no_job_variables(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No SM_* or WANDB_* variable, .env or SageMaker tree of the machine reaches a test; the working folder is empty."""
+    """No SM_* or WANDB_* variable, .env or SageMaker tree reaches a test; the working folder is empty."""
     for name in list(os.environ):
         if name.startswith(("SM_", "SAGEMAKER_", "WANDB_")) or name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
             monkeypatch.delenv(name)

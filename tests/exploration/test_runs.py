@@ -88,16 +88,7 @@ def test_unfinished_runs_are_marked_and_the_checkpoint_knows_more(tmp_path, list
     unfinished(tmp_path / "runs", "done", 0.9)
     lines = listed()
     assert [line.split()[0] for line in lines[2:]] == ["killed", "done", "stopped"]
-    assert row(lines, "killed (unfinished)")[4:] == [
-        "2/10",
-        "60",
-        "0.9000",
-        "0.000..0.200",
-        "0.5000",
-        "0.400..0.600",
-        "0.001",
-        "0",
-    ]
+    assert " ".join(row(lines, "killed")[4:]) == "2/10 60 0.9000 0.000..0.200 0.5000 0.400..0.600 0.001 0"
     assert row(lines, "stopped (unfinished)")[4] == "2/10" and row(lines, "stopped")[-1] == "7"
     assert row(lines, "done")[3] == "3/10"
 
@@ -127,11 +118,30 @@ def test_a_damaged_file_is_told_and_left_out(tmp_path, capsys, monkeypatch):
     (saved(tmp_path / "odd", 0.5) / "metrics.json").write_text('{"finished": true}')
     (saved(tmp_path / "newer", 0.5) / "settings.yaml").write_text("not_yet_known: 1\n")
     (tmp_path / "good" / "evaluation.json").write_text("[]")
+    unfinished(tmp_path, "broken", 0.5)
+    next(tmp_path.rglob("checkpoint-*.pt")).write_bytes(b"PK")
     assert main(["runs", str(tmp_path)]) == 0
     told = capsys.readouterr()
     assert [line.split()[0] for line in told.out.splitlines()[2:]] == ["good"]
-    for name in ("cut", "odd", "newer", "good/evaluation.json"):
+    for name in ("cut/metrics.json", "odd/metrics.json", "newer/metrics.json", "good/evaluation.json"):
         assert f"left out: {tmp_path / name}: " in told.err
+    assert f"left out: {tmp_path / '.checkpoints' / 'broken'}: " in told.err
+
+
+def test_an_ensemble_stands_beside_its_members(tmp_path, listed):
+    both = tmp_path / "runs" / "both"
+    for fold in (1, 2):
+        saved(both / f"fold{fold}", 0.5 + fold / 10, seed=fold)
+    members = [{"model": "fold1", "weight": 1}, {"model": "fold2", "weight": 1}]
+    (both / "ensemble.json").write_text(json.dumps({"combine": "soft", "finished": True, "members": members}))
+    evaluated(both / "out_of_fold", 0.77)
+    unfinished(tmp_path / "runs", "others/fold1", 0.4)
+    Checkpoints(tmp_path / "runs" / ".checkpoints" / "others").begin({})
+    lines = listed(width=160)
+    names = [line.split("  ")[0] for line in lines[2:]]
+    assert names == ["both/fold2", "both/fold1", "both", "others/fold1 (unfinished)"]
+    assert row(lines, "both ")[3:7] == ["2", "models", "2,469", "0.5000"]
+    assert row(lines, "both ")[-1] == "various" and "0.7700" in row(lines, "both ")
 
 
 def test_csv_has_every_value_in_full(tmp_path, listed):
@@ -143,7 +153,7 @@ def test_csv_has_every_value_in_full(tmp_path, listed):
     without, with_weights = csv.DictReader((tmp_path / "list.csv").open(encoding="utf-8"))
     assert with_weights["weights"] == long and without["weights"] == "none"
     assert (with_weights["val_f1"], with_weights["val_f1_low"], without["val_f1_low"]) == ("0.6", "0.5", "")
-    assert (without["epochs_done"], without["epochs"], without["finished"]) == ("3", "10", "True")
+    assert (with_weights["epochs"], without["epochs"], without["finished"]) == ("3/3", "3/10", "True")
     assert without["seconds"] == "1234.6" and without["saved"][4] == "-"
 
 

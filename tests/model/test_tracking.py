@@ -88,9 +88,7 @@ def test_event_files_hold_the_whole_story(tmp_path, validation):
         name: (4, pytest.approx(value)) for name, value in expected.items()
     }
     assert set(events.Tags()["images"]) == {"confusion", "mistakes"}
-    assert all(
-        min(image.width, image.height) > 100 for name in ("confusion", "mistakes") for image in events.Images(name)
-    )
+    assert min(image.height for name in ("confusion", "mistakes") for image in events.Images(name)) > 100
     assert "    lr: 0.25\n" in text(events, "settings") and "flip: {}" in text(events, "settings")
     assert "| 1 | 발색샷 | 2 | 0 |" in text(events, "confusion")
     assert [line.split(" | ")[0] for line in text(events, "mistakes").split("\n")[2:]] == ["| 4.png", "| 1.png"]
@@ -170,6 +168,13 @@ def test_one_that_raises_is_told_once_and_left_out(caplog):
     assert len(caplog.messages) == 1 and "the full one is off" in caplog.text and "No space left" in caplog.text
 
 
+def test_what_has_not_begun_is_not_closed():
+    noting = Noting()
+    with Trackers() as trackers:
+        trackers.trackers = [noting]
+    assert noting.told == []
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it writes in a thread
 def test_a_full_disk_switches_tensorboard_off(tmp_path, caplog):
     trackers = Trackers()
@@ -223,9 +228,10 @@ class FakeWandb:
 
     def init(self, **given: object) -> SimpleNamespace:
         self.calls.append(given)
-        return SimpleNamespace(
-            url="https://wandb.example/run", finish=lambda exit_code: self.finished.append(exit_code)
-        )
+        return SimpleNamespace(url="https://wandb.example/run", finish=self.finish)
+
+    def finish(self, exit_code: int) -> None:
+        self.finished.append(exit_code)
 
 
 def test_a_run_that_goes_on_is_the_same_one_at_weights_and_biases(tmp_path, monkeypatch):
