@@ -19,6 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from model.faults import InputError
 from model.loop import Trainer
+from model.optimisation import Schedule
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = 5  # of an epoch: 168 pictures, no validation, batches of 32
@@ -132,6 +133,14 @@ def test_a_signal_inside_an_accumulated_step_changes_nothing(faces, run_train, m
     assert equal(stopped, whole)
     first, second = (json.loads((run / "metrics.json").read_text())["history"] for run in (whole, stopped))
     assert [entry["train_loss"] for entry in first] == [entry["train_loss"] for entry in second]
+
+
+def test_a_crash_between_an_epochs_points_and_its_checkpoint_doubles_none(faces, run_train, untouched, monkeypatch):
+    monkeypatch.setattr(Schedule, "after_epoch", lambda *_: crash())
+    with pytest.raises(Crash):
+        run_train(faces / "train", *LONG, *EVERY_STEP)
+    monkeypatch.undo()
+    assert curves(run_train(faces / "train", *LONG)) == curves(untouched)
 
 
 def test_workers_and_checkpoint_times_may_differ_when_it_goes_on(faces, run_train, untouched, at_update, monkeypatch):

@@ -258,6 +258,7 @@ def test_weights_and_biases_offline(tmp_path, validation, monkeypatch):
     tracker.step(at_step(2), 1.5)
     tracker.epoch(result(4, validation))
     tracker.close(failed=False)
+    tracker.wandb.teardown()  # as at the end of a process: its own process has written everything then
     assert torch.equal(torch.random.get_rng_state(), before)
     (folder,) = (tmp_path / "wandb").glob(f"offline-run-*-{(tmp_path / 'id').read_text()}")
     (written,) = folder.glob("*.wandb")
