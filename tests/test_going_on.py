@@ -193,13 +193,11 @@ def test_never_begins_anew_and_a_free_name_is_taken(faces, run_train, caplog):
     caplog.set_level("INFO", "rarebird")
     for flags in (["--resume", "never"], ["--lr", "0.01"]):
         run = run_train(faces / "train")
-        for path in run.iterdir():
-            path.unlink()
+        shutil.rmtree(run)
         caplog.clear()
         run_train(faces / "train", *flags)
         assert (run / "model.safetensors").exists() and "epoch=1 val_f1" in caplog.text
-        for path in run.iterdir():
-            path.unlink()
+        shutil.rmtree(run)
 
 
 def test_other_settings_are_refused_by_name(faces, run_train, at_update, monkeypatch):
