@@ -19,7 +19,7 @@ import pandas as pd
 from exploration.columns import blocks, broken, shortened, table, table_width, wrapped
 from model.checkpoint import Checkpoints
 from model.faults import InputError, did_you_mean
-from model.fields import setting
+from model.fields import setting, value_text
 from model.finding import ENSEMBLE, METRICS, SETTINGS
 from model.flags import from_flags
 from model.saved_model import read_records
@@ -266,15 +266,6 @@ def _score_text(score: Mapping[str, float | None] | None) -> str:
         return ""
     interval = "" if score["low"] is None else f" {score['low']:.3f}..{score['high']:.3f}"
     return f"{score['value']:.4f}{interval}"
-
-
-def value_text(value: Any) -> str:
-    """A setting's value as it is written in a flag."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return " ".join(map(value_text, value)) or "none"
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def runs_frame(runs: Sequence[Run], root: Path) -> pd.DataFrame:

@@ -61,7 +61,7 @@ def model_card(settings: TrainSettings, heads: Heads, preprocessing: Preprocessi
         lines.append(f"{why} validation: nothing is known of how good it is. `evaluation.py` tells.")
     rows = []
     for code, name in enumerate(scheme.class_names):
-        row: list[Any] = [code, _cell(name), data["train"]["class_counts"][code]]
+        row: list[Any] = [code, cell_text(name), data["train"]["class_counts"][code]]
         if validation:
             by_class = validation["per_class"]
             row += [
@@ -111,5 +111,6 @@ def model_card(settings: TrainSettings, heads: Heads, preprocessing: Preprocessi
     return "\n".join(lines) + "\n"
 
 
-def _cell(text: str) -> str:
+def cell_text(text: str) -> str:
+    """Text in a Markdown table."""
     return text.replace("|", "\\|")

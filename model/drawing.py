@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from model.card import cell_text
 from model.metrics import divide
 from model.pictures import UnreadablePicture, read_picture
 from model.validation import Validation
@@ -136,8 +137,3 @@ def _thumbnail(validation: Validation, row: int) -> Image.Image:
     except UnreadablePicture:
         return Image.new("RGB", TILE, GREY)
     return ImageOps.contain(picture, TILE)
-
-
-def cell_text(text: str) -> str:
-    """Text in a Markdown table."""
-    return text.replace("|", "\\|")

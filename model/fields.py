@@ -281,3 +281,20 @@ def differences(settings: Any) -> dict[str, Any]:
     """The settings that differ from their defaults."""
     default = type(settings)()
     return {name: value for name, value in as_dict(settings).items() if value != getattr(default, name)}
+
+
+def value_text(value: Any) -> str:
+    """A setting's value as a person writes it: `128 96`, `flip, erasing (p 0.25)`; none where it is empty."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return ", ".join(_named(name, of) for name, of in value.items()) or "none"
+    if isinstance(value, (list, tuple)):
+        return " ".join(value_text(of) for of in value) or "none"
+    return "none" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _named(name: str, value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{name} ({value_text(value)})" if value else name
+    return f"{name} {value_text(value)}"

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from model.faults import InputError, did_you_mean
-from model.fields import Layer, build, canonical
+from model.fields import Layer, build, canonical, value_text
 
 S = TypeVar("S")
 
@@ -117,13 +117,7 @@ def settings_table(cls: type) -> str:
 
 def _default(field: dataclasses.Field[Any]) -> str:
     value = field.default if field.default is not dataclasses.MISSING else field.default_factory()  # type: ignore[operator]
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return " ".join(map(str, value)) or "none"
-    if isinstance(value, dict):
-        return ", ".join(value) or "none"
-    return "none" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
+    return value_text(value)
 
 
 def _meaning(field: dataclasses.Field[Any], defaults: Mapping[str, Any] | None) -> str:

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,6 +15,7 @@ from markupsafe import Markup
 
 from model import __version__
 from model.answers import Joined
+from model.fields import value_text
 from model.files import Files
 from model.labels import JOIN, Scheme
 from model.making import Making
@@ -198,20 +198,3 @@ def _settings(made: Making) -> dict[str, list[str]]:
 def breakable(name: str) -> Markup:
     """A name that may be broken between the values of its attributes."""
     return Markup(f"{JOIN}<wbr>").join(name.split(JOIN))
-
-
-def value_text(value: Any) -> str:
-    """A setting's value as a person writes it: `128 96`, `flip, erasing (p 0.25)`."""
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "none"}[value]
-    if isinstance(value, dict):
-        return ", ".join(_named(name, of) for name, of in value.items()) or "none"
-    if isinstance(value, (list, tuple)):
-        return " ".join(value_text(of) for of in value) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _named(name: str, value: Any) -> str:
-    if isinstance(value, dict):
-        return f"{name} ({value_text(value)})" if value else name
-    return f"{name} {value_text(value)}"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.fields import Layer, as_dict, build, canonical, decode, differences, setting
+from model.fields import Layer, as_dict, build, canonical, decode, differences, setting, value_text
 from model.settings import InputError
 
 NAMED = dict[str, dict[str, Any]]
@@ -226,3 +226,12 @@ def test_settings_as_mappings() -> None:
     assert list(as_dict(toy)) == ["size", "rate", "name", "kind", "file", "least", "options"]
     assert set(as_dict(toy)) - set(as_dict(toy, only_result=True)) == {"name"}
     assert Toy().options is not Toy().options
+
+
+def test_a_setting_is_written_as_a_person_writes_it():
+    assert value_text({"flip": {}, "crop": {"scale": [0.5, 1.0]}, "timm": {"args": {"magnitude": 9}}}) == (
+        "flip, crop (scale 0.5 1), timm (args (magnitude 9))"
+    )
+    assert [value_text(value) for value in (True, None, "", [], {}, 0.25, "sgd")] == [
+        "true", "none", "none", "none", "none", "0.25", "sgd",
+    ]  # fmt: skip

@@ -92,7 +92,7 @@ def test_help_tells_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "  --rate X                    a rate (default 0.1)\n" in text
     assert "  --fast true|false           be quick | or not (default false)\n" in text
     assert "  --mode NAME                 how; one of soft, vote (default soft)\n" in text
-    assert "  --options {...}             more (default x)\n" in text
+    assert "  --options {...}             more (default x 1)\n" in text
 
 
 @pytest.mark.parametrize("settings", [TrainSettings, InferenceSettings, EvaluationSettings])

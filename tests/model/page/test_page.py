@@ -10,7 +10,6 @@ import pytest
 
 from model.labels import Attribute, Scheme, mask_scheme
 from model.making import Making
-from model.page.page import value_text
 
 SCRIPT = "<script>alert(1)</script>"
 MOST = 5_000_000  # bytes
@@ -173,12 +172,3 @@ def test_20_000_pictures_stay_under_5_mb(make_page, classes, table):
     assert len(page.tables["Most frequent confusions"]) == (11 if table else 26)
     rows = page.tables["Lowest F1 first"][1:] + page.tables.get("The other classes, lowest F1 first", [[]])[1:]
     assert len(rows) == classes and ("<details>" in page.html) == (classes == 200)
-
-
-def test_a_setting_is_written_as_a_person_writes_it():
-    assert value_text({"flip": {}, "crop": {"scale": [0.5, 1.0]}, "timm": {"args": {"magnitude": 9}}}) == (
-        "flip, crop (scale 0.5 1), timm (args (magnitude 9))"
-    )
-    assert [value_text(value) for value in (True, None, [], {}, 0.25, "sgd")] == [
-        "true", "none", "none", "none", "0.25", "sgd",
-    ]  # fmt: skip
