@@ -47,8 +47,9 @@ train: $(SET_UP)
 inference: $(SET_UP)
 	@for name in $(NAMES); do $(PY) inference.py --model_dir $(MODELS)/$$name --output $$name.csv || exit; done
 
+test: export OMP_NUM_THREADS = 1
 test: $(SET_UP)
-	$(PY) -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(PY) -m pytest --numprocesses 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 lint: $(SET_UP)
 	$(PY) -m ruff check .

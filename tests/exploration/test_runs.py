@@ -113,6 +113,7 @@ def test_an_evaluation_above_the_only_run_is_its_own(tmp_path, listed):
 
 
 def test_a_damaged_file_is_told_and_left_out(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     saved(tmp_path / "good", 0.6)
     (saved(tmp_path / "cut", 0.5) / "metrics.json").write_text('{"finished": true, "ep')
     (saved(tmp_path / "odd", 0.5) / "metrics.json").write_text('{"finished": true}')
