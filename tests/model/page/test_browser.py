@@ -90,7 +90,9 @@ def test_it_prints_without_cutting_anything_off(make_page, page, opened):
     for of in (page, many):
         shown = opened(of.html, viewport={"width": 680, "height": 900})
         shown.emulate_media(media="print")
-        wide = shown.evaluate("[...document.querySelectorAll('main *')].filter(e => e.scrollWidth > 690).map(e => e.outerHTML.slice(0, 120))")
+        wide = shown.evaluate(
+            "[...document.querySelectorAll('main *')].filter(e => e.scrollWidth > 690).map(e => e.className)"
+        )
         assert wide == []
         assert not shown.locator("nav").is_visible() and not shown.locator(".switch").is_visible()
     assert shown.pdf(prefer_css_page_size=True).startswith(b"%PDF")
