@@ -69,5 +69,6 @@ def run_train(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def few_threads() -> None:
-    torch.set_num_threads(2)
+def one_thread() -> None:
+    """As many processes test as there are cores."""
+    torch.set_num_threads(1)

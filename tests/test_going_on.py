@@ -56,7 +56,7 @@ def start(channel: Path, models: Path, name: str, *flags: str) -> subprocess.Pop
     small = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
     small += ["--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
     where = ["--train_dir", str(channel), "--model_dir", str(models), "--name", name]
-    env = {**os.environ, "OMP_NUM_THREADS": "2", "SAGEMAKER_BASE_DIR": str(models / "no-tree")}
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "SAGEMAKER_BASE_DIR": str(models / "no-tree")}
     return subprocess.Popen(
         [sys.executable, "train.py", *small, *LONG, *where, *flags],
         cwd=ROOT,
