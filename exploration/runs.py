@@ -17,12 +17,11 @@ from typing import Any
 import pandas as pd
 
 from exploration.columns import blocks, broken, shortened, table, table_width, wrapped
-from model.checkpoint import Checkpoints
 from model.faults import InputError, did_you_mean
 from model.fields import setting, value_text
 from model.finding import ENSEMBLE, METRICS, SETTINGS
 from model.flags import from_flags
-from model.saved_model import read_records
+from model.records import read_records
 from model.settings import TrainSettings, as_dict
 from model.writing import write_beside
 
@@ -129,6 +128,8 @@ def _saved_run(folder: Path) -> Run:
 def _unfinished_run(folder: Path) -> Run | None:
     """From its newest checkpoint; None where it is finished, or where it has models that keep checkpoints of their
     own."""
+    from model.checkpoint import Checkpoints  # torch, seconds of it, for unfinished runs alone
+
     checkpoints = Checkpoints(folder)
     state = checkpoints.newest()
     if state is None or state["finished"] or "updates" not in state:

@@ -70,7 +70,10 @@ def making(model: SavedModel | Ensemble, views: int) -> Making:
         return Making(model.settings.name, views, "", (Member.of(model.settings.name, model.settings, model.metrics),))
     names = [member.folder.resolve().name for member in model.members]
     name = model.folder.resolve().name if is_ensemble(model.folder) else " + ".join(names)
-    below = tuple(Member.of(of.folder.resolve().name, of.settings, of.metrics) for of in model.models())
+    whole = model.folder.resolve()
+    places = [of.folder.resolve() for of in model.models()]
+    called = [place.relative_to(whole).as_posix() if whole in place.parents else place.name for place in places]
+    below = tuple(Member.of(told, of.settings, of.metrics) for told, of in zip(called, model.models(), strict=True))
     return Making(name, views, COMBINE[model.combine], below)
 
 

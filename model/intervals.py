@@ -23,6 +23,10 @@ class Interval:
     high: float | None = None
     deviation: float | None = None
 
+    def to_dict(self) -> dict[str, float | None]:
+        """What evaluation.json holds of a score."""
+        return {"value": self.value, "low": self.low, "high": self.high}
+
 
 def resample(statistics: sparse.csr_array, groups: np.ndarray | None, resamples: int, seed: int) -> np.ndarray:
     """Totals of additive statistics over the sample and over bootstrap resamples of it.

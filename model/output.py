@@ -40,8 +40,8 @@ def write_answers(
     probabilities_file: Path,
 ) -> int:
     """Writes answers as they come, a row for every row of info in its order, and labels.json and errors.csv beside
-    them; all files take their names when the last is done. labels: what labels.json shall hold. Returns the number of
-    pictures without an answer."""
+    them; all files take their names when the last is done. labels: what labels.json shall hold, the names under
+    `classes` among it. Returns the number of pictures without an answer."""
     for file in (answers_file, probabilities_file):
         remove_parts(file.parent, file.name)
     header = [str(column) for column in info.columns]

@@ -3,7 +3,6 @@ Inference, evaluation and serving take nothing else, and never a pickle."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,8 @@ from model.heads import Heads
 from model.labels import Scheme
 from model.network import Network, make_backbone
 from model.preprocessing import Preprocessing
-from model.settings import Layer, TrainSettings, as_dict, build
+from model.records import read_json, read_records
+from model.settings import TrainSettings, as_dict
 from model.writing import remove_parts, write_beside, write_json, write_text
 
 
@@ -66,14 +66,6 @@ def save_model(
     write_json(folder / METRICS, dict(metrics))
 
 
-def read_records(folder: Path) -> tuple[TrainSettings, dict[str, Any]]:
-    """The settings and the metrics of a saved model, without its weights. InputError where they cannot be read."""
-    return (
-        build(TrainSettings, [Layer(f"{folder / SETTINGS}: {{}}", _yaml(folder / SETTINGS))]),
-        _json(folder / METRICS),
-    )
-
-
 def load_model(folder: Path) -> SavedModel:
     """A saved model from its folder. InputError names what is missing or does not fit together."""
     missing = [name for name in NEEDED if not (folder / name).is_file()]
@@ -81,10 +73,10 @@ def load_model(folder: Path) -> SavedModel:
         raise InputError(f"model {folder}: {listing(missing)} missing; a saved model holds {listing(NEEDED)}")
     try:
         settings, metrics = read_records(folder)
-        labels = _json(folder / LABELS)
+        labels = read_json(folder / LABELS)
         scheme = Scheme.from_dict(labels)
         heads = Heads.from_dict(scheme, labels)
-        preprocessing = Preprocessing.from_dict(_json(folder / PREPROCESSING))
+        preprocessing = Preprocessing.from_dict(read_json(folder / PREPROCESSING))
     except InputError as error:
         raise InputError(f"model {folder}: {error}") from None
     backbone = make_backbone(settings.model, preprocessing, settings.drop_path, model_args=settings.model_args)
@@ -111,23 +103,3 @@ def _weights(path: Path, network: Network) -> dict[str, torch.Tensor]:
             return {name: file.get_tensor(name) for name in wanted}
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path.name}: cannot be read: {error}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path.name}: expected a JSON object, not {type(content).__name__}")
-    return content
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(f"{path.name}: cannot be read: {error}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path.name}: expected settings by name, not {type(content).__name__}")
-    return content

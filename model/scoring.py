@@ -74,7 +74,7 @@ class ReliabilityBin:
     accuracy: Interval
 
     def to_dict(self) -> dict[str, Any]:
-        return {"pictures": self.pictures, "confidence": self.confidence, "accuracy": _dict(self.accuracy)}
+        return {"pictures": self.pictures, "confidence": self.confidence, "accuracy": self.accuracy.to_dict()}
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Evaluation:
             "unanswered": self.unanswered,
             "left_out": self.left_out,
             **self.joint.to_dict(),
-            "calibration_error": _dict(self.calibration_error) if self.calibration_error else None,
+            "calibration_error": self.calibration_error.to_dict() if self.calibration_error else None,
             "reliability": [of_bin.to_dict() for of_bin in self.reliability],
             "gmean_classes": self.gmean_classes,
             "attributes": {name: scores.to_dict() for name, scores in self.attributes.items()},
@@ -236,9 +236,5 @@ def _reliability(totals: np.ndarray, confidence: float) -> list[ReliabilityBin]:
     ]
 
 
-def _dict(score: Interval) -> dict[str, float | None]:
-    return {"value": score.value, "low": score.low, "high": score.high}
-
-
 def _dicts(scores: dict[str, Interval]) -> dict[str, Any]:
-    return {name: _dict(score) for name, score in scores.items()}
+    return {name: score.to_dict() for name, score in scores.items()}

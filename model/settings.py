@@ -99,7 +99,8 @@ class EvaluationSettings:
     )
     answers: str | None = setting(None, "file of the answers; else output.csv, probabilities beside it")
     output: str | None = setting(
-        None, "folder that evaluation.json and report.html are written into; else that of the answers"
+        None,
+        "folder for evaluation.json and report.html; else SM_OUTPUT_DATA_DIR, else that of the answers",
     )
     pictures: str | None = setting(
         None, "folder of the pictures, themselves or in images/; report.html then shows some"

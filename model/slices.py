@@ -24,8 +24,7 @@ class Slice:
     accuracy: Interval
 
     def to_dict(self) -> dict[str, Any]:
-        accuracy = {"value": self.accuracy.value, "low": self.accuracy.low, "high": self.accuracy.high}
-        return {"pictures": self.pictures, "accuracy": accuracy}
+        return {"pictures": self.pictures, "accuracy": self.accuracy.to_dict()}
 
 
 def group_slices(joined: Joined) -> list[Slice]:
@@ -47,25 +46,29 @@ def group_slices(joined: Joined) -> list[Slice]:
 def metadata_slices(joined: Joined, resamples: int, confidence: float, seed: int) -> dict[str, list[Slice]]:
     """By column of 2 to MOST_VALUES values, its values in the order of their names, an empty cell being one of them.
     The resamples are those of scoring.evaluate, so that a value's interval is paired with all others."""
-    found = {}
+    found: dict[str, list[str]] = {}
+    statistics = []
+    rows = np.arange(len(joined.names))
     for column, cells in joined.metadata.items():
         names, codes = np.unique(np.asarray(cells, dtype=object), return_inverse=True)
         if 2 <= len(names) <= MOST_VALUES:
-            found[column] = _of_column(names.tolist(), codes, joined, resamples, confidence, seed)
-    return found
+            found[column] = names.tolist()
+            for counted in (np.ones(len(codes)), joined.right.astype(float)):
+                statistics.append(sparse.csr_array((counted, (rows, codes)), shape=(len(codes), len(names))))
+    if not found:
+        return {}
+    totals = resample(sparse.csr_array(sparse.hstack(statistics)), joined.groups, resamples, seed)
+    parts = iter(np.split(totals, np.cumsum([of.shape[1] for of in statistics])[:-1], axis=1))
+    return {
+        column: _slices(names, pictures=next(parts), right=next(parts), confidence=confidence)
+        for column, names in found.items()
+    }
 
 
-def _of_column(
-    names: list[str], codes: np.ndarray, joined: Joined, resamples: int, confidence: float, seed: int
-) -> list[Slice]:
-    rows = np.arange(len(codes))
-    shape = (len(codes), len(names))
-    of = sparse.csr_array((np.ones(len(codes)), (rows, codes)), shape=shape)
-    right = sparse.csr_array((joined.right.astype(float), (rows, codes)), shape=shape)
-    totals = resample(sparse.csr_array(sparse.hstack([of, right])), joined.groups, resamples, seed)
-    pictures, correct = np.split(totals, 2, axis=1)
-    accuracy = correct / np.where(pictures > 0, pictures, np.nan)
+def _slices(names: list[str], pictures: np.ndarray, right: np.ndarray, confidence: float) -> list[Slice]:
+    """pictures, right: of the sample and its resamples, (1 + resamples, values)."""
+    accuracy = right / np.where(pictures > 0, pictures, np.nan)
     return [
-        Slice(name, int(pictures[0, at]), int(correct[0, at]), interval(accuracy[:, at], confidence))
+        Slice(name, int(pictures[0, at]), int(right[0, at]), interval(accuracy[:, at], confidence))
         for at, name in enumerate(names)
     ]

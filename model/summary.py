@@ -23,7 +23,7 @@ LABELS = {
 def summary(evaluation: Evaluation) -> str:
     """Sections with a blank line between: what was evaluated, notes, the scores, classes, attributes, comparison."""
     joint = evaluation.joint
-    sections = [heading(evaluation)]
+    sections = [_heading(evaluation)]
     notes = notes_of(evaluation)
     if notes:
         sections.append("\n".join(f"note: {note}" for note in notes))
@@ -55,8 +55,7 @@ def summary(evaluation: Evaluation) -> str:
     return "\n\n".join(sections)
 
 
-def heading(evaluation: Evaluation) -> str:
-    """What was evaluated, and what its intervals are over."""
+def _heading(evaluation: Evaluation) -> str:
     return f"{evaluation.pictures:,} pictures in {len(evaluation.joint.class_names)} classes; {intervals(evaluation)}"
 
 

@@ -52,11 +52,11 @@ def untouched(faces, tmp_path_factory) -> Path:
     return models / "exp"
 
 
-def start(channel: Path, models: Path, name: str, *flags: str) -> subprocess.Popen[str]:
+def start(channel: Path, models: Path, name: str, *flags: str, threads: int = 1) -> subprocess.Popen[str]:
     small = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
     small += ["--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
     where = ["--train_dir", str(channel), "--model_dir", str(models), "--name", name]
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "SAGEMAKER_BASE_DIR": str(models / "no-tree")}
+    env = {**os.environ, "OMP_NUM_THREADS": str(threads), "SAGEMAKER_BASE_DIR": str(models / "no-tree")}
     return subprocess.Popen(
         [sys.executable, "train.py", *small, *LONG, *where, *flags],
         cwd=ROOT,
@@ -212,13 +212,15 @@ def test_other_settings_are_refused_by_name(faces, run_train, at_update, monkeyp
     run_train(faces / "train", "--lr", "0.01", "--resume", "never")
 
 
-def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(faces, tmp_path, untouched):
-    """SIGKILL at random moments, loader workers running, checkpoints by time."""
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(faces, tmp_path):
+    """SIGKILL at random moments, loader workers running, checkpoints by time, two threads that add up."""
+    start(faces / "train", tmp_path / "untouched", "exp", threads=2).communicate()
+    untouched = tmp_path / "untouched" / "exp"
     draw = random.Random(0)
     kills = inside = 0
     flags = ["--checkpoint_seconds", "0.05", "--num_workers", "1"]
     for _ in range(30):
-        process = start(faces / "train", tmp_path, "exp", *flags)
+        process = start(faces / "train", tmp_path, "exp", *flags, threads=2)
         if kills >= 3:
             told, _ = process.communicate()
         else:

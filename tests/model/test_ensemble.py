@@ -153,5 +153,8 @@ def test_how_an_ensemble_was_made_is_told_by_its_members(models, tmp_path):
     assert (made.model, made.views, [member.name for member in made.members]) == ("three", 4, ["mask", "gender", "age"])
     assert "product of its members' probabilities" in made.joined
     assert [member.settings["target"] for member in made.members] == ["mask", "gender", "age"]
+    collect([str(tmp_path / "three"), str(models / "a")], tmp_path / "four")
+    below = [member.name for member in making(load(tmp_path / "four"), 1).members]
+    assert below == ["three/mask", "three/gender", "three/age", "a"]
     assert making(joined([str(models / "a"), str(models / "b")]), 1).model == "a + b"
     assert making(load(models / "a"), 1).joined == ""
