@@ -1,13 +1,12 @@
 """Where a job's things lie and what it was told: flags, SM_* variables, .env and SageMaker's tree below /opt/ml.
 
-The only place that knows these names (contract: SageMaker Developer Guide, "How Amazon SageMaker runs your training
-image" and "Build your own processing container"). SageMaker itself sets no SM_* variable; AWS's training toolkit
-does, so each directory is looked for by itself: flag, then variable, then the tree, then folders beside the job.
+The only place that knows these names, with container.tree, which knows the tree, and container.toolkit, which knows
+what AWS's training toolkit makes of it. SageMaker itself sets no SM_* variable, so each directory is looked for by
+itself: flag, then variable, then the tree, then folders beside the job.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -19,6 +18,8 @@ from typing import Any, TypeVar
 import yaml
 from dotenv import dotenv_values
 
+from container.failure import Report
+from container.tree import Hosts, Tree
 from model.settings import (
     EvaluationSettings,
     HelpAsked,
@@ -50,6 +51,8 @@ CONFIG = Path("config.yaml")  # taken where it lies in the working folder and no
 HYPERPARAMETER = "SM_HP_"
 IGNORED = ("sagemaker_", "_tuning_objective_metric")  # the clients' own, not the job's
 IN_IMAGE = "RAREBIRD_IMAGE"  # set by the Dockerfile
+FAILURE_FILE = "RAREBIRD_FAILURE_FILE"  # where a job that is supervised tells why it failed
+RANKS_DIR = "RAREBIRD_RANKS_DIR"  # where each of torchrun's children notes how it ended
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,30 @@ class Environment:
         return Path(self.variables.get("SAGEMAKER_BASE_DIR") or "/opt/ml")
 
     @property
+    def tree(self) -> Tree:
+        """SageMaker's tree, whether or not it is there."""
+        return Tree(self.base)
+
+    @property
     def in_tree(self) -> bool:
         """Whether SageMaker's tree stands for what no flag and no variable names."""
-        return IN_IMAGE in self.variables or any(
-            (self.base / part).is_dir() for part in ("input", "config", "processing")
-        )
+        return IN_IMAGE in self.variables or self.tree.is_there
+
+    @property
+    def hosts(self) -> Hosts:
+        """The machines that work on this job."""
+        return self.tree.hosts
+
+    @property
+    def job_name(self) -> str | None:
+        """The name that SageMaker has given the job."""
+        told = self.tree.config("processingjobconfig.json").get("ProcessingJobName")
+        return self.variables.get("TRAINING_JOB_NAME") or told or None
+
+    @property
+    def report(self) -> Report:
+        """Where SageMaker looks for how the job ended."""
+        return Report(self.base / "output" if self.in_tree else None, self.tree.is_processing)
 
     @property
     def rank(self) -> int:
@@ -85,22 +107,9 @@ class Environment:
         """Processes that train together."""
         return int(self.variables.get("WORLD_SIZE", 1))
 
-    def config_file(self, name: str) -> dict[str, Any]:
-        """A file of BASE/input/config, {} where it is missing. InputError where it is not a JSON object."""
-        path = self.base / "input" / "config" / name
-        if not path.is_file():
-            return {}
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{path}: not JSON: {error}") from None
-        if not isinstance(content, dict):
-            raise InputError(f"{path}: expected a JSON object, not {type(content).__name__}")
-        return content
-
     def hyperparameters(self) -> dict[str, Any]:
         """hyperparameters.json without what SageMaker's clients put there for themselves."""
-        return {k: v for k, v in self.config_file("hyperparameters.json").items() if not k.startswith(IGNORED)}
+        return {k: v for k, v in self.tree.config("hyperparameters.json").items() if not k.startswith(IGNORED)}
 
     def hyperparameter_variables(self) -> dict[str, str]:
         """The SM_HP_NAME variables by setting."""
@@ -117,22 +126,15 @@ class Environment:
     def channels(self) -> list[str]:
         """Names of the channels that SM_CHANNEL_* and the tree offer."""
         named = {key[len("SM_CHANNEL_") :].lower() for key in self.variables if key.startswith("SM_CHANNEL_")}
-        named |= set(self.config_file("inputdataconfig.json"))
-        data = self.base / "input" / "data"
-        if data.is_dir():
-            named |= {entry.name for entry in data.iterdir() if entry.is_dir()}
-        return sorted(named)
+        return sorted(named | set(self.tree.channel_names()))
 
     def channel(self, name: str, given: str | None) -> Path | None:
-        """A channel's directory, None where there is none. given: what its flag --NAME_dir says."""
+        """A channel's directory, None where there is none. given: what its flag --NAME_dir says. InputError where it
+        comes in Pipe mode."""
         if given:
             return Path(given)
-        named = self.variable(f"SM_CHANNEL_{name.upper()}")
-        if named is None and self.in_tree:
-            folder = self.base / "input" / "data" / name
-            if folder.is_dir() or name in self.config_file("inputdataconfig.json"):
-                return folder
-        return named
+        offered = self.tree.channel(name) if self.in_tree else None
+        return self.variable(f"SM_CHANNEL_{name.upper()}") or offered
 
     def required_channel(self, name: str, given: str | None, script: str, last: str | None = None) -> Path:
         """As channel; InputError names the variable, the flag and an example where there is none. last: what it is
@@ -165,7 +167,7 @@ class Environment:
         """Where unfinished runs are kept, a folder a name."""
         if given:
             return Path(given)
-        local = self.config_file("checkpointconfig.json").get("LocalPath")
+        local = self.tree.config("checkpointconfig.json").get("LocalPath")
         if local:
             return Path(local)
         return self.base / "checkpoints" if self.is_packed(models) else models / ".checkpoints"
@@ -179,7 +181,38 @@ class Environment:
         """As output_data_dir, None where nothing names one."""
         if given:
             return Path(given)
-        return self.variable("SM_OUTPUT_DATA_DIR") or (self.base / "output" / "data" if self.in_tree else None)
+        return self.variable("SM_OUTPUT_DATA_DIR") or (self._tree_output if self.in_tree else None)
+
+    @property
+    def _tree_output(self) -> Path:
+        if not self.tree.is_processing:
+            return self.tree.folder("output", "data")
+        several = [self.hosts.current] if len(self.hosts.names) > 1 else []  # their files end in one folder
+        return self.tree.folder("processing", "output", *several)
+
+    def answers_dir(self, given: str | None) -> Path:
+        """Where evaluation finds the answers of inference."""
+        predictions = self.tree.folder("processing", "input", "predictions")
+        if not given and self.variable("SM_OUTPUT_DATA_DIR") is None and self.in_tree and predictions.is_dir():
+            return predictions
+        return self.output_data_dir(given)
+
+    def evaluation_dir(self, given: str | None, output_data_dir: str | None) -> Path | None:
+        """Where evaluation writes, None where nothing names a folder. given: its flag --output; output_data_dir: that
+        of the answers."""
+        if given:
+            return Path(given)
+        told = Path(output_data_dir) if output_data_dir else self.variable("SM_OUTPUT_DATA_DIR")
+        if told is None and self.in_tree and self.tree.is_processing:
+            return self.tree.folder("processing", "evaluation")
+        return told or self.told_output_data_dir(None)
+
+    def part(self, folder: Path) -> tuple[int, int]:
+        """This host's part of what lies in an input folder, and the number of parts: (0, 1) where it is all this
+        host's, as where SageMaker itself has dealt it out."""
+        if not self.in_tree or self.tree.is_sharded(folder):
+            return 0, 1
+        return self.hosts.rank, len(self.hosts.names)
 
     def wandb_account(self, project: str | None, entity: str | None) -> dict[str, str | None] | None:
         """project, entity, mode (online or offline) and api_key at Weights & Biases; None where it has neither a key
@@ -226,10 +259,13 @@ def read(cls: type[S], argv: Sequence[str] | None, usage: str, **defaults: Any) 
         print(help_text(cls, usage, defaults))
         raise SystemExit(0) from None
     env = Environment()
+    given = env.hyperparameters()
+    beside = {canonical(name) for name in given}  # the toolkit makes variables of them
+    variables = {name: value for name, value in env.hyperparameter_variables().items() if canonical(name) not in beside}
     told: list[Layer] = [
         Layer("default {}", defaults),
-        Layer("variable SM_HP_{}", _of_this_job(cls, env.hyperparameter_variables())),
-        Layer("hyperparameter {}", env.hyperparameters()),
+        Layer("variable SM_HP_{}", _of_this_job(cls, variables)),
+        Layer("hyperparameter {}", given),
         Layer("--{}", flags),
     ]
     if hasattr(cls, "config"):

@@ -10,8 +10,11 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn, TextIO
 
+from container.environment import FAILURE_FILE, Environment
+from container.failure import Report, exception_text, tell
 from model.settings import Failure, InputError
 
 DONE, FAULT, BAD_INPUT, INTERRUPTED, KILLED, TERMINATED = 0, 1, 2, 130, 137, 143
@@ -25,6 +28,9 @@ PLACES = (  # errors of the places that settings name, no fault of the job
     errno.ENAMETOOLONG,
 )
 
+LESS_MEMORY = "a smaller batch_size or input_size needs less"
+FEWER_WORKERS = "fewer num_workers or smaller pictures need less"
+
 log = logging.getLogger("rarebird")
 
 
@@ -35,41 +41,62 @@ class Terminated(BaseException):
 def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
     """Runs a job's main and ends the process: its own code, 2 for InputError and for places that cannot be written,
     130 for Ctrl-C, 143 for SIGTERM where the job does not take care of it, 137 where a loader worker was killed, 1 for
-    any other fault. Log lines go to log_to (stdout where it is None)."""
+    any other fault. Log lines go to log_to (stdout where it is None). In SageMaker's tree the reason is told in
+    output/failure."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # class names may be Korean where the locale is C
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     start_log(log_to or sys.stdout)
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, on_sigterm)
+    supervised = os.environ.get(FAILURE_FILE)
+    report = Report(None) if supervised is not None or not is_first() else Environment().report
+    report.begin()
     try:
-        code = main()
-    except InputError as error:
-        code = _end(str(error), BAD_INPUT)
-    except Failure as error:
-        code = _end(str(error), FAULT)
-    except KeyboardInterrupt:
-        code = _end("stopped by Ctrl-C", INTERRUPTED)
-    except Terminated:
-        code = _end("stopped by SIGTERM", TERMINATED)
-    except OSError as error:
-        if error.errno not in PLACES or error.filename is None:
-            traceback.print_exc()
-        code = _end(f"{error.filename}: {error.strerror}", BAD_INPUT if error.errno in PLACES else FAULT)
-    except MemoryError as error:
-        code = _end(f"out of memory: {error}; a smaller batch_size or input_size needs less", FAULT)
+        code, reason = main(), ""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # all is done and saved
+        if code:
+            reason = f"ended with exit code {code}; the log tells why"
+    except SystemExit:
+        raise
     except BaseException as error:
-        if isinstance(error, SystemExit):
-            raise
-        traceback.print_exc()
-        code = KILLED if _worker_was_killed(error) else FAULT
-        if code == KILLED:
-            _end("a loader worker was killed, as for memory: fewer num_workers or smaller pictures need less", code)
+        code, reason = ending(error)
+    if supervised and code:
+        tell(Path(supervised), reason)
+    elif code:
+        report.failed(reason)
+    else:
+        report.succeeded("done")
     sys.stdout.flush()
     sys.stderr.flush()
     sys.exit(code)
 
 
-def _terminate(*_: object) -> None:
+def ending(error: BaseException) -> tuple[int, str]:
+    """The exit code that an exception means, and what to tell of it; told on stderr here."""
+    if isinstance(error, InputError):
+        return _end(str(error), BAD_INPUT)
+    if isinstance(error, Failure):
+        return _end(str(error), FAULT)
+    if isinstance(error, KeyboardInterrupt):
+        return _end("stopped by Ctrl-C", INTERRUPTED)
+    if isinstance(error, Terminated):
+        return _end("stopped by SIGTERM", TERMINATED)
+    if isinstance(error, OSError) and error.errno in PLACES and error.filename is not None:
+        return _end(f"{error.filename}: {error.strerror}", BAD_INPUT)
+    if isinstance(error, MemoryError):
+        return _end(f"out of memory: {error}; {LESS_MEMORY}", FAULT)
+    traceback.print_exc()
+    if isinstance(error, OSError):
+        reason = f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)
+        _end(reason, FAULT)
+    elif _worker_was_killed(error):
+        return _end(f"a loader worker was killed, as for memory: {FEWER_WORKERS}", KILLED)
+    remedy = f"out of memory: {LESS_MEMORY}" if _ran_out_of_memory(error) else ""
+    return FAULT, exception_text(error, remedy)
+
+
+def on_sigterm(*_: object) -> None:
+    """A handler, for while nothing takes care of it."""
     raise Terminated
 
 
@@ -79,7 +106,7 @@ def start_log(stream: TextIO) -> None:
     handler.setFormatter(_Plain())
     log.handlers = [handler]
     log.propagate = False
-    log.setLevel(logging.INFO if os.environ.get("RANK", "0") == "0" else logging.ERROR)
+    log.setLevel(logging.INFO if is_first() else logging.ERROR)
 
 
 class _Plain(logging.Formatter):
@@ -88,10 +115,20 @@ class _Plain(logging.Formatter):
         return f"warning: {text}" if record.levelno == logging.WARNING else text
 
 
-def _end(message: str, code: int) -> int:
-    if os.environ.get("RANK", "0") == "0" or code == FAULT:
+def is_first() -> bool:
+    """Whether this is the only process of its job, or the first of several."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _end(message: str, code: int) -> tuple[int, str]:
+    if is_first() or code in (FAULT, KILLED):
         print(f"error: {message}" if code != INTERRUPTED else message, file=sys.stderr)
-    return code
+    return code, message
+
+
+def _ran_out_of_memory(error: BaseException) -> bool:
+    """torch raises OutOfMemoryError for a GPU's memory, a plain RuntimeError for the machine's."""
+    return type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: can't allocate memory" in str(error)
 
 
 def _worker_was_killed(error: BaseException) -> bool:

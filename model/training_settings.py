@@ -242,6 +242,9 @@ class TrainSettings:
     num_workers: int = setting(
         -1, "processes that read pictures; 0: the job itself; -1: by the number of cores", low=-1, result=False
     )
+    processes_per_host: int = setting(
+        0, "processes that train together on each host, in the image; 0: one a GPU, else one", low=0, result=False
+    )
     log_interval: int = setting(
         0, "optimiser steps between losses told inside an epoch; 0: none", low=0, result=False, section="Tracking"
     )

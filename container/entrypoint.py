@@ -1,0 +1,192 @@
+"""The way into the image: `python -m container.entrypoint WORD [FLAGS]`.
+
+    train | inference | inference_TTA | evaluation  [FLAGS]   a job, supervised; with .py too
+    serve [FLAGS]                                             the server, supervised
+    PROGRAM [WORDS]                                           any other program, run as it stands
+
+A job is a child of this process, or torchrun's child where several GPUs or hosts train. Signals are passed on to it;
+in SageMaker's tree output/failure or output/success tells how it ended, and so does the exit code: 0 done, or stopped
+by SIGTERM with the model saved; 1 a fault; 2 bad input or settings; 130 Ctrl-C; 137 killed; 143 stopped by SIGTERM with
+nothing saved.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from container import environment, toolkit
+from container.environment import FAILURE_FILE, RANKS_DIR, Environment
+from container.failure import FAILURE, Report
+from container.job import BAD_INPUT, DONE, FAULT, INTERRUPTED, KILLED, LESS_MEMORY, TERMINATED, ending, on_sigterm
+from container.launch import process_count, torchrun, torchrun_variables, wait_for_names
+from container.ownership import hand_over, places
+from container.rank import first_failure
+from container.saved import model_fault, newest
+from container.supervise import Ended, supervise
+from model.settings import (
+    EvaluationSettings,
+    InferenceSettings,
+    InputError,
+    TrainSettings,
+    did_you_mean,
+    listing,
+)
+
+PROGRAM = Path(__file__).resolve().parents[1]  # where the jobs' scripts lie
+SERVE = "serve"
+JOBS: dict[str, type] = {
+    "train": TrainSettings,
+    "inference": InferenceSettings,
+    "inference_TTA": InferenceSettings,
+    "evaluation": EvaluationSettings,
+}
+OUT_OF_MEMORY = f"out of memory: the system killed a process of this job; {LESS_MEMORY}, or give the container more"
+
+
+def main(argv: Sequence[str]) -> int:
+    signal.signal(signal.SIGTERM, on_sigterm)  # for which PID 1 has no default
+    if not argv or argv[0] in ("-h", "--help"):
+        print(__doc__)
+        return DONE if argv else BAD_INPUT
+    word, *flags = argv
+    job = word.removesuffix(".py")
+    if job in JOBS or word == SERVE:
+        return run_job(job, flags)
+    program = shutil.which(word)
+    if program is not None:
+        os.execve(program, [word, *flags], variables(Environment()))
+    words = [*JOBS, SERVE]
+    raise InputError(f"{word!r} is neither a job nor a program; jobs: {listing(words)}{did_you_mean(job, words)}")
+
+
+def run_job(job: str, flags: Sequence[str]) -> int:
+    """The exit code of a supervised job."""
+    if {"-h", "--help"} & set(flags):
+        os.execv(sys.executable, command(job, flags))
+    env = Environment()
+    report = env.report if job in JOBS else Report(None)
+    report.begin()
+    started, kept = time.time(), []
+    try:
+        settings = environment.read(JOBS[job], flags, "")[0] if job in JOBS else None
+        kept = places(written_folders(settings, env))
+        with tempfile.TemporaryDirectory(prefix="rarebird-") as notes:
+            ended, told = start(job, flags, settings, env, Path(notes))
+        code, reason = outcome(job, ended, told)
+        if isinstance(settings, TrainSettings) and env.hosts.rank == 0:
+            code, reason = with_model(code, reason, ended, settings, env, started)
+        if code and reason != told:
+            print(f"error: {reason}", file=sys.stderr)
+    except BaseException as error:
+        code, reason = ending(error)
+    if code:
+        report.failed(reason)
+    else:
+        report.succeeded(f"{job} done")
+    hand_over(kept, started)
+    return code
+
+
+def command(job: str, flags: Sequence[str]) -> list[str]:
+    """What starts a job as one process."""
+    what = ["-m", "container.serve"] if job == SERVE else [str(PROGRAM / f"{job}.py")]
+    return [sys.executable, *what, *flags]
+
+
+def variables(env: Environment) -> dict[str, str]:
+    """The environment of what is started here."""
+    path = os.pathsep.join(filter(None, [str(PROGRAM), os.environ.get("PYTHONPATH")]))
+    return {**toolkit.variables(env), **os.environ, "PYTHONPATH": path}
+
+
+def start(job: str, flags: Sequence[str], settings: Any, env: Environment, notes: Path) -> tuple[Ended, str]:
+    """Runs a job to its end: how it ended, and what it told of its failure. notes: a folder for what it tells."""
+    around = variables(env)
+    processes = process_count(settings, env.variables) if isinstance(settings, TrainSettings) else 1
+    hosts = env.hosts
+    if not isinstance(settings, TrainSettings) or processes * len(hosts.names) == 1:
+        ended = supervise(command(job, flags), {**around, FAILURE_FILE: str(notes / FAILURE)})
+        told = notes / FAILURE
+        return ended, told.read_text(encoding="utf-8") if told.is_file() else ""
+    wait_for_names(hosts)
+    around |= {**torchrun_variables(hosts, processes, around), RANKS_DIR: str(notes)}
+    ended = supervise(torchrun(PROGRAM / f"{job}.py", flags, processes, hosts), around, to_children=True)
+    first = first_failure(notes) if ended.code else None
+    return (first.ended, first.failure) if first else (ended, "")
+
+
+def outcome(job: str, ended: Ended, told: str) -> tuple[int, str]:
+    """The exit code that the way a job ended means, and why it failed. told: what the job itself said of it."""
+    if ended.code and ended.out_of_memory and ended.code not in (BAD_INPUT, INTERRUPTED, TERMINATED):
+        return KILLED, told if told.startswith("out of memory") else f"{OUT_OF_MEMORY}\n{told}".strip()
+    if told or not ended.code:
+        return ended.code, told
+    if ended.code == KILLED:
+        return KILLED, f"{job} was killed by SIGKILL, as the system does when memory runs out: {LESS_MEMORY}"
+    if ended.code == TERMINATED:
+        return TERMINATED, f"{job} was stopped by SIGTERM before anything was saved"
+    if ended.code == INTERRUPTED or ended.killed_by is None:
+        return ended.code, f"{job} ended with exit code {ended.code}; the log tells why"
+    hint = "; /dev/shm may be full: fewer num_workers need less" if ended.killed_by == signal.SIGBUS else ""
+    return FAULT, f"{job} was killed by {ended.killed_by.name}{hint}"
+
+
+def with_model(
+    code: int, reason: str, ended: Ended, settings: TrainSettings, env: Environment, started: float
+) -> tuple[int, str]:
+    """As given, but a training without a model has failed, and one that was stopped after it saved its model has
+    not."""
+    if code not in (DONE, TERMINATED):
+        return code, reason
+    models = env.models_dir(settings.model_dir)
+    folder = newest(run_folders(models, settings.name, env.is_packed(models)), since=started - 1)
+    fault = model_fault(folder) if folder else f"no model was saved in {models}"
+    if fault is None:
+        return DONE, ""
+    if code == DONE and ended.received != signal.SIGTERM:
+        return FAULT, f"training ended without a model: {fault}"
+    return TERMINATED, reason or f"stopped by SIGTERM before a model could be saved: {fault}"
+
+
+def run_folders(models: Path, name: str, packed: bool) -> list[Path]:
+    """Where a run of this name, or of that with a number behind it, puts its model."""
+    if packed or not models.is_dir():
+        return [models]
+    return [folder for folder in models.iterdir() if re.fullmatch(rf"{re.escape(name)}\d*", folder.name)]
+
+
+def written_folders(settings: Any, env: Environment) -> Iterator[Path]:
+    """The folders that a job writes into."""
+    if env.report.folder is not None:
+        yield env.report.folder
+    if isinstance(settings, TrainSettings):
+        models = env.models_dir(settings.model_dir)
+        yield models
+        yield env.checkpoints_dir(settings.checkpoint_dir, models)
+        told = env.told_output_data_dir(settings.output_data_dir)
+        yield told or models
+    elif isinstance(settings, InferenceSettings):
+        output = env.output_data_dir(settings.output_data_dir, settings.model_dir)
+        yield output
+        yield (output / (settings.output or "")).parent
+    elif isinstance(settings, EvaluationSettings):
+        yield env.evaluation_dir(settings.output, settings.output_data_dir) or env.answers_dir(settings.output_data_dir)
+
+
+if __name__ == "__main__":
+    try:
+        status = main(sys.argv[1:])
+    except BaseException as error:
+        if isinstance(error, SystemExit):
+            raise
+        status, _ = ending(error)
+    sys.exit(status)
