@@ -41,7 +41,7 @@ from model.writing import write_json, write_text
 def main(argv: Sequence[str] | None = None) -> int:
     settings, env = environment.read(EvaluationSettings, argv, __doc__ or "")
     truth = env.ground_truth_dir(settings.ground_truth_dir) / "gt.csv"
-    output = env.output_data_dir(settings.output_data_dir)
+    output = env.answers_dir(settings.output_data_dir)
     answers = in_output(output, settings.answers or "output.csv")
     joined = join(
         truth,
@@ -54,8 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = evaluate(joined, settings.gmean_classes, settings.resamples, settings.confidence, settings.seed)
     print(f"{answers} against {truth}\n{summary(found)}", file=sys.stderr)
 
-    told = env.told_output_data_dir(settings.output_data_dir)
-    folder = Path(settings.output) if settings.output else told or answers.parent
+    folder = env.evaluation_dir(settings.output, settings.output_data_dir) or answers.parent
     compared = Path(settings.compare).name if settings.compare else None
     content = {"multiclass_classification_metrics": model_monitor(found.joint), "rarebird": found.to_dict()}
     write_json(folder / "evaluation.json", content)

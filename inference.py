@@ -50,6 +50,10 @@ def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta:
     output = env.output_data_dir(settings.output_data_dir, settings.model_dir)
     answers_file, probabilities_file = answer_files(output, settings.output)
     info, name_column, paths = read_info(eval_dir, table=settings.table, picture_column=settings.picture_column)
+    part, parts = env.part(eval_dir)
+    if parts > 1:
+        log.info("part %d of %d is this host's", part + 1, parts)
+        info, paths = info.iloc[part::parts].reset_index(drop=True), paths[part::parts]
 
     answering = make_answering(
         saved,

@@ -29,6 +29,7 @@ import torch
 import torchvision
 
 from container import environment, job
+from container.launch import refuse_alone
 from model import __version__, distributed
 from model.checkpoint import Claim, claim
 from model.criterion import head_setting
@@ -61,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     checkpoints_dir = env.checkpoints_dir(settings.checkpoint_dir, models)
     output = env.told_output_data_dir(settings.output_data_dir)
     packed = env.is_packed(models)
+    refuse_alone(settings, env.world)
 
     model_name(settings.model)
     hardware = find_hardware(settings.device, settings.precision, settings.channels_last, env.local_rank)

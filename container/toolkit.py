@@ -16,7 +16,6 @@ from typing import Any
 
 from container.environment import Environment
 from container.launch import gpu_count
-from model.settings import InputError
 
 OWN = (  # hyperparameters that the toolkit keeps to itself; others that begin with sagemaker_ are framework parameters
     "sagemaker_program",
@@ -82,11 +81,8 @@ _UNTOLD = {  # they stand in SM_TRAINING_ENV alone
 def describe(env: Environment) -> dict[str, Any]:
     """The job as SM_TRAINING_ENV tells it."""
     tree, hosts = env.tree, env.hosts
-    resources, channels, given = (
-        tree.config("resourceconfig.json"),
-        tree.config("inputdataconfig.json"),
-        _hyperparameters(env),
-    )
+    resources, channels = tree.config("resourceconfig.json"), tree.config("inputdataconfig.json")
+    given = _hyperparameters(env)
     framework = {name: value for name, value in given.items() if name.startswith("sagemaker_") and name not in OWN}
     program = env.variables.get("SAGEMAKER_PROGRAM") or given.get("sagemaker_program")
     groups = resources.get("instance_groups") or []
