@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from model.finding import ENSEMBLE, LABELS, METRICS, NEEDED, PREPROCESSING, WEIGHTS, is_ensemble, is_saved_model
 from model.settings import listing
@@ -49,7 +50,7 @@ def _weights_fault(path: Path) -> str | None:
     try:
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(LENGTH), "little")
-            header = json.loads(file.read(length)) if length <= LONGEST else None
+            header: Any = json.loads(file.read(length)) if length <= LONGEST else None
             size = os.fstat(file.fileno()).st_size
         ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
@@ -58,8 +59,8 @@ def _weights_fault(path: Path) -> str | None:
     return None if size == expected and ends else f"{path} has {size:,} bytes where its header tells of {expected:,}"
 
 
-def _object(path: Path) -> dict[str, object]:
-    content = json.loads(path.read_text(encoding="utf-8"))
+def _object(path: Path) -> dict[str, Any]:
+    content: Any = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise ValueError(f"expected a JSON object, not {type(content).__name__}")
     return content

@@ -37,7 +37,10 @@ class Ended:
     @property
     def killed_by(self) -> signal.Signals | None:
         """The signal that ended it, where one did."""
-        return signal.Signals(self.code - 128) if self.code - 128 in iter(signal.Signals) else None
+        try:
+            return signal.Signals(self.code - 128)
+        except ValueError:
+            return None
 
 
 def supervise(command: Sequence[str], env: Mapping[str, str], to_children: bool = False) -> Ended:

@@ -1,0 +1,243 @@
+"""The way into the image: words, exit codes, signals and what SageMaker is told, each job a real child process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SAVED = "save(BASE + '/model')"
+
+
+def until(file: Path, process: subprocess.Popen[str], seconds: float = 120) -> None:
+    """Waits for a file that a job makes."""
+    end = time.monotonic() + seconds
+    while not file.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def told(tree: Path) -> str:
+    return (tree / "output" / "failure").read_text(encoding="utf-8")
+
+
+def is_success(tree: Path) -> bool:
+    return (tree / "output" / "success").exists() and not (tree / "output" / "failure").exists()
+
+
+def test_a_job_that_saves_its_model_is_a_success(run, tree):
+    for name in ("failure", "success"):
+        (tree / "output").mkdir(exist_ok=True)
+        (tree / "output" / name).write_text("of an earlier run")
+    ended = run(SAVED)
+    assert ended.returncode == 0, ended.stderr
+    assert is_success(tree) and (tree / "output" / "success").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "expected"),
+    [
+        ("from model.settings import InputError; raise InputError('no such folder; nearest: a')", 2, "no such folder"),
+        ("from model.settings import Failure; raise Failure('not finite: try a lower --lr')", 1, "not finite: try"),
+        ("{}['epochs']", 1, "KeyError: 'epochs'\nat train.py"),
+        ("raise MemoryError('20 GB')", 1, "out of memory: 20 GB; a smaller batch_size"),
+        ("raise RuntimeError('착용' * 2000)", 1, "RuntimeError: 착용착용"),
+        ("return 7", 7, "ended with exit code 7"),
+        ("os._exit(9)", 9, "train ended with exit code 9"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", 137, "train was killed by SIGKILL, as the system does when memory"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", 1, "train was killed by SIGSEGV"),
+        ("os.kill(os.getpid(), signal.SIGBUS)", 1, "SIGBUS; /dev/shm may be full"),
+        ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)", 143, "stopped by SIGTERM"),
+        ("raise KeyboardInterrupt", 130, "stopped by Ctrl-C"),
+        ("raise SystemExit(5)", 5, "train ended with exit code 5"),
+        (
+            "raise RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed. ')",
+            137,
+            "a loader worker was killed, as for memory: fewer num_workers",
+        ),
+    ],
+)
+def test_how_a_job_ends_is_told(run, tree, body, code, expected):
+    ended = run(body)
+    assert ended.returncode == code, ended.stderr
+    text = told(tree)
+    assert text.startswith(expected) or expected in text.splitlines()[0]
+    assert len(text) <= 1024 and not (tree / "output" / "success").exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("pass", "no model was saved in"),
+        ("save(BASE + '/model'); Path(BASE + '/model/labels.json').unlink()", "lacks labels.json"),
+        ("save(BASE + '/model'); Path(BASE + '/model/labels.json').write_text('{')", "labels.json cannot be read"),
+        (
+            "save(BASE + '/model')\nwith open(BASE + '/model/model.safetensors', 'r+b') as file: file.truncate(70)",
+            "model.safetensors has 70 bytes where its header tells of",
+        ),
+        ("save(BASE + '/model'); Path(BASE + '/model/model.safetensors').write_bytes(b'x' * 99)", "cannot be read"),
+        (
+            "save(BASE + '/model/a')\nPath(BASE + '/model/ensemble.json').write_text("
+            "json.dumps({'members': [{'model': 'a'}, {'model': 'b'}]}))",
+            "no model lies in",
+        ),
+    ],
+)
+def test_a_training_without_a_model_has_failed_whatever_it_returned(run, tree, body, expected):
+    ended = run(body)
+    assert ended.returncode == 1 and expected in told(tree), (ended.stderr, told(tree))
+    assert expected in ended.stderr
+
+
+def test_the_model_of_an_earlier_run_is_no_model_of_this_one(run, tree):
+    assert run(SAVED).returncode == 0
+    time.sleep(1.1)  # the clock of file systems may be coarse
+    assert run("pass").returncode == 1 and "no model was saved" in told(tree)
+
+
+def test_outside_the_tree_the_runs_folder_is_looked_at(run, tree, tmp_path):
+    models = tmp_path / "runs"
+    ended = run(f"save({str(models / 'exp1')!r})", SM_MODEL_DIR=str(models))
+    assert ended.returncode == 0, ended.stderr
+    assert run("pass", "train", "--model_dir", str(models), "--name", "other").returncode == 1
+
+
+def test_sigterm_reaches_the_job_which_saves_and_is_a_success(start, tree):
+    process = start(
+        "def stop(*_):\n"
+        "    save(BASE + '/model', finished=False)\n"
+        "    os._exit(0)\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
+        "Path(BASE + '/ready').touch()\n"
+        "time.sleep(60)"
+    )
+    until(tree / "ready", process)
+    process.terminate()
+    assert process.wait(30) == 0 and is_success(tree)
+
+
+def test_a_job_that_is_stopped_after_it_saved_its_model_is_done(start, tree):
+    process = start("save(BASE + '/model')\nPath(BASE + '/ready').touch()\ntime.sleep(60)")
+    until(tree / "ready", process)
+    process.terminate()
+    assert process.wait(30) == 0 and is_success(tree)
+
+
+def test_a_job_that_is_stopped_with_nothing_saved_tells_so(start, tree):
+    process = start("Path(BASE + '/ready').touch()\ntime.sleep(60)")
+    until(tree / "ready", process)
+    process.terminate()
+    assert process.wait(30) == 143 and "stopped by SIGTERM" in told(tree)
+
+
+def test_ctrl_c_on_a_terminal_reaches_the_job_once(start, tree):
+    """A terminal sends SIGINT to its whole foreground group."""
+    process = start(
+        "count = []\n"
+        "signal.signal(signal.SIGINT, lambda *_: count.append(1))\n"
+        "Path(BASE + '/ready').touch()\n"
+        "while not count: time.sleep(0.05)\n"
+        "time.sleep(0.5)\n"
+        "return 130 if len(count) == 1 else 99",
+    )
+    until(tree / "ready", process)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+
+
+def test_what_a_job_leaves_running_is_ended_and_reaped(run, tree):
+    """A grandchild of its own session outlives the job, as a loader worker of a killed one would."""
+    ended = run(
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork() == 0:\n"
+        "        signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "        Path(BASE + '/orphan').write_text(str(os.getpid()))\n"
+        "        os.close(1); os.close(2)\n"
+        "        time.sleep(60)\n"
+        "    os._exit(0)\n"
+        "while not os.path.exists(BASE + '/orphan'): time.sleep(0.02)\n"
+        "os.wait()\n" + SAVED
+    )
+    assert ended.returncode == 0
+    assert not Path(f"/proc/{(tree / 'orphan').read_text()}").exists()
+
+
+def test_the_job_ends_with_its_supervisor(start, tree):
+    process = start("Path(BASE + '/ready').write_text(str(os.getpid()))\ntime.sleep(60)")
+    until(tree / "ready", process)
+    job = int((tree / "ready").read_text() or 0)
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 30
+    while os.path.exists(f"/proc/{job}") and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not os.path.exists(f"/proc/{job}")
+
+
+def test_settings_are_refused_before_anything_is_started(run, tree):
+    ended = run("print('started')", "train", "--epocs", "3")
+    assert ended.returncode == 2 and "started" not in ended.stdout
+    assert "--epocs: there is no such setting; nearest: epochs" in ended.stderr
+    assert ended.stderr.count("epocs") == 1 and "nearest: epochs" in told(tree)
+
+
+@pytest.mark.parametrize(
+    ("word", "nearest"), [("trian", "train"), ("inference_tta", "inference_TTA"), ("sreve", "serve")]
+)
+def test_an_unknown_word_names_the_nearest_job(run, word, nearest):
+    ended = run("pass", word)
+    assert ended.returncode == 2 and f"nearest: {nearest}" in ended.stderr and "Traceback" not in ended.stderr
+
+
+def test_a_script_may_be_named_with_its_ending_and_takes_flags(run, tree):
+    ended = run("print(sys.argv[1:])\n" + SAVED, "train.py", "--epochs", "3")
+    assert ended.returncode == 0 and "['--epochs', '3']" in ended.stdout
+
+
+def test_help_is_the_jobs_own(run, tree):
+    ended = run("print('help of', sys.argv[1])", "train", "--help")
+    assert ended.returncode == 0 and "help of --help" in ended.stdout
+    assert not (tree / "output").exists() or not list((tree / "output").iterdir())
+
+
+def test_a_program_is_run_as_it_stands_and_sees_the_variables(run, tree):
+    body = "import os; print(os.getpid(), os.environ['SM_MODEL_DIR'], os.environ['SM_HOSTS'])"
+    ended = run("pass", sys.executable, "-c", body)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split()[1:] == [str(tree / "model"), '["algo-1"]']
+    assert run("pass", "bash", "-c", "exit 7").returncode == 7
+
+
+def test_a_jobs_children_see_the_variables_and_one_that_is_set_wins(run, tree):
+    body = "print(os.environ['SM_OUTPUT_DIR'], os.environ['SM_MODEL_DIR'])\nsave(os.environ['SM_MODEL_DIR'] + '/exp')"
+    ended = run(body, SM_MODEL_DIR=str(tree / "mine"))
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split() == [str(tree / "output"), str(tree / "mine")]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_is_written_into_a_mount_belongs_to_its_owner(run, tree):
+    (tree / "model").mkdir()
+    os.chown(tree / "model", 1234, 1235)
+    (tree / "output").mkdir()
+    os.chown(tree / "output", 1234, 1235)
+    (tree / "model" / "before").touch()
+    os.utime(tree / "model" / "before")
+    time.sleep(1.1)
+    assert run(SAVED + "\nos.mkdir(BASE + '/model/deep')\nPath(BASE + '/model/deep/a').touch()").returncode == 0
+    owners = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in tree.rglob("*")}
+    theirs = (1234, 1235)
+    assert owners["model.safetensors"] == owners["deep"] == owners["a"] == owners["success"] == theirs
+    assert owners["before"] == (0, 0)  # not of this run
+
+
+def test_a_place_that_cannot_be_written_does_not_change_how_a_job_ends(run, tree):
+    (tree / "output").write_text("a file where the folder should be")
+    assert run("return 3").returncode == 3
