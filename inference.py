@@ -23,6 +23,7 @@ import time
 from collections.abc import Sequence
 
 from container import environment, job
+from model.archive import opened_model
 from model.ensemble import Ensemble, joined, leaves, load, making
 from model.finding import ERRORS, beside_answers, newest_model
 from model.hardware import worker_count
@@ -44,7 +45,8 @@ def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta:
     if settings.models:
         saved: SavedModel | Ensemble = joined(settings.models)
     else:
-        saved = load(env.saved_model_dir(settings.model_dir) or newest_model(env.models_dir(None)))
+        with opened_model(env.saved_model_dir(settings.model_dir) or newest_model(env.models_dir(None))) as folder:
+            saved = load(folder)
     last = next((model.settings.eval_dir for model in leaves(saved) if model.settings.eval_dir), None)
     eval_dir = env.required_channel("eval", settings.eval_dir, "inference.py", last)
     output = env.output_data_dir(settings.output_data_dir, settings.model_dir)

@@ -5,6 +5,8 @@
 
 Reads   SM_CHANNEL_TRAIN        pictures and labels: profile folders, class folders, a CSV, .lst or a manifest
         SM_CHANNEL_VALIDATION   others to choose the weights by; else a part of train, whole persons (--validation)
+        SM_CHANNEL_MODEL        a saved model, or its model.tar.gz, whose weights are where training begins (else
+                                --weights, --pretrained); not looked at where it is SM_MODEL_DIR or in it
 Writes  SM_MODEL_DIR/NAME       the saved model (SM_MODEL_DIR itself where that is SageMaker's /opt/ml/model)
         SM_OUTPUT_DATA_DIR/NAME split.csv and split.json: who is on which side; tensorboard/: the run as it goes; with
                                 --folds out_of_fold/, the answers to every row of the channel; else beside the model
@@ -62,6 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     checkpoints_dir = env.checkpoints_dir(settings.checkpoint_dir, models)
     output = env.told_output_data_dir(settings.output_data_dir)
     packed = env.is_packed(models)
+    before = env.earlier_model(models)
+    if before is not None and not settings.weights:
+        log.info("the weights begin with those of the channel `model`: %s", before)
+        settings = replace(settings, weights=str(before))
     refuse_alone(settings, env.world)
 
     model_name(settings.model)

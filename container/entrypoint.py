@@ -117,7 +117,8 @@ def start(job: str, flags: Sequence[str], settings: Any, env: Environment, notes
         ended = supervise(command(job, flags), {**around, FAILURE_FILE: str(notes / FAILURE)})
         told = notes / FAILURE
         return ended, told.read_text(encoding="utf-8") if told.is_file() else ""
-    wait_for_names(hosts)
+    if len(hosts.names) > 1:
+        wait_for_names(hosts)
     around |= {**torchrun_variables(hosts, processes, around), RANKS_DIR: str(notes)}
     ended = supervise(torchrun(PROGRAM / f"{job}.py", flags, processes, hosts), around, to_children=True)
     first = first_failure(notes) if ended.code else None

@@ -229,6 +229,18 @@ class Environment:
             "api_key": key,
         }
 
+    def earlier_model(self, models: Path) -> Path | None:
+        """The channel `model` of incremental training, None where there is none, or where it names the place that
+        training itself writes into, which other jobs read. models: that place."""
+        found = self.channel("model", None)
+        if found is None or self._overlap(found.resolve(), models.resolve()):
+            return None
+        return found
+
+    @staticmethod
+    def _overlap(one: Path, other: Path) -> bool:
+        return one == other or one in other.parents or other in one.parents
+
     def saved_model_dir(self, given: str | None) -> Path | None:
         """The model that inference takes, or a folder above it; None where nothing names one."""
         if given:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import logging
+import math
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +15,15 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from model.faults import Failure, listing
 from model.pictures import UnreadablePicture, read_picture
 
+log = logging.getLogger("rarebird")
+
+SHARED_MEMORY = "/dev/shm"
+SHARES = 4  # batches a worker, for which there must be room: other processes write there at the same time
 Item = tuple[int, int]  # row of the table, draw: what seeds the random changes
 Prepare = Callable[[Image.Image, int], torch.Tensor]
 
@@ -23,14 +31,24 @@ Prepare = Callable[[Image.Image, int], torch.Tensor]
 @dataclass
 class Batch:
     """rows: int64 (N,) of the table, readable ones; pixels: uint8 (N, ...) as `prepare` made them, None where no
-    picture of the batch could be read; unreadable: {row: reason}."""
+    picture of the batch could be read; unreadable: {row: reason}; piped: the pixels on their way from a worker where
+    they could not be handed over in shared memory."""
 
     rows: np.ndarray
     pixels: torch.Tensor | None
     unreadable: dict[int, str]
+    piped: np.ndarray | None = None
+
+    def received(self) -> Batch:
+        """With its pixels in place."""
+        if self.piped is not None:
+            self.pixels, self.piped = torch.from_numpy(self.piped), None
+            tell_small_memory()
+        return self
 
     def pin_memory(self) -> Batch:
         """Called by DataLoader."""
+        self.received()
         if self.pixels is not None:
             self.pixels = self.pixels.pin_memory()
         return self
@@ -75,7 +93,34 @@ def collate(items: list[tuple[int, torch.Tensor | str]]) -> Batch:
     rows = [row for row, given in items if not isinstance(given, str)]
     pixels = [given for _, given in items if not isinstance(given, str)]
     unreadable = {row: given for row, given in items if isinstance(given, str)}
-    return Batch(np.array(rows, dtype=np.int64), torch.stack(pixels) if pixels else None, unreadable)
+    batch = Batch(np.array(rows, dtype=np.int64), torch.stack(pixels) if pixels else None, unreadable)
+    worker = get_worker_info()
+    if worker is None or batch.pixels is None:
+        return batch
+    if shared_memory_left() < SHARES * worker.num_workers * batch.pixels.nbytes:
+        batch.pixels, batch.piped = None, batch.pixels.numpy()
+    return batch
+
+
+def shared_memory_left() -> float:
+    """Bytes of /dev/shm, through which torch's workers hand tensors over, and where a write beyond its end kills
+    (shm_overview(7)): docker gives a container 64 MB."""
+    try:
+        found = os.statvfs(SHARED_MEMORY)
+    except OSError:
+        return math.inf
+    return found.f_bavail * found.f_frsize
+
+
+@functools.cache
+def tell_small_memory() -> None:
+    """Once a process."""
+    log.warning(
+        "%s is too small for the batches of all workers (%.0f MB are left): they go through pipes, which is slower; "
+        "docker run --shm-size 2g gives more",
+        SHARED_MEMORY,
+        shared_memory_left() / 1e6,
+    )
 
 
 def batches(pictures: Pictures, items: Iterable[list[Item]], workers: int, pin_memory: bool = False) -> Iterator[Batch]:
@@ -89,7 +134,8 @@ def batches(pictures: Pictures, items: Iterable[list[Item]], workers: int, pin_m
         worker_init_fn=_start_worker if workers else None,
         prefetch_factor=4 if workers else None,
     )
-    return iter(loader)
+    loaded = iter(loader)  # the workers begin now
+    return (batch.received() for batch in loaded)
 
 
 class _Once:

@@ -13,7 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from model.archive import opened_model
 from model.faults import InputError, did_you_mean, listing
+from model.finding import WEIGHTS, is_ensemble
 from model.heads import Heads
 from model.preprocessing import Preprocessing
 from model.settings import TrainSettings
@@ -146,9 +148,15 @@ def make_network(settings: TrainSettings, heads: Heads, preprocessing: Preproces
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Tensors by name from .safetensors, .pth (weights only) or a saved model's folder. InputError where that fails."""
-    if path.is_dir():
-        path = path / "model.safetensors"
+    """Tensors by name from .safetensors, .pth (weights only), a saved model's folder or a model.tar.gz (or a folder
+    with one of these). InputError where that fails."""
+    if (path / WEIGHTS).is_file():
+        path = path / WEIGHTS
+    elif path.is_dir() or path.name.endswith(".tar.gz"):
+        with opened_model(path) as folder:
+            if is_ensemble(folder):
+                raise InputError(f"weights {path}: it is an ensemble; name one of the models in it")
+            return read_weights(folder / WEIGHTS)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)

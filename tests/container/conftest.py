@@ -7,15 +7,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SAVE = """
-import json, os, struct
+HEAD = """
+import json, os, signal, struct, sys, time
 from pathlib import Path
+from container import job
+BASE = os.environ["SAGEMAKER_BASE_DIR"]
 def save(folder, finished=True):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,15 +55,15 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def start(program: Path, tree: Path) -> Callable[..., subprocess.Popen[str]]:
+def start(program: Path, tree: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts the way in as a process, `train` being a job whose main() has a body. Variables are added to the
     environment."""
+    started = []
 
     def begin(body: str, *words: str, **variables: str) -> subprocess.Popen[str]:
         indented = "".join(f"    {line}\n" for line in body.splitlines())
-        script = f"import os, signal, sys, time\nfrom container import job\n{SAVE}\nBASE = os.environ['SAGEMAKER_BASE_DIR']\n"
-        (program / "train.py").write_text(f"{script}\ndef main():\n{indented}\n    return 0\n\njob.run(main)\n")
-        return subprocess.Popen(
+        (program / "train.py").write_text(f"{HEAD}\ndef main():\n{indented}\n    return 0\n\njob.run(main)\n")
+        process = subprocess.Popen(
             [sys.executable, "-m", "container.entrypoint", *(words or ("train",))],
             cwd=program,
             env={**os.environ, **variables},
@@ -69,8 +71,13 @@ def start(program: Path, tree: Path) -> Callable[..., subprocess.Popen[str]]:
             stderr=subprocess.PIPE,
             text=True,
         )
+        started.append(process)
+        return process
 
-    return begin
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture
@@ -79,7 +86,7 @@ def run(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., subprocess
 
     def whole(body: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         process = start(body, *words, **variables)
-        out, err = process.communicate(timeout=240)
+        out, err = process.communicate(timeout=400)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     return whole

@@ -1,0 +1,112 @@
+"""Jobs of several processes under torchrun, each process a real one: whose exit code and failure come out."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from container.launch import process_count, refuse_alone, torchrun_variables, wait_for_names
+from container.tree import Hosts
+from model.settings import Failure, InputError, TrainSettings
+
+TWO = ("train", "--processes_per_host", "2")
+RANK = "rank = int(os.environ['RANK'])\n"
+
+
+def told(tree) -> str:
+    return (tree / "output" / "failure").read_text(encoding="utf-8")
+
+
+def test_both_processes_end_well_and_know_each_other(run, tree):
+    ended = run(
+        RANK + "print('rank', rank, 'of', os.environ['WORLD_SIZE'], os.environ['SM_HOSTS'])\n"
+        "if rank == 0: save(BASE + '/model')",
+        *TWO,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert sorted(line for line in ended.stdout.splitlines() if line.startswith("rank")) == [
+        f'rank {rank} of 2 ["algo-1"]' for rank in (0, 1)
+    ]
+    assert (tree / "output" / "success").exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "expected"),
+    [
+        ("if rank == 1: os.kill(os.getpid(), signal.SIGKILL)\ntime.sleep(60)", 137, "train was killed by SIGKILL"),
+        (
+            "from model.settings import InputError\nif rank == 0: raise InputError('no such folder')\ntime.sleep(60)",
+            2,
+            "no such folder",
+        ),
+        (
+            "if rank == 1: os.kill(os.getpid(), signal.SIGKILL)\n"
+            "time.sleep(1)\nraise RuntimeError('Connection closed by peer')",
+            137,
+            "train was killed by SIGKILL",
+        ),
+    ],
+)
+def test_the_first_failure_is_the_one_that_is_told(run, tree, body, code, expected):
+    ended = run(RANK + body, *TWO)
+    assert ended.returncode == code, ended.stderr
+    assert told(tree).startswith(expected)
+
+
+def test_sigterm_reaches_every_process_and_the_jobs_own_code_comes_out(start, tree):
+    process = start(
+        RANK + "def stop(*_):\n"
+        "    time.sleep(1)\n"
+        "    if rank == 0: save(BASE + '/model', finished=False)\n"
+        "    os._exit(0)\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
+        "os.makedirs(BASE + '/ready', exist_ok=True)\n"
+        "Path(BASE, 'ready', str(rank)).touch()\n"
+        "time.sleep(60)",
+        *TWO,
+    )
+    end = time.monotonic() + 200
+    while not all((tree / "ready" / rank).exists() for rank in "01"):
+        assert process.poll() is None and time.monotonic() < end, process.communicate()
+        time.sleep(0.05)
+    process.terminate()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert (tree / "output" / "success").exists()
+
+
+def test_one_process_a_gpu_unless_told_otherwise(tmp_path, monkeypatch):
+    shown = tmp_path / "nvidia-smi"
+    shown.write_text('#!/bin/sh\nfor n in 0 1 2 3; do echo "GPU $n: NVIDIA H200 (UUID: GPU-$n)"; done\n')
+    shown.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert process_count(TrainSettings(), {}) == 4
+    assert process_count(TrainSettings(), {"CUDA_VISIBLE_DEVICES": "0,3"}) == 2
+    assert process_count(TrainSettings(), {"CUDA_VISIBLE_DEVICES": ""}) == 1
+    assert process_count(TrainSettings(device="cpu"), {}) == 1
+    assert process_count(TrainSettings(device="cuda:2"), {}) == 1
+    assert process_count(TrainSettings(processes_per_host=2), {}) == 2
+    shown.unlink()
+    assert process_count(TrainSettings(), {}) == 1
+
+
+def test_asked_for_without_torchrun_it_is_refused():
+    with pytest.raises(InputError, match=r"python -m container\.entrypoint train"):
+        refuse_alone(TrainSettings(processes_per_host=2), world=1)
+    refuse_alone(TrainSettings(processes_per_host=2), world=2)
+
+
+def test_a_host_without_an_address_is_named_in_the_end():
+    own = socket.gethostname()
+    wait_for_names(Hosts("localhost", ("localhost",)), within=0)
+    with pytest.raises(Failure, match=r"the hosts algo-7\.invalid have no address"):
+        wait_for_names(Hosts(own, ("algo-7.invalid", "localhost")), within=0)
+
+
+def test_the_network_between_hosts_is_used_where_it_is_there():
+    hosts = Hosts("algo-1", ("algo-1", "algo-2"), "lo")
+    found = torchrun_variables(hosts, 1, {"NCCL_SOCKET_IFNAME": "mine"})
+    assert found["GLOO_SOCKET_IFNAME"] == "lo" and "NCCL_SOCKET_IFNAME" not in found
+    assert "GLOO_SOCKET_IFNAME" not in torchrun_variables(Hosts("a", ("a", "b"), "ethwe"), 1, {})
