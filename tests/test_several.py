@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -127,6 +128,18 @@ def test_members_that_are_finished_are_kept_and_the_unfinished_goes_on(faces, ru
     assert json.loads((run / "ensemble.json").read_text())["finished"]
     run_train(faces / "train", *FOLDS, "--epochs", "0")
     assert (run.parent / "exp1" / "ensemble.json").is_file()
+
+
+@pytest.mark.parametrize("flags", [["--folds", "2", "--target", "mask"], ["--target", "separate"]])
+def test_models_that_are_gone_are_written_again_without_training(faces, run_train, monkeypatch, flags):
+    """A spot instance that is taken back between training's end and the upload of the model."""
+    run = run_train(faces / "train", *flags)
+    before = {path.relative_to(run): path.read_bytes() for path in run.rglob("model.safetensors")}
+    shutil.rmtree(run)
+    monkeypatch.setattr(Trainer, "train", lambda *_: pytest.fail("it should not train"))
+    assert run_train(faces / "train", *flags) == run
+    assert {path.relative_to(run): path.read_bytes() for path in run.rglob("model.safetensors")} == before
+    assert len(before) > 1 and json.loads((run / "ensemble.json").read_text())["finished"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -38,11 +37,6 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (base / "input" / "data" / "train").mkdir(parents=True)
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(base))
     return base
-
-
-def write(tree: Path, name: str, content: object) -> None:
-    """A config file of a training job."""
-    (tree / "input" / "config" / name).write_text(json.dumps(content))
 
 
 @pytest.fixture(scope="session")

@@ -1,21 +1,13 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from container import environment
+from container import environment, toolkit
 from container.environment import Environment
 from model.settings import EvaluationSettings, InferenceSettings, InputError, TrainSettings
-
-
-@pytest.fixture
-def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """SageMaker's tree, with a channel train."""
-    base = tmp_path / "ml"
-    (base / "input" / "config").mkdir(parents=True)
-    (base / "input" / "data" / "train").mkdir(parents=True)
-    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(base))
-    return base
 
 
 def write(tree: Path, name: str, content: object) -> None:
@@ -218,3 +210,132 @@ def test_weights_and_biases_needs_a_key_or_the_offline_mode(monkeypatch):
     monkeypatch.delenv("WANDB_MODE")
     assert account() == {"project": "from-file", "entity": "us", "mode": "online", "api_key": "secret"}
     assert account("masks", "team") == {"project": "masks", "entity": "team", "mode": "online", "api_key": "secret"}
+
+
+SETTINGS: dict[str, Any] = {
+    "pretrained": False,
+    "compile": True,
+    "epochs": 3,
+    "lr": 0.00012,
+    "model": "resnet34",
+    "table": "train.csv",
+    "sampler_strength": 0.75,
+    "input_size": [128, 96],
+    "age_cuts": [29.0, 58.5],
+    "freeze": ["layer1", "layer2"],
+    "optimizer_args": {"momentum": 0.9, "nesterov": True},
+    "augmentation": {"flip": {"p": 0.25}, "erasing": {}},
+}
+SENDERS: dict[str, Callable[[Any], str]] = {
+    "SDK 2, any image": str,
+    "SDK 2, script mode": json.dumps,
+    "SDK 3": lambda value: value if isinstance(value, str) else json.dumps(value),
+    "the tuner": lambda value: json.dumps(str(value)),
+    "by hand": lambda value: (
+        {True: "on", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    ),
+}
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_every_senders_encoding_of_every_kind_of_setting_is_read(tree, monkeypatch, sender):
+    """As hyperparameters, and as the variables that the toolkit makes of them."""
+    given = {name.replace("_", "-"): SENDERS[sender](value) for name, value in SETTINGS.items()}
+    write(tree, "hyperparameters.json", given)
+    made = {name: value for name, value in toolkit.variables(Environment()).items() if name.startswith("SM_HP_")}
+    assert len(made) == len(SETTINGS)
+    for found in (read(), None):
+        if found is None:
+            write(tree, "hyperparameters.json", {})
+            for name, value in made.items():
+                monkeypatch.setenv(name, value)
+            found = read()
+        for name, value in SETTINGS.items():
+            assert getattr(found, name) == value and type(getattr(found, name)) is type(value), (sender, name)
+
+
+def test_what_is_wrong_with_a_hyperparameter_is_told_once_though_it_is_a_variable_too(tree, monkeypatch):
+    write(tree, "hyperparameters.json", {"epocs": "3"})
+    monkeypatch.setenv("SM_HP_EPOCS", "3")
+    with pytest.raises(InputError) as told:
+        read()
+    assert str(told.value).count("epocs") == 1
+
+
+def test_the_hosts_are_sagemakers_or_this_one_alone(tree):
+    assert (Environment().hosts.names, Environment().hosts.rank) == (("algo-1",), 0)
+    write(tree, "resourceconfig.json", {"current_host": "algo-2", "hosts": ["algo-2", "algo-1", "algo-3"]})
+    hosts = Environment().hosts
+    assert (hosts.names, hosts.rank, hosts.master) == (("algo-1", "algo-2", "algo-3"), 1, "algo-1")
+    write(tree, "resourceconfig.json", {"current_host": "algo-9", "hosts": ["algo-1"]})
+    with pytest.raises(InputError, match="current_host 'algo-9' is none of hosts algo-1"):
+        Environment().hosts  # noqa: B018
+
+
+def test_the_jobs_name_is_sagemakers(tree, monkeypatch):
+    assert Environment().job_name is None
+    (tree / "config").mkdir()
+    (tree / "config" / "processingjobconfig.json").write_text('{"ProcessingJobName": "answers-1"}')
+    assert Environment().job_name == "answers-1"
+    monkeypatch.setenv("TRAINING_JOB_NAME", "masks-1")
+    assert Environment().job_name == "masks-1"
+
+
+def test_pipe_mode_is_refused_with_the_way_out(tree, monkeypatch):
+    write(
+        tree,
+        "inputdataconfig.json",
+        {"train": {"TrainingInputMode": "Pipe"}, "eval": {"TrainingInputMode": "FastFile"}},
+    )
+    monkeypatch.setenv("SM_CHANNEL_TRAIN", str(tree / "input" / "data" / "train"))
+    with pytest.raises(InputError, match=r"channel `train` comes in Pipe mode.*FastFile"):
+        Environment().channel("train", None)
+    assert Environment().channel("eval", None) == tree / "input" / "data" / "eval"
+
+
+def test_the_model_to_begin_with_is_the_channels_unless_training_writes_there(tree, monkeypatch):
+    models = tree / "model"
+    assert Environment().earlier_model(models) is None
+    channel = tree / "input" / "data" / "model"
+    channel.mkdir()
+    assert Environment().earlier_model(models) == channel
+    for place in (models, models / "exp", tree):
+        monkeypatch.setenv("SM_CHANNEL_MODEL", str(place))
+        assert Environment().earlier_model(models) is None
+
+
+@pytest.fixture
+def processing(tmp_path, monkeypatch) -> Path:
+    """A processing job's tree on the second of two hosts."""
+    base = tmp_path / "ml"
+    for name in ("ground_truth", "predictions", "eval", "model"):
+        (base / "processing" / "input" / name).mkdir(parents=True)
+    (base / "config").mkdir()
+    place = str(base / "processing" / "input" / "eval")
+    given = {"InputName": "eval", "S3Input": {"LocalPath": place, "S3DataDistributionType": "FullyReplicated"}}
+    (base / "config" / "processingjobconfig.json").write_text(json.dumps({"ProcessingInputs": [given]}))
+    hosts = {"current_host": "algo-2", "hosts": ["algo-1", "algo-2"]}
+    (base / "config" / "resourceconfig.json").write_text(json.dumps(hosts))
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(base))
+    return base
+
+
+def test_a_processing_jobs_folders(processing, monkeypatch):
+    env, inputs = Environment(), processing / "processing" / "input"
+    assert env.channel("eval", None) == inputs / "eval"
+    assert env.saved_model_dir(None) == inputs / "model"
+    assert env.ground_truth_dir(None) == inputs / "ground_truth"
+    assert env.answers_dir(None) == inputs / "predictions"
+    assert env.evaluation_dir(None, None) == processing / "processing" / "evaluation"
+    assert env.output_data_dir(None) == processing / "processing" / "output" / "algo-2"
+    assert toolkit.variables(env) == {}
+    monkeypatch.setenv("SM_OUTPUT_DATA_DIR", "given")
+    assert Environment().answers_dir(None) == Environment().evaluation_dir(None, None) == Path("given")
+
+
+def test_each_host_takes_its_part_unless_sagemaker_has_dealt_it_out(processing):
+    folder = processing / "processing" / "input" / "eval"
+    assert Environment().part(folder) == (1, 2)
+    config = processing / "config" / "processingjobconfig.json"
+    config.write_text(config.read_text().replace("FullyReplicated", "ShardedByS3Key"))
+    assert Environment().part(folder) == (0, 1)

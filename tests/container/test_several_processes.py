@@ -72,7 +72,7 @@ def test_sigterm_reaches_every_process_and_the_jobs_own_code_comes_out(start, tr
         assert process.poll() is None and time.monotonic() < end, process.communicate()
         time.sleep(0.05)
     process.terminate()
-    out, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert (tree / "output" / "success").exists()
 

@@ -1,0 +1,57 @@
+"""Inference and evaluation as SageMaker's processing jobs, on their tree."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import evaluation
+import inference
+
+SMALL = ["--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
+
+
+@pytest.fixture
+def tree(faces, run_train, tmp_path, monkeypatch) -> Path:
+    """A processing job's tree with pictures, truth and a packed model."""
+    model = run_train(faces / "train", "--epochs", "0")
+    base = tmp_path / "ml"
+    inputs = base / "processing" / "input"
+    shutil.copytree(faces / "eval", inputs / "eval")
+    shutil.copytree(faces / "gt", inputs / "ground_truth")
+    (inputs / "model").mkdir()
+    with tarfile.open(inputs / "model" / "model.tar.gz", "w:gz") as tar:
+        for path in model.iterdir():
+            if path.is_file():
+                tar.add(path, path.name)
+    (base / "config").mkdir()
+    (base / "config" / "processingjobconfig.json").write_text("{}")
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(base))
+    return base
+
+
+def test_two_hosts_answer_their_parts_and_one_job_scores(tree):
+    parts = []
+    for host in ("algo-1", "algo-2"):
+        told = {"current_host": host, "hosts": ["algo-1", "algo-2"]}
+        (tree / "config" / "resourceconfig.json").write_text(json.dumps(told))
+        assert inference.main(SMALL) == 0
+        parts.append(pd.read_csv(tree / "processing" / "output" / host / "output.csv"))
+    asked = pd.read_csv(tree / "processing" / "input" / "eval" / "info.csv")
+    assert abs(len(parts[0]) - len(parts[1])) <= 1
+    assert list(parts[0]["ImageID"]) == list(asked["ImageID"][::2])
+    assert list(parts[1]["ImageID"]) == list(asked["ImageID"][1::2])
+
+    predictions = tree / "processing" / "input" / "predictions"
+    predictions.mkdir()
+    pd.concat(parts).to_csv(predictions / "output.csv", index=False)
+    shutil.copy(tree / "processing" / "output" / "algo-1" / "labels.json", predictions)
+    (tree / "config" / "resourceconfig.json").unlink()
+    assert evaluation.main(["--resamples", "9"]) == 0
+    found = json.loads((tree / "processing" / "evaluation" / "evaluation.json").read_text())
+    assert found["rarebird"]["pictures"] == len(asked)
