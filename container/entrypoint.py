@@ -75,10 +75,10 @@ def run_job(job: str, flags: Sequence[str]) -> int:
     env = Environment()
     report = env.report if job in JOBS else Report(None)
     report.begin()
-    started, kept = time.time(), []
+    started, kept = time.time(), places([report.folder] if report.folder else [])
     try:
         settings = environment.read(JOBS[job], flags, "")[0] if job in JOBS else None
-        kept = places(written_folders(settings, env))
+        kept += places(written_folders(settings, env))
         with tempfile.TemporaryDirectory(prefix="rarebird-") as notes:
             ended, told = start(job, flags, settings, env, Path(notes))
         code, reason = outcome(job, ended, told)
@@ -103,9 +103,10 @@ def command(job: str, flags: Sequence[str]) -> list[str]:
 
 
 def variables(env: Environment) -> dict[str, str]:
-    """The environment of what is started here."""
+    """The environment of what is started here. A variable that is set already, in .env too, wins."""
     path = os.pathsep.join(filter(None, [str(PROGRAM), os.environ.get("PYTHONPATH")]))
-    return {**toolkit.variables(env), **os.environ, "PYTHONPATH": path}
+    made = {name: env.variables.get(name, value) for name, value in toolkit.variables(env).items()}
+    return {**made, **os.environ, "PYTHONPATH": path}
 
 
 def start(job: str, flags: Sequence[str], settings: Any, env: Environment, notes: Path) -> tuple[Ended, str]:
@@ -166,9 +167,7 @@ def run_folders(models: Path, name: str, packed: bool) -> list[Path]:
 
 
 def written_folders(settings: Any, env: Environment) -> Iterator[Path]:
-    """The folders that a job writes into."""
-    if env.report.folder is not None:
-        yield env.report.folder
+    """The folders that a job writes into, beside the report."""
     if isinstance(settings, TrainSettings):
         models = env.models_dir(settings.model_dir)
         yield models

@@ -32,7 +32,7 @@ def test_the_readmes_tables_of_settings_are_those_of_the_code():
 def test_every_flag_in_the_documents_exists():
     classes = (TrainSettings, InferenceSettings, EvaluationSettings, EnsembleSettings, JoinSettings, RunsSettings)
     known = {name for cls in classes for name in as_dict(cls())} | {word.word for word in WORDS}
-    known |= {"help", "nproc_per_node", "logdir"}
+    known |= {"help", "nproc_per_node", "logdir", "shm_size"}
     for path in [
         ROOT / "README.md",
         *ROOT.glob("docs/*.md"),
