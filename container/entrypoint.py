@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,7 @@ def run_job(job: str, flags: Sequence[str]) -> int:
         kept += places(written_folders(settings, env))
         with tempfile.TemporaryDirectory(prefix="rarebird-") as notes:
             ended, told = start(job, flags, settings, env, Path(notes))
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing is left to stop
         code, reason = outcome(job, ended, told)
         if isinstance(settings, TrainSettings) and env.hosts.rank == 0:
             code, reason = with_model(code, reason, ended, settings, env, started)
@@ -123,7 +125,10 @@ def start(job: str, flags: Sequence[str], settings: Any, env: Environment, notes
     around |= {**torchrun_variables(hosts, processes, around), RANKS_DIR: str(notes)}
     ended = supervise(torchrun(PROGRAM / f"{job}.py", flags, processes, hosts), around, to_children=True)
     first = first_failure(notes) if ended.code else None
-    return (first.ended, first.failure) if first else (ended, "")
+    if first is not None:
+        return first.ended, first.failure
+    stopped = ended.code and ended.received == signal.SIGTERM  # before the script was started
+    return replace(ended, code=TERMINATED) if stopped else ended, ""
 
 
 def outcome(job: str, ended: Ended, told: str) -> tuple[int, str]:

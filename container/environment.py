@@ -112,11 +112,16 @@ class Environment:
         return {k: v for k, v in self.tree.config("hyperparameters.json").items() if not k.startswith(IGNORED)}
 
     def hyperparameter_variables(self) -> dict[str, str]:
-        """The SM_HP_NAME variables by setting."""
+        """The SM_HP_NAME variables by setting, without those that the toolkit makes of hyperparameters.json."""
+        made = {canonical(name) for name in self.hyperparameters()}
         named = {
             key[len(HYPERPARAMETER) :]: value for key, value in self.variables.items() if key.startswith(HYPERPARAMETER)
         }
-        return {key: value for key, value in named.items() if not key.lower().startswith(IGNORED)}
+        return {
+            key: value
+            for key, value in named.items()
+            if not key.lower().startswith(IGNORED) and canonical(key) not in made
+        }
 
     def variable(self, name: str) -> Path | None:
         """The directory that a variable names, None where it is unset or empty."""
@@ -271,13 +276,10 @@ def read(cls: type[S], argv: Sequence[str] | None, usage: str, **defaults: Any) 
         print(help_text(cls, usage, defaults))
         raise SystemExit(0) from None
     env = Environment()
-    given = env.hyperparameters()
-    beside = {canonical(name) for name in given}  # the toolkit makes variables of them
-    variables = {name: value for name, value in env.hyperparameter_variables().items() if canonical(name) not in beside}
     told: list[Layer] = [
         Layer("default {}", defaults),
-        Layer("variable SM_HP_{}", _of_this_job(cls, variables)),
-        Layer("hyperparameter {}", given),
+        Layer("variable SM_HP_{}", _of_this_job(cls, env.hyperparameter_variables())),
+        Layer("hyperparameter {}", env.hyperparameters()),
         Layer("--{}", flags),
     ]
     if hasattr(cls, "config"):

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from container.launch import process_count, refuse_alone, torchrun_variables, wait_for_names
+from container.supervise import children
 from container.tree import Hosts
 from model.settings import Failure, InputError, TrainSettings
 
@@ -75,6 +76,14 @@ def test_sigterm_reaches_every_process_and_the_jobs_own_code_comes_out(start, tr
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert (tree / "output" / "success").exists()
+
+
+def test_sigterm_before_the_processes_are_there_is_a_stop_too(start, tree):
+    process = start("time.sleep(60)", *TWO)
+    while not children(process.pid):
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait(120) == 143 and "stopped by SIGTERM" in told(tree)
 
 
 def test_one_process_a_gpu_unless_told_otherwise(tmp_path, monkeypatch):
