@@ -98,7 +98,7 @@ def collate(items: list[tuple[int, torch.Tensor | str]]) -> Batch:
     if worker is None or batch.pixels is None:
         return batch
     if shared_memory_left() < SHARES * worker.num_workers * batch.pixels.nbytes:
-        batch.pixels, batch.piped = None, batch.pixels.numpy()
+        batch.piped, batch.pixels = batch.pixels.numpy(), None
     return batch
 
 

@@ -64,6 +64,7 @@ def start(program: Path, tree: Path) -> Iterator[Callable[..., subprocess.Popen[
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         started.append(process)
         return process
