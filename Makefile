@@ -1,9 +1,10 @@
 # make demo: the main job on demo data made on the spot. make test: the tests. Both make .venv first where it is missing.
+# make image: the container image. make test-image: tests on it, with a container engine.
 PYTHON ?= python3
 PY := .venv/bin/python
 SET_UP := .venv/set-up
 
-.PHONY: demo train inference test lint
+.PHONY: demo train inference test lint lock image test-image sdk-check
 .DELETE_ON_ERROR:
 
 .venv: $(SET_UP)
@@ -56,3 +57,22 @@ lint: $(SET_UP)
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-logo
+
+# The image's wheels: requirements.txt and all that it needs, pinned and hashed, for every Python from 3.11 on.
+# UPGRADE=1 takes the newest of what requirements.txt does not pin.
+lock: $(SET_UP)
+	.venv/bin/uv pip compile requirements.txt --universal --python-version 3.11 --no-build --generate-hashes \
+	  --no-annotate --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) --quiet --output-file requirements.lock
+
+IMAGE ?= rarebird
+BASE_IMAGE ?=
+
+image:
+	DOCKER_BUILDKIT=1 docker build $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) --tag $(IMAGE) .
+
+test-image: $(SET_UP)
+	$(PY) -m pytest -m image
+
+# The SageMaker Python SDK's local mode as a client of the image: about 2 GB of packages in environments of their own.
+sdk-check: $(SET_UP)
+	$(PY) -m pytest -m sdk

@@ -14,12 +14,13 @@ IN_CI = "RAREBIRD_CI" in os.environ
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked `long` take minutes: they run where they are asked for (-m long), as .ci/run does."""
+    """Tests marked so take minutes or a container engine: they run where they are asked for, as .ci/run does."""
     if config.getoption("-m"):
         return
     for item in items:
-        if "long" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="takes minutes; pytest -m long runs it"))
+        asked = [marker for marker in ("long", "image", "sdk") if marker in item.keywords]
+        if asked:
+            item.add_marker(pytest.mark.skip(reason=f"pytest -m {asked[0]} runs it"))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,185 @@
+"""How long a job takes to its first step and a server to its first answer, and how large the image is.
+
+    python -m benchmarks.start --train_dir data/train [--image rarebird]
+
+The channel is checked before the clock starts, as it is for every run but the first. Each start is a process or a
+container of its own, killed when it has shown what was waited for.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tabulate import tabulate
+
+from model.fields import setting
+from model.flags import from_flags
+from model.settings import Failure, InputError
+
+USAGE = __doc__ or ""
+ROOT = Path(__file__).resolve().parents[1]
+FIRST_STEP = "epoch=1 step=1 "
+PING = "/ping"
+PATIENCE = 300.0  # seconds until a start counts as failed
+
+
+@dataclass(frozen=True)
+class StartSettings:
+    train_dir: str | None = setting(None, "channel of pictures with labels", section="What is measured")
+    image: str | None = setting(None, "the image, built before; none: python train.py alone")
+    docker: str = setting("docker", "the engine's client")
+    rounds: int = setting(3, "times that everything is measured; medians are told", low=1)
+    model: str = setting("resnet18", "backbone: any name of timm's")
+    input_size: list[int] = setting([128, 96], "height and width that the network sees", unit="pixels", low=8)
+    batch_size: int = setting(64, "pictures of a forward pass", low=1)
+
+    def contradictions(self) -> Iterator[str]:
+        """Sentences about settings that contradict each other."""
+        if not self.train_dir:
+            yield "train_dir is needed: a channel of pictures with labels, as in --train_dir data/train"
+
+
+def main(argv: Sequence[str]) -> int:
+    settings = from_flags(StartSettings, argv, USAGE)
+    logging.getLogger("rarebird").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as scratch:
+        starts = Starts(settings, Path(scratch))
+        measures: dict[str, Callable[[], float]] = {"python train.py to its first step": starts.process}
+        starts.prepare_process()
+        if settings.image:
+            measures["docker run train to its first step"] = starts.container
+            measures["docker run serve to its first /ping 200"] = starts.server
+            starts.prepare_container()
+        seconds: dict[str, list[float]] = {name: [] for name in measures}
+        for _ in range(settings.rounds):
+            for name, measure in measures.items():
+                seconds[name].append(measure())
+    rows = [[name, statistics.median(found), min(found), max(found)] for name, found in seconds.items()]
+    height, width = settings.input_size
+    print(f"{settings.model} at {height}x{width}, batch {settings.batch_size}; {os.cpu_count()} cores; ", end="")
+    print(f"load {os.getloadavg()[0]:.1f}; median of {settings.rounds} rounds")
+    print(tabulate(rows, headers=["seconds", "median", "min", "max"], floatfmt=".1f"))
+    if settings.image:
+        print(f"{settings.image}: {starts.image_size() / 1e9:.2f} GB")
+    return 0
+
+
+class Starts:
+    """Starts of jobs, each with a folder of its own and one memory of what was checked."""
+
+    def __init__(self, settings: StartSettings, scratch: Path):
+        self.settings, self.scratch, self.count = settings, scratch, 0
+        self.train_dir = Path(settings.train_dir or "").resolve()
+        size = [str(side) for side in settings.input_size]
+        self.flags = ["--model", settings.model, "--pretrained", "false", "--input_size", *size]
+        self.flags += ["--batch_size", str(settings.batch_size), "--log_interval", "1"]
+
+    def prepare_process(self) -> None:
+        """Checks the channel."""
+        self._run([*self._train("process"), "--epochs", "0"])
+
+    def prepare_container(self) -> None:
+        """Checks the channel as a container sees it, and makes the model that is served."""
+        self._run([*self._docker("prepare", "train"), "--epochs", "0", "--name", "served"])
+
+    def process(self) -> float:
+        return self._until_first_step(self._train("process"), lambda: None)
+
+    def container(self) -> float:
+        self.count += 1
+        name = self._name()
+        return self._until_first_step(self._docker(name, "train"), lambda: self._remove(name))
+
+    def server(self) -> float:
+        self.count += 1
+        name = self._name()
+        mounts = ["--volume", f"{self.scratch / 'container' / 'served'}:/opt/ml/model:ro"]
+        started = time.perf_counter()
+        words = ["run", "--detach", "--name", name, "--publish", "127.0.0.1::8080", *mounts, self._image(), "serve"]
+        self._run([self.settings.docker, *words])
+        try:
+            address = self._run([self.settings.docker, "port", name, "8080/tcp"]).split()[0]
+            while not answers(f"http://{address}{PING}"):
+                if time.perf_counter() - started > PATIENCE:
+                    raise Failure(f"{name}: no /ping 200 in {PATIENCE:g} s")
+                time.sleep(0.05)
+            return time.perf_counter() - started
+        finally:
+            self._remove(name)
+
+    def image_size(self) -> int:
+        """Bytes."""
+        return int(self._run([self.settings.docker, "image", "inspect", "--format", "{{.Size}}", self._image()]))
+
+    def _train(self, folder: str) -> list[str]:
+        where = ["--train_dir", str(self.train_dir), "--model_dir", str(self.scratch / folder)]
+        return [sys.executable, str(ROOT / "train.py"), *where, *self.flags, "--resume", "never"]
+
+    def _docker(self, name: str, word: str) -> list[str]:
+        made = self.scratch / "container"
+        made.mkdir(exist_ok=True)
+        mounts = ["--volume", f"{self.train_dir}:/data:ro", "--volume", f"{made}:/models"]
+        where = ["--env", "SM_CHANNEL_TRAIN=/data", "--env", "SM_MODEL_DIR=/models"]
+        run = [self.settings.docker, "run", "--rm", "--name", name, *mounts, *where, self._image(), word]
+        return [*run, *self.flags, "--resume", "never"]
+
+    def _until_first_step(self, command: list[str], end: Callable[[], None]) -> float:
+        """Seconds from the start of a command to its log's line of the first step; then it is killed."""
+        started = time.perf_counter()
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.scratch
+        ) as job:
+            assert job.stdout is not None
+            told = []
+            try:
+                for line in job.stdout:
+                    told.append(line)
+                    if line.startswith(FIRST_STEP):
+                        return time.perf_counter() - started
+            finally:
+                end()
+                job.kill()
+        raise Failure(f"no first step:\n{''.join(told)}")
+
+    def _run(self, command: list[str]) -> str:
+        ended = subprocess.run(command, capture_output=True, text=True, cwd=self.scratch)
+        if ended.returncode != 0:
+            raise Failure(f"{' '.join(command)}: exit {ended.returncode}\n{ended.stdout}{ended.stderr}")
+        return ended.stdout
+
+    def _image(self) -> str:
+        return self.settings.image or ""
+
+    def _name(self) -> str:
+        return f"rarebird-start-{os.getpid()}-{self.count}"
+
+    def _remove(self, name: str) -> None:
+        subprocess.run([self.settings.docker, "rm", "--force", name], capture_output=True)
+
+
+def answers(url: str) -> bool:
+    """Whether a GET is answered with 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (InputError, Failure) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1)
