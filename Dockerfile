@@ -12,16 +12,24 @@ RUN apt-get update \
  && apt-get clean \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*
 
-# The wheels before the code, so that a change of code installs nothing. What only builds and tests of the packages
-# themselves need goes in the same layer. Without a compiler and Python's headers theirs are of no use.
+# The wheels before the code, so that a change of code installs nothing. In the same layer goes what only builds, tests
+# and debuggers of the packages and TensorBoard's own page need; without a compiler the headers are of no use. Of
+# CUDA's libraries nothing is taken out.
 COPY requirements.lock /opt/program/
 RUN python3 -m venv /opt/venv \
  && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --quiet \
       --require-hashes --only-binary :all: --no-deps -r /opt/program/requirements.lock \
+ && apt-get update \
+ && apt-get install --yes --no-install-recommends binutils \
  && cd /opt/venv/lib/python3*/site-packages \
+ && strip --strip-debug triton/_C/*.so \
+ && apt-get purge --yes --auto-remove binutils \
  && find . -type d \( -name tests -o -name test -o -name include \) -prune -exec rm -rf {} + \
- && find . -type f \( -name '*.a' -o -name '*.h' -o -name '*.hpp' -o -name '*.cuh' -o -name '*.pxd' -o -name '*.pyx' \) -delete \
- && rm -rf torch/bin/protoc* torch/share /root/.cache /tmp/*
+ && find . -type f \( -name '*.a' -o -name '*.h' -o -name '*.hpp' -o -name '*.cuh' -o -name '*.px[di]' -o -name '*.pyx' \) \
+      -delete \
+ && rm -rf torch/bin/protoc* torch/share tensorboard/webfiles.zip tensorboard_data_server/bin \
+ && apt-get clean \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/* /root/.cache /tmp/*
 
 ENV PATH=/opt/venv/bin:${PATH} \
     PYTHONPATH=/opt/program \

@@ -64,11 +64,12 @@ lock: $(SET_UP)
 	.venv/bin/uv pip compile requirements.txt --universal --python-version 3.11 --no-build --generate-hashes \
 	  --no-annotate --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) --quiet --output-file requirements.lock
 
+DOCKER ?= docker
 IMAGE ?= rarebird
 BASE_IMAGE ?=
 
 image:
-	DOCKER_BUILDKIT=1 docker build $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) --tag $(IMAGE) .
+	DOCKER_BUILDKIT=1 $(DOCKER) build $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) --tag $(IMAGE) .
 
 test-image: $(SET_UP)
 	$(PY) -m pytest -m image

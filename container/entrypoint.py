@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from container import environment, toolkit
+from container.driver import compat_variables
 from container.environment import FAILURE_FILE, RANKS_DIR, Environment
 from container.failure import FAILURE, Report
 from container.job import BAD_INPUT, DONE, FAULT, INTERRUPTED, KILLED, LESS_MEMORY, TERMINATED, ending, on_sigterm
@@ -108,7 +109,7 @@ def variables(env: Environment) -> dict[str, str]:
     """The environment of what is started here. A variable that is set already, in .env too, wins."""
     path = os.pathsep.join(filter(None, [str(PROGRAM), os.environ.get("PYTHONPATH")]))
     made = {name: env.variables.get(name, value) for name, value in toolkit.variables(env).items()}
-    return {**made, **os.environ, "PYTHONPATH": path}
+    return {**made, **os.environ, **compat_variables(os.environ), "PYTHONPATH": path}
 
 
 def start(job: str, flags: Sequence[str], settings: Any, env: Environment, notes: Path) -> tuple[Ended, str]:

@@ -52,7 +52,7 @@ class Container:
         ended = run_docker("logs", self.name)
         return ended.stdout + ended.stderr
 
-    def wait_for(self, line: str, seconds: float = 120) -> None:
+    def wait_for(self, line: str, seconds: float = 300) -> None:
         """Until its log has a text; it fails where the container ends without."""
         ends = time.monotonic() + seconds
         while line not in (log := self.log()):
@@ -62,7 +62,7 @@ class Container:
     def running(self) -> bool:
         return run_docker("inspect", "-f", "{{.State.Running}}", self.name).stdout.strip() == "true"
 
-    def wait(self, seconds: float = 240) -> int:
+    def wait(self, seconds: float = 600) -> int:
         """Its exit code."""
         return int(run_docker("wait", self.name, timeout=seconds).stdout)
 
@@ -73,7 +73,7 @@ class Container:
     def kill(self, signal: str) -> None:
         run_docker("kill", "--signal", signal, self.name)
 
-    def ends_with(self, code: int, seconds: float = 240) -> str:
+    def ends_with(self, code: int, seconds: float = 600) -> str:
         """Its log, when it ended with that code."""
         ended = self.wait(seconds)
         assert ended == code, f"exit {ended}, not {code}\n{self.log()}"

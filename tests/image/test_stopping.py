@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 
 import pytest
 
@@ -25,9 +24,7 @@ def test_sigterm_in_mid_epoch_saves_the_model_and_the_next_start_goes_on(
     tree = make_tree(tmp_path / "ml", channels, settings)
     container = engine.start("train", options=tree.mounts)
     container.wait_for(IN_MID_EPOCH)
-    asked = time.monotonic()
-    container.stop(120)
-    assert time.monotonic() - asked < 20
+    container.stop(20)  # then SIGKILL, and 137; the service waits 120 s
     log = container.ends_with(0)
     assert "SIGTERM" in log and "epoch=2" not in log
     load_model(tree.model)
