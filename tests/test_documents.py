@@ -20,9 +20,23 @@ from model.words import WORDS
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ["train.py", "inference.py", "inference_TTA.py", "evaluation.py"]
-OF_OTHER_PROGRAMS = """
-    build-arg cap-drop data-binary detach entrypoint gpus memory name network publish read-only rm shm-size time tmpfs user
-""".split()  # docker's and curl's
+OF_DOCKER = [
+    "build-arg",
+    "cap-drop",
+    "detach",
+    "entrypoint",
+    "gpus",
+    "memory",
+    "name",
+    "network",
+    "publish",
+    "read-only",
+    "rm",
+    "shm-size",
+    "time",
+    "tmpfs",
+    "user",
+]
 ROOMS = {"model", "container", "jobs", "exploration", "benchmarks"}
 
 
@@ -35,12 +49,7 @@ def test_the_readmes_tables_of_settings_are_those_of_the_code():
 def test_every_flag_in_the_documents_exists():
     classes = (TrainSettings, InferenceSettings, EvaluationSettings, EnsembleSettings, JoinSettings, RunsSettings)
     known = {name for cls in classes for name in as_dict(cls())} | {word.word for word in WORDS}
-<<<<<<< HEAD
-    known |= {"help", "nproc_per_node", "logdir", "shm_size"}
-=======
-    known |= {"help", "nproc_per_node", "logdir"}
-    known |= {canonical(word) for word in OF_OTHER_PROGRAMS}
->>>>>>> 91efb5a (Forward compatibility of older drivers, documents of the image, the SageMaker SDK as a client)
+    known |= {"help", "nproc_per_node", "logdir"} | {canonical(word) for word in (*OF_DOCKER, "data-binary")}
     for path in [
         ROOT / "README.md",
         *ROOT.glob("docs/*.md"),
