@@ -30,6 +30,7 @@ from model.settings import (
     as_dict,
     build,
     canonical,
+    decode,
     did_you_mean,
     help_text,
     listing,
@@ -283,7 +284,8 @@ def read(cls: type[S], argv: Sequence[str] | None, usage: str, **defaults: Any) 
         Layer("--{}", flags),
     ]
     if hasattr(cls, "config"):
-        named = next((layer.values["config"] for layer in reversed(told) if layer.values.get("config")), None)
+        texts = (decode(str | None, layer.values.get("config")) for layer in reversed(told))
+        named = next((text for text in texts if text), None)
         if named is None and CONFIG.is_file():
             log.info("settings from ./%s", CONFIG)
             named = str(CONFIG)

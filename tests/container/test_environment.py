@@ -29,6 +29,13 @@ def test_flags_win_over_hyperparameters_over_variables_over_the_experiment_file(
     assert (settings.epochs, settings.lr, settings.batch_size, settings.seed) == (1, 0.2, 8, 9)
 
 
+@pytest.mark.parametrize("encode", [str, json.dumps])
+def test_the_experiment_file_is_found_under_a_name_that_was_encoded_once_more(tree, tmp_path, encode):
+    (tmp_path / "a.yaml").write_text("epochs: 3\n")
+    write(tree, "hyperparameters.json", {"config": encode(str(tmp_path / "a.yaml"))})
+    assert read().epochs == 3
+
+
 def test_dotenv_stands_behind_the_environment(monkeypatch):
     Path(".env").write_text("SM_HP_LR=0.5\nSM_HP_EPOCHS=4\nSM_MODEL_DIR=from-file\n")
     monkeypatch.setenv("SM_HP_EPOCHS", "6")

@@ -18,6 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # The distribution's engine comes with a client that has BuildKit; another may come first on PATH.
 CLIENT = "/usr/bin/docker" if os.access("/usr/bin/docker", os.X_OK) else "docker"
+ONE_THREAD = {"OMP_NUM_THREADS": 1}  # two that wait for each other's cores are slower by far where other work runs too
 TRAINED, ASKED = 12, 30  # persons to learn from (7 pictures each), pictures to answer
 # Two epochs of about nine steps of a third of a second: enough to be stopped inside one.
 SETTINGS: dict[str, object] = {
@@ -91,7 +92,7 @@ class Engine:
         """docker run of the image. options: docker's own; variables: the container's."""
         name = f"rarebird-test-{uuid.uuid4().hex[:12]}"
         self.started.append(name)
-        told = [text for key, value in variables.items() for text in ("-e", f"{key}={value}")]
+        told = [text for key, value in (ONE_THREAD | variables).items() for text in ("-e", f"{key}={value}")]
         run_docker("run", "--detach", "--name", name, *options, *told, self.image, *words)
         return Container(name)
 
