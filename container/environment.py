@@ -26,6 +26,7 @@ from model.settings import (
     InferenceSettings,
     InputError,
     Layer,
+    ServeSettings,
     TrainSettings,
     as_dict,
     build,
@@ -47,6 +48,7 @@ SCRIPTS: dict[type, str] = {
     TrainSettings: "train.py",
     InferenceSettings: "inference.py",
     EvaluationSettings: "evaluation.py",
+    ServeSettings: "serve",
 }
 CONFIG = Path("config.yaml")  # taken where it lies in the working folder and no other experiment file is named
 HYPERPARAMETER = "SM_HP_"
@@ -54,6 +56,18 @@ IGNORED = ("sagemaker_", "_tuning_objective_metric")  # the clients' own, not th
 IN_IMAGE = "RAREBIRD_IMAGE"  # set by the Dockerfile
 FAILURE_FILE = "RAREBIRD_FAILURE_FILE"  # where a job that is supervised tells why it failed
 RANKS_DIR = "RAREBIRD_RANKS_DIR"  # where each of torchrun's children notes how it ended
+SERVE = "SERVE_"  # a model's environment is the only way to give an endpoint a setting
+SERVING = {  # what SageMaker (MULTI_MODEL, BATCH, MAX_PAYLOAD) and AWS's inference toolkits call settings of serve
+    "SAGEMAKER_MULTI_MODEL": "multi_model",
+    "SAGEMAKER_BATCH": "batch",
+    "SAGEMAKER_BIND_TO_PORT": "port",
+    "SAGEMAKER_MAX_PAYLOAD_IN_MB": "max_payload_mb",
+    "SAGEMAKER_MODEL_SERVER_TIMEOUT": "timeout",
+    "SAGEMAKER_MODEL_SERVER_WORKERS": "num_workers",
+    "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "accept",
+    "SAGEMAKER_TS_BATCH_SIZE": "batch_size",
+    "SAGEMAKER_TS_MAX_BATCH_DELAY": "max_wait_ms",
+}
 
 
 @dataclass(frozen=True)
@@ -123,6 +137,13 @@ class Environment:
             for key, value in named.items()
             if not key.lower().startswith(IGNORED) and canonical(key) not in made
         }
+
+    def serving_variables(self) -> list[Layer]:
+        """The settings of serve that variables tell, SERVE_NAME over SageMaker's own."""
+        told = {name: self.variables.get(name, "").strip() for name in SERVING}
+        layers = [Layer(f"variable {name}", {SERVING[name]: value}) for name, value in told.items() if value]
+        ours = {key[len(SERVE) :]: value for key, value in self.variables.items() if key.startswith(SERVE)}
+        return [*layers, Layer(f"variable {SERVE}{{}}", {key: value for key, value in ours.items() if value.strip()})]
 
     def variable(self, name: str) -> Path | None:
         """The directory that a variable names, None where it is unset or empty."""
@@ -253,6 +274,13 @@ class Environment:
             return Path(given)
         return self.channel("model", None) or (self.base / "model" if self.in_tree else None)
 
+    def served_model_dir(self, given: str | None) -> Path | None:
+        """The model that serve answers with, or a folder above it; None where nothing names one."""
+        if given:
+            return Path(given)
+        named = self.variable("SM_CHANNEL_MODEL") or self.variable("SM_MODEL_DIR")
+        return named or (self.base / "model" if self.in_tree or (self.base / "model").is_dir() else None)
+
     def ground_truth_dir(self, given: str | None) -> Path:
         """Where gt.csv lies."""
         found = Path(given) if given else self.variable("SM_GROUND_TRUTH_DIR")
@@ -277,12 +305,13 @@ def read(cls: type[S], argv: Sequence[str] | None, usage: str, **defaults: Any) 
         print(help_text(cls, usage, defaults))
         raise SystemExit(0) from None
     env = Environment()
-    told: list[Layer] = [
-        Layer("default {}", defaults),
-        Layer("variable SM_HP_{}", _of_this_job(cls, env.hyperparameter_variables())),
-        Layer("hyperparameter {}", env.hyperparameters()),
-        Layer("--{}", flags),
-    ]
+    told: list[Layer] = [Layer("default {}", defaults)]
+    if cls is ServeSettings:
+        told += env.serving_variables()
+    else:
+        told.append(Layer("variable SM_HP_{}", _of_this_job(cls, env.hyperparameter_variables())))
+        told.append(Layer("hyperparameter {}", env.hyperparameters()))
+    told.append(Layer("--{}", flags))
     if hasattr(cls, "config"):
         texts = (decode(str | None, layer.values.get("config")) for layer in reversed(told))
         named = next((text for text in texts if text), None)
@@ -303,7 +332,7 @@ def read(cls: type[S], argv: Sequence[str] | None, usage: str, **defaults: Any) 
 
 def _of_this_job(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """Without the settings that only another job knows: one .env serves all."""
-    known = {job: {*as_dict(job()), *words_of(script)} for job, script in SCRIPTS.items()}
+    known = {job: {*as_dict(job()), *words_of(script)} for job, script in SCRIPTS.items() if job is not ServeSettings}
     others = set().union(*(names for job, names in known.items() if job is not cls))
     kept = {canonical(key): value for key, value in values.items()}
     return {key: value for key, value in kept.items() if key in known[cls] or key not in others}

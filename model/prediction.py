@@ -24,6 +24,8 @@ from model.preprocessing import Preprocessing
 from model.saved_model import SavedModel
 from model.views import Views
 
+Look = tuple[torch.Tensor, ...]  # uint8 (views, height, width, channels) a way of seeing
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -79,7 +81,7 @@ class Answering:
     def answers(self, root: Path, pictures: pd.DataFrame, batch_size: int, workers: int) -> Iterator[Answers]:
         """Of a table's pictures (Table.pictures), in their order. batch_size counts views. Memory is that of a few
         batches, whatever the number of pictures."""
-        per_batch = max(1, batch_size // self.eyes[0].views.number)
+        per_batch = self.pictures_of_batch(batch_size)
         each = math.ceil(workers / len(self.eyes))
         pinned = self.hardware.device.type == "cuda"
         streams = [
@@ -89,25 +91,47 @@ class Answering:
 
     def of_sources(self, sources: Sequence[Source], batch_size: int) -> Iterator[Answers]:
         """As answers, for pictures given as paths, bytes or PIL pictures."""
-        per_batch = max(1, batch_size // self.eyes[0].views.number)
-        streams = [_read_sources(sources, eye.views, per_batch) for eye in self.eyes]
-        return self._of_batches(zip(*streams, strict=True))
+        for first in range(0, len(sources), self.pictures_of_batch(batch_size)):
+            rows, looks, unreadable = [], [], {}
+            for row in range(first, min(first + self.pictures_of_batch(batch_size), len(sources))):
+                try:
+                    looks.append(self.look(sources[row], row))
+                except UnreadablePicture as error:
+                    unreadable[row] = str(error)
+                else:
+                    rows.append(row)
+            yield Answers(np.array(rows, np.int64), self.of_looks(looks), unreadable)
+
+    def pictures_of_batch(self, batch_size: int) -> int:
+        """Pictures of a forward pass of so many views."""
+        return max(1, batch_size // self.eyes[0].views.number)
+
+    def look(self, source: Source, row: int = 0) -> Look:
+        """What the eyes see of one picture, uint8 (views, height, width, channels) each; threads may look side by
+        side. row: that random views are drawn for. UnreadablePicture tells why it cannot be read."""
+        return tuple(
+            eye.views(read_source(source, channels=eye.preprocessing.channels, draft=eye.views.draft), row)
+            for eye in self.eyes
+        )
+
+    def of_looks(self, looks: Sequence[Look]) -> np.ndarray:
+        """Probabilities, float32 (N, classes of the scheme), of pictures that were looked at."""
+        return self._joined([torch.stack(seen) for seen in zip(*looks, strict=True)])
 
     def _of_batches(self, seen: Iterable[tuple[Batch, ...]]) -> Iterator[Answers]:
         """seen: the same rows by each of the eyes."""
         for batch in seen:
             unreadable = {row: reason for part in batch for row, reason in part.unreadable.items()}
             rows = np.array([row for row in batch[0].rows.tolist() if row not in unreadable], np.int64)
-            pixels = {
-                eye.views: part.pixels[np.isin(part.rows, rows)]
-                for eye, part in zip(self.eyes, batch)
-                if part.pixels is not None
-            }
-            if len(rows):
-                probabilities = self.join(predictor(pixels[predictor.views]).numpy() for predictor in self.predictors)
-            else:
-                probabilities = np.empty((0, self.scheme.num_classes), np.float32)
-            yield Answers(rows, probabilities, unreadable)
+            pixels = [part.pixels[np.isin(part.rows, rows)] for part in batch if part.pixels is not None and len(rows)]
+            yield Answers(rows, self._joined(pixels), unreadable)
+
+    def _joined(self, pixels: Sequence[torch.Tensor]) -> np.ndarray:
+        """pixels: of each of the eyes, uint8 (N, views, height, width, channels); empty where there is no picture."""
+        if not pixels:
+            return np.empty((0, self.scheme.num_classes), np.float32)
+        seen = dict(zip((eye.views for eye in self.eyes), pixels, strict=True))
+        return self.join(predictor(seen[predictor.views]).numpy() for predictor in self.predictors)
 
 
 def make_answering(
@@ -160,20 +184,6 @@ def predict(
             errors[row] = reason
     names = [str(given) if isinstance(given, (str, Path)) else str(row) for row, given in enumerate(pictures)]
     return answer_frame(names, probabilities, errors, saved.scheme)
-
-
-def _read_sources(pictures: Sequence[Source], views: Views, batch_size: int) -> Iterator[Batch]:
-    for first in range(0, len(pictures), batch_size):
-        rows, pixels, unreadable = [], [], {}
-        for row in range(first, min(first + batch_size, len(pictures))):
-            try:
-                picture = read_source(pictures[row], channels=views.preprocessing.channels, draft=views.draft)
-            except UnreadablePicture as error:
-                unreadable[row] = str(error)
-                continue
-            rows.append(row)
-            pixels.append(views(picture, row))
-        yield Batch(np.array(rows, np.int64), torch.stack(pixels) if pixels else None, unreadable)
 
 
 def answer_frame(

@@ -1,0 +1,101 @@
+"""Answers over HTTP as SageMaker asks for them, by a saved model: for endpoints and batch transforms.
+
+    docker run -p 8080:8080 -v MODEL:/opt/ml/model:ro rarebird serve
+    SM_CHANNEL_MODEL=runs/exp python -m container.serve --port 8080 --num_tta 4
+
+Reads   SM_CHANNEL_MODEL        a saved model or an ensemble, or a folder with one in it; else SM_MODEL_DIR, else
+                                /opt/ml/model, else the newest finished run in runs/
+
+GET /ping                       200 when the model is loaded and has answered once, 503 before
+POST /invocations               pictures as they are, as multipart/form-data or as base64 in JSON; answers are JSON,
+                                JSON lines or CSV
+GET /execution-parameters       for batch transforms
+GET /metrics /openapi.json      counters, and the description of all this
+/models                         with --multi_model: load, list and unload models; POST /models/NAME/invoke
+
+As SageMaker gives an endpoint nothing but environment variables, each setting NAME is also read from SERVE_NAME, and
+SAGEMAKER_BIND_TO_PORT, SAGEMAKER_MAX_PAYLOAD_IN_MB, SAGEMAKER_MODEL_SERVER_TIMEOUT, SAGEMAKER_MODEL_SERVER_WORKERS,
+SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, SAGEMAKER_MULTI_MODEL and SAGEMAKER_BATCH mean what they mean elsewhere.
+
+Ends with 0 when SIGTERM came and what was under way is answered, 2 where the model cannot be loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+
+from container import environment, job
+from container.environment import Environment
+from container.serve.app import Server
+from container.serve.connection import bounded
+from model.finding import find_model, newest_model
+from model.settings import InputError, ServeSettings
+
+log = logging.getLogger("rarebird")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    settings, env = environment.read(ServeSettings, argv, __doc__ or "")
+    try:
+        return serve(settings, env)
+    except job.Terminated:
+        log.info("stopped by SIGTERM")
+        return job.DONE
+
+
+def serve(settings: ServeSettings, env: Environment) -> int:
+    """Until SIGTERM. InputError where the model cannot be loaded, or the port is taken."""
+    faults: list[Exception] = []
+
+    def failed(error: Exception) -> None:
+        faults.append(error)
+        server.should_exit = True
+
+    app = Server(settings, model_place(settings, env), failed).app()
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    config = uvicorn.Config(
+        app,
+        http=bounded(settings.body_timeout),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=round(settings.drain_seconds),
+    )
+    server = uvicorn.Server(config)
+    with listening(settings.host, settings.port) as listener:
+        log.info("listening at %s:%d; loading the model", *listener.getsockname()[:2])
+        server.run(sockets=[listener])
+    if faults:
+        raise faults[0]
+    return job.DONE
+
+
+def model_place(settings: ServeSettings, env: Environment) -> Path | None:
+    """The folder of the model, None where the settings name several or none is served at first."""
+    if settings.models or settings.multi_model:
+        return None
+    found = env.served_model_dir(settings.model_dir)
+    return newest_model(env.models_dir(None)) if found is None else find_model(found)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that takes connections. InputError where the address cannot be had."""
+    try:
+        return socket.create_server((host, port), family=_family(host), backlog=2048)
+    except OSError as error:
+        raise InputError(f"cannot listen at {host}:{port}: {error.strerror or error}") from None
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+if __name__ == "__main__":
+    job.run(main)

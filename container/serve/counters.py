@@ -1,0 +1,100 @@
+"""What the server did: counters for /metrics (Prometheus' text format), and one line of JSON a request."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+PATHS = ("/ping", "/invocations", "/execution-parameters", "/metrics", "/openapi.json", "/models")
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+GONE = 499  # no status of HTTP: the client went away (nginx's number for it)
+LONGEST = 200  # characters of what a client names in a line
+
+log = logging.getLogger("rarebird")
+
+
+class Counters:
+    """In a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.requests = Counter("rarebird_requests", "Requests", ["path", "status"], registry=registry)
+        self.seconds = Histogram("rarebird_request_seconds", "From head to answer", ["path"], registry=registry)
+        self.pictures = Counter("rarebird_pictures", "Pictures of requests", ["outcome"], registry=registry)
+        self.batches = Histogram("rarebird_batch_pictures", "Pictures a batch", registry=registry, buckets=SIZES)
+        ProcessCollector(registry=registry)
+
+    def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
+        Gauge(name, text, registry=self.registry).set_function(value)
+
+    def text(self) -> bytes:
+        return generate_latest(self.registry)
+
+
+class Watching:
+    """Around an app: counts its requests and writes a line for each but the pings that went well. Handlers put
+    `pictures`, `unreadable` and `error` into the scope's state."""
+
+    def __init__(self, app: ASGIApp, counters: Counters):
+        self.app, self.counters = app, counters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, status, taken, given = time.perf_counter(), GONE, 0, 0
+
+        async def counted_receive() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            return message
+
+        async def counted_send(message: Message) -> None:
+            nonlocal status, given
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            given += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self.app(scope, counted_receive, counted_send)
+        except Exception:
+            status = 500
+            raise
+        finally:
+            seconds = time.perf_counter() - started
+            path = template(scope["path"])
+            self.counters.requests.labels(path, str(status)).inc()
+            self.counters.seconds.labels(path).observe(seconds)
+            if path != "/ping" or status != 200:
+                line = {
+                    "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                    "method": scope["method"][:LONGEST],
+                    "path": scope["path"][:LONGEST],
+                    "status": status,
+                    "seconds": round(seconds, 4),
+                    "bytes_in": taken,
+                    "bytes_out": given,
+                }
+                state = scope.get("state", {})
+                line |= {name: state[name] for name in ("pictures", "unreadable", "error") if name in state}
+                if inference := Headers(scope=scope).get("x-amzn-sagemaker-inference-id"):
+                    line["inference_id"] = inference[:LONGEST]
+                log.info("%s", json.dumps(line))
+
+
+def template(path: str) -> str:
+    """A path without the names that clients give, so that counters do not grow with them."""
+    if path in PATHS:
+        return path
+    if path.startswith("/models/"):
+        return "/models/{name}/invoke" if path.endswith("/invoke") else "/models/{name}"
+    return "other"

@@ -1,0 +1,121 @@
+"""The description of the server's paths (OpenAPI 3.1), for people, client generators and fuzzers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from container.serve.forms import CSV, JSON, LINES, VERBOSE
+from container.serve.reading import MULTIPART, PICTURES
+from model import __version__
+
+ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+REASONS = {
+    400: "a body that is not what it says, or the one picture of a request that cannot be read",
+    404: "no such path or model",
+    405: "no such method",
+    406: "no form of an answer that the request accepts",
+    408: "the body did not come in time",
+    409: "a model of that name is loaded already",
+    413: "the body is too large, or has too many pictures",
+    415: "a body of a type that is not taken",
+    422: "a body without a picture, or in another shape",
+    503: "the model is being loaded, or too many requests wait; Retry-After tells when to try again",
+    507: "not enough memory for the model",
+}
+PICTURE = {"type": "string", "contentEncoding": "base64"}
+PICTURE_WITH_METADATA = {
+    "type": "object",
+    "properties": {"image": PICTURE, "b64": PICTURE},
+    "oneOf": [{"required": ["image"]}, {"required": ["b64"]}],
+}
+ONE = {"oneOf": [PICTURE, PICTURE_WITH_METADATA]}
+SEVERAL = {"type": "array", "minItems": 1, "items": ONE}
+LISTED = [
+    {"type": "object", "required": [name], "properties": {name: SEVERAL}, "additionalProperties": False}
+    for name in ("instances", "images")
+]
+PROBABILITIES = {
+    "type": "object",
+    "properties": {
+        "probabilities": {"type": "array", "items": {"type": "number"}},
+        "labels": {"type": "array", "items": {"type": "string"}},
+        "predicted_label": {"type": "string"},
+        "attributes": {"type": "object", "additionalProperties": {"type": "string"}},
+        "metadata": {"type": "object"},
+        "error": {"type": "string"},
+    },
+    "oneOf": [{"required": ["probabilities"]}, {"required": ["error"]}],
+}
+PREDICTIONS = {
+    "type": "object",
+    "required": ["predictions"],
+    "properties": {"predictions": {"type": "array", "items": PROBABILITIES}},
+}
+FORM = {
+    "type": "object",
+    "required": ["image"],
+    "properties": {"image": {"type": "string", "contentMediaType": "application/octet-stream"}},
+}
+MODEL = {
+    "type": "object",
+    "required": ["modelName", "modelUrl"],
+    "properties": {"modelName": {"type": "string"}, "modelUrl": {"type": "string"}},
+}
+MODELS = {
+    "type": "object",
+    "required": ["models"],
+    "properties": {"models": {"type": "array", "items": MODEL}, "nextPageToken": {"type": "string"}},
+}
+NEW_MODEL = {
+    "type": "object",
+    "required": ["model_name", "url"],
+    "properties": {"model_name": {"type": "string", "minLength": 1}, "url": {"type": "string", "minLength": 1}},
+}
+NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+WHOLE = {"type": "string", "pattern": "^[0-9]+$"}
+
+
+def description(multi_model: bool) -> dict[str, Any]:
+    """multi_model: with the paths that load models."""
+    paths: dict[str, Any] = {
+        "/ping": {"get": {"responses": {"200": {"description": "ready"}, "503": {"description": "not ready yet"}}}},
+        "/execution-parameters": {"get": _operation("How a batch transform shall ask", {"type": "object"})},
+        "/metrics": {"get": {"responses": {"200": {"description": "counters", "content": {"text/plain": {}}}}}},
+        "/openapi.json": {"get": _operation("This description", {"type": "object"})},
+        "/invocations": {"post": _asking()},
+    }
+    if multi_model:
+        pages = [{"name": name, "in": "query", "schema": WHOLE} for name in ("limit", "next_page_token")]
+        paths["/models"] = {
+            "get": {**_operation("The models that are loaded", MODELS, 400), "parameters": pages},
+            "post": {
+                **_operation("Loads a model", MODEL, 400, 408, 409, 413, 503, 507),
+                "requestBody": {"required": True, "content": {JSON: {"schema": NEW_MODEL}}},
+            },
+        }
+        paths["/models/{name}"] = {
+            "parameters": [NAME],
+            "get": _operation("One of them", MODEL, 404),
+            "delete": _operation("Unloads it", MODEL, 404),
+        }
+        paths["/models/{name}/invoke"] = {"parameters": [NAME], "post": _asking()}
+    return {"openapi": "3.1.0", "info": {"title": "Rarebird", "version": __version__}, "paths": paths}
+
+
+def _asking() -> dict[str, Any]:
+    bodies: dict[str, Any] = {kind: {"schema": {}} for kind in PICTURES}
+    bodies[JSON] = {"schema": {"oneOf": [PICTURE, PICTURE_WITH_METADATA, SEVERAL, *LISTED]}}
+    bodies[MULTIPART] = {"schema": FORM}
+    asked = _operation(
+        "Probabilities of pictures", {"oneOf": [PROBABILITIES, PREDICTIONS]}, 400, 404, 406, 408, 413, 415, 422, 503
+    )
+    forms = asked["responses"]["200"]["content"]
+    forms |= {f"{JSON};{VERBOSE}": forms[JSON], LINES: {}, f"{LINES};{VERBOSE}": {}, CSV: {}}
+    return {**asked, "requestBody": {"required": True, "content": bodies}}
+
+
+def _operation(summary: str, schema: dict[str, Any], *statuses: int) -> dict[str, Any]:
+    responses = {"200": {"description": summary, "content": {JSON: {"schema": schema}}}}
+    for status in (*statuses, 405):
+        responses[str(status)] = {"description": REASONS[status], "content": {JSON: {"schema": ERROR}}}
+    return {"summary": summary, "responses": responses}

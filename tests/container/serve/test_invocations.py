@@ -1,0 +1,269 @@
+"""What /invocations takes, gives and refuses, and that its answers are those of the Python call."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import struct
+import zlib
+
+import numpy as np
+import pytest
+
+from model.labels import mask_scheme
+from model.prediction import predict
+
+NAMES = mask_scheme().class_names
+ACCEPTS = ["application/json", "application/json;verbose", "application/jsonlines", "text/csv"]
+
+
+def text(picture: bytes) -> str:
+    return base64.b64encode(picture).decode()
+
+
+def bodies(pictures: list[bytes]) -> dict[str, tuple[dict[str, str], bytes, int]]:
+    """By name: the headers, the body, and how many pictures are in it."""
+    jpeg, png, webp = pictures[:3]
+    boundary = b"--x\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\n"
+    form = b"".join(boundary + picture + b"\r\n" for picture in (jpeg, png)) + b"--x--\r\n"
+    told = {"Content-Type": "application/json"}
+    return {
+        "image/jpeg": ({"Content-Type": "image/jpeg"}, jpeg, 1),
+        "image/png": ({"Content-Type": "image/png"}, png, 1),
+        "image/webp": ({"Content-Type": "image/webp"}, webp, 1),
+        "application/x-image": ({"Content-Type": "application/x-image"}, jpeg, 1),
+        "told in another case, with a parameter": ({"Content-Type": "Image/JPEG; q=1"}, jpeg, 1),
+        "no type": ({}, jpeg, 1),
+        "base64": (told, json.dumps(text(jpeg)).encode(), 1),
+        "data URL": (told, json.dumps(f"data:image/jpeg;base64,{text(jpeg)}").encode(), 1),
+        "base64 in lines": (told, json.dumps(base64.encodebytes(jpeg).decode()).encode(), 1),
+        "object": (told, json.dumps({"image": text(jpeg)}).encode(), 1),
+        "TensorFlow's object": (told, json.dumps({"instances": [{"b64": text(jpeg)}, text(png)]}).encode(), 2),
+        "list": (told, json.dumps([text(jpeg), {"image": text(png)}]).encode(), 2),
+        "form": ({"Content-Type": "multipart/form-data; boundary=x"}, form, 2),
+    }
+
+
+@pytest.mark.parametrize("accept", ACCEPTS)
+@pytest.mark.parametrize("name", list(bodies([b""] * 3)))
+def test_every_type_of_body_is_answered_in_every_form(serving, pictures, expected, name, accept):
+    headers, body, number = bodies(pictures)[name]
+    found = serving().post("/invocations", content=body, headers={**headers, "Accept": accept})
+    assert found.status_code == 200, found.text
+    assert found.headers["content-type"].startswith(accept.partition(";")[0])
+    first = pictures.index(body) if body in pictures else 0
+    if accept == "text/csv":
+        rows = [[float(cell) for cell in row] for row in csv.reader(io.StringIO(found.text))]
+    else:
+        told = [json.loads(line) for line in found.text.splitlines()]
+        if accept.startswith("application/json") and accept != "application/jsonlines" and number > 1:
+            told = told[0]["predictions"]
+        assert all((set(one) == {"probabilities"}) == (accept != "application/json;verbose") for one in told)
+        rows = [one["probabilities"] for one in told]
+    np.testing.assert_allclose(rows, expected[first : first + number], atol=1e-5)
+
+
+def test_a_verbose_answer_names_classes_and_attributes(serving, pictures, expected):
+    accept = {"Content-Type": "image/jpeg", "Accept": "application/json;verbose"}
+    told = serving().post("/invocations", content=pictures[0], headers=accept).json()
+    best = int(expected[0].argmax())
+    codes = mask_scheme().split(best)
+    assert set(told) == {"probabilities", "labels", "predicted_label", "attributes"}
+    assert (told["labels"], told["predicted_label"]) == (NAMES, NAMES[best])
+    assert told["attributes"] == {of.name: of.values[codes[of.name]] for of in mask_scheme().attributes}
+
+
+@pytest.mark.parametrize(
+    ("accept", "default", "given"),
+    [
+        (None, None, "application/json"),
+        ("*/*", None, "application/json"),
+        ("", "text/csv", "text/csv"),
+        ("*/*", "application/jsonlines", "application/jsonlines"),
+        ("text/*", None, "text/csv"),
+        ("application/json; verbose; q=0.5, text/csv;q=0.4", None, "application/json"),
+        ("image/png, text/csv;q=0.1", None, "text/csv"),
+        ("application/json;q=0, text/csv;q=0.1", None, "text/csv"),
+    ],
+)
+def test_the_form_of_an_answer_is_what_the_client_likes_best(serving, pictures, accept, default, given):
+    client = serving(**({"accept": default} if default else {}))
+    headers = {"Content-Type": "image/jpeg", **({} if accept is None else {"Accept": accept})}
+    found = client.post("/invocations", content=pictures[0], headers=headers)
+    assert found.status_code == 200 and found.headers["content-type"].partition(";")[0] == given
+
+
+def test_what_is_sent_beside_pictures_is_handed_back(serving, pictures):
+    client = serving()
+    item = {"image": text(pictures[0]), "age": 31, "note": ["ä", None, "\ud800"]}
+    body = json.dumps([item, {"b64": text(pictures[1])}])  # with half a surrogate pair, escaped
+    told = client.post("/invocations", content=body, headers=JSON).json()["predictions"]
+    assert told[0]["metadata"] == {"age": 31, "note": ["ä", None, "\ud800"]} and "metadata" not in told[1]
+    files = [("image", ("a.jpg", pictures[0])), ("image", ("b.png", pictures[1]))]
+    told = client.post("/invocations", files=files, data={"age": ["31", "32"], "place": "x"}).json()["predictions"]
+    assert [one["metadata"] for one in told] == [{"age": "31", "place": "x"}, {"age": "32", "place": "x"}]
+    alone = client.post("/invocations", files=files[:1], data={"age": "31"}).json()
+    assert alone["metadata"] == {"age": "31"} and len(alone["probabilities"]) == len(NAMES)
+
+
+def test_an_unreadable_picture_is_told_alone_with_400_and_in_its_place_among_several(serving, pictures):
+    client = serving()
+    broken = pictures[0][: len(pictures[0]) // 2]
+    alone = client.post("/invocations", content=broken, headers={"Content-Type": "image/jpeg"})
+    assert alone.status_code == 400 and "truncated" in alone.json()["error"].lower()
+    several = client.post("/invocations", json=[text(pictures[1]), text(broken), "%%%", text(pictures[2])])
+    told = several.json()["predictions"]
+    assert several.status_code == 200 and [list(one) for one in told] == [
+        ["probabilities"],
+        ["error"],
+        ["error"],
+        ["probabilities"],
+    ]
+    assert told[1]["error"] == alone.json()["error"] and told[2]["error"].startswith("not base64")
+    rows = client.post(
+        "/invocations", json=[text(pictures[1]), text(b"no, picture")], headers={"Accept": "text/csv"}
+    ).text
+    first, second = csv.reader(io.StringIO(rows))
+    assert len(first) == len(NAMES) and second == [*[""] * len(NAMES), "cannot be identified as a picture"]
+
+
+def test_in_a_batch_transform_a_bad_picture_is_an_answer_with_status_200(serving, pictures):
+    client = serving(batch="True")
+    for body, kind in [(b"no picture", "image/jpeg"), (b"", "application/x-image"), (b"{", "application/json")]:
+        found = client.post("/invocations", content=body, headers={"Content-Type": kind})
+        assert found.status_code == 200 and list(found.json()) == ["error"]
+    good = client.post("/invocations", content=pictures[0], headers={"Content-Type": "image/jpeg"})
+    assert good.status_code == 200 and "probabilities" in good.json()
+    assert client.post("/invocations", content=b"x", headers={"Content-Type": "text/plain"}).status_code == 415
+
+
+def huge_png(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+JSON = {"Content-Type": "application/json"}
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status", "told"),
+    [
+        ({"Content-Type": "image/png"}, b"", 400, "empty file"),
+        ({"Content-Type": "image/png"}, huge_png(100_000, 100_000), 400, "too large"),
+        (JSON, b"", 400, "not JSON"),
+        (JSON, b'{"image": NaN}', 400, "NaN"),
+        (JSON, b'{"image": 1e999}', 400, "too large a number"),
+        (JSON, b"[" * 100_000, 400, "not JSON"),
+        (JSON, b"\xff\xfe", 400, "not JSON"),
+        (JSON, b'"%%%"', 400, "not base64"),
+        (JSON, '"ä"'.encode(), 400, "not base64"),
+        (JSON, b"[]", 422, "no picture"),
+        (JSON, b"{}", 422, "there is nothing"),
+        (JSON, b"5", 422, "not int"),
+        (JSON, b"[null]", 422, "picture 0: expected base64"),
+        (JSON, b'[{"img": "AA=="}]', 422, "nearest: image"),
+        (JSON, b'{"instence": ["AA=="]}', 422, "nearest: instances"),
+        (JSON, b'{"instances": "AA=="}', 422, "a list as `instances`"),
+        (JSON, b'{"image": "AA==", "b64": "AA=="}', 422, "expected `image`"),
+        (JSON, b"[" + b"1," * 200_000 + b"1]", 413, "200,0"),
+        (JSON, b"[" + b'"",' * 600 + b'""]', 413, "601 pictures"),
+        ({"Content-Type": "multipart/form-data"}, b"x", 400, "boundary"),
+        (FORM, b"no form", 400, "not multipart/form-data"),
+        (FORM, b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--x--\r\n", 422, "no part with a filename"),
+        ({"Content-Type": "text/plain"}, b"x", 415, "text/plain"),
+        ({"Content-Type": "image/jpgg"}, b"x", 415, "nearest: image/jpg"),
+        ({"Content-Type": "image/png", "Content-Encoding": "gzip"}, b"x", 415, "gzip"),
+        ({"Content-Type": "image/png", "Accept": "image/png"}, b"x", 406, "application/json;verbose"),
+        ({"Content-Type": "image/png", "Accept": ";;,q=1"}, b"x", 406, "answers are"),
+    ],
+)
+def test_what_cannot_be_answered_is_told(serving, headers, body, status, told):
+    found = serving().post("/invocations", content=body, headers=headers)
+    assert found.status_code == status, found.text
+    assert list(found.json()) == ["error"] and told in found.json()["error"]
+
+
+def test_fields_of_a_form_belong_to_pictures(serving, pictures):
+    files = [("image", ("a", pictures[0]))] * 3
+    found = serving().post("/invocations", files=files, data={"age": ["1", "2"]})
+    assert found.status_code == 422 and "age comes 2 times beside 3 pictures" in found.json()["error"]
+
+
+def test_bodies_are_bounded_by_the_setting(serving, pictures):
+    client = serving(max_payload_mb=1)
+    padded = pictures[1] + b"\0" * (1 << 20)
+    found = client.post("/invocations", content=padded, headers={"Content-Type": "image/png"})
+    assert found.status_code == 413 and "1 MiB" in found.json()["error"]
+    in_pieces = (padded[first : first + 9999] for first in range(0, len(padded), 9999))
+    assert client.post("/invocations", content=in_pieces, headers={"Content-Type": "image/png"}).status_code == 413
+
+
+def test_a_body_of_25_mb_is_taken(serving, pictures, expected):
+    padded = pictures[1] + b"\0" * (25_000_000 - len(pictures[1]))
+    found = serving().post("/invocations", content=padded, headers={"Content-Type": "image/png"})
+    np.testing.assert_allclose(found.json()["probabilities"], expected[1], atol=1e-5)
+
+
+def test_paths_and_methods_that_there_are_not(serving):
+    client = serving()
+    for method, path, status in [
+        ("POST", "/ping", 405),
+        ("GET", "/invocations", 405),
+        ("GET", "/models", 404),
+        ("POST", "/", 404),
+        ("GET", "/ping/", 404),
+    ]:
+        found = client.request(method, path)
+        assert found.status_code == status and path in found.json()["error"]
+
+
+def test_views_and_ensembles_answer_as_the_python_call(serving, model, another_model, pictures):
+    both = [str(model), f"{another_model}:2"]
+    client = serving(None, models=both, num_tta=4)
+    found = client.post("/invocations", json=[text(picture) for picture in pictures]).json()["predictions"]
+    parts = []
+    for place in (model, another_model):
+        frame = predict(place, pictures, num_tta=4, device="cpu", precision="fp32")
+        parts.append(frame.iloc[:, frame.columns.get_loc("error") + 1 :].to_numpy())
+    reference = (parts[0] + 2 * parts[1]) / 3
+    np.testing.assert_allclose([one["probabilities"] for one in found], reference, atol=1e-5)
+
+
+def test_execution_parameters_keep_within_what_a_transform_may_have(serving):
+    told = serving().get("/execution-parameters").json()
+    assert told == {"MaxConcurrentTransforms": 4, "MaxPayloadInMB": 25}
+    assert serving(max_payload_mb=6).get("/execution-parameters").json()["MaxConcurrentTransforms"] == 16
+    assert serving(max_payload_mb=0).get("/execution-parameters").json() == {
+        "MaxConcurrentTransforms": 1,
+        "MaxPayloadInMB": 100,
+    }
+
+
+def test_counters_and_lines_tell_what_was_asked(serving, pictures, caplog, monkeypatch):
+    import logging
+
+    client = serving(seed=7)  # an app of its own
+    monkeypatch.setattr(logging.getLogger("rarebird"), "propagate", True)
+    with caplog.at_level(logging.INFO, "rarebird"):
+        headers = {"Content-Type": "image/png", "X-Amzn-SageMaker-Inference-Id": "abc"}
+        client.post("/invocations", content=pictures[1], headers=headers)
+        client.post("/invocations", json=[text(pictures[0]), text(b"x")])
+        client.post("/invocations", content=b"x", headers={"Content-Type": "text/plain"})
+        client.get("/nowhere")
+        client.get("/ping")
+    lines = [json.loads(record.getMessage()) for record in caplog.records if record.getMessage().startswith("{")]
+    assert [line["status"] for line in lines] == [200, 200, 415, 404]  # a ping that went well is left out
+    assert (lines[0]["inference_id"], lines[0]["bytes_in"], lines[0]["pictures"]) == ("abc", len(pictures[1]), 1)
+    assert (lines[1]["pictures"], lines[1]["unreadable"]) == (2, 1) and "text/plain" in lines[2]["error"]
+    told = client.get("/metrics").text
+    assert 'rarebird_requests_total{path="/invocations",status="200"} 2.0' in told
+    assert 'rarebird_requests_total{path="other",status="404"} 1.0' in told
+    assert 'rarebird_pictures_total{outcome="answered"} 2.0' in told
+    assert 'rarebird_pictures_total{outcome="unreadable"} 1.0' in told
+    assert "rarebird_waiting_pictures 0.0" in told and "rarebird_held_bytes 0.0" in told
