@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -121,5 +122,19 @@ def worker_count(setting: int) -> int:
 
 
 def core_count() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processor cores that this process may use, by its affinity and its control group's quota (docker run --cpus)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, math.ceil(cpu_quota() or cores)))
+
+
+def cpu_quota(groups: Path = Path("/sys/fs/cgroup")) -> float | None:
+    """Cores' worth of time that a control group may use (kernel documents: cgroup-v2, and sched-bwc for version 1);
+    None where it has no quota."""
+    try:
+        told = (groups / "cpu.max").read_text().split()
+    except OSError:
+        try:
+            told = [(groups / "cpu" / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period")]
+        except OSError:
+            return None
+    return int(told[0]) / int(told[1]) if told[0].isdecimal() else None

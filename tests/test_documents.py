@@ -14,7 +14,15 @@ from exploration.runs import RunsSettings
 from model.collect import EnsembleSettings
 from model.fields import canonical
 from model.join import JoinSettings
-from model.settings import EvaluationSettings, InferenceSettings, TrainSettings, as_dict, help_text
+from model.settings import (
+    EvaluationSettings,
+    InferenceSettings,
+    ServeSettings,
+    TrainSettings,
+    as_dict,
+    help_text,
+    settings_table,
+)
 from model.settings_table import tables
 from model.words import WORDS
 
@@ -46,8 +54,15 @@ def test_the_readmes_tables_of_settings_are_those_of_the_code():
     assert shown and shown[1].strip() == tables().strip(), "put the output of python -m model settings there"
 
 
+def test_the_table_of_serves_settings_is_that_of_the_code():
+    text = (ROOT / "docs" / "containers.md").read_text(encoding="utf-8")
+    shown = re.search(r"<!-- settings of serve -->\n(.*)<!-- /settings of serve -->", text, re.DOTALL)
+    assert shown and shown[1].strip() == settings_table(ServeSettings).strip(), "put settings_table's output there"
+
+
 def test_every_flag_in_the_documents_exists():
-    classes = (TrainSettings, InferenceSettings, EvaluationSettings, EnsembleSettings, JoinSettings, RunsSettings)
+    classes: tuple[type, ...] = (TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings)
+    classes += (EnsembleSettings, JoinSettings, RunsSettings)
     known = {name for cls in classes for name in as_dict(cls())} | {word.word for word in WORDS}
     known |= {"help", "nproc_per_node", "logdir"} | {canonical(word) for word in (*OF_DOCKER, "data-binary")}
     for path in [
@@ -60,7 +75,7 @@ def test_every_flag_in_the_documents_exists():
             assert canonical(flag) in known, f"{path.name}: --{flag}"
 
 
-@pytest.mark.parametrize("cls", [TrainSettings, InferenceSettings, EvaluationSettings])
+@pytest.mark.parametrize("cls", [TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings])
 def test_help_tells_every_setting(cls):
     text = help_text(cls, "usage")
     assert all(f"--{name} " in text for name in as_dict(cls()))

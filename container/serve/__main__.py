@@ -23,7 +23,9 @@ Ends with 0 when SIGTERM came and what was under way is answered, 2 where the mo
 from __future__ import annotations
 
 import logging
+import os
 import socket
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return serve(settings, env)
     except job.Terminated:
         log.info("stopped by SIGTERM")
-        return job.DONE
+        sys.stdout.flush()
+        os._exit(job.DONE)  # threads that load or decode are not waited for: SIGKILL comes 30 s after SIGTERM
 
 
 def serve(settings: ServeSettings, env: Environment) -> int:

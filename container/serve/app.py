@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from starlette.routing import Route
 from container.serve.counters import GONE, Counters, Watching
 from container.serve.forms import Answer, Form, accepted, json_bytes, written
 from container.serve.limits import MIB, NoMemory, Room, Share
-from container.serve.models import ONLY, Loaded, Models, prepare
+from container.serve.models import ONLY, Loaded, Models, apart, prepare
 from container.serve.openapi import description
 from container.serve.reading import JSON, Asked, body_pieces, discard, media_type, read_asked
 from container.serve.refusing import AGAIN, Refused
@@ -88,7 +89,7 @@ class Server:
     async def _load(self) -> None:
         try:
             if self.settings.multi_model:
-                await asyncio.to_thread(prepare)
+                await apart(prepare)
                 log.info("ready to load models")
             else:
                 loaded = await self.models.load(ONLY, self.place)
@@ -122,7 +123,7 @@ class Server:
     async def invoke(self, request: Request, loaded: Loaded) -> Response:
         form = accepted(request.headers.get("accept", ""), self.settings.accept)
         kind = media_type(request.headers)
-        with self.bodies.share() as held, self.pictures.share() as waiting:
+        with loaded.used(), self.bodies.share() as held, self.pictures.share() as waiting:
             try:
                 pieces = body_pieces(request, self.most, self.settings.body_timeout, held)
                 asked = await read_asked(request, kind, pieces)
@@ -170,7 +171,7 @@ class Server:
         names = sorted(self.models.loaded)
         query = request.query_params
         first, most = query.get("next_page_token", "0"), query.get("limit", str(max(1, len(names))))
-        if not (first.isdecimal() and most.isdecimal() and int(most)):
+        if not all(re.fullmatch("[0-9]{1,9}", number) for number in (first, most)) or not int(most):
             raise Refused(400, f"next_page_token={first[:50]!r}, limit={most[:50]!r}: expected whole numbers")
         last = int(first) + int(most)
         told: dict[str, Any] = {"models": [self._told_model(name) for name in names[int(first) : last]]}

@@ -34,38 +34,31 @@ class Batcher:
         self.decoders, self.model_thread = decoders, model_thread
         self.decoded = asyncio.Semaphore(2 * per_batch + number_of_decoders)
         self.coming = 0
-        self.inside = 0
         self.ready: asyncio.Queue[tuple[float, Any, asyncio.Future[np.ndarray]]] = asyncio.Queue()
         self.task = asyncio.create_task(self._run())
 
     async def __call__(self, picture: bytes, row: int) -> np.ndarray:
         """Probabilities, float32 (classes,). row: place of the picture in its request. What look raises."""
         loop = asyncio.get_running_loop()
-        self.inside += 1
+        self.coming += 1
         try:
-            self.coming += 1
+            await self.decoded.acquire()
+        except asyncio.CancelledError:
+            self.coming -= 1
+            raise
+        try:
             try:
-                await self.decoded.acquire()
-            except asyncio.CancelledError:
-                self.coming -= 1
-                raise
-            try:
-                try:
-                    seen = await loop.run_in_executor(self.decoders, self.look, picture, row)
-                finally:
-                    self.coming -= 1
-                answer: asyncio.Future[np.ndarray] = loop.create_future()
-                self.ready.put_nowait((loop.time(), seen, answer))
-                return await answer
+                seen = await loop.run_in_executor(self.decoders, self.look, picture, row)
             finally:
-                self.decoded.release()
+                self.coming -= 1
+            answer: asyncio.Future[np.ndarray] = loop.create_future()
+            self.ready.put_nowait((loop.time(), seen, answer))
+            return await answer
         finally:
-            self.inside -= 1
+            self.decoded.release()
 
-    async def close(self) -> None:
-        """Ends when all that were asked for are answered."""
-        while self.inside:
-            await asyncio.sleep(0.01)
+    def close(self) -> None:
+        """Answers no more."""
         self.task.cancel()
 
     async def _run(self) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from container.serve.batching import Batcher
 from container.serve.counters import Counters
@@ -15,14 +18,26 @@ from model.settings import ServeSettings
 if TYPE_CHECKING:
     from container.serve.served import Served
 
+T = TypeVar("T")
+
 ONLY = ""  # name of the one model
 
 
-@dataclass(frozen=True)
+@dataclass
 class Loaded:
     url: str
     served: Served
     batcher: Batcher
+    users: int = 0
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """It is not unloaded meanwhile."""
+        self.users += 1
+        try:
+            yield
+        finally:
+            self.users -= 1
 
 
 class Models:
@@ -44,7 +59,7 @@ class Models:
             raise KeyError(name)
         self.loading.add(name)
         try:
-            served = await asyncio.to_thread(_load, place, self.settings)
+            served = await apart(_load, place, self.settings)
         finally:
             self.loading.discard(name)
         batcher = Batcher(
@@ -62,17 +77,37 @@ class Models:
 
     async def unload(self, name: str) -> None:
         """After what was asked of it is answered. KeyError where there is no such model."""
-        batcher = self.loaded.pop(name).batcher
-        await batcher.close()
-        del batcher
-        await asyncio.to_thread(_forget)
+        loaded = self.loaded.pop(name)
+        while loaded.users:
+            await asyncio.sleep(0.01)
+        loaded.batcher.close()
+        del loaded
+        await apart(_forget)
 
     async def close(self) -> None:
         """Lets go of all."""
         for loaded in self.loaded.values():
-            loaded.batcher.task.cancel()
+            loaded.batcher.close()
         self.decoders.shutdown(wait=False, cancel_futures=True)
         self.model_thread.shutdown(wait=False, cancel_futures=True)
+
+
+async def apart(work: Callable[..., T], *arguments: object) -> T:
+    """Its result, from a thread of its own, which the end of the process does not wait for (as it would for those of
+    asyncio.to_thread): loading may take longer than SageMaker waits."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def run() -> None:
+        try:
+            tell, told = answer.set_result, work(*arguments)
+        except Exception as error:
+            tell, told = answer.set_exception, error  # type: ignore[assignment]
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(lambda: answer.done() or tell(told))
+
+    threading.Thread(target=run, daemon=True).start()
+    return await answer
 
 
 def prepare() -> None:

@@ -27,6 +27,7 @@ UNTOLD = ("", "application/octet-stream", "*/*")  # what clients send that were 
 JSON, MULTIPART = "application/json", "multipart/form-data"
 TAKEN = f"{', '.join(PICTURES)}, {JSON} or {MULTIPART}"
 LISTS, PICTURE = ("instances", "images"), ("image", "b64")
+LONGEST_NUMBER = 18  # digits
 MOST_VALUES = 200_000  # of a JSON body: each takes some 100 bytes of memory, however short it is
 
 
@@ -58,7 +59,7 @@ async def body_pieces(request: Request, most: int, seconds: float, held: Share) 
     within so many seconds, 503 where the room for bodies is taken."""
     length = request.headers.get("content-length", "")
     too_large = Refused(413, f"the body has more than {most / MIB:g} MiB, the most that is taken (max_payload_mb)")
-    if length.isdigit() and int(length) > most:
+    if length.isdecimal() and (len(length) > LONGEST_NUMBER or int(length) > most):
         raise too_large
     size = 0
     pieces = request.stream()
@@ -111,8 +112,8 @@ async def _form(headers: Headers, pieces: AsyncGenerator[bytes, None]) -> Asked:
     """Its files are the pictures, its other fields what belongs to them: one for all, or one for each in order."""
     try:
         form = await _InMemory(headers, pieces, max_files=MOST_VALUES).parse()
-    except MultiPartException as error:
-        raise Refused(400, f"not {MULTIPART}: {error.message}") from None
+    except (MultiPartException, ValueError) as error:  # ValueError: of a charset that Python knows but not for text
+        raise Refused(400, f"not {MULTIPART}: {getattr(error, 'message', error)}") from None
     pictures: list[bytes | Refused] = []
     fields: dict[str, list[str]] = {}
     for name, value in form.multi_items():

@@ -17,6 +17,7 @@ from container.serve.limits import NoMemory, free_memory
 from container.serve.refusing import Refused
 from model.ensemble import joined, leaves, load
 from model.finding import WEIGHTS, find_model
+from model.hardware import core_count
 from model.labels import Scheme
 from model.pictures import UnreadablePicture, picture_size
 from model.prediction import Look, make_answering
@@ -40,6 +41,7 @@ class Served:
                 device=settings.device,
                 precision=settings.precision,
             )
+            torch.set_num_threads(min(torch.get_num_threads(), core_count()))
             self.place, self.number = saved.folder, len(leaves(saved))
             self.per_batch = self.answering.pictures_of_batch(settings.batch_size)
             self.large = threading.Lock()

@@ -12,6 +12,7 @@ from model.settings import (
     InputError,
     Layer,
     Problems,
+    ServeSettings,
     TrainSettings,
     as_dict,
     build,
@@ -21,7 +22,7 @@ from model.settings import (
     nearest,
 )
 
-JOBS = (TrainSettings, InferenceSettings, EvaluationSettings)
+JOBS = (TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings)
 
 
 def train(**values: Any) -> TrainSettings:

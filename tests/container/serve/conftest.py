@@ -1,9 +1,10 @@
-"""A saved model whose answers differ from picture to picture, drawn pictures, and servers in and out of this process."""
+"""A saved model whose answers differ from picture to picture, drawn pictures, servers in and out of this process."""
 
 from __future__ import annotations
 
 import io
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -28,6 +29,7 @@ from model.settings import Layer, ServeSettings, TrainSettings, build
 
 ROOT = Path(__file__).resolve().parents[3]
 NUMBER = 12
+LOCAL = ("--host", "127.0.0.1", "--device", "cpu", "--precision", "fp32")
 
 
 def make_model(folder: Path, seed: int = 1, target: str = "joint") -> Path:
@@ -112,7 +114,7 @@ def serving(model: Path) -> Iterator[Callable[..., TestClient]]:
         client.__exit__(None, None, None)
 
 
-def until(true: Callable[[], object], seconds: float = 120) -> None:
+def until(true: Callable[[], object], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not come to that"
@@ -128,13 +130,30 @@ class Process:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "container.serve", "--port", str(self.port), "--host", "127.0.0.1"]
-            + ["--device", "cpu", "--precision", "fp32", *flags],
+            [sys.executable, "-m", "container.serve", "--port", str(self.port), *LOCAL, *flags],
             env={**os.environ, "PYTHONPATH": str(ROOT), **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def sent(self, *pieces: bytes, pause: float = 0.0, half_closed: bool = False) -> bytes:
+        """What comes back over a connection of its own until the server closes it."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
+            try:
+                for piece in pieces:
+                    connection.sendall(piece)
+                    time.sleep(pause)
+                if half_closed:
+                    connection.shutdown(socket.SHUT_WR)
+                return b"".join(iter(lambda: connection.recv(1 << 16), b""))
+            except (ConnectionResetError, BrokenPipeError):
+                return b""
+
+    def counted(self, name: str) -> float:
+        """A line of /metrics."""
+        lines = httpx.get(f"{self.url}/metrics").text.splitlines()
+        return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} "))
 
     def ping(self) -> int:
         """Its status; 0 where nobody listens."""
@@ -155,9 +174,9 @@ class Process:
         return self.child.returncode, told
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def process() -> Iterator[Callable[..., Process]]:
-    """Starts servers that end with the test."""
+    """Starts servers that end with the module's tests."""
     started: list[Process] = []
 
     def start(*flags: str, **env: str) -> Process:
@@ -169,3 +188,58 @@ def process() -> Iterator[Callable[..., Process]]:
         if server.child.poll() is None:
             server.child.kill()
             server.child.communicate()
+
+
+PARTS = (
+    b"Content-Type: ",
+    b"Content-Length: ",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Expect: 100-continue\r\n",
+    b"Accept: ",
+    b"Connection: close\r\n",
+    b"Upgrade: websocket\r\nConnection: upgrade\r\n",
+    b"\r\n\r\n",
+    b"\x00",
+    b"\xff\xfe",
+    b"-1",
+    b"99999999999999999999",
+    b"0\r\n\r\n",
+    b"multipart/form-data; boundary=",
+    b'{"instances": [',
+    b"\\ud800",
+    b"%00",
+    b"; ",
+)
+TYPES = ("image/png", "image/jpeg", "application/json", "multipart/form-data; boundary=x", "text/x", "", "*/*")
+
+
+def malformed_request(draw: random.Random, pictures: list[bytes]) -> bytes:
+    """A request whose head or body was damaged: bytes changed, cut out, put in, or its end cut off."""
+    body = draw.choice([*pictures, b"", b"[" * 50, b'{"image": 5}', b'["AAAA"]', b"--x\r\n\r\n--x--"])
+    if draw.random() < 0.3:
+        body = damaged(draw, body)
+    length = len(body) if draw.random() < 0.8 else draw.choice([0, 1, len(body) + 9, 10**9, 10**18])
+    head = (
+        f"{draw.choice(['POST', 'GET', 'PUT', 'X'])} {draw.choice(['/invocations', '/ping', '/models/x', '*', '/%zz'])} "
+        f"HTTP/1.1\r\nHost: {draw.choice(['x', '[', 'a b', 'x:99999'])}\r\nContent-Type: {draw.choice(TYPES)}\r\n"
+        f"Accept: {draw.choice(['*/*', 'text/csv', ';;q=,', 'application/json;q=x'])}\r\n"
+        f"Content-Length: {length}\r\nConnection: close\r\n\r\n"
+    ).encode()
+    whole = head + body
+    if draw.random() < 0.5:
+        whole = damaged(draw, whole[: len(head)]) + body
+    return whole[: draw.randrange(1, len(whole) + 1)] if draw.random() < 0.3 else whole
+
+
+def damaged(draw: random.Random, content: bytes) -> bytes:
+    found = bytearray(content)
+    for _ in range(draw.randrange(1, 6)):
+        at = draw.randrange(len(found) + 1)
+        found[at : at + draw.randrange(4)] = draw.choice([draw.choice(PARTS), draw.randbytes(draw.randrange(1, 5))])
+    return bytes(found)
+
+
+@pytest.fixture(scope="session")
+def malformed(pictures: list[bytes]) -> Callable[[int], bytes]:
+    """Requests that no client should send, by number."""
+    return lambda number: malformed_request(random.Random(number), pictures)

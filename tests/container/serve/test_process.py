@@ -1,0 +1,175 @@
+"""The server as a process: its start, its end, clients side by side, and those that are slow or speak no HTTP."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx2 as httpx
+import numpy as np
+import pytest
+
+HEAD = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+
+
+@pytest.fixture(scope="module")
+def server(process, model, tmp_path_factory):
+    """One for this file's tests: its model at the root of SageMaker's tree, read-only, with other files beside it."""
+    base = tmp_path_factory.mktemp("ml")
+    shutil.copytree(model, base / "model")
+    (base / "model" / "model.tar.gz").write_bytes(b"left by the SDK's local mode")
+    for path in [*(base / "model").iterdir(), base / "model"]:
+        path.chmod(0o555)
+    before = sorted((base / "model").rglob("*"))
+    started = process("--body_timeout", "1.5", SAGEMAKER_BASE_DIR=str(base)).ready()
+    yield started
+    assert sorted((base / "model").rglob("*")) == before
+    (base / "model").chmod(0o755)
+
+
+def test_ping_is_503_until_the_model_answers_and_sigterm_ends_a_start_with_0(process, model):
+    starting = process("--model_dir", str(model))
+    while (status := starting.ping()) == 0:
+        time.sleep(0.01)
+    assert status == 503
+    answer = httpx.post(f"{starting.url}/invocations", content=b"x", headers={"Content-Type": "image/png"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    code, told = starting.stop()
+    assert code == 0 and "stopped by SIGTERM" in told and "Traceback" not in told
+
+
+def test_clients_side_by_side_each_get_the_answer_of_their_own_picture(server, pictures, expected):
+    check_clients(server, pictures, expected, clients=32, seconds=3)
+
+
+def check_clients(server, pictures: list[bytes], expected: np.ndarray, clients: int, seconds: float) -> int:
+    """Returns the number of answers."""
+    end = time.monotonic() + seconds
+
+    def one(number: int) -> int:
+        draw, count = random.Random(number), 0
+        with httpx.Client(base_url=server.url, timeout=60) as client:
+            while time.monotonic() < end:
+                row = draw.randrange(len(pictures))
+                found = client.post("/invocations", content=pictures[row], headers={"Content-Type": "image/png"})
+                assert found.status_code == 200, found.text
+                np.testing.assert_allclose(found.json()["probabilities"], expected[row], atol=1e-5)
+                count += 1
+        return count
+
+    with ThreadPoolExecutor(clients) as threads:
+        return sum(threads.map(one, range(clients)))
+
+
+def test_a_slow_body_ends_with_408_and_the_others_do_not_wait_for_it(server, pictures, expected):
+    began = time.monotonic()
+    slow = HEAD + b"Content-Length: 1000\r\n\r\n" + pictures[1][:10]
+    with ThreadPoolExecutor(20) as threads:
+        waiting = [threads.submit(server.sent, slow) for _ in range(20)]
+        while server.counted("rarebird_held_bytes") < 200:
+            assert time.monotonic() < began + 30
+        found = httpx.post(f"{server.url}/invocations", content=pictures[1], headers={"Content-Type": "image/png"})
+        np.testing.assert_allclose(found.json()["probabilities"], expected[1], atol=1e-5)
+        for one in waiting:
+            assert one.result().startswith(b"HTTP/1.1 408") and b"did not come within 1.5 s; 10 bytes" in one.result()
+    assert server.counted("rarebird_held_bytes") == 0
+
+
+def test_a_slow_head_is_closed(server):
+    assert server.sent(b"") == b""
+    assert server.sent(b"GET /ping HT") == b""
+    both = server.sent(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /pi", pause=0.3)
+    assert both.startswith(b"HTTP/1.1 200") and both.count(b"HTTP/1.1") == 1
+    assert server.sent(b"GET /ping HTTP/1.1\r\nHost: x\r\n", b"X-A: b\r\n" * 10, pause=1.6) == b""
+
+
+def test_truncated_bodies_are_let_go(server):
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n" + b"\x89PNG")
+    end = time.monotonic() + 30
+    while server.counted("rarebird_held_bytes"):
+        assert time.monotonic() < end
+    assert server.counted('rarebird_requests_total{path="/invocations",status="499"}') >= 20
+
+
+def test_who_sends_too_much_and_listens_then_hears_why(server):
+    head = HEAD + b"Content-Length: 30000000\r\n\r\n"
+    answer = server.sent(head, b"x" * 30_000_000)
+    assert answer.startswith(b"HTTP/1.1 413") and b"max_payload_mb" in answer
+    waiting = server.sent(head[:-2] + b"Expect: 100-continue\r\n\r\n")
+    assert waiting.startswith(b"HTTP/1.1 413")
+
+
+MALFORMED = [
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS
+    b"nonsense\r\n\r\n",
+    b"GET /ping HTTP/9.9\r\n\r\n",
+    b"GET /ping HTTP/1.1\r\n\r\n",  # no Host
+    b"GET /ping HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /ping HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n",
+    b"GET /ping HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 100_000 + b"\r\n\r\n",
+    HEAD + b"Content-Length: -5\r\n\r\n",
+    HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcde",
+    HEAD + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n",
+    HEAD + b"Transfer-Encoding: gzip\r\n\r\nabc",
+]
+
+
+@pytest.mark.parametrize("request_bytes", MALFORMED)
+def test_what_is_no_http_is_told_so_as_json(server, request_bytes):
+    answer = server.sent(request_bytes)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.split()[1] in (b"400", b"501"), answer[:200]
+    assert b"application/json" in head and list(json.loads(body)) == ["error"]
+    assert server.ping() == 200
+
+
+def test_malformed_requests_give_no_500_and_no_hang(server, malformed):
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(lambda number: server.sent(malformed(number)), range(300)))
+    assert {answer[:9] for answer in answers} <= {b"", b"HTTP/1.1 "}
+    assert not [answer for answer in answers if answer[9:12] == b"500"]
+    assert (server.ping(), server.counted("rarebird_held_bytes")) == (200, 0)
+
+
+def test_sigterm_lets_what_is_under_way_be_answered_and_ends_with_0(process, model, pictures, expected):
+    """Twenty requests are half sent when it comes, and one that never goes on."""
+    server = process("--model_dir", str(model), "--drain_seconds", "8").ready()
+    middle = len(pictures[1]) // 2
+    half_sent, goes_on = threading.Barrier(21), threading.Event()
+
+    def ask() -> bytes:
+        head = HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(pictures[1])
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+            connection.sendall(head + pictures[1][:middle])
+            half_sent.wait()
+            assert goes_on.wait(60)
+            connection.sendall(pictures[1][middle:])
+            return b"".join(iter(lambda: connection.recv(1 << 16), b""))
+
+    with ThreadPoolExecutor(20) as threads, socket.create_connection(("127.0.0.1", server.port)) as never:
+        answers = [threads.submit(ask) for _ in range(20)]
+        half_sent.wait()
+        never.sendall(HEAD + b"Content-Length: 1000\r\n\r\nx")
+        while server.counted("rarebird_held_bytes") < 20 * middle + 1:
+            pass
+        server.child.send_signal(signal.SIGTERM)
+        while server.ping():  # no new connection
+            time.sleep(0.05)
+        goes_on.set()
+        for answer in answers:
+            head, _, body = answer.result().partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            np.testing.assert_allclose(json.loads(body)["probabilities"], expected[1], atol=1e-5)
+        began = time.monotonic()
+        told = server.child.communicate(timeout=60)[0]
+        assert server.child.returncode == 0, told
+        assert time.monotonic() - began < 30 and "Traceback" not in told
