@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -66,6 +67,11 @@ class Watching:
 
         try:
             await self.app(scope, counted_receive, counted_send)
+        except asyncio.CancelledError:  # by uvicorn, for requests that the drain did not wait for
+            if status == GONE:
+                headers = [(b"content-type", b"application/json"), (b"retry-after", b"1"), (b"connection", b"close")]
+                await counted_send({"type": "http.response.start", "status": 503, "headers": headers})
+                await counted_send({"type": "http.response.body", "body": b'{"error": "the server ends"}'})
         except Exception:
             status = 500
             raise

@@ -151,9 +151,9 @@ class Process:
                 return b""
 
     def counted(self, name: str) -> float:
-        """A line of /metrics."""
+        """A line of /metrics, 0 where it has not come to that yet."""
         lines = httpx.get(f"{self.url}/metrics").text.splitlines()
-        return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} "))
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} ")), 0.0)
 
     def ping(self) -> int:
         """Its status; 0 where nobody listens."""
@@ -210,6 +210,8 @@ PARTS = (
     b"%00",
     b"; ",
 )
+METHODS = ("POST", "POST", "GET", "PUT", "X")
+PATHS = ("/invocations", "/invocations", "/ping", "/models/x", "*", "/%zz")
 TYPES = ("image/png", "image/jpeg", "application/json", "multipart/form-data; boundary=x", "text/x", "", "*/*")
 
 
@@ -220,8 +222,8 @@ def malformed_request(draw: random.Random, pictures: list[bytes]) -> bytes:
         body = damaged(draw, body)
     length = len(body) if draw.random() < 0.8 else draw.choice([0, 1, len(body) + 9, 10**9, 10**18])
     head = (
-        f"{draw.choice(['POST', 'GET', 'PUT', 'X'])} {draw.choice(['/invocations', '/ping', '/models/x', '*', '/%zz'])} "
-        f"HTTP/1.1\r\nHost: {draw.choice(['x', '[', 'a b', 'x:99999'])}\r\nContent-Type: {draw.choice(TYPES)}\r\n"
+        f"{draw.choice(METHODS)} {draw.choice(PATHS)} HTTP/1.1\r\nHost: {draw.choice(['x', '[', 'a b', 'x:99999'])}\r\n"
+        f"Content-Type: {draw.choice(TYPES)}\r\n"
         f"Accept: {draw.choice(['*/*', 'text/csv', ';;q=,', 'application/json;q=x'])}\r\n"
         f"Content-Length: {length}\r\nConnection: close\r\n\r\n"
     ).encode()

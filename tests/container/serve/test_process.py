@@ -36,6 +36,7 @@ def server(process, model, tmp_path_factory):
 def test_ping_is_503_until_the_model_answers_and_sigterm_ends_a_start_with_0(process, model):
     starting = process("--model_dir", str(model))
     while (status := starting.ping()) == 0:
+        assert starting.child.poll() is None
         time.sleep(0.01)
     assert status == 503
     answer = httpx.post(f"{starting.url}/invocations", content=b"x", headers={"Content-Type": "image/png"})
@@ -94,9 +95,9 @@ def test_truncated_bodies_are_let_go(server):
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
             connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n" + b"\x89PNG")
     end = time.monotonic() + 30
-    while server.counted("rarebird_held_bytes"):
+    while server.counted('rarebird_requests_total{path="/invocations",status="499"}') < 20:
         assert time.monotonic() < end
-    assert server.counted('rarebird_requests_total{path="/invocations",status="499"}') >= 20
+    assert server.counted("rarebird_held_bytes") == 0
 
 
 def test_who_sends_too_much_and_listens_then_hears_why(server):
@@ -110,12 +111,11 @@ def test_who_sends_too_much_and_listens_then_hears_why(server):
 MALFORMED = [
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS
     b"nonsense\r\n\r\n",
-    b"GET /ping HTTP/9.9\r\n\r\n",
     b"GET /ping HTTP/1.1\r\n\r\n",  # no Host
     b"GET /ping HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
     b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
     b"GET /ping HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n",
-    b"GET /ping HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 100_000 + b"\r\n\r\n",
+    b"GET /ping HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 70_000,
     HEAD + b"Content-Length: -5\r\n\r\n",
     HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcde",
     HEAD + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n",
@@ -150,17 +150,17 @@ def test_sigterm_lets_what_is_under_way_be_answered_and_ends_with_0(process, mod
         head = HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(pictures[1])
         with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
             connection.sendall(head + pictures[1][:middle])
-            half_sent.wait()
+            half_sent.wait(60)
             assert goes_on.wait(60)
             connection.sendall(pictures[1][middle:])
             return b"".join(iter(lambda: connection.recv(1 << 16), b""))
 
     with ThreadPoolExecutor(20) as threads, socket.create_connection(("127.0.0.1", server.port)) as never:
         answers = [threads.submit(ask) for _ in range(20)]
-        half_sent.wait()
+        half_sent.wait(60)
         never.sendall(HEAD + b"Content-Length: 1000\r\n\r\nx")
         while server.counted("rarebird_held_bytes") < 20 * middle + 1:
-            pass
+            time.sleep(0.05)
         server.child.send_signal(signal.SIGTERM)
         while server.ping():  # no new connection
             time.sleep(0.05)
@@ -170,6 +170,7 @@ def test_sigterm_lets_what_is_under_way_be_answered_and_ends_with_0(process, mod
             assert head.startswith(b"HTTP/1.1 200")
             np.testing.assert_allclose(json.loads(body)["probabilities"], expected[1], atol=1e-5)
         began = time.monotonic()
+        assert never.recv(1 << 16).startswith(b"HTTP/1.1 503")
         told = server.child.communicate(timeout=60)[0]
         assert server.child.returncode == 0, told
         assert time.monotonic() - began < 30 and "Traceback" not in told
