@@ -46,7 +46,7 @@ def model_fault(folder: Path) -> str | None:
 
 
 def _weights_fault(path: Path) -> str | None:
-    """https://huggingface.co/docs/safetensors, "Format": the header's length, the header as JSON, then the tensors."""
+    """Documentation of safetensors, "Format": the header's length, the header as JSON, then the tensors."""
     try:
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(LENGTH), "little")
