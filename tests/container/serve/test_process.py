@@ -171,6 +171,5 @@ def test_sigterm_lets_what_is_under_way_be_answered_and_ends_with_0(process, mod
             np.testing.assert_allclose(json.loads(body)["probabilities"], expected[1], atol=1e-5)
         began = time.monotonic()
         assert never.recv(1 << 16).startswith(b"HTTP/1.1 503")
-        told = server.child.communicate(timeout=60)[0]
-        assert server.child.returncode == 0, told
-        assert time.monotonic() - began < 30 and "Traceback" not in told
+        assert server.child.wait(timeout=60) == 0, server.told()
+        assert time.monotonic() - began < 30 and "Traceback" not in server.told()
