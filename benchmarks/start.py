@@ -65,13 +65,13 @@ def main(argv: Sequence[str]) -> int:
         for _ in range(settings.rounds):
             for name, measure in measures.items():
                 seconds[name].append(measure())
+        size = f"{settings.image}: {starts.image_size() / 1e9:.2f} GB" if settings.image else ""
     rows = [[name, statistics.median(found), min(found), max(found)] for name, found in seconds.items()]
     height, width = settings.input_size
     print(f"{settings.model} at {height}x{width}, batch {settings.batch_size}; {os.cpu_count()} cores; ", end="")
     print(f"load {os.getloadavg()[0]:.1f}; median of {settings.rounds} rounds")
     print(tabulate(rows, headers=["seconds", "median", "min", "max"], floatfmt=".1f"))
-    if settings.image:
-        print(f"{settings.image}: {starts.image_size() / 1e9:.2f} GB")
+    print(size)
     return 0
 
 
