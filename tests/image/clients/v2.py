@@ -20,6 +20,7 @@ session = LocalSession(
     boto_session=boto3.Session(region_name="eu-west-1"), default_bucket="none-is-used", sagemaker_config=quiet
 )
 session.config = {"local": {"local_code": True, "container_root": str(place / "containers"), "serving_port": port}}
+one_thread = {"OMP_NUM_THREADS": "1"}
 estimator = Estimator(
     image_uri=image,
     role="arn:aws:iam::111122223333:role/none",
@@ -27,6 +28,7 @@ estimator = Estimator(
     instance_type="local",
     output_path=f"file://{place}/output",
     sagemaker_session=session,
+    environment=one_thread,
     hyperparameters={  # this client sends str() of each
         "config": "configs/mask-mobilenetv2.yaml",
         "weights": "/opt/ml/input/data/weights/mobilenetv2_100.imagenet.safetensors",
@@ -41,20 +43,28 @@ estimator = Estimator(
 estimator.fit({"train": f"file://{data}/train", "weights": f"file://{weights}"}, logs=True)
 
 pictures = sorted((data / "eval" / "images").iterdir())[:3]
-predictor = estimator.deploy(
-    initial_instance_count=1,
-    instance_type="local",
-    serializer=IdentitySerializer(content_type="image/jpeg"),
-    deserializer=JSONDeserializer(),
-)
+endpoint = "rarebird"
 try:
+    predictor = estimator.deploy(
+        initial_instance_count=1,
+        instance_type="local",
+        endpoint_name=endpoint,
+        env=one_thread,
+        serializer=IdentitySerializer(content_type="image/jpeg"),
+        deserializer=JSONDeserializer(),
+    )
     predicted = [predictor.predict(picture.read_bytes()) for picture in pictures]
 finally:
-    predictor.delete_endpoint()
+    session.sagemaker_client.delete_endpoint(EndpointName=endpoint)
 
 # SingleRecord: this client's own word for SINGLE_RECORD; wait and logs ask CloudWatch even here.
 transformer = estimator.transformer(
-    1, "local", output_path=f"file://{place}/transformed", strategy="SingleRecord", accept="application/json"
+    1,
+    "local",
+    env=one_thread,
+    output_path=f"file://{place}/transformed",
+    strategy="SingleRecord",
+    accept="application/json",
 )
 (place / "transformed").mkdir()
 transformer.transform(
