@@ -2,8 +2,9 @@
 
     python -m benchmarks.serving --model_dir runs/exp [--pictures data/eval/images] [--clients 32] [--requests 20000]
 
-One run measures in turn and several times over: the predictor alone (pictures in memory to answers, in this process,
-in full batches), the server with many clients, and with one. What counts are the ratios within the run. --requests N
+One run measures in turn and several times over: the predictor alone (pictures in memory to answers, in this process)
+in full batches and one by one, the server with many clients, and with one. What counts are the ratios within the run:
+of many clients to full batches, of one client to one by one. --requests N
 then sends so many more and tells the server's memory after a tenth of them and after all.
 """
 
@@ -117,8 +118,9 @@ def main(argv: Sequence[str]) -> int:
         load(Path(settings.model_dir or "")), device=settings.device, precision=settings.precision
     )
     many, one = f"server, {settings.clients} clients", "server, 1 client"
-    alone = "predictor alone"
-    rates: dict[str, list[float]] = {alone: [], many: [], one: []}
+    beside = {"predictor, full batches": many, "predictor, one by one": one}
+    sizes = {"predictor, full batches": settings.batch_size, "predictor, one by one": 1}
+    rates: dict[str, list[float]] = {name: [] for pair in beside.items() for name in pair}
     waits: dict[str, list[float]] = {many: [], one: []}
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -130,21 +132,23 @@ def main(argv: Sequence[str]) -> int:
             asking = Asking(port, pictures)
             wait_until_ready(port, server)
             for _ in range(settings.rounds):
-                began, answered = time.perf_counter(), 0
-                while time.perf_counter() - began < settings.seconds:
-                    for answers in answering.of_sources(pictures, settings.batch_size):
-                        answered += len(answers.rows)
-                rates[alone].append(answered / (time.perf_counter() - began))
+                for name, size in sizes.items():
+                    began, answered = time.perf_counter(), 0
+                    while time.perf_counter() - began < settings.seconds:
+                        for answers in answering.of_sources(pictures, size):
+                            answered += len(answers.rows)
+                    rates[name].append(answered / (time.perf_counter() - began))
                 for name, clients in ((many, settings.clients), (one, 1)):
                     began = time.perf_counter()
                     found = asking.during(clients, settings.seconds)
                     rates[name].append(len(found) / (time.perf_counter() - began))
                     waits[name] += found
-            rows = []
-            for name, found in rates.items():
-                ratio = statistics.median(a / b for a, b in zip(found, rates[alone], strict=True))
-                told = [1000 * value for value in np.quantile(waits[name], (0.5, 0.95, 0.99))] if name in waits else []
-                rows.append([name, statistics.median(found), ratio, *told])
+            rows: list[list[object]] = []
+            for alone, name in beside.items():
+                ratio = statistics.median(a / b for a, b in zip(rates[name], rates[alone], strict=True))
+                told = [1000 * value for value in np.quantile(waits[name], (0.5, 0.95, 0.99))]
+                rows.append([alone, statistics.median(rates[alone])])
+                rows.append([name, statistics.median(rates[name]), ratio, *told])
             print(f"{settings.model_dir}; batch {settings.batch_size}; {answering.hardware}; {len(pictures)} pictures")
             headers = ["", "pictures/s", "of the predictor", "p50 ms", "p95 ms", "p99 ms"]
             print(tabulate(rows, headers=headers, floatfmt=("", ".1f", ".2f", ".1f", ".1f", ".1f")))

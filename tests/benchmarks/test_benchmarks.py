@@ -38,7 +38,7 @@ def test_serving_is_told_beside_the_predictor_alone(faces, run_train):
     assert ended.returncode == 0, ended.stderr
     lines = ended.stdout.splitlines()
     rates = {
-        line[:18].strip(): float(line[18:].split()[0]) for line in lines if line.startswith(("predictor", "server"))
+        line[:24].strip(): float(line[24:].split()[0]) for line in lines if line.startswith(("predictor", "server"))
     }
-    assert len(rates) == 3 and all(rate > 0 for rate in rates.values())
+    assert len(rates) == 4 and all(rate > 0 for rate in rates.values())
     assert lines[-1].startswith("memory after 4 requests")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from container import environment
-from container.serve.__main__ import main, model_place
+from container.serve.__main__ import listening, main, model_place
 from container.serve.app import Server
 from container.serve.models import ONLY
 from model.prediction import predict
@@ -182,11 +183,18 @@ def test_the_model_is_what_flag_variable_or_tree_name(model, tmp_path, monkeypat
 
 
 def test_a_missing_model_or_a_taken_port_ends_before_anything_is_loaded(model, tmp_path):
-    import socket
-
     with pytest.raises(InputError, match="there is no such folder"):
         main(["--model_dir", str(tmp_path / "nothing"), "--port", "0"])
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         with pytest.raises(InputError, match=f"cannot listen at 127.0.0.1:{port}"):
             main(["--model_dir", str(model), "--host", "127.0.0.1", "--port", port])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_answers_are_not_held_back_to_be_sent_with_more(host):
+    """asyncio sets TCP_NODELAY on connections whose socket names its protocol."""
+    with listening(host, 0) as listener, socket.create_connection(listener.getsockname()[:2]):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.proto == socket.IPPROTO_TCP
