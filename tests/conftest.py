@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("-m"):
         return
     for item in items:
-        asked = [marker for marker in ("long", "image", "sdk") if marker in item.keywords]
+        asked = [marker for marker in ("long", "image", "sdk") if item.get_closest_marker(marker)]
         if asked:
             item.add_marker(pytest.mark.skip(reason=f"pytest -m {asked[0]} runs it"))
 

@@ -212,6 +212,7 @@ def test_other_settings_are_refused_by_name(faces, run_train, at_update, monkeyp
     run_train(faces / "train", "--lr", "0.01", "--resume", "never")
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(faces, tmp_path):
     """SIGKILL at random moments, loader workers running, checkpoints by time, two threads that add up."""
     start(faces / "train", tmp_path / "untouched", "exp", threads=2).communicate()

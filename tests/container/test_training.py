@@ -26,7 +26,7 @@ def start(tree: Path, **hyperparameters: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-@pytest.mark.parametrize("processes", ["0", "2"])
+@pytest.mark.parametrize("processes", ["0", pytest.param("2", marks=pytest.mark.long)])
 def test_a_run_that_is_stopped_saves_its_model_and_goes_on(tree, faces, processes):
     shutil.copytree(faces / "train", tree / "input" / "data" / "train", dirs_exist_ok=True)
     first = start(tree, epochs="500", processes_per_host=processes)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2 as httpx
@@ -168,6 +169,24 @@ class Process:
         until(lambda: self.ping() == 200 or self.child.poll() is not None)
         assert self.child.poll() is None, self.told()
         return self
+
+    def check_clients(self, pictures: list[bytes], expected: np.ndarray, clients: int, seconds: float) -> int:
+        """Clients that ask side by side and each look at their own answers, of which it returns the number."""
+        end = time.monotonic() + seconds
+
+        def one(number: int) -> int:
+            draw, count = random.Random(number), 0
+            with httpx.Client(base_url=self.url, timeout=60) as client:
+                while time.monotonic() < end:
+                    row = draw.randrange(len(pictures))
+                    found = client.post("/invocations", content=pictures[row], headers={"Content-Type": "image/png"})
+                    assert found.status_code == 200, found.text
+                    np.testing.assert_allclose(found.json()["probabilities"], expected[row], atol=1e-5)
+                    count += 1
+            return count
+
+        with ThreadPoolExecutor(clients) as threads:
+            return sum(threads.map(one, range(clients)))
 
     def stop(self, seconds: float = 60) -> tuple[int, str]:
         """Exit code and what it printed."""

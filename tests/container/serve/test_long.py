@@ -4,14 +4,11 @@ its memory after tens of thousands."""
 from __future__ import annotations
 
 import os
-import random
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx2 as httpx
-import numpy as np
 import pytest
 
 from benchmarks.serving import Asking
@@ -30,21 +27,7 @@ def faults(server) -> list[str]:
 
 def test_32_clients_for_a_minute_see_no_error_and_their_own_answers(process, model, pictures, expected):
     server = process("--model_dir", str(model)).ready()
-    end = time.monotonic() + 60
-
-    def one(number: int) -> int:
-        draw, count = random.Random(number), 0
-        with httpx.Client(base_url=server.url, timeout=60) as client:
-            while time.monotonic() < end:
-                row = draw.randrange(len(pictures))
-                found = client.post("/invocations", content=pictures[row], headers={"Content-Type": "image/png"})
-                assert found.status_code == 200, found.text
-                np.testing.assert_allclose(found.json()["probabilities"], expected[row], atol=1e-5)
-                count += 1
-        return count
-
-    with ThreadPoolExecutor(32) as threads:
-        answered = sum(threads.map(one, range(32)))
+    answered = server.check_clients(pictures, expected, clients=32, seconds=60)
     print(f"{answered:,} answers in 60 s")
     assert server.counted('rarebird_requests_total{path="/invocations",status="200"}') == answered > 320
     assert server.stop()[0] == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
 import signal
 import socket
@@ -46,26 +45,7 @@ def test_ping_is_503_until_the_model_answers_and_sigterm_ends_a_start_with_0(pro
 
 
 def test_clients_side_by_side_each_get_the_answer_of_their_own_picture(server, pictures, expected):
-    check_clients(server, pictures, expected, clients=32, seconds=3)
-
-
-def check_clients(server, pictures: list[bytes], expected: np.ndarray, clients: int, seconds: float) -> int:
-    """Returns the number of answers."""
-    end = time.monotonic() + seconds
-
-    def one(number: int) -> int:
-        draw, count = random.Random(number), 0
-        with httpx.Client(base_url=server.url, timeout=60) as client:
-            while time.monotonic() < end:
-                row = draw.randrange(len(pictures))
-                found = client.post("/invocations", content=pictures[row], headers={"Content-Type": "image/png"})
-                assert found.status_code == 200, found.text
-                np.testing.assert_allclose(found.json()["probabilities"], expected[row], atol=1e-5)
-                count += 1
-        return count
-
-    with ThreadPoolExecutor(clients) as threads:
-        return sum(threads.map(one, range(clients)))
+    server.check_clients(pictures, expected, clients=32, seconds=3)
 
 
 def test_a_slow_body_ends_with_408_and_the_others_do_not_wait_for_it(server, pictures, expected):
@@ -134,7 +114,7 @@ def test_what_is_no_http_is_told_so_as_json(server, request_bytes):
 
 def test_malformed_requests_give_no_500_and_no_hang(server, malformed):
     with ThreadPoolExecutor(16) as threads:
-        answers = list(threads.map(lambda number: server.sent(malformed(number)), range(300)))
+        answers = list(threads.map(lambda number: server.sent(malformed(number)), range(100)))
     assert {answer[:9] for answer in answers} <= {b"", b"HTTP/1.1 "}
     assert not [answer for answer in answers if answer[9:12] == b"500"]
     assert (server.ping(), server.counted("rarebird_held_bytes")) == (200, 0)
