@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     validation_dir = env.channel("validation", settings.validation_dir)
     models = env.models_dir(settings.model_dir)
     checkpoints_dir = env.checkpoints_dir(settings.checkpoint_dir, models)
-    output = env.told_output_data_dir(settings.output_data_dir)
+    output = env.training_output_dir(settings.output_data_dir)
     packed = env.is_packed(models)
     before = env.earlier_model(models)
     if before is not None and not settings.weights:

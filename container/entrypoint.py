@@ -178,7 +178,7 @@ def written_folders(settings: Any, env: Environment) -> Iterator[Path]:
         models = env.models_dir(settings.model_dir)
         yield models
         yield env.checkpoints_dir(settings.checkpoint_dir, models)
-        told = env.told_output_data_dir(settings.output_data_dir)
+        told = env.training_output_dir(settings.output_data_dir)
         yield told or models
     elif isinstance(settings, InferenceSettings):
         output = env.output_data_dir(settings.output_data_dir, settings.model_dir)

@@ -210,6 +210,14 @@ class Environment:
             return Path(given)
         return self.variable("SM_OUTPUT_DATA_DIR") or (self._tree_output if self.in_tree else None)
 
+    def training_output_dir(self, given: str | None) -> Path | None:
+        """Where training tells its split and its course: as told_output_data_dir, None where only the tree names a
+        folder and it cannot be written."""
+        told = self.told_output_data_dir(given)
+        if told is None or given or self.variable("SM_OUTPUT_DATA_DIR") or _writable(told):
+            return told
+        return None
+
     @property
     def _tree_output(self) -> Path:
         if not self.tree.is_processing:
@@ -352,6 +360,12 @@ def read_experiment(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"config {path}: expected settings by name, not {type(content).__name__}")
     return {str(key): value for key, value in content.items()}
+
+
+def _writable(folder: Path) -> bool:
+    """Whether it is, or can be made."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 def _dotenv() -> dict[str, str]:

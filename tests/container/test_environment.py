@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,16 @@ def test_each_directory_is_looked_for_by_itself(tree, monkeypatch):
     assert env.models_dir(None) == tree / "model"
 
 
+def test_training_tells_its_course_beside_the_model_where_the_tree_cannot_be_written(tree, monkeypatch):
+    assert Environment().training_output_dir(None) == tree / "output" / "data"
+    shutil.rmtree(tree / "output", ignore_errors=True)
+    (tree / "output").write_text("no folder")
+    assert Environment().training_output_dir(None) is None
+    assert Environment().training_output_dir("given") == Path("given")
+    monkeypatch.setenv("SM_OUTPUT_DATA_DIR", str(tree / "output"))
+    assert Environment().training_output_dir(None) == tree / "output"
+
+
 def test_a_channel_of_inputdataconfig_stands_for_its_folder(tree):
     write(tree, "inputdataconfig.json", {"validation": {"TrainingInputMode": "File"}})
     assert Environment().channel("validation", None) == tree / "input" / "data" / "validation"
@@ -139,7 +150,7 @@ def test_without_a_tree_things_lie_beside_the_job():
     env = Environment()
     assert not env.in_tree
     assert (env.models_dir(None), env.output_data_dir(None)) == (Path("runs"), Path("output"))
-    assert env.told_output_data_dir(None) is None
+    assert env.told_output_data_dir(None) is env.training_output_dir(None) is None
     assert env.saved_model_dir(None) is None
 
 

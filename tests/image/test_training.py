@@ -63,6 +63,18 @@ def test_a_locked_down_container_trains_the_same_model(engine, make_tree, settin
     assert "Traceback" not in log and "Permission" not in log
 
 
+def test_variables_alone_do_for_any_user_on_a_read_only_file_system(engine, settings, people, tmp_path):
+    """There is no place for /opt/ml/output: the split is told beside the model."""
+    os.chown(tmp_path, 12345, 12345)
+    locked = ("--read-only", "--tmpfs", "/tmp", "--user", "12345", "--cap-drop", "ALL")
+    told = {**settings, "weights": "none", "pretrained": False, "epochs": 0}
+    variables = {f"SM_HP_{name.upper()}": json.dumps(value) for name, value in told.items()}
+    where = {"SM_CHANNEL_TRAIN": "/data/train", "SM_MODEL_DIR": "/models"}
+    mounts = ("-v", f"{people}:/data:ro", "-v", f"{tmp_path}:/models")
+    engine.start("train", options=(*mounts, *locked), **where, **variables).ends_with(0)
+    assert {"model.safetensors", "split.csv"} <= {path.name for path in (tmp_path / "exp").iterdir()}
+
+
 def test_files_in_mounts_belong_to_the_mounts_owner(engine, make_tree, settings, channels, tmp_path):
     tree = make_tree(tmp_path / "ml", channels, {**settings, "epochs": 0})
     for path in (tree.folder, *tree.folder.rglob("*")):
