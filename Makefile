@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 SET_UP := .venv/set-up
 
-.PHONY: demo train inference test lint lock image test-image sdk-check
+.PHONY: demo train inference test test-long lint lock image test-image sdk-check
 .DELETE_ON_ERROR:
 
 .venv: $(SET_UP)
@@ -48,9 +48,15 @@ train: $(SET_UP)
 inference: $(SET_UP)
 	@for name in $(NAMES); do $(PY) inference.py --model_dir $(MODELS)/$$name --output $$name.csv || exit; done
 
-test: export OMP_NUM_THREADS = 1
+TWO_AT_ONCE = --numprocesses 2 --dist worksteal
+test test-long: export OMP_NUM_THREADS = 1
+
 test: $(SET_UP)
-	$(PY) -m pytest --numprocesses 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(PY) -m pytest $(TWO_AT_ONCE) --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+# Those that take minutes: whole runs, the server under load.
+test-long: $(SET_UP)
+	$(PY) -m pytest -m long $(TWO_AT_ONCE)
 
 lint: $(SET_UP)
 	$(PY) -m ruff check .

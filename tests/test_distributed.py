@@ -30,6 +30,7 @@ def torchrun(channel: Path, models: Path, *flags: str, processes: int = 2) -> su
     )
 
 
+@pytest.mark.long
 def test_two_processes_train_what_one_would(faces, tmp_path):
     """Reference: the same run in one process. Each process learns from half of every batch."""
     two = torchrun(faces / "train", tmp_path / "two", *ALIKE)

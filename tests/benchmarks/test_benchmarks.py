@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -30,6 +32,7 @@ def test_without_pictures_it_says_what_is_needed():
     assert ended.returncode == 2 and "--train_dir data/train" in ended.stderr
 
 
+@pytest.mark.long
 def test_serving_is_told_beside_the_predictor_alone(faces, run_train):
     model = run_train(faces / "train", "--epochs", "0")
     few = ["--clients", "4", "--seconds", "0.5", "--rounds", "1", "--requests", "40", "--device", "cpu"]

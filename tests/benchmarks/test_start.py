@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -11,6 +13,7 @@ def run(*flags: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True)
 
 
+@pytest.mark.long
 def test_the_time_to_the_first_step_is_told(faces):
     small = ["--model", "resnet10t", "--input_size", "32", "24", "--batch_size", "32", "--rounds", "1"]
     ended = run("--train_dir", str(faces / "train"), *small)

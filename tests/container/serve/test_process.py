@@ -122,7 +122,7 @@ def test_malformed_requests_give_no_500_and_no_hang(server, malformed):
 
 def test_sigterm_lets_what_is_under_way_be_answered_and_ends_with_0(process, model, pictures, expected):
     """Twenty requests are half sent when it comes, and one that never goes on."""
-    server = process("--model_dir", str(model), "--drain_seconds", "8").ready()
+    server = process("--model_dir", str(model), "--drain_seconds", "5").ready()
     middle = len(pictures[1]) // 2
     half_sent, goes_on = threading.Barrier(21), threading.Event()
 
