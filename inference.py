@@ -18,6 +18,9 @@ Test-time augmentation (--num_tta N, or inference_TTA.py, which has 4) joins the
 
 from __future__ import annotations
 
+import container.quick_start  # noqa: F401
+
+# isort: split
 import logging
 import time
 from collections.abc import Sequence

@@ -18,6 +18,9 @@ Ends with 0 when done or stopped by SIGTERM with the model saved, 2 for bad inpu
 
 from __future__ import annotations
 
+import container.quick_start  # noqa: F401
+
+# isort: split
 import logging
 import platform
 import signal

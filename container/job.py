@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import io
 import logging
 import os
@@ -43,6 +44,8 @@ def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
     130 for Ctrl-C, 143 for SIGTERM where the job does not take care of it, 137 where a loader worker was killed, 1 for
     any other fault. Log lines go to log_to (stdout where it is None). In SageMaker's tree the reason is told in
     output/failure."""
+    gc.freeze()  # what the imports made stays
+    gc.enable()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # class names may be Korean where the locale is C
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)

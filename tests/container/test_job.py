@@ -1,10 +1,13 @@
 """Exit codes and messages of a job, seen from outside: each runs in a process of its own."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from container.quick_start import is_script
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,6 +37,16 @@ def run(body: str, **env: str) -> subprocess.CompletedProcess[str]:
 def test_what_a_main_ends_with(body, code, told):
     ended = run(body)
     assert (ended.returncode, ended.stderr) == (code, told)
+
+
+def test_garbage_is_collected_again_when_a_job_begins():
+    ended = run("import gc\ngc.disable()\ndef main(): print(gc.isenabled())")
+    assert ended.stdout == "True\n"
+
+
+def test_the_collector_rests_in_our_scripts_alone():
+    assert is_script(str(ROOT / "train.py")) and not is_script(None) and not is_script("/usr/bin/pytest")
+    assert gc.isenabled() and "container.quick_start" in sys.modules
 
 
 def test_any_other_fault_is_told_with_its_place():
