@@ -123,8 +123,14 @@ def until(true: Callable[[], object], seconds: float = 300) -> None:
         time.sleep(0.02)
 
 
+SERVE = [sys.executable, "-m", "container.serve"]
+if image := os.environ.get("RAREBIRD_SERVER_IMAGE"):
+    place = tempfile.gettempdir()
+    SERVE = ["docker", "run", "--rm", "--network", "host", "--volume", f"{place}:{place}", image, "serve"]
+
+
 class Process:
-    """`python -m container.serve` on a port of its own."""
+    """`python -m container.serve` on a port of its own, or with RAREBIRD_SERVER_IMAGE a container of that image."""
 
     def __init__(self, *flags: str, **env: str):
         with socket.socket() as free:
@@ -134,7 +140,7 @@ class Process:
         with tempfile.NamedTemporaryFile(delete=False) as log:  # a pipe that nobody reads would fill
             self.log = Path(log.name)
             self.child = subprocess.Popen(
-                [sys.executable, "-m", "container.serve", "--port", str(self.port), *LOCAL, *flags],
+                [*SERVE, "--port", str(self.port), *LOCAL, *flags],
                 env={**os.environ, "PYTHONPATH": str(ROOT), **env},
                 stdout=log,
                 stderr=subprocess.STDOUT,
