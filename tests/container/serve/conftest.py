@@ -217,8 +217,8 @@ def process() -> Iterator[Callable[..., Process]]:
     yield start
     for server in started:
         if server.child.poll() is None:
-            server.child.kill()
-            server.child.wait()
+            server.child.terminate()  # a container would outlive its client's SIGKILL
+            server.child.wait(timeout=60)
         server.log.unlink()
 
 
