@@ -208,15 +208,22 @@ class Environment:
         """As output_data_dir, None where nothing names one."""
         if given:
             return Path(given)
-        return self.variable("SM_OUTPUT_DATA_DIR") or (self._tree_output if self.in_tree else None)
+        return self._named_output or (self._tree_output if self.in_tree else None)
 
     def training_output_dir(self, given: str | None) -> Path | None:
         """Where training tells its split and its course: as told_output_data_dir, None where only the tree names a
         folder and it cannot be written."""
         told = self.told_output_data_dir(given)
-        if told is None or given or self.variable("SM_OUTPUT_DATA_DIR") or _writable(told):
+        if told is None or given or self._named_output or _writable(told):
             return told
         return None
+
+    @property
+    def _named_output(self) -> Path | None:
+        """What SM_OUTPUT_DATA_DIR names, None where that is what the entry point, as AWS's toolkit, makes of the tree."""
+        named = self.variable("SM_OUTPUT_DATA_DIR")
+        is_made = self.in_tree and not self.tree.is_processing and named == self._tree_output
+        return None if is_made else named
 
     @property
     def _tree_output(self) -> Path:
@@ -228,7 +235,7 @@ class Environment:
     def answers_dir(self, given: str | None) -> Path:
         """Where evaluation finds the answers of inference."""
         predictions = self.tree.folder("processing", "input", "predictions")
-        if not given and self.variable("SM_OUTPUT_DATA_DIR") is None and self.in_tree and predictions.is_dir():
+        if not given and self._named_output is None and self.in_tree and predictions.is_dir():
             return predictions
         return self.output_data_dir(given)
 
@@ -237,7 +244,7 @@ class Environment:
         of the answers."""
         if given:
             return Path(given)
-        told = Path(output_data_dir) if output_data_dir else self.variable("SM_OUTPUT_DATA_DIR")
+        told = Path(output_data_dir) if output_data_dir else self._named_output
         if told is None and self.in_tree and self.tree.is_processing:
             return self.tree.folder("processing", "evaluation")
         return told or self.told_output_data_dir(None)

@@ -243,3 +243,14 @@ def test_what_is_written_into_a_mount_belongs_to_its_owner(run, tree):
 def test_a_place_that_cannot_be_written_does_not_change_how_a_job_ends(run, tree):
     (tree / "output").write_text("a file where the folder should be")
     assert run("return 3").returncode == 3
+
+
+def test_training_tells_its_course_beside_the_model_where_the_tree_cannot_be_written(run, tree, tmp_path):
+    (tree / "output").write_text("a file where the folder should be")
+    body = (
+        "from container.environment import Environment\n"
+        "print(Environment().training_output_dir(None), os.environ['SM_OUTPUT_DATA_DIR'])\n" + SAVED
+    )
+    assert run(body).stdout.split() == ["None", str(tree / "output" / "data")]
+    mine = str(tmp_path / "mine")
+    assert run(body, SM_OUTPUT_DATA_DIR=mine).stdout.split() == [mine, mine]
