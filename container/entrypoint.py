@@ -83,7 +83,6 @@ def run_job(job: str, flags: Sequence[str]) -> int:
         kept += places(written_folders(settings, env))
         with tempfile.TemporaryDirectory(prefix="rarebird-") as notes:
             ended, told = start(job, flags, settings, env, Path(notes))
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing is left to stop
         code, reason = outcome(job, ended, told)
         if isinstance(settings, TrainSettings) and env.hosts.rank == 0:
             code, reason = with_model(code, reason, ended, settings, env, started)
@@ -91,6 +90,7 @@ def run_job(job: str, flags: Sequence[str]) -> int:
             print(f"error: {reason}", file=sys.stderr)
     except BaseException as error:
         code, reason = ending(error)
+        code = DONE if job == SERVE and code == TERMINATED else code
     if code:
         report.failed(reason)
     else:
@@ -134,6 +134,8 @@ def start(job: str, flags: Sequence[str], settings: Any, env: Environment, notes
 
 def outcome(job: str, ended: Ended, told: str) -> tuple[int, str]:
     """The exit code that the way a job ended means, and why it failed. told: what the job itself said of it."""
+    if job == SERVE and ended.code == TERMINATED and ended.received == signal.SIGTERM:
+        return DONE, ""  # before it served anything
     if ended.code and ended.out_of_memory and ended.code not in (BAD_INPUT, INTERRUPTED, TERMINATED):
         return KILLED, told if told.startswith("out of memory") else f"{OUT_OF_MEMORY}\n{told}".strip()
     if told or not ended.code:

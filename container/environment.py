@@ -220,7 +220,7 @@ class Environment:
 
     @property
     def _named_output(self) -> Path | None:
-        """What SM_OUTPUT_DATA_DIR names, None where that is what the entry point, as AWS's toolkit, makes of the tree."""
+        """What SM_OUTPUT_DATA_DIR names, None where that is what the entry point makes of the tree, as AWS's does."""
         named = self.variable("SM_OUTPUT_DATA_DIR")
         is_made = self.in_tree and not self.tree.is_processing and named == self._tree_output
         return None if is_made else named

@@ -45,7 +45,7 @@ def torchrun(script: Path, flags: Sequence[str], processes: int, hosts: Hosts) -
         places += ["--nnodes", str(len(hosts.names)), "--node_rank", str(hosts.rank)]
         places += ["--master_addr", hosts.master, "--master_port", str(PORT)]
     else:
-        places.append("--standalone")
+        places += ["--standalone", "--local-addr", "127.0.0.1"]  # the host's name may have no address
     return [sys.executable, "-m", "torch.distributed.run", *places, "--module", "container.rank", str(script), *flags]
 
 

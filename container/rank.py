@@ -16,6 +16,8 @@ from pathlib import Path
 from container.environment import FAILURE_FILE, RANKS_DIR
 from container.supervise import Ended, supervise
 
+STOPPED_WITHIN = 60.0  # seconds; half of what SageMaker gives a job that it stops
+
 
 @dataclass(frozen=True)
 class RankEnded:
@@ -30,9 +32,12 @@ class RankEnded:
 def main(command: list[str]) -> int:
     folder, rank = Path(os.environ[RANKS_DIR]), int(os.environ["RANK"])
     failure = folder / f"{rank}.failure"
-    ended = supervise([sys.executable, *command], {**os.environ, FAILURE_FILE: str(failure)})
+    variables = {**os.environ, FAILURE_FILE: str(failure)}
+    ended = supervise([sys.executable, *command], variables, patience=STOPPED_WITHIN)
     note = {"code": ended.code, "received": ended.received, "out_of_memory": ended.out_of_memory, "at": time.time()}
-    (folder / f"{rank}.json").write_text(json.dumps(note))
+    beside = folder / f"{rank}.part"
+    beside.write_text(json.dumps(note))
+    beside.replace(folder / f"{rank}.json")
     return ended.code
 
 

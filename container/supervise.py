@@ -18,6 +18,8 @@ from pathlib import Path
 
 PASSED_ON = (signal.SIGTERM, signal.SIGINT)
 PATIENCE = 5.0  # seconds that what a command has left running gets between SIGTERM and SIGKILL
+LAST_PATIENCE = 10.0  # seconds after SIGKILL; what is still there waits for a device or a file system and is left to it
+TERMINATED = 128 + signal.SIGTERM
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 MEMORY_EVENTS = (  # of the container, by cgroup version 2 and 1
     Path("/sys/fs/cgroup/memory.events"),
@@ -43,23 +45,38 @@ class Ended:
             return None
 
 
-def supervise(command: Sequence[str], env: Mapping[str, str], to_children: bool = False) -> Ended:
+def supervise(
+    command: Sequence[str], env: Mapping[str, str], to_children: bool = False, patience: float | None = None
+) -> Ended:
     """Runs a command to its end. SIGTERM and SIGINT go to it, or, to_children, to its own children where it has any:
     torchrun itself would answer them by killing its children after a while. What it leaves running is ended.
+
+    patience: seconds after SIGTERM in which it must end, else it is killed and counts as ended by SIGTERM; None:
+    there is no such limit. From its end on this process ignores SIGTERM: there is nothing left to stop.
 
     OSError where it cannot be started.
     """
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     child: subprocess.Popen[bytes] | None = None
     received: list[int] = []
+    overdue = False
 
     def pass_on(number: int, _: object) -> None:
         received.append(number)
+        if number == signal.SIGTERM and patience is not None and received.count(number) == 1:
+            signal.setitimer(signal.ITIMER_REAL, patience)
         if child is not None:
             _send(child.pid, number, to_children)
 
+    def kill(*_: object) -> None:
+        nonlocal overdue
+        if child is not None and child.returncode is None:
+            overdue = True
+            _send(child.pid, signal.SIGKILL, False)
+
     kills = memory_kills()
     before = {number: signal.signal(number, pass_on) for number in PASSED_ON}
+    before[signal.SIGALRM] = signal.signal(signal.SIGALRM, kill)
     try:
         child = subprocess.Popen(command, env=dict(env), start_new_session=True, preexec_fn=_end_with_parent)
         for number in tuple(received):
@@ -70,9 +87,12 @@ def supervise(command: Sequence[str], env: Mapping[str, str], to_children: bool 
         child.returncode = os.waitstatus_to_exitcode(status)
         _end_children()
     finally:
-        for number, handler in before.items():
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in {**before, signal.SIGTERM: signal.SIG_IGN}.items():
             signal.signal(number, handler)
     code = child.returncode if child.returncode >= 0 else 128 - child.returncode
+    if overdue and code == 128 + signal.SIGKILL:
+        code = TERMINATED
     return Ended(code, received[0] if received else None, memory_kills() > kills)
 
 
@@ -115,7 +135,7 @@ def _end_children() -> None:
     end = time.monotonic() + PATIENCE
     number = signal.SIGTERM
     told: set[int] = set()
-    while True:
+    while time.monotonic() < end + LAST_PATIENCE:
         for pid in children(os.getpid()):
             if pid not in told or number == signal.SIGKILL:
                 _send(pid, number, False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -17,10 +19,23 @@ PATIENCE = timedelta(hours=2)  # rank 0 decodes every picture of a channel befor
 
 
 def start(rank: int, world: int, device: torch.device) -> None:
-    """Joins the process group that torchrun has described; NCCL between GPUs, gloo between CPUs."""
+    """Joins the process group that torchrun has described; NCCL between GPUs, gloo between CPUs. SIGTERM and Ctrl-C end
+    the process meanwhile."""
     if world > 1:
         backend = "nccl" if device.type == "cuda" else "gloo"
-        dist.init_process_group(backend, rank=rank, world_size=world, timeout=PATIENCE)
+        with _ended_by_signals():
+            dist.init_process_group(backend, rank=rank, world_size=world, timeout=PATIENCE)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """The wait for a process that never comes is one in C++, where no handler of Python runs."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def stop() -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from container.supervise import children
+
 SAVED = "save(BASE + '/model')"
 
 
@@ -134,6 +136,15 @@ def test_a_job_that_is_stopped_with_nothing_saved_tells_so(start, tree):
     until(tree / "ready", process)
     process.terminate()
     assert process.wait(60) == 143 and "stopped by SIGTERM" in told(tree)
+
+
+def test_a_server_that_is_stopped_before_it_serves_is_done(start):
+    process = start("pass", "serve")
+    while not children(process.pid):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.terminate()
+    assert process.wait(60) == 0
 
 
 def test_ctrl_c_on_a_terminal_reaches_the_job_through_its_supervisor_alone(start, tree):

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from container.environment import RANKS_DIR
 from container.launch import process_count, refuse_alone, torchrun_variables, wait_for_names
+from container.rank import first_failure
 from container.supervise import children
 from container.tree import Hosts
 from model.settings import Failure, InputError, TrainSettings
 
+ROOT = Path(__file__).resolve().parents[2]
 TWO = ("train", "--processes_per_host", "2")
 RANK = "rank = int(os.environ['RANK'])\n"
 
@@ -22,13 +30,14 @@ def told(tree) -> str:
 
 def test_both_processes_end_well_and_know_each_other(run, tree):
     ended = run(
-        RANK + "print('rank', rank, 'of', os.environ['WORLD_SIZE'], os.environ['SM_HOSTS'])\n"
+        RANK + "print('rank', rank, 'of', *(os.environ[n] for n in ('WORLD_SIZE', 'SM_HOSTS', 'MASTER_ADDR')))\n"
         "if rank == 0: save(BASE + '/model')",
         *TWO,
     )
     assert ended.returncode == 0, ended.stderr
     assert sorted(line for line in ended.stdout.splitlines() if line.startswith("rank")) == [
-        f'rank {rank} of 2 ["algo-1"]' for rank in (0, 1)
+        f'rank {rank} of 2 ["algo-1"] 127.0.0.1'
+        for rank in (0, 1)  # without a network the host's name has no address
     ]
     assert (tree / "output" / "success").exists()
 
@@ -84,6 +93,26 @@ def test_sigterm_before_the_processes_are_there_is_a_stop_too(start, tree):
         time.sleep(0.02)
     process.terminate()
     assert process.wait(120) == 143 and "stopped by SIGTERM" in told(tree)
+
+
+def test_a_process_that_does_not_heed_sigterm_is_killed_and_noted_as_stopped(tmp_path):
+    deaf = tmp_path / "deaf.py"
+    deaf.write_text(
+        "import signal, sys, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "open(sys.argv[1], 'w').close()\ntime.sleep(60)"
+    )
+    words = [str(deaf), str(tmp_path / "ready")]
+    body = f"from container import rank\nrank.STOPPED_WITHIN = 0.5\nrank.main({words})"
+    env = {**os.environ, RANKS_DIR: str(tmp_path), "RANK": "3"}
+    process = subprocess.Popen([sys.executable, "-c", body], cwd=ROOT, env=env)
+    while not (tmp_path / "ready").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.terminate()
+    process.wait(60)
+    ended = first_failure(tmp_path)
+    assert ended is not None and (ended.rank, ended.ended.code, ended.ended.received) == (3, 143, signal.SIGTERM)
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_one_process_a_gpu_unless_told_otherwise(tmp_path, monkeypatch):
