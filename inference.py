@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta:
     last = next((model.settings.eval_dir for model in leaves(saved) if model.settings.eval_dir), None)
     eval_dir = env.required_channel("eval", settings.eval_dir, "inference.py", last)
     output = env.output_data_dir(settings.output_data_dir, settings.model_dir)
-    answers_file, probabilities_file = answer_files(output, settings.output)
+    answers_file, probabilities_file = answer_files(output, env.output_file(settings.output))
     info, name_column, paths = read_info(eval_dir, table=settings.table, picture_column=settings.picture_column)
     part, parts = env.part(eval_dir)
     if parts > 1:

@@ -185,7 +185,7 @@ def written_folders(settings: Any, env: Environment) -> Iterator[Path]:
     elif isinstance(settings, InferenceSettings):
         output = env.output_data_dir(settings.output_data_dir, settings.model_dir)
         yield output
-        yield (output / (settings.output or "")).parent
+        yield (output / (env.output_file(settings.output) or "output.csv")).parent
     elif isinstance(settings, EvaluationSettings):
         yield env.evaluation_dir(settings.output, settings.output_data_dir) or env.answers_dir(settings.output_data_dir)
 

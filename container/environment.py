@@ -200,12 +200,17 @@ class Environment:
         return self.base / "checkpoints" if self.is_packed(models) else models / ".checkpoints"
 
     def output_data_dir(self, given: str | None, model_dir: str | None = None) -> Path:
-        """Where answers are written, and where evaluation finds them. model_dir: the model that a flag names, whose
-        folder it is where nothing else names one."""
-        return self.told_output_data_dir(given) or Path(model_dir or "output")
+        """Where this host's answers are written. model_dir: the model that a flag names, whose folder it is where
+        nothing else names one."""
+        return self._of_host(self.told_output_data_dir(given) or Path(model_dir or "output"))
+
+    def output_file(self, given: str | None) -> str | None:
+        """The file that a flag names for this host's answers; a bare name lies in output_data_dir."""
+        path = Path(given or "")
+        return given if path.name == (given or "") else str(self._of_host(path.parent) / path.name)
 
     def told_output_data_dir(self, given: str | None) -> Path | None:
-        """As output_data_dir, None where nothing names one."""
+        """The folder of all that a job tells beside its model, None where nothing names one."""
         if given:
             return Path(given)
         return self._named_output or (self._tree_output if self.in_tree else None)
@@ -229,15 +234,18 @@ class Environment:
     def _tree_output(self) -> Path:
         if not self.tree.is_processing:
             return self.tree.folder("output", "data")
-        several = [self.hosts.current] if len(self.hosts.names) > 1 else []  # their files end in one folder
-        return self.tree.folder("processing", "output", *several)
+        return self.tree.folder("processing", "output")
+
+    def _of_host(self, folder: Path) -> Path:
+        """Several hosts' folders end in one place."""
+        return folder / self.hosts.current if self.in_tree and len(self.hosts.names) > 1 else folder
 
     def answers_dir(self, given: str | None) -> Path:
         """Where evaluation finds the answers of inference."""
         predictions = self.tree.folder("processing", "input", "predictions")
         if not given and self._named_output is None and self.in_tree and predictions.is_dir():
             return predictions
-        return self.output_data_dir(given)
+        return self.told_output_data_dir(given) or Path("output")
 
     def evaluation_dir(self, given: str | None, output_data_dir: str | None) -> Path | None:
         """Where evaluation writes, None where nothing names a folder. given: its flag --output; output_data_dir: that

@@ -357,3 +357,17 @@ def test_each_host_takes_its_part_unless_sagemaker_has_dealt_it_out(processing):
     config = processing / "config" / "processingjobconfig.json"
     config.write_text(config.read_text().replace("FullyReplicated", "ShardedByS3Key"))
     assert Environment().part(folder) == (0, 1)
+
+
+def test_several_hosts_write_their_answers_into_folders_of_their_own(processing, monkeypatch):
+    monkeypatch.setenv("SM_OUTPUT_DATA_DIR", "named")
+    env = Environment()
+    assert env.output_data_dir(None) == Path("named/algo-2")
+    assert env.output_data_dir("flag") == Path("flag/algo-2")
+    assert (env.output_file(None), env.output_file("a.csv"), env.output_file("in/a.csv")) == (
+        None, "a.csv", "in/algo-2/a.csv"
+    )  # fmt: skip
+    assert env.answers_dir(None) == env.evaluation_dir(None, None) == Path("named")
+    (processing / "config" / "resourceconfig.json").unlink()
+    env = Environment()
+    assert (env.output_data_dir(None), env.output_file("in/a.csv")) == (Path("named"), "in/a.csv")
