@@ -15,15 +15,17 @@ from model.cells import (
     ANSWER_COLUMNS,
     COLUMNS,
     MISSING,
+    PARTS,
     UNKNOWN,
     Cells,
     find_column,
     read_cells,
     read_frame,
     read_names,
+    read_parts,
 )
 from model.faults import InputError, Problems, did_you_mean, listing
-from model.finding import LABELS, PROBABILITIES, beside_answers
+from model.finding import LABELS, PROBABILITIES, beside_answers, parts_of
 from model.labels import Attribute, Scheme, normal_text
 from model.making import KEY, Making
 from model.metrics import NO_ANSWER
@@ -77,16 +79,23 @@ def join(
     """Reads truth, answers, the scheme and probabilities beside the answers, and another model's answers to compare.
 
     labels: the scheme's file, else labels.json beside the answers, else the classes that probabilities name, else
-    0 to the greatest found. InputError tells everything that is wrong with all of the files at once.
+    0 to the greatest found. Where an answers' file is missing, and folders beside it hold one of its name each, their
+    rows are the answers (model.finding.parts_of). InputError tells everything that is wrong with all of the files at
+    once.
     """
     problems = Problems("evaluation cannot read its input")
     notes: list[str] = []
     truth = read_cells(truth_file, problems)
-    answers = read_cells(answers_file, problems)
-    other = read_cells(other_file, problems) if other_file else None
+    parts, other_parts = parts_of(answers_file), parts_of(other_file) if other_file else []
+    answers = read_cells(answers_file, problems, parts)
+    other = read_cells(other_file, problems, other_parts) if other_file else None
+    for several in filter(None, (parts, other_parts)):
+        _check_parts(several, problems)
+        notes.append(f"answers of {len(several)} folders joined: {listing(part.parent.name for part in several)}")
     probabilities, beside = None, beside_answers(answers_file, PROBABILITIES)
-    if beside.is_file():
-        probabilities = read_probabilities(beside, problems)
+    in_parts = [beside_answers(part, PROBABILITIES) for part in parts]
+    if beside.is_file() or any(part.is_file() for part in in_parts):
+        probabilities = read_probabilities(beside, problems, in_parts)
     else:
         notes.append(f"no calibration error: there is no {beside.name} beside the answers")
     groups: np.ndarray | None = None
@@ -100,12 +109,13 @@ def join(
         if group_column:
             groups, group_names = _groups(truth.table[group_column], notes)
     columns = list(probabilities.columns) if probabilities is not None else []
-    scheme = _find_scheme(labels, answers_file, columns, [c for c in (truth, answers, other) if c], problems, notes)
+    labelled = parts[0] if parts else answers_file
+    scheme = _find_scheme(labels, labelled, columns, [c for c in (truth, answers, other) if c], problems, notes)
     if scheme and probabilities is not None:
         _check_classes(columns, scheme, beside_answers(answers_file, PROBABILITIES), problems)
     if scheme and other:
-        _check_same(scheme, other.file, problems)
-    channel = _channel_of(labels or labels_file(answers_file)) if scheme else None
+        _check_same(scheme, other_parts[0] if other_parts else other.file, problems)
+    channel = _channel_of(labels or labels_file(labelled)) if scheme else None
     true = _true_classes(truth, scheme, channel, problems, notes) if truth and scheme else None
     given = answers.classes(scheme, problems, numbers_first=True) if answers and scheme else None
     compared = other.classes(scheme, problems, numbers_first=True) if other and scheme else None
@@ -128,7 +138,7 @@ def join(
         group_names=group_names,
         metadata=_metadata(truth, answers, group_column),
         other=None if other is None or compared is None else _match(names, other, compared, notes),
-        made=_read_made(beside_answers(answers_file, LABELS), notes),
+        made=_read_made(beside_answers(labelled, LABELS), notes),
         unanswered=[name for name, answer in zip(names, classes, strict=True) if answer == NO_ANSWER],
         left_out=extra,
         notes=notes,
@@ -196,10 +206,10 @@ def _metadata(truth: Cells, answers: Cells, group_column: str | None) -> dict[st
     return {name: cells.map(normal_text).tolist() for name, cells in columns.items() if name.lower() not in own}
 
 
-def read_probabilities(path: Path, problems: Problems) -> pd.DataFrame | None:
+def read_probabilities(path: Path, problems: Problems, parts: Sequence[Path] = ()) -> pd.DataFrame | None:
     """By picture (the index, named as its column), a float column a class; rows of NaN where all cells are empty. None
-    where the file cannot be read."""
-    table = read_frame(path, problems)
+    where the file cannot be read. parts: as of read_cells."""
+    table = read_parts(parts, problems) if parts else read_frame(path, problems)
     if table is None:
         return None
     picture = find_column(table, PICTURE_COLUMNS, "pictures", path, problems)
@@ -280,6 +290,16 @@ def _check_classes(columns: Sequence[str], scheme: Scheme, path: Path, problems:
         if column not in scheme.class_names:
             close = did_you_mean(column, scheme.class_names)
             problems.add(UNKNOWN, f"{path}: column {column!r}, expected {listing(scheme.class_names)}{close}")
+
+
+def _check_parts(parts: Sequence[Path], problems: Problems) -> None:
+    """Parts can only be joined where one model made them all."""
+    first, *others = (labels_file(part) for part in parts)
+    for path in others:
+        if path.is_file() != first.is_file():
+            problems.add(PARTS, f"of {first} and {path} one is missing")
+        elif path.is_file() and path.read_bytes() != first.read_bytes():
+            problems.add(PARTS, f"{path} tells another model than {first}")
 
 
 def _check_same(scheme: Scheme, other: Path, problems: Problems) -> None:

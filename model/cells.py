@@ -20,6 +20,7 @@ TWICE = "pictures that stand twice"
 UNKNOWN = "unknown classes"
 MISSING = "missing files"
 COLUMNS = "missing columns"
+PARTS = "parts that do not agree"
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,10 @@ class Cells:
         return self.values.map(code).to_numpy(dtype=np.int64)
 
 
-def read_cells(path: Path, problems: Problems) -> Cells | None:
-    """A table of pictures and classes; None where its columns cannot be had. All of its problems are told."""
-    table = read_frame(path, problems)
+def read_cells(path: Path, problems: Problems, parts: Sequence[Path] = ()) -> Cells | None:
+    """A table of pictures and classes; None where its columns cannot be had. All of its problems are told. parts: the
+    files whose rows are its own, one after the other, where it is not there itself."""
+    table = read_parts(parts, problems) if parts else read_frame(path, problems)
     if table is None:
         return None
     picture = find_column(table, PICTURE_COLUMNS, "pictures", path, problems)
@@ -78,6 +80,22 @@ def read_frame(path: Path, problems: Problems) -> pd.DataFrame | None:
         problems.add("columns that stand twice", f"{path}: {listing(columns[columns.duplicated()])}")
         return None
     return pd.DataFrame(table.rows, columns=columns, index=pd.Index(table.lines, dtype="int64"), dtype=str)
+
+
+def read_parts(paths: Sequence[Path], problems: Problems) -> pd.DataFrame | None:
+    """The rows of several CSVs of one kind, each named by its line and its file's folder. None, and problems told,
+    where one cannot be read or has other columns than the first."""
+    frames: list[pd.DataFrame] = []
+    for path in paths:
+        frame = read_frame(path, problems)
+        if frame is None:
+            return None
+        if frames and list(frame.columns) != list(frames[0].columns):
+            told = f"expected {listing(frames[0].columns)}, as in {paths[0]}"
+            problems.add(PARTS, f"{path}: its columns are {listing(frame.columns)}, {told}")
+            return None
+        frames.append(frame.set_axis([f"{line} of {path.parent.name}" for line in frame.index]))
+    return pd.concat(frames)
 
 
 def find_column(table: pd.DataFrame, known: Sequence[str], what: str, path: Path, problems: Problems) -> str | None:

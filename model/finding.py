@@ -25,6 +25,16 @@ def beside_answers(answers: Path, name: str) -> Path:
     return answers.with_name(name if answers.name == "output.csv" else f"{answers.stem}.{name}")
 
 
+def parts_of(answers: Path) -> list[Path]:
+    """The files of that name in the folders beside an answers' file that is missing, in the order of the folders'
+    names: what several hosts wrote. Empty where the file is there, and where there are not several such folders."""
+    if answers.is_file() or not answers.parent.is_dir():
+        return []
+    folders = sorted(entry for entry in answers.parent.iterdir() if not entry.name.startswith("."))
+    found = [folder / answers.name for folder in folders if (folder / answers.name).is_file()]
+    return found if len(found) > 1 else []
+
+
 def is_saved_model(folder: Path) -> bool:
     """Whether a saved model lies in folder itself."""
     return (folder / WEIGHTS).is_file() and (folder / SETTINGS).is_file()

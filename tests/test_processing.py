@@ -49,9 +49,9 @@ def test_two_hosts_answer_their_parts_and_one_job_scores(tree):
 
     predictions = tree / "processing" / "input" / "predictions"
     predictions.mkdir()
-    pd.concat(parts).to_csv(predictions / "output.csv", index=False)
-    shutil.copy(tree / "processing" / "output" / "algo-1" / "labels.json", predictions)
+    for host in ("algo-1", "algo-2"):
+        shutil.move(tree / "processing" / "output" / host, predictions / host)
     (tree / "config" / "resourceconfig.json").unlink()
     assert evaluation.main(["--resamples", "9"]) == 0
     found = json.loads((tree / "processing" / "evaluation" / "evaluation.json").read_text())
-    assert found["rarebird"]["pictures"] == len(asked)
+    assert found["rarebird"]["pictures"] == len(asked) and not found["rarebird"]["unanswered"]

@@ -162,6 +162,63 @@ def test_another_models_answers_are_matched_to_the_same_truth(files, tmp_path):
         join(tmp_path / "gt" / "gt.csv", tmp_path / "out" / "output.csv", other_file=other)
 
 
+@pytest.fixture
+def parts(tmp_path):
+    """The answers of two hosts, each in a folder of its own; returns the truth and the file that is missing."""
+    probabilities = f"ImageID,{','.join(KOREAN.class_names)}\n"
+    for host, names in (("algo-1", "ac"), ("algo-2", "bd")):
+        folder = tmp_path / "out" / host
+        write(folder / "output.csv", "ImageID,ans,house\n" + "".join(f"{name},1,{host}\n" for name in names))
+        write(folder / "probabilities.csv", probabilities + "".join(f"{name},0,1,0\n" for name in names))
+        write(folder / "labels.json", json.dumps(KOREAN.to_dict(), ensure_ascii=False))
+    write(tmp_path / "out" / "tensorboard" / "events", "")
+    return write(tmp_path / "gt" / "gt.csv", "ImageID,ans\na,0\nb,1\nc,2\nd,0\n"), tmp_path / "out" / "output.csv"
+
+
+def test_answers_of_several_hosts_are_joined(parts):
+    truth, answers = parts
+    joined = join(truth, answers, other_file=answers)
+    assert joined.scheme.class_names == KOREAN.class_names
+    assert joined.answers.tolist() == joined.other.tolist() == [1, 1, 1, 1] and not joined.unanswered
+    assert joined.probabilities[:, 1].tolist() == [1, 1, 1, 1]
+    assert joined.metadata == {"house": ["algo-1", "algo-2", "algo-1", "algo-2"]}
+    assert "answers of 2 folders joined: algo-1, algo-2" in joined.notes
+    write(answers, "ImageID,ans\na,0\n")
+    assert join(truth, answers).answers.tolist() == [0, -1, -1, -1]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("output.csv", "ImageID,ans,house\na,1,x\n", "output.csv rows 2 of algo-1, 2 of algo-2: 'a'"),
+        ("output.csv", "ImageID,ans,house\nb,9,x\n", "output.csv row 2 of algo-2: class = '9', expected"),
+        (
+            "output.csv",
+            "ImageID,ans\nb,1\n",
+            "algo-2/output.csv: its columns are ImageID, ans, expected ImageID",
+        ),
+        ("probabilities.csv", "ImageID,x\nb,1\n", "algo-2/probabilities.csv: its columns are ImageID, x, expected"),
+        ("probabilities.csv", None, "algo-2/probabilities.csv: no such file"),
+        ("labels.json", "{}", "algo-2/labels.json tells another model than"),
+        ("labels.json", None, "one is missing"),
+    ],
+)
+def test_what_does_not_agree_between_hosts_is_told(parts, name, text, told):
+    truth, answers = parts
+    changed = answers.parent / "algo-2" / name
+    changed.unlink() if text is None else write(changed, text)
+    with pytest.raises(InputError) as raised:
+        join(truth, answers)
+    assert told in str(raised.value)
+
+
+def test_one_folder_of_answers_stands_for_no_other(parts):
+    truth, answers = parts
+    (answers.parent / "algo-2" / "output.csv").unlink()
+    with pytest.raises(InputError, match=r"out/output\.csv: no such file"):
+        join(truth, answers)
+
+
 def test_all_problems_are_told_at_once(files, tmp_path):
     truth, answers = files(
         "ImageID,ans\na,0\nb,착용삿\na,1\nc,\n,1\n",
