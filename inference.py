@@ -54,6 +54,8 @@ def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta:
     eval_dir = env.required_channel("eval", settings.eval_dir, "inference.py", last)
     output = env.output_data_dir(settings.output_data_dir, settings.model_dir)
     answers_file, probabilities_file = answer_files(output, env.output_file(settings.output))
+    if settings.table or any(path.suffix.lower() == ".csv" for path in eval_dir.glob("*")):
+        env.refuse_parts(eval_dir, "a table names pictures that other hosts have; they divide its rows themselves")
     info, name_column, paths = read_info(eval_dir, table=settings.table, picture_column=settings.picture_column)
     part, parts = env.part(eval_dir)
     if parts > 1:

@@ -63,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings, env = environment.read(TrainSettings, argv, __doc__ or "")
     train_dir = env.required_channel("train", settings.train_dir, "train.py")
     validation_dir = env.channel("validation", settings.validation_dir)
+    for folder in filter(None, (train_dir, validation_dir)):
+        env.refuse_parts(folder, "each of them reads pictures from all of it")
     models = env.models_dir(settings.model_dir)
     checkpoints_dir = env.checkpoints_dir(settings.checkpoint_dir, models)
     output = env.training_output_dir(settings.output_data_dir)

@@ -264,6 +264,12 @@ class Environment:
             return 0, 1
         return self.hosts.rank, len(self.hosts.names)
 
+    def refuse_parts(self, folder: Path, why: str) -> None:
+        """InputError where SageMaker has dealt an input folder out to hosts. why: what needs the whole of it."""
+        if self.in_tree and len(self.hosts.names) > 1 and self.tree.is_sharded(folder):
+            parts = f"{folder} comes in parts to {len(self.hosts.names)} hosts (ShardedByS3Key)"
+            raise InputError(f"{parts}, but {why}: use FullyReplicated")
+
     def wandb_account(self, project: str | None, entity: str | None) -> dict[str, str | None] | None:
         """project, entity, mode (online or offline) and api_key at Weights & Biases; None where it has neither a key
         nor is to write offline. project, entity: what the settings say."""

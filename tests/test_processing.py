@@ -12,6 +12,8 @@ import pytest
 
 import evaluation
 import inference
+import train
+from model.faults import InputError
 
 SMALL = ["--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
 
@@ -35,6 +37,20 @@ def tree(faces, run_train, tmp_path, monkeypatch) -> Path:
     return base
 
 
+def test_parts_that_sagemaker_has_dealt_out_are_answered_unless_a_table_names_them(tree):
+    place = tree / "processing" / "input" / "eval"
+    given = {"S3Input": {"LocalPath": str(place), "S3DataDistributionType": "ShardedByS3Key"}}
+    (tree / "config" / "processingjobconfig.json").write_text(json.dumps({"ProcessingInputs": [given]}))
+    told = {"current_host": "algo-2", "hosts": ["algo-1", "algo-2"]}
+    (tree / "config" / "resourceconfig.json").write_text(json.dumps(told))
+    with pytest.raises(InputError, match=r"eval comes in parts to 2 hosts .* a table names .* use FullyReplicated"):
+        inference.main(SMALL)
+    number = len(pd.read_csv(place / "info.csv"))
+    (place / "info.csv").unlink()
+    assert inference.main(SMALL) == 0
+    assert len(pd.read_csv(tree / "processing" / "output" / "algo-2" / "output.csv")) == number
+
+
 def test_two_hosts_answer_their_parts_and_one_job_scores(tree):
     parts = []
     for host in ("algo-1", "algo-2"):
@@ -55,3 +71,14 @@ def test_two_hosts_answer_their_parts_and_one_job_scores(tree):
     assert evaluation.main(["--resamples", "9"]) == 0
     found = json.loads((tree / "processing" / "evaluation" / "evaluation.json").read_text())
     assert found["rarebird"]["pictures"] == len(asked) and not found["rarebird"]["unanswered"]
+
+
+def test_training_on_several_hosts_needs_the_whole_channel(tmp_path, monkeypatch):
+    config, channel = tmp_path / "ml" / "input" / "config", tmp_path / "ml" / "input" / "data" / "train"
+    channel.mkdir(parents=True)
+    config.mkdir()
+    (config / "inputdataconfig.json").write_text('{"train": {"S3DistributionType": "ShardedByS3Key"}}')
+    (config / "resourceconfig.json").write_text('{"current_host": "algo-2", "hosts": ["algo-1", "algo-2"]}')
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path / "ml"))
+    with pytest.raises(InputError, match=r"data/train comes in parts to 2 hosts .* use FullyReplicated"):
+        train.main(["--device", "cpu"])

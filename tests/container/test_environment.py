@@ -359,6 +359,17 @@ def test_each_host_takes_its_part_unless_sagemaker_has_dealt_it_out(processing):
     assert Environment().part(folder) == (0, 1)
 
 
+def test_an_input_in_parts_is_refused_where_the_whole_is_needed(processing):
+    folder = processing / "processing" / "input" / "eval"
+    config = processing / "config" / "processingjobconfig.json"
+    Environment().refuse_parts(folder, "why")
+    config.write_text(config.read_text().replace("FullyReplicated", "ShardedByS3Key"))
+    with pytest.raises(InputError, match=r"eval comes in parts to 2 hosts .*, but why: use FullyReplicated"):
+        Environment().refuse_parts(folder, "why")
+    (processing / "config" / "resourceconfig.json").unlink()
+    Environment().refuse_parts(folder, "why")
+
+
 def test_several_hosts_write_their_answers_into_folders_of_their_own(processing, monkeypatch):
     monkeypatch.setenv("SM_OUTPUT_DATA_DIR", "named")
     env = Environment()
