@@ -18,8 +18,7 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from container.job import BAD_INPUT, DONE, FAULT, INTERRUPTED, KILLED, LESS_MEMO
 from container.launch import process_count, torchrun, torchrun_variables, wait_for_names
 from container.ownership import hand_over, places
 from container.rank import first_failure
-from container.saved import model_fault, newest
+from container.saved import Mark, marks, model_fault, newest
 from container.supervise import Ended, supervise
 from model.settings import (
     EvaluationSettings,
@@ -77,15 +76,16 @@ def run_job(job: str, flags: Sequence[str]) -> int:
     env = Environment()
     report = env.report if job in JOBS else Report(None)
     report.begin()
-    started, kept = time.time(), places([report.folder] if report.folder else [])
+    kept = places([report.folder] if report.folder else [])
     try:
         settings = environment.read(JOBS[job], flags, "")[0] if job in JOBS else None
         kept += places(written_folders(settings, env))
+        before = marks(runs_of(settings, env) if isinstance(settings, TrainSettings) else [])
         with tempfile.TemporaryDirectory(prefix="rarebird-") as notes:
             ended, told = start(job, flags, settings, env, Path(notes))
         code, reason = outcome(job, ended, told)
         if isinstance(settings, TrainSettings) and env.hosts.rank == 0:
-            code, reason = with_model(code, reason, ended, settings, env, started)
+            code, reason = with_model(code, reason, ended, settings, env, before)
         if code and reason != told:
             print(f"error: {reason}", file=sys.stderr)
     except BaseException as error:
@@ -95,7 +95,7 @@ def run_job(job: str, flags: Sequence[str]) -> int:
         report.failed(reason)
     else:
         report.succeeded(f"{job} done")
-    hand_over(kept, started)
+    hand_over(kept)
     return code
 
 
@@ -151,15 +151,14 @@ def outcome(job: str, ended: Ended, told: str) -> tuple[int, str]:
 
 
 def with_model(
-    code: int, reason: str, ended: Ended, settings: TrainSettings, env: Environment, started: float
+    code: int, reason: str, ended: Ended, settings: TrainSettings, env: Environment, before: Mapping[Path, Mark]
 ) -> tuple[int, str]:
     """As given, but a training without a model has failed, and one that was stopped after it saved its model has
-    not."""
+    not. before: the marks of the models that were there before."""
     if code not in (DONE, TERMINATED):
         return code, reason
-    models = env.models_dir(settings.model_dir)
-    folder = newest(run_folders(models, settings.name, env.is_packed(models)), since=started - 1)
-    fault = model_fault(folder) if folder else f"no model was saved in {models}"
+    folder = newest(runs_of(settings, env), before)
+    fault = model_fault(folder) if folder else f"no model was saved in {env.models_dir(settings.model_dir)}"
     if fault is None:
         return DONE, ""
     if code == DONE and ended.received != signal.SIGTERM:
@@ -167,11 +166,12 @@ def with_model(
     return TERMINATED, reason or f"stopped by SIGTERM before a model could be saved: {fault}"
 
 
-def run_folders(models: Path, name: str, packed: bool) -> list[Path]:
+def runs_of(settings: TrainSettings, env: Environment) -> list[Path]:
     """Where a run of this name, or of that with a number behind it, puts its model."""
-    if packed or not models.is_dir():
+    models = env.models_dir(settings.model_dir)
+    if env.is_packed(models) or not models.is_dir():
         return [models]
-    return [folder for folder in models.iterdir() if re.fullmatch(rf"{re.escape(name)}\d*", folder.name)]
+    return [folder for folder in models.iterdir() if re.fullmatch(rf"{re.escape(settings.name)}\d*", folder.name)]
 
 
 def written_folders(settings: Any, env: Environment) -> Iterator[Path]:

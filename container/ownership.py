@@ -36,14 +36,14 @@ def places(folders: Iterable[Path]) -> list[tuple[Path, Place]]:
     return [(folder, place) for folder, place in found if place.uid != 0]
 
 
-def hand_over(kept: Iterable[tuple[Path, Place]], since: float) -> None:
-    """Gives what root has written below the folders since a time (seconds since the epoch) to their owners."""
+def hand_over(kept: Iterable[tuple[Path, Place]]) -> None:
+    """Gives what belongs to root below the folders to their owners: what this job has written, and what an earlier one
+    that was killed could not hand over."""
     for folder, place in kept:
         made = [path for path in folder.parents if place.path in path.parents]
         for path in (*made, folder, *_below(folder)):
             with suppress(OSError):
-                stat = path.lstat()
-                if stat.st_uid == 0 and stat.st_ctime >= since:
+                if path.lstat().st_uid == 0:
                     os.lchown(path, place.uid, place.gid)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,26 @@ LENGTH = 8  # bytes before a safetensors header that tell its own, little-endian
 LONGEST = 100_000_000  # bytes that the format allows a header
 
 
-def newest(folders: list[Path], since: float) -> Path | None:
-    """The model or ensemble that was saved last in one of these folders, None where none was since a time (seconds
-    since the epoch)."""
-    marks = {folder: folder / (ENSEMBLE if is_ensemble(folder) else METRICS) for folder in folders}
-    saved = {folder: os.path.getmtime(mark) for folder, mark in marks.items() if mark.is_file()}
-    late = {folder: at for folder, at in saved.items() if at >= since}
-    return max(late, key=lambda folder: late[folder], default=None)
+Mark = tuple[str, int, int]  # the file that a model is finished with, its mtime in ns and its inode
+
+
+def marks(folders: Iterable[Path]) -> dict[Path, Mark]:
+    """By folder, what tells when its model or ensemble was saved, of those folders that have one. A later one has
+    another mark, whatever the clock of the file system says."""
+    found = {}
+    for folder in folders:
+        mark = folder / (ENSEMBLE if is_ensemble(folder) else METRICS)
+        if mark.is_file():
+            stat = mark.stat()
+            found[folder] = (mark.name, stat.st_mtime_ns, stat.st_ino)
+    return found
+
+
+def newest(folders: Iterable[Path], before: Mapping[Path, Mark]) -> Path | None:
+    """The model or ensemble that was saved last in one of these folders, None where none was since the marks were
+    these before."""
+    late = {folder: mark for folder, mark in marks(folders).items() if mark != before.get(folder)}
+    return max(late, key=lambda folder: late[folder][1], default=None)
 
 
 def model_fault(folder: Path) -> str | None:

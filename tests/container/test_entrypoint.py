@@ -99,8 +99,13 @@ def test_a_training_without_a_model_has_failed_whatever_it_returned(run, tree, b
 
 def test_the_model_of_an_earlier_run_is_no_model_of_this_one(run, tree):
     assert run(SAVED).returncode == 0
-    time.sleep(1.1)  # the clock of file systems may be coarse
     assert run("pass").returncode == 1 and "no model was saved" in told(tree)
+
+
+def test_a_model_is_seen_where_the_clock_of_its_mount_is_behind(run, tree):
+    for seconds in (1e9, 9e8):
+        ended = run(SAVED + f"\nos.utime(BASE + '/model/metrics.json', ({seconds}, {seconds}))")
+        assert ended.returncode == 0, ended.stderr
 
 
 def test_outside_the_tree_the_runs_folder_is_looked_at(run, tree, tmp_path):
@@ -241,14 +246,15 @@ def test_what_is_written_into_a_mount_belongs_to_its_owner(run, tree):
     os.chown(tree / "model", 1234, 1235)
     (tree / "output").mkdir()
     os.chown(tree / "output", 1234, 1235)
-    (tree / "model" / "before").touch()
-    os.utime(tree / "model" / "before")
-    time.sleep(1.1)
+    (tree / "model" / "killed").touch()  # a run that was killed has left it
+    (tree / "model" / "theirs").touch()
+    os.chown(tree / "model" / "theirs", 77, 78)
+    (tree / "beside").touch()
     assert run(SAVED + "\nos.mkdir(BASE + '/model/deep')\nPath(BASE + '/model/deep/a').touch()").returncode == 0
     owners = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in tree.rglob("*")}
     theirs = (1234, 1235)
     assert owners["model.safetensors"] == owners["deep"] == owners["a"] == owners["success"] == theirs
-    assert owners["before"] == (0, 0)  # not of this run
+    assert owners["killed"] == theirs and owners["theirs"] == (77, 78) and owners["beside"] == (0, 0)
 
 
 def test_a_place_that_cannot_be_written_does_not_change_how_a_job_ends(run, tree):
