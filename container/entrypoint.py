@@ -27,7 +27,18 @@ from container import environment, toolkit
 from container.driver import compat_variables
 from container.environment import FAILURE_FILE, RANKS_DIR, Environment
 from container.failure import FAILURE, Report
-from container.job import BAD_INPUT, DONE, FAULT, INTERRUPTED, KILLED, LESS_MEMORY, TERMINATED, ending, on_sigterm
+from container.job import (
+    BAD_INPUT,
+    DONE,
+    FAULT,
+    INTERRUPTED,
+    KILLED,
+    LESS_MEMORY,
+    SHARED_MEMORY,
+    TERMINATED,
+    ending,
+    on_sigterm,
+)
 from container.launch import process_count, torchrun, torchrun_variables, wait_for_names
 from container.ownership import hand_over, places
 from container.rank import first_failure
@@ -64,9 +75,15 @@ def main(argv: Sequence[str]) -> int:
         return run_job(job, flags)
     program = shutil.which(word)
     if program is not None:
-        os.execve(program, [word, *flags], variables(Environment()))
+        os.execve(program, [word, *flags], program_variables())
     words = [*JOBS, SERVE]
-    raise InputError(f"{word!r} is neither a job nor a program; jobs: {listing(words)}{did_you_mean(job, words)}")
+    fault = f"{word!r} is neither a job nor a program; jobs: {listing(words)}{did_you_mean(job, words)}"
+    report = Environment().report
+    kept = places([report.folder] if report.folder else [])
+    report.begin()
+    report.failed(fault)
+    hand_over(kept)
+    raise InputError(fault)
 
 
 def run_job(job: str, flags: Sequence[str]) -> int:
@@ -112,6 +129,16 @@ def variables(env: Environment) -> dict[str, str]:
     return {**made, **os.environ, **compat_variables(os.environ), "PYTHONPATH": path}
 
 
+def program_variables() -> dict[str, str]:
+    """As variables; where the tree is damaged, so that they cannot be told, the environment as it is: somebody may
+    want to look at the tree."""
+    try:
+        return variables(Environment())
+    except Exception as error:
+        print(f"warning: the SM_* variables are not set: {error}", file=sys.stderr)
+        return {**os.environ, **compat_variables(os.environ)}
+
+
 def start(job: str, flags: Sequence[str], settings: Any, env: Environment, notes: Path) -> tuple[Ended, str]:
     """Runs a job to its end: how it ended, and what it told of its failure. notes: a folder for what it tells."""
     around = variables(env)
@@ -146,7 +173,7 @@ def outcome(job: str, ended: Ended, told: str) -> tuple[int, str]:
         return TERMINATED, f"{job} was stopped by SIGTERM before anything was saved"
     if ended.code == INTERRUPTED or ended.killed_by is None:
         return ended.code, f"{job} ended with exit code {ended.code}; the log tells why"
-    hint = "; /dev/shm may be full: fewer num_workers need less" if ended.killed_by == signal.SIGBUS else ""
+    hint = f"; {SHARED_MEMORY}" if ended.killed_by == signal.SIGBUS else ""
     return FAULT, f"{job} was killed by {ended.killed_by.name}{hint}"
 
 

@@ -7,10 +7,11 @@ import gc
 import io
 import logging
 import os
+import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn, TextIO
 
@@ -31,6 +32,7 @@ PLACES = (  # errors of the places that settings name, no fault of the job
 
 LESS_MEMORY = "a smaller batch_size or input_size needs less"
 FEWER_WORKERS = "fewer num_workers or smaller pictures need less"
+SHARED_MEMORY = "/dev/shm may be full: fewer num_workers need less"
 
 log = logging.getLogger("rarebird")
 
@@ -92,8 +94,8 @@ def ending(error: BaseException) -> tuple[int, str]:
     if isinstance(error, OSError):
         reason = f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)
         _end(reason, FAULT)
-    elif _worker_was_killed(error):
-        return _end(f"a loader worker was killed, as for memory: {FEWER_WORKERS}", KILLED)
+    elif (fault := _worker_fault(error)) is not None:
+        return _end(fault[1], fault[0])
     remedy = f"out of memory: {LESS_MEMORY}" if _ran_out_of_memory(error) else ""
     return FAULT, exception_text(error, remedy)
 
@@ -134,12 +136,28 @@ def _ran_out_of_memory(error: BaseException) -> bool:
     return type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: can't allocate memory" in str(error)
 
 
-def _worker_was_killed(error: BaseException) -> bool:
-    """torch.utils.data raises RuntimeError `DataLoader worker (pid(s) N) exited unexpectedly`, where it noticed the
-    signal because of `DataLoader worker (pid N) is killed by signal: Killed.`"""
-    told: BaseException | None = error
-    while told is not None:
-        if isinstance(told, RuntimeError) and "DataLoader worker" in str(told):
-            return "killed by signal: Killed" in str(told) or "exited unexpectedly" in str(told)
-        told = told.__cause__ or told.__context__
-    return False
+def _worker_fault(error: BaseException) -> tuple[int, str] | None:
+    """What ended a loader worker, None where none ended so. torch.utils.data raises RuntimeError `DataLoader worker
+    (pid(s) N) exited unexpectedly`, where it noticed the signal because of `DataLoader worker (pid N) is killed by
+    signal: Killed.`, or another signal's name."""
+    texts = [str(link) for link in _chain(error) if isinstance(link, RuntimeError) and "DataLoader worker" in str(link)]
+    signals = [found[1] for text in texts if (found := re.search(r"killed by signal: ([^.]+)", text))]
+    killed = f"a loader worker was killed, as for memory: {FEWER_WORKERS}"
+    if not signals:
+        return (KILLED, killed) if any("exited unexpectedly" in text for text in texts) else None
+    if "Killed" in signals:
+        return KILLED, killed
+    hint = f"; {SHARED_MEMORY}" if "Bus error" in signals else ""
+    return FAULT, f"a loader worker was killed by a signal: {signals[0]}{hint}"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception and all that led to it."""
+    seen: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        link = waiting.pop()
+        if link is not None and link not in seen:
+            seen.append(link)
+            yield link
+            waiting += [link.__context__, link.__cause__]

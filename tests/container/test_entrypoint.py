@@ -209,8 +209,11 @@ def test_settings_are_refused_before_anything_is_started(run, tree):
 @pytest.mark.parametrize(
     ("word", "nearest"), [("trian", "train"), ("inference_tta", "inference_TTA"), ("sreve", "serve")]
 )
-def test_an_unknown_word_names_the_nearest_job(run, word, nearest):
+def test_an_unknown_word_names_the_nearest_job(run, tree, word, nearest):
+    (tree / "output").mkdir()
+    (tree / "output" / "success").touch()
     ended = run("pass", word)
+    assert f"nearest: {nearest}" in told(tree) and not (tree / "output" / "success").exists()
     assert ended.returncode == 2 and f"nearest: {nearest}" in ended.stderr and "Traceback" not in ended.stderr
 
 
@@ -231,6 +234,15 @@ def test_a_program_is_run_as_it_stands_and_sees_the_variables(run, tree):
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.split()[1:] == [str(tree / "model"), '["algo-1"]']
     assert run("pass", "bash", "-c", "exit 7").returncode == 7
+
+
+@pytest.mark.parametrize("content", ["{", '{"hosts": 7}'])
+def test_a_program_is_run_where_the_tree_is_damaged(run, tree, content):
+    (tree / "input" / "config" / "resourceconfig.json").write_text(content)
+    ended = run("pass", "bash", "-c", "echo $SAGEMAKER_BASE_DIR")
+    assert (ended.returncode, ended.stdout) == (0, f"{tree}\n")
+    assert ended.stderr.startswith("warning: the SM_* variables are not set: ") and ended.stderr.count("\n") == 1
+    assert run("pass", "train").returncode != 0
 
 
 def test_a_jobs_children_see_the_variables_and_one_that_is_set_wins(run, tree):

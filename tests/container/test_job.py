@@ -61,17 +61,25 @@ def test_memory_that_runs_out_says_what_needs_less():
     assert "batch_size" in ended.stderr and "Traceback" not in ended.stderr
 
 
-def test_a_loader_worker_that_was_killed_counts_as_killed():
-    ended = run("""
+@pytest.mark.parametrize(
+    ("name", "code", "told"),
+    [
+        ("SIGKILL", 137, "a loader worker was killed, as for memory: fewer num_workers"),
+        ("SIGSEGV", 1, "a loader worker was killed by a signal: Segmentation fault\n"),
+        ("SIGBUS", 1, "a loader worker was killed by a signal: Bus error; /dev/shm may be full: fewer num_workers"),
+    ],
+)
+def test_a_loader_worker_that_ends_by_a_signal_is_told_with_it(name, code, told):
+    ended = run(f"""
 import os, signal
 from torch.utils.data import DataLoader, Dataset
 class Killed(Dataset):
     def __len__(self): return 4
-    def __getitem__(self, row): os.kill(os.getpid(), signal.SIGKILL)
+    def __getitem__(self, row): os.kill(os.getpid(), signal.{name})
 def main(): return len(list(DataLoader(Killed(), num_workers=1)))
 """)
-    assert ended.returncode == 137
-    assert "num_workers" in ended.stderr
+    assert ended.returncode == code
+    assert f"error: {told}" in ended.stderr
 
 
 def test_korean_names_come_out_where_the_locale_knows_only_ascii():
