@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from container import environment, job
 from model.archive import opened_model
 from model.ensemble import Ensemble, joined, leaves, load, making
+from model.faults import Failure
 from model.finding import ERRORS, beside_answers, newest_model
 from model.hardware import worker_count
 from model.loading import whole_files
@@ -82,11 +83,14 @@ def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta:
     unread = write_answers(answers, info, name_column, labels, answers_file, probabilities_file)
     seconds = time.monotonic() - started
     log.info(f"{len(info):,} pictures in {seconds:.1f} s, {len(info) / max(seconds, 1e-9):,.1f} pictures/s")
-    if unread:
-        errors = beside_answers(answers_file, ERRORS)
-        log.warning(f"{unread:,} of {len(info):,} pictures could not be read and have no answer: {errors}")
     log.info(f"answers: {answers_file}")
-    return job.FAULT if unread and settings.strict else job.DONE
+    if unread:
+        told = f"{unread:,} of {len(info):,} pictures could not be read and have no answer: "
+        told += f"{beside_answers(answers_file, ERRORS)} tells why"
+        if settings.strict:
+            raise Failure(told)
+        log.warning(told)
+    return job.DONE
 
 
 if __name__ == "__main__":
