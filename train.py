@@ -52,7 +52,7 @@ from model.randomness import mixed_seed, seed_all
 from model.saved_model import save_model
 from model.settings import TrainSettings, as_dict, differences
 from model.several import Plan, Run, make_plan
-from model.stopping import StopSignal
+from model.stopping import Stopped, StopSignal
 from model.terminal import console
 from model.tracking import Trackers, make_trackers
 
@@ -108,15 +108,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             stopped_by = train_one(run, plan, claimed, identity, hardware, stop, told, account)
             if stopped_by is not None:
                 break
-        if stopped_by == signal.SIGINT:
-            log.info("stopped by Ctrl-C after a checkpoint; the same command goes on from it")
-            return job.INTERRUPTED
-        distributed.stop()
-        if first and not plan.is_one:
-            save_joined(plan, claimed, settings, told, finished=stopped_by is None)
-            if stopped_by is None:
-                claimed.checkpoints.finish({}, identity)
+        if stopped_by != signal.SIGINT:
+            distributed.stop()
+            if first and not plan.is_one:
+                stopped_by = save_joined(plan, claimed, settings, told, stop, stopped_by)
+                if stopped_by is None:
+                    claimed.checkpoints.finish({}, identity)
 
+    if stopped_by == signal.SIGINT:
+        log.info("stopped by Ctrl-C after a checkpoint; the same command goes on from it")
+        return job.INTERRUPTED
     if stopped_by is not None:
         log.info("stopped by SIGTERM; the same command goes on from the checkpoint")
     log.info("saved model: %s", claimed.run_dir)
@@ -179,15 +180,22 @@ def train_one(
     return outcome.stopped_by
 
 
-def save_joined(plan: Plan, claimed: Claim, settings: TrainSettings, output: Path, finished: bool) -> None:
-    """Makes the trained models answer together. Where training was stopped, those that are there do, if they can."""
-    if finished and plan.folds is not None:
-        answer_out_of_fold(plan, claimed.run_dir, settings, output)
+def save_joined(
+    plan: Plan, claimed: Claim, settings: TrainSettings, output: Path, stop: StopSignal, stopped_by: int | None
+) -> int | None:
+    """Makes the trained models answer together. Where training was stopped, those that are there do, if they can.
+    Returns the signal that has stopped it, now or before (stopped_by)."""
+    if stopped_by is None and plan.folds is not None:
+        try:
+            answer_out_of_fold(plan, claimed.run_dir, settings, output, stop)
+        except Stopped:
+            stopped_by = stop.received
     for join in plan.joins:
         folder = claimed.run_dir / join.place
         there = [member for member in join.members if is_saved_model(folder / member) or is_ensemble(folder / member)]
         if there == join.members or (there and join.combine == SOFT):
-            save_ensemble(folder, there, [1.0] * len(there), join.combine, finished=finished)
+            save_ensemble(folder, there, [1.0] * len(there), join.combine, finished=stopped_by is None)
+    return stopped_by
 
 
 def tell_plan(settings: TrainSettings, trainer: Trainer, data: dict[str, Any]) -> None:

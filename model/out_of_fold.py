@@ -16,6 +16,7 @@ from model.output import write_answers
 from model.prediction import Answers, make_answering
 from model.settings import TrainSettings
 from model.several import Plan
+from model.stopping import Stopped, StopSignal
 from model.writing import write_beside
 
 FOLDER = "out_of_fold"
@@ -23,10 +24,13 @@ FOLDER = "out_of_fold"
 log = logging.getLogger("rarebird")
 
 
-def answer_out_of_fold(plan: Plan, models: Path, settings: TrainSettings, output: Path) -> dict[str, float]:
+def answer_out_of_fold(
+    plan: Plan, models: Path, settings: TrainSettings, output: Path, stop: StopSignal
+) -> dict[str, float]:
     """Writes gt.csv, output.csv, probabilities.csv and labels.json of the whole channel into output/out_of_fold.
 
-    models: the folder with the trained members. Returns accuracy and macro F1.
+    models: the folder with the trained members. Returns accuracy and macro F1. Stopped is raised between two batches
+    where a signal came, and nothing is written then.
     """
     assert plan.folds is not None
     table, scheme = plan.table, plan.table.scheme
@@ -39,7 +43,9 @@ def answer_out_of_fold(plan: Plan, models: Path, settings: TrainSettings, output
         answering = make_answering(model, device=settings.device, precision=settings.precision)
         pictures = table.pictures.iloc[rows].reset_index(drop=True)
         workers = worker_count(settings.num_workers)
-        for answers in answering.answers(table.root, pictures, settings.batch_size, workers):
+        for answers in stop.outlived(answering.answers(table.root, pictures, settings.batch_size, workers)):
+            if stop.received is not None:
+                raise Stopped
             probabilities[rows[answers.rows]] = answers.probabilities
             unreadable |= {int(rows[row]): reason for row, reason in answers.unreadable.items()}
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 
 import numpy as np
 import pandas as pd
@@ -15,8 +17,9 @@ import evaluation
 import inference
 from model.ensemble import load
 from model.faults import InputError
+from model.finding import is_ensemble, is_finished
 from model.loop import Trainer
-from model.prediction import predict
+from model.prediction import Answering, predict
 
 SEPARATE = ["--target", "separate"]
 FOLDS = ["--folds", "3"]
@@ -89,6 +92,23 @@ def test_the_folds_answer_together_as_the_mean_of_them(folds, faces):
     pictures = sorted((faces / "eval" / "images").iterdir())[:5]
     parts = [predict(run / f"fold{n}", pictures).iloc[:, -18:].to_numpy() for n in (1, 2, 3)]
     np.testing.assert_allclose(predict(run, pictures).iloc[:, -18:].to_numpy(), np.mean(parts, axis=0), atol=1e-6)
+
+
+def test_what_is_stopped_while_it_answers_out_of_fold_goes_on_there(faces, run_train, monkeypatch):
+    answered = Answering.answers
+
+    def stopped(self, *args):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return answered(self, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Answering, "answers", stopped)
+        run = run_train(faces / "train", *FOLDS)
+    assert is_ensemble(run) and not is_finished(run) and not (run / "out_of_fold").exists()
+    trained = weights(run, "fold1", "fold2", "fold3")
+    assert run_train(faces / "train", *FOLDS) == run and is_finished(run)
+    assert equal(weights(run, "fold1", "fold2", "fold3"), trained)
+    assert len(pd.read_csv(run / "out_of_fold" / "output.csv")) == 168
 
 
 def test_folds_of_separate_models_answer_out_of_fold_together(faces, run_train):
