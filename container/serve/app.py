@@ -126,7 +126,7 @@ class Server:
         with loaded.used(), self.bodies.share() as held, self.pictures.share() as waiting:
             try:
                 pieces = body_pieces(request, self.most, self.settings.body_timeout, held)
-                asked = await read_asked(request, kind, pieces)
+                asked = await read_asked(request, kind, pieces, self.settings.max_queue)
                 answers = await self.answered(loaded, asked, waiting)
             except Refused as error:
                 if not self.settings.batch or error.status not in (400, 422):
@@ -139,12 +139,9 @@ class Server:
         return Response(written(answers, asked.alone, form, loaded.served.scheme), media_type=_told(form))
 
     async def answered(self, loaded: Loaded, asked: Asked, waiting: Share) -> list[Answer]:
-        """Refused: 413 for more pictures than may wait, 503 where others wait already or it takes too long, 400 for
-        the one picture of a request that cannot be read."""
+        """Refused: 503 where others wait already or it takes too long, 400 for the one picture of a request that
+        cannot be read."""
         number = len(asked.pictures)
-        if number > self.settings.max_queue:
-            most = self.settings.max_queue
-            raise Refused(413, f"{number:,} pictures, more than {most:,} that are taken at a time", read=True)
         if not waiting.take(number):
             raise Refused(503, "too many pictures wait", AGAIN, read=True)
 

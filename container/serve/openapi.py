@@ -16,7 +16,7 @@ REASONS = {
     406: "no form of an answer that the request accepts",
     408: "the body did not come in time",
     409: "a model of that name is loaded already",
-    413: "the body is too large, or has too many pictures",
+    413: "the body is too large, or has too many pictures or too much beside them",
     415: "a body of a type that is not taken",
     422: "a body without a picture, or in another shape",
     503: "the model is being loaded, or too many requests wait; Retry-After tells when to try again",

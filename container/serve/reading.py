@@ -7,14 +7,16 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
+from container.serve.forms import json_bytes
 from container.serve.limits import MIB, Share
 from container.serve.refusing import AGAIN, Refused
 from model.settings import did_you_mean, listing
@@ -29,6 +31,9 @@ TAKEN = f"{', '.join(PICTURES)}, {JSON} or {MULTIPART}"
 LISTS, PICTURE = ("instances", "images"), ("image", "b64")
 LONGEST_NUMBER = 18  # digits
 MOST_VALUES = 200_000  # of a JSON body: each takes some 100 bytes of memory, however short it is
+MOST_FIELDS, MOST_FIELD_PARTS = 100, 5_000  # names of a form's fields, and how often they come together
+MOST_METADATA = MIB  # of a request, as JSON: it is handed back
+DEEPEST = 100  # lists and objects in one another
 
 
 @dataclass(frozen=True)
@@ -80,14 +85,15 @@ async def body_pieces(request: Request, most: int, seconds: float, held: Share) 
         yield piece
 
 
-async def read_asked(request: Request, kind: str, pieces: AsyncGenerator[bytes, None]) -> Asked:
-    """kind: what media_type told. Refused, 400 or 422, where a body is not what it says."""
+async def read_asked(request: Request, kind: str, pieces: AsyncGenerator[bytes, None], most: int) -> Asked:
+    """kind: what media_type told. Refused: 400 or 422 where a body is not what it says, 413 where it holds more than
+    `most` pictures, or more beside them than is handed back."""
     if kind == MULTIPART:
-        return await _form(request.headers, pieces)
+        return await _form(request.headers, pieces, most)
     body = b"".join([piece async for piece in pieces])
     if kind != JSON:
         return Asked([body], [{}], alone=True)
-    return await asyncio.to_thread(_json, body)
+    return await asyncio.to_thread(_json, body, most)
 
 
 async def discard(request: Request, most: int = 64 * MIB, seconds: float = 2.0) -> None:
@@ -108,15 +114,22 @@ class _InMemory(MultiPartParser):
     spool_max_size = 0  # never to a file: the body's size is bounded already
 
 
-async def _form(headers: Headers, pieces: AsyncGenerator[bytes, None]) -> Asked:
+async def _form(headers: Headers, pieces: AsyncGenerator[bytes, None], most: int) -> Asked:
     """Its files are the pictures, its other fields what belongs to them: one for all, or one for each in order."""
     try:
-        form = await _InMemory(headers, pieces, max_files=MOST_VALUES).parse()
+        form = await _InMemory(headers, pieces, max_files=most, max_fields=MOST_FIELD_PARTS).parse()
     except (MultiPartException, ValueError) as error:  # ValueError: of a charset that Python knows but not for text
-        raise Refused(400, f"not {MULTIPART}: {getattr(error, 'message', error)}") from None
+        told = str(getattr(error, "message", error))
+        if told.startswith("Too many files"):
+            raise Refused(413, f"more than {most:,} pictures, the most that are taken at a time") from None
+        raise Refused(413 if told.startswith("Too many") else 400, f"not {MULTIPART}: {told}") from None
+    return await asyncio.to_thread(_of_form, form.multi_items())
+
+
+def _of_form(items: list[tuple[str, UploadFile | str]]) -> Asked:
     pictures: list[bytes | Refused] = []
     fields: dict[str, list[str]] = {}
-    for name, value in form.multi_items():
+    for name, value in items:
         if isinstance(value, UploadFile):
             pictures.append(value.file.read())
             value.file.close()
@@ -124,16 +137,21 @@ async def _form(headers: Headers, pieces: AsyncGenerator[bytes, None]) -> Asked:
             fields.setdefault(name, []).append(value)
     if not pictures:
         raise Refused(422, f"no picture: {MULTIPART} has no part with a filename", read=True)
+    if len(fields) > MOST_FIELDS:
+        raise Refused(413, f"{len(fields):,} fields, more than {MOST_FIELDS:,} names that are taken", read=True)
     for name, values in fields.items():
         if len(values) not in (1, len(pictures)):
             raise Refused(422, f"{name} comes {len(values)} times beside {len(pictures)} pictures", read=True)
-    metadata = [
-        {name: values[row if len(values) > 1 else 0] for name, values in fields.items()} for row in range(len(pictures))
-    ]
+    shared = {name: values[0] for name, values in fields.items() if len(values) == 1}
+    own = {name: values for name, values in fields.items() if len(values) > 1}
+    metadata = [shared] * len(pictures)
+    if own:
+        metadata = [shared | {name: values[row] for name, values in own.items()} for row in range(len(pictures))]
+    _check_size(metadata)
     return Asked(pictures, metadata, alone=len(pictures) == 1)
 
 
-def _json(body: bytes) -> Asked:
+def _json(body: bytes, most: int) -> Asked:
     number = sum(map(body.count, (b",", b"[", b"{")))
     if number > MOST_VALUES:
         raise Refused(413, f"the JSON has {number:,} values, more than {MOST_VALUES:,}", read=True)
@@ -147,8 +165,16 @@ def _json(body: bytes) -> Asked:
     items = [content] if alone else content
     if not items:
         raise Refused(422, "no picture: the list is empty", read=True)
+    if len(items) > most:
+        raise Refused(413, f"{len(items):,} pictures, more than {most:,} that are taken at a time", read=True)
     found = [_picture(item, "" if alone else f"picture {place}: ") for place, item in enumerate(items)]
-    return Asked([picture for picture, _ in found], [metadata for _, metadata in found], alone)
+    metadata = [beside for _, beside in found]
+    for place, beside in enumerate(metadata):
+        if _deeper(beside, DEEPEST):
+            where = "" if alone else f"picture {place}: "
+            raise Refused(400, f"{where}metadata are nested more than {DEEPEST} deep", read=True)
+    _check_size(metadata)
+    return Asked([picture for picture, _ in found], metadata, alone)
 
 
 def _listed(content: dict[str, Any]) -> Any:
@@ -168,7 +194,8 @@ def _picture(item: Any, where: str) -> tuple[bytes | Refused, dict[str, Any]]:
         named = [name for name in PICTURE if name in item]
         if len(named) != 1:
             have = listing([name[:100] for name in item]) or "nothing"
-            close = next((found for name in item if (found := did_you_mean(name[:100], PICTURE))), "")
+            compared = (did_you_mean(name[:100], PICTURE) for name in islice(item, MOST_FIELDS))
+            close = next(filter(None, compared), "")
             raise Refused(422, f"{where}expected `{PICTURE[0]}` in the object; there is {have}{close}", read=True)
         metadata = {name: value for name, value in item.items() if name != named[0]}
         item = item[named[0]]
@@ -182,6 +209,28 @@ def _picture(item: Any, where: str) -> tuple[bytes | Refused, dict[str, Any]]:
         return base64.b64decode("".join(text.split()), validate=True), metadata
     except (binascii.Error, ValueError) as error:
         return Refused(400, f"not base64: {error}", read=True), metadata
+
+
+def _deeper(content: Any, most: int) -> bool:
+    """Whether more than so many lists and objects lie in one another."""
+    level = [content]
+    for _ in range(most + 1):
+        level = [
+            inner
+            for holder in level
+            if isinstance(holder, (list, dict))
+            for inner in (holder.values() if isinstance(holder, dict) else holder)
+        ]
+    return bool(level)
+
+
+def _check_size(metadata: Iterable[dict[str, Any]]) -> None:
+    """Refused, 413, where they are more than is handed back."""
+    size = 0
+    for beside in metadata:
+        size += len(json_bytes(beside))
+        if size > MOST_METADATA:
+            raise Refused(413, f"metadata of more than {MOST_METADATA / MIB:g} MiB", read=True)
 
 
 def _no_number(text: str) -> None:
