@@ -28,6 +28,11 @@ UPRIGHT = {  # by EXIF orientation, https://exiv2.org/tags.html: Exif.Image.Orie
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+# Bytes a pixel that read_source takes at most, as measured: by format, where parts are transparent, and of a
+# progressive JPEG's coefficients, which are kept at full size whatever it is decoded at
+PIXEL_MEMORY = {"": 10, "WEBP": 18, "JPEG2000": 20}
+TRANSPARENT_MEMORY, COEFFICIENTS_MEMORY = 18, 6
+STRIP = 1 << 20  # pixels that are worked on in float64 at a time
 EXIF_KEYS = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 
 # PIL warns of odd metadata and of very large pictures; what matters comes back as an UnreadablePicture.
@@ -78,9 +83,8 @@ def open_picture(source: Source, draft: tuple[int, int] | None = None) -> Image.
     content = _content(source)
     with _reasons():
         picture = content if isinstance(content, Image.Image) else Image.open(io.BytesIO(content))
-        if draft is not None and picture is not content and picture.format in ("JPEG", "MPO"):
-            sideways = _orientation(picture) >= 5
-            picture.draft(None, (draft[1], draft[0]) if sideways else draft)
+        if picture is not content:
+            _draft(picture, draft)
         picture.load()
         method = UPRIGHT.get(_orientation(picture))
         if method is None:
@@ -105,6 +109,20 @@ def picture_size(source: Source) -> tuple[int, int]:
         return (content if isinstance(content, Image.Image) else Image.open(io.BytesIO(content))).size
 
 
+def decoding_memory(content: bytes, draft: tuple[int, int] | None = None) -> int:
+    """Bytes of memory that read_source takes at most for an encoded picture, by its header; nothing is decoded."""
+    if not content:
+        raise UnreadablePicture("empty file")
+    with _reasons():
+        picture = Image.open(io.BytesIO(content))
+        whole = picture.width * picture.height if "progressive" in picture.info else 0
+        _draft(picture, draft)
+        a_pixel = PIXEL_MEMORY.get(picture.format or "", PIXEL_MEMORY[""])
+        if picture.has_transparency_data:
+            a_pixel = max(a_pixel, TRANSPARENT_MEMORY)
+        return picture.width * picture.height * a_pixel + whole * COEFFICIENTS_MEMORY
+
+
 def in_channels(picture: Image.Image, channels: int = 3) -> Image.Image:
     """A decoded picture of any mode in RGB (channels 3) or grey (1). ValueError where PIL knows no way."""
     mode = MODES[channels]
@@ -122,17 +140,40 @@ def in_channels(picture: Image.Image, channels: int = 3) -> Image.Image:
 def _eight_bits(picture: Image.Image) -> Image.Image:
     """Grey of 16 bits scaled by 1/257; of 32-bit integers and floats, which have no agreed range, the first of 0 to 1
     (floats), 0 to 255 and 0 to 65535 that holds every pixel, else the picture's own range stretched."""
-    values = np.asarray(picture).astype(np.float64)
     tops: tuple[float, ...] = (65535,)
     if not picture.mode.startswith("I;16"):
         tops = (1, 255, 65535) if picture.mode == "F" else (255, 65535)
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    values = np.nan_to_num(values, nan=0.0, posinf=high, neginf=low)
+    finite = (values[np.isfinite(values)] for _, values in _strips(picture))
+    ranges = [(values.min(), values.max()) for values in finite if values.size]
+    low = float(min((lowest for lowest, _ in ranges), default=0.0))
+    high = float(max((highest for _, highest in ranges), default=0.0))
     top = next((top for top in tops if low >= 0 and high <= top), None)
-    if top is None:
-        values, top = values - low, (high - low) or 1.0
-    return Image.fromarray(np.clip(np.rint(values * (255 / top)), 0, 255).astype(np.uint8))
+    from_zero = top is not None
+    top = top or (high - low) or 1.0
+    grey = Image.new("L", picture.size)
+    for upper, values in _strips(picture):
+        np.nan_to_num(values, copy=False, nan=0.0, posinf=high, neginf=low)
+        if not from_zero:
+            values -= low
+        values *= 255 / top
+        np.clip(np.rint(values, out=values), 0, 255, out=values)
+        grey.paste(Image.fromarray(values.astype(np.uint8)), (0, upper))
+    return grey
+
+
+def _strips(picture: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
+    """Its rows' values, float64, some at a time, and where the first of them is: a pixel takes 2 or 4 bytes in the
+    picture and 8 here."""
+    rows = max(1, STRIP // max(1, picture.width))
+    for upper in range(0, picture.height, rows):
+        lower = min(upper + rows, picture.height)
+        yield upper, np.asarray(picture.crop((0, upper, picture.width, lower))).astype(np.float64)
+
+
+def _draft(picture: Image.Image, draft: tuple[int, int] | None) -> None:
+    if draft is not None and picture.format in ("JPEG", "MPO"):
+        sideways = _orientation(picture) >= 5
+        picture.draft(None, (draft[1], draft[0]) if sideways else draft)
 
 
 def _orientation(picture: Image.Image) -> int:

@@ -13,21 +13,23 @@ import numpy as np
 import torch
 from PIL import Image
 
-from container.serve.limits import NoMemory, free_memory
+from container.serve.limits import MIB, NoMemory, free_memory
 from container.serve.refusing import Refused
 from model.ensemble import joined, leaves, load
 from model.finding import WEIGHTS, find_model
 from model.hardware import core_count
 from model.labels import Scheme
-from model.pictures import UnreadablePicture, picture_size
+from model.pictures import UnreadablePicture, decoding_memory
 from model.prediction import Look, make_answering
 from model.settings import ServeSettings
 
-LARGE = 1 << 24  # pixels; decoded they take 50 MB and more, so one at a time is
+LARGE = 128 * MIB  # that decoding takes; such pictures are decoded one at a time
 
 
 class Served:
     """Answers decoded pictures; look may be called by several threads, answer by one."""
+
+    large = threading.Lock()  # of all models, whose pictures the same threads decode
 
     def __init__(self, place: Path | None, settings: ServeSettings):
         """place: of the model, where settings.models names none. InputError where it cannot be loaded, NoMemory."""
@@ -44,7 +46,6 @@ class Served:
             torch.set_num_threads(min(torch.get_num_threads(), core_count()))
             self.place, self.number = saved.folder, len(leaves(saved))
             self.per_batch = self.answering.pictures_of_batch(settings.batch_size)
-            self.large = threading.Lock()
             self.answer([self.look(_blank())])
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise NoMemory(str(error) or "out of memory") from None
@@ -54,12 +55,17 @@ class Served:
         return self.answering.scheme
 
     def look(self, picture: bytes, row: int = 0) -> Look:
-        """What the model sees of an encoded picture. Refused, 400, tells why it cannot be read."""
+        """What the model sees of an encoded picture. Refused, 400, tells why it cannot be read, or that decoding it
+        would take more memory than is free."""
         try:
-            width, height = picture_size(picture)
-            if width * height < LARGE:
+            needed = max(decoding_memory(picture, eye.views.draft) for eye in self.answering.eyes)
+            if needed < LARGE:
                 return self.answering.look(picture, row)
             with self.large:
+                free = free_memory()
+                if free is not None and needed > free:
+                    told = f"{needed / MIB:,.0f} MiB of memory, of which {max(0, free) / MIB:,.0f} are free"
+                    raise UnreadablePicture(f"too large: decoding it takes up to {told}")
                 return self.answering.look(picture, row)
         except UnreadablePicture as error:
             raise Refused(400, str(error), read=True) from None

@@ -7,13 +7,23 @@ import os
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from model.pictures import UnreadablePicture, in_channels, open_picture, picture_size, read_picture, read_source
+from model import pictures
+from model.pictures import (
+    UnreadablePicture,
+    decoding_memory,
+    in_channels,
+    open_picture,
+    picture_size,
+    read_picture,
+    read_source,
+)
 
 LEFT, RIGHT = (200, 30, 60), (20, 120, 240)
 
@@ -165,6 +175,60 @@ def test_32_bit_integers_are_scaled_by_the_range_that_holds_them() -> None:
     for values, expected in (([0, 9, 255], [0, 9, 255]), ([0, 257, 65535], [0, 1, 255]), ([-5, 0, 5], [0, 128, 255])):
         picture = Image.fromarray(np.array([values], np.int32))
         assert np.asarray(in_channels(picture, 1))[0] == pytest.approx(expected, abs=1)
+
+
+def by_the_whole_array(picture: Image.Image) -> np.ndarray:
+    """What _eight_bits does in strips, at once."""
+    values = np.asarray(picture).astype(np.float64)
+    tops: tuple[float, ...] = (65535,)
+    if not picture.mode.startswith("I;16"):
+        tops = (1, 255, 65535) if picture.mode == "F" else (255, 65535)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    values = np.nan_to_num(values, nan=0.0, posinf=high, neginf=low)
+    top = next((top for top in tops if low >= 0 and high <= top), None)
+    if top is None:
+        values, top = values - low, (high - low) or 1.0
+    return np.clip(np.rint(values * (255 / top)), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("strip", [1, 100, 1 << 20])
+def test_deep_pictures_are_converted_in_strips_as_at_once(monkeypatch: pytest.MonkeyPatch, strip: int) -> None:
+    monkeypatch.setattr(pictures, "STRIP", strip)
+    draw = np.random.default_rng(strip)
+    shape = (37, 23)
+    odd = (draw.random(shape) * 200 - 20).astype(np.float32)
+    odd[5, 5:8] = np.nan, np.inf, -np.inf
+    nothing = np.full(shape, np.nan, np.float32)
+    deep = [
+        *[draw.integers(0, top, shape).astype(np.uint16) for top in (256, 65536)],
+        *[draw.integers(low, top, shape).astype(np.int32) for low, top in ((0, 256), (0, 65536), (-(2**31), 2**31))],
+        *[(draw.random(shape) * top).astype(np.float32) for top in (1, 255, 65535, 1e30)],
+        *(odd, nothing),
+    ]
+    made = [*map(Image.fromarray, deep), Image.frombytes("I;16B", shape[::-1], deep[1].astype(">u2").tobytes())]
+    for picture in made:
+        np.testing.assert_array_equal(np.asarray(in_channels(picture, 1)), by_the_whole_array(picture))
+
+
+def test_a_deep_picture_takes_no_more_than_strips_of_it_beside_itself() -> None:
+    picture = Image.new("I;16", (3000, 3000), 5)
+    tracemalloc.start()
+    in_channels(picture, 1)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 40 * pictures.STRIP
+
+
+def test_the_memory_of_decoding_is_told_by_the_header() -> None:
+    grey, transparent = Image.new("L", (100, 80)), Image.new("RGBA", (100, 80))
+    assert decoding_memory(encoded(grey, "PNG")) == 100 * 80 * 10
+    assert decoding_memory(encoded(transparent, "PNG")) == 100 * 80 * 18
+    assert decoding_memory(encoded(grey, "JPEG"), draft=(40, 30)) == 50 * 40 * 10
+    assert decoding_memory(encoded(grey, "JPEG", progressive=True), draft=(40, 30)) == 50 * 40 * 10 + 100 * 80 * 6
+    for content, told in ((b"", "empty file"), (b"no picture", "identified")):
+        with pytest.raises(UnreadablePicture, match=told):
+            decoding_memory(content)
 
 
 @pytest.mark.parametrize(("form", "save_all"), [("GIF", True), ("WEBP", True), ("TIFF", True), ("PNG", True)])

@@ -11,9 +11,11 @@ import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from container.serve import served
 from model.labels import mask_scheme
-from model.prediction import predict
+from model.prediction import Answering, predict
 
 NAMES = mask_scheme().class_names
 ACCEPTS = ["application/json", "application/json;verbose", "application/jsonlines", "text/csv"]
@@ -139,12 +141,33 @@ def test_in_a_batch_transform_a_bad_picture_is_an_answer_with_status_200(serving
     assert client.post("/invocations", content=b"x", headers={"Content-Type": "text/plain"}).status_code == 415
 
 
+def encoded(picture: Image.Image) -> bytes:
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    return content.getvalue()
+
+
 def huge_png(width: int, height: int) -> bytes:
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def test_large_pictures_are_decoded_one_at_a_time_and_none_that_memory_has_no_room_for(serving, monkeypatch):
+    client = serving()
+    deep = encoded(Image.new("I;16", (4100, 4100)))
+    alone: list[bool] = []
+    look = Answering.look
+    monkeypatch.setattr(Answering, "look", lambda *told: alone.append(served.Served.large.locked()) or look(*told))
+    for content in (deep, encoded(Image.new("I;16", (410, 410)))):
+        assert client.post("/invocations", content=content, headers={"Content-Type": "image/png"}).status_code == 200
+    assert alone == [True, False]
+    monkeypatch.setattr(served, "free_memory", lambda: 100 << 20)
+    found = client.post("/invocations", content=deep, headers={"Content-Type": "image/png"})
+    assert found.status_code == 400 and len(alone) == 2
+    assert found.json()["error"] == "too large: decoding it takes up to 160 MiB of memory, of which 100 are free"
 
 
 JSON = {"Content-Type": "application/json"}
