@@ -4,7 +4,7 @@ inference, serving and export alike."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from model.faults import InputError
+from model.faults import InputError, did_you_mean, listing
+from model.pictures import MODES
 
 RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
@@ -20,6 +21,7 @@ RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+FITS = ("crop", "stretch", "pad")
 MIN_PICTURE_STD = 1 / 255  # a picture of one colour has no deviation to divide by
 
 Box = tuple[float, float, float, float]  # left, upper, right, lower
@@ -107,9 +109,40 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Preprocessing:
-        """The inverse of to_dict. InputError where the content is not a preprocessing."""
+        """The inverse of to_dict. InputError where the content is not a preprocessing, with each field that does not
+        fit, its value and what was expected."""
         try:
             values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()}
-            return cls(**values)
-        except TypeError as error:
+            made = cls(**values)
+        except (TypeError, AttributeError) as error:
             raise InputError(f"not a preprocessing: {error}") from None
+        if faults := list(made._faults()):
+            raise InputError(f"not a preprocessing: {'; '.join(faults)}")
+        return made
+
+    def _faults(self) -> Iterator[str]:
+        """Sentences about fields that do not fit."""
+        for name, known in (("channels", MODES), ("fit", FITS), ("interpolation", RESAMPLING)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (str, int)) or value not in known:
+                close = did_you_mean(value, map(str, known)) if isinstance(value, str) else ""
+                yield f"{name} = {value!r}, expected one of {listing(known)}{close}"
+        for name in ("height", "width"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                yield f"{name} = {value!r}, expected pixels, 1 or more"
+        if not (_is_number(self.crop_pct) and 0 < self.crop_pct <= 1):
+            yield f"crop_pct = {self.crop_pct!r}, expected a number above 0 and at most 1"
+        for name, low, expected in (("mean", -math.inf, "numbers"), ("std", 0.0, "numbers above 0")):
+            value = getattr(self, name)
+            fits = isinstance(value, tuple) and all(_is_number(number) and number > low for number in value)
+            if not fits or len(value) not in (0, self.channels) or len(value) != _length(self.mean):
+                yield f"{name} = {value!r}, expected {expected}, one a channel, or none for mean and std"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf
+
+
+def _length(value: object) -> int:
+    return len(value) if isinstance(value, tuple) else 0

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from container.serve.counters import GONE, Counters, Watching
 from container.serve.forms import Answer, Form, accepted, json_bytes, written
 from container.serve.limits import MIB, NoMemory, Room, Share
-from container.serve.models import ONLY, Loaded, Models, apart, prepare
+from container.serve.models import ONLY, AlreadyLoaded, Loaded, Models, apart, prepare
 from container.serve.openapi import description
 from container.serve.reading import JSON, Asked, body_pieces, discard, media_type, read_asked
 from container.serve.refusing import AGAIN, Refused
@@ -187,12 +187,16 @@ class Server:
             raise Refused(400, 'expected {"model_name": NAME, "url": FOLDER}', read=True) from None
         try:
             await self.models.load(name, Path(url))
-        except KeyError:
-            raise Refused(409, f"a model {name!r} is loaded already", read=True) from None
-        except (InputError, OSError) as error:
-            raise Refused(400, str(error), read=True) from None
+        except AlreadyLoaded as error:
+            raise Refused(409, str(error), read=True) from None
         except NoMemory as error:
             raise Refused(507, str(error), read=True) from None
+        except (InputError, OSError) as error:
+            raise Refused(400, str(error), read=True) from None
+        except Exception as error:  # what its files lead libraries to
+            log.warning("the model in %s cannot be loaded", url, exc_info=error)
+            told = f"the model in {url} cannot be loaded: {type(error).__name__}: {error}"
+            raise Refused(400, told, read=True) from None
         return answer(self._told_model(name))
 
     async def tell_model(self, request: Request) -> Response:

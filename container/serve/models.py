@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
+class AlreadyLoaded(Exception):
+    """A model of that name is loaded, or being loaded."""
+
+
 ONLY = ""  # name of the one model
 
 
@@ -54,9 +59,9 @@ class Models:
         self.loading: set[str] = set()
 
     async def load(self, name: str, place: Path | None) -> Loaded:
-        """Loads and warms up. KeyError where a model of that name is there or coming; what Served raises."""
+        """Loads and warms up. AlreadyLoaded; what Served raises."""
         if name in self.loaded or name in self.loading:
-            raise KeyError(name)
+            raise AlreadyLoaded(f"a model {name!r} is loaded already")
         self.loading.add(name)
         try:
             served = await apart(_load, place, self.settings)

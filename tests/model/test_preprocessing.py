@@ -91,3 +91,33 @@ def test_it_is_read_back_as_it_was_saved():
     assert Preprocessing.from_dict(FACES.to_dict()) == FACES
     with pytest.raises(InputError, match="not a preprocessing"):
         Preprocessing.from_dict({"height": 3})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"interpolation": "bilinaer"}, "interpolation = 'bilinaer'.*nearest: bilinear"),
+        ({"interpolation": ["bilinear"]}, "interpolation"),
+        ({"fit": 5}, "fit = 5, expected one of crop, stretch, pad"),
+        ({"channels": 2}, "channels = 2, expected one of 1, 3"),
+        ({"height": 0}, "height = 0"),
+        ({"width": 48.0}, "width = 48.0"),
+        ({"crop_pct": 0}, "crop_pct = 0, expected a number above 0"),
+        ({"crop_pct": "0.9"}, "crop_pct = '0.9'"),
+        ({"crop_pct": float("nan")}, "crop_pct = nan"),
+        ({"mean": 0.5}, "mean = 0.5, expected numbers, one a channel"),
+        ({"mean": [0.5, 0.4]}, "mean = .0.5, 0.4.*std ="),
+        ({"mean": []}, "std ="),
+        ({"std": [0.2, 0, 0.2]}, "std = .0.2, 0, 0.2., expected numbers above 0"),
+        ({"std": [0.2, "0.2", 0.2]}, "std ="),
+        ({"height": 0, "fit": "corp"}, "fit = 'corp'.*nearest: crop; height = 0"),
+    ],
+)
+def test_what_does_not_fit_is_told_with_its_value(wrong, told):
+    with pytest.raises(InputError, match=f"not a preprocessing: .*{told}"):
+        Preprocessing.from_dict({**FACES.to_dict(), **wrong})
+
+
+def test_the_preprocessings_that_models_are_saved_with_fit():
+    for made in (Preprocessing(1, 1), Preprocessing(8, 9, 1, "pad", 0.875, "lanczos", (0.0,), (1.0,))):
+        assert Preprocessing.from_dict(made.to_dict()) == made

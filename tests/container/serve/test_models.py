@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import threading
@@ -12,6 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from container import environment
+from container.serve import models
 from container.serve.__main__ import listening, main, model_place
 from container.serve.app import Server
 from container.serve.models import ONLY
@@ -70,6 +72,29 @@ def test_models_are_loaded_listed_invoked_and_unloaded(serving, model, another_m
 def test_what_is_no_model_is_told(serving, body, told):
     found = serving(None, multi_model=True).post("/models", content=body)
     assert found.status_code == 400 and told in found.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("interpolation", "bilinaer"), ("crop_pct", 0), ("mean", "x"), ("std", [0])]
+)
+def test_a_model_whose_preprocessing_does_not_fit_is_400(serving, model, tmp_path, field, value):
+    shutil.copytree(model, tmp_path / "model")
+    path = tmp_path / "model" / "preprocessing.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+    found = serving(None, multi_model=True).post("/models", json={"model_name": "x", "url": str(tmp_path / "model")})
+    assert found.status_code == 400 and field in found.json()["error"]
+
+
+@pytest.mark.parametrize("fault", [KeyError("x"), RuntimeError("of torch"), ValueError("of timm")])
+def test_any_fault_of_loading_is_told_as_400(serving, monkeypatch, fault):
+    def load(*told):
+        raise fault
+
+    client = serving(None, multi_model=True)
+    monkeypatch.setattr(models, "_load", load)
+    found = client.post("/models", json={"model_name": "x", "url": "/y"})
+    assert (found.status_code, client.get("/models/x").status_code) == (400, 404)
+    assert found.json()["error"] == f"the model in /y cannot be loaded: {type(fault).__name__}: {fault}"
 
 
 def test_a_model_for_which_there_is_no_memory_is_507(serving, model, monkeypatch):
