@@ -121,7 +121,7 @@ class Server:
         return await self.invoke(request, self.models.loaded[ONLY])
 
     async def invoke(self, request: Request, loaded: Loaded) -> Response:
-        form = accepted(request.headers.get("accept", ""), self.settings.accept)
+        form = accepted(request.headers.getlist("accept"), self.settings.accept)
         kind = media_type(request.headers)
         with loaded.used(), self.bodies.share() as held, self.pictures.share() as waiting:
             try:

@@ -37,16 +37,23 @@ class Answer:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def accepted(header: str, default: str) -> Form:
-    """The form that an Accept header (RFC 9110, 12.5.1) likes best of those that are offered; default where it is
-    empty or takes any. Refused, 406, where it takes none of them."""
+def accepted(headers: Sequence[str], default: str) -> Form:
+    """The form that a request's Accept headers (RFC 9110, 12.5.1) like best of those that are offered; default where
+    they are empty or take any. A range says nothing of what another names more closely. Refused, 406, where they take
+    none."""
+    header = ", ".join(filter(str.strip, headers))
     _, own_type, own_parameters = next(_ranges(default))
     own = Form(own_type, VERBOSE in own_parameters)
-    for quality, media_type, parameters in sorted(_ranges(header or default), key=lambda found: -found[0]):
-        if quality > 0 and media_type in (JSON, LINES, CSV):
+    ranges = list(_ranges(header or default))
+    named = {media_type for _, media_type, _ in ranges}
+    for quality, media_type, parameters in sorted(ranges, key=lambda found: -found[0]):
+        if quality <= 0:
+            break
+        if media_type in (JSON, LINES, CSV):
             return Form(media_type, VERBOSE in parameters)
         for form in (own, Form(JSON), Form(CSV)):
-            if quality > 0 and media_type in ("*/*", f"{form.media_type.partition('/')[0]}/*"):
+            closest = [form.media_type, f"{form.media_type.partition('/')[0]}/*", "*/*"]
+            if media_type == next((one for one in closest if one in named), None):
                 return form
     raise Refused(406, f"Accept {header[:200]!r}: answers are {OFFERED}")
 

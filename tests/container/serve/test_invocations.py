@@ -88,11 +88,20 @@ def test_a_verbose_answer_names_classes_and_attributes(serving, pictures, expect
         ("application/json; verbose; q=0.5, text/csv;q=0.4", None, "application/json"),
         ("image/png, text/csv;q=0.1", None, "text/csv"),
         ("application/json;q=0, text/csv;q=0.1", None, "text/csv"),
+        ("application/json;q=0, */*", None, "text/csv"),
+        ("*/*, application/json;q=0", None, "text/csv"),
+        ("*/*, application/*;q=0", "application/jsonlines", "text/csv"),
+        ("application/*;q=0, application/json;q=0.1", None, "application/json"),
+        ("*/*;q=0, text/csv;q=0.1", None, "text/csv"),
+        (["image/png", "text/csv"], None, "text/csv"),
+        (["application/json;q=0.5", "", "text/csv"], None, "text/csv"),
+        (["", ""], "text/csv", "text/csv"),
     ],
 )
 def test_the_form_of_an_answer_is_what_the_client_likes_best(serving, pictures, accept, default, given):
     client = serving(**({"accept": default} if default else {}))
-    headers = {"Content-Type": "image/jpeg", **({} if accept is None else {"Accept": accept})}
+    told = [] if accept is None else [accept] if isinstance(accept, str) else accept
+    headers = [("Content-Type", "image/jpeg"), *(("Accept", one) for one in told)]
     found = client.post("/invocations", content=pictures[0], headers=headers)
     assert found.status_code == 200 and found.headers["content-type"].partition(";")[0] == given
 
@@ -204,6 +213,7 @@ FORM = {"Content-Type": "multipart/form-data; boundary=x"}
         ({"Content-Type": "image/png", "Content-Encoding": "gzip"}, b"x", 415, "gzip"),
         ({"Content-Type": "image/png", "Accept": "image/png"}, b"x", 406, "application/json;verbose"),
         ({"Content-Type": "image/png", "Accept": ";;,q=1"}, b"x", 406, "answers are"),
+        ({"Content-Type": "image/png", "Accept": "*/*;q=0"}, b"x", 406, "answers are"),
     ],
 )
 def test_what_cannot_be_answered_is_told(serving, headers, body, status, told):
