@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -57,12 +58,16 @@ IN_IMAGE = "RAREBIRD_IMAGE"  # set by the Dockerfile
 FAILURE_FILE = "RAREBIRD_FAILURE_FILE"  # where a job that is supervised tells why it failed
 RANKS_DIR = "RAREBIRD_RANKS_DIR"  # where each of torchrun's children notes how it ended
 SERVE = "SERVE_"  # a model's environment is the only way to give an endpoint a setting
+OF_KUBERNETES = re.compile(  # what each container is told of a service named serve, or serve-...; no setting
+    r"SERVE_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT=(tcp|udp|sctp)://.*|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?=.*)"
+)
 SERVING = {  # what SageMaker (MULTI_MODEL, BATCH, MAX_PAYLOAD) and AWS's inference toolkits call settings of serve
     "SAGEMAKER_MULTI_MODEL": "multi_model",
     "SAGEMAKER_BATCH": "batch",
     "SAGEMAKER_BIND_TO_PORT": "port",
     "SAGEMAKER_MAX_PAYLOAD_IN_MB": "max_payload_mb",
     "SAGEMAKER_MODEL_SERVER_TIMEOUT": "timeout",
+    "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "timeout",
     "SAGEMAKER_MODEL_SERVER_WORKERS": "num_workers",
     "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "accept",
     "SAGEMAKER_TS_BATCH_SIZE": "batch_size",
@@ -142,7 +147,11 @@ class Environment:
         """The settings of serve that variables tell, SERVE_NAME over SageMaker's own."""
         told = {name: self.variables.get(name, "").strip() for name in SERVING}
         layers = [Layer(f"variable {name}", {SERVING[name]: value}) for name, value in told.items() if value]
-        ours = {key[len(SERVE) :]: value for key, value in self.variables.items() if key.startswith(SERVE)}
+        ours = {
+            key[len(SERVE) :]: value
+            for key, value in self.variables.items()
+            if key.startswith(SERVE) and not OF_KUBERNETES.fullmatch(f"{key}={value}")
+        }
         return [*layers, Layer(f"variable {SERVE}{{}}", {key: value for key, value in ours.items() if value.strip()})]
 
     def variable(self, name: str) -> Path | None:

@@ -14,10 +14,12 @@ GET /metrics /openapi.json      counters, and the description of all this
 /models                         with --multi_model: load, list and unload models; POST /models/NAME/invoke
 
 As SageMaker gives an endpoint nothing but environment variables, each setting NAME is also read from SERVE_NAME, and
-SAGEMAKER_BIND_TO_PORT, SAGEMAKER_MAX_PAYLOAD_IN_MB, SAGEMAKER_MODEL_SERVER_TIMEOUT, SAGEMAKER_MODEL_SERVER_WORKERS,
-SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, SAGEMAKER_MULTI_MODEL and SAGEMAKER_BATCH mean what they mean elsewhere.
+SAGEMAKER_BIND_TO_PORT, SAGEMAKER_MAX_PAYLOAD_IN_MB, SAGEMAKER_MODEL_SERVER_TIMEOUT[_SECONDS],
+SAGEMAKER_MODEL_SERVER_WORKERS, SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, SAGEMAKER_MULTI_MODEL and SAGEMAKER_BATCH mean
+what they mean elsewhere.
 
-Ends with 0 when SIGTERM came and what was under way is answered, 2 where the model cannot be loaded.
+Ends with 0 when SIGTERM came and what was under way is answered, 2 where the model cannot be loaded, 1 where there is
+not enough memory for it.
 """
 
 from __future__ import annotations

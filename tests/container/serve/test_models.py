@@ -174,9 +174,36 @@ def test_settings_come_from_sagemakers_variables_ours_and_flags(monkeypatch):
     assert (found.accept, found.batch, found.num_tta, found.precision) == ("text/csv", True, 4, "bf16")
 
 
+def test_seconds_win_where_the_timeout_is_told_twice(monkeypatch):
+    monkeypatch.setenv("SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS", "240")
+    assert environment.read(ServeSettings, [], "")[0].timeout == 240
+    monkeypatch.setenv("SAGEMAKER_MODEL_SERVER_TIMEOUT", "20")
+    assert environment.read(ServeSettings, [], "")[0].timeout == 240
+
+
+def test_what_kubernetes_tells_of_a_service_named_serve_is_no_setting(monkeypatch):
+    """Its documentation: Service, Discovering services, Environment variables."""
+    for service in ("SERVE", "SERVE_FACES"):
+        for name, value in {
+            "SERVICE_HOST": "10.0.0.11",
+            "SERVICE_PORT": "8080",
+            "SERVICE_PORT_HTTP": "8080",
+            "PORT": "tcp://10.0.0.11:8080",
+            "PORT_8080_TCP": "tcp://10.0.0.11:8080",
+            "PORT_8080_TCP_PROTO": "tcp",
+            "PORT_8080_TCP_PORT": "8080",
+            "PORT_8080_TCP_ADDR": "10.0.0.11",
+        }.items():
+            monkeypatch.setenv(f"{service}_{name}", value)
+    assert environment.read(ServeSettings, [], "")[0] == ServeSettings()
+
+
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
+        ("SERVE_PROT", "tcp://10.0.0.11:8080", "nearest: port"),
+        ("SERVE_PORT", "http", "expected a whole number"),
+        ("SERVE_PORTS", "8080", "nearest: port"),
         ("SAGEMAKER_BIND_TO_PORT", "http", "SAGEMAKER_BIND_TO_PORT"),
         ("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/cvs", "nearest: text/csv"),
         ("SERVE_NUM_TAA", "4", "nearest: num_tta"),
