@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from model.faults import Failure
+
 MIB = 1 << 20
 
 
-class NoMemory(Exception):
+class NoMemory(Failure):
     """A model needs more memory than there is."""
 
 
@@ -44,17 +46,29 @@ class Share:
 
 def free_memory(root: Path = Path("/")) -> int | None:
     """Bytes that this process may still take, of the machine (Linux: /proc/meminfo) and of its control group (kernel
-    documents: cgroup-v2, cgroup-v1/memory), whichever is less; None where neither is told. root: of the file system."""
+    documents: cgroup-v2, cgroup-v1/memory), whichever is less; None where neither is told. Files that the kernel keeps
+    in memory while nobody else needs it (inactive_file) are free. root: of the file system."""
     told = []
     meminfo = root / "proc" / "meminfo"
     if meminfo.is_file():
         lines = [line.split() for line in meminfo.read_text().splitlines()]
         told += [int(line[1]) * 1024 for line in lines if line[:1] == ["MemAvailable:"]]
     groups = root / "sys" / "fs" / "cgroup"
-    for most, used in (
-        (groups / "memory.max", groups / "memory.current"),
-        (groups / "memory" / "memory.limit_in_bytes", groups / "memory" / "memory.usage_in_bytes"),
+    for most, used, stat, kept in (
+        (groups / "memory.max", groups / "memory.current", groups / "memory.stat", "inactive_file"),
+        (
+            groups / "memory" / "memory.limit_in_bytes",
+            groups / "memory" / "memory.usage_in_bytes",
+            groups / "memory" / "memory.stat",
+            "total_inactive_file",
+        ),
     ):
         if most.is_file() and used.is_file() and most.read_text().strip().isdigit():
-            told.append(int(most.read_text()) - int(used.read_text()))
+            told.append(int(most.read_text()) - int(used.read_text()) + _kept(stat, kept))
     return min(told, default=None)
+
+
+def _kept(stat: Path, name: str) -> int:
+    """Bytes of a line of memory.stat."""
+    lines = stat.read_text().splitlines() if stat.is_file() else []
+    return sum(int(value) for key, _, value in (line.partition(" ") for line in lines) if key == name)

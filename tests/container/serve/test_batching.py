@@ -136,6 +136,22 @@ def test_room_is_given_back_and_never_more_than_there_is():
             },
             800,
         ),
+        (
+            {
+                "sys/fs/cgroup/memory.max": "1000\n",
+                "sys/fs/cgroup/memory.current": "900\n",
+                "sys/fs/cgroup/memory.stat": "anon 300\ninactive_anon 7\ninactive_file 500\nactive_file 100\n",
+            },
+            600,
+        ),
+        (
+            {
+                "sys/fs/cgroup/memory/memory.limit_in_bytes": "900",
+                "sys/fs/cgroup/memory/memory.usage_in_bytes": "800",
+                "sys/fs/cgroup/memory/memory.stat": "inactive_file 5\ntotal_inactive_file 50\n",
+            },
+            150,
+        ),
     ],
 )
 def test_free_memory_is_what_machine_and_control_group_leave(tmp_path, files, free):

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from container import environment
-from container.serve import models
+from container import environment, job
+from container.serve import models, served
 from container.serve.__main__ import listening, main, model_place
 from container.serve.app import Server
 from container.serve.models import ONLY
+from model.faults import Failure
 from model.prediction import predict
 from model.settings import InputError, Layer, ServeSettings, build
 
@@ -98,13 +99,20 @@ def test_any_fault_of_loading_is_told_as_400(serving, monkeypatch, fault):
 
 
 def test_a_model_for_which_there_is_no_memory_is_507(serving, model, monkeypatch):
-    from container.serve import served
-
     client = serving(None, multi_model=True)
     monkeypatch.setattr(served, "free_memory", lambda: 1000)
     found = client.post("/models", json={"model_name": "large", "url": str(model)})
     assert found.status_code == 507 and "needs some" in found.json()["error"]
     assert client.get("/models/large").status_code == 404
+
+
+def test_a_start_without_memory_ends_with_1_and_one_sentence(model, monkeypatch, capsys):
+    monkeypatch.setattr(served, "free_memory", lambda: 1000)
+    with pytest.raises(Failure) as found:
+        main(["--model_dir", str(model), "--host", "127.0.0.1", "--port", "0", "--device", "cpu"])
+    code, _ = job.ending(found.value)
+    told = capsys.readouterr().err
+    assert code == 1 and "bytes of memory, there are 1,000" in told and "Traceback" not in told
 
 
 def blocked(settings: ServeSettings, place, go: threading.Event) -> tuple[TestClient, Server]:
