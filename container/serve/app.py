@@ -155,10 +155,11 @@ class Server:
                 return Answer(None, str(error), metadata)
 
         try:
-            async with asyncio.timeout(self.settings.timeout):
-                answers = await asyncio.gather(*(one(row) for row in range(number)))
+            async with asyncio.timeout(self.settings.timeout), asyncio.TaskGroup() as group:
+                asking = [group.create_task(one(row)) for row in range(number)]
         except TimeoutError:
             raise Refused(503, f"no answer within {self.settings.timeout:g} s", AGAIN, read=True) from None
+        answers = [task.result() for task in asking]
         if asked.alone and answers[0].probabilities is None:
             raise Refused(400, answers[0].error, read=True)
         return answers

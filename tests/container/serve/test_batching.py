@@ -10,8 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from container.serve.app import Server
 from container.serve.batching import Batcher
 from container.serve.limits import Room, free_memory
+from container.serve.models import Loaded
+from container.serve.reading import Asked
+from model.settings import ServeSettings
 
 
 class Counting:
@@ -111,6 +115,27 @@ def test_those_who_gave_up_hold_nothing():
     model = Counting()
     asyncio.run(ask())
     assert sum(model.batches) < 20
+
+
+def test_where_one_picture_of_a_request_fails_none_of_the_others_goes_on():
+    async def batcher(picture: bytes, row: int) -> np.ndarray:
+        if row == 3:
+            raise RuntimeError("a fault")
+        under_way.add(row)
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            under_way.discard(row)
+
+    async def ask() -> None:
+        with server.pictures.share() as waiting, pytest.raises(ExceptionGroup, match="unhandled") as found:
+            await server.answered(loaded, Asked([b"x"] * 9, [{}] * 9, alone=False), waiting)
+        assert [str(error) for error in found.value.exceptions] == ["a fault"]
+        assert not under_way and server.pictures.taken == 0
+
+    under_way: set[int] = set()
+    server, loaded = Server(ServeSettings(), None, pytest.fail), Loaded("", None, batcher)
+    asyncio.run(ask())
 
 
 def test_room_is_given_back_and_never_more_than_there_is():
