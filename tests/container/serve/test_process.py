@@ -70,6 +70,12 @@ def test_a_slow_head_is_closed(server):
     assert server.sent(b"GET /ping HTTP/1.1\r\nHost: x\r\n", b"X-A: b\r\n" * 10, pause=1.6) == b""
 
 
+def test_the_rest_of_a_request_that_is_answered_is_not_waited_for(server):
+    """One byte of it stops uvicorn's timer of idle connections."""
+    answer = server.sent(b"GET /ping HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", b"x", pause=0.5)
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
 def test_truncated_bodies_are_let_go(server):
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
