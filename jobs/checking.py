@@ -12,7 +12,7 @@ from typing import Any
 
 import regex
 from botocore.loaders import Loader
-from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape, UnknownServiceError
+from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
 from model.settings import InputError, did_you_mean, listing
 
@@ -69,7 +69,7 @@ def operation(method: str, name: str = "sagemaker") -> OperationModel:
     known = {operation.lower(): operation for operation in model.operation_names}
     try:
         return model.operation_model(known[method.replace("_", "")])
-    except (KeyError, UnknownServiceError):
+    except KeyError:
         raise ValueError(f"{name} has no {method}") from None
 
 
@@ -88,7 +88,7 @@ def check_request(method: str, request: Mapping[str, Any]) -> list[str]:
 def _flag(path: str) -> str:
     bare = regex.sub(r"\[\d+\]", "", path)
     tails = [bare.split(".", at)[at] for at in range(bare.count(".") + 1)]
-    flag = next((FLAGS[tail] for tail in tails if tail in FLAGS), None)
+    flag = next((FLAGS[name] for name in (*tails, *bare.split(".")) if name in FLAGS), None)
     return f" ({flag})" if flag else ""
 
 

@@ -65,6 +65,7 @@ def describe(what: str, argv: Sequence[str], usage: str, flags_class: type | Non
         limits=flags.limits(),
         account=account,
         compress=getattr(flags, "compress", True),
+        environment={key: str(value) for key, value in flags.environment.items()},
     )
     checkpoints = getattr(flags, "checkpoints", None)
     if what == TRAIN and to_sagemaker:

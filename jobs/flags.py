@@ -62,6 +62,7 @@ class LaunchFlags(AccountFlags):
     kms_key: str | None = setting(None, "key of outputs and volumes")
     isolated: bool = setting(False, "no network in the container")
     encrypt_traffic: bool = setting(False, "between machines")
+    environment: dict[str, Any] = setting({}, "further variables of the container, {NAME: value}")
     delete: bool = setting(False, "remove from S3 what is no longer in a folder that is sent", section="Data")
     shm_size: str = setting("2g", "on docker: size of /dev/shm")
     gpus: str = setting("auto", "on docker: what --gpus is given; auto: all where there are some; none")
@@ -139,7 +140,6 @@ class ModelFlags(LaunchFlags):
     model_dir: str = setting(
         "", "the model: s3://.../model.tar.gz or a prefix, a saved model's folder, or a job's name", section="Model"
     )
-    environment: dict[str, Any] = setting({}, "variables of the server")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,59 @@
+"""--on here: a job as processes of this machine, one a host, each in a tree of its own as SageMaker lays it out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from container.environment import Environment
+from container.layout import BASE_DIR, JOB_VARIABLES, Layout
+from jobs.aws import Clients
+from jobs.description import TRAIN, Job
+from jobs.flags import HERE
+from jobs.follow import Tell
+from jobs.local import LOG, Child, begin, bring_inputs, collect, run_children, script_folder
+from jobs.requests import arguments
+from jobs.tree import Host, input_places, link_inputs, rebased, write_tree
+
+
+def run(job: Job, results: Path, clients: Clients, tell: Tell) -> int:
+    """The job's exit code. Hosts are addresses of the loopback network, which need no names."""
+    record = begin(job, results, HERE)
+    folder = record.folder.resolve()
+    sources = bring_inputs(job, folder / "ml" / "inputs", clients)
+    checkpoints = Path(job.checkpoints or folder / "checkpoints").resolve()
+    names = [f"127.0.0.{number}" for number in range(1, job.machine.count + 1)]
+    layouts: dict[str, Layout] = {}
+    children: dict[str, Child] = {}
+    for number, name in enumerate(names, 1):
+        layout = layouts[name] = Layout(folder / "ml" / f"algo-{number}")
+        here = replace(job, settings=rebased(job, layout.base))
+        write_tree(layout, here, Host(name, names, "lo"))
+        link_inputs(input_places(layout, here, sources))
+        if job.is_training:
+            checkpoints.mkdir(parents=True, exist_ok=True)
+            layout.checkpoints.symlink_to(checkpoints, target_is_directory=True)
+        words = [TRAIN] if job.is_training else arguments(here)
+        command = [sys.executable, "-m", "container.entrypoint", *words]
+        children[f"algo-{number}"] = Child(command, surroundings(job, layout), layout.base)
+    tell(f"{job.what} {job.name} on this machine, results in {record.folder}")
+    codes = run_children(children, folder / LOG, tell)
+    code = collect(job, record, list(layouts.values()), codes, tell)
+    if job.is_training and code == 0 and not job.checkpoints:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    elif job.is_training and code:
+        tell(f"to go on with it: the same command with --checkpoints {checkpoints}")
+    return code
+
+
+def surroundings(job: Job, layout: Layout) -> dict[str, str]:
+    """The environment of a process: this one's without what a job reads, so that the tree alone tells it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(JOB_VARIABLES)}
+    tracking = {name: value for name, value in Environment().variables.items() if name.startswith("WANDB_")}
+    path = os.pathsep.join(filter(None, [str(script_folder()), os.environ.get("PYTHONPATH")]))
+    told = {"TRAINING_JOB_NAME": job.name} if job.is_training else {}
+    return {**kept, **tracking, **told, **job.environment, BASE_DIR: str(layout.base), "PYTHONPATH": path,
+            "PYTHONUNBUFFERED": "1"}  # fmt: skip

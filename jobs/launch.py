@@ -1,0 +1,51 @@
+"""A job from a command's flags to the place where it runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from jobs.describe import Described, describe, with_s3_inputs
+from jobs.flags import DOCKER, HERE
+from jobs.requests import as_json
+from model.settings import InputError
+
+
+def run(what: str, argv: Sequence[str], usage: str) -> int:
+    """The exit code of a verb that starts a job."""
+    described = describe(what, argv, usage)
+    flags, job = described.flags, described.job
+    tell_left(described)
+    if flags.dry_run:
+        from jobs.sagemaker import checked, request_of
+
+        method, request = request_of(with_s3_inputs(job))
+        checked([(method, request)])
+        print(as_json([(method, request)]))
+        return 0
+    from jobs.aws import Clients
+    from jobs.local import tell_line
+
+    clients = Clients(flags.region, flags.profile)
+    results = Path(flags.results)
+    if (results / job.name).exists():
+        raise InputError(f"{results / job.name} is there already; another --job_name")
+    if flags.on == HERE:
+        from jobs import here
+
+        return here.run(job, results, clients, tell_line)
+    if flags.on == DOCKER:
+        from jobs import docker
+
+        return docker.run(job, results, clients, flags.shm_size, flags.gpus, tell_line)
+    from jobs import sagemaker
+
+    return sagemaker.run(job, results, clients, flags.wait, flags.delete, tell_line)
+
+
+def tell_left(described: Described) -> None:
+    """Settings that name places of this machine, which a job has none of."""
+    named = [name for name in described.left if name != "config"]
+    if named:
+        print(f"left to the job's own tree: {', '.join(named)}", file=sys.stderr)

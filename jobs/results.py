@@ -1,0 +1,91 @@
+"""What a job made, in one layout wherever it ran: RESULTS/JOB/{model.tar.gz, model/, output/, evaluation/}."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jobs.archive import unpack
+from jobs.aws import Clients
+from jobs.follow import Tell
+from jobs.kinds import PROCESSING, TRAINING, TRANSFORM, TUNING, Kind
+from jobs.s3 import Place, exists, get_file, get_folder, parse
+from jobs.verify import verify
+from model.settings import InputError
+
+ARCHIVE, OUTPUT_ARCHIVE = "model.tar.gz", "output.tar.gz"
+MODEL, OUTPUT, EVALUATION = "model", "output", "evaluation"
+
+
+def model_from_archive(folder: Path) -> str:
+    """Unpacks and checks RESULTS/JOB/model.tar.gz; a line that tells the model. Failure where it is no model,
+    InputError where the archive is none or not harmless."""
+    unpack(folder / ARCHIVE, folder / MODEL)
+    return _told(folder / MODEL)
+
+
+def _told(folder: Path) -> str:
+    return f"model: {folder} ({verify(folder)})"
+
+
+def tell_evaluation(folder: Path, tell: Tell) -> None:
+    """The main scores, where there is an evaluation; else where the answers are."""
+    path = folder / EVALUATION / "evaluation.json"
+    if not path.is_file():
+        tell(f"answers: {folder / OUTPUT}")
+        return
+    told = json.loads(path.read_text(encoding="utf-8"))["rarebird"]
+    for name in ("accuracy", "macro_f1"):
+        score = told[name]
+        interval = "" if score["low"] is None else f" ({score['low']:.4f} to {score['high']:.4f})"
+        tell(f"{name}: {score['value']:.4f}{interval}")
+    tell(f"evaluation: {path}, {path.with_name('report.html').name} beside it")
+
+
+def fetch(clients: Clients, kind: Kind, description: Mapping[str, Any], folder: Path, tell: Tell) -> None:
+    """Brings down what an ended job left in S3, and checks a model. InputError where it left nothing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if kind is TRAINING:
+        _fetch_training(clients, description, folder, tell)
+    elif kind is PROCESSING:
+        for output in description.get("ProcessingOutputConfig", {}).get("Outputs", []):
+            place = parse(output["S3Output"]["S3Uri"])
+            count = get_folder(clients.s3, place, folder / output["OutputName"])
+            tell(f"{output['OutputName']}: {count:,} files in {folder / output['OutputName']}")
+        tell_evaluation(folder, tell)
+    elif kind is TRANSFORM:
+        place = parse(description["TransformOutput"]["S3OutputPath"])
+        count = get_folder(clients.s3, place, folder / "transform")
+        tell(f"answers: {count:,} in {folder / 'transform'}")
+    elif kind is TUNING:
+        best = description.get("BestTrainingJob", {})
+        if not best:
+            raise InputError(f"{description['HyperParameterTuningJobName']}: no training reached its objective")
+        (folder / "best.json").write_text(json.dumps(best, indent=2, default=str) + "\n", encoding="utf-8")
+        tell(f"best training: {best['TrainingJobName']} {json.dumps(best.get('TunedHyperParameters', {}))}")
+        trained = clients.sagemaker.describe_training_job(TrainingJobName=best["TrainingJobName"])
+        _fetch_training(clients, trained, folder, tell)
+    else:
+        raise InputError("an endpoint leaves nothing to fetch")
+
+
+def _fetch_training(clients: Clients, description: Mapping[str, Any], folder: Path, tell: Tell) -> None:
+    uri = description.get("ModelArtifacts", {}).get("S3ModelArtifacts")
+    if not uri:
+        raise InputError(f"{description.get('TrainingJobName')}: it left no model")
+    place = parse(uri)
+    if place.key.endswith(".tar.gz"):
+        get_file(clients.s3, place, folder / ARCHIVE)
+        beside = Place(place.bucket, place.key.removesuffix(ARCHIVE) + OUTPUT_ARCHIVE)
+        if exists(clients.s3, beside):
+            get_file(clients.s3, beside, folder / OUTPUT_ARCHIVE)
+            unpack(folder / OUTPUT_ARCHIVE, folder / OUTPUT, strip="data")
+        tell(model_from_archive(folder))
+        return
+    if not get_folder(clients.s3, place, folder / MODEL):
+        raise InputError(f"{place}: there is no model")
+    beside = Place(place.bucket, place.folder.key.removesuffix("model/") + "data/")
+    get_folder(clients.s3, beside, folder / OUTPUT)
+    tell(_told(folder / MODEL))
