@@ -31,13 +31,13 @@ from model.ensemble import Ensemble, joined, leaves, load, making
 from model.faults import Failure
 from model.finding import ERRORS, beside_answers, newest_model
 from model.hardware import worker_count
-from model.loading import whole_files
 from model.making import KEY
 from model.output import answer_files, write_answers
 from model.prediction import make_answering
 from model.saved_model import SavedModel
 from model.settings import InferenceSettings
-from model.table import read_info
+from model.shards import read_shards
+from model.table import placed, read_info
 from model.views import fixed_views_text
 
 log = logging.getLogger("rarebird")
@@ -78,7 +78,8 @@ def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta:
         f"{settings.num_tta} view{'s' if settings.num_tta > 1 else ''}; {answering.hardware}"
     )
     started = time.monotonic()
-    answers = answering.answers(eval_dir, whole_files(paths), settings.batch_size, worker_count(settings.num_workers))
+    pictures = placed(paths, read_shards(eval_dir))
+    answers = answering.answers(eval_dir, pictures, settings.batch_size, worker_count(settings.num_workers))
     labels = saved.labels() | {KEY: making(saved, settings.num_tta).to_dict()}
     unread = write_answers(answers, info, name_column, labels, answers_file, probabilities_file)
     seconds = time.monotonic() - started

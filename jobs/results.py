@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jobs.archive import unpack
+from jobs.archive import unpack_as
 from jobs.aws import Clients
 from jobs.follow import Tell
 from jobs.kinds import PROCESSING, TRAINING, TRANSFORM, TUNING, Kind
@@ -22,7 +22,7 @@ MODEL, OUTPUT, EVALUATION = "model", "output", "evaluation"
 def model_from_archive(folder: Path) -> str:
     """Unpacks and checks RESULTS/JOB/model.tar.gz; a line that tells the model. Failure where it is no model,
     InputError where the archive is none or not harmless."""
-    unpack(folder / ARCHIVE, folder / MODEL)
+    unpack_as(folder / ARCHIVE, folder / MODEL)
     return _told(folder / MODEL)
 
 
@@ -81,7 +81,7 @@ def _fetch_training(clients: Clients, description: Mapping[str, Any], folder: Pa
         beside = Place(place.bucket, place.key.removesuffix(ARCHIVE) + OUTPUT_ARCHIVE)
         if exists(clients.s3, beside):
             get_file(clients.s3, beside, folder / OUTPUT_ARCHIVE)
-            unpack(folder / OUTPUT_ARCHIVE, folder / OUTPUT, strip="data")
+            unpack_as(folder / OUTPUT_ARCHIVE, folder / OUTPUT, strip="data")
         tell(model_from_archive(folder))
         return
     if not get_folder(clients.s3, place, folder / MODEL):

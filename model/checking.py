@@ -14,6 +14,7 @@ import numpy as np
 
 from model.faults import Problems
 from model.pictures import UnreadablePicture, picture_size, picture_source, read_source
+from model.shards import read_shards
 from model.table import Table
 from model.writing import write_beside
 
@@ -40,7 +41,8 @@ def check_pictures(
     """
     columns = (table.pictures[name].tolist() for name in ("path", "shard", "offset", "size"))
     pictures: list[Picture] = list(zip(*columns))
-    pictures += [(path, None, 0, -1) for path in table.set_aside]
+    places = read_shards(table.root).places if table.set_aside else {}
+    pictures += [(path, *places.get(path, (None, 0, -1))) for path in table.set_aside]
     marks = _fingerprints(table.root, pictures)
     known = _recall(remembered)
     todo = np.flatnonzero(~np.isin(marks, known) | (marks == 0))

@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from model.shards import Shards, read_shards
+
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 IMAGES = "images"  # the folder that a table's pictures may lie in, beside it
 
@@ -62,12 +64,14 @@ class Files:
     """The channel at root. Paths are relative to it, with /; "" is the root. Dot files and dot folders are not seen;
     a link that leads out of the channel is `outside`, never followed.
 
-    unreadable: folders that the system refused, and names that no table can hold, with the reason.
+    unreadable: folders that the system refused, and names that no table can hold, with the reason; shards: where the
+    pictures lie that are in tar files, which are files like the others here. InputError where their index is none.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.unreadable: dict[str, str] = {}
+        self.shards: Shards = read_shards(root)
         self._real = os.path.realpath(root)
         self._folders: dict[str, Folder] = {}
         self._heads: dict[str, list[tuple[What, str]]] = {}  # where a name's folder may be, by its text
@@ -84,7 +88,7 @@ class Files:
         try:
             with os.scandir(self.root / path) as entries:
                 for entry in entries:
-                    if entry.name.startswith("."):
+                    if entry.name.startswith(".") or (not path and entry.name in self.shards.files):
                         continue
                     shown = entry.name.encode("utf-8", "backslashreplace").decode()
                     if shown != entry.name:
@@ -104,6 +108,8 @@ class Files:
             pass
         except OSError as error:
             self.unreadable[path or "."] = error.strerror or type(error).__name__
+        for name, kind in self.shards.folders.get(path, {}).items():
+            kinds.setdefault(name, kind)
         return Folder(dict(sorted(kinds.items())), targets)
 
     def find(self, name: str) -> tuple[What, str]:

@@ -7,7 +7,7 @@ import logging
 import math
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,9 +163,3 @@ def in_order(rows: int, batch_size: int) -> Iterator[list[Item]]:
     """Items of rows 0 ... rows - 1 in batches."""
     for first in range(0, rows, batch_size):
         yield [(row, row) for row in range(first, min(first + batch_size, rows))]
-
-
-def whole_files(paths: Sequence[str]) -> pd.DataFrame:
-    """The frame of Table.pictures for pictures that are files of their own, by path relative to the root."""
-    nothing = pd.Series([None] * len(paths), dtype=object)
-    return pd.DataFrame({"path": pd.Series(paths, dtype=object), "shard": nothing, "offset": 0, "size": -1})

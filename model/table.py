@@ -17,6 +17,7 @@ from model.files import Files, is_picture
 from model.labels import Attribute, Scheme, mask_scheme, normal_text, scheme_from_config
 from model.layouts import Rows
 from model.recognise import choose_table, names_pictures, read_rows
+from model.shards import Shards
 from model.tabular import column_named, picture_column_of, read_csv
 
 log = logging.getLogger("rarebird")
@@ -148,7 +149,7 @@ def read_channel(
         return None
     if scheme is None:
         return _unlabelled(root, rows)
-    made = _label(root, rows, scheme, group, [column for column in metadata if column], problems)
+    made = _label(files, rows, scheme, group, [column for column in metadata if column], problems)
     return made if len(made) or made.set_aside else None
 
 
@@ -215,7 +216,7 @@ def _values(cells: Iterable[str], counted: bool) -> tuple[str, ...]:
 
 
 def _label(
-    root: Path,
+    files: Files,
     rows: Rows,
     scheme: Scheme,
     group: str | None,
@@ -244,11 +245,10 @@ def _label(
     def texts(cells: list[str]) -> pd.Series:
         return pd.Series([cells[row] for row in kept], index=index, dtype="str")
 
-    pictures = pd.DataFrame({"path": texts(rows.paths), "shard": pd.Series([None] * len(kept), dtype=object)})
-    pictures["offset"], pictures["size"] = np.int64(0), np.int64(-1)
+    pictures = placed([rows.paths[row] for row in kept], files.shards)
     groups = [(normal_text(rows.columns[group][row]) if group else "") or rows.paths[row] for row in kept]
     made = Table(
-        root=root,
+        root=files.root,
         scheme=scheme,
         pictures=pictures,
         groups=np.array(groups, dtype=object),
@@ -261,8 +261,20 @@ def _label(
     )
     absent = [scheme.class_names[code] for code in np.flatnonzero(made.class_counts() == 0)]
     if absent and not problems:
-        log.warning("%s: no picture of %d of %d classes: %s", root, len(absent), scheme.num_classes, listing(absent))
+        log.warning(
+            "%s: no picture of %d of %d classes: %s", files.root, len(absent), scheme.num_classes, listing(absent)
+        )
     return made
+
+
+def placed(paths: Sequence[str], shards: Shards) -> pd.DataFrame:
+    """The frame of Table.pictures for pictures by path relative to the channel, files of their own or in its shards."""
+    places = [shards.places.get(path, (None, 0, -1)) for path in paths]
+    frame = pd.DataFrame({"path": pd.Series(paths, dtype="str", index=pd.RangeIndex(len(paths)))})
+    frame["shard"] = pd.Series([shard for shard, _, _ in places], dtype=object)
+    frame["offset"] = np.array([offset for _, offset, _ in places], dtype=np.int64)
+    frame["size"] = np.array([size for _, _, size in places], dtype=np.int64)
+    return frame
 
 
 def _column(rows: Rows, name: str, what: str, problems: Problems) -> str | None:

@@ -1,0 +1,47 @@
+"""Puts a model behind an endpoint of SageMaker: real-time, serverless or asynchronous.
+
+python -m jobs deploy --model_dir JOB --instance ml.m5.large --wait
+python -m jobs deploy --model_dir JOB --kind serverless --memory_mb 4096
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jobs.flags import DeployFlags, read_flags
+from jobs.host import describe_model, send_model
+from jobs.hosting import Endpoint, endpoint_config_request, endpoint_request, model_request
+from jobs.kinds import ENDPOINT
+from jobs.requests import as_json
+
+
+def main(argv: Sequence[str]) -> int:
+    flags, _ = read_flags(DeployFlags, argv, __doc__ or "")
+    hosted, local = describe_model(flags, "endpoint")
+    endpoint = Endpoint(flags.kind, flags.memory_mb, flags.concurrency, flags.startup)
+    requests = [
+        ("create_model", model_request(hosted)),
+        ("create_endpoint_config", endpoint_config_request(hosted, endpoint)),
+        ("create_endpoint", endpoint_request(hosted)),
+    ]
+    from jobs import sagemaker
+    from jobs.aws import Clients
+    from jobs.follow import Follower, ending
+
+    sagemaker.checked(requests)
+    if flags.dry_run:
+        print(as_json(requests))
+        return 0
+    clients = Clients(flags.region, flags.profile)
+    send_model(hosted, local, clients)
+    for method, request in requests:
+        sagemaker.send(clients, method, request, print)
+    sagemaker.remember(clients, ENDPOINT, "deploy", hosted.name, Path(flags.results), requests[2][1], {})
+    print(f"started endpoint {hosted.name}; python -m jobs stop {hosted.name} deletes it")
+    if not flags.wait:
+        return 0
+    description = Follower(clients, ENDPOINT, hosted.name).to_the_end()
+    code, lines = ending(ENDPOINT, hosted.name, description, [])
+    print("\n".join(lines))
+    return code

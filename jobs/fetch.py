@@ -1,0 +1,29 @@
+"""Brings down what a job on SageMaker made, and checks its model.
+
+python -m jobs fetch             the newest
+python -m jobs fetch JOB
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jobs.flags import read_flags
+from jobs.kinds import ENDED
+from jobs.named import NamedFlags, find_job
+from jobs.results import fetch
+from model.settings import InputError
+
+
+def main(argv: Sequence[str]) -> int:
+    flags, _ = read_flags(NamedFlags, argv, __doc__ or "")
+    job = find_job(flags)
+    if job.kind is None:
+        print(f"{job.name} ran on this machine; what it made is in {job.folder}")
+        return 0
+    description = job.follower().describe()
+    state = job.kind.state(description)
+    if state not in ENDED:
+        raise InputError(f"{job.name} has not ended: {state}; python -m jobs logs {job.name} follows it")
+    fetch(job.clients, job.kind, description, job.folder, print)
+    return 0

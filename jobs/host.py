@@ -1,0 +1,47 @@
+"""What the verbs of models at work share: the model, by folder, s3:// place or job, in S3."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from jobs.archive import pack
+from jobs.aws import Clients
+from jobs.describe import produced, s3_place
+from jobs.description import unique_name
+from jobs.flags import require
+from jobs.hosting import Hosted
+from jobs.results import ARCHIVE
+from jobs.s3 import parse
+from jobs.upload import send_folder
+from jobs.verify import verify
+from model.finding import find_model
+from model.settings import InputError
+
+
+def describe_model(flags: Any, stem: str) -> tuple[Hosted, Path | None]:
+    """The model as it will be named, its place in S3, and the local folder that has to be sent there first, None where
+    it is in S3 already."""
+    require(flags, "role", "bucket", "image")
+    if not flags.model_dir:
+        raise InputError("--model_dir: name the model: s3://.../model.tar.gz, a saved model's folder, or a job")
+    account = flags.account()
+    source = produced(flags.model_dir, "model", flags)
+    local = None if source.startswith("s3://") else find_model(Path(source))
+    if local is not None:
+        source = f"{s3_place(account, str(local))}{ARCHIVE}"
+    variables = {key: str(value) for key, value in flags.environment.items()}
+    name = flags.job_name or unique_name(stem)
+    return Hosted(name, source, account, flags.machine(), variables), local
+
+
+def send_model(hosted: Hosted, local: Path | None, clients: Clients) -> None:
+    """Packs and sends a local model, once it is found whole."""
+    if local is None:
+        return
+    print(f"model: {local} ({verify(local)}) to {hosted.model}")
+    with tempfile.TemporaryDirectory(prefix="rarebird-") as made:
+        pack(local, Path(made) / ARCHIVE)
+        place = parse(hosted.model.removesuffix(ARCHIVE))
+        print(f"model: {send_folder(clients.s3, Path(made) / ARCHIVE, place, kms_key=hosted.account.kms_key)}")

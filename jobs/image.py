@@ -1,0 +1,108 @@
+"""Builds the image and pushes it to ECR; the repository is made where it is missing, and its tags never change.
+
+python -m jobs image --region eu-west-1                 # tag: the commit
+python -m jobs image --region eu-west-1 --build false   # pushes the image rebuilt before
+"""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jobs.aws import Clients, code_of, explained
+from jobs.docker import ENGINE, engine
+from jobs.flags import LOCAL_IMAGE, AccountFlags, read_flags
+from jobs.local import script_folder
+from model.fields import setting
+from model.settings import Failure, InputError
+
+
+@dataclass(frozen=True)
+class ImageFlags(AccountFlags):
+    repository: str = setting("rarebird", "in ECR", section="Image")
+    tag: str = setting("", "else the commit, with -changed where files differ from it")
+    build: bool = setting(True, "build it first; false: push the image rarebird that is there")
+    base_image: str = setting("", "to build on; else the Dockerfile's")
+    push: bool = setting(True, "false: only build")
+
+
+def main(argv: Sequence[str]) -> int:
+    flags, _ = read_flags(ImageFlags, argv, __doc__ or "")
+    folder = script_folder()
+    tag = flags.tag or tag_of(folder)
+    if flags.build:
+        arguments = ["--build-arg", f"BASE_IMAGE={flags.base_image}"] if flags.base_image else []
+        if subprocess.run([ENGINE, "build", "--tag", LOCAL_IMAGE, *arguments, str(folder)]).returncode:
+            raise Failure("docker build failed")
+    if not flags.push:
+        return 0
+    ecr = Clients(flags.region, flags.profile).client("ecr")
+    uri = f"{repository_of(ecr, flags.repository)}:{tag}"
+    if is_there(ecr, flags.repository, tag):
+        print(f"{uri} is there already, and tags never change; another --tag")
+        return 0
+    log_in(ecr)
+    engine("tag", LOCAL_IMAGE, uri)
+    if subprocess.run([ENGINE, "push", uri]).returncode:
+        raise Failure(f"docker push {uri} failed")
+    print(f"{uri}\nSAGEMAKER_IMAGE={uri} in .env makes it the jobs' image")
+    return 0
+
+
+def tag_of(folder: Path) -> str:
+    """The commit of a folder's files, with -changed where they differ from it. InputError where it is no checkout."""
+    git = ["git", "-C", str(folder)]
+    commit = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)
+    if commit.returncode:
+        raise InputError(f"{folder} is no git checkout; name a --tag")
+    changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True).stdout.strip()
+    return commit.stdout.strip() + ("-changed" if changed else "")
+
+
+def repository_of(ecr: Any, name: str) -> str:
+    """The URI of a repository, made where it is missing."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        try:
+            found = ecr.describe_repositories(repositoryNames=[name])["repositories"][0]
+        except ClientError as error:
+            if code_of(error) != "RepositoryNotFoundException":
+                raise
+            made = ecr.create_repository(
+                repositoryName=name,
+                imageTagMutability="IMMUTABLE",
+                imageScanningConfiguration={"scanOnPush": True},
+            )
+            found = made["repository"]
+    except (ClientError, BotoCoreError) as error:
+        raise explained(error, f"repository {name}") from error
+    return str(found["repositoryUri"])
+
+
+def is_there(ecr: Any, repository: str, tag: str) -> bool:
+    from botocore.exceptions import ClientError
+
+    try:
+        return bool(ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"])
+    except ClientError as error:
+        if code_of(error) == "ImageNotFoundException":
+            return False
+        raise explained(error, f"repository {repository}") from error
+
+
+def log_in(ecr: Any) -> None:
+    """Hands the registry's password to the engine over its stdin; no command line and no log has it."""
+    told = ecr.get_authorization_token()["authorizationData"][0]
+    user, _, password = base64.b64decode(told["authorizationToken"]).decode().partition(":")
+    command = [ENGINE, "login", "--username", user, "--password-stdin", told["proxyEndpoint"]]
+    try:
+        done = subprocess.run(command, input=password, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise InputError("docker is not installed") from None
+    if done.returncode:
+        raise Failure(f"docker login: {done.stderr.replace(password, '...').strip()}")

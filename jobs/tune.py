@@ -1,0 +1,66 @@
+"""Searches settings on SageMaker: many trainings, of which the best by a metric is fetched.
+
+python -m jobs tune --data data/train --ranges '{lr: [0.0001, 0.01], loss: [focal, cross_entropy]}' --trainings 20
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from jobs.describe import describe, with_s3_inputs
+from jobs.description import TRAIN, unique_name
+from jobs.flags import TuneFlags, require
+from jobs.kinds import TUNING
+from jobs.launch import tell_left
+from jobs.requests import as_json, tuning_request
+from jobs.tuning import parameter_ranges, tuning_config
+
+NAME_LENGTH = 32  # of tuning jobs, BC HyperParameterTuningJobName
+
+
+def main(argv: Sequence[str]) -> int:
+    described = describe(TRAIN, argv, __doc__ or "", TuneFlags)
+    flags = described.flags
+    tell_left(described)
+    require(flags, "role", "bucket", "image")
+    name = flags.job_name or short_name(described.settings.name)
+    job = with_s3_inputs(replace(described.job, name=name))
+    seed = described.settings.seed or None
+    tuning = tuning_config(
+        parameter_ranges(flags.ranges),
+        flags.objective,
+        flags.trainings,
+        flags.at_once,
+        flags.strategy,
+        flags.stop_early,
+        seed,
+    )
+    if flags.strategy == "Grid":  # the grid itself says how many there are
+        del tuning["ResourceLimits"]["MaxNumberOfTrainingJobs"]
+    request = tuning_request(job, tuning)
+
+    from jobs import sagemaker
+    from jobs.aws import Clients
+    from jobs.follow import Follower
+
+    sagemaker.checked([("create_hyper_parameter_tuning_job", request)])
+    if flags.dry_run:
+        print(as_json([("create_hyper_parameter_tuning_job", request)]))
+        return 0
+    clients = Clients(flags.region, flags.profile)
+    sagemaker.send_inputs(described.job, clients, flags.delete, print)
+    sagemaker.send(clients, "create_hyper_parameter_tuning_job", request, print)
+    record = sagemaker.remember(clients, TUNING, "tune", name, Path(flags.results), request, {})
+    print(f"started tuning {name}; {sagemaker.how_to_come_back(name)}")
+    if not flags.wait:
+        return 0
+    return sagemaker.wait_for(Follower(clients, TUNING, name, logs=False), record.folder)[0]
+
+
+def short_name(stem: str) -> str:
+    """A unique name of the length that tuning jobs may have."""
+    made = unique_name(stem)
+    tail = "-".join(made.rsplit("-", 3)[1:])
+    return f"{made[: NAME_LENGTH - len(tail) - 1].strip('-')}-{tail}" if len(made) > NAME_LENGTH else made
