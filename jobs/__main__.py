@@ -15,6 +15,7 @@ VERBS = {
     "tune": ("jobs.tune", "searches settings on SageMaker"),
     "deploy": ("jobs.deploy", "puts a model behind an endpoint"),
     "register": ("jobs.register", "puts a model into the registry, with its scores"),
+    "pipeline": ("jobs.pipeline", "train, answer, evaluate and register in one chain with a gate"),
     "status": ("jobs.status", "tells how a job stands"),
     "logs": ("jobs.logs", "follows a job on SageMaker"),
     "stop": ("jobs.stop", "stops a job on SageMaker, deletes an endpoint"),

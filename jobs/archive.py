@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import tarfile
@@ -34,8 +35,9 @@ def unpack_as(archive: Path, folder: Path, strip: str = "") -> None:
     made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
     try:
         try:
+            _read_whole(archive)
             unpack(archive, made)
-        except zlib.error as error:
+        except (zlib.error, OSError, EOFError) as error:
             raise InputError(f"{archive}: cannot be unpacked: {error}") from None
         inner = made / strip
         kept = inner if strip and inner.is_dir() else made
@@ -45,6 +47,13 @@ def unpack_as(archive: Path, folder: Path, strip: str = "") -> None:
         os.replace(kept, folder)
     finally:
         shutil.rmtree(made, ignore_errors=True)
+
+
+def _read_whole(archive: Path) -> None:
+    """Raises what gzip does where the archive is cut or its checksum does not hold; tarfile stops reading before it."""
+    with gzip.open(archive) as content:
+        while content.read(1 << 20):
+            pass
 
 
 def leaves(name: str) -> bool:

@@ -94,13 +94,14 @@ def call(
 ) -> Any:
     """method(**request). Throttling, want of capacity, passing faults of the service and broken connections are tried
     again after a growing, random pause; any other error is raised as it came."""
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
+    broken = (HTTPClientError, ConnectionError)
     for attempt in range(1, tries + 1):
         try:
             return method(**request)
         except (ClientError, BotoCoreError) as error:
-            again = isinstance(error, HTTPClientError) or code_of(error) in (*THROTTLED, *PASSING, *CAPACITY)
+            again = isinstance(error, broken) or code_of(error) in (*THROTTLED, *PASSING, *CAPACITY)
             if not again or attempt == tries:
                 raise
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)) * random.uniform(0.5, 1)

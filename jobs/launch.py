@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from jobs.describe import Described, describe, with_s3_inputs
-from jobs.flags import DOCKER, HERE
+from jobs.flags import DOCKER, HERE, SAGEMAKER
 from jobs.requests import as_json
+from jobs.script_mode import SOURCE, entry, pack_source
 from model.settings import InputError
 
 
@@ -17,6 +21,10 @@ def run(what: str, argv: Sequence[str], usage: str) -> int:
     described = describe(what, argv, usage)
     flags, job = described.flags, described.job
     tell_left(described)
+    source = None
+    if getattr(flags, "script_mode", False):
+        source = f"{job.folder}/source/{SOURCE}"
+        job = replace(job, entry=entry(job, source, flags.region))
     if flags.dry_run:
         from jobs.sagemaker import checked, request_of
 
@@ -29,6 +37,8 @@ def run(what: str, argv: Sequence[str], usage: str) -> int:
 
     clients = Clients(flags.region, flags.profile)
     results = Path(flags.results)
+    if source is not None and flags.on != SAGEMAKER:
+        raise InputError("--script_mode is for SageMaker; here and on docker the code is at hand")
     if (results / job.name).exists():
         raise InputError(f"{results / job.name} is there already; another --job_name")
     if flags.on == HERE:
@@ -41,7 +51,20 @@ def run(what: str, argv: Sequence[str], usage: str) -> int:
         return docker.run(job, results, clients, flags.shm_size, flags.gpus, tell_line)
     from jobs import sagemaker
 
+    if source is not None:
+        send_source(source, clients)
     return sagemaker.run(job, results, clients, flags.wait, flags.delete, tell_line)
+
+
+def send_source(place: str, clients: Any) -> None:
+    """Packs and sends this folder for script mode, and names what the container will install."""
+    from jobs.s3 import parse
+    from jobs.upload import send_folder
+
+    with tempfile.TemporaryDirectory(prefix="rarebird-") as made:
+        wanted = pack_source(Path(made) / SOURCE)
+        send_folder(clients.s3, Path(made) / SOURCE, parse(place.removesuffix(SOURCE)))
+    print(f"the container installs, where it does not have them: {', '.join(wanted)}")
 
 
 def tell_left(described: Described) -> None:

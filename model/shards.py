@@ -1,5 +1,5 @@
-"""Pictures in tar files: shards.csv in a channel tells each picture's place, so that a channel of a million pictures is a
-few large files. Everything else of the channel (tables, lists) lies beside as it did. Imports nothing heavy."""
+"""Pictures in tar files: shards.csv in a channel tells each picture's place, so that a channel of a million pictures
+is a few large files. Everything else of the channel (tables, lists) lies beside as it did. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import io
 import posixpath
 import shutil
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -20,6 +20,7 @@ COLUMNS = ["path", "shard", "offset", "size"]
 BLOCK = tarfile.BLOCKSIZE
 
 Place = tuple[str, int, int]  # shard, offset and size in bytes
+Inside = dict[str, Literal["file", "folder"]]  # what a folder shows, by name
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def read_shards(root: Path) -> Shards:
         return Shards()
     problems = Problems(str(path))
     places: dict[str, Place] = {}
-    folders: dict[str, dict[str, Literal["file", "folder"]]] = {}
+    folders: dict[str, Inside] = {}
     sizes: dict[str, int] = {}
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -82,9 +83,7 @@ def _take(root: Path, row: list[str], places: dict[str, Place], sizes: dict[str,
     return None
 
 
-def _enter(
-    folders: dict[str, dict[str, Literal["file", "folder"]]], path: str, kind: Literal["file", "folder"]
-) -> None:
+def _enter(folders: dict[str, Inside], path: str, kind: Literal["file", "folder"]) -> None:
     folder, _, name = path.rpartition("/")
     inside = folders.setdefault(folder, {})
     if name in inside:
@@ -100,31 +99,39 @@ def write_shards(
     """A channel with its pictures in shards of about most_bytes, the other files beside them; the same files give the
     same bytes. names: the channel's files, in order. Returns how many pictures and shards there are."""
     target.mkdir(parents=True)
+    for name in names:
+        if not is_picture(name):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, target / name)
     rows: list[list[str]] = []
     number = 0
-    tar: tarfile.TarFile | None = None
-    try:
-        for name in names:
-            if not is_picture(name):
-                (target / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source / name, target / name)
-                continue
-            content = (source / name).read_bytes()
-            if tar is None or tar.offset + len(content) > most_bytes:
-                if tar is not None:
-                    tar.close()
-                shard = f"shard-{number:05d}.tar"
-                tar, number = tarfile.open(target / shard, "w", format=tarfile.PAX_FORMAT), number + 1
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-            offset = tar.offset - -(-len(content) // BLOCK) * BLOCK
-            rows.append([name, shard, str(offset), str(len(content))])
-    finally:
-        if tar is not None:
-            tar.close()
+    for number, group in enumerate(_groups(source, filter(is_picture, names), most_bytes), 1):
+        shard = f"shard-{number - 1:05d}.tar"
+        with tarfile.open(target / shard, "w", format=tarfile.PAX_FORMAT) as tar:
+            for name in group:
+                content = (source / name).read_bytes()
+                entry = tarfile.TarInfo(name)
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+                offset = tar.offset - -(-len(content) // BLOCK) * BLOCK
+                rows.append([name, shard, str(offset), str(len(content))])
     with (target / INDEX).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(rows)
     return len(rows), number
+
+
+def _groups(source: Path, names: Iterable[str], most_bytes: int) -> Iterator[list[str]]:
+    """Names in order, cut where the files together pass most_bytes."""
+    group: list[str] = []
+    size = 0
+    for name in names:
+        bytes_of = (source / name).stat().st_size
+        if group and size + bytes_of > most_bytes:
+            yield group
+            group, size = [], 0
+        group.append(name)
+        size += bytes_of
+    if group:
+        yield group

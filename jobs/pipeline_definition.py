@@ -1,0 +1,110 @@
+"""The chain as a definition of SageMaker Pipelines (its JSON schema, version 2020-12-01): train, answer, evaluate, and
+register where the score and its interval pass the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from jobs.description import EVALUATION, INFERENCE, Input, Job
+from jobs.hosting import Hosted, package_request
+from jobs.requests import Request, processing_request, training_request
+
+SCHEMA = "2020-12-01"
+RUN = {"Get": "Execution.PipelineExecutionId"}
+
+
+def joined(*parts: str | Mapping[str, str]) -> Request:
+    """Parts joined by / when the pipeline runs."""
+    return {"Std:Join": {"On": "/", "Values": list(parts)}}
+
+
+def definition(
+    training: Job, eval_data: str, truth: str, group: str, gate: float, low_gate: float, approval: str
+) -> Request:
+    """training: with its inputs in S3, as are eval_data (pictures) and truth (gt.csv); gate: least macro F1; low_gate:
+    least lower end of its interval."""
+    model = {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}
+    folder = f"{training.account.root}/pipelines/{training.name}"
+    answers, scores = joined(folder, RUN, "answers"), joined(folder, RUN, "evaluation")
+    inference = _processing(
+        replace(
+            training,
+            what=INFERENCE,
+            settings={},
+            inputs=(Input("eval", eval_data), Input("model", "s3://model")),
+        ),
+        {"model": model},
+        answers,
+    )
+    evaluation = _processing(
+        replace(
+            training,
+            what=EVALUATION,
+            settings={},
+            inputs=(Input("ground_truth", truth), Input("predictions", "s3://answers")),
+        ),
+        {"predictions": answers},
+        scores,
+    )
+    hosted = Hosted(training.name, "s3://model/model.tar.gz", training.account, training.machine)
+    package = package_request(hosted, group, "s3://evaluation.json", approval)
+    package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"] = model
+    package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"] = joined(
+        folder, RUN, "evaluation", "evaluation.json"
+    )
+    train = training_request(training)
+    del train["TrainingJobName"]
+    train.pop("Tags", None)
+    steps = [
+        _step("Train", "Training", train),
+        _step("Answer", "Processing", inference),
+        _step("Evaluate", "Processing", evaluation)
+        | {
+            "PropertyFiles": [{"PropertyFileName": "Scores", "OutputName": "evaluation", "FilePath": "evaluation.json"}]
+        },
+        {
+            "Name": "Gate",
+            "Type": "Condition",
+            "Arguments": {
+                "Conditions": [
+                    _at_least("rarebird.macro_f1.value", gate),
+                    _at_least("rarebird.macro_f1.low", low_gate),
+                ],
+                "IfSteps": [_step("Register", "RegisterModel", package)],
+                "ElseSteps": [],
+            },
+        },
+    ]
+    return {"Version": SCHEMA, "Metadata": {}, "Parameters": [], "Steps": steps}
+
+
+def _step(name: str, kind: str, arguments: Request) -> Request:
+    return {"Name": name, "Type": kind, "Arguments": arguments}
+
+
+def _processing(job: Job, sources: Mapping[str, Any], output: Request) -> Request:
+    """A processing step's arguments; sources: inputs whose places are known when the pipeline runs."""
+    request = processing_request(job)
+    del request["ProcessingJobName"]
+    request.pop("Tags", None)
+    for given in request["ProcessingInputs"]:
+        if given["InputName"] in sources:
+            given["S3Input"]["S3Uri"] = sources[given["InputName"]]
+    request["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] = output
+    return request
+
+
+def _at_least(path: str, least: float) -> Request:
+    value = {"Std:JsonGet": {"PropertyFile": {"Get": "Steps.Evaluate.PropertyFiles.Scores"}, "Path": path}}
+    return {"Type": "GreaterThanOrEqualTo", "LeftValue": value, "RightValue": least}
+
+
+def step_names(steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Every step's name, those behind a condition too."""
+    found = []
+    for step in steps:
+        found.append(str(step["Name"]))
+        found += step_names(step["Arguments"].get("IfSteps", []) if step["Type"] == "Condition" else [])
+    return found

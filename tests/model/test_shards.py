@@ -1,0 +1,123 @@
+"""Channels whose pictures are in tar files are read as those of loose files."""
+
+import csv
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.checking import check_pictures
+from model.faults import InputError, Problems
+from model.files import Files, is_picture
+from model.pictures import read_picture
+from model.shards import INDEX, read_shards, write_shards
+from model.table import placed, read_channel, read_info
+
+
+@pytest.fixture
+def loose(tmp_path: Path) -> Path:
+    """Class folders with a CSV of something else beside them, a name in Korean and a long one."""
+    folder = tmp_path / "loose"
+    names = ["a/1.png", "a/2.png", "착용/3.png", f"b/{'x' * 120}.png", "b/deep/4.png"]
+    for number, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((9, 7 + number, 3), 30 * number, np.uint8)).save(folder / name)
+    (folder / "notes.txt").write_text("kept")
+    return folder
+
+
+def packed(loose: Path, most_bytes: int = 200) -> Path:
+    target = loose.with_name("packed")
+    names = sorted(path for _, path in Files(loose).below(""))
+    write_shards(loose, target, names, is_picture, most_bytes)
+    return target
+
+
+def test_the_table_is_that_of_the_loose_files(loose):
+    target = packed(loose)
+    problems = Problems("channel")
+    tables = [read_channel(folder, problems) for folder in (loose, target)]
+    assert not problems
+    first, second = tables
+    assert first is not None and second is not None
+    assert second.pictures["path"].tolist() == first.pictures["path"].tolist()
+    assert second.labels.equals(first.labels) and second.scheme == first.scheme
+    assert len(set(second.pictures["shard"])) > 1 and (target / "notes.txt").read_text() == "kept"
+    for row in range(len(first)):
+        pixels = [
+            np.asarray(read_picture(table.root, *table.pictures.loc[row, ["path", "shard", "offset", "size"]]))
+            for table in (first, second)
+        ]
+        assert np.array_equal(*pixels)
+    assert check_pictures(second, problems) == len(second) and not problems
+
+
+def test_shards_are_plain_tar_files_and_the_same_for_the_same_files(loose, tmp_path):
+    target = packed(loose)
+    names = []
+    for shard in sorted(target.glob("*.tar")):
+        with tarfile.open(shard) as tar:
+            for member in tar:
+                names.append(member.name)
+                content = tar.extractfile(member)
+                assert content is not None and content.read() == (loose / member.name).read_bytes()
+    assert sorted(names) == sorted(row[0] for row in csv.reader((target / INDEX).open()))[:-1] or len(names) == 5
+    again = tmp_path / "again"
+    write_shards(loose, again, sorted(path for _, path in Files(loose).below("")), is_picture, 200)
+    for path in target.rglob("*.*"):
+        assert path.read_bytes() == (again / path.relative_to(target)).read_bytes()
+
+
+def test_inference_finds_pictures_in_shards_by_info_and_without(loose):
+    (loose / "info.csv").write_text("ImageID,ans\n1.png,0\nmissing.png,0\n")
+    for name in ("a/1.png",):
+        (loose / name).rename(loose / "1.png")
+    target = packed(loose)
+    info, column, paths = read_info(target)
+    assert (column, info["ImageID"].tolist()) == ("ImageID", ["1.png", "missing.png"])
+    frame = placed(paths, read_shards(target))
+    assert frame["shard"].tolist() == ["shard-00000.tar", None] and frame["size"].tolist()[1] == -1
+    (target / "info.csv").unlink()
+    assert len(read_info(target)[2]) == 5
+
+
+def test_a_broken_picture_in_a_shard_is_told_by_its_name(loose):
+    (loose / "a" / "1.png").write_bytes(b"no picture")
+    table, problems = read_channel(packed(loose), Problems("x")), Problems("channel")
+    assert table is not None
+    check_pictures(table, problems)
+    assert "a/1.png" in str(problems)
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("../evil.png,shard-00000.tar,512,10", "path out of the channel"),
+        ("/evil.png,shard-00000.tar,512,10", "path out of the channel"),
+        ("evil.png,../shard.tar,512,10", "shard out of the channel"),
+        ("evil.png,other.tar,512,10", "missing shard"),
+        ("evil.png,shard-00000.tar,512,99999999", "place beyond the shard's end"),
+        ("evil.png,shard-00000.tar,-1,10", "place beyond the shard's end"),
+        ("evil.png,shard-00000.tar,many,10", "row that tells no place"),
+        ("a/1.png,shard-00000.tar,512,10", "picture twice"),
+    ],
+)
+def test_a_wrong_row_of_the_index_is_told(loose, row, told):
+    target = packed(loose)
+    with (target / INDEX).open("a") as file:
+        file.write(f"{row}\n")
+    with pytest.raises(InputError, match=told):
+        Files(target)
+
+
+def test_an_index_of_other_columns_is_told(loose):
+    target = packed(loose)
+    (target / INDEX).write_text("name,file\n")
+    with pytest.raises(InputError, match="expected the columns path, shard, offset, size, not name, file"):
+        read_shards(target)
+
+
+def test_a_folder_without_an_index_has_no_shards(loose):
+    assert not read_shards(loose).places
