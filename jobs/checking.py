@@ -136,7 +136,7 @@ def _structure(shape: StructureShape, value: Any, path: str) -> Found:
 
 def _scalar(shape: Shape, value: Any, path: str) -> Found:
     kinds = SCALARS[shape.type_name]
-    if not isinstance(value, kinds) or (isinstance(value, bool) and shape.type_name != "boolean"):
+    if not _is_one_of(value, kinds) or (isinstance(value, bool) and shape.type_name != "boolean"):
         yield path, f"expected {shape.type_name}, not {value!r}", True
         return
     if shape.type_name != "string":
@@ -154,6 +154,10 @@ def _scalar(shape: Shape, value: Any, path: str) -> Found:
     pattern = shape.metadata.get("pattern")
     if pattern and not compiled(pattern).fullmatch(value):
         yield path, f"{_short(value)} does not fit the pattern {pattern}", True
+
+
+def _is_one_of(value: Any, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, kinds)
 
 
 def _bounds(shape: Shape, size: Any, of: str, path: str) -> Found:

@@ -43,7 +43,8 @@ class Described:
 
 def describe(what: str, argv: Sequence[str], usage: str, flags_class: type | None = None) -> Described:
     """The job that a command means. InputError tells what is wrong with flags, settings and inputs."""
-    flags, words = read_flags(flags_class or FLAGS[what], argv, usage, CLASSES[what])
+    read: tuple[Any, list[str]] = read_flags(flags_class or FLAGS[what], argv, usage, CLASSES[what])
+    flags, words = read
     settings = read_settings(what, words)
     texts, inputs, left = split_settings(what, settings)
     to_sagemaker = flags.on == SAGEMAKER or flags.dry_run

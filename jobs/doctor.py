@@ -102,7 +102,7 @@ def _asked(what: str, method: Callable[..., Any], **request: Any) -> Any:
         return method(**request)
     except (ClientError, BotoCoreError) as error:
         if code_of(error) in ("NoSuchBucket", "NoSuchEntity", "RepositoryNotFoundException", "ImageNotFoundException"):
-            message = error.response["Error"]["Message"]  # type: ignore[union-attr]
+            message = error.response["Error"]["Message"]
             raise InputError(f"{message}: {', '.join(map(str, request.values()))}") from None
         raise explained(error, what) from error
 

@@ -137,7 +137,8 @@ class Follower:
 
         method = getattr(self.clients.sagemaker, self.kind.describe)
         try:
-            return dict(call(method, sleep=self.sleep, tell=self.tell, **{self.kind.name: self.name}))
+            request: dict[str, Any] = {self.kind.name: self.name}
+            return dict(call(method, sleep=self.sleep, tell=self.tell, **request))
         except (ClientError, BotoCoreError) as error:
             raise explained(error, f"{self.kind.word} {self.name}") from error
 

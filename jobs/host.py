@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from jobs.archive import pack
 from jobs.aws import Clients
 from jobs.describe import produced, s3_place
 from jobs.description import unique_name
-from jobs.flags import require
+from jobs.flags import SAGEMAKER, require
 from jobs.hosting import Hosted
 from jobs.results import ARCHIVE
 from jobs.s3 import parse
@@ -27,7 +28,7 @@ def describe_model(flags: Any, stem: str) -> tuple[Hosted, Path | None]:
     if not flags.model_dir:
         raise InputError("--model_dir: name the model: s3://.../model.tar.gz, a saved model's folder, or a job")
     account = flags.account()
-    source = produced(flags.model_dir, "model", flags)
+    source = produced(flags.model_dir, "model", replace(flags, on=SAGEMAKER))
     local = None if source.startswith("s3://") else find_model(Path(source))
     if local is not None:
         source = f"{s3_place(account, str(local))}{ARCHIVE}"

@@ -53,7 +53,7 @@ def text_of(value: Any) -> str:
 
 def read_settings(what: str, flags: Sequence[str]) -> Any:
     """The settings that `python WHAT.py FLAGS` has here: flags over SM_HP_* and .env over the experiment file."""
-    settings, _ = read(CLASSES[what], list(flags), what, **DEFAULTS.get(what, {}))
+    settings: Any = read(CLASSES[what], list(flags), what, **DEFAULTS.get(what, {}))[0]
     return settings
 
 

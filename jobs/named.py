@@ -63,7 +63,8 @@ def kind_of(clients: Clients, name: str) -> Kind | None:
 
     for kind in KINDS.values():
         try:
-            call(getattr(clients.sagemaker, kind.describe), **{kind.name: name})
+            request: dict[str, Any] = {kind.name: name}
+            call(getattr(clients.sagemaker, kind.describe), **request)
         except ClientError as error:
             if code_of(error) in ("ValidationException", "ResourceNotFound", "ResourceNotFoundException"):
                 continue

@@ -12,10 +12,11 @@ from jobs.hosting import Hosted, package_request
 from jobs.requests import Request, processing_request, training_request
 
 SCHEMA = "2020-12-01"
+SCORES = {"PropertyFileName": "Scores", "OutputName": "evaluation", "FilePath": "evaluation.json"}
 RUN = {"Get": "Execution.PipelineExecutionId"}
 
 
-def joined(*parts: str | Mapping[str, str]) -> Request:
+def joined(*parts: str | Mapping[str, Any]) -> Request:
     """Parts joined by / when the pipeline runs."""
     return {"Std:Join": {"On": "/", "Values": list(parts)}}
 
@@ -51,19 +52,14 @@ def definition(
     hosted = Hosted(training.name, "s3://model/model.tar.gz", training.account, training.machine)
     package = package_request(hosted, group, "s3://evaluation.json", approval)
     package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"] = model
-    package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"] = joined(
-        folder, RUN, "evaluation", "evaluation.json"
-    )
+    package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"] = joined(scores, "evaluation.json")
     train = training_request(training)
     del train["TrainingJobName"]
     train.pop("Tags", None)
     steps = [
         _step("Train", "Training", train),
         _step("Answer", "Processing", inference),
-        _step("Evaluate", "Processing", evaluation)
-        | {
-            "PropertyFiles": [{"PropertyFileName": "Scores", "OutputName": "evaluation", "FilePath": "evaluation.json"}]
-        },
+        _step("Evaluate", "Processing", evaluation) | {"PropertyFiles": [SCORES]},
         {
             "Name": "Gate",
             "Type": "Condition",

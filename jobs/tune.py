@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jobs.describe import describe, with_s3_inputs
 from jobs.description import TRAIN, unique_name
-from jobs.flags import TuneFlags, require
+from jobs.flags import SAGEMAKER, TuneFlags
 from jobs.kinds import TUNING
 from jobs.launch import tell_left
 from jobs.requests import as_json, tuning_request
@@ -21,10 +21,9 @@ NAME_LENGTH = 32  # of tuning jobs, BC HyperParameterTuningJobName
 
 
 def main(argv: Sequence[str]) -> int:
-    described = describe(TRAIN, argv, __doc__ or "", TuneFlags)
+    described = describe(TRAIN, ["--on", SAGEMAKER, *argv], __doc__ or "", TuneFlags)
     flags = described.flags
     tell_left(described)
-    require(flags, "role", "bucket", "image")
     name = flags.job_name or short_name(described.settings.name)
     job = with_s3_inputs(replace(described.job, name=name))
     seed = described.settings.seed or None

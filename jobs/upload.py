@@ -69,8 +69,8 @@ def _below(folder: Path, lead: str) -> Iterator[Local]:
             if not entry.name.startswith("."):
                 name = entry.name + ("/" if entry.is_dir() else "")
                 found.append((name.encode("utf-8", "surrogateescape"), entry))
-    for name, entry in sorted(found, key=lambda pair: pair[0]):
-        if name.endswith(b"/"):
+    for key, entry in sorted(found, key=lambda pair: pair[0]):
+        if key.endswith(b"/"):
             yield from _below(Path(entry.path), f"{lead}{entry.name}/")
         elif entry.is_file():
             yield Local(f"{lead}{entry.name}", Path(entry.path), entry.stat().st_size)

@@ -84,7 +84,7 @@ def test_an_objective_that_is_no_metric_is_told(dry_run):
 HOSTED = {
     "transform": (
         "transform",
-        "--data s3://b/e --accept 'application/json;verbose' --concurrent 4 --max_payload_mb 20",
+        "--data s3://b/e --accept 'application/json;verbose' --concurrent 4 --max_payload_mb 9",
     ),
     "real-time": ("deploy", "--instance ml.g5.xlarge --instances 2 --kms_key alias/k --environment '{num_tta: 4}'"),
     "serverless": ("deploy", "--kind serverless --memory_mb 6144 --concurrency 10"),
