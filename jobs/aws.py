@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import re
@@ -45,13 +46,16 @@ class Clients:
     @cached_property
     def session(self) -> Any:
         import boto3
+        import botocore.session
         from botocore.exceptions import ProfileNotFound
 
         for name, value in Environment().variables.items():
             if name.startswith("AWS_"):
                 os.environ.setdefault(name, value)  # .env may hold an endpoint, too
         try:
-            return boto3.Session(profile_name=self.profile or None, region_name=self.region or None)
+            core = botocore.session.Session(profile=self.profile or None)
+            core.register_component("data_loader", models())  # the service's model is large: read once
+            return boto3.Session(botocore_session=core, region_name=self.region or None)
         except ProfileNotFound:
             raise InputError(f"--profile {self.profile}: there is no such profile in ~/.aws") from None
 
@@ -76,6 +80,14 @@ class Clients:
     @cached_property
     def s3(self) -> Any:
         return self.client("s3")
+
+
+@functools.cache
+def models() -> Any:
+    """The loader of botocore's service models."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
 
 
 def code_of(error: Exception) -> str:

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import regex
-from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
+from jobs.aws import models
 from model.settings import InputError, did_you_mean, listing
 
 SCALARS: dict[str, tuple[type, ...]] = {
@@ -60,7 +60,7 @@ FLAGS = {  # of a field: the flag that sets it
 
 @functools.cache
 def service(name: str = "sagemaker") -> ServiceModel:
-    return ServiceModel(Loader().load_service_model(name, "service-2"), name)
+    return ServiceModel(models().load_service_model(name, "service-2"), name)
 
 
 def operation(method: str, name: str = "sagemaker") -> OperationModel:

@@ -27,6 +27,7 @@ NEEDED = {
     INFERENCE_TTA: {"eval": "--data", "model": "--model_dir"},
     EVALUATION: {"ground_truth": "--ground_truth_dir", "predictions": "--output_data_dir"},
 }
+MADE_BY = {"model": (TRAIN,), "predictions": (INFERENCE, INFERENCE_TTA)}  # whose `latest` an input means
 CHANNEL = {TRAIN: "train", INFERENCE: "eval", INFERENCE_TTA: "eval"}  # that --data names
 
 
@@ -103,7 +104,7 @@ def produced(source: str, wanted: str, flags: Any) -> str:
     machine where its results are, else in S3."""
     if source.startswith("s3://") or not source or Path(source).exists() or "/" in source:
         return source
-    record = find_record(Path(flags.results), source)
+    record = find_record(Path(flags.results), source, MADE_BY.get(wanted))
     if record is None:
         return source
     folder = {"model": "model", "predictions": "output", "evaluation": "evaluation"}.get(wanted, "output")

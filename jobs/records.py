@@ -48,9 +48,9 @@ def records(results: Path) -> list[Record]:
     return sorted(found, key=lambda record: record.started)
 
 
-def find_record(results: Path, name: str, what: str | None = None) -> Record | None:
-    """The record of a job, `latest` the newest (of that kind of job), or the only one that begins with the name."""
-    known = [record for record in records(results) if what in (None, record.what)]
+def find_record(results: Path, name: str, made_by: tuple[str, ...] | None = None) -> Record | None:
+    """The record of a job (of these kinds), `latest` the newest, or the only one that begins with the name."""
+    known = [record for record in records(results) if made_by is None or record.what in made_by]
     if name in ("", LATEST):
         return known[-1] if known else None
     exact = [record for record in known if record.name == name]
