@@ -178,7 +178,7 @@ def split_flags(cls: type, argv: Sequence[str]) -> tuple[list[str], list[str]]:
     names = {field.name for field in dataclasses.fields(cls)}
     ours: list[str] = []
     others: list[str] = []
-    to = others
+    to = ours if any(field.metadata["positional"] for field in dataclasses.fields(cls)) else others
     for token in argv:
         if token.startswith("--") and len(token) > 2:
             to = ours if _name(token) in names else others

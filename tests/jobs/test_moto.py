@@ -29,6 +29,7 @@ from tests.jobs.conftest import ACCOUNT
 from tests.jobs.test_archive import saved_model
 
 BUCKET = "rarebird-test"
+MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"})
 
 
 @pytest.fixture(scope="session")
@@ -303,7 +304,7 @@ def test_the_doctor_tells_all_that_is_missing(aws, capsys, monkeypatch):
     uri = repository_of(ecr, "rarebird")
     assert repository_of(ecr, "rarebird") == uri and not is_there(ecr, "rarebird", "abc")
     assert ecr.describe_repositories()["repositories"][0]["imageTagMutability"] == "IMMUTABLE"
-    ecr.put_image(repositoryName="rarebird", imageManifest=json.dumps({"schemaVersion": 2}), imageTag="abc")
+    ecr.put_image(repositoryName="rarebird", imageManifest=MANIFEST, imageTag="abc")
     assert is_there(ecr, "rarebird", "abc")
     role = "arn:aws:iam::123456789012:role/{}"
     good = AccountFlags(role=role.format("SageMaker"), bucket=BUCKET, image=f"{uri}:abc")

@@ -11,7 +11,7 @@ from typing import Any
 from jobs.doctor import CHECKS
 from jobs.image import repository_of
 from tests.jobs.test_archive import saved_model
-from tests.jobs.test_moto import BUCKET, aws, leave, server, verb
+from tests.jobs.test_moto import BUCKET, MANIFEST, aws, leave, server, verb
 
 ROOT = Path(__file__).resolve().parents[2]
 ELSEWHERE = ("image", "--on docker", "--job_name trial")
@@ -29,7 +29,7 @@ def test_the_commands_of_the_section(aws: Callable[[str], Any], tmp_path: Path, 
     trust = {"Statement": [{"Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
     role = aws("iam").create_role(RoleName="Jobs", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     repository = repository_of(aws("ecr"), "rarebird")
-    aws("ecr").put_image(repositoryName="rarebird", imageManifest=json.dumps({"schemaVersion": 2}), imageTag="1")
+    aws("ecr").put_image(repositoryName="rarebird", imageManifest=MANIFEST, imageTag="1")
     Path(".env").write_text(f"SAGEMAKER_ROLE={role}\nSAGEMAKER_BUCKET={BUCKET}\nSAGEMAKER_IMAGE={repository}:1\n")
     Path("configs").symlink_to(ROOT / "configs")
     for name, file in (("train/a", "1.jpg"), ("eval", "1.jpg"), ("gt", "gt.csv")):
