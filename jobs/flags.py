@@ -214,10 +214,13 @@ def _name(flag: str) -> str:
 
 
 def filled(flags: S) -> S:
-    """Flags that are empty take what the environment or .env says."""
+    """Flags that are empty take what the environment or .env says; on docker not the image, which is SageMaker's."""
     variables = Environment().variables
     found: dict[str, Any] = {}
+    in_engine = getattr(flags, "on", "") == DOCKER and not getattr(flags, "dry_run", False)
     for name, keys in VARIABLES.items():
+        if name == "image" and in_engine:
+            continue
         if getattr(flags, name, None) == "":
             found[name] = next((variables[key] for key in keys if variables.get(key)), "")
     return replace(flags, **found)  # type: ignore[type-var]

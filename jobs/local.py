@@ -157,6 +157,8 @@ def collect(job: Job, record: Record, layouts: Sequence[Layout], codes: Mapping[
     folder = record.folder
     if job.is_training:
         models = [layout.model for layout in layouts if any(layout.model.iterdir())]
+        if code == 0 and not models:
+            raise Failure(f"{job.name} left no model in {', '.join(str(layout.model) for layout in layouts)}")
         if models:
             pack(merged(models, folder / "ml" / "merged"), folder / ARCHIVE)
         outputs = [layout.output_data for layout in layouts]

@@ -1,0 +1,56 @@
+"""A folder of 20,000 small pictures to S3: killed half-way and run again, with bounded memory."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+
+from jobs.s3 import objects, parse
+
+PICTURES = 20_000
+MOST_MB = 250  # resident, of which Python with boto3 takes about 90
+
+pytestmark = pytest.mark.long
+
+
+def test_twenty_thousand_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        account = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
+        for name, value in {**account, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}.items():
+            monkeypatch.setenv(name, value)
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="many-pictures")
+        for number in range(PICTURES):
+            path = tmp_path / "data" / f"{number % 100:02d}" / f"{number}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(os.urandom(2000))
+        place = "s3://many-pictures/data/"
+        command = [sys.executable, "-m", "jobs", "upload", str(tmp_path / "data"), "--to", place]
+        root = Path(__file__).resolve().parents[2]
+        first = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL)
+        while sum(1 for _ in objects(s3, parse(place))) < PICTURES // 2:
+            assert first.poll() is None
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        there = sum(1 for _ in objects(s3, parse(place)))
+        assert PICTURES // 2 <= there < PICTURES
+
+        second = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
+        assert second.stdout is not None
+        told = second.stdout.read()
+        _, status, usage = os.wait4(second.pid, 0)
+        assert status == 0
+        assert f"{PICTURES - there:,} files sent" in told and f"{there:,} there already" in told
+        assert sum(1 for _ in objects(s3, parse(place))) == PICTURES
+        assert usage.ru_maxrss / 1024 < MOST_MB
+    finally:
+        server.stop()
