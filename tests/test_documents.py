@@ -11,6 +11,13 @@ from pathlib import Path
 import pytest
 
 from exploration.runs import RunsSettings
+from jobs.flags import DeployFlags, ProcessFlags, RegisterFlags, TransformFlags, TuneFlags
+from jobs.image import ImageFlags
+from jobs.list import ListFlags
+from jobs.logs import LogsFlags
+from jobs.pipeline import PipelineFlags
+from jobs.shards import ShardFlags
+from jobs.upload_folder import UploadFlags
 from model.collect import EnsembleSettings
 from model.fields import canonical
 from model.join import JoinSettings
@@ -64,7 +71,11 @@ def test_every_flag_in_the_documents_exists():
     classes: tuple[type, ...] = (TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings)
     classes += (EnsembleSettings, JoinSettings, RunsSettings)
     known = {name for cls in classes for name in as_dict(cls())} | {word.word for word in WORDS}
-    known |= {"help", "nproc_per_node", "logdir"} | {canonical(word) for word in (*OF_DOCKER, "data-binary")}
+    launching: tuple[type, ...] = (PipelineFlags, TuneFlags, TransformFlags, DeployFlags, RegisterFlags, ProcessFlags)
+    launching += (UploadFlags, ShardFlags, LogsFlags, ListFlags, ImageFlags)
+    known |= {name for cls in launching for name in as_dict(cls())}
+    known |= {"help", "nproc_per_node", "logdir", "cli_input_json"}
+    known |= {canonical(word) for word in (*OF_DOCKER, "data-binary")}
     for path in [
         ROOT / "README.md",
         *ROOT.glob("docs/*.md"),
