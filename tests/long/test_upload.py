@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import boto3
@@ -39,6 +40,7 @@ def test_twenty_thousand_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         first = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL)
         while sum(1 for _ in objects(s3, parse(place))) < PICTURES // 2:
             assert first.poll() is None
+            time.sleep(2)
         first.send_signal(signal.SIGKILL)
         first.wait()
         there = sum(1 for _ in objects(s3, parse(place)))
