@@ -20,6 +20,7 @@ import yaml
 from dotenv import dotenv_values
 
 from container.failure import Report
+from container.layout import BASE_DIR, IN_CONTAINER
 from container.tree import Hosts, Tree
 from model.settings import (
     EvaluationSettings,
@@ -84,7 +85,7 @@ class Environment:
     @property
     def base(self) -> Path:
         """SageMaker's tree; SAGEMAKER_BASE_DIR moves it, as it does in AWS's toolkit."""
-        return Path(self.variables.get("SAGEMAKER_BASE_DIR") or "/opt/ml")
+        return Path(self.variables.get(BASE_DIR) or IN_CONTAINER)
 
     @property
     def tree(self) -> Tree:
@@ -104,13 +105,13 @@ class Environment:
     @property
     def job_name(self) -> str | None:
         """The name that SageMaker has given the job."""
-        told = self.tree.config("processingjobconfig.json").get("ProcessingJobName")
+        told = self.tree.told("processingjobconfig.json").get("ProcessingJobName")
         return self.variables.get("TRAINING_JOB_NAME") or told or None
 
     @property
     def report(self) -> Report:
         """Where SageMaker looks for how the job ended."""
-        return Report(self.base / "output" if self.in_tree else None, self.tree.is_processing)
+        return Report(self.tree.output if self.in_tree else None, self.tree.is_processing)
 
     @property
     def rank(self) -> int:
@@ -129,7 +130,7 @@ class Environment:
 
     def hyperparameters(self) -> dict[str, Any]:
         """hyperparameters.json without what SageMaker's clients put there for themselves."""
-        return {k: v for k, v in self.tree.config("hyperparameters.json").items() if not k.startswith(IGNORED)}
+        return {k: v for k, v in self.tree.told("hyperparameters.json").items() if not k.startswith(IGNORED)}
 
     def hyperparameter_variables(self) -> dict[str, str]:
         """The SM_HP_NAME variables by setting, without those that the toolkit makes of hyperparameters.json."""
@@ -169,7 +170,7 @@ class Environment:
         comes in Pipe mode."""
         if given:
             return Path(given)
-        offered = self.tree.channel(name) if self.in_tree else None
+        offered = self.tree.offered(name) if self.in_tree else None
         return self.variable(f"SM_CHANNEL_{name.upper()}") or offered
 
     def required_channel(self, name: str, given: str | None, script: str, last: str | None = None) -> Path:
@@ -189,7 +190,7 @@ class Environment:
         """Where training puts its run."""
         if given:
             return Path(given)
-        return self.variable("SM_MODEL_DIR") or (self.base / "model" if self.in_tree else Path("runs"))
+        return self.variable("SM_MODEL_DIR") or (self.tree.model if self.in_tree else Path("runs"))
 
     def run_dir(self, models: Path, name: str) -> Path:
         """The folder of a run: models/NAME, or models itself where that is what SageMaker packs."""
@@ -197,16 +198,16 @@ class Environment:
 
     def is_packed(self, models: Path) -> bool:
         """Whether this is BASE/model, which SageMaker packs as it stands."""
-        return models.resolve() == (self.base / "model").resolve()
+        return models.resolve() == (self.tree.model).resolve()
 
     def checkpoints_dir(self, given: str | None, models: Path) -> Path:
         """Where unfinished runs are kept, a folder a name."""
         if given:
             return Path(given)
-        local = self.tree.config("checkpointconfig.json").get("LocalPath")
+        local = self.tree.told("checkpointconfig.json").get("LocalPath")
         if local:
             return Path(local)
-        return self.base / "checkpoints" if self.is_packed(models) else models / ".checkpoints"
+        return self.tree.checkpoints if self.is_packed(models) else models / ".checkpoints"
 
     def output_data_dir(self, given: str | None, model_dir: str | None = None) -> Path:
         """Where this host's answers are written. model_dir: the model that a flag names, whose folder it is where
@@ -242,8 +243,8 @@ class Environment:
     @property
     def _tree_output(self) -> Path:
         if not self.tree.is_processing:
-            return self.tree.folder("output", "data")
-        return self.tree.folder("processing", "output")
+            return self.tree.output_data
+        return self.tree.processing_output
 
     def _of_host(self, folder: Path) -> Path:
         """Several hosts' folders end in one place."""
@@ -251,7 +252,7 @@ class Environment:
 
     def answers_dir(self, given: str | None) -> Path:
         """Where evaluation finds the answers of inference."""
-        predictions = self.tree.folder("processing", "input", "predictions")
+        predictions = self.tree.processing_input("predictions")
         if not given and self._named_output is None and self.in_tree and predictions.is_dir():
             return predictions
         return self.told_output_data_dir(given) or Path("output")
@@ -263,7 +264,7 @@ class Environment:
             return Path(given)
         told = Path(output_data_dir) if output_data_dir else self._named_output
         if told is None and self.in_tree and self.tree.is_processing:
-            return self.tree.folder("processing", "evaluation")
+            return self.tree.evaluation
         return told or self.told_output_data_dir(None)
 
     def part(self, folder: Path) -> tuple[int, int]:
@@ -310,20 +311,20 @@ class Environment:
         """The model that inference takes, or a folder above it; None where nothing names one."""
         if given:
             return Path(given)
-        return self.channel("model", None) or (self.base / "model" if self.in_tree else None)
+        return self.channel("model", None) or (self.tree.model if self.in_tree else None)
 
     def served_model_dir(self, given: str | None) -> Path | None:
         """The model that serve answers with, or a folder above it; None where nothing names one."""
         if given:
             return Path(given)
         named = self.variable("SM_CHANNEL_MODEL") or self.variable("SM_MODEL_DIR")
-        return named or (self.base / "model" if self.in_tree or (self.base / "model").is_dir() else None)
+        return named or (self.tree.model if self.in_tree or (self.tree.model).is_dir() else None)
 
     def ground_truth_dir(self, given: str | None) -> Path:
         """Where gt.csv lies."""
         found = Path(given) if given else self.variable("SM_GROUND_TRUTH_DIR")
         if found is None and self.in_tree:
-            folder = self.base / "processing" / "input" / "ground_truth"
+            folder = self.tree.processing_input("ground_truth")
             found = folder if folder.is_dir() else None
         if found is None:
             raise InputError(

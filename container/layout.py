@@ -19,12 +19,22 @@ class Layout:
     base: Path = IN_CONTAINER
 
     @property
+    def input(self) -> Path:
+        """Of a training job: its config files and channels."""
+        return self.base / "input"
+
+    @property
     def config(self) -> Path:
         """Of a training job: hyperparameters.json, inputdataconfig.json, resourceconfig.json, checkpointconfig.json."""
-        return self.base / "input" / "config"
+        return self.input / "config"
+
+    @property
+    def data(self) -> Path:
+        """A training job's channels."""
+        return self.input / "data"
 
     def channel(self, name: str) -> Path:
-        return self.base / "input" / "data" / name
+        return self.data / name
 
     @property
     def model(self) -> Path:
@@ -37,7 +47,7 @@ class Layout:
 
     @property
     def output_data(self) -> Path:
-        return self.base / "output" / "data"
+        return self.output / "data"
 
     @property
     def checkpoints(self) -> Path:
@@ -48,15 +58,24 @@ class Layout:
         """Of a processing job: processingjobconfig.json and resourceconfig.json."""
         return self.base / "config"
 
+    @property
+    def processing(self) -> Path:
+        """Of a processing job: what goes in and what comes out."""
+        return self.base / "processing"
+
+    @property
+    def processing_inputs(self) -> Path:
+        return self.processing / "input"
+
     def processing_input(self, name: str) -> Path:
-        return self.base / "processing" / "input" / name
+        return self.processing_inputs / name
 
     @property
     def processing_output(self) -> Path:
         """Where bulk inference puts its answers."""
-        return self.base / "processing" / "output"
+        return self.processing / "output"
 
     @property
     def evaluation(self) -> Path:
         """Where evaluation puts evaluation.json and report.html."""
-        return self.base / "processing" / "evaluation"
+        return self.processing / "evaluation"

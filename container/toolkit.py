@@ -81,7 +81,7 @@ _UNTOLD = {  # they stand in SM_TRAINING_ENV alone
 def describe(env: Environment) -> dict[str, Any]:
     """The job as SM_TRAINING_ENV tells it."""
     tree, hosts = env.tree, env.hosts
-    resources, channels = tree.config("resourceconfig.json"), tree.config("inputdataconfig.json")
+    resources, channels = tree.told("resourceconfig.json"), tree.told("inputdataconfig.json")
     given = _hyperparameters(env)
     framework = {name: value for name, value in given.items() if name.startswith("sagemaker_") and name not in OWN}
     program = env.variables.get("SAGEMAKER_PROGRAM") or given.get("sagemaker_program")
@@ -98,7 +98,7 @@ def describe(env: Environment) -> dict[str, Any]:
     parallel = env.variables.get("SM_HP_MP_PARAMETERS")
     return {
         "additional_framework_parameters": framework,
-        "channel_input_dirs": {name: str(tree.folder("input", "data", name)) for name in channels},
+        "channel_input_dirs": {name: str(tree.channel(name)) for name in channels},
         "current_host": hosts.current,
         "current_instance_group": group,
         "current_instance_group_hosts": next((g["hosts"] for g in groups if g["instance_group_name"] == group), []),
@@ -108,9 +108,9 @@ def describe(env: Environment) -> dict[str, Any]:
         "framework_module": env.variables.get("SAGEMAKER_TRAINING_MODULE"),
         "hosts": list(hosts.names),
         "hyperparameters": {name: value for name, value in given.items() if name not in OWN and name not in framework},
-        "input_config_dir": str(tree.folder("input", "config")),
+        "input_config_dir": str(tree.config),
         "input_data_config": channels,
-        "input_dir": str(tree.folder("input")),
+        "input_dir": str(tree.input),
         "instance_groups": [each["instance_group_name"] for each in groups],
         "instance_groups_dict": {each["instance_group_name"]: each for each in groups},
         "is_hetero": len(groups) > 1,
@@ -121,16 +121,16 @@ def describe(env: Environment) -> dict[str, Any]:
         "job_name": env.variables.get("TRAINING_JOB_NAME"),
         "log_level": given.get("sagemaker_container_log_level", logging.INFO),
         "master_hostname": master,
-        "model_dir": str(tree.folder("model")),
-        "module_dir": str(given.get("sagemaker_submit_directory", tree.folder("code"))),
+        "model_dir": str(tree.model),
+        "module_dir": str(given.get("sagemaker_submit_directory", tree.base / "code")),
         "module_name": str(program).removesuffix(".py") if program else None,
         "network_interface_name": resources.get("network_interface_name", "eth0"),
         "num_cpus": os.cpu_count(),
         "num_gpus": gpu_count(),
         "num_neurons": neuron_count(instance),
-        "output_data_dir": str(tree.folder("output", "data")),
-        "output_dir": str(tree.folder("output")),
-        "output_intermediate_dir": str(tree.folder("output", "intermediate")),
+        "output_data_dir": str(tree.output_data),
+        "output_dir": str(tree.output),
+        "output_intermediate_dir": str(tree.output / "intermediate"),
         "resource_config": resources,
         "topology": resources.get("topology") or [],
         "user_entry_point": program,
@@ -151,7 +151,7 @@ def neuron_count(instance_type: str) -> int:
 def _hyperparameters(env: Environment) -> dict[str, Any]:
     """hyperparameters.json, each value as JSON where it is that."""
     found = {}
-    for name, value in env.tree.config("hyperparameters.json").items():
+    for name, value in env.tree.told("hyperparameters.json").items():
         try:
             found[name] = json.loads(value)
         except (ValueError, TypeError):

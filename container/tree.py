@@ -1,8 +1,5 @@
-"""SageMaker's tree of folders and config files, as the platform mounts it at /opt/ml.
-
-Sources: SageMaker Developer Guide, "How Amazon SageMaker runs your training image" and "Build your own processing
-container" (a processing job has its config in BASE/config and its data below BASE/processing).
-"""
+"""What SageMaker has put into its tree, as a job reads it (SageMaker Developer Guide, "How Amazon SageMaker runs your
+training image" and "Build your own processing container")."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from container.layout import Layout
 from model.settings import InputError
 
 PIPE = "pipe"
@@ -38,32 +36,27 @@ class Hosts:
 
 
 @dataclass(frozen=True)
-class Tree:
-    """Everything below BASE. InputError where a config file is not what SageMaker writes."""
-
-    base: Path
-
-    def folder(self, *parts: str) -> Path:
-        return self.base.joinpath(*parts)
+class Tree(Layout):
+    """The tree at base. InputError where a config file is not what SageMaker writes."""
 
     @property
     def is_there(self) -> bool:
         """Whether there is such a tree here."""
-        return any((self.base / part).is_dir() for part in ("input", "config", "processing"))
+        return any(folder.is_dir() for folder in (self.input, self.processing_config, self.processing))
 
     @property
     def is_processing(self) -> bool:
         """Whether it is a processing job's."""
-        if (self.base / "config" / "processingjobconfig.json").is_file():
+        if (self.processing_config / "processingjobconfig.json").is_file():
             return True
-        return (self.base / "processing").is_dir() and not (self.base / "input").is_dir()
+        return self.processing.is_dir() and not self.input.is_dir()
 
-    def config(self, name: str) -> dict[str, Any]:
-        """A file of BASE/input/config, or of a processing job's BASE/config; {} where it is missing. InputError where
-        it is not a JSON object."""
-        path = self.base / "input" / "config" / name
+    def told(self, name: str) -> dict[str, Any]:
+        """A config file of a training or a processing job; {} where it is missing. InputError where it is not a JSON
+        object."""
+        path = self.config / name
         if not path.is_file():
-            path = self.base / "config" / name
+            path = self.processing_config / name
         if not path.is_file():
             return {}
         try:
@@ -77,7 +70,7 @@ class Tree:
     @cached_property
     def hosts(self) -> Hosts:
         """Those of resourceconfig.json, or this one alone. InputError where the current host is none of them."""
-        told = self.config("resourceconfig.json")
+        told = self.told("resourceconfig.json")
         current = str(told.get("current_host") or "algo-1")
         names = tuple(sorted(map(str, told.get("hosts") or [current])))
         if current not in names:
@@ -86,33 +79,33 @@ class Tree:
 
     def channel_names(self) -> list[str]:
         """The channels and processing inputs that the config files list or that have a folder."""
-        named = set(self.config("inputdataconfig.json"))
-        for data in (self.base / "input" / "data", self.base / "processing" / "input"):
+        named = set(self.told("inputdataconfig.json"))
+        for data in (self.data, self.processing_inputs):
             if data.is_dir():
                 named |= {entry.name for entry in data.iterdir() if entry.is_dir()}
         return sorted(named)
 
-    def channel(self, name: str) -> Path | None:
+    def offered(self, name: str) -> Path | None:
         """The folder of a channel or processing input, None where there is none. InputError where it comes in Pipe
         mode."""
-        told = self.config("inputdataconfig.json").get(name)
+        told = self.told("inputdataconfig.json").get(name)
         if isinstance(told, dict) and str(told.get("TrainingInputMode", "")).lower() == PIPE:
             raise InputError(
                 f"the channel `{name}` comes in Pipe mode, in which no file can be opened twice: set its InputMode to "
                 "FastFile, which streams too, or to File"
             )
-        folder = self.base / "input" / "data" / name
+        folder = self.channel(name)
         if folder.is_dir() or told is not None:
             return folder
-        folder = self.base / "processing" / "input" / name
+        folder = self.processing_input(name)
         return folder if folder.is_dir() else None
 
     def is_sharded(self, folder: Path) -> bool:
         """Whether SageMaker gave each host its own part of what lies in a folder: a channel or a processing input."""
-        told = self.config("inputdataconfig.json").get(folder.name)
-        if isinstance(told, dict) and folder.parent == self.base / "input" / "data":
+        told = self.told("inputdataconfig.json").get(folder.name)
+        if isinstance(told, dict) and folder.parent == self.data:
             return str(told.get("S3DistributionType", "")).lower() == SHARDED
-        for given in self.config("processingjobconfig.json").get("ProcessingInputs") or []:
+        for given in self.told("processingjobconfig.json").get("ProcessingInputs") or []:
             source = given.get("S3Input") or {}
             if Path(source.get("LocalPath") or given.get("LocalPath") or "/nowhere") == folder:
                 return str(source.get("S3DataDistributionType", "")).lower() == SHARDED

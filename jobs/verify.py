@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-
-import yaml
 
 from container.saved import model_fault
 from model.finding import LABELS, SETTINGS, is_ensemble, is_saved_model
 from model.labels import Scheme
-from model.settings import Failure, InputError, Layer, TrainSettings, build
+from model.records import read_json, read_records
+from model.settings import Failure, InputError
 
 
 @dataclass(frozen=True)
@@ -42,12 +40,10 @@ def verify(folder: Path) -> Verified:
     finished = True
     for member in members:
         try:
-            saved = yaml.safe_load((member / SETTINGS).read_text(encoding="utf-8"))
-            settings = build(TrainSettings, [Layer(f"{member / SETTINGS}: {{}}", saved)])
-            labels = json.loads((member / LABELS).read_text(encoding="utf-8"))
+            settings, metrics = read_records(member)
+            labels = read_json(member / LABELS)
             scheme = Scheme.from_dict(labels)
-            metrics = json.loads((member / "metrics.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError, InputError) as error:
+        except InputError as error:
             raise Failure(f"what came back is no model: {member}: {error}") from None
         backbones.add(settings.model)
         finished = finished and bool(metrics.get("finished"))
