@@ -151,7 +151,7 @@ def start(job: str, flags: Sequence[str], settings: Any, env: Environment, notes
     if len(hosts.names) > 1:
         wait_for_names(hosts)
     around |= {**torchrun_variables(hosts, processes, around), RANKS_DIR: str(notes)}
-    ended = supervise(torchrun(PROGRAM / f"{job}.py", flags, processes, hosts), around, to_children=True)
+    ended = supervise(torchrun(PROGRAM / f"{job}.py", flags, processes, hosts, around), around, to_children=True)
     first = first_failure(notes) if ended.code else None
     if first is not None:
         return first.ended, first.failure

@@ -13,7 +13,7 @@ from pathlib import Path
 from container.tree import Hosts
 from model.settings import Failure, InputError, TrainSettings, listing
 
-PORT = 7777  # as AWS's PyTorch toolkit has it
+PORT = 7777  # as AWS's PyTorch toolkit has it; where MASTER_PORT is set, that
 NAMES_WITHIN = 15 * 60.0  # seconds in which the names of all hosts must be found
 INTERFACES = Path("/sys/class/net")
 
@@ -38,12 +38,14 @@ def process_count(settings: TrainSettings, variables: Mapping[str, str]) -> int:
     return max(1, min(named, gpu_count()))
 
 
-def torchrun(script: Path, flags: Sequence[str], processes: int, hosts: Hosts) -> list[str]:
+def torchrun(
+    script: Path, flags: Sequence[str], processes: int, hosts: Hosts, variables: Mapping[str, str]
+) -> list[str]:
     """The command that starts a script once a process, each under container.rank."""
     places = ["--nproc_per_node", str(processes)]
     if len(hosts.names) > 1:
         places += ["--nnodes", str(len(hosts.names)), "--node_rank", str(hosts.rank)]
-        places += ["--master_addr", hosts.master, "--master_port", str(PORT)]
+        places += ["--master_addr", hosts.master, "--master_port", variables.get("MASTER_PORT", str(PORT))]
     else:
         places += ["--standalone", "--local-addr", "127.0.0.1"]  # the host's name may have no address
     return [sys.executable, "-m", "torch.distributed.run", *places, "--module", "container.rank", str(script), *flags]

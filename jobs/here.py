@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ def run(job: Job, results: Path, clients: Clients, tell: Tell) -> int:
     sources = bring_inputs(job, folder / "ml" / "inputs", clients)
     checkpoints = Path(job.checkpoints or folder / "checkpoints").resolve()
     names = [f"127.0.0.{number}" for number in range(1, job.machine.count + 1)]
+    port = free_port()
     layouts: dict[str, Layout] = {}
     children: dict[str, Child] = {}
     for number, name in enumerate(names, 1):
@@ -38,7 +40,7 @@ def run(job: Job, results: Path, clients: Clients, tell: Tell) -> int:
             layout.checkpoints.symlink_to(checkpoints, target_is_directory=True)
         words = [TRAIN] if job.is_training else arguments(here)
         command = [sys.executable, "-m", "container.entrypoint", *words]
-        children[f"algo-{number}"] = Child(command, surroundings(job, layout), layout.base)
+        children[f"algo-{number}"] = Child(command, surroundings(job, layout, port), layout.base)
     tell(f"{job.what} {job.name} on this machine, results in {record.folder}")
     codes = run_children(children, folder / LOG, tell)
     code = collect(job, record, list(layouts.values()), codes, tell)
@@ -49,11 +51,19 @@ def run(job: Job, results: Path, clients: Clients, tell: Tell) -> int:
     return code
 
 
-def surroundings(job: Job, layout: Layout) -> dict[str, str]:
-    """The environment of a process: this one's without what a job reads, so that the tree alone tells it."""
+def free_port() -> int:
+    """One of this machine that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("", 0))
+        return int(free.getsockname()[1])
+
+
+def surroundings(job: Job, layout: Layout, port: int) -> dict[str, str]:
+    """The environment of a process: this one's without what a job reads, so that the tree alone tells it. port: where
+    several hosts meet."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(JOB_VARIABLES)}
     tracking = {name: value for name, value in Environment().variables.items() if name.startswith("WANDB_")}
     path = os.pathsep.join(filter(None, [str(script_folder()), os.environ.get("PYTHONPATH")]))
     told = {"TRAINING_JOB_NAME": job.name} if job.is_training else {}
-    return {**kept, **tracking, **told, **job.environment, BASE_DIR: str(layout.base), "PYTHONPATH": path,
-            "PYTHONUNBUFFERED": "1"}  # fmt: skip
+    places = {BASE_DIR: str(layout.base), "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "MASTER_PORT": str(port)}
+    return {**kept, **tracking, **told, **job.environment, **places}

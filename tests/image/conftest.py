@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # The distribution's engine comes with a client that has BuildKit; another may come first on PATH.
 CLIENT = "/usr/bin/docker" if os.access("/usr/bin/docker", os.X_OK) else "docker"
+CLIENTS = Path(__file__).with_name("clients")
+SDK = {"v2": "sagemaker[local]==2.257.7", "v3": "sagemaker==3.27.0"}
+NOBODY = {  # whatever calls AWS fails
+    "AWS_ACCESS_KEY_ID": "none",
+    "AWS_SECRET_ACCESS_KEY": "none",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 ONE_THREAD = {"OMP_NUM_THREADS": 1}  # two that wait for each other's cores are slower by far where other work runs too
 TRAINED, ASKED = 12, 30  # persons to learn from (7 pictures each), pictures to answer
 # Two epochs of about nine steps of a third of a second: enough to be stopped inside one.
@@ -256,3 +265,25 @@ def trained(engine: Engine, channels: Mapping[str, Path], tmp_path_factory: pyte
     tree = Tree.make(tmp_path_factory.mktemp("trained") / "ml", channels, SETTINGS)
     engine.start("train", options=tree.mounts).ends_with(0)
     return tree
+
+
+@pytest.fixture
+def sdk(image: str, tmp_path: Path) -> Callable[..., str]:
+    """Runs a script of clients/ with a version of the SageMaker Python SDK; what it printed last. Each version is
+    installed into an environment of its own in .sdk/, which is kept."""
+    if shutil.which("docker-compose") is None and run_docker("compose", "version", check=False).returncode != 0:
+        (pytest.fail if "RAREBIRD_CI" in os.environ else pytest.skip)("needs docker-compose")
+
+    def run(version: str, script: str, *words: object) -> str:
+        home = ROOT / ".sdk" / version
+        if not (home / "done").exists():
+            subprocess.run([sys.executable, "-m", "venv", home], check=True)
+            subprocess.run([home / "bin" / "pip", "install", "--quiet", SDK[version]], check=True)
+            (home / "done").touch()
+        env = {**os.environ, **NOBODY, "HOME": str(tmp_path), "PATH": f"/usr/bin:{os.environ['PATH']}"}  # as CLIENT
+        command = [home / "bin" / "python", CLIENTS / script, *map(str, words)]
+        ended = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=3000)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout.splitlines()[-1] if ended.stdout else ""
+
+    return run

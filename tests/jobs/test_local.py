@@ -59,7 +59,7 @@ def test_a_process_sees_its_tree_alone(monkeypatch):
     monkeypatch.setenv("SM_CHANNEL_TRAIN", "/other")
     monkeypatch.setenv("SM_HP_EPOCHS", "9")
     monkeypatch.setenv("WANDB_API_KEY", "secret")
-    found = surroundings(replace(TRAINING, environment={"OMP_NUM_THREADS": "1"}), Layout(Path("/x")))
+    found = surroundings(replace(TRAINING, environment={"OMP_NUM_THREADS": "1"}), Layout(Path("/x")), 7000)
     assert not any(name.startswith("SM_") for name in found)
     assert found["SAGEMAKER_BASE_DIR"] == "/x" and found["TRAINING_JOB_NAME"] == "exp-1"
     assert found["OMP_NUM_THREADS"] == "1" and found["WANDB_API_KEY"] == "secret"

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from model.checking import check_pictures
 from model.faults import InputError, Problems
 from model.files import Files, is_picture
+from model.loading import Pictures, batches
 from model.pictures import read_picture
+from model.sampling import EpochSampler
 from model.shards import INDEX, read_shards, write_shards
 from model.table import placed, read_channel, read_info
 
@@ -52,6 +55,29 @@ def test_the_table_is_that_of_the_loose_files(loose):
         ]
         assert np.array_equal(*pixels)
     assert check_pictures(second, problems) == len(second) and not problems
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_ranks_read_every_picture_once_an_epoch_shuffled_by_seed(tmp_path, workers):
+    folder, number = tmp_path / "many", 24
+    for row in range(number):
+        (folder / f"{row % 3}").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((4, 4, 3), 10 * row, np.uint8)).save(folder / f"{row % 3}" / f"{row:02d}.png")
+    table = read_channel(packed(folder, 300), Problems("channel"))
+    assert table is not None and len(set(table.pictures["shard"])) > 2
+    pictures = Pictures(table.root, table.pictures, 3, (0, 0), lambda picture, _: torch.from_numpy(np.array(picture)))
+
+    def read(seed: int, epoch: int, rank: int) -> list[int]:
+        """The pictures' own numbers, in the order in which a rank gets them."""
+        sampler = EpochSampler(table.labels.iloc[:, 0].to_numpy(), 0.0, 8, seed, rank, world=2)
+        got = batches(pictures, sampler.batches(epoch), workers)
+        return [int(pixels[0, 0, 0]) // 10 for batch in got for pixels in batch.pixels]
+
+    for epoch in (1, 2):
+        ranks = [read(0, epoch, rank) for rank in (0, 1)]
+        assert sorted(ranks[0] + ranks[1]) == list(range(number)) and len(ranks[0]) == len(ranks[1])
+        assert ranks[0] == read(0, epoch, 0) != read(1, epoch, 0)
+    assert read(0, 1, 0) != read(0, 2, 0)
 
 
 def test_shards_are_plain_tar_files_and_the_same_for_the_same_files(loose, tmp_path):
