@@ -14,7 +14,7 @@ from jobs.aws import Clients
 from jobs.description import TRAIN, Job
 from jobs.flags import DOCKER, LOCAL_IMAGE
 from jobs.follow import Tell
-from jobs.local import LOG, Child, begin, bring_inputs, collect, run_children
+from jobs.local import LOG, Child, begin, bring_inputs, collect, keep_checkpoints, run_children
 from jobs.requests import arguments
 from jobs.tree import Host, input_places, write_tree
 from model.settings import Failure, InputError
@@ -56,10 +56,7 @@ def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, tel
         if network:
             engine("network", "rm", network, check=False)
     code = collect(job, record, list(layouts.values()), codes, tell)
-    if job.is_training and code == 0 and not job.checkpoints:
-        shutil.rmtree(checkpoints, ignore_errors=True)
-    elif job.is_training and code:
-        tell(f"to go on with it: the same command with --checkpoints {checkpoints}")
+    keep_checkpoints(job, code, checkpoints, tell)
     return code
 
 

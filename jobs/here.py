@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import sys
 from dataclasses import replace
@@ -15,7 +14,7 @@ from jobs.aws import Clients
 from jobs.description import TRAIN, Job
 from jobs.flags import HERE
 from jobs.follow import Tell
-from jobs.local import LOG, Child, begin, bring_inputs, collect, run_children, script_folder
+from jobs.local import LOG, Child, begin, bring_inputs, collect, keep_checkpoints, run_children, script_folder
 from jobs.requests import arguments
 from jobs.tree import Host, input_places, link_inputs, rebased, write_tree
 
@@ -44,10 +43,7 @@ def run(job: Job, results: Path, clients: Clients, tell: Tell) -> int:
     tell(f"{job.what} {job.name} on this machine, results in {record.folder}")
     codes = run_children(children, folder / LOG, tell)
     code = collect(job, record, list(layouts.values()), codes, tell)
-    if job.is_training and code == 0 and not job.checkpoints:
-        shutil.rmtree(checkpoints, ignore_errors=True)
-    elif job.is_training and code:
-        tell(f"to go on with it: the same command with --checkpoints {checkpoints}")
+    keep_checkpoints(job, code, checkpoints, tell)
     return code
 
 

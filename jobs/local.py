@@ -180,6 +180,14 @@ def collect(job: Job, record: Record, layouts: Sequence[Layout], codes: Mapping[
     return code
 
 
+def keep_checkpoints(job: Job, code: int, checkpoints: Path, tell: Tell) -> None:
+    """Those of a training that is not done, to go on from; and those in a folder that the command named."""
+    if job.is_training and code == 0 and not job.checkpoints:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    elif job.is_training and code:
+        tell(f"to go on with it: the same command with --checkpoints {checkpoints}")
+
+
 def merged(folders: Sequence[Path], to: Path) -> Path:
     """One folder with the files of several, as SageMaker joins what its hosts leave; the first host's win."""
     if len(folders) == 1:
