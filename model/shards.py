@@ -20,6 +20,7 @@ COLUMNS = ["path", "shard", "offset", "size"]
 BLOCK = tarfile.BLOCKSIZE
 
 Place = tuple[str, int, int]  # shard, offset and size in bytes
+LOOSE = (None, 0, -1)  # of a picture that is a file of its own
 Inside = dict[str, Literal["file", "folder"]]  # what a folder shows, by name
 
 
@@ -31,6 +32,10 @@ class Shards:
     places: Mapping[str, Place] = field(default_factory=dict)
     folders: Mapping[str, Mapping[str, Literal["file", "folder"]]] = field(default_factory=dict)
     files: frozenset[str] = frozenset()
+
+    def place(self, path: str) -> Place | tuple[None, int, int]:
+        """Where a picture lies; LOOSE where it is in no shard."""
+        return self.places.get(path, LOOSE)
 
 
 def read_shards(root: Path) -> Shards:

@@ -269,7 +269,7 @@ def _label(
 
 def placed(paths: Sequence[str], shards: Shards) -> pd.DataFrame:
     """The frame of Table.pictures for pictures by path relative to the channel, files of their own or in its shards."""
-    places = [shards.places.get(path, (None, 0, -1)) for path in paths]
+    places = [shards.place(path) for path in paths]
     frame = pd.DataFrame({"path": pd.Series(paths, dtype="str", index=pd.RangeIndex(len(paths)))})
     frame["shard"] = pd.Series([shard for shard, _, _ in places], dtype=object)
     frame["offset"] = np.array([offset for _, offset, _ in places], dtype=np.int64)

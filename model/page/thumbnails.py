@@ -47,7 +47,7 @@ def thumbnails(files: Files, names: Sequence[str], room: int) -> dict[str, Thumb
     paths = [path for what, path in (files.find(name) for name in names)]
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(names), AT_ONCE):
-            found = pool.map(lambda path: thumbnail(files.root, path), paths[start : start + AT_ONCE])
+            found = pool.map(lambda path: thumbnail(files, path), paths[start : start + AT_ONCE])
             for name, small in zip(names[start : start + AT_ONCE], found):
                 if small is None:
                     continue
@@ -58,10 +58,11 @@ def thumbnails(files: Files, names: Sequence[str], room: int) -> dict[str, Thumb
     return made
 
 
-def thumbnail(root: Path, path: str) -> Thumbnail | None:
-    """A picture below root; None where it cannot be read."""
+def thumbnail(files: Files, path: str) -> Thumbnail | None:
+    """A picture by its path below the folder, or in its shards; None where it cannot be read."""
+    shard, offset, size = files.shards.place(path)
     try:
-        picture = read_picture(root, path, draft=(LONGEST_SIDE, LONGEST_SIDE))
+        picture = read_picture(files.root, path, shard, offset, size, draft=(LONGEST_SIDE, LONGEST_SIDE))
     except UnreadablePicture:
         return None
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))

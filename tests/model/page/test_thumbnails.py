@@ -5,7 +5,9 @@ import pytest
 from PIL import Image
 
 from model.faults import InputError
+from model.files import Files, is_picture
 from model.page.thumbnails import LONGEST_SIDE, picture_folder, thumbnail, thumbnails
+from model.shards import write_shards
 
 
 @pytest.fixture
@@ -29,6 +31,15 @@ def test_a_picture_is_made_small_and_keeps_its_shape(folder):
     assert decoded(made["c.jpg"].uri).size == (108, 144) and max(decoded(made["a.jpg"].uri).size) == LONGEST_SIDE
 
 
+def test_pictures_in_shards_are_found(folder):
+    names = ["images/a.jpg", "images/b.png", "images/c.jpg"]
+    write_shards(folder, folder / "packed", names, is_picture, 10**6)
+    packed, loose = (
+        thumbnails(picture_folder(of, ["a.jpg"]), ["a.jpg", "b.png"], 10**6) for of in (folder / "packed", folder)
+    )
+    assert packed == loose and len(loose) == 2
+
+
 def test_what_cannot_be_read_is_left_out(folder):
     made = thumbnails(picture_folder(folder, ["a.jpg"]), ["bad.jpg", "gone.jpg", "../a.jpg", "b.png"], 10**6)
     assert list(made) == ["b.png"]
@@ -36,7 +47,7 @@ def test_what_cannot_be_read_is_left_out(folder):
 
 def test_no_more_are_made_than_there_is_room_for(folder):
     files = picture_folder(folder / "images", ["a.jpg"])
-    one = len(thumbnail(files.root, "a.jpg").uri)
+    one = len(thumbnail(files, "a.jpg").uri)
     assert list(thumbnails(files, ["a.jpg", "c.jpg"], one)) == ["a.jpg"]
     assert thumbnails(files, ["a.jpg"], one - 1) == {}
 
@@ -46,7 +57,7 @@ def test_what_a_file_says_beside_its_pixels_stays_out(folder):
     exif[0x010E] = "a secret place"
     path = folder / "images" / "said.jpg"
     Image.new("RGB", (50, 50)).save(path, exif=exif, comment=b"a secret place")
-    small = decoded(thumbnail(folder, "images/said.jpg").uri)
+    small = decoded(thumbnail(Files(folder), "images/said.jpg").uri)
     assert b"secret" in path.read_bytes() and not small.getexif() and "comment" not in small.info
 
 
