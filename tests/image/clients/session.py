@@ -42,6 +42,8 @@ for method, request in json.loads(requests.read_text()):
         made = client.describe_training_job(TrainingJobName=name)["ModelArtifacts"]["S3ModelArtifacts"]
         archives[f"{root}/{name}/output/model.tar.gz"] = made
     else:
+        # this client takes arguments only behind an entry point; the service takes them behind the image's own
+        placed["AppSpecification"]["ContainerEntrypoint"] = ["python3", "-m", "container.entrypoint"]
         for output in placed["ProcessingOutputConfig"]["Outputs"]:
             Path(output["S3Output"]["S3Uri"].removeprefix("file://")).mkdir(parents=True, exist_ok=True)
         client.create_processing_job(**placed)
