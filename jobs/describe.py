@@ -9,7 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jobs.description import EVALUATION, INFERENCE, INFERENCE_TTA, NAME_LENGTH, TRAIN, Account, Input, Job, unique_name
+from jobs.description import (
+    EVALUATION,
+    INFERENCE,
+    INFERENCE_TTA,
+    NAME_LENGTH,
+    TRAIN,
+    Account,
+    Input,
+    Job,
+    own_checkpoints,
+    unique_name,
+)
 from jobs.flags import SAGEMAKER, EvaluationFlags, LaunchFlags, ProcessFlags, TrainFlags, read_flags, require
 from jobs.hyperparameters import CLASSES, check_inputs, read_settings, split_settings
 from jobs.records import find_record
@@ -71,7 +82,7 @@ def describe(what: str, argv: Sequence[str], usage: str, flags_class: type | Non
     )
     checkpoints = getattr(flags, "checkpoints", None)
     if what == TRAIN and to_sagemaker:
-        job = replace(job, checkpoints=checkpoints or (f"{job.folder}/checkpoints" if flags.spot else None))
+        job = replace(job, checkpoints=checkpoints or (own_checkpoints(job) if flags.spot else None))
     else:
         job = replace(job, checkpoints=checkpoints)
     return Described(flags, job, settings, left)

@@ -98,6 +98,11 @@ class Job:
         return f"{self.account.root}/{self.name}"
 
 
+def own_checkpoints(job: Job) -> str:
+    """Where a training keeps its checkpoints in S3 where no other place is named."""
+    return f"{job.folder}/checkpoints"
+
+
 def unique_name(stem: str, now: float | None = None) -> str:
     """STEM-20261121-093000-1a2b: a name that AWS takes, sorted by time, of no other job."""
     moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
