@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobs.flags import read_flags
-from jobs.kinds import ENDED
+from jobs.kinds import ENDED, PIPELINE
 from jobs.named import NamedFlags, find_job
+from jobs.pipeline_run import fetch_run
 from jobs.results import fetch
 from model.settings import InputError
 
@@ -25,5 +26,8 @@ def main(argv: Sequence[str]) -> int:
     state = job.kind.state(description)
     if state not in ENDED:
         raise InputError(f"{job.name} has not ended: {state}; python -m jobs logs {job.name} follows it")
+    if job.kind is PIPELINE:
+        fetch_run(job.clients, description, job.folder, print)
+        return 0
     fetch(job.clients, job.kind, description, job.folder, print)
     return 0

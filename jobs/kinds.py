@@ -46,6 +46,20 @@ ENDPOINT = Kind(
     "list_endpoints",
     "Endpoints",
 )
+PIPELINE = Kind(  # a run of one: it has an ARN and no name, and its steps' jobs have the logs
+    "pipeline",
+    "describe_pipeline_execution",
+    "stop_pipeline_execution",
+    "PipelineExecutionArn",
+    "PipelineExecutionStatus",
+    "",
+    "list_pipeline_executions",
+    "PipelineExecutionSummaries",
+)
 KINDS = {kind.word: kind for kind in (TRAINING, PROCESSING, TRANSFORM, TUNING, ENDPOINT)}
-ENDED = ("Completed", "Failed", "Stopped", "InService", "OutOfService", "Deleted", "UpdateRollbackFailed")
-GOOD = ("Completed", "InService")
+RECORDED = {**KINDS, PIPELINE.word: PIPELINE}  # KINDS are those that SageMaker knows by name
+ENDED = (
+    *("Completed", "Succeeded", "Failed", "Stopped", "CompletedWithFailures"),
+    *("InService", "OutOfService", "Deleted", "UpdateRollbackFailed"),
+)
+GOOD = ("Completed", "Succeeded", "InService")

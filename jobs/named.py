@@ -10,7 +10,8 @@ from typing import Any
 from jobs.aws import Clients, call, code_of, explained
 from jobs.flags import SAGEMAKER, AccountFlags
 from jobs.follow import Follower
-from jobs.kinds import KINDS, Kind
+from jobs.kinds import KINDS, PIPELINE, RECORDED, Kind
+from jobs.pipeline_run import RUN, RunFollower
 from jobs.records import LATEST, find_record, required_record
 from model.fields import setting
 from model.settings import InputError
@@ -31,11 +32,20 @@ class Named:
     folder: Path
     kind: Kind | None
     clients: Clients
+    arn: str = ""  # of a pipeline's run, which has no name
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What the kind's calls are given."""
+        assert self.kind is not None
+        return {self.kind.name: self.arn or self.name}
 
     def follower(self) -> Follower:
         """InputError where the job ran on this machine."""
         if self.kind is None:
             raise InputError(f"{self.name} ran on this machine; its folder is {self.folder}")
+        if self.kind is PIPELINE:
+            return RunFollower(self.clients, self.kind, self.name, arn=self.arn)
         return Follower(self.clients, self.kind, self.name)
 
 
@@ -47,8 +57,8 @@ def find_job(flags: Any, clients: Clients | None = None) -> Named:
     record = find_record(results, name)
     if record is not None:
         found = clients or Clients(flags.region or record.region, flags.profile or record.profile)
-        kind = KINDS[record.kind] if record.on == SAGEMAKER else None
-        return Named(record.name, record.what, record.on, record.folder, kind, found)
+        kind = RECORDED[record.kind] if record.on == SAGEMAKER else None
+        return Named(record.name, record.what, record.on, record.folder, kind, found, record.places.get(RUN, ""))
     found = clients or Clients(flags.region, flags.profile)
     kind = None if name == LATEST or not flags.region else kind_of(found, name)
     if kind is None:

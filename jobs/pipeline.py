@@ -4,15 +4,16 @@ its interval pass the gate. Here, in the image, or as a SageMaker Pipeline.
     python -m jobs pipeline --data data/train --eval_data data/eval --truth data/gt --gate 0.5 --low_gate 0.45
     python -m jobs pipeline --on sagemaker --data s3://... --eval_data s3://... --truth s3://... --gate 0.5 --wait
 
-Here and in the image a model that passes is told in RESULTS/JOB/registered.json. One that does not ends with exit
-code 3.
+Here and in the image a model that passes is told in RESULTS/JOB/registered.json. On SageMaker the pipeline of that name
+is made, or changed where it is there, and a run of it started; --wait follows that and fetches what it made. A model
+that does not pass ends the command with exit code 3.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,16 @@ from jobs.aws import Clients
 from jobs.describe import describe, s3_place, with_s3_inputs
 from jobs.description import EVALUATION, INFERENCE, TRAIN, Input, Job
 from jobs.flags import HERE, SAGEMAKER, TrainFlags, require
+from jobs.hosting import group_request
+from jobs.kinds import PIPELINE
 from jobs.launch import tell_left
-from jobs.pipeline_definition import definition
-from jobs.register import read_evaluation
+from jobs.pipeline_definition import definition, step_requests
+from jobs.pipeline_run import NOT_PASSED, RUN, RunFollower, follow_run
+from jobs.register import make_group, read_evaluation
 from model.fields import setting
 from model.settings import InputError
 from model.writing import write_json
 
-NOT_PASSED = 3
 Place = Callable[[Job], int]
 
 
@@ -42,6 +45,14 @@ class PipelineFlags(TrainFlags):
     approval: str = setting(
         "PendingManualApproval", "status there", choices=("PendingManualApproval", "Approved", "Rejected")
     )
+
+    def contradictions(self) -> Iterator[str]:
+        """Sentences about settings that contradict each other."""
+        yield from super().contradictions()
+        if self.script_mode:
+            yield "script_mode: a chain runs in our image, which answers and evaluates too; only train and tune take it"
+        if not self.compress and (self.on == SAGEMAKER or self.dry_run):
+            yield "compress false: a pipeline hands the model on as model.tar.gz"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -113,7 +124,7 @@ def gate(evaluation: dict[str, Any], least: float, least_low: float) -> tuple[bo
 def on_sagemaker(flags: Any, job: Job) -> int:
     """Makes or updates the pipeline and starts it; it goes on by itself."""
     from jobs import sagemaker
-    from jobs.requests import as_json
+    from jobs.requests import as_json, given, tags
     from jobs.s3 import parse
     from jobs.upload import send_folder
 
@@ -131,8 +142,11 @@ def on_sagemaker(flags: Any, job: Job) -> int:
         "PipelineDefinition": json.dumps(made),
         "ClientRequestToken": str(uuid.uuid4()),
         "RoleArn": job.account.role,
+        **given(Tags=tags(job.account)),
     }
-    sagemaker.checked([sagemaker.request_of(placed), ("create_pipeline", request)])
+    group = group_request(flags.group, job.account)
+    own = [("create_model_package_group", group), ("create_pipeline", request)]
+    sagemaker.checked([*step_requests(made["Steps"]), *own])
     if flags.dry_run:
         print(as_json([("create_pipeline", request)]))
         return 0
@@ -140,8 +154,33 @@ def on_sagemaker(flags: Any, job: Job) -> int:
     sagemaker.send_inputs(job, clients, flags.delete, print)
     for name, place in remote.items():
         if place != getattr(flags, name):
-            print(f"{name}: {send_folder(clients.s3, Path(getattr(flags, name)), parse(place), delete=flags.delete)}")
-    sagemaker.send(clients, "create_pipeline", request, print)
-    started = sagemaker.send(clients, "start_pipeline_execution", {"PipelineName": placed.name}, print)
-    print(f"started {started['PipelineExecutionArn']}")
-    return 0
+            source = Path(getattr(flags, name))
+            sent = send_folder(clients.s3, source, parse(place), delete=flags.delete, kms_key=flags.kms_key)
+            print(f"{name}: {sent}")
+    make_group(clients, group)
+    make_or_change(clients, request)
+    start = {"PipelineName": placed.name, "ClientRequestToken": str(uuid.uuid4())}
+    arn = sagemaker.send(clients, "start_pipeline_execution", start, print)["PipelineExecutionArn"]
+    results = Path(flags.results)
+    sagemaker.remember(clients, PIPELINE, "pipeline", placed.name, results, request, {RUN: arn})
+    print(f"started pipeline {placed.name}; {sagemaker.how_to_come_back(placed.name)}")
+    if not flags.wait:
+        return 0
+    return follow_run(RunFollower(clients, PIPELINE, placed.name, arn=arn), results)
+
+
+def make_or_change(clients: Clients, request: dict[str, Any]) -> None:
+    """Makes a pipeline; one of that name gets this definition, role and tags."""
+    from jobs.sagemaker import send
+
+    try:
+        send(clients, "create_pipeline", request, print)
+        return
+    except InputError as error:
+        if "already exist" not in str(error):
+            raise
+    new = {name: request[name] for name in ("PipelineName", "PipelineDefinition", "RoleArn")}
+    arn = send(clients, "update_pipeline", new, print)["PipelineArn"]
+    if "Tags" in request:
+        send(clients, "add_tags", {"ResourceArn": arn, "Tags": request["Tags"]}, print)
+    print(f"pipeline {request['PipelineName']} was there; it has this definition now")

@@ -17,8 +17,9 @@ LATEST = "latest"
 
 @dataclass(frozen=True)
 class Record:
-    """kind: training, processing, transform, tuning or endpoint; on: here, docker or sagemaker; started: ISO 8601, UTC;
-    places: s3:// places of `model`, `output`, `evaluation`; request: what was sent; region, profile: where."""
+    """kind: training, processing, transform, tuning, endpoint or pipeline; on: here, docker or sagemaker; started: ISO
+    8601, UTC; places: s3:// places of `model`, `output`, `evaluation`, the ARN of a pipeline's `run`; request: what was
+    sent; region, profile: where."""
 
     name: str
     what: str

@@ -6,6 +6,7 @@ python -m jobs register --model_dir JOB --evaluation results/JOB/evaluation/eval
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -52,12 +53,20 @@ def register(clients: Any, requests: Sequence[tuple[str, dict[str, Any]]]) -> st
     from jobs.sagemaker import send
 
     (_, group), (method, package) = requests
+    make_group(clients, group)
+    token = str(uuid.uuid4())  # made once: a call that is tried again makes no second version
+    return str(send(clients, method, {**package, "ClientToken": token}, print)["ModelPackageArn"])
+
+
+def make_group(clients: Any, group: dict[str, Any]) -> None:
+    """Where there is none of that name."""
+    from jobs.sagemaker import send
+
     try:
         send(clients, "create_model_package_group", group, print)
     except InputError as error:
         if "already exist" not in str(error):
             raise
-    return str(send(clients, method, package, print)["ModelPackageArn"])
 
 
 def read_evaluation(path: Path) -> dict[str, Any]:

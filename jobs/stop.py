@@ -6,7 +6,6 @@ python -m jobs stop JOB
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from jobs.aws import call, explained
 from jobs.flags import read_flags
@@ -24,8 +23,7 @@ def main(argv: Sequence[str]) -> int:
     if job.kind is None:
         raise InputError(f"{job.name} runs on this machine: Ctrl-C stops it")
     try:
-        request: dict[str, Any] = {job.kind.name: job.name}
-        call(getattr(job.clients.sagemaker, job.kind.stop), **request)
+        call(getattr(job.clients.sagemaker, job.kind.stop), **job.request)
     except (ClientError, BotoCoreError) as error:
         raise explained(error, f"stop {job.name}") from error
     print(f"{job.name} is being stopped; python -m jobs logs {job.name} follows it")

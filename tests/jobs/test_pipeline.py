@@ -124,6 +124,22 @@ def test_tags_reach_the_pipeline_and_its_steps(dry_run):
     assert "Tags" not in steps["Register"]["Arguments"]  # AWS: a version has its group's
 
 
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ("--script_mode", "only train and tune take it"),
+        ("--compress false", "hands the model on as model.tar.gz"),
+        ("--group a_b", "ModelPackageGroupName (--group)"),
+        ("--instance ml.x", "(--instance)"),
+        (f"--eval_data s3://b/{'a' * 1024}", "ProcessingInputs[0].S3Input.S3Uri"),
+    ],
+)
+def test_every_step_is_checked_before_anything_is_sent(flags, told, dry_run):
+    code, out, err = dry_run("pipeline", *shlex.split(CHAIN), *flags.split(" "))
+    assert (code, out) == (2, "")
+    assert told in err
+
+
 def test_the_parts_of_the_chain_have_to_be_named(dry_run: Callable[..., tuple[int, str, str]]):
     code, _, err = dry_run("pipeline", "--data", "s3://b/t", "--eval_data", "nowhere", "--truth", "s3://b/g")
     assert code == 2 and "--eval_data 'nowhere'" in err
