@@ -125,12 +125,13 @@ def produced(source: str, wanted: str, flags: Any) -> str:
     return record.places.get(folder, str(here))
 
 
-def s3_place(account: Account, source: str) -> str:
-    """Where a local folder or file goes in S3: the same place for the same folder, so that only changes are sent."""
+def s3_place(account: Account, source: str, below: str = "data") -> str:
+    """Where a local folder or file goes in S3: the same place for the same path, so that only changes are sent. Two
+    machines with the same path share it."""
     path = Path(source).resolve()
     mark = hashlib.blake2b(str(path).encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name).strip("-") or "data"
-    return f"{account.root}/data/{stem}-{mark}/"
+    return f"{account.root}/{below}/{stem}-{mark}/"
 
 
 def with_s3_inputs(job: Job) -> Job:

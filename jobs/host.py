@@ -9,12 +9,12 @@ from typing import Any
 
 from jobs.archive import pack
 from jobs.aws import Clients
-from jobs.describe import produced, s3_place
-from jobs.description import unique_name
+from jobs.describe import produced
+from jobs.description import Account, unique_name
 from jobs.flags import SAGEMAKER, require
 from jobs.hosting import Hosted
 from jobs.results import ARCHIVE
-from jobs.s3 import parse
+from jobs.s3 import exists, parse
 from jobs.upload import send_folder
 from jobs.verify import verify
 from model.finding import find_model
@@ -30,19 +30,27 @@ def describe_model(flags: Any, stem: str) -> tuple[Hosted, Path | None]:
     account = flags.account()
     source = produced(flags.model_dir, "model", replace(flags, on=SAGEMAKER))
     local = None if source.startswith("s3://") else find_model(Path(source))
-    if local is not None:
-        source = f"{s3_place(account, str(local))}{ARCHIVE}"
     variables = {key: str(value) for key, value in flags.environment.items()}
     name = flags.job_name or unique_name(stem)
+    if local is not None:
+        source = f"{hosted_place(account, name, 'model')}{ARCHIVE}"
     return Hosted(name, source, account, flags.machine(), variables), local
 
 
+def hosted_place(account: Account, name: str, part: str) -> str:
+    """Where a local model or its evaluation goes: a place of this name's own, for what is registered or deployed under
+    another name must stay as it is."""
+    return f"{account.root}/{name}/{part}/"
+
+
 def send_model(hosted: Hosted, local: Path | None, clients: Clients) -> None:
-    """Packs and sends a local model, once it is found whole."""
+    """Packs and sends a local model, once it is found whole. InputError where one lies in its place already."""
     if local is None:
         return
     print(f"model: {local} ({verify(local)}) to {hosted.model}")
     with tempfile.TemporaryDirectory(prefix="rarebird-") as made:
         pack(local, Path(made) / ARCHIVE)
         place = parse(hosted.model.removesuffix(ARCHIVE))
+        if exists(clients.s3, place.below(ARCHIVE)):
+            raise InputError(f"{hosted.model} is there already; another --job_name")
         print(f"model: {send_folder(clients.s3, Path(made) / ARCHIVE, place, kms_key=hosted.account.kms_key)}")

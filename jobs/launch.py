@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.describe import Described, describe, with_s3_inputs
+from jobs.description import Job
 from jobs.flags import DOCKER, HERE, SAGEMAKER
 from jobs.requests import as_json
 from jobs.script_mode import SOURCE, entry, pack_source
@@ -21,10 +22,7 @@ def run(what: str, argv: Sequence[str], usage: str) -> int:
     described = describe(what, argv, usage)
     flags, job = described.flags, described.job
     tell_left(described)
-    source = None
-    if getattr(flags, "script_mode", False):
-        source = f"{job.folder}/source/{SOURCE}"
-        job = replace(job, entry=entry(job, source, flags.region))
+    job, source = with_source(job, flags)
     if flags.dry_run:
         from jobs.sagemaker import checked, request_of
 
@@ -52,18 +50,27 @@ def run(what: str, argv: Sequence[str], usage: str) -> int:
     from jobs import sagemaker
 
     if source is not None:
-        send_source(source, clients)
+        send_source(source, clients, flags.kms_key)
     return sagemaker.run(job, results, clients, flags.wait, flags.delete, tell_line)
 
 
-def send_source(place: str, clients: Any) -> None:
+def with_source(job: Job, flags: Any) -> tuple[Job, str | None]:
+    """A job in script mode with the place in S3 from which AWS's container takes this folder; others as they are, and
+    None."""
+    if not getattr(flags, "script_mode", False):
+        return job, None
+    source = f"{job.folder}/source/{SOURCE}"
+    return replace(job, entry=entry(job, source, flags.region)), source
+
+
+def send_source(place: str, clients: Any, kms_key: str | None) -> None:
     """Packs and sends this folder for script mode, and names what the container will install."""
     from jobs.s3 import parse
     from jobs.upload import send_folder
 
     with tempfile.TemporaryDirectory(prefix="rarebird-") as made:
         wanted = pack_source(Path(made) / SOURCE)
-        send_folder(clients.s3, Path(made) / SOURCE, parse(place.removesuffix(SOURCE)))
+        send_folder(clients.s3, Path(made) / SOURCE, parse(place.removesuffix(SOURCE)), kms_key=kms_key)
     print(f"the container installs, where it does not have them: {', '.join(wanted)}")
 
 

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jobs.describe import s3_place
 from jobs.flags import RegisterFlags, read_flags
-from jobs.host import describe_model, send_model
+from jobs.host import describe_model, hosted_place, send_model
 from jobs.hosting import group_request, package_request
 from jobs.requests import as_json
 from model.settings import InputError
@@ -27,7 +26,9 @@ def main(argv: Sequence[str]) -> int:
     hosted, local = describe_model(flags, "model")
     remote = flags.evaluation.startswith("s3://")
     scores = None if remote or not flags.evaluation else read_evaluation(Path(flags.evaluation))
-    place = flags.evaluation if remote or not flags.evaluation else s3_place(hosted.account, flags.evaluation)
+    place = (
+        flags.evaluation if remote or not flags.evaluation else hosted_place(hosted.account, hosted.name, "evaluation")
+    )
     uri = place if remote or not place else f"{place}{Path(flags.evaluation).name}"
     requests = [
         ("create_model_package_group", group_request(flags.group, hosted.account)),

@@ -57,6 +57,7 @@ def tuning_request(job: Job, tuning: Request) -> Request:
     ranges = [item["Name"] for kind in tuning["ParameterRanges"].values() for item in kind]
     static = {name: value for name, value in {**job.settings, **job.entry}.items() if name not in ranges}
     definition = {"StaticHyperParameters": static, **_training(job), **given(Environment=dict(job.environment))}
+    definition.pop("CheckpointConfig", None)  # one place for all: a training would go on from another's
     machine = definition.pop("ResourceConfig")
     machine.pop("KeepAlivePeriodInSeconds", None)
     return {

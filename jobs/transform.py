@@ -1,6 +1,8 @@
 """Answers pictures in S3 by SageMaker's batch transform: a server a machine, one request and one answer a picture.
 
 python -m jobs transform --model_dir JOB --data data/eval --instance ml.g4dn.xlarge --wait
+
+Of a folder only the pictures are sent; below an s3:// prefix every object is taken for one.
 """
 
 from __future__ import annotations
@@ -14,7 +16,10 @@ from jobs.host import describe_model, send_model
 from jobs.hosting import Transform, model_request, transform_request
 from jobs.kinds import TRANSFORM
 from jobs.requests import as_json
+from model.files import PICTURE_SUFFIXES
 from model.settings import InputError
+
+PICTURES = "pictures"  # below it lie folders' pictures alone, without tables and lists
 
 
 def main(argv: Sequence[str]) -> int:
@@ -26,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     if not remote and not Path(flags.data).is_dir():
         raise InputError(f"--data {flags.data}: there is no such folder")
     transform = Transform(
-        source=flags.data if remote else s3_place(hosted.account, flags.data),
+        source=flags.data if remote else s3_place(hosted.account, flags.data, PICTURES),
         accept=flags.accept,
         content_type=flags.content_type,
         payload_mb=flags.max_payload_mb,
@@ -49,7 +54,15 @@ def main(argv: Sequence[str]) -> int:
     clients = Clients(flags.region, flags.profile)
     send_model(hosted, local, clients)
     if not remote:
-        print(f"pictures: {send_folder(clients.s3, Path(flags.data), parse(transform.source), delete=flags.delete)}")
+        sent = send_folder(
+            clients.s3,
+            Path(flags.data),
+            parse(transform.source),
+            delete=flags.delete,
+            kms_key=flags.kms_key,
+            suffixes=PICTURE_SUFFIXES,
+        )
+        print(f"pictures: {sent}")
     for method, request in requests:
         sagemaker.send(clients, method, request, print)
     made = {"output": requests[1][1]["TransformOutput"]["S3OutputPath"]}

@@ -5,6 +5,7 @@ python -m jobs tune --data data/train --ranges '{lr: [0.0001, 0.01], loss: [foca
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from jobs.describe import describe, with_s3_inputs
 from jobs.description import TRAIN, unique_name
 from jobs.flags import SAGEMAKER, TuneFlags
 from jobs.kinds import TUNING
-from jobs.launch import tell_left
+from jobs.launch import send_source, tell_left, with_source
 from jobs.requests import as_json, tuning_request
 from jobs.tuning import parameter_ranges, tuning_config
 
@@ -25,7 +26,12 @@ def main(argv: Sequence[str]) -> int:
     flags = described.flags
     tell_left(described)
     name = flags.job_name or short_name(described.settings.name)
-    job = with_s3_inputs(replace(described.job, name=name))
+    asked, source = with_source(replace(described.job, name=name), flags)
+    if flags.spot:
+        print(
+            "a training that loses its spot machine begins anew: those of a search keep no checkpoints", file=sys.stderr
+        )
+    job = with_s3_inputs(asked)
     seed = described.settings.seed or None
     tuning = tuning_config(
         parameter_ranges(flags.ranges),
@@ -49,7 +55,9 @@ def main(argv: Sequence[str]) -> int:
         print(as_json([("create_hyper_parameter_tuning_job", request)]))
         return 0
     clients = Clients(flags.region, flags.profile)
-    sagemaker.send_inputs(described.job, clients, flags.delete, print)
+    if source is not None:
+        send_source(source, clients, flags.kms_key)
+    sagemaker.send_inputs(asked, clients, flags.delete, print)
     sagemaker.send(clients, "create_hyper_parameter_tuning_job", request, print)
     record = sagemaker.remember(clients, TUNING, "tune", name, Path(flags.results), request, {})
     print(f"started tuning {name}; {sagemaker.how_to_come_back(name)}")

@@ -76,9 +76,12 @@ def _below(folder: Path, lead: str) -> Iterator[Local]:
             yield Local(f"{lead}{entry.name}", Path(entry.path), entry.stat().st_size)
 
 
-def changes(source: Path, there: Iterator[Found], prefix: str) -> Iterator[tuple[Local | None, Found | None]]:
-    """Files and objects side by side, merged in the order of their names; None where one has no other."""
-    here = local_files(source)
+def changes(
+    source: Path, there: Iterator[Found], prefix: str, suffixes: tuple[str, ...] = ()
+) -> Iterator[tuple[Local | None, Found | None]]:
+    """Files (of these suffixes, () all) and objects side by side, merged in the order of their names; None where one
+    has no other."""
+    here = (file for file in local_files(source) if not suffixes or file.name.lower().endswith(suffixes))
     file, item = next(here, None), next(there, None)
     while file is not None or item is not None:
         ours = file.name.encode("utf-8", "surrogateescape") if file else None
@@ -95,11 +98,19 @@ def changes(source: Path, there: Iterator[Found], prefix: str) -> Iterator[tuple
 
 
 def send_folder(
-    s3: Any, source: Path, place: Place, *, delete: bool = False, kms_key: str | None = None, tell: Tell = print
+    s3: Any,
+    source: Path,
+    place: Place,
+    *,
+    delete: bool = False,
+    kms_key: str | None = None,
+    suffixes: tuple[str, ...] = (),
+    tell: Tell = print,
 ) -> Sent:
     """Makes the objects below a prefix those of a folder (or of one file).
 
     delete: remove objects that the folder does not have; without it, they are an InputError, for a job would read them.
+    suffixes: of the files that are sent, in small letters; () all.
     Failure tells the files that could not be sent; the same call goes on with the rest.
     """
     prefix = place.folder
@@ -108,7 +119,7 @@ def send_folder(
     under_way: set[Future[None]] = set()
     with ThreadPoolExecutor(THREADS, thread_name_prefix="send") as pool:
         try:
-            for file, item in changes(source, objects(s3, prefix), prefix.key):
+            for file, item in changes(source, objects(s3, prefix), prefix.key, suffixes):
                 if file is None:
                     assert item is not None
                     if not item.key.endswith("/"):

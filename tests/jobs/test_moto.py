@@ -181,12 +181,15 @@ def test_inference_and_evaluation_as_processing_jobs(aws, pictures, tmp_path, ca
 
 def test_a_model_at_work(aws, pictures, tmp_path, capsys):
     model = saved_model(tmp_path / "made")
+    (pictures / "info.csv").write_text("ImageID,ans\n")
     flags = (*ACCOUNT, "--model_dir", str(model))
     assert verb("transform", *flags, "--data", str(pictures), "--job_name", "t-1") == 0
     made = aws("sagemaker").describe_transform_job(TransformJobName="t-1")
     assert made["BatchStrategy"] == "SingleRecord" and made["ModelName"] == "t-1"
     url = aws("sagemaker").describe_model(ModelName="t-1")["PrimaryContainer"]["ModelDataUrl"]
-    assert parse(url).key in keys("rarebird/data/")
+    assert parse(url).key in keys("rarebird/t-1/model/")
+    sent = parse(made["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]).key
+    assert len(keys(sent)) == 5 and not any(key.endswith(".csv") for key in keys(sent))
     for kind in ("realtime", "serverless", "async"):
         assert verb("deploy", *flags, "--kind", kind, "--job_name", f"e-{kind}") == 0
         assert aws("sagemaker").describe_endpoint(EndpointName=f"e-{kind}")["EndpointStatus"] == "InService"
@@ -201,6 +204,51 @@ def test_a_model_at_work(aws, pictures, tmp_path, capsys):
     package = aws("sagemaker").describe_model_package(ModelPackageName=arn)
     assert package["CustomerMetadataProperties"]["macro_f1_low"] == "0.4000"
     assert package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("/evaluation.json")
+
+
+def test_a_version_in_the_registry_stays_as_it_is(aws, tmp_path, capsys):
+    model, evaluation = saved_model(tmp_path / "made"), tmp_path / "evaluation.json"
+    places = []
+    for value in (0.5, 0.75):
+        (model / "README.md").write_text(f"of {value}")
+        scores = {name: {"value": value, "low": None, "high": None} for name in ("accuracy", "macro_f1")}
+        evaluation.write_text(json.dumps({"rarebird": scores, "multiclass_classification_metrics": {}}))
+        flags = (*ACCOUNT, "--model_dir", str(model), "--evaluation", str(evaluation))
+        assert verb("register", *flags, "--job_name", f"v-{value:.0%}".strip("%")) == 0
+        arn = capsys.readouterr().out.splitlines()[-1]
+        package = aws("sagemaker").describe_model_package(ModelPackageName=arn)
+        url = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+        places.append((url, package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]))
+    assert len({*places[0], *places[1]}) == 4
+    first = aws("s3").get_object(Bucket=BUCKET, Key=parse(places[0][1]).key)["Body"].read()
+    assert json.loads(first)["rarebird"]["accuracy"]["value"] == 0.5
+    assert verb("register", *flags, "--job_name", "v-50") == 2
+    assert "is there already; another --job_name" in capsys.readouterr().err
+
+
+def test_all_that_is_sent_is_sent_under_the_key(aws, pictures, tmp_path, monkeypatch):
+    model = saved_model(tmp_path / "made")
+    (tmp_path / "gt").mkdir()
+    (tmp_path / "gt" / "gt.csv").write_text("ImageID,ans\n")
+    flags = (*ACCOUNT, "--kms_key", "alias/mine", "--on", "sagemaker", "--data", str(pictures))
+    assert verb("transform", *flags, "--model_dir", str(model), "--job_name", "k-1") == 0
+    assert verb("train", *flags, "--script_mode", "--job_name", "k-2") == 0
+    chain = ("--eval_data", str(pictures / "a"), "--truth", str(tmp_path / "gt"), "--job_name", "k-3")
+    assert verb("pipeline", *flags, *chain) == 0
+    sent = keys("rarebird/")
+    assert any(key.endswith("sourcedir.tar.gz") for key in sent) and any(key.endswith("gt.csv") for key in sent)
+    for key in sent:
+        assert aws("s3").head_object(Bucket=BUCKET, Key=key)["SSEKMSKeyId"].endswith("alias/mine"), key
+
+
+def test_a_search_in_script_mode_sends_its_source(aws, pictures, capsys):
+    flags = ("--data", str(pictures), "--ranges", "{lr: [0.0001, 0.01]}", "--script_mode", "--job_name", "s-2")
+    assert verb("tune", *ACCOUNT, *flags) == 0
+    assert "the container installs" in capsys.readouterr().out
+    made = aws("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="s-2")
+    static = made["TrainingJobDefinition"]["StaticHyperParameters"]
+    place = parse(json.loads(static["sagemaker_submit_directory"]))
+    assert keys(place.key) == ["rarebird/s-2/source/sourcedir.tar.gz"]
 
 
 def test_a_search(aws, pictures):

@@ -68,6 +68,8 @@ def test_a_search_passes_the_check(flags, dry_run):
     assert not ParamValidator().validate(request, operation(method).input_shape).has_errors()
     assert check_request(method, request) == []
     assert {"lr", "loss"}.isdisjoint(request["TrainingJobDefinition"]["StaticHyperParameters"])
+    assert "CheckpointConfig" not in request["TrainingJobDefinition"]  # trainings would share the place
+    assert ("keep no checkpoints" in err) is ("--spot" in flags)
     assert len(request["HyperParameterTuningJobName"]) <= 32
 
 
