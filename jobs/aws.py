@@ -49,8 +49,9 @@ class Clients:
         import botocore.session
         from botocore.exceptions import ProfileNotFound
 
+        has_keys = "AWS_ACCESS_KEY_ID" in os.environ
         for name, value in Environment().variables.items():
-            if name.startswith("AWS_"):
+            if name.startswith("AWS_") and not (name == "AWS_PROFILE" and has_keys):
                 os.environ.setdefault(name, value)  # .env may hold an endpoint, too
         try:
             core = botocore.session.Session(profile=self.profile or None)

@@ -14,11 +14,14 @@ from jobs.host import describe_model, send_model
 from jobs.hosting import Endpoint, endpoint_config_request, endpoint_request, model_request
 from jobs.kinds import ENDPOINT
 from jobs.requests import as_json
+from model.settings import InputError
 
 
 def main(argv: Sequence[str]) -> int:
     flags, _ = read_flags(DeployFlags, argv, __doc__ or "")
     hosted, local = describe_model(flags, "endpoint")
+    if flags.kind == "serverless" and not hosted.model.endswith(".tar.gz"):
+        raise InputError(f"--model_dir {hosted.model}: a serverless endpoint takes model.tar.gz, no prefix")
     endpoint = Endpoint(flags.kind, flags.memory_mb, flags.concurrency, flags.startup)
     requests = [
         ("create_model", model_request(hosted)),

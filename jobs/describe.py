@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from container.environment import Environment
 from jobs.description import (
     EVALUATION,
     INFERENCE,
@@ -39,6 +40,7 @@ NEEDED = {
     EVALUATION: {"ground_truth": "--ground_truth_dir", "predictions": "--output_data_dir"},
 }
 MADE_BY = {"model": (TRAIN,), "predictions": (INFERENCE, INFERENCE_TTA)}  # whose `latest` an input means
+TRACKING = ("WANDB_MODE", "WANDB_PROJECT", "WANDB_ENTITY")
 CHANNEL = {TRAIN: "train", INFERENCE: "eval", INFERENCE_TTA: "eval"}  # that --data names
 
 
@@ -78,7 +80,10 @@ def describe(what: str, argv: Sequence[str], usage: str, flags_class: type | Non
         limits=flags.limits(),
         account=account,
         compress=getattr(flags, "compress", True),
-        environment={key: str(value) for key, value in flags.environment.items()},
+        environment={
+            **(tracking() if what == TRAIN and to_sagemaker else {}),
+            **{key: str(value) for key, value in flags.environment.items()},
+        },
     )
     checkpoints = getattr(flags, "checkpoints", None)
     if what == TRAIN and to_sagemaker:
@@ -86,6 +91,13 @@ def describe(what: str, argv: Sequence[str], usage: str, flags_class: type | Non
     else:
         job = replace(job, checkpoints=checkpoints)
     return Described(flags, job, settings, left)
+
+
+def tracking() -> dict[str, str]:
+    """What a training on SageMaker is told of Weights & Biases; the key is not, for whoever may see the request could
+    read it. Here and in the image the job has it from the environment."""
+    variables = Environment().variables
+    return {name: variables[name] for name in TRACKING if variables.get(name)}
 
 
 def _named_inputs(what: str, flags: LaunchFlags, inputs: Sequence[Input]) -> list[Input]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -104,6 +105,12 @@ class TrainFlags(LaunchFlags):
     compress: bool = setting(True, "the model as model.tar.gz; false: as it lies, below a prefix")
     script_mode: bool = setting(False, "image is one of AWS's PyTorch containers; this folder is sent as source_dir")
 
+    def contradictions(self) -> Iterator[str]:
+        """Sentences about settings that contradict each other."""
+        yield from super().contradictions()
+        if self.script_mode and self.isolated:
+            yield "script_mode and isolated: AWS's container installs from the network what the scripts need"
+
     def machine(self) -> Machine:
         return replace(super().machine(), spot=self.spot, keep_alive=self.keep_alive)
 
@@ -125,6 +132,7 @@ class EvaluationFlags(LaunchFlags):
 
 @dataclass(frozen=True)
 class TuneFlags(TrainFlags):
+    on: str = setting(SAGEMAKER, "a search runs on SageMaker", choices=(SAGEMAKER,), section="Place")
     ranges: dict[str, Any] = setting(
         {}, "what is varied: {lr: [0.0001, 0.01], loss: [focal, cross_entropy]}", section="Tuning"
     )
@@ -134,9 +142,18 @@ class TuneFlags(TrainFlags):
     strategy: str = setting("Bayesian", "how values are chosen", choices=("Bayesian", "Random", "Hyperband", "Grid"))
     stop_early: bool = setting(False, "end trainings that will not be the best")
 
+    def contradictions(self) -> Iterator[str]:
+        """Sentences about settings that contradict each other."""
+        yield from super().contradictions()
+        if self.strategy == "Hyperband" and self.stop_early:
+            yield "stop_early and strategy Hyperband: Hyperband ends trainings itself"
+        if self.checkpoints:
+            yield "checkpoints: the trainings of a search would share them, each going on from another's"
+
 
 @dataclass(frozen=True)
 class ModelFlags(LaunchFlags):
+    on: str = setting(SAGEMAKER, "hosted models are SageMaker's", choices=(SAGEMAKER,), section="Place")
     model_dir: str = setting(
         "", "the model: s3://.../model.tar.gz or a prefix, a saved model's folder, or a job's name", section="Model"
     )
@@ -160,8 +177,13 @@ class DeployFlags(ModelFlags):
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
+        yield from super().contradictions()
         if self.memory_mb % 1024:
             yield f"memory_mb is a multiple of 1024, not {self.memory_mb}"
+        if self.kind == "serverless" and (self.subnets or self.security_groups):
+            yield "kind serverless with subnets or security_groups: a serverless endpoint cannot be in a VPC"
+        if self.kind == "serverless" and self.isolated:
+            yield "kind serverless and isolated: a serverless endpoint has no network isolation"
 
 
 @dataclass(frozen=True)
@@ -215,7 +237,9 @@ def _name(flag: str) -> str:
 
 def filled(flags: S) -> S:
     """Flags that are empty take what the environment or .env says; on docker not the image, which is SageMaker's."""
-    variables = Environment().variables
+    variables = dict(Environment().variables)
+    if "AWS_ACCESS_KEY_ID" in os.environ and "AWS_PROFILE" not in os.environ:
+        variables.pop("AWS_PROFILE", None)  # .env's would win over keys of the environment, which win over .env
     found: dict[str, Any] = {}
     in_engine = getattr(flags, "on", "") == DOCKER and not getattr(flags, "dry_run", False)
     for name, keys in VARIABLES.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.description import Account, Machine
-from jobs.requests import Request, given, tags, vpc
+from jobs.requests import Request, folder_prefix, given, tags, volume_key, vpc
 
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", "application/x-image", "application/json")
 ACCEPTS = ("application/json", "application/json;verbose", "application/jsonlines", "text/csv")
@@ -81,7 +81,7 @@ def transform_request(hosted: Hosted, transform: Transform) -> Request:
         "TransformJobName": hosted.name,
         "ModelName": hosted.name,
         "TransformInput": {
-            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": transform.source}},
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": folder_prefix(transform.source)}},
             "ContentType": transform.content_type,
             "CompressionType": "None",
             "SplitType": "None",
@@ -95,7 +95,7 @@ def transform_request(hosted: Hosted, transform: Transform) -> Request:
         "TransformResources": {
             "InstanceType": machine.instance,
             "InstanceCount": machine.count,
-            **given(VolumeKmsKeyId=account.kms_key),
+            **given(VolumeKmsKeyId=volume_key(account, machine.instance)),
         },
         "BatchStrategy": "SingleRecord",
         "MaxPayloadInMB": transform.payload_mb,
@@ -126,7 +126,7 @@ def endpoint_config_request(hosted: Hosted, endpoint: Endpoint) -> Request:
         **given(Tags=tags(account)),
     }
     if endpoint.kind != "serverless":
-        found |= given(KmsKeyId=account.kms_key)
+        found |= given(KmsKeyId=volume_key(account, machine.instance))
     if endpoint.kind == "async":
         folder = f"{account.root}/{hosted.name}/async"
         found["AsyncInferenceConfig"] = {

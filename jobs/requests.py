@@ -10,11 +10,19 @@ from typing import Any
 
 from container.layout import Layout
 from jobs.description import EVALUATION, Account, Input, Job
+from jobs.hyperparameters import is_file
 
 Request = dict[str, Any]
 
 METRICS = ("val_f1", "val_acc", "val_gmean", "val_loss", "train_loss", "lr", "pictures_per_second")
 NUMBER = r"([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)"
+
+
+LOCAL_DISK = (  # families whose local disk AWS encrypts itself, with no key of ours (EC2, "Instance store volumes")
+    *("c5d", "c6gd", "m5d", "m6gd", "r5d", "r6gd", "r7gd", "dl1"),
+    *("g4dn", "g5", "g6", "g6e", "g7", "g7e", "trn1", "trn1n", "trn2"),
+    *("p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300", "p6e-gb200"),
+)
 
 
 def metric_definitions() -> list[dict[str, str]]:
@@ -31,6 +39,19 @@ def vpc(account: Account) -> Request:
     if not account.subnets and not account.security_groups:
         return {}
     return {"VpcConfig": {"Subnets": list(account.subnets), "SecurityGroupIds": list(account.security_groups)}}
+
+
+def volume_key(account: Account, instance: str) -> str | None:
+    """The key of a machine's volume; None where its disk is local, for which SageMaker refuses one (API reference,
+    ResourceConfig, VolumeKmsKeyId)."""
+    family = instance.removeprefix("ml.").split(".")[0]
+    return None if family in LOCAL_DISK else account.kms_key
+
+
+def folder_prefix(source: str) -> str:
+    """An s3:// place that is no file's, ended by /: without it a prefix means every key that begins so, those of
+    train2/ too where train is meant."""
+    return source if not source.startswith("s3://") or source.endswith("/") or is_file(source) else f"{source}/"
 
 
 def given(**fields: Any) -> Request:
@@ -88,7 +109,7 @@ def _training(job: Job) -> Request:
             "InstanceCount": machine.count,
             **given(
                 VolumeSizeInGB=machine.volume_gb,
-                VolumeKmsKeyId=account.kms_key,
+                VolumeKmsKeyId=volume_key(account, machine.instance),
                 KeepAlivePeriodInSeconds=machine.keep_alive or None,
             ),
         },
@@ -115,7 +136,7 @@ def _channel(part: Input) -> Request:
         "DataSource": {
             "S3DataSource": {
                 "S3DataType": "S3Prefix",
-                "S3Uri": part.source,
+                "S3Uri": folder_prefix(part.source),
                 "S3DataDistributionType": "ShardedByS3Key" if part.sharded else "FullyReplicated",
             }
         },
@@ -148,7 +169,7 @@ def processing_request(job: Job) -> Request:
                 "InstanceType": machine.instance,
                 "InstanceCount": machine.count,
                 "VolumeSizeInGB": machine.volume_gb or 30,
-                **given(VolumeKmsKeyId=account.kms_key),
+                **given(VolumeKmsKeyId=volume_key(account, machine.instance)),
             }
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": job.limits.max_run},
@@ -175,7 +196,7 @@ def _processing_input(part: Input) -> Request:
     return {
         "InputName": part.name,
         "S3Input": {
-            "S3Uri": part.source,
+            "S3Uri": folder_prefix(part.source),
             "LocalPath": str(Layout().processing_input(part.name)),
             "S3DataType": "S3Prefix",
             "S3InputMode": "File",

@@ -64,10 +64,15 @@ def parameter_ranges(asked: Mapping[str, Any]) -> Request:
 def tuning_config(
     ranges: Request, objective: str, trainings: int, at_once: int, strategy: str, early_stopping: bool, seed: int | None
 ) -> Request:
-    """HyperParameterTuningJobConfig. InputError where the objective is no metric of ours."""
+    """HyperParameterTuningJobConfig. InputError where the objective is no metric of ours, or a grid has ranges of
+    numbers (API reference, HyperParameterTuningJobConfig, Strategy)."""
     if objective not in METRICS:
         raise InputError(
             f"--objective {objective}: expected one of {listing(METRICS)}{did_you_mean(objective, METRICS)}"
+        )
+    if strategy == "Grid" and set(ranges) != {"CategoricalParameterRanges"}:
+        raise InputError(
+            "--strategy Grid takes values to choose from, no ranges: name three or more numbers"
         )
     return {
         "Strategy": strategy,

@@ -80,7 +80,7 @@ def test_the_definition_is_a_pipeline_of_four_steps(dry_run: Callable[..., tuple
     train, answer, evaluate, gated = made["Steps"]
     assert "TrainingJobName" not in train["Arguments"] and train["Arguments"]["HyperParameters"] == {"epochs": "2"}
     sources = {given["InputName"]: given["S3Input"]["S3Uri"] for given in answer["Arguments"]["ProcessingInputs"]}
-    assert sources == {"eval": "s3://b/e", "model": {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}}
+    assert sources == {"eval": "s3://b/e/", "model": {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}}
     answers = answer["Arguments"]["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"]
     assert evaluate["Arguments"]["ProcessingInputs"][1]["S3Input"]["S3Uri"] == answers
     assert evaluate["DependsOn"] == ["Answer"]  # the place of its answers is a text, which makes no dependency

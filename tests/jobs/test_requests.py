@@ -105,6 +105,45 @@ def test_dotenv_names_the_account_and_flags_win(capsys):
     assert request["OutputDataConfig"]["S3OutputPath"] == "s3://from-flag/a/b"
 
 
+def test_keys_of_the_environment_win_over_a_profile_of_dotenv(monkeypatch):
+    from jobs.aws import Clients
+    from jobs.flags import AccountFlags, filled
+
+    Path(".env").write_text("AWS_PROFILE=from-file\n")
+    assert filled(AccountFlags()).profile == "from-file"
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-environment")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    flags = filled(AccountFlags())
+    assert flags.profile == ""
+    assert Clients("eu-west-1", flags.profile).session.get_credentials().access_key == "of-the-environment"
+    monkeypatch.setenv("AWS_PROFILE", "of-the-environment")
+    assert filled(AccountFlags()).profile == "of-the-environment"
+
+
+def test_a_training_is_told_of_tracking_but_not_the_key(dry_run, monkeypatch):
+    for name in ("WANDB_MODE", "WANDB_PROJECT", "WANDB_API_KEY", "WANDB_DIR"):
+        monkeypatch.setenv(name, name.lower())
+    flags = ("--data", "s3://b/t", "--environment", "{WANDB_PROJECT: named, A: 1}")
+    told = json.loads(dry_run("train", *flags)[1])["Environment"]
+    assert told == {"WANDB_MODE": "wandb_mode", "WANDB_PROJECT": "named", "A": "1"}
+    assert "Environment" not in json.loads(dry_run("evaluation", *EVALUATED)[1])
+
+
+EVALUATED = ("--ground_truth_dir", "s3://b/gt", "--output_data_dir", "s3://b/a")
+
+
+def test_a_folder_in_S3_is_not_its_neighbour(dry_run):
+    """s3://b/train as a prefix is s3://b/train2/ too."""
+    flags = ("--data", "s3://b/train", "--validation_dir", "s3://b/val/", "--weights", "s3://b/w.safetensors")
+    channels = json.loads(dry_run("train", *flags)[1])["InputDataConfig"]
+    sources = {channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"] for channel in channels}
+    assert sources == {"train": "s3://b/train/", "validation": "s3://b/val/", "weights": "s3://b/w.safetensors"}
+    inputs = json.loads(dry_run("evaluation", *EVALUATED)[1])["ProcessingInputs"]
+    assert {given["S3Input"]["S3Uri"] for given in inputs} == {"s3://b/gt/", "s3://b/a/"}
+    pictures = json.loads(dry_run("transform", "--data", "s3://b/e", "--model_dir", "s3://b/m/model.tar.gz")[1])
+    assert '"s3://b/e/"' in json.dumps(pictures["create-transform-job"])
+
+
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
@@ -128,6 +167,7 @@ def test_dotenv_names_the_account_and_flags_win(capsys):
         ("--epoks 3", "nearest: epochs"),
         ("--train_dir s3://b/c", "both name the channel train"),
         ("--checkpoints folder", "CheckpointConfig.S3Uri"),
+        ("--script_mode --isolated", "installs from the network"),
     ],
 )
 def test_wrong_descriptions_are_refused_with_the_field_named(flags, told, dry_run):

@@ -56,7 +56,7 @@ TUNE = "--data s3://b/t --ranges '{lr: [0.0001, 0.01], loss: [focal, cross_entro
     [
         "",
         "--trainings 50 --at_once 5 --strategy Random --stop_early --seed 7 --spot --objective val_loss",
-        "--strategy Hyperband",
+        "--strategy Hyperband --kms_key alias/k",
         "--lr 0.5 --epochs 4 --instances 2 --keep_alive 60",
     ],
 )
@@ -88,8 +88,7 @@ HOSTED = {
         "transform",
         "--data s3://b/e --accept 'application/json;verbose' --concurrent 4 --max_payload_mb 9",
     ),
-    "real-time": ("deploy", "--instance ml.g5.xlarge --instances 2 --kms_key alias/k --environment '{num_tta: 4}'"),
-    "serverless": ("deploy", "--kind serverless --memory_mb 6144 --concurrency 10"),
+    "real-time": ("deploy", "--instance ml.m5.xlarge --instances 2 --kms_key alias/k --environment '{num_tta: 4}'"),
     "async": ("deploy", "--kind async --isolated --subnets s-1 --security_groups g-1"),
     "registry": ("register", "--evaluation s3://b/evaluation.json --group faces --approval Approved --tags '{a: b}'"),
 }
@@ -108,6 +107,55 @@ def test_models_at_work_pass_the_check(named, model, dry_run):
         assert check_request(method, request) == []
 
 
+def test_a_serverless_endpoint_passes_the_check(dry_run):
+    flags = "--model_dir s3://b/m/model.tar.gz --kind serverless --memory_mb 6144 --concurrency 10"
+    code, out, err = dry_run("deploy", *shlex.split(flags))
+    assert code == 0, err
+    for command, request in json.loads(out).items():
+        assert check_request(command.replace("-", "_"), request) == []
+
+
+@pytest.mark.parametrize(("instance", "keys"), [("ml.m5.xlarge", 1), ("ml.g5.xlarge", 0), ("ml.p4d.24xlarge", 0)])
+def test_a_local_disk_has_no_key_of_ours(instance, keys, dry_run):
+    """AWS refuses VolumeKmsKeyId (of endpoints KmsKeyId) for machines with local disks; outputs keep the key."""
+    flags = ("--kms_key", "alias/k", "--instance", instance)
+    model = ("--model_dir", "s3://b/m/model.tar.gz")
+    outputs = {
+        "train": (1, "--data", "s3://b/t"),
+        "inference": (1, "--data", "s3://b/e", *model),
+        "tune": (1, *shlex.split(TUNE)),
+        "transform": (1, "--data", "s3://b/e", *model),
+        "deploy": (0, *model),
+    }
+    for verb, (own, *words) in outputs.items():
+        code, out, err = dry_run(verb, *flags, *words)
+        assert code == 0, err
+        assert out.count("alias/k") == own + keys, verb
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ("--strategy Grid", "--strategy Grid takes values to choose from"),
+        ("--strategy Hyperband --stop_early", "Hyperband ends trainings itself"),
+        ("--checkpoints s3://b/kept", "would share them"),
+        ("--on docker", "expected one of sagemaker"),
+        ("--script_mode --isolated", "installs from the network"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused(flags, told, dry_run):
+    code, out, err = dry_run("tune", *shlex.split(f"{TUNE} {flags}"))
+    assert (code, out) == (2, "")
+    assert told in err
+
+
+def test_a_grid_of_values_passes_the_check(dry_run):
+    flags = "--data s3://b/t --strategy Grid --ranges '{lr: [0.1, 0.01, 0.001], loss: [focal, cross_entropy]}'"
+    code, out, err = dry_run("tune", *shlex.split(flags))
+    assert code == 0, err
+    assert check_request("create_hyper_parameter_tuning_job", json.loads(out)) == []
+
+
 @pytest.mark.parametrize(
     ("verb", "flags", "told"),
     [
@@ -117,6 +165,10 @@ def test_models_at_work_pass_the_check(named, model, dry_run):
         ("deploy", "--kind serverless --memory_mb 5000", "memory_mb is a multiple of 1024"),
         ("deploy", "--kind serverless --memory_mb 7168", "MemorySizeInMB (--memory_mb): 7168 is above 6144"),
         ("deploy", "--kind serverless --concurrency 500", "MaxConcurrency"),
+        ("deploy", "--kind serverless --subnets s-1 --security_groups g-1", "cannot be in a VPC"),
+        ("deploy", "--kind serverless --isolated", "no network isolation"),
+        ("deploy", "--kind serverless --model_dir s3://b/m", "takes model.tar.gz, no prefix"),
+        ("deploy", "--on here", "expected one of sagemaker"),
         ("deploy", "--startup 10", "ContainerStartupHealthCheckTimeoutInSeconds"),
         ("register", "--group a_b", "ModelPackageGroupName"),
         ("register", "--evaluation nowhere.json", "nowhere.json"),
