@@ -71,9 +71,7 @@ def tuning_config(
             f"--objective {objective}: expected one of {listing(METRICS)}{did_you_mean(objective, METRICS)}"
         )
     if strategy == "Grid" and set(ranges) != {"CategoricalParameterRanges"}:
-        raise InputError(
-            "--strategy Grid takes values to choose from, no ranges: name three or more numbers"
-        )
+        raise InputError("--strategy Grid takes values to choose from, no ranges: name three or more numbers")
     return {
         "Strategy": strategy,
         "HyperParameterTuningJobObjective": {

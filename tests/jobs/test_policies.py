@@ -1,0 +1,58 @@
+"""The policies of docs/sagemaker.md, against the calls that the code makes."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from jobs.kinds import KINDS, PIPELINE
+
+ROOT = Path(__file__).resolve().parents[2]
+VERBS = "add|create|delete|describe|get|list|put|start|stop|update"
+OF_SERVICE = {"ecr": "image", "logs": "follow"}  # each with its own module
+
+
+def policies() -> list[dict[str, Any]]:
+    text = (ROOT / "docs" / "sagemaker.md").read_text(encoding="utf-8")
+    return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.S)]
+
+
+def actions(policy: dict[str, Any], sid: str = "") -> set[str]:
+    found: set[str] = set()
+    for statement in policy["Statement"]:
+        if not sid or statement["Sid"] == sid:
+            told = statement["Action"]
+            found |= {told} if isinstance(told, str) else set(told)
+    return found
+
+
+def camel(method: str) -> str:
+    return "".join(word.capitalize() for word in method.split("_"))
+
+
+def called(pattern: str, module: str = "*") -> set[str]:
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "jobs").glob(f"{module}.py"))
+    return set(re.findall(pattern, text))
+
+
+def test_whoever_starts_jobs_may_make_every_call_of_the_code() -> None:
+    starter, _ = policies()
+    by_name = called(rf'"((?:{VERBS})_[a-z_]+)"') | called(rf"\.sagemaker\.((?:{VERBS})_[a-z_]+)")
+    by_kind = {call for kind in KINDS.values() for call in (kind.describe, kind.stop, kind.listing)}
+    calls = {f"sagemaker:{camel(name)}" for name in (by_name | by_kind) - {PIPELINE.listing, "list_objects_v2"}}
+    for service, module in OF_SERVICE.items():
+        calls |= {f"{service}:{camel(name)}" for name in called(rf"\b{service}\.((?:{VERBS})_[a-z_]+)", module)}
+    assert len(calls) > 35
+    assert calls - actions(starter) == set()
+    assert actions(starter, "Jobs") <= calls  # and no more
+
+
+def test_the_role_may_do_what_a_pipelines_steps_do() -> None:
+    _, role = policies()
+    for made in ("TrainingJob", "ProcessingJob"):
+        assert {f"sagemaker:{word}{made}" for word in ("Create", "Describe", "Stop")} <= actions(role, "Pipelines")
+    needed = {"sagemaker:CreateModelPackage", "sagemaker:CreateModelPackageGroup", "sagemaker:AddTags", "iam:PassRole"}
+    assert needed | {"ecr:GetAuthorizationToken", "logs:PutLogEvents", "s3:PutObject"} <= actions(role)
+    for policy in policies():
+        assert {"kms:Decrypt", "kms:GenerateDataKey", "kms:CreateGrant", "kms:DescribeKey"} <= actions(policy, "Key")
+    assert "ec2:CreateNetworkInterface" in actions(role, "Network")
