@@ -140,6 +140,7 @@ class TuneFlags(TrainFlags):
     trainings: int = setting(20, "trainings in all", low=1)
     at_once: int = setting(2, "trainings at the same time", low=1)
     strategy: str = setting("Bayesian", "how values are chosen", choices=("Bayesian", "Random", "Hyperband", "Grid"))
+    spot: bool = setting(False, "spot capacity; a training that loses its machine begins anew")
     stop_early: bool = setting(False, "end trainings that will not be the best")
 
     def contradictions(self) -> Iterator[str]:

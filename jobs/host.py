@@ -43,6 +43,12 @@ def hosted_place(account: Account, name: str, part: str) -> str:
     return f"{account.root}/{name}/{part}/"
 
 
+def require_free(clients: Clients, uri: str) -> None:
+    """InputError where an object lies in the place already: a version or an endpoint may have it."""
+    if exists(clients.s3, parse(uri)):
+        raise InputError(f"{uri} is there already; another --job_name")
+
+
 def send_model(hosted: Hosted, local: Path | None, clients: Clients) -> None:
     """Packs and sends a local model, once it is found whole. InputError where one lies in its place already."""
     if local is None:
@@ -51,6 +57,5 @@ def send_model(hosted: Hosted, local: Path | None, clients: Clients) -> None:
     with tempfile.TemporaryDirectory(prefix="rarebird-") as made:
         pack(local, Path(made) / ARCHIVE)
         place = parse(hosted.model.removesuffix(ARCHIVE))
-        if exists(clients.s3, place.below(ARCHIVE)):
-            raise InputError(f"{hosted.model} is there already; another --job_name")
+        require_free(clients, hosted.model)
         print(f"model: {send_folder(clients.s3, Path(made) / ARCHIVE, place, kms_key=hosted.account.kms_key)}")

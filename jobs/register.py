@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.flags import RegisterFlags, read_flags
-from jobs.host import describe_model, hosted_place, send_model
+from jobs.host import describe_model, hosted_place, require_free, send_model
 from jobs.hosting import group_request, package_request
 from jobs.requests import as_json
 from model.settings import InputError
@@ -39,6 +39,8 @@ def main(argv: Sequence[str]) -> int:
         print(as_json(requests))
         return 0
     clients = Clients(flags.region, flags.profile)
+    if scores is not None:
+        require_free(clients, uri)
     send_model(hosted, local, clients)
     if scores is not None:
         from jobs.s3 import parse

@@ -224,6 +224,11 @@ def test_a_version_in_the_registry_stays_as_it_is(aws, tmp_path, capsys):
     assert json.loads(first)["rarebird"]["accuracy"]["value"] == 0.5
     assert verb("register", *flags, "--job_name", "v-50") == 2
     assert "is there already; another --job_name" in capsys.readouterr().err
+    remote = (*ACCOUNT, "--model_dir", places[0][0], "--evaluation", str(evaluation), "--job_name", "v-50")
+    assert verb("register", *remote) == 2  # the evaluation of the first version
+    assert json.loads(aws("s3").get_object(Bucket=BUCKET, Key=parse(places[0][1]).key)["Body"].read()) == json.loads(
+        first
+    )
 
 
 def test_all_that_is_sent_is_sent_under_the_key(aws, pictures, tmp_path, monkeypatch):
