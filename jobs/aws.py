@@ -29,6 +29,11 @@ PASSING = ("InternalFailure", "InternalServerException", "InternalServerError", 
 CAPACITY = ("InsufficientCapacity", "InsufficientCapacityException", "CapacityError")
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
 UNKNOWN = ("UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+ABSENT = (
+    "ValidationException",
+    "ResourceNotFound",
+    "ResourceNotFoundException",
+)  # a name unknown to SageMaker
 DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")
 TRIES = 8
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds
@@ -55,10 +60,12 @@ class Clients:
                 os.environ.setdefault(name, value)  # .env may hold an endpoint, too
         try:
             core = botocore.session.Session(profile=self.profile or None)
+            core.get_scoped_config()  # raises where there is no such profile
             core.register_component("data_loader", models())  # the service's model is large: read once
             return boto3.Session(botocore_session=core, region_name=self.region or None)
-        except ProfileNotFound:
-            raise InputError(f"--profile {self.profile}: there is no such profile in ~/.aws") from None
+        except ProfileNotFound as error:
+            named = error.kwargs["profile"]
+            raise InputError(f"--profile or AWS_PROFILE {named}: there is no such profile in ~/.aws") from None
 
     def client(self, name: str, tries: int = 5) -> Any:
         from botocore.config import Config
@@ -91,7 +98,7 @@ def models() -> Any:
     return create_loader()
 
 
-def code_of(error: Exception) -> str:
+def code_of(error: BaseException | None) -> str:
     """AWS's word for an error, "" where it is none of AWS's."""
     response = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
@@ -130,7 +137,7 @@ def explained(error: Exception, what: str) -> Exception:
     if name in ("NoCredentialsError", "PartialCredentialsError"):
         return InputError(f"{what}: no credentials: set --profile or AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret")
     if code in EXPIRED or name in ("SSOTokenLoadError", "UnauthorizedSSOTokenError", "TokenRetrievalError"):
-        return InputError(f"{what}: the credentials have expired: get new ones (aws sso login), then the same command")
+        return InputError(f"{what}: the credentials have expired: get new ones (aws sso login)")
     if code in UNKNOWN:
         return InputError(f"{what}: AWS does not know these credentials: {text}")
     if code in DENIED:

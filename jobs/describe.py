@@ -16,6 +16,7 @@ from jobs.description import (
     INFERENCE_TTA,
     NAME_LENGTH,
     TRAIN,
+    TUNE,
     Account,
     Input,
     Job,
@@ -24,7 +25,7 @@ from jobs.description import (
 )
 from jobs.flags import SAGEMAKER, EvaluationFlags, LaunchFlags, ProcessFlags, TrainFlags, read_flags, require
 from jobs.hyperparameters import CLASSES, check_inputs, read_settings, split_settings
-from jobs.records import find_record
+from jobs.records import find_record, records, refuse_several
 from model.settings import InputError
 
 FLAGS: dict[str, type] = {
@@ -39,7 +40,7 @@ NEEDED = {
     INFERENCE_TTA: {"eval": "--data", "model": "--model_dir"},
     EVALUATION: {"ground_truth": "--ground_truth_dir", "predictions": "--output_data_dir"},
 }
-MADE_BY = {"model": (TRAIN,), "predictions": (INFERENCE, INFERENCE_TTA)}  # whose `latest` an input means
+MADE_BY = {"model": (TRAIN, TUNE), "predictions": (INFERENCE, INFERENCE_TTA)}  # whose `latest` an input means
 TRACKING = ("WANDB_MODE", "WANDB_PROJECT", "WANDB_ENTITY")
 CHANNEL = {TRAIN: "train", INFERENCE: "eval", INFERENCE_TTA: "eval"}  # that --data names
 
@@ -110,13 +111,11 @@ def _named_inputs(what: str, flags: LaunchFlags, inputs: Sequence[Input]) -> lis
             raise InputError(f"--data and --{channel}_dir both name the channel {channel}; give one of them")
         found = {channel: Input(channel, data), **found}
     mode = getattr(flags, "mode", "File")
-    sharded = getattr(flags, "sharded", False)
     return [
         replace(
             given,
             source=produced(given.source, given.name, flags),
             mode=mode if given.name in ("train", "validation") else "File",
-            sharded=sharded and given.name == "eval",
         )
         for given in found.values()
     ]
@@ -124,16 +123,24 @@ def _named_inputs(what: str, flags: LaunchFlags, inputs: Sequence[Input]) -> lis
 
 def produced(source: str, wanted: str, flags: Any) -> str:
     """source, or where a job of that name left its model, answers or evaluation (wanted: the input that asks): on this
-    machine where its results are, else in S3."""
+    machine where its results are, else in S3. Of a search it is its best training's, once that is fetched. InputError
+    where that job failed, or several begin so."""
     if source.startswith("s3://") or not source or Path(source).exists() or "/" in source:
         return source
-    record = find_record(Path(flags.results), source, MADE_BY.get(wanted))
+    results, made_by = Path(flags.results), MADE_BY.get(wanted)
+    record = find_record(results, source, made_by)
     if record is None:
+        if made_by:
+            refuse_several(results, source, records(results, made_by))
         return source
+    if record.failed:
+        raise InputError(f"{wanted}: {record.what} {record.name} {record.state}; nothing is taken from it")
     folder = {"model": "model", "predictions": "output", "evaluation": "evaluation"}.get(wanted, "output")
     here = record.folder / folder
     if here.is_dir() and (flags.on != SAGEMAKER or record.on != SAGEMAKER):
         return str(here)
+    if record.what == TUNE and not here.is_dir():
+        raise InputError(f"{wanted}: python -m jobs fetch {record.name} brings the best model of the search first")
     return record.places.get(folder, str(here))
 
 

@@ -9,18 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 NAME_LENGTH = 63  # of job names, BC TrainingJobName
+UNIQUE_TAIL = r"-\d{8}-\d{6}-[0-9a-f]{4}$"  # of unique_name
 TRAIN, INFERENCE, INFERENCE_TTA, EVALUATION = "train", "inference", "inference_TTA", "evaluation"
+TUNE = "tune"  # many trainings, of which the best is fetched
 
 
 @dataclass(frozen=True)
 class Input:
-    """A folder that a job reads. name: its channel; source: s3://BUCKET/PREFIX or a local path; mode: File or FastFile;
-    sharded: each host gets its part of the objects, else all."""
+    """A folder that a job reads. name: its channel; source: s3://BUCKET/PREFIX or a path; mode: File or FastFile."""
 
     name: str
     source: str
     mode: str = "File"
-    sharded: bool = False
     content_type: str | None = None
 
     @property

@@ -29,9 +29,10 @@ def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, tel
     check_engine(image)
     record = begin(job, results, DOCKER)
     folder = record.folder.resolve()
-    sources = bring_inputs(job, folder / "ml" / "inputs", clients)
+    sources = bring_inputs(job, record, clients)
     checkpoints = Path(job.checkpoints or folder / "checkpoints").resolve()
-    checkpoints.mkdir(parents=True, exist_ok=True)
+    if job.is_training:
+        checkpoints.mkdir(parents=True, exist_ok=True)
     names = [f"algo-{number}" for number in range(1, job.machine.count + 1)]
     layouts: dict[str, Layout] = {}
     children: dict[str, Child] = {}
@@ -40,7 +41,7 @@ def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, tel
     for name in names:
         layout = layouts[name] = Layout(folder / "ml" / name)
         write_tree(layout, job, Host(name, names, "eth0"))
-        mounts = {source.resolve(): place for place, source in input_places(Layout(), job, sources).items()}
+        mounts = input_places(Layout(), job, sources)
         command = docker_run(
             job, image, name, words, layout.base, mounts, checkpoints, network, shm_size, gpu_flag(gpus)
         )
@@ -48,16 +49,21 @@ def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, tel
     tell(f"{job.what} {job.name} in {image}, results in {record.folder}")
     try:
         if network:
-            engine("network", "create", network)
+            engine(*network_command(job, network))
         codes = run_children(children, folder / LOG, tell)
     finally:
         for name in names:
             engine("rm", "--force", f"{job.name}-{name}", check=False)
         if network:
             engine("network", "rm", network, check=False)
-    code = collect(job, record, list(layouts.values()), codes, tell)
-    keep_checkpoints(job, code, checkpoints, tell)
+    code = collect(job, record, layouts, codes, tell)
+    keep_checkpoints(job, record, code, checkpoints, tell)
     return code
+
+
+def network_command(job: Job, name: str) -> list[str]:
+    """The network of several hosts; isolated: they reach each other and nothing else."""
+    return ["network", "create", *(["--internal"] if job.account.isolated else []), name]
 
 
 def docker_run(
@@ -66,7 +72,7 @@ def docker_run(
     host: str,
     words: Sequence[str],
     tree: Path,
-    mounts: Mapping[Path, Path],
+    mounts: Mapping[Path, Path],  # {place in the container: source}
     checkpoints: Path,
     network: str | None,
     shm_size: str,
@@ -82,8 +88,8 @@ def docker_run(
     if gpus:
         command += ["--gpus", gpus]
     command += ["--volume", f"{tree}:{IN_CONTAINER}"]
-    for source, place in mounts.items():
-        command += ["--volume", f"{source}:{place}:ro"]
+    for place, source in mounts.items():
+        command += ["--volume", f"{source.resolve()}:{place}:ro"]
     if job.is_training:
         command += ["--volume", f"{checkpoints}:{Layout().checkpoints}"]
     for name in told_variables(job):

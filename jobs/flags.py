@@ -122,7 +122,6 @@ class TrainFlags(LaunchFlags):
 @dataclass(frozen=True)
 class ProcessFlags(LaunchFlags):
     data: str = setting("", "folder or s3:// prefix of the pictures, as eval_dir", section="Input")
-    sharded: bool = setting(False, "each machine is sent its own part of the objects, not all of them")
 
 
 @dataclass(frozen=True)

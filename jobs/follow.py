@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.aws import Clients, Sleep, call, code_of, explained
+from jobs.aws import ABSENT, Clients, Sleep, call, code_of, explained
 from jobs.kinds import ENDED, ENDPOINT, GOOD, Kind
 from jobs.requests import METRICS, metric_definitions
+from model.settings import Failure, InputError
 
 POLL = 10.0  # seconds
 FLUSHES = 3  # looks at the log after the end: its last lines may come late
@@ -31,7 +32,10 @@ Tell = Callable[[str], None]
 
 @dataclass
 class LogTail:
-    """New lines of all streams of a job. Group and streams do not exist before the first line, and may vanish."""
+    """New lines of all streams of a job. Group and streams do not exist before the first line, and may vanish.
+
+    prefix: of the job's streams in the group; "" where the whole group is the job's, as an endpoint's is.
+    """
 
     logs: Any
     group: str
@@ -44,7 +48,7 @@ class LogTail:
         """What has come since the last call; where several machines log, each line begins with the stream's name."""
         self.streams = self._streams() or self.streams
         for stream in self.streams:
-            name = stream.removeprefix(self.prefix).rsplit("-", 1)[0]
+            name = stream.removeprefix(self.prefix).rsplit("-", 1)[0] if self.prefix else stream
             lead = f"{name}: " if len(self.streams) > 1 else ""
             for message in self._new(stream):
                 for line in message.splitlines() or [""]:
@@ -52,7 +56,9 @@ class LogTail:
 
     def _streams(self) -> list[str]:
         found: list[str] = []
-        request: dict[str, Any] = {"logGroupName": self.group, "logStreamNamePrefix": self.prefix}
+        request: dict[str, Any] = {"logGroupName": self.group}
+        if self.prefix:  # CloudWatch refuses an empty one
+            request["logStreamNamePrefix"] = self.prefix
         while True:
             answer = self._call(self.logs.describe_log_streams, **request)
             if answer is None:
@@ -63,6 +69,8 @@ class LogTail:
             request["nextToken"] = answer["nextToken"]
 
     def _new(self, stream: str) -> Iterator[str]:
+        """Empty pages may come before more lines; the end is where the token comes back as it was sent (API Reference
+        of CloudWatch Logs, GetLogEvents)."""
         while True:
             token = {"nextToken": self.tokens[stream]} if stream in self.tokens else {}
             answer = self._call(
@@ -79,7 +87,7 @@ class LogTail:
             following = answer.get("nextForwardToken")
             if following:
                 self.tokens[stream] = following
-            if not following or following == token.get("nextToken") or not answer["events"]:
+            if not following or following == token.get("nextToken"):
                 return
 
     def _call(self, method: Any, **request: Any) -> Any:
@@ -143,18 +151,24 @@ class Follower:
             raise explained(error, f"{self.kind.word} {self.name}") from error
 
     def to_the_end(self) -> dict[str, Any]:
-        """The description of the ended job."""
+        """The description of the ended job. InputError or Failure where AWS does not answer: the job goes on."""
         tail = self.tail()
-        while True:
-            description = self.describe()
-            self.tell_changes(description)
-            self.tell_log(tail)
-            if self.kind.state(description) in ENDED:
-                break
-            self.sleep(POLL)
-        for _ in range(FLUSHES if tail else 0):
-            self.sleep(POLL / 5)
-            self.tell_log(tail)
+        try:
+            while True:
+                description = self.describe()
+                self.tell_changes(description)
+                self.tell_log(tail)
+                if self.kind.state(description) in ENDED:
+                    break
+                self.sleep(POLL)
+            for _ in range(FLUSHES if tail else 0):
+                self.sleep(POLL / 5)
+                self.tell_log(tail)
+        except (InputError, Failure) as error:
+            if code_of(error.__cause__) in ABSENT:
+                raise
+            told = f"{error}\n{self.name} is not stopped by this; python -m jobs logs {self.name} comes back to it"
+            raise type(error)(told) from error
         return description
 
     def tail(self) -> LogTail | None:
@@ -168,7 +182,7 @@ class Follower:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            for line in tail.lines() if tail else []:
+            for line in tail.lines() if tail and self.logs else []:
                 self.last = [*self.last[-LAST_LINES + 1 :], line]
                 for row in self.table.row(line) or [line]:
                     self.tell(row)

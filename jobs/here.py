@@ -20,17 +20,19 @@ from jobs.tree import Host, input_places, link_inputs, rebased, write_tree
 
 
 def run(job: Job, results: Path, clients: Clients, tell: Tell) -> int:
-    """The job's exit code. Hosts are addresses of the loopback network, which need no names."""
+    """The job's exit code. Hosts of a training find each other: they are addresses of the loopback network, which need
+    no names. Those of other jobs are algo-1, algo-2, ... as everywhere, for their folders have these names."""
     record = begin(job, results, HERE)
     folder = record.folder.resolve()
-    sources = bring_inputs(job, folder / "ml" / "inputs", clients)
+    sources = bring_inputs(job, record, clients)
     checkpoints = Path(job.checkpoints or folder / "checkpoints").resolve()
-    names = [f"127.0.0.{number}" for number in range(1, job.machine.count + 1)]
+    hosts = {f"algo-{number}": f"127.0.0.{number}" for number in range(1, job.machine.count + 1)}
+    names = list(hosts.values() if job.is_training else hosts)
     port = free_port()
     layouts: dict[str, Layout] = {}
     children: dict[str, Child] = {}
-    for number, name in enumerate(names, 1):
-        layout = layouts[name] = Layout(folder / "ml" / f"algo-{number}")
+    for host, name in zip(hosts, names, strict=True):
+        layout = layouts[host] = Layout(folder / "ml" / host)
         here = replace(job, settings=rebased(job, layout.base))
         write_tree(layout, here, Host(name, names, "lo"))
         link_inputs(input_places(layout, here, sources))
@@ -39,11 +41,11 @@ def run(job: Job, results: Path, clients: Clients, tell: Tell) -> int:
             layout.checkpoints.symlink_to(checkpoints, target_is_directory=True)
         words = [TRAIN] if job.is_training else arguments(here)
         command = [sys.executable, "-m", "container.entrypoint", *words]
-        children[f"algo-{number}"] = Child(command, surroundings(job, layout, port), layout.base)
+        children[host] = Child(command, surroundings(job, layout, port), layout.base)
     tell(f"{job.what} {job.name} on this machine, results in {record.folder}")
     codes = run_children(children, folder / LOG, tell)
-    code = collect(job, record, list(layouts.values()), codes, tell)
-    keep_checkpoints(job, code, checkpoints, tell)
+    code = collect(job, record, layouts, codes, tell)
+    keep_checkpoints(job, record, code, checkpoints, tell)
     return code
 
 

@@ -7,6 +7,8 @@ python -m jobs image --region eu-west-1 --build false   # pushes the image rebui
 from __future__ import annotations
 
 import base64
+import hashlib
+import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +22,13 @@ from jobs.local import script_folder
 from model.fields import setting
 from model.settings import Failure, InputError
 
+CHANGED = "-changed-"
+
 
 @dataclass(frozen=True)
 class ImageFlags(AccountFlags):
     repository: str = setting("rarebird", "in ECR", section="Image")
-    tag: str = setting("", "else the commit, with -changed where files differ from it")
+    tag: str = setting("", "else the commit, with -changed- and a hash where files differ from it")
     build: bool = setting(True, "build it first; false: push the image rarebird that is there")
     base_image: str = setting("", "to build on; else the Dockerfile's")
     push: bool = setting(True, "false: only build")
@@ -33,34 +37,63 @@ class ImageFlags(AccountFlags):
 def main(argv: Sequence[str]) -> int:
     flags, _ = read_flags(ImageFlags, argv, __doc__ or "")
     folder = script_folder()
-    tag = flags.tag or tag_of(folder)
-    if flags.build:
-        arguments = ["--build-arg", f"BASE_IMAGE={flags.base_image}"] if flags.base_image else []
-        if subprocess.run([ENGINE, "build", "--tag", LOCAL_IMAGE, *arguments, str(folder)]).returncode:
-            raise Failure("docker build failed")
     if not flags.push:
+        build(flags, folder)
         return 0
+    tag = flags.tag or tag_of(folder)
     ecr = Clients(flags.region, flags.profile).client("ecr")
     uri = f"{repository_of(ecr, flags.repository)}:{tag}"
     if is_there(ecr, flags.repository, tag):
-        print(f"{uri} is there already, and tags never change; another --tag")
+        if flags.tag or flags.base_image or CHANGED in tag:
+            raise InputError(f"{uri} is there already, and tags never change; another --tag")
+        print(f"{uri} is there already, of this commit; nothing is to do")
         return 0
+    if flags.build:
+        build(flags, folder)
     log_in(ecr)
     engine("tag", LOCAL_IMAGE, uri)
-    if subprocess.run([ENGINE, "push", uri]).returncode:
+    if shown(ENGINE, "push", uri):
         raise Failure(f"docker push {uri} failed")
     print(f"{uri}\nSAGEMAKER_IMAGE={uri} in .env makes it the jobs' image")
     return 0
 
 
+def build(flags: ImageFlags, folder: Path) -> None:
+    arguments = ["--build-arg", f"BASE_IMAGE={flags.base_image}"] if flags.base_image else []
+    if shown(ENGINE, "build", "--tag", LOCAL_IMAGE, *arguments, str(folder)):
+        raise Failure("docker build failed")
+
+
+def shown(*command: str) -> int:
+    """The exit code of a command whose output goes to the terminal."""
+    try:
+        return subprocess.run(command).returncode
+    except FileNotFoundError:
+        raise InputError(f"{command[0]} is not installed") from None
+
+
 def tag_of(folder: Path) -> str:
-    """The commit of a folder's files, with -changed where they differ from it. InputError where it is no checkout."""
-    git = ["git", "-C", str(folder)]
-    commit = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)
-    if commit.returncode:
-        raise InputError(f"{folder} is no git checkout; name a --tag")
-    changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True).stdout.strip()
-    return commit.stdout.strip() + ("-changed" if changed else "")
+    """The commit of a folder's files; where they differ from it also a hash of the differences. InputError where it is
+    no checkout."""
+
+    def git(*words: str) -> bytes:
+        try:
+            done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True)
+        except FileNotFoundError:
+            raise InputError("git is not installed; name a --tag") from None
+        if done.returncode:
+            raise InputError(f"{folder} is no git checkout; name a --tag")
+        return done.stdout
+
+    commit = git("rev-parse", "--short=12", "HEAD").decode().strip()
+    if not git("status", "--porcelain").strip():
+        return commit
+    changes = hashlib.blake2b(git("diff", "HEAD", "--binary"), digest_size=4)
+    root = Path(os.fsdecode(git("rev-parse", "--show-toplevel")).rstrip("\n"))
+    for name in git("-C", str(root), "ls-files", "--others", "--exclude-standard", "-z").split(b"\0")[:-1]:
+        path = root / os.fsdecode(name)
+        changes.update(name + b"\0" + (path.read_bytes() if path.is_file() else b""))
+    return f"{commit}{CHANGED}{changes.hexdigest()}"
 
 
 def repository_of(ecr: Any, name: str) -> str:
@@ -85,11 +118,11 @@ def repository_of(ecr: Any, name: str) -> str:
 
 
 def is_there(ecr: Any, repository: str, tag: str) -> bool:
-    from botocore.exceptions import ClientError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         return bool(ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"])
-    except ClientError as error:
+    except (ClientError, BotoCoreError) as error:
         if code_of(error) == "ImageNotFoundException":
             return False
         raise explained(error, f"repository {repository}") from error
@@ -97,7 +130,12 @@ def is_there(ecr: Any, repository: str, tag: str) -> bool:
 
 def log_in(ecr: Any) -> None:
     """Hands the registry's password to the engine over its stdin; no command line and no log has it."""
-    told = ecr.get_authorization_token()["authorizationData"][0]
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        told = ecr.get_authorization_token()["authorizationData"][0]
+    except (ClientError, BotoCoreError) as error:
+        raise explained(error, "log in to ECR") from error
     user, _, password = base64.b64decode(told["authorizationToken"]).decode().partition(":")
     command = [ENGINE, "login", "--username", user, "--password-stdin", told["proxyEndpoint"]]
     try:

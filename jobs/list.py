@@ -1,4 +1,4 @@
-"""Lists jobs: those started from here, and with --all true those of the account.
+"""Lists jobs: those started from here, with how those on this machine ended; with --all true those of the account.
 
 python -m jobs list
 """
@@ -12,10 +12,10 @@ from pathlib import Path
 from tabulate import tabulate
 
 from jobs.aws import Clients
-from jobs.flags import AccountFlags, read_flags
+from jobs.flags import SAGEMAKER, AccountFlags, read_flags
 from jobs.kinds import KINDS
 from jobs.named import newest_jobs
-from jobs.records import records
+from jobs.records import Record, records
 from model.fields import setting
 
 
@@ -33,6 +33,13 @@ def main(argv: Sequence[str]) -> int:
         print(tabulate(rows, headers=["kind", "job", "status", "created"]))
         return 0
     known = records(Path(flags.results))[-flags.most :]
-    rows = [[job.what, job.name, job.on, job.started] for job in known]
-    print(tabulate(rows, headers=["what", "job", "on", "started"]))
+    rows = [[job.what, job.name, job.on, _state(job), job.started] for job in known]
+    print(tabulate(rows, headers=["what", "job", "on", "status", "started"]))
     return 0
+
+
+def _state(job: Record) -> str:
+    """What is known of it without asking SageMaker."""
+    if job.restarted_as:
+        return f"restarted as {job.restarted_as}"
+    return "" if job.on == SAGEMAKER else job.state

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -22,21 +22,31 @@ from jobs.archive import pack
 from jobs.aws import Clients
 from jobs.description import Job
 from jobs.follow import MetricTable, Tell
-from jobs.records import Record
+from jobs.records import STOPPED, Record
 from jobs.requests import output_place, processing_request, training_request
-from jobs.results import ARCHIVE, model_from_archive, tell_evaluation
+from jobs.results import ARCHIVE, MODEL, model_from_archive, tell_evaluation
 from jobs.s3 import get_folder, parse
-from model.settings import Failure
+from jobs.verify import verify
+from model.settings import Failure, InputError
 
-STOPPED = (130, 143)
+FAULT = 1
 LOG = "log.txt"
 GRACE = 30.0  # seconds that the other hosts have when one has failed
 
 
 def begin(job: Job, results: Path, on: str) -> Record:
-    """The folder of a job and its record, written."""
+    """The folder of a job and its record, written. InputError where there is a job of that name, or where its
+    checkpoints are to lie in S3."""
+    if job.checkpoints and job.checkpoints.startswith("s3://"):
+        raise InputError(
+            f"--checkpoints {job.checkpoints}: here and on docker it is a folder of this machine; those in S3 are for "
+            f"--on sagemaker, or copy them into a folder first"
+        )
     folder = results / job.name
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise InputError(f"{folder} is there already; another --job_name") from None
     request = training_request(job) if job.is_training else processing_request(job)
     kind = "training" if job.is_training else "processing"
     record = Record(job.name, job.what, kind, on, now(), folder, request=request)
@@ -48,14 +58,20 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def bring_inputs(job: Job, folder: Path, clients: Clients) -> dict[str, Path]:
-    """Local folders of the inputs; those in S3 are fetched below folder."""
+def bring_inputs(job: Job, record: Record, clients: Clients) -> dict[str, Path]:
+    """Local folders of the inputs; those in S3 are fetched into the job's folder. Where one cannot be had the folder is
+    removed: the job has not begun. InputError where nothing lies in its place."""
     found = {}
-    for given in job.inputs:
-        found[given.name] = Path(given.source)
-        if given.is_remote:
-            found[given.name] = folder / given.name
-            get_folder(clients.s3, parse(given.source), folder / given.name)
+    try:
+        for given in job.inputs:
+            found[given.name] = Path(given.source)
+            if given.is_remote:
+                folder = found[given.name] = record.folder.resolve() / "ml" / "inputs" / given.name
+                if not get_folder(clients.s3, parse(given.source), folder):
+                    raise InputError(f"{given.name}: {given.source}: nothing lies there")
+    except BaseException:
+        shutil.rmtree(record.folder)
+        raise
     return found
 
 
@@ -71,7 +87,7 @@ class Child:
 def run_children(children: Mapping[str, Child], log: Path, tell: Tell) -> dict[str, int]:
     """Starts each host's child and waits for all; their lines are told (with the host's name where there are several)
     and kept in log. SIGTERM is passed on; Ctrl-C reaches them by itself. Where one fails the others are stopped, as
-    SageMaker stops them. Returns exit codes by host."""
+    SageMaker stops them. Returns exit codes by host, in the order in which the hosts ended."""
     table = MetricTable()
     lock = threading.Lock()
     with log.open("a", encoding="utf-8") as kept:
@@ -91,10 +107,10 @@ def run_children(children: Mapping[str, Child], log: Path, tell: Tell) -> dict[s
         for listener in listeners:
             listener.start()
         with _passing_on(list(processes.values())):
-            _wait(list(processes.values()))
+            codes = _wait(processes)
         for listener in listeners:
             listener.join()
-    return {host: _shell_code(process.returncode) for host, process in processes.items()}
+    return codes
 
 
 def _start(child: Child) -> subprocess.Popen[str]:
@@ -110,11 +126,18 @@ def _start(child: Child) -> subprocess.Popen[str]:
     )
 
 
-def _wait(processes: Sequence[subprocess.Popen[str]]) -> None:
+def _wait(processes: Mapping[str, subprocess.Popen[str]]) -> dict[str, int]:
     """Ctrl-C is the children's to answer: they write a checkpoint first."""
+    codes: dict[str, int] = {}
     end = math.inf
-    while running := [process for process in processes if process.poll() is None]:
-        if any(process.returncode for process in processes) and end == math.inf:
+    while True:
+        for host, process in processes.items():
+            if host not in codes and process.poll() is not None:
+                codes[host] = _shell_code(process.returncode)
+        running = [process for host, process in processes.items() if host not in codes]
+        if not running:
+            return codes
+        if any(codes.values()) and end == math.inf:
             end = time.monotonic() + GRACE
         if time.monotonic() > end:
             for process in running:
@@ -148,13 +171,33 @@ def _passing_on(children: Sequence[subprocess.Popen[str]]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def collect(job: Job, record: Record, layouts: Sequence[Layout], codes: Mapping[str, int], tell: Tell) -> int:
-    """What the hosts left, in the layout that every place has: model.tar.gz and model/, output/, evaluation/. Returns
-    the exit code of the job. Failure where the model that came back is none."""
+def collect(job: Job, record: Record, trees: Mapping[str, Layout], codes: Mapping[str, int], tell: Tell) -> int:
+    """What the hosts left, in the layout that every place has: model.tar.gz and model/, output/, evaluation/; and the
+    job's exit code in its record. trees: by host; codes: by host, in the order in which the hosts ended. Returns the
+    exit code: of the host that failed first, for the others were stopped for it. Failure where the model that came back
+    is none."""
     code = next((code for code in codes.values() if code), 0)
-    failures = [layout.output / "failure" for layout in layouts]
+    try:
+        _collect(job, record.folder, list(trees.values()), code, tell)
+    except (Failure, InputError):
+        code = code or FAULT
+        raise
+    finally:
+        replace(record, code=code, stopped=code == 0 and not is_finished(job, record.folder)).save()
+    if code == 0:
+        shutil.rmtree(record.folder / "ml", ignore_errors=True)
+        if (record.folder / "ml").exists():  # made by a container's root
+            tell(f"warning: {record.folder / 'ml'} cannot be removed; the job needs it no longer")
+        return code
+    tell(f"error: {job.what} {job.name} ended with {code}; its log: {record.folder / LOG}")
+    failures = [trees[host].output / "failure" for host in codes]
     reason = next((path.read_text(encoding="utf-8", errors="replace") for path in failures if path.is_file()), "")
-    folder = record.folder
+    if reason and code not in STOPPED:
+        tell(reason)
+    return code
+
+
+def _collect(job: Job, folder: Path, layouts: Sequence[Layout], code: int, tell: Tell) -> None:
     if job.is_training:
         models = [layout.model for layout in layouts if any(layout.model.iterdir())]
         if code == 0 and not models:
@@ -171,21 +214,21 @@ def collect(job: Job, record: Record, layouts: Sequence[Layout], codes: Mapping[
         move(merged(made, folder / "ml" / name), folder / name)
         if code == 0:
             tell_evaluation(folder, tell)
-    if code == 0:
-        shutil.rmtree(folder / "ml", ignore_errors=True)
-    else:
-        tell(f"error: {job.what} {job.name} ended with {code}; its log: {folder / LOG}")
-        if reason and code not in STOPPED:
-            tell(reason)
-    return code
 
 
-def keep_checkpoints(job: Job, code: int, checkpoints: Path, tell: Tell) -> None:
+def is_finished(job: Job, folder: Path) -> bool:
+    """Whether a job that ended with 0 did all it had to: a training stopped with its model saved ends so, too."""
+    return not job.is_training or verify(folder / MODEL).finished
+
+
+def keep_checkpoints(job: Job, record: Record, code: int, checkpoints: Path, tell: Tell) -> None:
     """Those of a training that is not done, to go on from; and those in a folder that the command named."""
-    if job.is_training and code == 0 and not job.checkpoints:
+    if not job.is_training:
+        return
+    if code or not is_finished(job, record.folder):
+        tell(f"to go on with it: the same command with --checkpoints {checkpoints} (and another --job_name)")
+    elif not job.checkpoints:
         shutil.rmtree(checkpoints, ignore_errors=True)
-    elif job.is_training and code:
-        tell(f"to go on with it: the same command with --checkpoints {checkpoints}")
 
 
 def merged(folders: Sequence[Path], to: Path) -> Path:

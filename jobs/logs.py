@@ -25,7 +25,10 @@ def main(argv: Sequence[str]) -> int:
     flags, _ = read_flags(LogsFlags, argv, __doc__ or "")
     job = find_job(flags)
     if job.kind is None:
-        print((job.folder / LOG).read_text(encoding="utf-8"), end="")
+        try:
+            print((job.folder / LOG).read_text(encoding="utf-8"), end="")
+        except FileNotFoundError:
+            print(f"{job.name} has written no line yet")
         return 0
     follower = job.follower()
     if not flags.follow:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.aws import Clients, call, code_of, explained
+from jobs.aws import ABSENT, Clients, call, code_of, explained
 from jobs.flags import SAGEMAKER, AccountFlags
 from jobs.follow import Follower
 from jobs.kinds import KINDS, PIPELINE, RECORDED, Kind
@@ -24,7 +24,7 @@ class NamedFlags(AccountFlags):
 
 @dataclass(frozen=True)
 class Named:
-    """folder: of its results; kind: None where it ran on this machine."""
+    """folder: of its results; kind: None where it ran on this machine; state: of such a job."""
 
     name: str
     what: str
@@ -33,6 +33,7 @@ class Named:
     kind: Kind | None
     clients: Clients
     arn: str = ""  # of a pipeline's run, which has no name
+    state: str = ""
 
     @property
     def request(self) -> dict[str, Any]:
@@ -58,9 +59,10 @@ def find_job(flags: Any, clients: Clients | None = None) -> Named:
     if record is not None:
         found = clients or Clients(flags.region or record.region, flags.profile or record.profile)
         kind = RECORDED[record.kind] if record.on == SAGEMAKER else None
-        return Named(record.name, record.what, record.on, record.folder, kind, found, record.places.get(RUN, ""))
+        arn = record.places.get(RUN, "")
+        return Named(record.name, record.what, record.on, record.folder, kind, found, arn, record.state)
     found = clients or Clients(flags.region, flags.profile)
-    kind = None if name == LATEST or not flags.region else kind_of(found, name)
+    kind = kind_of(found, name) if name != LATEST and found.session.region_name else None
     if kind is None:
         required_record(results, name)
         raise InputError(f"no job {name!r} in {results}")
@@ -76,7 +78,7 @@ def kind_of(clients: Clients, name: str) -> Kind | None:
             request: dict[str, Any] = {kind.name: name}
             call(getattr(clients.sagemaker, kind.describe), **request)
         except ClientError as error:
-            if code_of(error) in ("ValidationException", "ResourceNotFound", "ResourceNotFoundException"):
+            if code_of(error) in ABSENT:
                 continue
             raise explained(error, f"job {name}") from error
         except BotoCoreError as error:

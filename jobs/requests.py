@@ -137,7 +137,7 @@ def _channel(part: Input) -> Request:
             "S3DataSource": {
                 "S3DataType": "S3Prefix",
                 "S3Uri": folder_prefix(part.source),
-                "S3DataDistributionType": "ShardedByS3Key" if part.sharded else "FullyReplicated",
+                "S3DataDistributionType": "FullyReplicated",
             }
         },
         "InputMode": part.mode,
@@ -200,7 +200,7 @@ def _processing_input(part: Input) -> Request:
             "LocalPath": str(Layout().processing_input(part.name)),
             "S3DataType": "S3Prefix",
             "S3InputMode": "File",
-            "S3DataDistributionType": "ShardedByS3Key" if part.sharded else "FullyReplicated",
+            "S3DataDistributionType": "FullyReplicated",
         },
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.archive import unpack_as
-from jobs.aws import Clients
+from jobs.aws import Clients, call, explained
 from jobs.follow import Tell
 from jobs.kinds import PROCESSING, TRAINING, TRANSFORM, TUNING, Kind
 from jobs.s3 import Place, exists, get_file, get_folder, parse
@@ -52,12 +52,12 @@ def fetch(clients: Clients, kind: Kind, description: Mapping[str, Any], folder: 
     elif kind is PROCESSING:
         for output in description.get("ProcessingOutputConfig", {}).get("Outputs", []):
             place = parse(output["S3Output"]["S3Uri"])
-            count = get_folder(clients.s3, place, folder / output["OutputName"])
+            count = _fetched(clients, place, folder / output["OutputName"])
             tell(f"{output['OutputName']}: {count:,} files in {folder / output['OutputName']}")
         tell_evaluation(folder, tell)
     elif kind is TRANSFORM:
         place = parse(description["TransformOutput"]["S3OutputPath"])
-        count = get_folder(clients.s3, place, folder / "transform")
+        count = _fetched(clients, place, folder / "transform")
         tell(f"answers: {count:,} in {folder / 'transform'}")
     elif kind is TUNING:
         best = description.get("BestTrainingJob", {})
@@ -65,27 +65,43 @@ def fetch(clients: Clients, kind: Kind, description: Mapping[str, Any], folder: 
             raise InputError(f"{description['HyperParameterTuningJobName']}: no training reached its objective")
         (folder / "best.json").write_text(json.dumps(best, indent=2, default=str) + "\n", encoding="utf-8")
         tell(f"best training: {best['TrainingJobName']} {json.dumps(best.get('TunedHyperParameters', {}))}")
-        trained = clients.sagemaker.describe_training_job(TrainingJobName=best["TrainingJobName"])
-        _fetch_training(clients, trained, folder, tell)
+        _fetch_training(clients, _described(clients, best["TrainingJobName"]), folder, tell)
     else:
         raise InputError("an endpoint leaves nothing to fetch")
 
 
+def _fetched(clients: Clients, place: Place, folder: Path) -> int:
+    count = get_folder(clients.s3, place, folder)
+    if not count:
+        raise InputError(f"{place}: the job left nothing there")
+    return count
+
+
+def _described(clients: Clients, training: str) -> dict[str, Any]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return dict(call(clients.sagemaker.describe_training_job, TrainingJobName=training))
+    except (ClientError, BotoCoreError) as error:
+        raise explained(error, f"{TRAINING.word} {training}") from error
+
+
 def _fetch_training(clients: Clients, description: Mapping[str, Any], folder: Path, tell: Tell) -> None:
+    """The model before all else: a fault in what lies beside it must not keep it away."""
     uri = description.get("ModelArtifacts", {}).get("S3ModelArtifacts")
     if not uri:
         raise InputError(f"{description.get('TrainingJobName')}: it left no model")
     place = parse(uri)
     if place.key.endswith(".tar.gz"):
         get_file(clients.s3, place, folder / ARCHIVE)
+        tell(model_from_archive(folder))
         beside = Place(place.bucket, place.key.removesuffix(ARCHIVE) + OUTPUT_ARCHIVE)
         if exists(clients.s3, beside):
             get_file(clients.s3, beside, folder / OUTPUT_ARCHIVE)
             unpack_as(folder / OUTPUT_ARCHIVE, folder / OUTPUT, strip="data")
-        tell(model_from_archive(folder))
         return
     if not get_folder(clients.s3, place, folder / MODEL):
         raise InputError(f"{place}: there is no model")
+    tell(_told(folder / MODEL))
     beside = Place(place.bucket, place.folder.key.removesuffix("model/") + "data/")
     get_folder(clients.s3, beside, folder / OUTPUT)
-    tell(_told(folder / MODEL))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ from model.settings import InputError, listing
 from model.writing import write_beside
 
 THREADS = 16
+PART = 16 << 20  # bytes; larger files go up in parts of this size, of which S3 makes the ETag
+MOST_PARTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ def get_file(s3: Any, place: Place, path: Path) -> None:
 
 
 def get_folder(s3: Any, place: Place, folder: Path) -> int:
-    """The objects below a prefix as files; those that are there with their size and are no older stay. Returns how many
+    """The objects below a prefix as files; those that are there and have the object's ETag stay. Under KMS, and where
+    another program sent the object in parts of its own, that cannot be told: it is fetched again. Returns how many
     there are. InputError where a key leads out of the folder; nothing is fetched then."""
     prefix = place.folder
     found = list(objects(s3, prefix))
@@ -99,10 +103,44 @@ def get_folder(s3: Any, place: Place, folder: Path) -> int:
 
     def get(name: str) -> None:
         path = folder / name
-        if not (path.is_file() and os.path.getsize(path) == names[name].size):
+        same = path.is_file() and os.path.getsize(path) == names[name].size and digests(path)[0] == names[name].etag
+        if not same:
             get_file(s3, Place(place.bucket, names[name].key), path)
 
     with ThreadPoolExecutor(THREADS) as pool:
         for _ in pool.map(get, names):
             pass
     return len(names)
+
+
+def digests(path: Path) -> tuple[str, str]:
+    """The ETag that S3 gives a file sent by upload.send_folder, and the MD5 of the whole."""
+    whole = hashlib.md5(usedforsecurity=False)
+    parts: list[bytes] = []
+    length = path.stat().st_size
+    size = part_size(length)
+    with path.open("rb") as content:
+        while True:
+            part = hashlib.md5(usedforsecurity=False)
+            left = size
+            while left and (chunk := content.read(min(left, 1 << 20))):
+                whole.update(chunk)
+                part.update(chunk)
+                left -= len(chunk)
+            if left == size and parts:
+                break
+            parts.append(part.digest())
+            if left:
+                break
+    if length < PART:
+        return whole.hexdigest(), whole.hexdigest()
+    of_parts = hashlib.md5(b"".join(parts), usedforsecurity=False)
+    return f"{of_parts.hexdigest()}-{len(parts)}", whole.hexdigest()
+
+
+def part_size(size: int) -> int:
+    """Of a file of so many bytes, as boto3's transfer chooses it: PART, doubled until 10,000 parts hold the file."""
+    part = PART
+    while size > part * MOST_PARTS:
+        part *= 2
+    return part

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 from jobs.aws import Clients, call, code_of, explained
 from jobs.checking import check_request
 from jobs.describe import local_inputs, with_s3_inputs
-from jobs.description import EVALUATION, Job, unique_name
+from jobs.description import EVALUATION, UNIQUE_TAIL, Job, unique_name
 from jobs.flags import SAGEMAKER
 from jobs.follow import INTERRUPTED, Follower, Tell, ending, is_capacity
 from jobs.kinds import PROCESSING, TRAINING, Kind
@@ -121,8 +122,12 @@ def run(job: Job, results: Path, clients: Clients, wait: bool, delete: bool, tel
     """Starts a job; where it is waited for, its exit code. A job that finds no machines is started again under a new
     name after a growing pause."""
     pause = CAPACITY_PAUSE
+    before: Record | None = None
     for attempt in range(1, CAPACITY_STARTS + 1):
         record = start(job, results, clients, delete, tell)
+        if before is not None:
+            replace(before, restarted_as=job.name).save()
+        before = record
         tell(f"started {record.kind} {job.name}; {how_to_come_back(job.name)}")
         if not wait:
             return 0
@@ -134,7 +139,7 @@ def run(job: Job, results: Path, clients: Clients, wait: bool, delete: bool, tel
         tell(f"no {job.machine.instance} was free; started again in {pause:.0f} s")
         follower.sleep(pause)
         pause *= 2
-        job = replace(job, name=unique_name(job.name.rsplit("-", 3)[0]))
+        job = replace(job, name=unique_name(re.sub(UNIQUE_TAIL, "", job.name)))
     return code
 
 

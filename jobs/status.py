@@ -19,8 +19,7 @@ def main(argv: Sequence[str]) -> int:
     flags, _ = read_flags(NamedFlags, argv, __doc__ or "")
     job = find_job(flags)
     if job.kind is None:
-        done = any((job.folder / part).is_dir() for part in ("model", "output", "evaluation"))
-        print(f"{job.what} {job.name}: {'done' if done else 'not done'}, on {job.on}; its log: {job.folder / LOG}")
+        print(f"{job.what} {job.name}: {job.state}, on {job.on}; its log: {job.folder / LOG}")
         return 0
     follower = job.follower()
     description = follower.describe()

@@ -9,18 +9,16 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jobs.aws import code_of, explained
-from jobs.s3 import Found, Place, objects
+from jobs.s3 import PART, Found, Place, digests, objects
 from model.settings import Failure, InputError, listing
 
-PART = 16 << 20  # bytes; larger files go in parts of this size, of which S3 makes the ETag
-MOST_PARTS = 10_000
 THREADS = 16
 WAITING = 4 * THREADS  # files looked at or under way at once
 PROGRESS_SECONDS = 10.0
@@ -111,7 +109,8 @@ def send_folder(
 
     delete: remove objects that the folder does not have; without it, they are an InputError, for a job would read them.
     suffixes: of the files that are sent, in small letters; () all.
-    Failure tells the files that could not be sent; the same call goes on with the rest.
+    Failure tells the files that could not be sent, or the objects that could not be removed; the same call goes on with
+    the rest.
     """
     prefix = place.folder
     sender = _Sender(s3, prefix, kms_key, tell)
@@ -139,11 +138,28 @@ def send_folder(
     if extra and not delete:
         names = listing([key.removeprefix(prefix.key) for key in extra], 5)
         raise InputError(f"{prefix}: {len(extra):,} objects are not in {source}: {names}; --delete removes them there")
-    for first in range(0, len(extra), BATCH):
-        keys = [{"Key": key} for key in extra[first : first + BATCH]]
-        s3.delete_objects(Bucket=prefix.bucket, Delete={"Objects": keys, "Quiet": True})
+    remove(s3, prefix, extra)
     sender.sent.removed = len(extra)
     return sender.sent
+
+
+def remove(s3: Any, prefix: Place, keys: Sequence[str]) -> None:
+    """Removes objects. Failure tells all that could not be."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    faults: list[str] = []
+    try:
+        for first in range(0, len(keys), BATCH):
+            batch = [{"Key": key} for key in keys[first : first + BATCH]]
+            answer = s3.delete_objects(Bucket=prefix.bucket, Delete={"Objects": batch, "Quiet": True})
+            faults += [
+                f"{error.get('Key', '').removeprefix(prefix.key)} ({error.get('Code')}: {error.get('Message')})"
+                for error in answer.get("Errors", [])
+            ]
+    except (ClientError, BotoCoreError) as error:
+        raise explained(error, f"{prefix}: what is not in the folder cannot be removed") from error
+    if faults:
+        raise Failure(f"{prefix}: {len(faults):,} of {len(keys):,} objects could not be removed: {listing(faults, 5)}")
 
 
 class _Sender:
@@ -160,7 +176,7 @@ class _Sender:
         self.bar = tqdm(unit="B", unit_scale=True, desc="sent", disable=not sys.stderr.isatty(), leave=False)
 
     def send(self, file: Local, item: Found | None) -> None:
-        etag, md5 = digests(file)
+        etag, md5 = digests(file.path)
         if item is not None and item.size == file.size and (item.etag == etag or self._has(item, md5)):
             with self.lock:
                 self.sent.same += 1
@@ -206,35 +222,3 @@ class _Sender:
 
     def done(self) -> None:
         self.bar.close()
-
-
-def digests(file: Local) -> tuple[str, str]:
-    """The ETag that S3 gives a file sent by send_folder, and the MD5 of the whole."""
-    whole = hashlib.md5(usedforsecurity=False)
-    parts: list[bytes] = []
-    size = part_size(file.size)
-    with file.path.open("rb") as content:
-        while True:
-            part = hashlib.md5(usedforsecurity=False)
-            left = size
-            while left and (chunk := content.read(min(left, 1 << 20))):
-                whole.update(chunk)
-                part.update(chunk)
-                left -= len(chunk)
-            if left == size and parts:
-                break
-            parts.append(part.digest())
-            if left:
-                break
-    if file.size < PART:
-        return whole.hexdigest(), whole.hexdigest()
-    of_parts = hashlib.md5(b"".join(parts), usedforsecurity=False)
-    return f"{of_parts.hexdigest()}-{len(parts)}", whole.hexdigest()
-
-
-def part_size(size: int) -> int:
-    """Of a file of so many bytes, as boto3's transfer chooses it: PART, doubled until 10,000 parts hold the file."""
-    part = PART
-    while size > part * MOST_PARTS:
-        part *= 2
-    return part

@@ -9,9 +9,11 @@ from botocore.stub import ANY, Stubber
 
 from jobs import aws
 from jobs.aws import Clients, call, explained
+from jobs.description import Account, Input, Job
 from jobs.follow import Follower, LogTail, MetricTable, ending, is_capacity
-from jobs.kinds import TRAINING
-from jobs.sagemaker import send, wait_for
+from jobs.kinds import ENDPOINT, TRAINING
+from jobs.records import find_record, records
+from jobs.sagemaker import run, send, wait_for
 from model.settings import Failure, InputError
 
 START = datetime.datetime(2026, 11, 21, 9, tzinfo=datetime.UTC)
@@ -258,6 +260,86 @@ def test_streams_of_several_machines_are_told_apart_and_may_vanish(stubbed):
     logs.add_response("get_log_events", {"events": [], "nextForwardToken": "f/2"}, {**ANY_EVENTS, "nextToken": "f/2"})
     logs.add_client_error("get_log_events", "ResourceNotFoundException")
     assert list(tail.lines()) == ["algo-1: c"]
+
+
+def test_an_endpoint_is_waited_for(stubbed):
+    clients, sagemaker, logs = stubbed
+    stream, group = "all/i-0123abc", {"logGroupName": f"/aws/sagemaker/Endpoints/{NAME}"}
+    asked = {**group, "logStreamName": stream, "startFromHead": True, "limit": ANY}
+    least = {
+        "EndpointName": NAME,
+        "EndpointArn": f"arn:aws:sagemaker:eu-west-1:123456789012:endpoint/{NAME}",
+        "CreationTime": START,
+        "LastModifiedTime": START,
+    }
+    for status in ("Creating", "InService"):
+        sagemaker.add_response("describe_endpoint", {**least, "EndpointStatus": status}, {"EndpointName": NAME})
+    logs.add_client_error("describe_log_streams", "ResourceNotFoundException", expected_params=group)
+    logs.add_response("describe_log_streams", {"logStreams": [{"logStreamName": stream}]}, group)
+    logs.add_response("get_log_events", {"events": [{"message": "up"}], "nextForwardToken": "f/1"}, asked)
+    logs.add_response("get_log_events", {"events": [], "nextForwardToken": "f/1"}, {**asked, "nextToken": "f/1"})
+    no_log(logs, 3)
+    told: list[str] = []
+    watched = Follower(clients, ENDPOINT, NAME, told.append, sleep=lambda _: None)
+    watched.clients.logs.get_log_events = vanishing(watched.clients.logs.get_log_events, 2)
+    assert ending(ENDPOINT, NAME, watched.to_the_end(), [])[0] == 0
+    assert told == [f"[{NAME}] Creating", f"[{NAME}] InService", "up"]
+
+
+def test_lines_that_come_after_an_empty_page_are_told(stubbed):
+    clients, _, logs = stubbed
+    logs.add_response("describe_log_streams", {"logStreams": [{"logStreamName": f"{NAME}/algo-1-1"}]}, ANY_REQUEST)
+    logs.add_response("get_log_events", {"events": [], "nextForwardToken": "f/1"}, ANY_EVENTS)
+    page = {"events": [{"message": "a"}], "nextForwardToken": "f/2"}
+    logs.add_response("get_log_events", page, {**ANY_EVENTS, "nextToken": "f/1"})
+    logs.add_response("get_log_events", {"events": [], "nextForwardToken": "f/2"}, {**ANY_EVENTS, "nextToken": "f/2"})
+    assert list(LogTail(clients.logs, "/aws/sagemaker/TrainingJobs", f"{NAME}/").lines()) == ["a"]
+
+
+def test_a_log_that_may_not_be_read_is_told_once(stubbed):
+    clients, sagemaker, logs = stubbed
+    for _ in range(3):
+        describe(sagemaker, "InProgress", "Training", "Training")
+    describe(sagemaker, "Completed", "Completed", "Training", "Completed")
+    for _ in range(8):
+        logs.add_client_error("describe_log_streams", "AccessDeniedException", "no")
+    watched, told = follower(clients)
+    watched.to_the_end()
+    assert sum("the log cannot be read" in line for line in told) == 1
+
+
+@pytest.mark.parametrize("refused", ["describe_training_job", "describe_log_streams"])
+def test_credentials_that_expire_while_following_leave_the_job_and_say_how_to_come_back(refused, stubbed):
+    clients, sagemaker, logs = stubbed
+    describe(sagemaker, "InProgress", "Training", "Training")
+    if refused == "describe_training_job":
+        no_log(logs, 1)
+    (sagemaker if refused == "describe_training_job" else logs).add_client_error(refused, "ExpiredTokenException")
+    with pytest.raises(InputError) as told:
+        follower(clients)[0].to_the_end()
+    assert "have expired" in str(told.value) and "same command" not in str(told.value)
+    assert f"{NAME} is not stopped by this; python -m jobs logs {NAME}" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"), [("faces", "faces"), ("my-exp-a-b", "my-exp-a-b"), ("exp-20261121-093000-1a2b", "exp")]
+)
+def test_a_restart_for_want_of_machines_is_found_by_the_first_name(name, stem, tmp_path, monkeypatch):
+    ends = [{"FailureReason": "CapacityError: none free"}, {}]
+    monkeypatch.setattr("jobs.sagemaker.send", lambda *_: {})
+    monkeypatch.setattr("jobs.sagemaker.checked", lambda _: None)
+    monkeypatch.setattr("jobs.sagemaker.wait_for", lambda *_: (1 if len(ends) == 2 else 0, ends.pop(0)))
+    monkeypatch.setattr("jobs.sagemaker.CAPACITY_PAUSE", 0.0)
+    (tmp_path / "elsewhere").mkdir()
+    account = Account(bucket="b", role=LEAST["RoleArn"])
+    job = Job("train", name, {}, (Input("train", "s3://b/x"),), account=account)
+    clients = Clients("eu-west-1")
+    assert run(job, tmp_path, clients, True, False, lambda _: None) == 0
+    second = next(record for record in records(tmp_path) if record.name != name)
+    assert second.name.startswith(f"{stem}-2") and not second.restarted_as
+    for word in (name, name[:3], "latest"):
+        found = find_record(tmp_path, word)
+        assert found is not None and found.name == second.name
 
 
 def test_lines_of_metrics_become_a_table():

@@ -8,14 +8,20 @@ from pathlib import Path
 import pytest
 
 from container.layout import Layout
-from jobs import local
-from jobs.description import Input, Job, Machine
-from jobs.docker import docker_run, gpu_flag
+from jobs import here, local
+from jobs.__main__ import VERBS
+from jobs.aws import Clients
+from jobs.describe import produced
+from jobs.description import Account, Input, Job, Machine
+from jobs.docker import docker_run, gpu_flag, network_command
+from jobs.doctor import CHECKS
 from jobs.flags import TrainFlags, read_flags
 from jobs.here import surroundings
-from jobs.local import Child, begin, collect, run_children
+from jobs.local import Child, begin, collect, keep_checkpoints, run_children
+from jobs.records import Record, find_record
 from jobs.tree import Host, input_places, link_inputs, rebased, write_tree
-from model.settings import Failure
+from model.settings import Failure, InputError
+from model.verbs import run_verb
 from tests.jobs.test_archive import saved_model
 
 HOST = Host("algo-2", ["algo-1", "algo-2"], "eth0")
@@ -67,13 +73,14 @@ def test_a_process_sees_its_tree_alone(monkeypatch):
 
 def test_a_containers_command(monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "secret")
-    mounts = {Path("/data"): Path("/opt/ml/input/data/train")}
+    mounts = {Path(f"/opt/ml/input/data/{name}"): Path("/data") for name in ("train", "validation")}  # of one folder
     command = docker_run(
         TRAINING, "rarebird", "algo-1", ["train"], Path("/r/ml"), mounts, Path("/r/c"), "exp-1", "1g", "all"
     )
     text = " ".join(command)
     assert "--network exp-1 --network-alias algo-1" in text and "--shm-size 1g" in text and "--gpus all" in text
-    assert "--volume /data:/opt/ml/input/data/train:ro" in text and "--volume /r/c:/opt/ml/checkpoints" in text
+    assert "--volume /data:/opt/ml/input/data/train:ro --volume /data:/opt/ml/input/data/validation:ro" in text
+    assert "--volume /r/c:/opt/ml/checkpoints" in text
     assert "--env WANDB_API_KEY" in text and "secret" not in text
     assert command[-2:] == ["rarebird", "train"]
     assert gpu_flag("none") is None and gpu_flag("device=1") == "device=1"
@@ -100,19 +107,31 @@ def test_lines_of_hosts_are_told_apart_and_kept(tmp_path):
 def test_where_one_host_fails_the_others_are_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(local, "GRACE", 0.2)
     both = {"algo-1": child("import time; time.sleep(600)", tmp_path), "algo-2": child("exit(2)", tmp_path)}
-    assert run_children(both, tmp_path / "log.txt", lambda _: None) == {"algo-1": 143, "algo-2": 2}
+    codes = run_children(both, tmp_path / "log.txt", lambda _: None)
+    assert list(codes.items()) == [("algo-2", 2), ("algo-1", 143)]  # in the order in which they ended
+
+
+def written(record: Record, *hosts: str) -> dict[str, Layout]:
+    trees = {host: Layout(record.folder / "ml" / host) for host in hosts}
+    for layout in trees.values():
+        write_tree(layout, TRAINING, HOST)
+    return trees
+
+
+def state_of(record: Record) -> str:
+    found = find_record(record.folder.parent, record.name)
+    assert found is not None
+    return found.state
 
 
 def test_what_hosts_leave_is_joined_and_checked(tmp_path):
     record = begin(TRAINING, tmp_path, "here")
-    layouts = [Layout(record.folder / "ml" / f"algo-{number}") for number in (1, 2)]
-    for layout in layouts:
-        write_tree(layout, TRAINING, HOST)
-    saved_model(layouts[0].model)
-    (layouts[0].output_data / "split.csv").write_text("first")
-    (layouts[1].output_data / "other.csv").write_text("second")
+    trees = written(record, "algo-1", "algo-2")
+    saved_model(trees["algo-1"].model)
+    (trees["algo-1"].output_data / "split.csv").write_text("first")
+    (trees["algo-2"].output_data / "other.csv").write_text("second")
     told: list[str] = []
-    assert collect(TRAINING, record, layouts, {"algo-1": 0, "algo-2": 0}, told.append) == 0
+    assert collect(TRAINING, record, trees, {"algo-2": 0, "algo-1": 0}, told.append) == 0
     assert "resnet10t, 2 classes" in told[-1]
     assert sorted(path.name for path in record.folder.iterdir()) == ["job.json", "model", "model.tar.gz", "output"]
     assert sorted(path.name for path in (record.folder / "output").iterdir()) == ["other.csv", "split.csv"]
@@ -120,21 +139,135 @@ def test_what_hosts_leave_is_joined_and_checked(tmp_path):
 
 def test_a_failed_job_tells_its_failure_file_and_keeps_its_tree(tmp_path):
     record = begin(replace(TRAINING, name="exp-2"), tmp_path, "here")
-    layout = Layout(record.folder / "ml" / "algo-1")
-    write_tree(layout, TRAINING, HOST)
-    (layout.output / "failure").write_text("InputError: no class b")
+    trees = written(record, "algo-1", "algo-2")
+    (trees["algo-1"].output / "failure").write_text("SIGTERM")
+    (trees["algo-2"].output / "failure").write_text("InputError: no class b")
     told: list[str] = []
-    assert collect(TRAINING, record, [layout], {"algo-1": 2}, told.append) == 2
-    assert told[-1] == "InputError: no class b" and layout.config.is_dir()
+    assert collect(TRAINING, record, trees, {"algo-2": 2, "algo-1": 143}, told.append) == 2
+    assert told[-1] == "InputError: no class b" and trees["algo-2"].config.is_dir()
+    assert state_of(record) == "failed with 2"
+
+
+def test_how_a_job_stands_is_in_its_record_and_nothing_is_taken_from_one_that_failed(tmp_path, capsys):
+    for name, code, finished in (("whole", 0, True), ("cut", 0, False), ("pressed", 130, False), ("bad", 5, True)):
+        record = begin(replace(TRAINING, name=name), tmp_path, "here")
+        assert state_of(record) == "not done"
+        trees = written(record, "algo-1")
+        saved_model(trees["algo-1"].model)
+        (trees["algo-1"].model / "metrics.json").write_text(json.dumps({"finished": finished}))
+        collect(replace(TRAINING, name=name), record, trees, {"algo-1": code}, lambda _: None)
+    states = {"whole": "done", "cut": "stopped", "pressed": "stopped", "bad": "failed with 5"}
+    for name, state in states.items():
+        assert run_verb("jobs", VERBS, ["status", name, "--results", str(tmp_path)]) == 0
+        assert f"train {name}: {state}, on here" in capsys.readouterr().out
+    assert run_verb("jobs", VERBS, ["list", "--results", str(tmp_path)]) == 0
+    listed = capsys.readouterr().out
+    assert all(state in listed for state in states.values())
+    flags = read_flags(TrainFlags, ["--results", str(tmp_path)], "")[0]
+    assert produced("cut", "model", flags) == str(tmp_path / "cut" / "model")
+    with pytest.raises(InputError, match="train bad failed with 5; nothing is taken from it"):
+        produced("bad", "model", flags)
+
+
+@pytest.mark.parametrize(("finished", "named", "kept"), [(True, None, 0), (True, "mine", 1), (False, None, 1)])
+def test_checkpoints_of_a_training_that_is_not_finished_are_kept(finished, named, kept, tmp_path):
+    job = replace(TRAINING, checkpoints=named)
+    record = begin(job, tmp_path, "here")
+    model = saved_model(record.folder / "model")
+    (model / "metrics.json").write_text(json.dumps({"finished": finished}))
+    (tmp_path / "checkpoints").mkdir()
+    told: list[str] = []
+    keep_checkpoints(job, record, 0, tmp_path / "checkpoints", told.append)
+    assert (tmp_path / "checkpoints").is_dir() == kept
+    assert bool(told) is not finished and all(f"--checkpoints {tmp_path / 'checkpoints'}" in line for line in told)
+
+
+def test_what_cannot_be_removed_is_told(tmp_path, monkeypatch):
+    record = begin(TRAINING, tmp_path, "docker")
+    trees = written(record, "algo-1")
+    saved_model(trees["algo-1"].model)
+    monkeypatch.setattr(local.shutil, "rmtree", lambda *_, **__: None)
+    told: list[str] = []
+    assert collect(TRAINING, record, trees, {"algo-1": 0}, told.append) == 0
+    assert f"{record.folder / 'ml'} cannot be removed" in told[-1]
+
+
+def test_a_name_that_is_taken_and_checkpoints_in_s3_are_refused(tmp_path):
+    begin(TRAINING, tmp_path, "here")
+    with pytest.raises(InputError, match="exp-1 is there already; another --job_name"):
+        begin(TRAINING, tmp_path, "here")
+    with pytest.raises(InputError, match="--checkpoints s3://b/c: here and on docker it is a folder"):
+        begin(replace(TRAINING, name="exp-2", checkpoints="s3://b/c"), tmp_path, "here")
+    assert not (tmp_path / "exp-2").exists()
+
+
+def test_a_model_of_jobs_that_begin_so_and_of_a_search(tmp_path):
+    flags = read_flags(TrainFlags, ["--results", str(tmp_path), "--on", "sagemaker"], "")[0]
+    for name in ("j1", "j2"):
+        begin(replace(TRAINING, name=name), tmp_path, "here")
+    with pytest.raises(InputError, match=r"2 jobs in .* begin with j: j1, j2"):
+        produced("j", "model", flags)
+    Record("s-1", "tune", "tuning", "sagemaker", "2026", tmp_path / "s-1").save()
+    with pytest.raises(InputError, match="python -m jobs fetch s-1 brings the best model"):
+        produced("s-1", "model", flags)
+    saved_model(tmp_path / "s-1" / "model")
+    assert produced("s-1", "model", flags) == str(tmp_path / "s-1" / "model")
+
+
+def test_a_job_without_a_line_yet(tmp_path, capsys):
+    begin(TRAINING, tmp_path, "here")
+    assert run_verb("jobs", VERBS, ["logs", "exp-1", "--results", str(tmp_path)]) == 0
+    assert "exp-1 has written no line yet" in capsys.readouterr().out
+
+
+def test_a_profile_that_is_not_there_is_told(tmp_path, capsys, monkeypatch):
+    assert run_verb("jobs", VERBS, ["list", "--all", "--profile", "nobody", "--region", "eu-west-1"]) == 2
+    assert "AWS_PROFILE nobody: there is no such profile" in capsys.readouterr().err
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.delitem(CHECKS, "engine")
+    assert run_verb("jobs", VERBS, ["doctor"]) == 1
+    assert capsys.readouterr().out.count("AWS_PROFILE nobody") >= 2
+
+
+def test_several_isolated_hosts_reach_each_other_alone():
+    isolated = replace(TRAINING, account=Account(isolated=True))
+    assert network_command(isolated, "n") == ["network", "create", "--internal", "n"]
+    assert network_command(TRAINING, "n") == ["network", "create", "n"]
+
+
+@pytest.mark.parametrize(("what", "first"), [("inference", "algo-1"), ("train", "127.0.0.1")])
+def test_hosts_here_have_the_names_that_their_folders_have(what, first, tmp_path, monkeypatch):
+    seen = []
+
+    def children(children: dict[str, Child], log: Path, tell: object) -> dict[str, int]:
+        for started in children.values():
+            layout = Layout(Path(started.variables["SAGEMAKER_BASE_DIR"]))
+            config = layout.config if what == "train" else layout.processing_config
+            seen.append(json.loads((config / "resourceconfig.json").read_text()))
+            if what == "train":
+                saved_model(layout.model)
+            else:
+                (layout.processing_output / seen[-1]["current_host"]).mkdir()
+        return dict.fromkeys(children, 0)
+
+    monkeypatch.setattr(here, "run_children", children)
+    (tmp_path / "data").mkdir()
+    source = "train" if what == "train" else "eval"
+    job = Job(what, "exp-9", {}, (Input(source, str(tmp_path / "data")),), Machine(count=2))
+    assert here.run(job, tmp_path, Clients(), lambda _: None) == 0
+    assert seen[0]["current_host"] == first and len(seen[0]["hosts"]) == 2
+    if what == "inference":
+        left = sorted(path.name for path in (tmp_path / "exp-9" / "output").iterdir())
+        assert left == ["algo-1", "algo-2"]
 
 
 def test_a_training_that_ends_well_without_a_model_is_a_failure(tmp_path):
-    record = begin(replace(TRAINING, name="exp-3"), tmp_path, "here")
-    layout = Layout(record.folder / "ml" / "algo-1")
-    write_tree(layout, TRAINING, HOST)
-    (layout.model / "note.txt").write_text("no model")
-    with pytest.raises(Failure, match="what came back is no model"):
-        collect(TRAINING, record, [layout], {"algo-1": 0}, lambda _: None)
-    (layout.model / "note.txt").unlink()
-    with pytest.raises(Failure, match="exp-3 left no model"):
-        collect(TRAINING, record, [layout], {"algo-1": 0}, lambda _: None)
+    for name, fault in (("exp-3", "what came back is no model"), ("exp-4", "exp-4 left no model")):
+        job = replace(TRAINING, name=name)
+        record = begin(job, tmp_path, "here")
+        trees = written(record, "algo-1")
+        if name == "exp-3":
+            (trees["algo-1"].model / "note.txt").write_text("no model")
+        with pytest.raises(Failure, match=fault):
+            collect(job, record, trees, {"algo-1": 0}, lambda _: None)
+        assert state_of(record) == "failed with 1"

@@ -15,15 +15,17 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from jobs import here
 from jobs.__main__ import VERBS
 from jobs.archive import pack
 from jobs.aws import Clients
+from jobs.description import Input, Job
 from jobs.doctor import CHECKS, diagnose
 from jobs.flags import AccountFlags
 from jobs.image import is_there, repository_of
-from jobs.s3 import get_folder, objects, parse
-from jobs.upload import PART, Local, digests, send_folder
-from model.settings import InputError
+from jobs.s3 import PART, digests, get_folder, objects, parse
+from jobs.upload import send_folder
+from model.settings import Failure, InputError
 from model.verbs import run_verb
 from tests.jobs.conftest import ACCOUNT
 from tests.jobs.test_archive import saved_model
@@ -133,6 +135,34 @@ def test_a_job_started_elsewhere_is_found_by_name_and_region(aws, tmp_path, caps
     assert Path("elsewhere/exp-2/model/model.safetensors").is_file()
 
 
+def test_a_region_of_the_config_file_counts(aws, tmp_path, monkeypatch):
+    leave("exp-6", tmp_path, model=saved_model(tmp_path / "made"))
+    assert verb("train", *ACCOUNT, "--on", "sagemaker", "--data", f"s3://{BUCKET}/x", "--job_name", "exp-6") == 0
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    assert verb("fetch", "exp-6", "--results", "elsewhere") == 2
+    (tmp_path / "config").write_text("[default]\nregion = eu-west-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    assert verb("fetch", "exp-6", "--results", "elsewhere") == 0
+
+
+def test_the_best_training_of_a_search_that_cannot_be_asked_for_is_told(tmp_path):
+    from botocore.exceptions import ClientError
+
+    from jobs.kinds import TUNING
+    from jobs.results import fetch
+
+    class Refusing:
+        class sagemaker:
+            @staticmethod
+            def describe_training_job(**_: Any) -> None:
+                raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DescribeTrainingJob")
+
+    description = {"BestTrainingJob": {"TrainingJobName": "best-1"}}
+    with pytest.raises(InputError, match="training best-1: not allowed"):
+        fetch(Refusing, TUNING, description, tmp_path / "r", print)  # type: ignore[arg-type]
+
+
 def test_a_model_that_is_no_model_is_a_failure(aws, tmp_path, capsys):
     made = saved_model(tmp_path / "made")
     (made / "labels.json").unlink()
@@ -193,7 +223,11 @@ def test_a_model_at_work(aws, pictures, tmp_path, capsys):
     for kind in ("realtime", "serverless", "async"):
         assert verb("deploy", *flags, "--kind", kind, "--job_name", f"e-{kind}") == 0
         assert aws("sagemaker").describe_endpoint(EndpointName=f"e-{kind}")["EndpointStatus"] == "InService"
+    capsys.readouterr()
     assert verb("stop", "e-async") == 0
+    assert "e-async is deleted: endpoint, configuration, model" in capsys.readouterr().out
+    left = aws("sagemaker").list_models()["Models"], aws("sagemaker").list_endpoint_configs()["EndpointConfigs"]
+    assert not any("e-async" in json.dumps(part, default=str) for part in left)
     evaluation = tmp_path / "evaluation.json"
     scores = {name: {"value": 0.5, "low": 0.4, "high": 0.6} for name in ("accuracy", "macro_f1")}
     evaluation.write_text(json.dumps({"rarebird": scores, "multiclass_classification_metrics": {}}))
@@ -280,6 +314,56 @@ def test_only_changes_are_sent(aws, pictures):
     assert "up/a/2.jpg" not in keys("up/")
 
 
+def test_objects_that_cannot_be_removed_are_told(aws, pictures, monkeypatch):
+    from botocore.exceptions import ClientError
+
+    place, s3 = parse(f"s3://{BUCKET}/up"), aws("s3")
+    send_folder(s3, pictures, place)
+    (pictures / "a.jpg").unlink()
+    answer = {"Errors": [{"Key": "up/a.jpg", "Code": "AccessDenied", "Message": "Access Denied"}]}
+    monkeypatch.setattr(s3, "delete_objects", lambda **_: answer)
+    with pytest.raises(Failure, match=r"1 of 1 objects could not be removed: a\.jpg \(AccessDenied: Access Denied\)"):
+        send_folder(s3, pictures, place, delete=True)
+
+    def denied(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "s3:DeleteObject"}}, "DeleteObjects")
+
+    monkeypatch.setattr(s3, "delete_objects", denied)
+    with pytest.raises(InputError, match="not allowed: s3:DeleteObject"):
+        send_folder(s3, pictures, place, delete=True)
+
+
+def test_what_changed_is_fetched_again_though_its_size_is_the_same(aws, tmp_path, monkeypatch):
+    s3, place, down = aws("s3"), parse(f"s3://{BUCKET}/w"), tmp_path / "down"
+    for weights in (b"old", b"new"):
+        for name in ("changing", "staying"):
+            s3.put_object(Bucket=BUCKET, Key=f"w/{name}", Body=weights if name == "changing" else b"x")
+        assert get_folder(s3, place, down) == 2
+        assert (down / "changing").read_bytes() == weights
+    monkeypatch.setattr("jobs.s3.get_file", lambda *_: pytest.fail("it is there already"))
+    assert get_folder(s3, place, down) == 2
+
+
+def test_a_job_that_left_nothing_is_told(aws, pictures, capsys):
+    model = ("--model_dir", f"s3://{BUCKET}/m/model.tar.gz")
+    for name in ("inference", "transform"):
+        place = ("--on", "sagemaker") if name == "inference" else ()
+        flags = (*ACCOUNT, *place, "--data", str(pictures), *model, "--job_name", f"empty-{name}")
+        assert verb(name, *flags) == 0
+        assert verb("fetch", f"empty-{name}") == 2
+        assert "the job left nothing there" in capsys.readouterr().err
+
+
+def test_a_fault_in_what_lies_beside_a_model_does_not_keep_it_away(aws, tmp_path, capsys):
+    leave("exp-4", tmp_path, model=saved_model(tmp_path / "made"))
+    aws("s3").put_object(Bucket=BUCKET, Key="rarebird/exp-4/output/output.tar.gz", Body=b"no archive")
+    flags = ("--on", "sagemaker", "--data", f"s3://{BUCKET}/x", "--job_name", "exp-4", "--wait")
+    assert verb("train", *ACCOUNT, *flags) == 2
+    told = capsys.readouterr()
+    assert "model: results/exp-4/model (resnet10t, 2 classes)" in told.out and "output.tar.gz" in told.err
+    assert Path("results/exp-4/model/model.safetensors").is_file()
+
+
 def test_a_large_file_goes_in_parts_and_only_once(aws, tmp_path):
     folder = tmp_path / "large"
     folder.mkdir()
@@ -287,8 +371,7 @@ def test_a_large_file_goes_in_parts_and_only_once(aws, tmp_path):
     s3, place = aws("s3"), parse(f"s3://{BUCKET}/large")
     assert send_folder(s3, folder, place).files == 1
     head = s3.head_object(Bucket=BUCKET, Key="large/shard.tar")
-    path = folder / "shard.tar"
-    assert head["ETag"].strip('"') == digests(Local("shard.tar", path, path.stat().st_size))[0]
+    assert head["ETag"].strip('"') == digests(folder / "shard.tar")[0]
     assert send_folder(s3, folder, place).same == 1
 
 
@@ -333,6 +416,13 @@ def test_an_upload_that_was_killed_goes_on(aws, server, tmp_path):
     second = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     assert f"{there:,} there already" in second.stdout and f"{400 - there} files sent" in second.stdout
     assert len(keys("many/")) == 400
+
+
+def test_an_input_in_s3_that_is_not_there_begins_no_job(aws, tmp_path):
+    job = Job("train", "t-1", {}, (Input("train", f"s3://{BUCKET}/mistyped"),))
+    with pytest.raises(InputError, match=rf"train: s3://{BUCKET}/mistyped: nothing lies there"):
+        here.run(job, tmp_path / "results", Clients("eu-west-1"), print)
+    assert not (tmp_path / "results" / "t-1").exists()
 
 
 def test_keys_that_lead_out_of_a_folder_are_refused(aws, tmp_path):

@@ -37,7 +37,7 @@ def called(pattern: str, module: str = "*") -> set[str]:
 
 def test_whoever_starts_jobs_may_make_every_call_of_the_code() -> None:
     starter, _ = policies()
-    by_name = called(rf'"((?:{VERBS})_[a-z_]+)"') | called(rf"\.sagemaker\.((?:{VERBS})_[a-z_]+)")
+    by_name = called(rf'"((?:{VERBS})_[a-z_]+)"') | called(rf"\bsagemaker\.((?:{VERBS})_[a-z_]+)")
     by_kind = {call for kind in KINDS.values() for call in (kind.describe, kind.stop, kind.listing)}
     calls = {f"sagemaker:{camel(name)}" for name in (by_name | by_kind) - {PIPELINE.listing, "list_objects_v2"}}
     for service, module in OF_SERVICE.items():

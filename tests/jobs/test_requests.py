@@ -50,7 +50,7 @@ GOOD = {
     "another experiment": ("train", "--data s3://b/train --config {configs}/tagging-airush.yaml"),
     "weights in S3": ("train", "--data s3://b/train --weights s3://b/w/mobilenet.safetensors"),
     "inference": ("inference", "--data s3://b/eval --model_dir s3://b/m/model.tar.gz --num_tta 4"),
-    "sharded inference": ("inference", "--data s3://b/eval --model_dir s3://b/m/ --instances 8 --sharded --isolated"),
+    "inference on hosts": ("inference", "--data s3://b/eval --model_dir s3://b/m/ --instances 8 --isolated"),
     "inference_TTA": ("inference_TTA", "--eval_dir s3://b/eval --model_dir s3://b/m/ --num_tta 8"),
     "evaluation": (
         "evaluation",
@@ -174,6 +174,15 @@ def test_wrong_descriptions_are_refused_with_the_field_named(flags, told, dry_ru
     code, out, err = dry_run("train", "--data", "s3://b/t", *shlex.split(flags))
     assert (code, out) == (2, "")
     assert told in err
+
+
+def test_every_machine_is_sent_all_and_hosts_divide_the_rows_themselves(dry_run):
+    flags = ("inference", "--data", "s3://b/eval", "--model_dir", "s3://b/m/", "--instances", "8")
+    code, out, _ = dry_run(*flags)
+    dealt = [given["S3Input"]["S3DataDistributionType"] for given in json.loads(out)["ProcessingInputs"]]
+    assert code == 0 and dealt == ["FullyReplicated"] * 2
+    code, _, err = dry_run(*flags, "--sharded")
+    assert code == 2 and "--sharded: there is no such flag" in err
 
 
 def test_an_instance_type_that_botocore_does_not_know_is_a_warning(dry_run):
