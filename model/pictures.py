@@ -32,7 +32,7 @@ UPRIGHT = {  # by EXIF orientation, https://exiv2.org/tags.html: Exif.Image.Orie
 # progressive JPEG's coefficients, which are kept at full size whatever it is decoded at
 PIXEL_MEMORY = {"": 10, "WEBP": 18, "JPEG2000": 20}
 TRANSPARENT_MEMORY, COEFFICIENTS_MEMORY = 18, 6
-STRIP = 1 << 20  # pixels that are worked on in float64 at a time
+STRIP = 1 << 16  # pixels that are worked on in float64 at a time
 EXIF_KEYS = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 
 # PIL warns of odd metadata and of very large pictures; what matters comes back as an UnreadablePicture.

@@ -169,10 +169,12 @@ def test_large_pictures_are_decoded_one_at_a_time_and_none_that_memory_has_no_ro
     deep = encoded(Image.new("I;16", (4100, 4100)))
     alone: list[bool] = []
     look = Answering.look
+    given_back: list[bool] = []
+    monkeypatch.setattr(served, "_give_back", lambda: given_back.append(True))
     monkeypatch.setattr(Answering, "look", lambda *told: alone.append(served.Served.large.locked()) or look(*told))
     for content in (deep, encoded(Image.new("I;16", (410, 410)))):
         assert client.post("/invocations", content=content, headers={"Content-Type": "image/png"}).status_code == 200
-    assert alone == [True, False]
+    assert alone == [True, False] and given_back == [True]
     monkeypatch.setattr(served, "free_memory", lambda: 100 << 20)
     found = client.post("/invocations", content=deep, headers={"Content-Type": "image/png"})
     assert found.status_code == 400 and len(alone) == 2
