@@ -6,7 +6,6 @@ import io
 import os
 import subprocess
 import sys
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -399,26 +398,3 @@ def test_a_picture_that_was_given_open_keeps_its_size(tmp_path: Path) -> None:
     given = Image.open(tmp_path / "a.jpg")
     assert read_source(given, draft=(8, 6)).size == given.size == (64, 48)
     assert read_source(tmp_path / "a.jpg", draft=(8, 6)).size == (8, 6)
-
-
-def test_a_plain_jpeg_costs_hardly_more_than_pil_alone(tmp_path: Path) -> None:
-    path = tmp_path / "a.jpg"
-    noise = np.random.default_rng(0).integers(0, 255, (32, 24, 3), np.uint8)
-    Image.fromarray(noise).resize((192, 256)).save(path, quality=85)
-
-    def by_pil() -> None:
-        with Image.open(path) as picture:
-            picture.draft(None, (96, 128))
-            picture.load()
-
-    def seconds(read: object) -> float:
-        best = float("inf")
-        for _ in range(15):
-            begun = time.perf_counter()
-            for _ in range(20):
-                read()  # type: ignore[operator]
-            best = min(best, time.perf_counter() - begun)
-        return best
-
-    ours = seconds(lambda: read_picture(tmp_path, "a.jpg", None, 0, -1, channels=3, draft=(96, 128)))
-    assert ours < 1.4 * seconds(by_pil)
