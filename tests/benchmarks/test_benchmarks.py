@@ -13,6 +13,7 @@ def run(*flags: str, module: str = "benchmarks") -> subprocess.CompletedProcess[
     return subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True)
 
 
+@pytest.mark.long
 def test_every_rate_is_told_with_its_ratio(faces):
     small = ["--model", "resnet10t", "--input_size", "32", "24", "--pictures", "128", "--rounds", "1"]
     ended = run("--train_dir", str(faces / "train"), *small, "--batch_size", "32", "--device", "cpu")

@@ -30,6 +30,7 @@ def start() -> Start:
     return start
 
 
+@pytest.mark.long
 def test_the_chain_trains_answers_and_scores_and_the_model_comes_back(start: Start, faces: Path) -> None:
     places = ["--data", str(faces / "train"), "--eval_data", str(faces / "eval"), "--truth", str(faces / "gt")]
     chain = start("pipeline", *places, "--gate", "0", "--job_name", "faces", *SMALL)

@@ -3,9 +3,6 @@ logs: what a job leaves is put there by the test."""
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -397,25 +394,6 @@ def test_what_cannot_be_sent_is_told(aws, pictures, tmp_path):
         send_folder(aws("s3"), tmp_path / "empty", parse(f"s3://{BUCKET}/x"))
     with pytest.raises(InputError, match="expected s3://BUCKET/PREFIX"):
         parse("http://x")
-
-
-def test_an_upload_that_was_killed_goes_on(aws, server, tmp_path):
-    folder = tmp_path / "many"
-    folder.mkdir()
-    for number in range(400):
-        (folder / f"{number:04d}.jpg").write_bytes(f"{number}".encode() * 100)
-    root = Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-m", "jobs", "upload", str(folder), "--to", f"s3://{BUCKET}/many"]
-    first = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
-    while len(keys("many/")) < 40:
-        assert first.poll() is None
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    there = len(keys("many/"))
-    assert 40 <= there < 400
-    second = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-    assert f"{there:,} there already" in second.stdout and f"{400 - there} files sent" in second.stdout
-    assert len(keys("many/")) == 400
 
 
 def test_an_input_in_s3_that_is_not_there_begins_no_job(aws, tmp_path):
