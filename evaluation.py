@@ -27,19 +27,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from container import environment, job
-from model.answers import answers_file, join
-from model.intervals import Interval
-from model.page.page import report
-from model.page.thumbnails import picture_folder
-from model.scoring import Scores, evaluate
-from model.settings import EvaluationSettings
-from model.summary import summary
-from model.writing import write_json, write_text
+from container import job, settings_layers
+from model.answers.files import answers_file
+from model.atomic_write import write_json, write_text
+from model.evaluation.evaluate import Scores, evaluate
+from model.evaluation.matching import join
+from model.evaluation.report.render import report
+from model.evaluation.report.thumbnails import picture_folder
+from model.evaluation.summary import summary
+from model.metrics.bootstrap import Interval
+from model.settings.evaluation import EvaluationSettings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    settings, env = environment.read(EvaluationSettings, argv, __doc__ or "")
+    settings, env = settings_layers.read(EvaluationSettings, argv, __doc__ or "")
     truth = env.ground_truth_dir(settings.ground_truth_dir) / "gt.csv"
     output = env.answers_dir(settings.output_data_dir)
     answers = in_output(output, settings.answers or "output.csv")

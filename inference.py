@@ -18,34 +18,36 @@ Test-time augmentation (--num_tta N, or inference_TTA.py, which has 4) joins the
 
 from __future__ import annotations
 
-import container.quick_start  # noqa: F401
+import container.gc_pause  # noqa: F401
 
 # isort: split
 import logging
 import time
 from collections.abc import Sequence
 
-from container import environment, job
-from model.archive import opened_model
-from model.ensemble import Ensemble, joined, leaves, load, making
-from model.faults import Failure
-from model.finding import ERRORS, beside_answers, newest_model
-from model.hardware import worker_count
-from model.making import KEY
-from model.output import answer_files, write_answers
-from model.prediction import make_answering
-from model.saved_model import SavedModel
-from model.settings import InferenceSettings
-from model.shards import read_shards
-from model.table import placed, read_info
-from model.views import fixed_views_text
+from container import job, settings_layers
+from model.answers.files import ERRORS, answer_files, beside_answers
+from model.answers.write import write_answers
+from model.artifacts.archive import opened_model
+from model.artifacts.ensemble import Ensemble, joined, leaves, load, making
+from model.artifacts.files import newest_model
+from model.artifacts.provenance import KEY
+from model.artifacts.saved_model import SavedModel
+from model.data.prediction_input import read_info
+from model.data.readers.shards import read_shards
+from model.data.table import placed
+from model.errors import Failure
+from model.images.tta import fixed_views_text
+from model.prediction.api import make_answering
+from model.runtime.hardware import worker_count
+from model.settings.inference import InferenceSettings
 
 log = logging.getLogger("rarebird")
 
 
 def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta: int = 1) -> int:
     usage = usage.replace("{views}", fixed_views_text())
-    settings, env = environment.read(InferenceSettings, argv, usage, num_tta=num_tta)
+    settings, env = settings_layers.read(InferenceSettings, argv, usage, num_tta=num_tta)
     if settings.models:
         saved: SavedModel | Ensemble = joined(settings.models)
     else:

@@ -18,7 +18,7 @@ Ends with 0 when done or stopped by SIGTERM with the model saved, 2 for bad inpu
 
 from __future__ import annotations
 
-import container.quick_start  # noqa: F401
+import container.gc_pause  # noqa: F401
 
 # isort: split
 import logging
@@ -33,34 +33,37 @@ import timm
 import torch
 import torchvision
 
-from container import environment, job
-from container.launch import refuse_alone
-from model import __version__, distributed
-from model.checkpoint import Claim, claim
-from model.criterion import head_setting
-from model.data import read_tables
-from model.ensemble import SOFT, save_ensemble
-from model.finding import is_ensemble, is_finished, is_saved_model
-from model.hardware import Hardware, find_hardware
-from model.heads import make_heads
-from model.loop import Trainer
-from model.losses import double_correction
-from model.network import make_network, make_preprocessing, model_name
-from model.out_of_fold import answer_out_of_fold
-from model.progress import Outcome
-from model.randomness import mixed_seed, seed_all
-from model.saved_model import save_model
-from model.settings import TrainSettings, as_dict, differences
-from model.several import Plan, Run, make_plan
-from model.stopping import Stopped, StopSignal
-from model.terminal import console
-from model.tracking import Trackers, make_trackers
+from container import job, settings_layers
+from container.torchrun import refuse_alone
+from model import __version__
+from model.artifacts.ensemble import SOFT, save_ensemble
+from model.artifacts.files import is_ensemble, is_finished, is_saved_model
+from model.artifacts.saved_model import save_model
+from model.data.datasets import read_tables
+from model.network.heads import make_heads
+from model.network.network import make_preprocessing, model_name
+from model.runtime import distributed
+from model.runtime.hardware import Hardware, find_hardware
+from model.runtime.seeding import mixed_seed, seed_all
+from model.runtime.signals import Stopped, StopSignal
+from model.settings.fields import as_dict, differences
+from model.settings.train import TrainSettings
+from model.training.criterion import head_setting
+from model.training.initial_weights import make_network
+from model.training.losses import double_correction
+from model.training.out_of_fold import answer_out_of_fold
+from model.training.plan import Plan, Run, make_plan
+from model.training.progress import Outcome
+from model.training.resume import Claim, claim
+from model.training.tracking.console import console
+from model.training.tracking.trackers import Trackers, make_trackers
+from model.training.trainer import Trainer
 
 log = logging.getLogger("rarebird")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    settings, env = environment.read(TrainSettings, argv, __doc__ or "")
+    settings, env = settings_layers.read(TrainSettings, argv, __doc__ or "")
     train_dir = env.required_channel("train", settings.train_dir, "train.py")
     validation_dir = env.channel("validation", settings.validation_dir)
     for folder in filter(None, (train_dir, validation_dir)):

@@ -21,22 +21,24 @@ from pathlib import Path
 import torch
 from tabulate import tabulate
 
-from model.checkpoint import Checkpoints
-from model.criterion import head_setting
-from model.data import Data
-from model.fields import Layer, build, setting
-from model.flags import from_flags
-from model.hardware import find_hardware, worker_count
-from model.heads import make_heads
-from model.loading import Batch, batches, in_order
-from model.loop import Trainer
-from model.network import make_network, make_preprocessing
-from model.prediction import Answering, Predictor
-from model.settings import PRECISIONS, InputError, Problems, TrainSettings
-from model.stopping import StopSignal
-from model.table import read_channel
-from model.tracking import Tracker
-from model.views import Views
+from model.data.channel import read_channel
+from model.data.datasets import Data
+from model.data.loader import Batch, batches, in_order
+from model.errors import InputError, Problems
+from model.images.tta import Views
+from model.network.heads import make_heads
+from model.network.network import make_preprocessing
+from model.prediction.predictor import Answering, Predictor
+from model.runtime.hardware import find_hardware, worker_count
+from model.runtime.signals import StopSignal
+from model.settings.cli import from_flags
+from model.settings.fields import Layer, build, setting
+from model.settings.train import PRECISIONS, TrainSettings
+from model.training.checkpoints import Checkpoints
+from model.training.criterion import head_setting
+from model.training.initial_weights import make_network
+from model.training.tracking.base import Tracker
+from model.training.trainer import Trainer
 
 USAGE = __doc__ or ""
 

@@ -28,12 +28,13 @@ import numpy as np
 from PIL import Image
 from tabulate import tabulate
 
-from model.ensemble import load
-from model.fields import setting
-from model.files import PICTURE_SUFFIXES
-from model.flags import from_flags
-from model.prediction import make_answering
-from model.settings import PRECISIONS, InputError
+from model.artifacts.ensemble import load
+from model.data.readers.channel_files import PICTURE_SUFFIXES
+from model.errors import InputError
+from model.prediction.api import make_answering
+from model.settings.cli import from_flags
+from model.settings.fields import setting
+from model.settings.train import PRECISIONS
 
 USAGE = __doc__ or ""
 ROOT = Path(__file__).resolve().parents[1]

@@ -23,9 +23,9 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from model.fields import setting
-from model.flags import from_flags
-from model.settings import Failure, InputError
+from model.errors import Failure, InputError
+from model.settings.cli import from_flags
+from model.settings.fields import setting
 
 USAGE = __doc__ or ""
 ROOT = Path(__file__).resolve().parents[1]

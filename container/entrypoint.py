@@ -23,8 +23,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from container import environment, toolkit
-from container.driver import compat_variables
+from container import settings_layers, toolkit
+from container.cuda_compat import compat_variables
 from container.environment import FAILURE_FILE, RANKS_DIR, Environment
 from container.failure import FAILURE, Report
 from container.job import (
@@ -39,19 +39,16 @@ from container.job import (
     ending,
     on_sigterm,
 )
-from container.launch import process_count, torchrun, torchrun_variables, wait_for_names
+from container.new_models import Mark, marks, newest
 from container.ownership import hand_over, places
 from container.rank import first_failure
-from container.saved import Mark, marks, model_fault, newest
 from container.supervise import Ended, supervise
-from model.settings import (
-    EvaluationSettings,
-    InferenceSettings,
-    InputError,
-    TrainSettings,
-    did_you_mean,
-    listing,
-)
+from container.torchrun import process_count, torchrun, torchrun_variables, wait_for_names
+from model.artifacts.verify import model_fault
+from model.errors import InputError, did_you_mean, listing
+from model.settings.evaluation import EvaluationSettings
+from model.settings.inference import InferenceSettings
+from model.settings.train import TrainSettings
 
 PROGRAM = Path(__file__).resolve().parents[1]  # where the jobs' scripts lie
 SERVE = "serve"
@@ -95,7 +92,7 @@ def run_job(job: str, flags: Sequence[str]) -> int:
     report.begin()
     kept = places([report.folder] if report.folder else [])
     try:
-        settings = environment.read(JOBS[job], flags, "")[0] if job in JOBS else None
+        settings = settings_layers.read(JOBS[job], flags, "")[0] if job in JOBS else None
         kept += places(written_folders(settings, env))
         before = marks(runs_of(settings, env) if isinstance(settings, TrainSettings) else [])
         with tempfile.TemporaryDirectory(prefix="rarebird-") as notes:

@@ -17,7 +17,7 @@ from typing import NoReturn, TextIO
 
 from container.environment import FAILURE_FILE, Environment
 from container.failure import Report, exception_text, tell
-from model.settings import Failure, InputError
+from model.errors import Failure, InputError
 
 DONE, FAULT, BAD_INPUT, INTERRUPTED, KILLED, TERMINATED = 0, 1, 2, 130, 137, 143
 PLACES = (  # errors of the places that settings name, no fault of the job

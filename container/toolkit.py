@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from container.environment import Environment
-from container.launch import gpu_count
+from container.torchrun import gpu_count
 
 OWN = (  # hyperparameters that the toolkit keeps to itself; others that begin with sagemaker_ are framework parameters
     "sagemaker_program",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from container.layout import Layout
-from model.settings import InputError
+from model.errors import InputError
 
 PIPE = "pipe"
 SHARDED = "shardedbys3key"

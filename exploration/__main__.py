@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from model.verbs import run_verb
+from model.subcommands import run_verb
 
 VERBS = {
     "demo": ("exploration.demo", "draws pictures of made-up faces to try the jobs on"),

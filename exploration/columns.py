@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from tabulate import MIN_PADDING, tabulate  # aligns wide characters because wcwidth is installed
+from tabulate import MIN_PADDING, tabulate
 from wcwidth import wcswidth
 
 

@@ -19,10 +19,10 @@ import pandas as pd
 from PIL import Image
 
 from exploration.portrait import Portrait
-from model.faults import InputError
-from model.fields import setting
-from model.flags import from_flags
+from model.errors import InputError
 from model.labels import mask_scheme
+from model.settings.cli import from_flags
+from model.settings.fields import setting
 
 USAGE = "python -m exploration demo [--output DIR] [--FLAG VALUE ...]\n\nDraws train, eval and gt into a folder."
 MARKER = "Drawn by `python -m exploration demo`"  # how README.txt begins; a folder without it is never replaced

@@ -17,13 +17,13 @@ from typing import Any
 import pandas as pd
 
 from exploration.columns import blocks, broken, shortened, table, table_width, wrapped
-from model.faults import InputError, did_you_mean
-from model.fields import setting, value_text
-from model.finding import ENSEMBLE, METRICS, SETTINGS
-from model.flags import from_flags
-from model.records import read_records
-from model.settings import TrainSettings, as_dict
-from model.writing import write_beside
+from model.artifacts.files import ENSEMBLE, METRICS, SETTINGS
+from model.artifacts.metadata import read_records
+from model.atomic_write import write_beside
+from model.errors import InputError, did_you_mean
+from model.settings.cli import from_flags
+from model.settings.fields import as_dict, setting, value_text
+from model.settings.train import TrainSettings
 
 USAGE = """python -m exploration runs [DIR] [--FLAG VALUE ...]
 
@@ -128,7 +128,7 @@ def _saved_run(folder: Path) -> Run:
 def _unfinished_run(folder: Path) -> Run | None:
     """From its newest checkpoint; None where it is finished, or where it has models that keep checkpoints of their
     own."""
-    from model.checkpoint import Checkpoints  # torch, seconds of it, for unfinished runs alone
+    from model.training.checkpoints import Checkpoints  # torch, seconds of it, for unfinished runs alone
 
     checkpoints = Checkpoints(folder)
     state = checkpoints.newest()

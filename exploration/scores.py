@@ -10,9 +10,9 @@ from typing import Any
 
 from tabulate import tabulate
 
-from model.faults import InputError
-from model.fields import setting
-from model.flags import from_flags
+from model.errors import InputError
+from model.settings.cli import from_flags
+from model.settings.fields import setting
 
 USAGE = "python -m exploration scores --evaluation FILE\n\nPrints accuracy, macro F1 and the weakest classes."
 

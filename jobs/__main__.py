@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import sys
 
-from model.verbs import run_verb
+from model.subcommands import run_verb
 
 VERBS = {
-    "train": ("jobs.train", "trains a model"),
-    "inference": ("jobs.inference", "answers pictures with a saved model"),
-    "inference_TTA": ("jobs.inference_TTA", "the same from several views of each picture"),
-    "evaluation": ("jobs.evaluation", "scores answers against the truth"),
-    "transform": ("jobs.transform", "answers pictures by SageMaker's batch transform"),
-    "tune": ("jobs.tune", "searches settings on SageMaker"),
-    "deploy": ("jobs.deploy", "puts a model behind an endpoint"),
-    "register": ("jobs.register", "puts a model into the registry, with its scores"),
-    "pipeline": ("jobs.pipeline", "train, answer, evaluate and register in one chain with a gate"),
-    "status": ("jobs.status", "tells how a job stands"),
-    "logs": ("jobs.logs", "follows a job on SageMaker"),
-    "stop": ("jobs.stop", "stops a job on SageMaker, deletes an endpoint"),
-    "fetch": ("jobs.fetch", "brings down what a job on SageMaker made"),
-    "list": ("jobs.list", "lists jobs"),
-    "upload": ("jobs.upload_folder", "sends a folder to S3, only what changed"),
-    "shards": ("jobs.shards", "packs a folder's pictures into a few large files"),
-    "image": ("jobs.image", "builds the image and pushes it to ECR"),
-    "doctor": ("jobs.doctor", "checks what the places need"),
+    "train": ("jobs.commands.train", "trains a model"),
+    "inference": ("jobs.commands.inference", "answers pictures with a saved model"),
+    "inference_TTA": ("jobs.commands.inference_TTA", "the same from several views of each picture"),
+    "evaluation": ("jobs.commands.evaluation", "scores answers against the truth"),
+    "transform": ("jobs.commands.transform", "answers pictures by SageMaker's batch transform"),
+    "tune": ("jobs.commands.tune", "searches settings on SageMaker"),
+    "deploy": ("jobs.commands.deploy", "puts a model behind an endpoint"),
+    "register": ("jobs.commands.register", "puts a model into the registry, with its scores"),
+    "pipeline": ("jobs.commands.pipeline", "train, answer, evaluate and register in one chain with a gate"),
+    "status": ("jobs.commands.status", "tells how a job stands"),
+    "logs": ("jobs.commands.logs", "follows a job on SageMaker"),
+    "stop": ("jobs.commands.stop", "stops a job on SageMaker, deletes an endpoint"),
+    "fetch": ("jobs.commands.fetch", "brings down what a job on SageMaker made"),
+    "list": ("jobs.commands.list", "lists jobs"),
+    "upload": ("jobs.commands.upload", "sends a folder to S3, only what changed"),
+    "shards": ("jobs.commands.shards", "packs a folder's pictures into a few large files"),
+    "image": ("jobs.commands.image", "builds the image and pushes it to ECR"),
+    "doctor": ("jobs.commands.doctor", "checks what the places need"),
 }
 
 if __name__ == "__main__":

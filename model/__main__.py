@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from model.verbs import run_verb
+from model.subcommands import run_verb
 
 VERBS = {
-    "ensemble": ("model.collect", "several saved models into one that answers for them together"),
-    "join": ("model.join", "averages probabilities of earlier inferences into new answers"),
-    "settings": ("model.settings_table", "prints the settings of the jobs as the tables of README.md"),
-    "words": ("model.words", "prints the words of other systems as the table of docs/coming-from.md"),
+    "ensemble": ("model.artifacts.combine", "several saved models into one that answers for them together"),
+    "join": ("model.answers.average", "averages probabilities of earlier inferences into new answers"),
+    "settings": ("model.settings.readme_table", "prints the settings of the jobs as the tables of README.md"),
+    "words": ("model.settings.aliases", "prints the words of other systems as the table of docs/coming-from.md"),
 }
 
 if __name__ == "__main__":

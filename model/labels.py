@@ -14,7 +14,16 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from model.faults import InputError, did_you_mean, listing
+from model.errors import InputError, did_you_mean, listing
+
+JOINT = "joint"
+HEADS = "heads"
+
+
+def target_scheme(scheme: Scheme, target: str) -> Scheme:
+    """The part of the channel's scheme that a target learns: all of it for joint and heads, else one attribute."""
+    return scheme if target in (JOINT, HEADS) else scheme.only(target)
+
 
 JOIN = "/"  # between the attributes' values in the name of a joint class
 

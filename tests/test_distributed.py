@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from model.saved_model import load_model
+from model.artifacts.saved_model import load_model
 
 ROOT = Path(__file__).resolve().parents[1]
 # Layer norms do not see the batch, so two halves of one are the whole; dropout and mixing would draw otherwise.
@@ -68,7 +68,7 @@ def test_a_process_that_waits_for_others_is_ended_by_sigterm():
         port = str(free.getsockname()[1])
     body = """
 import signal, torch
-from model import distributed
+from model.runtime import distributed
 signal.signal(signal.SIGTERM, lambda *_: print("heard"))
 init = distributed.dist.init_process_group
 def joined(*args, **kwargs):

@@ -10,28 +10,24 @@ from pathlib import Path
 
 import pytest
 
+from container import settings_layers
 from exploration.runs import RunsSettings
-from jobs.flags import DeployFlags, ProcessFlags, RegisterFlags, TransformFlags, TuneFlags
-from jobs.image import ImageFlags
-from jobs.list import ListFlags
-from jobs.logs import LogsFlags
-from jobs.pipeline import PipelineFlags
-from jobs.shards import ShardFlags
-from jobs.upload_folder import UploadFlags
-from model.collect import EnsembleSettings
-from model.fields import canonical
-from model.join import JoinSettings
-from model.settings import (
-    EvaluationSettings,
-    InferenceSettings,
-    ServeSettings,
-    TrainSettings,
-    as_dict,
-    help_text,
-    settings_table,
-)
-from model.settings_table import tables
-from model.words import WORDS
+from jobs.commands.image import ImageFlags
+from jobs.commands.list import ListFlags
+from jobs.commands.logs import LogsFlags
+from jobs.commands.pipeline import PipelineFlags
+from jobs.commands.shards import ShardFlags
+from jobs.commands.upload import UploadFlags
+from jobs.spec.flags import DeployFlags, ProcessFlags, RegisterFlags, TransformFlags, TuneFlags
+from model.answers.average import JoinSettings
+from model.artifacts.combine import EnsembleSettings
+from model.settings.aliases import WORDS
+from model.settings.cli import help_text, settings_table
+from model.settings.evaluation import EvaluationSettings
+from model.settings.fields import as_dict, canonical
+from model.settings.inference import InferenceSettings, ServeSettings
+from model.settings.readme_table import tables
+from model.settings.train import TrainSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ["train.py", "inference.py", "inference_TTA.py", "evaluation.py"]
@@ -116,10 +112,9 @@ def test_model_itself_imports_nothing():
 
 
 def test_every_experiment_is_read(monkeypatch):
-    from container import environment
 
     for path in sorted((ROOT / "configs").glob("*.yaml")):
-        environment.read(TrainSettings, ["--config", str(path)], "")
+        settings_layers.read(TrainSettings, ["--config", str(path)], "")
 
 
 def test_requirements_are_pinned_within_the_ranges_of_pyproject():

@@ -11,7 +11,7 @@ from wcwidth import wcswidth
 
 import evaluation
 from container import job
-from model.faults import InputError
+from model.errors import InputError
 from model.labels import Attribute, Scheme, mask_scheme
 
 KOREAN = Scheme((Attribute("tag", ("착용샷", "설치후배치컷", "top")),))

@@ -17,9 +17,9 @@ import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from model.faults import InputError
-from model.loop import Trainer
-from model.optimisation import Schedule
+from model.errors import InputError
+from model.training.optim import Schedule
+from model.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = 5  # of an epoch: 168 pictures, no validation, batches of 32
@@ -114,7 +114,7 @@ def test_a_signal_inside_an_accumulated_step_changes_nothing(faces, run_train, m
     """Three batches an optimiser step, a validation after each epoch; the signal comes while a batch is awaited."""
     flags = ["--accumulate", "3", "--batch_size", "8", "--epochs", "2", "--validation", "0.3"]
     whole = run_train(faces / "train", *flags, name="whole")
-    from model import loop
+    from model.training import trainer as loop
 
     batches, given = loop.batches, 0
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from model.faults import InputError
+from model.errors import InputError
 
 UNTRAINED = ["--epochs", "0"]
 

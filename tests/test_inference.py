@@ -15,10 +15,10 @@ from PIL import Image
 
 import inference
 import inference_TTA
-from model.faults import Failure, InputError
-from model.finding import find_model, newest_model
-from model.prediction import predict
-from model.saved_model import load_model, save_model
+from model.artifacts.files import find_model, newest_model
+from model.artifacts.saved_model import load_model, save_model
+from model.errors import Failure, InputError
+from model.prediction.api import predict
 
 
 @pytest.fixture(scope="module")
@@ -191,10 +191,10 @@ def test_the_answers_file_can_be_named(faces, models, tmp_path, monkeypatch, giv
 def test_tta_is_the_mean_of_the_views_of_each_picture(infer, faces, models, model):
     """Reference: the views made one by one from the decoded picture and predicted without TTA."""
     saved = load_model(models / model)
-    from model.hardware import find_hardware
-    from model.pictures import read_source
-    from model.prediction import Predictor
-    from model.views import FIXED, Views
+    from model.images.decode import read_source
+    from model.images.tta import FIXED, Views
+    from model.prediction.predictor import Predictor
+    from model.runtime.hardware import find_hardware
 
     _, found, _ = infer("--num_tta", "4", model=model)
     views = Views(saved.preprocessing, 4)

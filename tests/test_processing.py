@@ -13,7 +13,7 @@ import pytest
 import evaluation
 import inference
 import train
-from model.faults import InputError
+from model.errors import InputError
 
 SMALL = ["--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
 

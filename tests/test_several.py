@@ -15,11 +15,12 @@ from safetensors.torch import load_file
 
 import evaluation
 import inference
-from model.ensemble import load
-from model.faults import InputError
-from model.finding import is_ensemble, is_finished
-from model.loop import Trainer
-from model.prediction import Answering, predict
+from model.artifacts.ensemble import load
+from model.artifacts.files import is_ensemble, is_finished
+from model.errors import InputError
+from model.prediction.api import predict
+from model.prediction.predictor import Answering
+from model.training.trainer import Trainer
 
 SEPARATE = ["--target", "separate"]
 FOLDS = ["--folds", "3"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobs.__main__ import VERBS
-from model.verbs import run_verb
+from model.subcommands import run_verb
 from tests.test_distributed import torchrun
 
 

@@ -15,10 +15,11 @@ import yaml
 from safetensors.torch import load_file
 
 import train
-from model.faults import Failure, InputError
-from model.loop import Trainer
-from model.saved_model import load_model
-from model.settings import TrainSettings, as_dict
+from model.artifacts.saved_model import load_model
+from model.errors import Failure, InputError
+from model.settings.fields import as_dict
+from model.settings.train import TrainSettings
+from model.training.trainer import Trainer
 
 SAVED = {"README.md", "labels.json", "metrics.json", "model.safetensors", "preprocessing.json", "settings.yaml"}
 METRIC_LINE = re.compile(r"^epoch=(\d+) val_f1=([0-9.]+); val_acc=([0-9.]+); .*train_loss=([0-9.]+); lr=([0-9.e-]+);")

@@ -33,12 +33,13 @@ from pathlib import Path
 
 import uvicorn
 
-from container import environment, job
+from container import job, settings_layers
 from container.environment import Environment
 from container.serve.app import Server
 from container.serve.connection import bounded
-from model.finding import find_model, newest_model
-from model.settings import InputError, ServeSettings
+from model.artifacts.files import find_model, newest_model
+from model.errors import InputError
+from model.settings.inference import ServeSettings
 
 BACKLOG = 2048  # connections that wait to be taken
 
@@ -46,7 +47,7 @@ log = logging.getLogger("rarebird")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    settings, env = environment.read(ServeSettings, argv, __doc__ or "")
+    settings, env = settings_layers.read(ServeSettings, argv, __doc__ or "")
     try:
         return serve(settings, env)
     except job.Terminated:

@@ -19,14 +19,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from container.serve.counters import GONE, Counters, Watching
-from container.serve.forms import Answer, Form, accepted, json_bytes, written
+from container.serve.errors import AGAIN, Refused
 from container.serve.limits import MIB, NoMemory, Room, Share
 from container.serve.models import ONLY, AlreadyLoaded, Loaded, Models, apart, prepare
 from container.serve.openapi import description
-from container.serve.reading import JSON, Asked, body_pieces, discard, media_type, read_asked
-from container.serve.refusing import AGAIN, Refused
-from model.settings import InputError, ServeSettings
+from container.serve.request_body import JSON, Asked, body_pieces, discard, media_type, read_asked
+from container.serve.responses import Answer, Form, accepted, json_bytes, written
+from container.serve.telemetry import GONE, Counters, Watching
+from model.errors import InputError
+from model.settings.inference import ServeSettings
 
 MOST_TRANSFORMS_MB = 100  # MaxConcurrentTransforms * MaxPayloadInMB of a batch transform, and MaxPayloadInMB itself
 SMALL_BODY = MIB  # of a request that loads a model

@@ -9,7 +9,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from container.serve.forms import json_bytes
+from container.serve.responses import json_bytes
 
 
 def bounded(seconds: float) -> type[H11Protocol]:

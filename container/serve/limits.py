@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from model.faults import Failure
+from model.errors import Failure
 
 MIB = 1 << 20
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from container.serve.batching import Batcher
-from container.serve.counters import Counters
-from model.settings import ServeSettings
+from container.serve.served_model import Served
+from container.serve.telemetry import Counters
+from model.settings.inference import ServeSettings
 
 if TYPE_CHECKING:
-    from container.serve.served import Served
+    from container.serve.served_model import Served
 
 T = TypeVar("T")
 
@@ -117,22 +118,22 @@ async def apart(work: Callable[..., T], *arguments: object) -> T:
 
 def prepare() -> None:
     """Imports what a first load would wait for."""
-    import container.serve.served  # noqa: F401
+    import container.serve.served_model  # noqa: F401
 
 
 def _load(place: Path | None, settings: ServeSettings) -> Served:
-    from container.serve.served import Served
+    from container.serve.served_model import Served
 
     return Served(place, settings)
 
 
 def _forget() -> None:
-    from container.serve.served import forget
+    from container.serve.served_model import forget
 
     forget()
 
 
 def _cores() -> int:
-    from model.hardware import core_count
+    from model.runtime.hardware import core_count
 
     return core_count()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from container.serve.forms import CSV, JSON, LINES, VERBOSE
-from container.serve.reading import MULTIPART, PICTURES
+from container.serve.request_body import MULTIPART, PICTURES
+from container.serve.responses import CSV, JSON, LINES, VERBOSE
 from model import __version__
 
 ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}

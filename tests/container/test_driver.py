@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from container.driver import compat_variables
+from container.cuda_compat import compat_variables
 
 OPEN = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  {}  Release Build  (builder)\nGCC version: 12.3.0\n"
 CLOSED = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  {}  Wed Jan 22 22:33:50 UTC 2025\nGCC version:  gcc 7.3.1\n"

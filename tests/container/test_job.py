@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from container.quick_start import is_script
+from container.gc_pause import is_script
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,11 +25,11 @@ def run(body: str, **env: str) -> subprocess.CompletedProcess[str]:
     [
         ("def main(): return 0", 0, ""),
         (
-            "from model.faults import InputError\ndef main(): raise InputError('no such folder')",
+            "from model.errors import InputError\ndef main(): raise InputError('no such folder')",
             2,
             "error: no such folder\n",
         ),
-        ("from model.faults import Failure\ndef main(): raise Failure('not finite')", 1, "error: not finite\n"),
+        ("from model.errors import Failure\ndef main(): raise Failure('not finite')", 1, "error: not finite\n"),
         ("def main(): raise KeyboardInterrupt", 130, "stopped by Ctrl-C\n"),
         ("def main(): raise SystemExit(5)", 5, ""),
     ],
@@ -46,7 +46,7 @@ def test_garbage_is_collected_again_when_a_job_begins():
 
 def test_the_collector_rests_in_our_scripts_alone():
     assert is_script(str(ROOT / "train.py")) and not is_script(None) and not is_script("/usr/bin/pytest")
-    assert gc.isenabled() and "container.quick_start" in sys.modules
+    assert gc.isenabled() and "container.gc_pause" in sys.modules
 
 
 def test_any_other_fault_is_told_with_its_place():
@@ -98,7 +98,7 @@ def test_sigterm_ends_with_143_and_cleans_up(tmp_path):
     ended = run(f"""
 import os, signal
 from pathlib import Path
-from model.writing import write_beside
+from model.atomic_write import write_beside
 def main():
     with write_beside(Path({str(tmp_path)!r}) / "a.csv") as beside:
         beside.touch()

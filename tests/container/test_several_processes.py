@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from container.environment import RANKS_DIR
-from container.launch import process_count, refuse_alone, torchrun_variables, wait_for_names
 from container.rank import first_failure
 from container.supervise import children
+from container.torchrun import process_count, refuse_alone, torchrun_variables, wait_for_names
 from container.tree import Hosts
-from model.settings import Failure, InputError, TrainSettings
+from model.errors import Failure, InputError
+from model.settings.train import TrainSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 TWO = ("train", "--processes_per_host", "2")
@@ -47,7 +48,7 @@ def test_both_processes_end_well_and_know_each_other(run, tree):
     [
         ("if rank == 1: os.kill(os.getpid(), signal.SIGKILL)\ntime.sleep(60)", 137, "train was killed by SIGKILL"),
         (
-            "from model.settings import InputError\nif rank == 0: raise InputError('no such folder')\ntime.sleep(60)",
+            "from model.errors import InputError\nif rank == 0: raise InputError('no such folder')\ntime.sleep(60)",
             2,
             "no such folder",
         ),

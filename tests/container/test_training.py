@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from container.saved import model_fault
+from model.artifacts.verify import model_fault
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {"model": "resnet10t", "pretrained": "False", "input_size": "[32, 24]", "batch_size": "32", "num_workers": "0"}

@@ -15,7 +15,7 @@ from exploration import __main__ as command
 from exploration import demo
 from exploration.demo import BANDS, KINDS, DemoSettings, Person, draw_demo, make_persons
 from exploration.portrait import Portrait
-from model.faults import InputError
+from model.errors import InputError
 
 ROOT = Path(demo.__file__).parents[1]
 PROFILE = re.compile(r"(\d{6})_(male|female)_(\w+)_(\d+)")

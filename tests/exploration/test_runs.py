@@ -14,9 +14,10 @@ from wcwidth import wcswidth
 
 from exploration.__main__ import main
 from exploration.columns import blocks, broken, shortened, table, table_width, wrapped
-from model.checkpoint import Checkpoints
-from model.progress import Best, Progress
-from model.settings import TrainSettings, as_dict
+from model.settings.fields import as_dict
+from model.settings.train import TrainSettings
+from model.training.checkpoints import Checkpoints
+from model.training.progress import Best, Progress
 
 
 def saved(folder: Path, f1: float, intervals: bool = True, finished: bool = True, **settings: Any) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load
 
-from model.prediction import predict
+from model.prediction.api import predict
 
 pytestmark = pytest.mark.sdk
 

@@ -10,7 +10,7 @@ import urllib.request
 import numpy as np
 import pytest
 
-from model.prediction import predict
+from model.prediction.api import predict
 
 pytestmark = pytest.mark.image
 

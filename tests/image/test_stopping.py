@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from model.saved_model import load_model
+from model.artifacts.saved_model import load_model
 
 pytestmark = pytest.mark.image
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from model.prediction import predict
-from model.saved_model import load_model
+from model.artifacts.saved_model import load_model
+from model.prediction.api import predict
 
 pytestmark = pytest.mark.image
 

@@ -30,7 +30,7 @@ def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def dry_run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """`python -m jobs VERB FLAGS --dry_run` on SageMaker: exit code, stdout and stderr."""
     from jobs.__main__ import VERBS
-    from model.verbs import run_verb
+    from model.subcommands import run_verb
 
     def run(verb: str, *flags: str) -> tuple[int, str, str]:
         capsys.readouterr()

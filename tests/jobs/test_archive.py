@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs.archive import leaves, pack, unpack_as
-from jobs.results import model_from_archive
-from jobs.verify import verify
-from model.settings import Failure, InputError
+from jobs.results.fetch import model_from_archive
+from jobs.storage.s3 import leaves
+from model.artifacts.archive import pack, unpack_as
+from model.artifacts.verify import verify
+from model.errors import Failure, InputError
 
 
 def made(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> Path:

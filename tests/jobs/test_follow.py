@@ -7,14 +7,15 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from jobs import aws
-from jobs.aws import Clients, call, explained
-from jobs.description import Account, Input, Job
-from jobs.follow import Follower, LogTail, MetricTable, ending, is_capacity
-from jobs.kinds import ENDPOINT, TRAINING
-from jobs.records import find_record, records
-from jobs.sagemaker import run, send, wait_for
-from model.settings import Failure, InputError
+from jobs.aws import clients as aws
+from jobs.aws.clients import Clients, call, explained
+from jobs.aws.follow import Follower, LogTail, ending, is_capacity
+from jobs.aws.job_kinds import ENDPOINT, TRAINING
+from jobs.backends.sagemaker import run, send, wait_for
+from jobs.spec.job import Account, Input, Job
+from jobs.spec.metrics import MetricTable
+from jobs.spec.record import find_record, records
+from model.errors import Failure, InputError
 
 START = datetime.datetime(2026, 11, 21, 9, tzinfo=datetime.UTC)
 NAME = "exp-1"
@@ -146,7 +147,7 @@ def test_a_stopped_job_is_no_success(secondary, told_word, stubbed, tmp_path, mo
     describe(sagemaker, "Stopped", secondary, "Stopping", secondary)
     no_log(logs, 5)
     fetched = []
-    monkeypatch.setattr("jobs.sagemaker.fetch", lambda *arguments: fetched.append(arguments))
+    monkeypatch.setattr("jobs.backends.sagemaker.fetch", lambda *arguments: fetched.append(arguments))
     watched, told = follower(clients)
     code, _ = wait_for(watched, tmp_path)
     assert code == 1 and told_word in "\n".join(told)
@@ -217,7 +218,7 @@ def test_errors_of_a_start_are_told_in_words_and_not_tried_again(code, message, 
 
 def test_a_start_that_was_heard_though_its_answer_was_lost_is_no_fault(stubbed, monkeypatch):
     clients, sagemaker, _ = stubbed
-    monkeypatch.setattr("jobs.aws.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("jobs.aws.clients.FIRST_PAUSE", 0.0)
     sagemaker.add_client_error("create_training_job", "InternalFailure", "try later", 500)
     sagemaker.add_client_error("create_training_job", "ResourceInUse", "exists")
     request = {"TrainingJobName": NAME, "RoleArn": "arn:aws:iam::123456789012:role/x"}
@@ -326,10 +327,10 @@ def test_credentials_that_expire_while_following_leave_the_job_and_say_how_to_co
 )
 def test_a_restart_for_want_of_machines_is_found_by_the_first_name(name, stem, tmp_path, monkeypatch):
     ends = [{"FailureReason": "CapacityError: none free"}, {}]
-    monkeypatch.setattr("jobs.sagemaker.send", lambda *_: {})
-    monkeypatch.setattr("jobs.sagemaker.checked", lambda _: None)
-    monkeypatch.setattr("jobs.sagemaker.wait_for", lambda *_: (1 if len(ends) == 2 else 0, ends.pop(0)))
-    monkeypatch.setattr("jobs.sagemaker.CAPACITY_PAUSE", 0.0)
+    monkeypatch.setattr("jobs.backends.sagemaker.send", lambda *_: {})
+    monkeypatch.setattr("jobs.backends.sagemaker.checked", lambda _: None)
+    monkeypatch.setattr("jobs.backends.sagemaker.wait_for", lambda *_: (1 if len(ends) == 2 else 0, ends.pop(0)))
+    monkeypatch.setattr("jobs.backends.sagemaker.CAPACITY_PAUSE", 0.0)
     (tmp_path / "elsewhere").mkdir()
     account = Account(bucket="b", role=LEAST["RoleArn"])
     job = Job("train", name, {}, (Input("train", "s3://b/x"),), account=account)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from jobs import image
-from jobs.image import log_in, tag_of
-from model.settings import InputError
+from jobs.commands import image
+from jobs.commands.image import log_in, tag_of
+from model.errors import InputError
 from tests.jobs.test_moto import MANIFEST, aws, server, verb
 
 __all__ = ["aws", "server"]  # fixtures

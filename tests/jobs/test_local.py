@@ -8,20 +8,21 @@ from pathlib import Path
 import pytest
 
 from container.layout import Layout
-from jobs import here, local
 from jobs.__main__ import VERBS
-from jobs.aws import Clients
-from jobs.describe import produced
-from jobs.description import Account, Input, Job, Machine
-from jobs.docker import docker_run, gpu_flag, network_command
-from jobs.doctor import CHECKS
-from jobs.flags import TrainFlags, read_flags
-from jobs.here import surroundings
-from jobs.local import Child, begin, collect, keep_checkpoints, run_children
-from jobs.records import Record, find_record
-from jobs.tree import Host, input_places, link_inputs, rebased, write_tree
-from model.settings import Failure, InputError
-from model.verbs import run_verb
+from jobs.aws.clients import Clients
+from jobs.backends import local_process as here
+from jobs.backends import local_run as local
+from jobs.backends.docker import docker_run, gpu_flag, network_command
+from jobs.backends.local_process import surroundings
+from jobs.backends.local_run import Child, begin, collect, keep_checkpoints, run_children
+from jobs.backends.opt_ml import Host, input_places, link_inputs, rebased, write_tree
+from jobs.commands.doctor import CHECKS
+from jobs.spec.flags import TrainFlags, read_flags
+from jobs.spec.inputs import produced
+from jobs.spec.job import Account, Input, Job, Machine
+from jobs.spec.record import Record, find_record
+from model.errors import Failure, InputError
+from model.subcommands import run_verb
 from tests.jobs.test_archive import saved_model
 
 HOST = Host("algo-2", ["algo-1", "algo-2"], "eth0")

@@ -12,18 +12,18 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from jobs import here
 from jobs.__main__ import VERBS
-from jobs.archive import pack
-from jobs.aws import Clients
-from jobs.description import Input, Job
-from jobs.doctor import CHECKS, diagnose
-from jobs.flags import AccountFlags
-from jobs.image import is_there, repository_of
-from jobs.s3 import PART, digests, get_folder, objects, parse
-from jobs.upload import send_folder
-from model.settings import Failure, InputError
-from model.verbs import run_verb
+from jobs.aws.clients import Clients
+from jobs.backends import local_process as here
+from jobs.commands.doctor import CHECKS, diagnose
+from jobs.commands.image import is_there, repository_of
+from jobs.spec.flags import AccountFlags
+from jobs.spec.job import Input, Job
+from jobs.storage.s3 import PART, digests, get_folder, objects, parse
+from jobs.storage.upload import send_folder
+from model.artifacts.archive import pack
+from model.errors import Failure, InputError
+from model.subcommands import run_verb
 from tests.jobs.conftest import ACCOUNT
 from tests.jobs.test_archive import saved_model
 
@@ -48,7 +48,7 @@ def aws(server: str, monkeypatch: pytest.MonkeyPatch, no_account: None) -> Calla
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setattr("jobs.follow.POLL", 0.0)
+    monkeypatch.setattr("jobs.aws.follow.POLL", 0.0)
     subprocess_free_post(f"{server}/moto-api/reset")
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -146,8 +146,8 @@ def test_a_region_of_the_config_file_counts(aws, tmp_path, monkeypatch):
 def test_the_best_training_of_a_search_that_cannot_be_asked_for_is_told(tmp_path):
     from botocore.exceptions import ClientError
 
-    from jobs.kinds import TUNING
-    from jobs.results import fetch
+    from jobs.aws.job_kinds import TUNING
+    from jobs.results.fetch import fetch
 
     class Refusing:
         class sagemaker:
@@ -174,8 +174,8 @@ def test_an_uncompressed_model_is_fetched(aws, tmp_path):
         s3 = boto3.client("s3")
         sagemaker = None
 
-    from jobs.kinds import TRAINING
-    from jobs.results import fetch
+    from jobs.aws.job_kinds import TRAINING
+    from jobs.results.fetch import fetch
 
     send_folder(Uncompressed.s3, saved_model(tmp_path / "made"), parse(f"s3://{BUCKET}/j/output/model/"))
     description = {"ModelArtifacts": {"S3ModelArtifacts": f"s3://{BUCKET}/j/output/model/"}}
@@ -337,7 +337,7 @@ def test_what_changed_is_fetched_again_though_its_size_is_the_same(aws, tmp_path
             s3.put_object(Bucket=BUCKET, Key=f"w/{name}", Body=weights if name == "changing" else b"x")
         assert get_folder(s3, place, down) == 2
         assert (down / "changing").read_bytes() == weights
-    monkeypatch.setattr("jobs.s3.get_file", lambda *_: pytest.fail("it is there already"))
+    monkeypatch.setattr("jobs.storage.s3.get_file", lambda *_: pytest.fail("it is there already"))
     assert get_folder(s3, place, down) == 2
 
 
@@ -382,7 +382,7 @@ def test_under_kms_what_was_noted_tells_what_is_there(aws, pictures, monkeypatch
 
         return (replace(found, etag="f" * 32) for found in real(client, prefix))
 
-    monkeypatch.setattr("jobs.upload.objects", without_md5)
+    monkeypatch.setattr("jobs.storage.upload.objects", without_md5)
     assert send_folder(s3, pictures, place, kms_key="alias/mine").same == 5
 
 
@@ -437,7 +437,7 @@ def test_the_doctor_tells_all_that_is_missing(aws, capsys, monkeypatch):
 
 
 def test_missing_credentials_are_told(aws, monkeypatch):
-    from jobs.sagemaker import send
+    from jobs.backends.sagemaker import send
 
     clients = Clients("eu-west-1")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from jobs.checking import check_request
-from jobs.description import EVALUATION, INFERENCE, TRAIN, Job
-from jobs.pipeline import chain, gate
-from jobs.pipeline_definition import step_names
-from jobs.script_mode import BROUGHT, pack_source, requirements
+from jobs.commands.pipeline import chain, gate
+from jobs.requests.pipeline import step_names
+from jobs.requests.validation import check_request
+from jobs.spec.job import EVALUATION, INFERENCE, TRAIN, Job
+from jobs.storage.script_mode import BROUGHT, pack_source, requirements
 
 
 def evaluation(value: float, low: float | None) -> dict[str, object]:
@@ -155,7 +155,7 @@ def test_script_mode_never_installs_torch_again(tmp_path):
         names = tar.getnames()
         told = tar.extractfile("requirements.txt")
         assert told is not None and told.read().decode().split("\n")[:-1] == wanted
-    assert {"train.py", "container/entrypoint.py", "model/settings.py"} <= set(names)
+    assert {"train.py", "container/entrypoint.py", "model/settings/train.py"} <= set(names)
     assert not any("__pycache__" in name or name.startswith(("tests", ".git")) for name in names)
 
 

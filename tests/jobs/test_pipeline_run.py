@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from botocore.stub import ANY, Stubber
 
-from jobs.aws import Clients
-from jobs.kinds import PIPELINE
-from jobs.pipeline_run import NOT_PASSED, RunFollower, follow_run
+from jobs.aws.clients import Clients
+from jobs.aws.job_kinds import PIPELINE
+from jobs.results.pipeline_run import NOT_PASSED, RunFollower, follow_run
 from tests.jobs.conftest import ACCOUNT
 from tests.jobs.test_follow import NAME, described, stubbed
 from tests.jobs.test_moto import BUCKET, aws, keys, server, verb
@@ -76,7 +76,9 @@ def test_what_the_steps_made_is_fetched_beside_each_other(stubbed, tmp_path, mon
     sagemaker.add_response("list_pipeline_execution_steps", {"PipelineExecutionSteps": [step]}, ANY_PAGE)
     sagemaker.add_response("describe_training_job", described("Completed", "Completed"), {"TrainingJobName": NAME})
     fetched: list[tuple[str, Path]] = []
-    monkeypatch.setattr("jobs.pipeline_run.fetch", lambda _, kind, __, folder, ___: fetched.append((kind.word, folder)))
+    monkeypatch.setattr(
+        "jobs.results.pipeline_run.fetch", lambda _, kind, __, folder, ___: fetched.append((kind.word, folder))
+    )
     assert follow_run(run_follower(clients)[0], tmp_path) == NOT_PASSED
     assert fetched == [("training", tmp_path / "p-1")]
 
@@ -125,7 +127,9 @@ def test_a_pipeline_is_made_changed_and_known_by_name(
 
 def test_wait_follows_the_run(aws: Callable[[str], Any], monkeypatch: Any) -> None:
     followed: list[RunFollower] = []
-    monkeypatch.setattr("jobs.pipeline.follow_run", lambda follower, _: followed.append(follower) or NOT_PASSED)
+    monkeypatch.setattr(
+        "jobs.commands.pipeline.follow_run", lambda follower, _: followed.append(follower) or NOT_PASSED
+    )
     flags = ("pipeline", *FLAGS, "--truth", f"s3://{BUCKET}/g", "--job_name", "p-2")
     assert verb(*flags) == 0 and not followed
     assert verb(*flags, "--wait") == NOT_PASSED
@@ -147,9 +151,9 @@ def test_a_start_that_is_tried_again_is_one_start(aws: Callable[[str], Any], mon
         return real(operation, request)
 
     monkeypatch.setattr(clients.sagemaker, "_make_api_call", breaking)
-    monkeypatch.setattr("jobs.pipeline.Clients", lambda *_: clients)
-    monkeypatch.setattr("jobs.aws.Clients", lambda *_: clients)
-    monkeypatch.setattr("jobs.aws.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("jobs.commands.pipeline.Clients", lambda *_: clients)
+    monkeypatch.setattr("jobs.aws.clients.Clients", lambda *_: clients)
+    monkeypatch.setattr("jobs.aws.clients.FIRST_PAUSE", 0.0)
     assert verb("pipeline", *FLAGS, "--truth", f"s3://{BUCKET}/g", "--job_name", "p-3") == 0
     assert verb("register", *ACCOUNT, "--model_dir", f"s3://{BUCKET}/m/model.tar.gz") == 0
     assert len(tokens) == 4 and all(tokens)

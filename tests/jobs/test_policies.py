@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from jobs.kinds import KINDS, PIPELINE
+from jobs.aws.job_kinds import KINDS, PIPELINE
 
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = "add|create|delete|describe|get|list|put|start|stop|update"
@@ -31,7 +31,7 @@ def camel(method: str) -> str:
 
 
 def called(pattern: str, module: str = "*") -> set[str]:
-    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "jobs").glob(f"{module}.py"))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "jobs").rglob(f"{module}.py"))
     return set(re.findall(pattern, text))
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jobs.doctor import CHECKS
-from jobs.image import repository_of
+from jobs.commands.doctor import CHECKS
+from jobs.commands.image import repository_of
 from tests.jobs.test_archive import saved_model
 from tests.jobs.test_moto import BUCKET, MANIFEST, aws, leave, server, verb
 

@@ -12,13 +12,24 @@ from pathlib import Path
 import pytest
 from botocore.validate import ParamValidator
 
-from jobs import requests
-from jobs.checking import check_request, compiled, operation, service
-from jobs.description import Account, Input, Job, Limits, Machine, unique_name
-from jobs.flags import DeployFlags, EvaluationFlags, ProcessFlags, RegisterFlags, TrainFlags, TransformFlags, TuneFlags
-from jobs.hyperparameters import CLASSES, read_settings, split_settings, text_of
-from jobs.requests import metric_definitions, processing_request, training_request
-from model.settings import InputError, Layer, TrainSettings, as_dict, build
+from jobs.requests.train_and_process import processing_request, training_request
+from jobs.requests.validation import check_request, compiled, operation, service
+from jobs.spec.flags import (
+    DeployFlags,
+    EvaluationFlags,
+    ProcessFlags,
+    RegisterFlags,
+    TrainFlags,
+    TransformFlags,
+    TuneFlags,
+)
+from jobs.spec.hyperparameters import CLASSES, read_settings, split_settings, text_of
+from jobs.spec.job import Account, Input, Job, Limits, Machine, unique_name
+from jobs.spec.metrics import metric_definitions
+from model.errors import InputError
+from model.metrics.epoch_metrics import METRICS
+from model.settings.fields import Layer, as_dict, build
+from model.settings.train import TrainSettings
 from tests.jobs.conftest import ACCOUNT, IMAGE, ROLE
 
 ACCOUNTED = Account(ROLE, IMAGE, "rarebird-test")
@@ -86,7 +97,7 @@ def test_hyperparameters_are_the_settings_that_differ(dry_run):
 
 def test_a_dry_run_takes_no_region_and_tells_all_that_is_missing(capsys):
     from jobs.__main__ import VERBS
-    from model.verbs import run_verb
+    from model.subcommands import run_verb
 
     assert run_verb("jobs", VERBS, ["train", "--data", "s3://b/t", "--dry-run"]) == 2
     err = capsys.readouterr().err
@@ -95,7 +106,7 @@ def test_a_dry_run_takes_no_region_and_tells_all_that_is_missing(capsys):
 
 def test_dotenv_names_the_account_and_flags_win(capsys):
     from jobs.__main__ import VERBS
-    from model.verbs import run_verb
+    from model.subcommands import run_verb
 
     Path(".env").write_text(f"SAGEMAKER_ROLE={ROLE}\nSAGEMAKER_BUCKET=from-file\nSAGEMAKER_IMAGE={IMAGE}\n")
     flags = ["train", "--data", "s3://b/t", "--dry-run", "--bucket", "from-flag", "--prefix", "a/b"]
@@ -106,8 +117,8 @@ def test_dotenv_names_the_account_and_flags_win(capsys):
 
 
 def test_keys_of_the_environment_win_over_a_profile_of_dotenv(monkeypatch):
-    from jobs.aws import Clients
-    from jobs.flags import AccountFlags, filled
+    from jobs.aws.clients import Clients
+    from jobs.spec.flags import AccountFlags, filled
 
     Path(".env").write_text("AWS_PROFILE=from-file\n")
     assert filled(AccountFlags()).profile == "from-file"
@@ -250,7 +261,7 @@ def test_every_pattern_of_the_service_can_be_read():
 
 
 def test_metric_definitions_read_trainings_lines():
-    from model.terminal import metric_line
+    from model.training.tracking.console import metric_line
 
     entry = {
         "epoch": 3,
@@ -265,7 +276,7 @@ def test_metric_definitions_read_trainings_lines():
     line = metric_line(entry)
     found = {told["Name"]: re.search(told["Regex"], line) for told in metric_definitions()}
     assert {name: float(match[1]) for name, match in found.items() if match} == {
-        **{name: entry[name] for name in requests.METRICS},
+        **{name: entry[name] for name in METRICS},
         "pictures_per_second": 57.0,
     }
 
@@ -345,7 +356,7 @@ def test_names_are_what_aws_takes_and_differ():
 
 def test_help_needs_neither_torch_nor_boto3():
     code = (
-        "import sys; from model.verbs import run_verb; from jobs.__main__ import VERBS\n"
+        "import sys; from model.subcommands import run_verb; from jobs.__main__ import VERBS\n"
         "try: run_verb('jobs', VERBS, ['train', '--help'])\n"
         "except SystemExit: pass\n"
         "print(sorted({'torch', 'numpy', 'pandas', 'boto3', 'botocore'} & set(sys.modules)))"

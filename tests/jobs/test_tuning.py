@@ -6,10 +6,10 @@ import shlex
 import pytest
 from botocore.validate import ParamValidator
 
-from jobs.checking import check_request, operation
-from jobs.tune import short_name
-from jobs.tuning import parameter_ranges
-from model.settings import InputError
+from jobs.commands.tune import short_name
+from jobs.requests.tuning import parameter_ranges
+from jobs.requests.validation import check_request, operation
+from model.errors import InputError
 
 
 def test_ranges_come_from_the_settings():

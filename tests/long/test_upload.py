@@ -11,7 +11,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from jobs.s3 import objects, parse
+from jobs.storage.s3 import objects, parse
 
 PICTURES = int(os.environ.get("RAREBIRD_TEST_PICTURES", "2000"))
 MOST_MB = 250  # resident, of which Python with boto3 takes about 90

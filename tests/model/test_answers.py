@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.answers import answers_file, join
-from model.faults import InputError
-from model.finding import beside_answers
+from model.answers.files import answers_file, beside_answers
+from model.errors import InputError
+from model.evaluation.matching import join
 from model.labels import Attribute, Scheme, mask_scheme
 
 KOREAN = Scheme((Attribute("tag", ("착용샷", "설치후배치컷", "미분류")),))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from model.archive import opened_model, unpack
-from model.faults import InputError
+from model.artifacts.archive import opened_model, unpack
+from model.errors import InputError
 
 
 def pack(path: Path, *members: tuple[str, bytes | None], kind: bytes = tarfile.REGTYPE, link: str = "") -> Path:

@@ -3,10 +3,10 @@ import pytest
 import torch
 from PIL import Image
 
-from model.augmentation import make_augmentation, make_mixing
-from model.faults import InputError
-from model.preprocessing import Preprocessing
-from model.randomness import seed_all
+from model.errors import InputError
+from model.images.augmentation import make_augmentation, make_mixing
+from model.images.preprocessing import Preprocessing
+from model.runtime.seeding import seed_all
 
 SMALL = Preprocessing(32, 24, mean=(0.5, 0.4, 0.2), std=(0.2, 0.2, 0.2))
 

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-import model.checking
-from model.checking import check_pictures
-from model.faults import Problems
+import model.data.integrity
+from model.data.integrity import check_pictures
+from model.data.table import Table
+from model.errors import Problems
+from model.images.decode import read_source
 from model.labels import Attribute, Scheme
-from model.pictures import read_source
-from model.table import Table
 
 
 def jpeg(seed: int = 0) -> bytes:
@@ -184,8 +184,8 @@ def test_an_interrupted_check_remembers_what_it_found_and_leaves_no_thread(
         time.sleep(0.002)
         read_source(source)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(model.checking, "CHUNK", 8)
-    monkeypatch.setattr(model.checking, "read_source", slowly)
+    monkeypatch.setattr(model.data.integrity, "CHUNK", 8)
+    monkeypatch.setattr(model.data.integrity, "read_source", slowly)
     with pytest.raises(KeyboardInterrupt):
         check_pictures(channel, Interrupting("x"), "decode", tmp_path / ".checked", 2)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("check")]
@@ -199,7 +199,7 @@ def test_an_interrupted_check_remembers_what_it_found_and_leaves_no_thread(
 def test_a_long_check_says_how_far_it_is(
     channel: Table, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(model.checking, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(model.data.integrity, "PROGRESS_SECONDS", 0.0)
     with caplog.at_level(logging.INFO, "rarebird"):
         check_pictures(channel, Problems("x"), "decode", None, 2)
     assert "checked 100 of 154 pictures" in caplog.text

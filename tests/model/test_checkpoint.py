@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.checkpoint import Checkpoints, Claim, Lock, claim, differing_fields
-from model.faults import InputError
+from model.errors import InputError
+from model.training.checkpoints import Checkpoints
+from model.training.resume import Claim, Lock, claim, differing_fields
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {"lr": 0.1, "input_size": [32, 24]}
@@ -218,7 +219,7 @@ def test_a_second_process_is_told_who_holds_the_name(place):
 def hold(folder: Path) -> subprocess.Popen[str]:
     """Another process that holds the lock, and has a forked child."""
     script = (
-        "import os, sys, time\nfrom pathlib import Path\nfrom model.checkpoint import Lock\n"
+        "import os, sys, time\nfrom pathlib import Path\nfrom model.training.resume import Lock\n"
         "lock = Lock(Path(sys.argv[1]))\nassert lock.acquire() is None\n"
         "if os.fork() == 0:\n    time.sleep(60)\n"
         "print('held', flush=True)\ntime.sleep(60)"

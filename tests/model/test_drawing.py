@@ -4,11 +4,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.drawing import GREY, MISTAKES, TILE, confusion_picture, drawable, fitted_text, font, mistakes_picture
-from model.faults import Problems
+from model.data.channel import read_channel
+from model.errors import Problems
 from model.labels import mask_scheme
-from model.table import read_channel
-from model.validation import Validation
+from model.training.tracking.figures import (
+    GREY,
+    MISTAKES,
+    TILE,
+    confusion_picture,
+    drawable,
+    fitted_text,
+    font,
+    mistakes_picture,
+)
+from model.training.validation import Validation
 
 NAMES = mask_scheme().class_names
 

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.ensemble import Ensemble, collect, joined, load, making, parse_weighted
-from model.faults import InputError
-from model.finding import find_model, newest_model
-from model.prediction import predict
+from model.artifacts.ensemble import Ensemble, collect, joined, load, making
+from model.artifacts.files import find_model, newest_model
+from model.errors import InputError
+from model.paths import parse_weighted
+from model.prediction.api import predict
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +121,7 @@ def test_a_colon_may_belong_to_the_path(tmp_path):
 
 def test_the_verbs_say_what_they_made(models, pictures, tmp_path, capsys):
     from model.__main__ import VERBS
-    from model.verbs import run_verb
+    from model.subcommands import run_verb
 
     words = ["ensemble", str(models / "a"), str(models / "b"), "--output", str(tmp_path / "both")]
     assert run_verb("model", VERBS, words) == 0

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.fields import Layer, as_dict, build, canonical, decode, differences, setting, value_text
-from model.settings import InputError
+from model.errors import InputError
+from model.settings.fields import Layer, as_dict, build, canonical, decode, differences, setting, value_text
 
 NAMED = dict[str, dict[str, Any]]
 MAPPING = dict[str, Any]

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from model.fields import Layer, build, setting
-from model.flags import HelpAsked, help_text, parse_flags, settings_table
-from model.settings import EvaluationSettings, InferenceSettings, InputError, TrainSettings
+from model.errors import InputError
+from model.settings.cli import HelpAsked, help_text, parse_flags, settings_table
+from model.settings.evaluation import EvaluationSettings
+from model.settings.fields import Layer, build, setting
+from model.settings.inference import InferenceSettings
+from model.settings.train import TrainSettings
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@ import logging
 import pytest
 import torch
 
-from model import hardware
-from model.faults import InputError
-from model.hardware import compiled, cpu_quota, find_hardware, worker_count
+from model.errors import InputError
+from model.runtime import hardware
+from model.runtime.hardware import compiled, cpu_quota, find_hardware, worker_count
 
 
 def test_a_cpu_without_bf16_units_computes_in_fp32_and_one_with_them_in_bf16(monkeypatch):

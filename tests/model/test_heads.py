@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from model.faults import InputError
-from model.heads import Heads, make_heads, target_scheme
-from model.labels import Attribute, Scheme, mask_scheme
+from model.errors import InputError
+from model.labels import Attribute, Scheme, mask_scheme, target_scheme
+from model.network.heads import Heads, make_heads
 
 MASK = mask_scheme()
 

@@ -8,10 +8,11 @@ import pytest
 import sklearn.metrics as reference
 from scipy import sparse
 
-from model import intervals
-from model.intervals import Interval, interval, resample
-from model.metrics import Counts, calibration_error, calibration_error_of, calibration_statistics, count_statistics
-from model.metrics import scores_of as score_totals
+from model.metrics import bootstrap as intervals
+from model.metrics.bootstrap import Interval, interval, resample
+from model.metrics.calibration import calibration_error, calibration_error_of, calibration_statistics
+from model.metrics.scores import Counts, count_statistics
+from model.metrics.scores import scores_of as score_totals
 
 CLASSES = 5
 METRICS = {

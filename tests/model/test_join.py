@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from model.__main__ import VERBS
-from model.verbs import run_verb
+from model.subcommands import run_verb
 
 
 def write(path, names, rows, columns=("worn", "none", "착용샷"), name="ImageID"):

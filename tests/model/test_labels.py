@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.faults import InputError
+from model.errors import InputError
 from model.labels import Attribute, Scheme, band_names, banded, mask_scheme, normal_text, scheme_from_config
 
 

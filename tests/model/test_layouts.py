@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from model.faults import Problems
-from model.table import Table, read_channel
+from model.data.channel import read_channel
+from model.data.table import Table
+from model.errors import Problems
 
 STEMS = ("incorrect_mask", "mask1", "mask2", "mask3", "mask4", "mask5", "normal")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from model import loading
-from model.loading import Pictures, batches, in_order
-from model.shards import Shards
-from model.table import placed
+from model.data import loader as loading
+from model.data.loader import Pictures, batches, in_order
+from model.data.readers.shards import Shards
+from model.data.table import placed
 
 
 @pytest.mark.parametrize("left", [1e3, float("inf")])

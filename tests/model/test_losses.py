@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
-from model.faults import InputError
-from model.losses import (
+from model.errors import InputError
+from model.training.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
     F1Loss,

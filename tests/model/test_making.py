@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from model.faults import InputError
-from model.making import Making, Member
-from model.settings import TrainSettings
+from model.artifacts.provenance import Making, Member
+from model.errors import InputError
+from model.settings.train import TrainSettings
 
 METRICS = {
     "finished": True,

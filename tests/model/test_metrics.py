@@ -10,18 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import gmean
 
-from model.metrics import (
-    Counts,
-    calibration_error,
-    calibration_statistics,
-    confusion,
-    count_statistics,
-    per_class,
-    reliability_of,
-    scores,
-    scores_of,
-    weighted_scores_of,
-)
+from model.metrics.calibration import calibration_error, calibration_statistics, reliability_of
+from model.metrics.scores import Counts, confusion, count_statistics, per_class, scores, scores_of, weighted_scores_of
 
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
 

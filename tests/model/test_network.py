@@ -5,11 +5,14 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from model.faults import InputError
-from model.heads import make_heads
+from model.errors import InputError
 from model.labels import mask_scheme
-from model.network import Network, fix_norm, freeze, load_weights, make_network, make_preprocessing, unfreeze
-from model.settings import Layer, TrainSettings, build
+from model.network.freezing import fix_norm, freeze, unfreeze
+from model.network.heads import make_heads
+from model.network.network import Network, make_preprocessing
+from model.settings.fields import Layer, build
+from model.settings.train import TrainSettings
+from model.training.initial_weights import load_weights, make_network
 
 HEADS = make_heads(mask_scheme(), "heads", lambda head: "focal")
 

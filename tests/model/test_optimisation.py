@@ -1,9 +1,10 @@
 import pytest
 import torch
 
-from model.faults import InputError
-from model.optimisation import Schedule, make_optimiser
-from model.settings import Layer, TrainSettings, build
+from model.errors import InputError
+from model.settings.fields import Layer, build
+from model.settings.train import TrainSettings
+from model.training.optim import Schedule, make_optimiser
 
 STEPS = 10
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from model import pictures
-from model.pictures import (
+from model.images import decode as pictures
+from model.images.decode import (
     UnreadablePicture,
     decoding_memory,
     in_channels,
@@ -368,14 +368,14 @@ def test_no_warning_leaks() -> None:
     program = (
         "import io, sys, warnings\n"
         "from PIL import Image\n"
-        "from model.pictures import read_source\n"
+        "from model.images.decode import read_source\n"
         "content = io.BytesIO()\n"
         "exif = b'Exif\\0\\0MM\\0*\\0\\0\\0\\x08\\0\\x01\\x01\\x12\\0\\x02\\0\\0\\xff\\xff\\0\\0\\xff\\0'\n"
         "Image.new('RGB', (40, 40)).save(content, 'JPEG', exif=exif)\n"
         "Image.MAX_IMAGE_PIXELS = 1000\n"
         "read_source(content.getvalue())\n"
     )
-    loud = program.replace("from model.pictures import read_source\n", "read_source = lambda c: Image.open("
+    loud = program.replace("from model.images.decode import read_source\n", "read_source = lambda c: Image.open("
                            "io.BytesIO(c)).getexif()\n")  # fmt: skip
     root = Path(__file__).parents[2]
     quiet = [

@@ -3,8 +3,8 @@ import pytest
 import torch
 from PIL import Image
 
-from model.faults import InputError
-from model.preprocessing import Preprocessing
+from model.errors import InputError
+from model.images.preprocessing import Preprocessing
 
 FACES = Preprocessing(64, 48, mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.3))
 

@@ -3,9 +3,9 @@ import pytest
 import torch
 from torchsampler import ImbalancedDatasetSampler
 
-from model.faults import InputError
-from model.randomness import mixed_seed
-from model.sampling import EpochSampler, expected_class_shares
+from model.data.sampling import EpochSampler, expected_class_shares
+from model.errors import InputError
+from model.runtime.seeding import mixed_seed
 
 CLASSES = np.repeat([0, 1, 3], [700, 250, 50])  # class 2 has no picture
 

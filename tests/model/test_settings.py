@@ -6,21 +6,11 @@ from typing import Any
 
 import pytest
 
-from model.settings import (
-    EvaluationSettings,
-    InferenceSettings,
-    InputError,
-    Layer,
-    Problems,
-    ServeSettings,
-    TrainSettings,
-    as_dict,
-    build,
-    decode,
-    did_you_mean,
-    listing,
-    nearest,
-)
+from model.errors import InputError, Problems, did_you_mean, listing, nearest
+from model.settings.evaluation import EvaluationSettings
+from model.settings.fields import Layer, as_dict, build, decode
+from model.settings.inference import InferenceSettings, ServeSettings
+from model.settings.train import TrainSettings
 
 JOBS = (TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings)
 

@@ -9,14 +9,16 @@ import pytest
 import torch
 from PIL import Image
 
-from model.checking import check_pictures
-from model.faults import InputError, Problems
-from model.files import Files, is_picture
-from model.loading import Pictures, batches
-from model.pictures import read_picture
-from model.sampling import EpochSampler
-from model.shards import INDEX, read_shards, write_shards
-from model.table import placed, read_channel, read_info
+from model.data.channel import read_channel
+from model.data.integrity import check_pictures
+from model.data.loader import Pictures, batches
+from model.data.prediction_input import read_info
+from model.data.readers.channel_files import Files, is_picture
+from model.data.readers.shards import INDEX, read_shards, write_shards
+from model.data.sampling import EpochSampler
+from model.data.table import placed
+from model.errors import InputError, Problems
+from model.images.decode import read_picture
 
 
 @pytest.fixture

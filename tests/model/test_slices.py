@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.answers import Joined
+from model.evaluation.evaluate import evaluate
+from model.evaluation.matching import Joined
+from model.evaluation.subgroups import MOST_VALUES, group_slices, metadata_slices
 from model.labels import Attribute, Scheme
-from model.scoring import evaluate
-from model.slices import MOST_VALUES, group_slices, metadata_slices
 
 SCHEME = Scheme((Attribute("kind", ("cat", "dog", "owl")),))
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedGroupKFold
 from wcwidth import wcswidth
 
-from model.faults import InputError
-from model.splits import assign, describe, split
+from model.data.splits import assign, describe, split
+from model.errors import InputError
 
 rows = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 4)), min_size=1, max_size=60)
 
@@ -133,7 +133,7 @@ def test_the_split_is_a_function_of_the_seed_and_not_of_the_order_of_rows() -> N
 
 def test_the_split_does_not_depend_on_the_hash_seed() -> None:
     script = (
-        "import numpy as np; from model.splits import assign; rng = np.random.default_rng(0)\n"
+        "import numpy as np; from model.data.splits import assign; rng = np.random.default_rng(0)\n"
         "print(assign(rng.integers(0, 90, 300).astype(str).astype(object), rng.integers(0, 4, 300), [.7, .3], 5))"
     )
     said = {

@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from model.checking import check_pictures
-from model.faults import InputError, Problems
-from model.pictures import UnreadablePicture, read_picture
-from model.table import Table, read_channel, read_info
+from model.data.channel import read_channel
+from model.data.integrity import check_pictures
+from model.data.prediction_input import read_info
+from model.data.table import Table
+from model.errors import InputError, Problems
+from model.images.decode import UnreadablePicture, read_picture
 
 
 @pytest.fixture

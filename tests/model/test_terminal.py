@@ -3,9 +3,9 @@ import sys
 
 import pytest
 
-from model.progress import Progress
-from model.terminal import EpochTable, MetricLines, console, metric_line, progress_bar
-from model.tracking import EpochResult
+from model.training.progress import Progress
+from model.training.tracking.base import EpochResult
+from model.training.tracking.console import EpochTable, MetricLines, console, metric_line, progress_bar
 
 ENTRY = {"epoch": 3, "val_loss": 0.5, "val_f1": 0.81234, "val_acc": 0.9, "val_gmean": 0.0, "train_loss": 0.25}
 ENTRY |= {"lr": 0.00075, "pictures_per_second": 1234.56}

@@ -13,12 +13,16 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from model.faults import Problems
-from model.progress import Progress
-from model.settings import TrainSettings
-from model.table import Table, read_channel
-from model.tracking import EpochResult, TensorBoard, Tracker, Trackers, WeightsAndBiases, make_trackers
-from model.validation import Validation
+from model.data.channel import read_channel
+from model.data.table import Table
+from model.errors import Problems
+from model.settings.train import TrainSettings
+from model.training.progress import Progress
+from model.training.tracking.base import EpochResult, Tracker
+from model.training.tracking.tensorboard import TensorBoard
+from model.training.tracking.trackers import Trackers, make_trackers
+from model.training.tracking.weights_and_biases import WeightsAndBiases
+from model.training.validation import Validation
 
 KINDS = ("미분류", "발색샷", "설치/후", "착용샷")
 ENTRY = {"train_loss": 0.5, "lr": 0.001, "pictures_per_second": 99.0}

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.faults import Problems
-from model.table import read_channel
-from model.validation import Validation
+from model.data.channel import read_channel
+from model.errors import Problems
+from model.training.validation import Validation
 
 
 @pytest.fixture

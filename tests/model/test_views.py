@@ -3,9 +3,9 @@ import pytest
 import torch
 from PIL import Image
 
-from model.faults import InputError
-from model.preprocessing import Preprocessing
-from model.views import FIXED, UNTOUCHED, Views, fixed_views_text
+from model.errors import InputError
+from model.images.preprocessing import Preprocessing
+from model.images.tta import FIXED, UNTOUCHED, Views, fixed_views_text
 
 SMALL = Preprocessing(32, 24)
 

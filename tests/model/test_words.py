@@ -3,9 +3,11 @@
 import pytest
 import yaml
 
-from container import environment
-from model.settings import InferenceSettings, InputError, TrainSettings, translate
-from model.words import WORDS, words_of
+from container import settings_layers
+from model.errors import InputError
+from model.settings.aliases import WORDS, translate, words_of
+from model.settings.inference import InferenceSettings
+from model.settings.train import TrainSettings
 
 TRAIN, INFERENCE = "train.py", "inference.py"
 
@@ -42,7 +44,7 @@ infer_data_dir: data/eval
 def read(text: str, tmp_path, monkeypatch, *flags: str) -> TrainSettings:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
-    return environment.read(TrainSettings, flags, "")[0]
+    return settings_layers.read(TrainSettings, flags, "")[0]
 
 
 def test_a_config_of_the_config_driven_system_is_taken_as_it_is(tmp_path, monkeypatch, caplog):
@@ -62,7 +64,7 @@ def test_a_config_of_the_config_driven_system_is_taken_as_it_is(tmp_path, monkey
 
 def test_every_word_of_its_list_is_taken():
     theirs = set(yaml.safe_load(THEIRS.replace("{channel}", "a").replace("{train}", "b").replace("{valid}", "c")))
-    from model.settings import as_dict
+    from model.settings.fields import as_dict
 
     assert theirs <= {*as_dict(TrainSettings()), *words_of(TRAIN)}
 
@@ -122,12 +124,12 @@ def test_a_word_without_a_counterpart_says_what_to_write(job, said, told):
 def test_a_word_of_another_job_is_no_fault_in_a_shared_env(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("SM_HP_OUTPUT_NAME=a\nSM_HP_LEARNING_RATE=0.2\n")
-    assert environment.read(TrainSettings, [], "")[0].lr == 0.2
-    assert environment.read(InferenceSettings, [], "")[0].output == "a.csv"
+    assert settings_layers.read(TrainSettings, [], "")[0].lr == 0.2
+    assert settings_layers.read(InferenceSettings, [], "")[0].output == "a.csv"
 
 
 def test_no_word_is_one_of_ours_but_model_args():
-    from model.settings import as_dict
+    from model.settings.fields import as_dict
 
     for word in WORDS:
         names = as_dict(TrainSettings() if word.job == TRAIN else InferenceSettings())

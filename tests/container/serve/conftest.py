@@ -22,12 +22,15 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from container.serve.app import Server
-from model.heads import make_heads
+from model.artifacts.saved_model import save_model
 from model.labels import mask_scheme
-from model.network import make_network, make_preprocessing
-from model.prediction import predict
-from model.saved_model import save_model
-from model.settings import Layer, ServeSettings, TrainSettings, build
+from model.network.heads import make_heads
+from model.network.network import make_preprocessing
+from model.prediction.api import predict
+from model.settings.fields import Layer, build
+from model.settings.inference import ServeSettings
+from model.settings.train import TrainSettings
+from model.training.initial_weights import make_network
 
 ROOT = Path(__file__).resolve().parents[3]
 NUMBER = 12

@@ -14,8 +14,8 @@ from container.serve.app import Server
 from container.serve.batching import Batcher
 from container.serve.limits import Room, free_memory
 from container.serve.models import Loaded
-from container.serve.reading import Asked
-from model.settings import ServeSettings
+from container.serve.request_body import Asked
+from model.settings.inference import ServeSettings
 
 
 class Counting:

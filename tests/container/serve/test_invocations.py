@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from container.serve import served
+from container.serve import served_model as served
 from model.labels import mask_scheme
-from model.prediction import Answering, predict
+from model.prediction.api import predict
+from model.prediction.predictor import Answering
 
 NAMES = mask_scheme().class_names
 ACCEPTS = ["application/json", "application/json;verbose", "application/jsonlines", "text/csv"]

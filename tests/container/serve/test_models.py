@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from container import environment, job
-from container.serve import models, served
+from container import job, settings_layers
+from container.serve import models
+from container.serve import served_model as served
 from container.serve.__main__ import listening, main, model_place
 from container.serve.app import Server
 from container.serve.models import ONLY
-from model.faults import Failure
-from model.prediction import predict
-from model.settings import InputError, Layer, ServeSettings, build
+from model.errors import Failure, InputError
+from model.prediction.api import predict
+from model.settings.fields import Layer, build
+from model.settings.inference import ServeSettings
 
 PICTURE = {"Content-Type": "image/png"}
 
@@ -177,16 +179,16 @@ def test_settings_come_from_sagemakers_variables_ours_and_flags(monkeypatch):
         "SM_HP_NUM_TTA": "8",
     }.items():
         monkeypatch.setenv(name, value)
-    found, _ = environment.read(ServeSettings, ["--precision", "bf16"], "")
+    found, _ = settings_layers.read(ServeSettings, ["--precision", "bf16"], "")
     assert (found.port, found.max_payload_mb, found.timeout, found.num_workers) == (9001, 6, 120, 3)
     assert (found.accept, found.batch, found.num_tta, found.precision) == ("text/csv", True, 4, "bf16")
 
 
 def test_seconds_win_where_the_timeout_is_told_twice(monkeypatch):
     monkeypatch.setenv("SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS", "240")
-    assert environment.read(ServeSettings, [], "")[0].timeout == 240
+    assert settings_layers.read(ServeSettings, [], "")[0].timeout == 240
     monkeypatch.setenv("SAGEMAKER_MODEL_SERVER_TIMEOUT", "20")
-    assert environment.read(ServeSettings, [], "")[0].timeout == 240
+    assert settings_layers.read(ServeSettings, [], "")[0].timeout == 240
 
 
 def test_what_kubernetes_tells_of_a_service_named_serve_is_no_setting(monkeypatch):
@@ -203,7 +205,7 @@ def test_what_kubernetes_tells_of_a_service_named_serve_is_no_setting(monkeypatc
             "PORT_8080_TCP_ADDR": "10.0.0.11",
         }.items():
             monkeypatch.setenv(f"{service}_{name}", value)
-    assert environment.read(ServeSettings, [], "")[0] == ServeSettings()
+    assert settings_layers.read(ServeSettings, [], "")[0] == ServeSettings()
 
 
 @pytest.mark.parametrize(
@@ -220,12 +222,12 @@ def test_what_kubernetes_tells_of_a_service_named_serve_is_no_setting(monkeypatc
 def test_variables_that_do_not_fit_are_told(monkeypatch, name, value, told):
     monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match=told):
-        environment.read(ServeSettings, [], "")
+        settings_layers.read(ServeSettings, [], "")
 
 
 def test_the_model_is_what_flag_variable_or_tree_name(model, tmp_path, monkeypatch):
     def place(*flags: str):
-        return model_place(*environment.read(ServeSettings, flags, ""))
+        return model_place(*settings_layers.read(ServeSettings, flags, ""))
 
     base = tmp_path / "ml"
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(base))

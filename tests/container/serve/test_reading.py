@@ -10,9 +10,9 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from container.serve import reading
-from container.serve.reading import Asked, read_asked
-from container.serve.refusing import Refused
+from container.serve import request_body as reading
+from container.serve.errors import Refused
+from container.serve.request_body import Asked, read_asked
 
 FILE = b"--x\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\n\r\n"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from container.serve.served import _give_back
+from container.serve.served_model import _give_back
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="resident memory is read from /proc")

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.answers import Joined
+from model.artifacts.provenance import Making, Member, Side
+from model.evaluation.evaluate import Evaluation, evaluate
+from model.evaluation.matching import Joined
+from model.evaluation.report.render import report
 from model.labels import Scheme, mask_scheme
-from model.making import Making, Member, Side
-from model.page.page import report
-from model.scoring import Evaluation, evaluate
 
 MEMBER = Member(
     name="exp",

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from model.evaluation.report.thumbnails import picture_folder
 from model.labels import Attribute, Scheme
-from model.page.thumbnails import picture_folder
 
 SCRIPT = "<script>alert(1)</script>"
 KINDS = Scheme((Attribute("kind", (SCRIPT, "착용샷", "plain")),))

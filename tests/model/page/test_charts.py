@@ -1,12 +1,12 @@
 import numpy as np
 
-from model.intervals import Interval
+from model.evaluation.report.charts import spread, widest
+from model.evaluation.report.confusion import LEVELS, MOST_IN_HEAT_MAP, level, make_heat_map, make_matrix
+from model.evaluation.report.picture_lists import PictureLists
+from model.evaluation.subgroups import Slice
 from model.labels import Attribute, Scheme
-from model.metrics import confusion
-from model.page.charts import spread, widest
-from model.page.matrices import LEVELS, MOST_IN_HEAT_MAP, level, make_heat_map, make_matrix
-from model.page.openable import PictureLists
-from model.slices import Slice
+from model.metrics.bootstrap import Interval
+from model.metrics.scores import confusion
 
 
 def of(right: int, pictures: int) -> Slice:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from model.artifacts.provenance import Making
 from model.labels import Attribute, Scheme, mask_scheme
-from model.making import Making
 
 SCRIPT = "<script>alert(1)</script>"
 MOST = 5_000_000  # bytes

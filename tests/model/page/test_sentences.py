@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from model.answers import Joined
-from model.intervals import Interval
+from model.evaluation.evaluate import evaluate
+from model.evaluation.matching import Joined
+from model.evaluation.report import sentences
+from model.evaluation.subgroups import Slice
 from model.labels import Attribute, Scheme
-from model.page import sentences
-from model.scoring import evaluate
-from model.slices import Slice
+from model.metrics.bootstrap import Interval
 
 SCHEME = Scheme((Attribute("kind", ("cat", "dog", "owl", "emu")),))
 

@@ -4,10 +4,10 @@ import io
 import pytest
 from PIL import Image
 
-from model.faults import InputError
-from model.files import Files, is_picture
-from model.page.thumbnails import LONGEST_SIDE, picture_folder, thumbnail, thumbnails
-from model.shards import write_shards
+from model.data.readers.channel_files import Files, is_picture
+from model.data.readers.shards import write_shards
+from model.errors import InputError
+from model.evaluation.report.thumbnails import LONGEST_SIDE, picture_folder, thumbnail, thumbnails
 
 
 @pytest.fixture

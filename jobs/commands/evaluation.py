@@ -1,0 +1,19 @@
+"""Scores answers against the truth, here, in the image or as a processing job of SageMaker.
+
+    python -m jobs evaluation --ground_truth_dir data/gt --output_data_dir JOB
+    python -m jobs evaluation --ground_truth_dir data/gt --output_data_dir s3://BUCKET/answers --on sagemaker --wait
+
+--output_data_dir takes a folder of answers, an s3:// prefix or the name of an inference. evaluation.json and
+report.html come to RESULTS/JOB/evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jobs.commands.launch import run
+from jobs.spec.job import EVALUATION
+
+
+def main(argv: Sequence[str]) -> int:
+    return run(EVALUATION, argv, __doc__ or "")

@@ -1,0 +1,44 @@
+"""Follows a job on SageMaker: its status, its log as it comes, its metrics; to its end. Ctrl-C leaves it running.
+
+python -m jobs logs              the newest
+python -m jobs logs JOB --follow false
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobs.aws.follow import INTERRUPTED, ending
+from jobs.backends.local_run import LOG
+from jobs.commands.find_job import NamedFlags, find_job
+from jobs.spec.flags import read_flags
+from model.settings.fields import setting
+
+
+@dataclass(frozen=True)
+class LogsFlags(NamedFlags):
+    follow: bool = setting(True, "to the end of the job; false: what there is so far")
+
+
+def main(argv: Sequence[str]) -> int:
+    flags, _ = read_flags(LogsFlags, argv, __doc__ or "")
+    job = find_job(flags)
+    if job.kind is None:
+        try:
+            print((job.folder / LOG).read_text(encoding="utf-8"), end="")
+        except FileNotFoundError:
+            print(f"{job.name} has written no line yet")
+        return 0
+    follower = job.follower()
+    if not flags.follow:
+        follower.tell_log(follower.tail())
+        return 0
+    try:
+        description = follower.to_the_end()
+    except KeyboardInterrupt:
+        print(f"{job.name} goes on; python -m jobs logs {job.name} comes back to it")
+        return INTERRUPTED
+    code, lines = ending(job.kind, job.name, description, [])
+    print("\n".join(lines))
+    return code

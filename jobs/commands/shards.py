@@ -1,0 +1,55 @@
+"""Packs the pictures of a folder into a few tar files, which training and inference read as they read the folder: one
+large file instead of thousands of small ones, for S3 and for network disks.
+
+    python -m jobs shards data/train --output data/train-shards
+    python -m jobs train --data data/train-shards
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.spec.flags import AccountFlags
+from jobs.storage.upload import local_files
+from model.data.readers.channel_files import is_picture
+from model.data.readers.shards import INDEX, write_shards
+from model.errors import InputError
+from model.settings.cli import from_flags
+from model.settings.fields import setting
+
+
+@dataclass(frozen=True)
+class ShardFlags:
+    folder: list[str] = setting([], "folder of pictures", section="Shards", positional=True)
+    output: str = setting("", "folder that is made")
+    shard_mb: int = setting(256, "size of a shard", unit="MB", low=1)
+
+    contradictions = AccountFlags.contradictions
+
+
+def main(argv: Sequence[str]) -> int:
+    flags = from_flags(ShardFlags, argv, __doc__ or "")
+    if len(flags.folder) != 1 or not flags.output:
+        raise InputError("name the folder and where its shards go: python -m jobs shards FOLDER --output SHARDS")
+    source, target = Path(flags.folder[0]), Path(flags.output)
+    if not source.is_dir():
+        raise InputError(f"{source}: there is no such folder")
+    if target.exists():
+        raise InputError(f"{target}: is there already")
+    if (source / INDEX).exists():
+        raise InputError(f"{source}: its pictures are in shards already")
+    made = target.with_name(f".{target.name}.part")
+    shutil.rmtree(made, ignore_errors=True)
+    try:
+        names = [file.name for file in local_files(source)]
+        pictures, shards = write_shards(source, made, names, is_picture, flags.shard_mb << 20)
+        if not pictures:
+            raise InputError(f"{source}: there is no picture in it")
+        made.rename(target)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    print(f"{target}: {pictures:,} pictures in {shards:,} shards, {len(names) - pictures:,} other files beside them")
+    return 0

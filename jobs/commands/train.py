@@ -1,0 +1,19 @@
+"""Trains a model, here, in the image or on SageMaker.
+
+    python -m jobs train --config configs/mask-resnet18.yaml --data data/train
+    python -m jobs train --config configs/mask-resnet18.yaml --data data/train --on docker --instances 2
+    python -m jobs train --config configs/mask-resnet18.yaml --data data/train --on sagemaker --spot --wait
+
+What the job makes comes to RESULTS/JOB: model.tar.gz, model/ and output/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jobs.commands.launch import run
+from jobs.spec.job import TRAIN
+
+
+def main(argv: Sequence[str]) -> int:
+    return run(TRAIN, argv, __doc__ or "")

@@ -1,0 +1,121 @@
+"""What an evaluation found, as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+from model.errors import listing
+from model.evaluation.evaluate import Evaluation, Scores
+from model.metrics.bootstrap import Interval
+
+LABELS = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "balanced_accuracy": "balanced accuracy",
+    "gmean_f1": "geometric mean of F1",
+    "macro_precision": "macro precision",
+    "macro_recall": "macro recall",
+}
+
+
+def summary(evaluation: Evaluation) -> str:
+    """Sections with a blank line between: what was evaluated, notes, the scores, classes, attributes, comparison."""
+    joint = evaluation.joint
+    sections = [_heading(evaluation)]
+    notes = notes_of(evaluation)
+    if notes:
+        sections.append("\n".join(f"note: {note}" for note in notes))
+    rows = [[label, *_number(score)] for label, score in labelled_scores(evaluation).items()]
+    sections.append(_table(["score", *_interval_header(evaluation)], rows))
+    sections.append(_class_table("class", joint, evaluation))
+    if evaluation.attributes:
+        header = ["attribute"]
+        for name in ("accuracy", "macro_f1", "balanced_accuracy"):
+            header += _interval_header(evaluation, LABELS[name])
+        sections.append(
+            _table(
+                header,
+                [
+                    [attribute, *_number(scores.scores["accuracy"]), *_number(scores.scores["macro_f1"]),
+                     *_number(scores.scores["balanced_accuracy"])]
+                    for attribute, scores in evaluation.attributes.items()
+                ],
+            )
+        )  # fmt: skip
+    sections += [_class_table(name, scores, evaluation) for name, scores in evaluation.attributes.items()]
+    if evaluation.compare:
+        rows = [
+            [LABELS[name], *_number(difference, "+.4f"), verdict(difference)]
+            for name, difference in evaluation.compare.items()
+        ]
+        header = ["these answers less the others", *_interval_header(evaluation, "difference"), ""]
+        sections.append(_table(header, rows))
+    return "\n\n".join(sections)
+
+
+def _heading(evaluation: Evaluation) -> str:
+    return f"{evaluation.pictures:,} pictures in {len(evaluation.joint.class_names)} classes; {intervals(evaluation)}"
+
+
+def intervals(evaluation: Evaluation) -> str:
+    """How the intervals were made."""
+    if not evaluation.resamples:
+        return "no intervals, as resamples is 0"
+    over = "single pictures, as no column of groups was found"
+    if evaluation.groups:
+        over = f"the {evaluation.groups:,} groups of column {evaluation.resampled_over}"
+    return f"{evaluation.confidence * 100:g} % intervals by {evaluation.resamples:,} resamples over {over}"
+
+
+def notes_of(evaluation: Evaluation) -> list[str]:
+    """What a reader of the scores must know."""
+    without = evaluation.joint.without_truth
+    if not without:
+        return list(evaluation.notes)
+    told = f"{len(without):,} ({listing(without)})"
+    return [*evaluation.notes, f"classes without truth, whose F1 is 0 in every macro mean: {told}"]
+
+
+def labelled_scores(evaluation: Evaluation) -> dict[str, Interval]:
+    """The scores of all pictures by what they are called."""
+    labels = dict(LABELS)
+    if len(evaluation.gmean_classes) < len(evaluation.joint.class_names):
+        labels["gmean_f1"] += f" of {listing(evaluation.gmean_classes, 5)}"
+    found = {label: evaluation.joint.scores[name] for name, label in labels.items()}
+    if evaluation.calibration_error:
+        found["calibration error"] = evaluation.calibration_error
+    return found
+
+
+def _class_table(title: str, scores: Scores, evaluation: Evaluation) -> str:
+    rows = [
+        [name, *_number(of.f1), f"{of.precision.value:.4f}", f"{of.recall.value:.4f}", f"{of.support:,}"]
+        for name, of in scores.per_class.items()
+    ]
+    return _table([title, *_interval_header(evaluation, "F1"), "precision", "recall", "pictures"], rows)
+
+
+def _interval_header(evaluation: Evaluation, value: str = "value") -> list[str]:
+    return [value, f"{evaluation.confidence * 100:g} % interval"]
+
+
+def _number(score: Interval, form: str = ".4f") -> list[str]:
+    if score.low is None or score.high is None:
+        return [f"{score.value:{form}}", "-"]
+    return [f"{score.value:{form}}", f"{score.low:{form}} to {score.high:{form}}"]
+
+
+def verdict(difference: Interval) -> str:
+    """Whether an interval of a difference lies above or below 0; "" without one."""
+    if difference.low is None or difference.high is None:
+        return ""
+    if difference.low > 0:
+        return "better"
+    return "worse" if difference.high < 0 else "not told apart"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    align = ["left"] + ["right"] * (len(header) - 1)
+    return tabulate(rows, list(header), tablefmt="simple", disable_numparse=True, colalign=align)

@@ -1,0 +1,159 @@
+"""Scores from counts that add up over pictures, so that a sample and all its bootstrap resamples share the formulas.
+
+Every statistic here is a row a picture; rows are summed, with each row's number of draws as its weight, and the
+scores are made from the totals. Arrays of totals have any leading axes (resamples) and the statistic last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import sparse
+
+NO_ANSWER = -1
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Pictures of each class, floats (..., C). right: of the class and answered as it; truth: of the class;
+    answered: answered as the class. A picture without an answer is in truth alone, so it counts as wrong."""
+
+    right: np.ndarray
+    truth: np.ndarray
+    answered: np.ndarray
+
+    @classmethod
+    def from_totals(cls, totals: np.ndarray) -> Counts:
+        """From summed rows of count_statistics, (..., 3C)."""
+        right, truth, answered = np.split(totals, 3, axis=-1)
+        return cls(right, truth, answered)
+
+    @classmethod
+    def of(cls, truth: ArrayLike, answers: ArrayLike, num_classes: int) -> Counts:
+        """From classes (n,) each, the answers with -1 where there is none."""
+        return cls.from_totals(count_statistics(truth, answers, num_classes).sum(axis=0))
+
+    @property
+    def pictures(self) -> np.ndarray:
+        return self.truth.sum(axis=-1)
+
+    @property
+    def accuracy(self) -> np.ndarray:
+        return divide(self.right.sum(axis=-1), self.pictures)
+
+    @property
+    def precision(self) -> np.ndarray:
+        return divide(self.right, self.answered)
+
+    @property
+    def recall(self) -> np.ndarray:
+        return divide(self.right, self.truth)
+
+    def f(self, beta: float = 1.0) -> np.ndarray:
+        """F-beta of each class (van Rijsbergen 1979), 0 where a class is neither among truth nor answers."""
+        return divide((1 + beta**2) * self.right, self.answered + beta**2 * self.truth)
+
+    def constant(self, answer: int) -> Counts:
+        """The counts of a classifier that gives every picture the same answer."""
+        one = np.arange(self.truth.shape[-1]) == answer
+        return Counts(self.truth * one, self.truth, self.pictures[..., None] * one)
+
+
+def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """The quotient, 0 where the denominator is 0 (scikit-learn's zero_division=0)."""
+    return np.divide(numerator, denominator, out=np.zeros_like(numerator, dtype=float), where=denominator != 0)
+
+
+def count_statistics(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> sparse.csr_array:
+    """What Counts adds up, a row a picture: (n, 3C) float, of which at most three entries are 1.
+
+    ValueError where a class is outside 0 ... C - 1 (answers: -1 ... C - 1) or the lengths differ.
+    """
+    truth, answers = _classes(truth, answers, num_classes)
+    rows = np.arange(len(truth))
+    answered = answers != NO_ANSWER
+    right = truth == answers
+    row = np.concatenate([rows[right], rows, rows[answered]])
+    column = np.concatenate([truth[right], num_classes + truth, 2 * num_classes + answers[answered]])
+    return sparse.csr_array((np.ones(len(row)), (row, column)), shape=(len(truth), 3 * num_classes))
+
+
+def _classes(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    truth, answers = np.asarray(truth, dtype=np.int64), np.asarray(answers, dtype=np.int64)
+    if truth.shape != answers.shape or truth.ndim != 1:
+        raise ValueError(f"truth {truth.shape} and answers {answers.shape} must be two vectors of one length")
+    for what, classes, lowest in (("truth", truth, 0), ("answers", answers, NO_ANSWER)):
+        if classes.size and not lowest <= classes.min() <= classes.max() < num_classes:
+            raise ValueError(f"{what} must be {lowest} to {num_classes - 1}, not {classes.min()} to {classes.max()}")
+    return truth, answers
+
+
+def confusion(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> np.ndarray:
+    """Pictures by class and answer, int64 (C, C): rows truth, columns answer. A picture without an answer (-1) is in
+    no column, so a row's sum may be less than its class's support."""
+    truth, answers = _classes(truth, answers, num_classes)
+    answered = answers != NO_ANSWER
+    cells = truth[answered] * num_classes + answers[answered]
+    return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def scores(
+    truth: ArrayLike, answers: ArrayLike, num_classes: int, gmean_classes: Sequence[int] | None = None
+) -> dict[str, float]:
+    """accuracy, macro_f1, gmean_f1, balanced_accuracy, macro_precision and macro_recall of classes (n,) each.
+
+    Answers are -1 where there is none, which counts as wrong. The definitions are those of scores_of.
+    """
+    return {k: float(v) for k, v in scores_of(Counts.of(truth, answers, num_classes), gmean_classes).items()}
+
+
+def scores_of(counts: Counts, gmean_classes: Sequence[int] | None = None) -> dict[str, np.ndarray]:
+    """The scores by name, (...) each, equal to scikit-learn's.
+
+    Macro means are over all C classes (labels given, zero_division=0), balanced accuracy, as scikit-learn defines
+    it, over the classes with truth. gmean_f1 is the geometric mean of F1 over all or the given classes: 0 as soon
+    as one of them is never right.
+    """
+    f1 = counts.f()
+    chosen = f1 if gmean_classes is None else f1[..., list(gmean_classes)]
+    with np.errstate(divide="ignore"):  # log 0 is -inf, whose mean's exponential is 0 as it should be
+        gmean = np.exp(np.log(chosen).mean(axis=-1))
+    return {
+        "accuracy": counts.accuracy,
+        "macro_f1": f1.mean(axis=-1),
+        "gmean_f1": gmean,
+        "balanced_accuracy": divide(counts.recall.sum(axis=-1), (counts.truth > 0).sum(axis=-1)),
+        "macro_precision": counts.precision.mean(axis=-1),
+        "macro_recall": counts.recall.mean(axis=-1),
+    }
+
+
+def weighted_scores_of(counts: Counts) -> dict[str, np.ndarray]:
+    """Accuracy, and precision, recall and F-beta weighted by the classes' shares of truth, (...) each; equal to
+    scikit-learn's average="weighted"."""
+
+    def weighted(per_class: np.ndarray) -> np.ndarray:
+        return divide((per_class * counts.truth).sum(axis=-1), counts.pictures)
+
+    return {
+        "accuracy": counts.accuracy,
+        "weighted_recall": weighted(counts.recall),
+        "weighted_precision": weighted(counts.precision),
+        "weighted_f0_5": weighted(counts.f(0.5)),
+        "weighted_f1": weighted(counts.f()),
+        "weighted_f2": weighted(counts.f(2)),
+    }
+
+
+def per_class(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> dict[str, np.ndarray]:
+    """precision, recall and f1, floats (C,), and support, int64 (C,), by name."""
+    counts = Counts.of(truth, answers, num_classes)
+    return {**per_class_of(counts), "support": counts.truth.astype(np.int64)}
+
+
+def per_class_of(counts: Counts) -> dict[str, np.ndarray]:
+    """precision, recall and f1 of each class, (..., C)."""
+    return {"precision": counts.precision, "recall": counts.recall, "f1": counts.f()}

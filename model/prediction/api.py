@@ -1,0 +1,88 @@
+"""model/prediction/api.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from model.artifacts.ensemble import Ensemble, leaves, load
+from model.artifacts.saved_model import SavedModel
+from model.errors import InputError
+from model.images.decode import Source
+from model.images.tta import Views
+from model.labels import Scheme
+from model.prediction.predictor import Answering, Predictor
+from model.runtime.hardware import find_hardware
+
+
+def make_answering(
+    saved: SavedModel | Ensemble,
+    *,
+    num_tta: int = 1,
+    tta_mode: str = "soft",
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+) -> Answering:
+    """A saved model or an ensemble ready to answer; the arguments are the settings of inference. InputError where they
+    do not fit."""
+    predictors = []
+    for model in leaves(saved):
+        hardware = find_hardware(device, precision, model.settings.channels_last)
+        views = Views(model.preprocessing, num_tta, fixed=tta_mode == "soft" or num_tta == 1, seed=seed)
+        predictors.append(Predictor(model.network, model.heads, model.preprocessing, hardware, views))
+    return Answering(predictors, saved.scheme, saved.join if isinstance(saved, Ensemble) else next)
+
+
+def predict(
+    model: str | Path,
+    pictures: Sequence[Source],
+    *,
+    num_tta: int = 1,
+    tta_mode: str = "soft",
+    seed: int = 0,
+    batch_size: int = 64,
+    device: str = "auto",
+    precision: str = "auto",
+) -> pd.DataFrame:
+    """Answers of a saved model's or an ensemble's folder for pictures given as paths, bytes or PIL pictures.
+
+    A row a picture, in order: `picture` (its path, else its number), `class` (Int64, missing where it could not be
+    read), `name` of the class, each attribute by name where there are several, `error` (empty where it could be
+    read), and a column of probability (float32) per class by its name. InputError where the model cannot be loaded.
+    """
+    if isinstance(pictures, (str, bytes, Path)):
+        raise InputError(f"pictures: expected a list of pictures, as in [{str(pictures)[:40]!r}], not one")
+    if tta_mode not in ("soft", "vote") or num_tta < 1:
+        raise InputError(f"tta_mode is soft or vote and num_tta at least 1, not {tta_mode!r} and {num_tta}")
+    saved = load(Path(model))
+    answering = make_answering(saved, num_tta=num_tta, tta_mode=tta_mode, seed=seed, device=device, precision=precision)
+    probabilities = np.full((len(pictures), saved.scheme.num_classes), np.nan, np.float32)
+    errors = [""] * len(pictures)
+    for answers in answering.of_sources(pictures, batch_size):
+        probabilities[answers.rows] = answers.probabilities
+        for row, reason in answers.unreadable.items():
+            errors[row] = reason
+    names = [str(given) if isinstance(given, (str, Path)) else str(row) for row, given in enumerate(pictures)]
+    return answer_frame(names, probabilities, errors, saved.scheme)
+
+
+def answer_frame(
+    names: Sequence[str], probabilities: np.ndarray, errors: Sequence[str], scheme: Scheme
+) -> pd.DataFrame:
+    """What predict returns, from float (N, joint classes) with a row of NaN for an unreadable picture."""
+    read = ~np.isnan(probabilities).any(axis=1)
+    classes = np.where(read, np.nan_to_num(probabilities, nan=-1.0).argmax(axis=1), -1)
+    frame = pd.DataFrame({"picture": list(names), "class": pd.array(classes, dtype="Int64")})
+    frame.loc[~read, "class"] = pd.NA
+    frame["name"] = [scheme.class_names[code] if known else "" for code, known in zip(classes, read)]
+    if len(scheme.attributes) > 1:
+        codes = scheme.split(classes)
+        for attribute in scheme.attributes:
+            values = [attribute.values[code] if known else "" for code, known in zip(codes[attribute.name], read)]
+            frame[attribute.name] = values
+    frame["error"] = list(errors)
+    return pd.concat([frame, pd.DataFrame(probabilities, columns=scheme.class_names)], axis=1)

@@ -1,0 +1,1 @@
+"""The settings of the jobs. Imports nothing: ask the module of the job."""

@@ -1,0 +1,44 @@
+"""model/settings/evaluation.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from model.settings.fields import setting
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    ground_truth_dir: str | None = setting(
+        None,
+        "folder with gt.csv: picture, true class, more columns welcome; else SM_GROUND_TRUTH_DIR",
+        section="Where things lie",
+    )
+    output_data_dir: str | None = setting(
+        None, "folder with the answers of inference; else SM_OUTPUT_DATA_DIR, else output"
+    )
+    answers: str | None = setting(None, "file of the answers; else output.csv, probabilities beside it")
+    output: str | None = setting(
+        None,
+        "folder for evaluation.json and report.html; else SM_OUTPUT_DATA_DIR, else that of the answers",
+    )
+    pictures: str | None = setting(
+        None, "folder of the pictures, themselves or in images/; report.html then shows some"
+    )
+    compare: str | None = setting(None, "other answers on the same truth: folder or file; tells the paired difference")
+    labels: str | None = setting(None, "label scheme; else labels.json beside the answers", section="Scores")
+    group_column: str | None = setting(
+        None, "column of the truth whose groups are resampled together; else group, person, sender or people_path"
+    )
+    gmean_classes: list[str] = setting(
+        [],
+        'classes of the geometric mean of F1, by number or name (as JSON where with spaces: ["none/male"]); else all',
+    )
+    resamples: int = setting(2000, "bootstrap resamples of the intervals; 0: no intervals", low=0)
+    confidence: float = setting(0.95, "probability that an interval covers", low=0.5, high=0.999)
+    seed: int = setting(0, "of the resamples", low=0)
+
+    def contradictions(self) -> Iterator[str]:
+        """Sentences about settings that contradict each other."""
+        yield from ()

@@ -1,0 +1,306 @@
+"""The settings of train.py. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from model.errors import InputError
+from model.settings.fields import Layer, build, decode, setting
+
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest")
+CRITERIA = ("f1", "acc", "loss", "gmean")
+
+
+LOSSES = ("focal", "cross_entropy", "label_smoothing", "f1", "bce")
+CLASS_WEIGHTS = ("none", "inverse", "effective", "given")
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    """What `heads` may say of an attribute; the rest is as for all."""
+
+    loss_weight: float = setting(1.0, "of the head's loss in the sum", low=0)
+    loss: str = setting("focal", "training loss", choices=LOSSES)
+    class_weights: str = setting("inverse", "weights of the loss", choices=CLASS_WEIGHTS)
+    class_weight_values: list[float] = setting([], "a weight a class, for class_weights given", low=0)
+
+    def contradictions(self) -> Iterator[str]:
+        """Sentences about settings that contradict each other."""
+        yield from ()
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    config: str | None = setting(
+        None, "experiment file (YAML) with settings by their names", result=False, section="Where things lie"
+    )
+    name: str = setting("exp", "name of the run: its folder in the model directory", result=False)
+    train_dir: str | None = setting(None, "pictures and labels to learn from; else SM_CHANNEL_TRAIN", result=False)
+    validation_dir: str | None = setting(
+        None, "pictures and labels to choose by; else SM_CHANNEL_VALIDATION, else a part of train", result=False
+    )
+    model_dir: str | None = setting(None, "where the run's folder is made; else SM_MODEL_DIR, else runs", result=False)
+    eval_dir: str | None = setting(
+        None, "pictures that inference takes where nothing else is named; kept with the model", result=False
+    )
+    output_data_dir: str | None = setting(
+        None, "where the split is told; else SM_OUTPUT_DATA_DIR, else beside the model", result=False
+    )
+    checkpoint_dir: str | None = setting(
+        None, "where unfinished runs are kept; else SageMaker's, else .checkpoints in model_dir", result=False
+    )
+    checkpoint_seconds: float = setting(
+        300.0,
+        "time between checkpoints inside an epoch; one is written at each epoch's end too",
+        unit="s",
+        low=0,
+        result=False,
+    )
+    resume: str = setting(
+        "auto",
+        "auto goes on with an unfinished run of the name; never begins it anew",
+        choices=("auto", "never"),
+        result=False,
+    )
+
+    layout: str = setting("auto", "how the channel is laid out; auto recognises it", choices=LAYOUTS, section="Data")
+    table: str | None = setting(None, "name of the CSV, .lst or manifest in the channel where there are several")
+    picture_column: str | None = setting(None, "column that names the pictures; else ImageID, image_name or path")
+    group_column: str | None = setting(
+        None, "column of persons or senders that no split parts; else group, person, sender or people_path"
+    )
+    metadata_columns: list[str] = setting([], "columns to keep as metadata; else every other column")
+    attributes: dict[str, Any] = setting(
+        {},
+        "label scheme: attribute: [values], {cuts: [...]} or {column: ..., values: [...]}; else found in the channel",
+    )
+    train_groups: str | None = setting(
+        None, "file that lists the groups (or folders) to learn from, one a line; the others are left out", result=False
+    )
+    validation_groups: str | None = setting(
+        None, "file that lists the groups (or folders) to choose by, one a line; train is the others", result=False
+    )
+    age_cuts: list[float] = setting([30.0, 60.0], "ages at which the mask scheme's bands begin", unit="years")
+    validation: float = setting(
+        0.2, "share of the groups held out where there is no validation channel; 0: none", low=0, high=0.9
+    )
+    folds: int = setting(
+        0,
+        "models to train, each on all but one of so many parts; they answer together, and each row of the channel is "
+        "answered by the one that did not see it; 0: one model on a split",
+        low=0,
+        high=100,
+    )
+    check: str = setting(
+        "decode",
+        "how pictures are checked before training: decoded whole, or only headers and sizes",
+        choices=("decode", "headers"),
+        result=False,
+    )
+
+    target: str = setting(
+        "joint",
+        "what is learnt: joint (one head over the joint class), heads (one head an attribute, one backbone), separate "
+        "(one model an attribute, which answer together) or an attribute's name",
+        section="Target",
+    )
+    num_classes: int = setting(
+        0, "classes that the target must have, as a check of the data; 0: as many as there are", low=0
+    )
+    heads: dict[str, Any] = setting(
+        {}, "per attribute, for target heads: {age: {loss_weight: 2, loss: focal, class_weights: inverse}}"
+    )
+    separate: dict[str, Any] = setting(
+        {}, "per attribute, for target separate: what its model is trained with, {age: {model: resnet34, epochs: 20}}"
+    )
+
+    sampler: str = setting(
+        "sqrt",
+        "how an epoch is drawn: imbalanced (torchsampler's ImbalancedDatasetSampler), sqrt (the same at "
+        "strength 0.5) or none (every picture once)",
+        choices=("imbalanced", "sqrt", "none"),
+        section="Sampling and loss",
+    )
+    sampler_strength: float | None = setting(
+        None,
+        "a class is drawn in proportion to its share to the power 1 - strength: 1 all classes equally often, "
+        "0 as they come; none: what the sampler's name says",
+        low=0,
+        high=1,
+    )
+    loss: str = setting(
+        "focal",
+        "training loss; bce is for an attribute of two values and gives the head one output",
+        choices=LOSSES,
+    )
+    focal_gamma: float = setting(2.0, "focusing of the focal loss; 0: cross entropy", low=0)
+    label_smoothing: float = setting(
+        0.1, "share of the target spread over all classes by loss label_smoothing", low=0, high=0.99
+    )
+    class_weights: str = setting(
+        "inverse",
+        "weights of the loss (f1 takes none): none, inverse (of class counts), effective (number of samples, CVPR "
+        "2019) or given",
+        choices=CLASS_WEIGHTS,
+    )
+    class_weights_strength: float = setting(
+        0.25,
+        "power to which inverse and effective weights are raised; 1: in full, 0: none; with the sampler's strength it "
+        "should add up to at most 1",
+        low=0,
+        high=1,
+    )
+    class_weight_values: list[float] = setting([], "a weight a class, for class_weights given", low=0)
+    effective_beta: float = setting(0.999, "beta of the effective number, (1 - beta^n) / (1 - beta)", low=0, high=1)
+
+    model: str = setting("resnet18", "backbone: any name of timm's", section="Network")
+    model_args: dict[str, Any] = setting({}, "further arguments of the backbone, as timm takes them")
+    pretrained: bool = setting(True, "begin with timm's ImageNet weights, fetched where they are not cached")
+    weights: str | None = setting(
+        None,
+        "begin with this file instead: .safetensors, .pth or a saved model's folder; a classifier of another "
+        "shape in it is left out",
+    )
+    hidden_layers: list[int] = setting([], "widths of hidden layers between backbone and classifier", low=1)
+    dropout: float = setting(0.0, "dropout before each classifier layer", low=0, high=0.99)
+    drop_path: float = setting(0.0, "stochastic depth of the backbone, where it has it", low=0, high=0.99)
+    freeze: list[str] = setting(
+        [], "parts that do not learn: backbone, or beginnings of the backbone's parameter names (layer1 conv_stem)"
+    )
+    freeze_epochs: int = setting(0, "epochs after which frozen parts learn too; 0: never", low=0)
+    freeze_norm: bool = setting(False, "keep the backbone's batch-norm statistics as they are")
+
+    input_size: list[int] = setting(
+        [], "height and width that the network sees; else the backbone's own", unit="pixels", low=8, section="Pictures"
+    )
+    channels: int = setting(3, "3: colour, 1: grey", low=1, high=3)
+    fit: str = setting(
+        "crop",
+        "how a picture of another shape is fitted: crop (scaled, middle cut out), stretch or pad",
+        choices=("crop", "stretch", "pad"),
+    )
+    crop_pct: float = setting(
+        1.0,
+        "share of a fitted picture's sides that prediction sees, its middle; below 1 things have the size "
+        "that random crops gave them",
+        low=0.1,
+        high=1,
+    )
+    interpolation: str = setting("bilinear", "resampling", choices=("nearest", "bilinear", "bicubic", "lanczos"))
+    normalisation: str = setting(
+        "backbone",
+        "pixel mean and deviation: the backbone's, given (mean, std), or each picture's own",
+        choices=("backbone", "given", "picture"),
+    )
+    mean: list[float] = setting([], "per channel, of pixels from 0 to 1, for normalisation given")
+    std: list[float] = setting([], "per channel, of pixels from 0 to 1, for normalisation given", low=1e-6)
+    augmentation: dict[str, dict[str, Any]] = setting(
+        {"flip": {}, "random_resized_crop": {"scale": [0.7, 1.0]}},
+        "random changes with their arguments, in order: flip, random_resized_crop, colour, randaugment, "
+        "trivialaugment, erasing, mixup, cutmix, timm, or a transform of torchvision v2 by name; none",
+    )
+
+    epochs: int = setting(10, "passes over the training pictures; 0 saves the initial model", low=0, section="Loop")
+    batch_size: int = setting(64, "pictures of a forward pass, over all processes", low=1)
+    accumulate: int = setting(1, "forward passes an optimiser step", low=1)
+    lr: float = setting(1e-3, "learning rate at its height", low=0)
+    optimizer: str = setting("adamw", "any optimiser of timm's by name (adamw, sgd, madgrad, lamb, ...)")
+    optimizer_args: dict[str, Any] = setting({}, "further arguments of the optimiser: {momentum: 0.9}")
+    weight_decay: float = setting(0.05, "L2 decay of weights (not of biases and norms)", low=0)
+    scheduler: str = setting(
+        "cosine",
+        "learning rate over time: timm's cosine, tanh, step, multistep, poly, torch's by class "
+        "name (StepLR, CyclicLR, OneCycleLR, ...), or none",
+    )
+    scheduler_args: dict[str, Any] = setting({}, "further arguments of the scheduler: {step_size: 3, gamma: 0.5}")
+    warmup_epochs: float = setting(1.0, "epochs in which timm's schedules rise from nearly 0; 0: none", low=0)
+    clip_grad: float = setting(0.0, "largest gradient norm; 0: not clipped", low=0)
+    ema: float = setting(
+        0.0,
+        "decay per step of an average of the weights, which is then what is scored and saved; 0: none",
+        low=0,
+        high=0.99999,
+    )
+    best_criterion: str = setting(
+        "f1", "score of the validation pictures by which the saved weights are chosen", choices=CRITERIA
+    )
+    early_stopping: int = setting(0, "epochs without a better score after which training ends; 0: never", low=0)
+    seed: int = setting(0, "of everything random", low=0)
+
+    precision: str = setting(
+        "auto",
+        "arithmetic; auto: bf16 where the hardware gains, fp16 on older GPUs, else fp32",
+        choices=PRECISIONS,
+        section="Machine",
+    )
+    device: str = setting("auto", "auto, cpu, cuda or cuda:N")
+    channels_last: bool = setting(True, "memory layout that most convolutions are faster in")
+    compile: bool = setting(False, "torch.compile the network")
+    num_workers: int = setting(
+        -1, "processes that read pictures; 0: the job itself; -1: by the number of cores", low=-1, result=False
+    )
+    processes_per_host: int = setting(
+        0, "processes that train together on each host, in the image; 0: one a GPU, else one", low=0, result=False
+    )
+    log_interval: int = setting(
+        0, "optimiser steps between losses told inside an epoch; 0: none", low=0, result=False, section="Tracking"
+    )
+    tracking: str = setting(
+        "auto",
+        "auto: TensorBoard's event files beside the split, and where WANDB_API_KEY is set or WANDB_MODE is offline "
+        "Weights & Biases, which gets thumbnails of mistakes too; tensorboard: the files alone",
+        choices=("auto", "tensorboard", "none"),
+        result=False,
+    )
+    wandb_project: str | None = setting(None, "W&B project; else WANDB_PROJECT, else rarebird", result=False)
+    wandb_entity: str | None = setting(None, "W&B user or team; else WANDB_ENTITY", result=False)
+
+    @property
+    def sampler_power(self) -> float:
+        """Exponent of 1 / count in a picture's chance to be drawn."""
+        if self.sampler_strength is not None:
+            return self.sampler_strength
+        return {"imbalanced": 1.0, "sqrt": 0.5, "none": 0.0}[self.sampler]
+
+    def contradictions(self) -> Iterator[str]:
+        """Sentences about settings that contradict each other."""
+        if self.sampler == "none" and self.sampler_strength:
+            yield f"sampler none has strength 0, not {self.sampler_strength:g}"
+        if (self.class_weights == "given") != bool(self.class_weight_values):
+            yield "class_weights given and class_weight_values need each other"
+        if len(self.input_size) not in (0, 1, 2):
+            yield f"input_size takes height and width, not {len(self.input_size)} numbers"
+        if self.channels == 2:
+            yield "channels is 3 (colour) or 1 (grey)"
+        if self.normalisation == "given":
+            for name in ("mean", "std"):
+                if len(getattr(self, name)) != self.channels:
+                    yield f"normalisation given needs {name} with {self.channels} numbers"
+        elif self.mean or self.std:
+            yield f"mean and std belong to normalisation given, not {self.normalisation}"
+        if sorted(set(self.age_cuts)) != self.age_cuts or not self.age_cuts:
+            yield f"age_cuts must rise: {self.age_cuts}"
+        if self.attributes and self.age_cuts != [30.0, 60.0]:
+            yield "age_cuts belongs to the mask scheme; write cuts under the attribute in `attributes`"
+        if self.heads and self.target != "heads":
+            yield f"heads belongs to target heads, not {self.target}"
+        if self.separate and self.target != "separate":
+            yield f"separate belongs to target separate, not {self.target}"
+        if self.folds and self.validation_groups:
+            yield "folds hold out each part in turn; with them validation_groups has no place"
+        if self.folds == 1:
+            yield "folds takes 0 (one model on a split) or at least 2"
+        for attribute, form in self.heads.items():
+            try:
+                build(HeadSettings, [Layer(f"heads: {attribute}: {{}}", decode(dict, form))])
+            except ValueError as error:
+                yield f"heads: {attribute}: {error}"
+            except InputError as error:
+                yield from (line.strip() for line in str(error).splitlines()[1:])
+        if self.freeze_epochs and not self.freeze:
+            yield "freeze_epochs needs freeze"
+        if not self.name or "/" in self.name or self.name.startswith("."):
+            yield f"name {self.name!r} must be a folder's name"

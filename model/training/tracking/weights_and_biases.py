@@ -1,0 +1,67 @@
+"""model/training/tracking/weights_and_biases.py."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from model.atomic_write import write_text
+from model.settings.fields import as_dict
+from model.settings.train import TrainSettings
+from model.training.progress import Progress
+from model.training.tracking.base import EpochResult, Tracker, log
+
+ONLINE_PATIENCE = 30.0  # seconds for Weights & Biases to answer at the start
+UPLOAD_PATIENCE = 120.0  # seconds for its uploads at the end; `wandb sync` sends what is left
+
+
+class WeightsAndBiases(Tracker):
+    """A run at Weights & Biases, or one in a folder for `wandb sync` to send. ImportError where the package wandb is
+    missing."""
+
+    name = "Weights & Biases"
+
+    def __init__(
+        self, folder: Path, run: str, settings: TrainSettings, account: Mapping[str, str | None], id_file: Path
+    ):
+        """run: its name there; account: project, entity, mode (online or offline) and api_key; id_file: keeps the
+        run's id, by which one that goes on is the same there."""
+        import wandb
+
+        self.wandb, self.run_name = wandb, run
+        self.folder, self.settings, self.account, self.id_file = folder, settings, account, id_file
+
+    def begin(self, first: int) -> None:
+        if not first or not self.id_file.is_file():
+            write_text(self.id_file, secrets.token_hex(4))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        offline = self.account["mode"] == "offline"
+        self.run = self.wandb.init(
+            dir=str(self.folder),
+            project=self.account["project"],
+            entity=self.account["entity"],
+            name=self.run_name,
+            id=self.id_file.read_text(encoding="utf-8"),
+            resume=None if offline else "allow",
+            mode="offline" if offline else "online",
+            config=as_dict(self.settings),
+            settings=self.wandb.Settings(
+                api_key=self.account["api_key"],
+                console="off",  # the log stays this job's own
+                silent=True,
+                init_timeout=ONLINE_PATIENCE,
+                finish_timeout=UPLOAD_PATIENCE,
+            ),
+        )
+        log.info("Weights & Biases: %s", f"wandb sync {Path(self.run.dir).parent}" if offline else self.run.url)
+
+    def step(self, progress: Progress, loss: float) -> None:
+        self.run.log({"step/train_loss": loss, "step/lr": progress.lr}, step=progress.updates)
+
+    def epoch(self, result: EpochResult) -> None:
+        pictures = {name: self.wandb.Image(picture.image) for name, picture in result.pictures.items()}
+        self.run.log({**result.scalars, **pictures}, step=result.updates)
+
+    def close(self, failed: bool) -> None:
+        self.run.finish(exit_code=int(failed))
