@@ -11,7 +11,7 @@ import yaml
 
 from container.environment import Environment, log
 from model.errors import InputError, did_you_mean
-from model.settings.aliases import translate, words_of
+from model.settings.aliases import aliases_of, translate
 from model.settings.cli import HelpAsked, help_text, parse_flags
 from model.settings.evaluation import EvaluationSettings
 from model.settings.fields import Layer, as_dict, build, canonical, decode
@@ -66,7 +66,7 @@ def read(cls: type[S], argv: Sequence[str] | None, usage: str, **defaults: Any) 
 
 def _of_this_job(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """Without the settings that only another job knows: one .env serves all."""
-    known = {job: {*as_dict(job()), *words_of(script)} for job, script in SCRIPTS.items() if job is not ServeSettings}
+    known = {job: {*as_dict(job()), *aliases_of(script)} for job, script in SCRIPTS.items() if job is not ServeSettings}
     others = set().union(*(names for job, names in known.items() if job is not cls))
     kept = {canonical(key): value for key, value in values.items()}
     return {key: value for key, value in kept.items() if key in known[cls] or key not in others}

@@ -1,13 +1,13 @@
-"""`python -m exploration VERB ...`: looking at data, runs and scores."""
+"""`python -m exploration SUBCOMMAND ...`: looking at data, runs and scores."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
-from model.subcommands import run_verb
+from model.subcommands import run_subcommand
 
-VERBS = {
+SUBCOMMANDS = {
     "demo": ("exploration.demo", "draws pictures of made-up faces to try the jobs on"),
     "runs": ("exploration.runs", "lists what was trained: the settings that differ, scores and intervals"),
     "scores": ("exploration.scores", "prints an evaluation.json as a small table"),
@@ -16,7 +16,7 @@ VERBS = {
 
 def main(argv: Sequence[str]) -> int:
     """The exit code of a verb."""
-    return run_verb("exploration", VERBS, argv)
+    return run_subcommand("exploration", SUBCOMMANDS, argv)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""`python -m jobs VERB ...`: the jobs started, followed and fetched, on this machine, in the image and on SageMaker."""
+"""`python -m jobs SUBCOMMAND ...`: starts, follows and fetches jobs on this machine, in the image and on SageMaker."""
 
 from __future__ import annotations
 
 import sys
 
-from model.subcommands import run_verb
+from model.subcommands import run_subcommand
 
-VERBS = {
+SUBCOMMANDS = {
     "train": ("jobs.commands.train", "trains a model"),
     "inference": ("jobs.commands.inference", "answers pictures with a saved model"),
     "inference_TTA": ("jobs.commands.inference_TTA", "the same from several views of each picture"),
@@ -28,4 +28,4 @@ VERBS = {
 }
 
 if __name__ == "__main__":
-    sys.exit(run_verb("jobs", VERBS, sys.argv[1:]))
+    sys.exit(run_subcommand("jobs", SUBCOMMANDS, sys.argv[1:]))

@@ -1,17 +1,17 @@
-"""`python -m model VERB ...`: work on saved models and answers, and the table of settings."""
+"""`python -m model SUBCOMMAND ...`: work on saved models and answers; tables of settings and aliases."""
 
 from __future__ import annotations
 
 import sys
 
-from model.subcommands import run_verb
+from model.subcommands import run_subcommand
 
-VERBS = {
+SUBCOMMANDS = {
     "ensemble": ("model.artifacts.combine", "several saved models into one that answers for them together"),
     "join": ("model.answers.average", "averages probabilities of earlier inferences into new answers"),
     "settings": ("model.settings.readme_table", "prints the settings of the jobs as the tables of README.md"),
-    "words": ("model.settings.aliases", "prints the words of other systems as the table of docs/coming-from.md"),
+    "aliases": ("model.settings.aliases", "prints the words of other systems as the table of docs/coming-from.md"),
 }
 
 if __name__ == "__main__":
-    sys.exit(run_verb("model", VERBS, sys.argv[1:]))
+    sys.exit(run_subcommand("model", SUBCOMMANDS, sys.argv[1:]))

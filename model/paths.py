@@ -25,7 +25,7 @@ def parse_weighted(words: Sequence[str]) -> list[tuple[Path, float]]:
     return found
 
 
-def leaves(path: str) -> bool:
+def leaves_folder(path: str) -> bool:
     """Whether a path, as text, is absolute or leads above the folder that it starts from."""
     if path.startswith(("/", "\\\\")) or path[1:3] in (":\\", ":/"):
         return True

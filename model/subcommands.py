@@ -1,4 +1,7 @@
-"""`python -m ROOM VERB ...`: one module a verb, imported only when it is asked for."""
+"""Command lines of the form `python -m PACKAGE SUBCOMMAND ...`: finds, imports and runs the module of a subcommand.
+
+Each subcommand is one module, imported only when it is asked for. Imports no torch.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +11,30 @@ from collections.abc import Mapping, Sequence
 
 from model.errors import Failure, InputError, did_you_mean, listing
 
-Verbs = Mapping[str, tuple[str, str]]  # by name: the module whose main(argv) it is, and its one line
+Subcommands = Mapping[str, tuple[str, str]]  # by name: the module whose main(argv) runs it, and its line in --help
 
 
-def verbs_text(room: str, verbs: Verbs) -> str:
-    """What --help prints: every verb with its one line."""
-    width = max(map(len, verbs))
-    lines = [f"  {verb:<{width}}  {summary}" for verb, (_, summary) in verbs.items()]
-    usage = f"python -m {room} VERB ... [--FLAG VALUE ...]"
-    return "\n".join([usage, "", *lines, "", f"python -m {room} VERB --help tells the flags of a verb."])
+def subcommands_text(package: str, subcommands: Subcommands) -> str:
+    """The text of `python -m PACKAGE --help`: every subcommand with its one line."""
+    width = max(map(len, subcommands))
+    lines = [f"  {name:<{width}}  {summary}" for name, (_, summary) in subcommands.items()]
+    usage = f"python -m {package} SUBCOMMAND ... [--FLAG VALUE ...]"
+    return "\n".join([usage, "", *lines, "", f"python -m {package} SUBCOMMAND --help shows the flags of a subcommand."])
 
 
-def run_verb(room: str, verbs: Verbs, argv: Sequence[str]) -> int:
-    """The exit code of a verb: 0 done, 1 a fault, 2 bad input or settings, 130 Ctrl-C."""
+def run_subcommand(package: str, subcommands: Subcommands, argv: Sequence[str]) -> int:
+    """Runs the subcommand that argv names and returns its exit code: 0 done, 1 failure, 2 bad input or settings, 130
+    Ctrl-C. Errors are printed to stderr."""
     if not argv or argv[0] in ("-h", "--help"):
-        print(verbs_text(room, verbs))
+        print(subcommands_text(package, subcommands))
         return 0
-    verb, *flags = argv
+    name, *flags = argv
     try:
-        if verb not in verbs:
-            raise InputError(f"{verb!r} is no verb of {room}; there are {listing(verbs)}{did_you_mean(verb, verbs)}")
-        code: int = importlib.import_module(verbs[verb][0]).main(flags)
+        if name not in subcommands:
+            known = f"{listing(subcommands)}{did_you_mean(name, subcommands)}"
+            raise InputError(f"{name!r} is no subcommand of {package}; there are {known}")
+        module, _ = subcommands[name]
+        code: int = importlib.import_module(module).main(flags)
     except (InputError, Failure) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, InputError) else 1

@@ -21,7 +21,7 @@ from jobs.commands.upload import UploadFlags
 from jobs.spec.flags import DeployFlags, ProcessFlags, RegisterFlags, TransformFlags, TuneFlags
 from model.answers.average import JoinSettings
 from model.artifacts.combine import EnsembleSettings
-from model.settings.aliases import WORDS
+from model.settings.aliases import ALIASES
 from model.settings.cli import help_text, settings_table
 from model.settings.evaluation import EvaluationSettings
 from model.settings.fields import as_dict, canonical
@@ -66,7 +66,7 @@ def test_the_table_of_serves_settings_is_that_of_the_code():
 def test_every_flag_in_the_documents_exists():
     classes: tuple[type, ...] = (TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings)
     classes += (EnsembleSettings, JoinSettings, RunsSettings)
-    known = {name for cls in classes for name in as_dict(cls())} | {word.word for word in WORDS}
+    known = {name for cls in classes for name in as_dict(cls())} | {alias.name for alias in ALIASES}
     launching: tuple[type, ...] = (PipelineFlags, TuneFlags, TransformFlags, DeployFlags, RegisterFlags, ProcessFlags)
     launching += (UploadFlags, ShardFlags, LogsFlags, ListFlags, ImageFlags)
     known |= {name for cls in launching for name in as_dict(cls())}

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from jobs.__main__ import VERBS
-from model.subcommands import run_verb
+from jobs.__main__ import SUBCOMMANDS
+from model.subcommands import run_subcommand
 from tests.test_distributed import torchrun
 
 
 def packed(folder: Path, shards: Path) -> Path:
-    assert run_verb("jobs", VERBS, ["shards", str(folder), "--output", str(shards)]) == 0
+    assert run_subcommand("jobs", SUBCOMMANDS, ["shards", str(folder), "--output", str(shards)]) == 0
     assert not list(shards.rglob("*.jpg")) and list(shards.glob("*.tar"))
     return shards
 

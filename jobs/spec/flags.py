@@ -12,7 +12,7 @@ from container.environment import Environment
 from container.settings_layers import SCRIPTS
 from jobs.spec.job import Account, Limits, Machine
 from model.errors import InputError, did_you_mean
-from model.settings.aliases import words_of
+from model.settings.aliases import aliases_of
 from model.settings.cli import from_flags, help_text
 from model.settings.fields import canonical, setting
 
@@ -223,7 +223,7 @@ def read_flags(cls: type[S], argv: Sequence[str], usage: str, job: type | None =
         print(text)
         raise SystemExit(0)
     known = {field.name for kind in filter(None, (cls, job)) for field in dataclasses.fields(kind)}
-    known |= set(words_of(SCRIPTS[job])) if job is not None else set()
+    known |= set(aliases_of(SCRIPTS[job])) if job is not None else set()
     unknown = [word for word in others if word.startswith("--") and _name(word) not in known]
     if others and job is None:
         unknown = unknown or others

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from model.paths import leaves
+from model.paths import leaves_folder
 
 Shard = tuple[str | Path, int, int]  # a file, offset and size in bytes of the picture in it
 Source = str | Path | bytes | BinaryIO | Image.Image | Shard
@@ -48,7 +48,7 @@ def picture_source(root: Path, path: str, shard: str | None = None, offset: int 
     inside = path if shard is None else shard
     if not inside:
         raise UnreadablePicture("no picture is named")
-    if leaves(inside):
+    if leaves_folder(inside):
         raise UnreadablePicture(f"a path out of the channel: {inside}")
     return os.path.join(root, inside) if shard is None else (os.path.join(root, shard), offset, size)
 

@@ -1,6 +1,7 @@
-"""Words of the systems that this one took over from, each an alias of one of ours. Imports no torch.
+"""Aliases: setting names of the systems that Rarebird replaces, each translated into a setting of Rarebird.
 
-A word is translated where settings are read, whatever it came by: flag, hyperparameter, variable or experiment file.
+They are translated wherever settings are read: flags, hyperparameters, environment variables and experiment files.
+Imports no torch.
 """
 
 from __future__ import annotations
@@ -16,14 +17,20 @@ TRAIN, INFERENCE = "train.py", "inference.py"
 
 
 @dataclass(frozen=True)
-class Word:
-    """word: theirs; job: the script that it was said to; ours: what to write instead, for people; translate: the
-    settings that a value of it stands for, from the value and all that was said beside it. ValueError where the value
-    has no counterpart."""
+class Alias:
+    """A setting name of another system.
 
-    word: str
+    Attributes:
+        name: The name there.
+        job: The script that takes it, train.py or inference.py.
+        replacement: What to write instead, as Markdown for people.
+        translate: The settings that a value of it stands for, from the value and all settings of the same source (by
+            their canonical names). ValueError where the value has no counterpart.
+    """
+
+    name: str
     job: str
-    ours: str
+    replacement: str
     translate: Callable[[Any, Mapping[str, Any]], dict[str, Any]]
 
 
@@ -137,92 +144,105 @@ def _ensemble(value: Any, beside: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
-WORDS = (
-    Word("data_dir", TRAIN, "`train_dir`", _same("train_dir")),
-    Word("train_profile", TRAIN, "`train_groups`", _same("train_groups")),
-    Word("valid_profile", TRAIN, "`validation_groups`", _same("validation_groups")),
-    Word("train_batch_size", TRAIN, "`batch_size`", _same("batch_size")),
-    Word("valid_batch_size", TRAIN, "nothing: validation takes `batch_size`, which changes no score", _nothing),
-    Word("dataset", TRAIN, "`layout: profiles` for CustomDatasetSplitByProfile", _dataset),
-    Word("dataset_args", TRAIN, "`target`: output all is `heads`, class is `joint`, mask, gender or age itself",
+ALIASES = (
+    Alias("data_dir", TRAIN, "`train_dir`", _same("train_dir")),
+    Alias("train_profile", TRAIN, "`train_groups`", _same("train_groups")),
+    Alias("valid_profile", TRAIN, "`validation_groups`", _same("validation_groups")),
+    Alias("train_batch_size", TRAIN, "`batch_size`", _same("batch_size")),
+    Alias("valid_batch_size", TRAIN, "nothing: validation takes `batch_size`, which changes no score", _nothing),
+    Alias("dataset", TRAIN, "`layout: profiles` for CustomDatasetSplitByProfile", _dataset),
+    Alias("dataset_args", TRAIN, "`target`: output all is `heads`, class is `joint`, mask, gender or age itself",
          _dataset_args),
-    Word("augmentation_args", TRAIN, "`augmentation: {NAME: {ARGUMENT: VALUE}}`", _augmentation_args),
-    Word("model_args", TRAIN, "`model_args`; of them pretrained, num_classes, drop_rate (`dropout`), drop_path_rate "
+    Alias("augmentation_args", TRAIN, "`augmentation: {NAME: {ARGUMENT: VALUE}}`", _augmentation_args),
+    Alias("model_args", TRAIN, "`model_args`; of them pretrained, num_classes, drop_rate (`dropout`), drop_path_rate "
          "(`drop_path`) and in_chans (`channels`) are settings of their own", _model_args),
-    Word("criterion", TRAIN, "`loss`: BCELoss is `bce`", _criterion),
-    Word("criterion_args", TRAIN, "`focal_gamma`, `label_smoothing`; weight: `class_weights: given` with "
+    Alias("criterion", TRAIN, "`loss`: BCELoss is `bce`", _criterion),
+    Alias("criterion_args", TRAIN, "`focal_gamma`, `label_smoothing`; weight: `class_weights: given` with "
          "`class_weight_values`; classes: `num_classes`", _criterion_args),
-    Word("infer_data_dir", TRAIN, "`eval_dir`, kept with the model for inference.py", _same("eval_dir")),
-    Word("model_name", TRAIN, "`model`", _same("model")),
-    Word("cv", TRAIN, "`folds: 5`, grouped as well as stratified", _where("folds", 5)),
-    Word("multi", TRAIN, "`target: separate`", _where("target", "separate")),
-    Word("kfold_num", TRAIN, "`folds`", _same("folds")),
-    Word("pretrain", TRAIN, "`pretrained`", _same("pretrained")),
-    Word("num_epoch", TRAIN, "`epochs`; 0 saves the initial model", _same("epochs")),
-    Word("epoch", TRAIN, "`epochs`", _same("epochs")),
-    Word("learning_rate", TRAIN, "`lr`", _same("lr")),
-    Word("infer_data_dir", INFERENCE, "`eval_dir`", _same("eval_dir")),
-    Word("model_name", INFERENCE, "nothing: the saved model knows its backbone", _nothing),
-    Word("pth_name", INFERENCE, "nothing: a saved model holds its best weights", _nothing),
-    Word("output_name", INFERENCE, "`output`", _output_name),
-    Word("cv", INFERENCE, "nothing: the folds' folder is a model, `model_dir`", _nothing),
-    Word("multi", INFERENCE, "nothing: the folder of separate models is a model, `model_dir`", _nothing),
-    Word("ensemble", INFERENCE, "`models`, or one folder made by `python -m model ensemble`", _ensemble),
-    Word("ensemble_model_name", INFERENCE, "nothing: saved models know their backbones", _nothing),
-    Word("ensemble_model_dir", INFERENCE, "`models`", _same("models")),
-    Word("split", INFERENCE, "`table: SPLIT.csv` of the eval channel", _split),
+    Alias("infer_data_dir", TRAIN, "`eval_dir`, kept with the model for inference.py", _same("eval_dir")),
+    Alias("model_name", TRAIN, "`model`", _same("model")),
+    Alias("cv", TRAIN, "`folds: 5`, grouped as well as stratified", _where("folds", 5)),
+    Alias("multi", TRAIN, "`target: separate`", _where("target", "separate")),
+    Alias("kfold_num", TRAIN, "`folds`", _same("folds")),
+    Alias("pretrain", TRAIN, "`pretrained`", _same("pretrained")),
+    Alias("num_epoch", TRAIN, "`epochs`; 0 saves the initial model", _same("epochs")),
+    Alias("epoch", TRAIN, "`epochs`", _same("epochs")),
+    Alias("learning_rate", TRAIN, "`lr`", _same("lr")),
+    Alias("infer_data_dir", INFERENCE, "`eval_dir`", _same("eval_dir")),
+    Alias("model_name", INFERENCE, "nothing: the saved model knows its backbone", _nothing),
+    Alias("pth_name", INFERENCE, "nothing: a saved model holds its best weights", _nothing),
+    Alias("output_name", INFERENCE, "`output`", _output_name),
+    Alias("cv", INFERENCE, "nothing: the folds' folder is a model, `model_dir`", _nothing),
+    Alias("multi", INFERENCE, "nothing: the folder of separate models is a model, `model_dir`", _nothing),
+    Alias("ensemble", INFERENCE, "`models`, or one folder made by `python -m model ensemble`", _ensemble),
+    Alias("ensemble_model_name", INFERENCE, "nothing: saved models know their backbones", _nothing),
+    Alias("ensemble_model_dir", INFERENCE, "`models`", _same("models")),
+    Alias("split", INFERENCE, "`table: SPLIT.csv` of the eval channel", _split),
 )  # fmt: skip
 
 
-def words_of(job: str) -> dict[str, Word]:
-    """Their words that a job takes."""
-    return {word.word: word for word in WORDS if word.job == job}
+def aliases_of(job: str) -> dict[str, Alias]:
+    """The aliases that a job takes, by name."""
+    return {alias.name: alias for alias in ALIASES if alias.job == job}
 
 
 def translate(job: str, label: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Settings with their words replaced by ours, and a sentence for each word. label: as Layer's.
+    """Replaces the aliases among one source's settings.
 
-    InputError tells every word whose value has no counterpart, and every setting that was said in both words.
+    Args:
+        job: The script that the settings are for, `train.py` or `inference.py`.
+        label: How messages name a setting of this source, as Layer.label.
+        values: Settings by the names that were written.
+
+    Returns:
+        The settings without aliases, and a sentence for the log about each alias.
+
+    Raises:
+        InputError: Lists every alias whose value has no counterpart, and every setting that was written under an alias
+            and under its own name.
     """
-    words = words_of(job)
-    said = {canonical(str(key)): value for key, value in values.items()}
-    ours = {key: value for key, value in values.items() if canonical(str(key)) not in words}
-    named = {canonical(str(key)) for key in ours}
-    sentences, faults = [], []
-    for key, value in said.items():
-        word = words.get(key)
-        if word is None:
+    aliases = aliases_of(job)
+    written = {canonical(str(key)): value for key, value in values.items()}
+    settings = {key: value for key, value in values.items() if canonical(str(key)) not in aliases}
+    names = {canonical(str(key)) for key in settings}
+    sentences, problems = [], []
+    for key, value in written.items():
+        alias = aliases.get(key)
+        if alias is None:
             continue
         where = label.replace("{}", key)
         try:
-            found = word.translate(value, said)
+            translated = alias.translate(value, written)
         except ValueError as error:
-            faults.append(f"{where} = {value!r}: {error}")
+            problems.append(f"{where} = {value!r}: {error}")
             continue
         if key == "augmentation_args":
-            named.discard("augmentation")
-            ours.pop("augmentation", None)
-        twice = sorted(named & found.keys())
-        if twice:
-            faults.append(f"{where}: it means {listing(twice)}, which is set beside it; write one of them")
-        named |= found.keys()
-        ours |= found
-        if key != "model_args" or len(found) > 1:
-            sentences.append(f"{where} is {word.ours} here")
-    if faults:
-        raise InputError("settings:\n" + "\n".join(f"  {fault}" for fault in faults))
-    return ours, sentences
+            # `augmentation` held the name alone; the translation holds the name and its arguments
+            names.discard("augmentation")
+            settings.pop("augmentation", None)
+        duplicates = sorted(names & translated.keys())
+        if duplicates:
+            problems.append(f"{where}: it means {listing(duplicates)}, which is set beside it; write one of them")
+        names |= translated.keys()
+        settings |= translated
+        # model_args is an alias and a setting: worth a sentence only where something was moved out of it
+        if key != "model_args" or len(translated) > 1:
+            sentences.append(f"{where} is {alias.replacement} here")
+    if problems:
+        raise InputError("settings:\n" + "\n".join(f"  {problem}" for problem in problems))
+    return settings, sentences
 
 
-def words_table() -> str:
-    """Their words and ours as a Markdown table."""
+def aliases_table() -> str:
+    """The aliases as the Markdown table of docs/coming-from.md."""
     lines = ["| word | of | here |", "| --- | --- | --- |"]
-    lines += [f"| `{word.word}` | {word.job} | {word.ours} |" for word in WORDS]
+    lines += [f"| `{alias.name}` | {alias.job} | {alias.replacement} |" for alias in ALIASES]
     return "\n".join(lines) + "\n"
 
 
 def main(argv: Sequence[str]) -> int:
+    """Prints the table; the exit code."""
     if argv:
-        raise InputError(f"words takes no words: {' '.join(argv)}")
-    print(words_table(), end="")
+        raise InputError(f"aliases takes no words: {' '.join(argv)}")
+    print(aliases_table(), end="")
     return 0

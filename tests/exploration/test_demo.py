@@ -227,7 +227,7 @@ def test_help_names_every_verb_and_flag(capsys: pytest.CaptureFixture[str]) -> N
     for flags in ([], ["--help"]):
         assert command.main(flags) == 0
         listed = capsys.readouterr().out
-        assert all(verb in listed and summary in listed for verb, (_, summary) in command.VERBS.items())
+        assert all(verb in listed and summary in listed for verb, (_, summary) in command.SUBCOMMANDS.items())
     with pytest.raises(SystemExit) as ended:
         command.main(["demo", "--help"])
     assert not ended.value.code

@@ -28,13 +28,13 @@ def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def dry_run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """`python -m jobs VERB FLAGS --dry_run` on SageMaker: exit code, stdout and stderr."""
-    from jobs.__main__ import VERBS
-    from model.subcommands import run_verb
+    """`python -m jobs SUBCOMMAND FLAGS --dry_run` on SageMaker: exit code, stdout and stderr."""
+    from jobs.__main__ import SUBCOMMANDS
+    from model.subcommands import run_subcommand
 
     def run(verb: str, *flags: str) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = run_verb("jobs", VERBS, [verb, *ACCOUNT, "--on", "sagemaker", "--dry_run", *flags])
+        code = run_subcommand("jobs", SUBCOMMANDS, [verb, *ACCOUNT, "--on", "sagemaker", "--dry_run", *flags])
         out, err = capsys.readouterr()
         return code, out, err
 

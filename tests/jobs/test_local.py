@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from container.layout import Layout
-from jobs.__main__ import VERBS
+from jobs.__main__ import SUBCOMMANDS
 from jobs.aws.clients import Clients
 from jobs.backends import local_process as here
 from jobs.backends import local_run as local
@@ -22,7 +22,7 @@ from jobs.spec.inputs import produced
 from jobs.spec.job import Account, Input, Job, Machine
 from jobs.spec.record import Record, find_record
 from model.errors import Failure, InputError
-from model.subcommands import run_verb
+from model.subcommands import run_subcommand
 from tests.jobs.test_archive import saved_model
 
 HOST = Host("algo-2", ["algo-1", "algo-2"], "eth0")
@@ -159,9 +159,9 @@ def test_how_a_job_stands_is_in_its_record_and_nothing_is_taken_from_one_that_fa
         collect(replace(TRAINING, name=name), record, trees, {"algo-1": code}, lambda _: None)
     states = {"whole": "done", "cut": "stopped", "pressed": "stopped", "bad": "failed with 5"}
     for name, state in states.items():
-        assert run_verb("jobs", VERBS, ["status", name, "--results", str(tmp_path)]) == 0
+        assert run_subcommand("jobs", SUBCOMMANDS, ["status", name, "--results", str(tmp_path)]) == 0
         assert f"train {name}: {state}, on here" in capsys.readouterr().out
-    assert run_verb("jobs", VERBS, ["list", "--results", str(tmp_path)]) == 0
+    assert run_subcommand("jobs", SUBCOMMANDS, ["list", "--results", str(tmp_path)]) == 0
     listed = capsys.readouterr().out
     assert all(state in listed for state in states.values())
     flags = read_flags(TrainFlags, ["--results", str(tmp_path)], "")[0]
@@ -217,16 +217,16 @@ def test_a_model_of_jobs_that_begin_so_and_of_a_search(tmp_path):
 
 def test_a_job_without_a_line_yet(tmp_path, capsys):
     begin(TRAINING, tmp_path, "here")
-    assert run_verb("jobs", VERBS, ["logs", "exp-1", "--results", str(tmp_path)]) == 0
+    assert run_subcommand("jobs", SUBCOMMANDS, ["logs", "exp-1", "--results", str(tmp_path)]) == 0
     assert "exp-1 has written no line yet" in capsys.readouterr().out
 
 
 def test_a_profile_that_is_not_there_is_told(tmp_path, capsys, monkeypatch):
-    assert run_verb("jobs", VERBS, ["list", "--all", "--profile", "nobody", "--region", "eu-west-1"]) == 2
+    assert run_subcommand("jobs", SUBCOMMANDS, ["list", "--all", "--profile", "nobody", "--region", "eu-west-1"]) == 2
     assert "AWS_PROFILE nobody: there is no such profile" in capsys.readouterr().err
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     monkeypatch.delitem(CHECKS, "engine")
-    assert run_verb("jobs", VERBS, ["doctor"]) == 1
+    assert run_subcommand("jobs", SUBCOMMANDS, ["doctor"]) == 1
     assert capsys.readouterr().out.count("AWS_PROFILE nobody") >= 2
 
 

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from jobs.__main__ import VERBS
+from jobs.__main__ import SUBCOMMANDS
 from jobs.aws.clients import Clients
 from jobs.backends import local_process as here
 from jobs.commands.doctor import CHECKS, diagnose
@@ -23,7 +23,7 @@ from jobs.storage.s3 import PART, digests, get_folder, objects, parse
 from jobs.storage.upload import send_folder
 from model.artifacts.archive import pack
 from model.errors import Failure, InputError
-from model.subcommands import run_verb
+from model.subcommands import run_subcommand
 from tests.jobs.conftest import ACCOUNT
 from tests.jobs.test_archive import saved_model
 
@@ -75,7 +75,7 @@ def keys(prefix: str = "") -> list[str]:
 
 
 def verb(name: str, *flags: str) -> int:
-    return run_verb("jobs", VERBS, [name, *flags])
+    return run_subcommand("jobs", SUBCOMMANDS, [name, *flags])
 
 
 def leave(job: str, folder: Path, **archives: Path) -> None:

@@ -96,21 +96,21 @@ def test_hyperparameters_are_the_settings_that_differ(dry_run):
 
 
 def test_a_dry_run_takes_no_region_and_tells_all_that_is_missing(capsys):
-    from jobs.__main__ import VERBS
-    from model.subcommands import run_verb
+    from jobs.__main__ import SUBCOMMANDS
+    from model.subcommands import run_subcommand
 
-    assert run_verb("jobs", VERBS, ["train", "--data", "s3://b/t", "--dry-run"]) == 2
+    assert run_subcommand("jobs", SUBCOMMANDS, ["train", "--data", "s3://b/t", "--dry-run"]) == 2
     err = capsys.readouterr().err
     assert "--role" in err and "--bucket" in err and "--image" in err and "SAGEMAKER_ROLE" in err
 
 
 def test_dotenv_names_the_account_and_flags_win(capsys):
-    from jobs.__main__ import VERBS
-    from model.subcommands import run_verb
+    from jobs.__main__ import SUBCOMMANDS
+    from model.subcommands import run_subcommand
 
     Path(".env").write_text(f"SAGEMAKER_ROLE={ROLE}\nSAGEMAKER_BUCKET=from-file\nSAGEMAKER_IMAGE={IMAGE}\n")
     flags = ["train", "--data", "s3://b/t", "--dry-run", "--bucket", "from-flag", "--prefix", "a/b"]
-    assert run_verb("jobs", VERBS, flags) == 0
+    assert run_subcommand("jobs", SUBCOMMANDS, flags) == 0
     request = json.loads(capsys.readouterr().out)
     assert request["RoleArn"] == ROLE
     assert request["OutputDataConfig"]["S3OutputPath"] == "s3://from-flag/a/b"
@@ -356,8 +356,8 @@ def test_names_are_what_aws_takes_and_differ():
 
 def test_help_needs_neither_torch_nor_boto3():
     code = (
-        "import sys; from model.subcommands import run_verb; from jobs.__main__ import VERBS\n"
-        "try: run_verb('jobs', VERBS, ['train', '--help'])\n"
+        "import sys; from model.subcommands import run_subcommand; from jobs.__main__ import SUBCOMMANDS\n"
+        "try: run_subcommand('jobs', SUBCOMMANDS, ['train', '--help'])\n"
         "except SystemExit: pass\n"
         "print(sorted({'torch', 'numpy', 'pandas', 'boto3', 'botocore'} & set(sys.modules)))"
     )

@@ -86,7 +86,7 @@ def test_every_command_of_the_page_works(heading: str, place: Path):
 
 
 def test_the_page_holds_every_word():
-    from model.settings.aliases import words_table
+    from model.settings.aliases import aliases_table
 
     shown = re.search(r"<!-- words -->\n(.*)<!-- /words -->", PAGE, re.DOTALL)
-    assert shown and shown[1].strip() == words_table().strip(), "put the output of python -m model words there"
+    assert shown and shown[1].strip() == aliases_table().strip(), "put the output of python -m model aliases there"

@@ -119,14 +119,14 @@ def test_a_colon_may_belong_to_the_path(tmp_path):
     ]
 
 
-def test_the_verbs_say_what_they_made(models, pictures, tmp_path, capsys):
-    from model.__main__ import VERBS
-    from model.subcommands import run_verb
+def test_the_subcommands_say_what_they_made(models, pictures, tmp_path, capsys):
+    from model.__main__ import SUBCOMMANDS
+    from model.subcommands import run_subcommand
 
     words = ["ensemble", str(models / "a"), str(models / "b"), "--output", str(tmp_path / "both")]
-    assert run_verb("model", VERBS, words) == 0
+    assert run_subcommand("model", SUBCOMMANDS, words) == 0
     assert "2 models, soft, 18 classes" in capsys.readouterr().out
-    assert run_verb("model", VERBS, ["ensemble", str(models / "a")]) == 2
+    assert run_subcommand("model", SUBCOMMANDS, ["ensemble", str(models / "a")]) == 2
     assert "--output DIR is needed" in capsys.readouterr().err
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.__main__ import VERBS
-from model.subcommands import run_verb
+from model.__main__ import SUBCOMMANDS
+from model.subcommands import run_subcommand
 
 
 def write(path, names, rows, columns=("worn", "none", "착용샷"), name="ImageID"):
@@ -17,7 +17,7 @@ def write(path, names, rows, columns=("worn", "none", "착용샷"), name="ImageI
 
 
 def join(*words: str) -> int:
-    return run_verb("model", VERBS, ["join", *words])
+    return run_subcommand("model", SUBCOMMANDS, ["join", *words])
 
 
 def test_rows_are_joined_by_name_and_columns_by_class(tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from model.data.readers.shards import Shards, read_shards
-from model.paths import leaves
+from model.paths import leaves_folder
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 IMAGES = "images"  # the folder that a table's pictures may lie in, beside it
@@ -109,7 +109,7 @@ class Files:
     def find(self, name: str) -> tuple[What, str]:
         """Where a table's name leads, beside the table or in images/: what there is, and its path as the disk spells
         it. Of `missing`, where it was expected; of `outside`, a path that leaves the channel."""
-        if leaves(name):
+        if leaves_folder(name):
             return "outside", name
         name = posixpath.normpath(name)
         head, _, tail = name.rpartition("/")

@@ -1,11 +1,11 @@
-"""Words of other systems mean what the documents say."""
+"""Aliases mean what docs/coming-from.md says."""
 
 import pytest
 import yaml
 
 from container import settings_layers
 from model.errors import InputError
-from model.settings.aliases import WORDS, translate, words_of
+from model.settings.aliases import ALIASES, aliases_of, translate
 from model.settings.inference import InferenceSettings
 from model.settings.train import TrainSettings
 
@@ -66,7 +66,7 @@ def test_every_word_of_its_list_is_taken():
     theirs = set(yaml.safe_load(THEIRS.replace("{channel}", "a").replace("{train}", "b").replace("{valid}", "c")))
     from model.settings.fields import as_dict
 
-    assert theirs <= {*as_dict(TrainSettings()), *words_of(TRAIN)}
+    assert theirs <= {*as_dict(TrainSettings()), *aliases_of(TRAIN)}
 
 
 def test_a_named_config_leaves_the_one_in_the_working_folder_alone(tmp_path, monkeypatch):
@@ -101,7 +101,7 @@ def test_flags_win_over_the_words_of_a_config(tmp_path, monkeypatch):
 def test_a_word_becomes_ours(job, said, ours):
     found, sentences = translate(job, "--{}", said)
     assert found == ours
-    assert len(sentences) == len([key for key in said if key in words_of(job) and key != "model_args"])
+    assert len(sentences) == len([key for key in said if key in aliases_of(job) and key != "model_args"])
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,6 @@ def test_a_word_of_another_job_is_no_fault_in_a_shared_env(tmp_path, monkeypatch
 def test_no_word_is_one_of_ours_but_model_args():
     from model.settings.fields import as_dict
 
-    for word in WORDS:
-        names = as_dict(TrainSettings() if word.job == TRAIN else InferenceSettings())
-        assert word.word == "model_args" or word.word not in names
+    for alias in ALIASES:
+        names = as_dict(TrainSettings() if alias.job == TRAIN else InferenceSettings())
+        assert alias.name == "model_args" or alias.name not in names
