@@ -22,7 +22,7 @@ import torch
 from tabulate import tabulate
 
 from model.data.channel import read_channel
-from model.data.datasets import Data
+from model.data.datasets import Datasets
 from model.data.loader import Batch, batches, in_order
 from model.errors import InputError, Problems
 from model.images.tta import Views
@@ -127,7 +127,7 @@ class Bench:
         problems.raise_if_any()
         assert table is not None
         self.settings, self.scratch = training, scratch
-        self.data = Data(table.take(range(min(settings.pictures, len(table)))), None)
+        self.data = Datasets(table.take(range(min(settings.pictures, len(table)))), None)
         self.hardware = find_hardware(settings.device, settings.precision)
         self.heads = make_heads(table.scheme, "joint", lambda head: str(head_setting(training, head, "loss")))
         self.preprocessing = make_preprocessing(training)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from model.data.readers.annotation_files import column_named
-from model.data.readers.channel_files import Files
+from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.detect import read_rows
 from model.data.readers.folders import Rows
 from model.data.table import Table, placed
@@ -47,7 +47,7 @@ def read_channel(
     validation channel, which has to have the same.
     """
     root = Path(root)
-    files = Files(root)
+    files = ChannelFiles(root)
     if not _is_there(files, problems):
         return None
     rows = None
@@ -87,7 +87,7 @@ def _unlabelled(root: Path, rows: Rows) -> Table:
     return Table(root, scheme, pictures, groups, "", nothing, nothing, nothing, rows.source, aside)
 
 
-def _is_there(files: Files, problems: Problems) -> bool:
+def _is_there(files: ChannelFiles, problems: Problems) -> bool:
     if not files.root.is_dir():
         there = "a file, no folder" if files.root.exists() else "there is no such folder"
         problems.add("missing channel", f"{files.root}: {there}")
@@ -140,7 +140,7 @@ def _values(cells: Iterable[str], counted: bool) -> tuple[str, ...]:
 
 
 def _label(
-    files: Files,
+    files: ChannelFiles,
     rows: Rows,
     scheme: Scheme,
     group: str | None,

@@ -25,7 +25,7 @@ log = logging.getLogger("rarebird")
 
 
 @dataclass(frozen=True)
-class Data:
+class Datasets:
     """train, validation: narrowed to the target's attributes; report: how validation was split off, None where it is
     a channel of its own or there is none."""
 
@@ -57,7 +57,7 @@ class Data:
         sides = [self.train.frame().assign(side="train"), self.validation.frame().assign(side="validation")]
         write_split(folder, self.report, pd.concat(sides))
 
-    def narrowed(self, target: str) -> Data:
+    def narrowed(self, target: str) -> Datasets:
         """The same pictures for one target alone."""
 
         def narrow(table: Table) -> Table:
@@ -128,7 +128,7 @@ def read_tables(
     return train, others[0] if others else None
 
 
-def make_data(settings: TrainSettings, train: Table, validation: Table | None) -> Data:
+def make_datasets(settings: TrainSettings, train: Table, validation: Table | None) -> Datasets:
     """The tables narrowed to the target, a validation split off train where there is none and one is asked for."""
     scheme = target_scheme(train.scheme, settings.target)
     train = replace(train, scheme=scheme)
@@ -136,24 +136,24 @@ def make_data(settings: TrainSettings, train: Table, validation: Table | None) -
         if settings.validation_groups:
             raise InputError("validation_groups and a validation channel both name who is chosen by; give one of them")
         train = train.take(_listed(train, settings.train_groups)) if settings.train_groups else train
-        return Data(train, replace(validation, scheme=scheme))
+        return Datasets(train, replace(validation, scheme=scheme))
     if settings.train_groups or settings.validation_groups:
         return _by_lists(settings, train)
     if not settings.validation:
-        return Data(train, None)
+        return Datasets(train, None)
     _, held_out = split(train.groups, train.classes(), settings.validation, settings.seed)
     if not len(held_out):
         log.warning("every picture is of group %s, which cannot be parted: there is no validation", train.groups[0])
-        return Data(train, None)
-    return held_out_data(train, held_out, settings.validation)
+        return Datasets(train, None)
+    return hold_out(train, held_out, settings.validation)
 
 
-def _by_lists(settings: TrainSettings, table: Table) -> Data:
+def _by_lists(settings: TrainSettings, table: Table) -> Datasets:
     """The sides that lists of groups name. Where only one is named, validation is split off, or train is the rest."""
     if not settings.validation_groups:
         learnt = _listed(table, settings.train_groups)
         log.info("%s pictures are of no group in %s", f"{len(table) - len(learnt):,}", settings.train_groups)
-        return make_data(replace(settings, train_groups=None), table.take(learnt), None)
+        return make_datasets(replace(settings, train_groups=None), table.take(learnt), None)
     chosen = _listed(table, settings.validation_groups)
     everyone = np.arange(len(table))
     learnt = _listed(table, settings.train_groups) if settings.train_groups else np.setdiff1d(everyone, chosen)
@@ -168,7 +168,7 @@ def _by_lists(settings: TrainSettings, table: Table) -> Data:
     if left_out:
         log.info("%s pictures are of no group in the lists", f"{left_out:,}")
     kept = table.take(np.concatenate([learnt, chosen]))
-    return held_out_data(kept, np.arange(len(learnt), len(kept)), len(chosen) / len(kept))
+    return hold_out(kept, np.arange(len(learnt), len(kept)), len(chosen) / len(kept))
 
 
 def _listed(table: Table, path: str | None) -> np.ndarray:
@@ -194,7 +194,7 @@ def _listed(table: Table, path: str | None) -> np.ndarray:
     return np.unique(np.concatenate(found))
 
 
-def held_out_data(table: Table, held_out: Sequence[int] | np.ndarray, share: float) -> Data:
+def hold_out(table: Table, held_out: Sequence[int] | np.ndarray, share: float) -> Datasets:
     """A table cut in two: rows held_out are the validation, which was wanted to be this share."""
     sides = np.zeros(len(table), np.int64)
     sides[held_out] = 1
@@ -208,4 +208,4 @@ def held_out_data(table: Table, held_out: Sequence[int] | np.ndarray, share: flo
         table.grouped_by,
         shares=(1 - share, share),
     )
-    return Data(table.take(np.flatnonzero(sides == 0)), table.take(np.flatnonzero(sides == 1)), report)
+    return Datasets(table.take(np.flatnonzero(sides == 0)), table.take(np.flatnonzero(sides == 1)), report)

@@ -54,7 +54,7 @@ class Batch:
         return self
 
 
-class Pictures(Dataset[tuple[int, torch.Tensor | str]]):
+class ImageDataset(Dataset[tuple[int, torch.Tensor | str]]):
     """The pictures of a table's rows, each read and decoded once and handed to `prepare`; a reason instead of pixels
     where one cannot be read."""
 
@@ -89,7 +89,7 @@ class Pictures(Dataset[tuple[int, torch.Tensor | str]]):
 
 
 def collate(items: list[tuple[int, torch.Tensor | str]]) -> Batch:
-    """One batch of what Pictures gave."""
+    """One batch of what ImageDataset gave."""
     rows = [row for row, given in items if not isinstance(given, str)]
     pixels = [given for _, given in items if not isinstance(given, str)]
     unreadable = {row: given for row, given in items if isinstance(given, str)}
@@ -123,7 +123,9 @@ def tell_small_memory() -> None:
     )
 
 
-def batches(pictures: Pictures, items: Iterable[list[Item]], workers: int, pin_memory: bool = False) -> Iterator[Batch]:
+def batches(
+    pictures: ImageDataset, items: Iterable[list[Item]], workers: int, pin_memory: bool = False
+) -> Iterator[Batch]:
     """The batches that items lists, in its order."""
     loader: Iterable[Batch] = DataLoader(
         pictures,
@@ -153,7 +155,7 @@ def _start_worker(_: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def unreadable_pictures(pictures: Pictures, reasons: Mapping[int, str]) -> Failure:
+def unreadable_pictures(pictures: ImageDataset, reasons: Mapping[int, str]) -> Failure:
     """What to raise where pictures that were found good at the start cannot be read any more. reasons: by row."""
     places = [f"{pictures.paths[row]}: {reason}" for row, reason in reasons.items()]
     return Failure(f"pictures in {pictures.root} cannot be read: {listing(places, 5)}; --check decode finds them first")

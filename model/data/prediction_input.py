@@ -8,7 +8,7 @@ import pandas as pd
 
 from model.data.channel import _is_there
 from model.data.readers.annotation_files import picture_column_of, read_csv
-from model.data.readers.channel_files import Files, is_picture
+from model.data.readers.channel_files import ChannelFiles, is_picture
 from model.data.readers.detect import choose_table, names_pictures
 from model.errors import InputError, Problems, listing
 from model.labels import normal_text
@@ -26,7 +26,7 @@ def read_info(
     """
     root = Path(root)
     problems = Problems(str(root))
-    files = Files(root)
+    files = ChannelFiles(root)
     if not _is_there(files, problems):
         problems.raise_if_any()
     tables = [name for name in files.folder().names("file") if name.lower().endswith(".csv")]
@@ -48,7 +48,7 @@ def read_info(
     return frame, column, [files.find(text)[1] if text else "" for text in asked]
 
 
-def _all_pictures(files: Files) -> tuple[pd.DataFrame, str, list[str]]:
+def _all_pictures(files: ChannelFiles) -> tuple[pd.DataFrame, str, list[str]]:
     found = sorted((path, what) for what, path in files.below("") if is_picture(path))
     if files.unreadable:
         refused = "; ".join(f"{place}: {reason}" for place, reason in files.unreadable.items())

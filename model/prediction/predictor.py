@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from model.answers.write import Answers
-from model.data.loader import Batch, Pictures, batches, in_order
+from model.data.loader import Batch, ImageDataset, batches, in_order
 from model.images.decode import Source, UnreadablePicture, read_source
 from model.images.preprocessing import Preprocessing
 from model.images.tta import Views
@@ -46,9 +46,9 @@ class Predictor:
         each = self.heads.probabilities(self.logits(pixels.flatten(0, 1))).cpu()
         return self.views.join(each.view(number, views, -1))
 
-    def pictures(self, root: Path, pictures: pd.DataFrame) -> Pictures:
+    def pictures(self, root: Path, pictures: pd.DataFrame) -> ImageDataset:
         """A table's pictures, to be read and viewed as this predictor wants them."""
-        return Pictures(root, pictures, self.preprocessing.channels, self.views.draft, self.views)
+        return ImageDataset(root, pictures, self.preprocessing.channels, self.views.draft, self.views)
 
 
 class Answering:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from model.artifacts.ensemble import PRODUCT, SOFT
-from model.data.datasets import Data, held_out_data, make_data, write_split
+from model.data.datasets import Datasets, hold_out, make_datasets, write_split
 from model.data.splits import SplitReport, assign, describe
 from model.data.table import Table
 from model.errors import InputError, did_you_mean, listing
@@ -29,7 +29,7 @@ class Run:
 
     place: str
     settings: TrainSettings
-    data: Data
+    data: Datasets
     fold: int | None = None
 
 
@@ -86,12 +86,11 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
     wholly = replace(settings, target=JOINT if separate else settings.target)
     folds, report = (_folds(settings, whole)) if settings.folds else (None, None)
     if folds is None:
-        parts = {"": make_data(wholly, train, validation)}
+        parts = {"": make_datasets(wholly, train, validation)}
     else:
         share = 1 / settings.folds
         parts = {
-            f"fold{fold + 1}": held_out_data(whole, np.flatnonzero(folds == fold), share)
-            for fold in range(settings.folds)
+            f"fold{fold + 1}": hold_out(whole, np.flatnonzero(folds == fold), share) for fold in range(settings.folds)
         }
     runs, joins = [], []
     for attribute, own in _settings_of_each(settings, train.scheme.names).items():

@@ -17,8 +17,8 @@ from timm.utils import ModelEmaV3
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from model.data.datasets import Data
-from model.data.loader import Pictures, batches, unreadable_pictures
+from model.data.datasets import Datasets
+from model.data.loader import ImageDataset, batches, unreadable_pictures
 from model.data.sampling import EpochSampler
 from model.errors import Failure, InputError
 from model.images.augmentation import Augmentation, make_augmentation, make_mixing
@@ -65,7 +65,7 @@ class Trainer:
     def __init__(
         self,
         settings: TrainSettings,
-        data: Data,
+        data: Datasets,
         heads: Heads,
         preprocessing: Preprocessing,
         network: Network,
@@ -87,7 +87,7 @@ class Trainer:
         )
         augmentation = make_augmentation(settings.augmentation, preprocessing)
         self.mixing = make_mixing(settings.augmentation)
-        self.pictures = Pictures(
+        self.pictures = ImageDataset(
             table.root,
             table.pictures,
             preprocessing.channels,

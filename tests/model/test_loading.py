@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model.data import loader as loading
-from model.data.loader import Pictures, batches, in_order
+from model.data.loader import ImageDataset, batches, in_order
 from model.data.readers.shards import Shards
 from model.data.table import placed
 
@@ -20,7 +20,9 @@ def test_batches_arrive_whole_whatever_the_size_of_shared_memory(faces: Path, mo
     loading.tell_small_memory.cache_clear()
     root = faces / "eval" / "images"
     paths = sorted(path.name for path in root.iterdir())[:10]
-    pictures = Pictures(root, placed(paths, Shards()), 3, (8, 8), lambda _, draw: torch.full((4, 5, 3), draw).byte())
+    pictures = ImageDataset(
+        root, placed(paths, Shards()), 3, (8, 8), lambda _, draw: torch.full((4, 5, 3), draw).byte()
+    )
     found = list(batches(pictures, in_order(10, 4), workers=2))
     assert [batch.rows.tolist() for batch in found] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
     for batch in found:

@@ -11,9 +11,9 @@ from PIL import Image
 
 from model.data.channel import read_channel
 from model.data.integrity import check_pictures
-from model.data.loader import Pictures, batches
+from model.data.loader import ImageDataset, batches
 from model.data.prediction_input import read_info
-from model.data.readers.channel_files import Files, is_picture
+from model.data.readers.channel_files import ChannelFiles, is_picture
 from model.data.readers.shards import INDEX, read_shards, write_shards
 from model.data.sampling import EpochSampler
 from model.data.table import placed
@@ -35,7 +35,7 @@ def loose(tmp_path: Path) -> Path:
 
 def packed(loose: Path, most_bytes: int = 200) -> Path:
     target = loose.with_name("packed")
-    names = sorted(path for _, path in Files(loose).below(""))
+    names = sorted(path for _, path in ChannelFiles(loose).below(""))
     write_shards(loose, target, names, is_picture, most_bytes)
     return target
 
@@ -67,7 +67,9 @@ def test_ranks_read_every_picture_once_an_epoch_shuffled_by_seed(tmp_path, worke
         Image.fromarray(np.full((4, 4, 3), 10 * row, np.uint8)).save(folder / f"{row % 3}" / f"{row:02d}.png")
     table = read_channel(packed(folder, 300), Problems("channel"))
     assert table is not None and len(set(table.pictures["shard"])) > 2
-    pictures = Pictures(table.root, table.pictures, 3, (0, 0), lambda picture, _: torch.from_numpy(np.array(picture)))
+    pictures = ImageDataset(
+        table.root, table.pictures, 3, (0, 0), lambda picture, _: torch.from_numpy(np.array(picture))
+    )
 
     def read(seed: int, epoch: int, rank: int) -> list[int]:
         """The pictures' own numbers, in the order in which a rank gets them."""
@@ -93,7 +95,7 @@ def test_shards_are_plain_tar_files_and_the_same_for_the_same_files(loose, tmp_p
                 assert content is not None and content.read() == (loose / member.name).read_bytes()
     assert sorted(names) == sorted(row[0] for row in csv.reader((target / INDEX).open()))[:-1] or len(names) == 5
     again = tmp_path / "again"
-    write_shards(loose, again, sorted(path for _, path in Files(loose).below("")), is_picture, 200)
+    write_shards(loose, again, sorted(path for _, path in ChannelFiles(loose).below("")), is_picture, 200)
     for path in target.rglob("*.*"):
         assert path.read_bytes() == (again / path.relative_to(target)).read_bytes()
 
@@ -137,7 +139,7 @@ def test_a_wrong_row_of_the_index_is_told(loose, row, told):
     with (target / INDEX).open("a") as file:
         file.write(f"{row}\n")
     with pytest.raises(InputError, match=told):
-        Files(target)
+        ChannelFiles(target)
 
 
 def test_an_index_of_other_columns_is_told(loose):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from model.data.readers.channel_files import Files
+from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.folders import (
     MASK_OF_STEM,
     OUTSIDE,
@@ -110,7 +110,7 @@ def picture_column_of(table: TextTable, named: str | None, problems: Problems) -
 class _Finder:
     """Takes the rows of a table whose pictures are there, and tells of those whose are not."""
 
-    def __init__(self, files: Files, problems: Problems) -> None:
+    def __init__(self, files: ChannelFiles, problems: Problems) -> None:
         self.files, self.problems = files, problems
         self.first: dict[str, str] = {}  # the place that named a path first
 
@@ -135,7 +135,7 @@ class _Finder:
         return what, path
 
 
-def read_csv_rows(files: Files, name: str, picture_column: str | None, problems: Problems) -> Rows | None:
+def read_csv_rows(files: ChannelFiles, name: str, picture_column: str | None, problems: Problems) -> Rows | None:
     """A CSV with a picture a row, or (the competition's train.csv) a profile folder a row."""
     table = read_csv(files.root / name, problems)
     if table is None:
@@ -162,7 +162,7 @@ def read_csv_rows(files: Files, name: str, picture_column: str | None, problems:
 
 
 def _profile_rows(
-    files: Files,
+    files: ChannelFiles,
     table: TextTable,
     found: Sequence[tuple[str, str] | None],
     others: Sequence[str],
@@ -216,7 +216,7 @@ def _profile_rows(
     return rows
 
 
-def read_lst(files: Files, name: str, problems: Problems) -> Rows:
+def read_lst(files: ChannelFiles, name: str, problems: Problems) -> Rows:
     """SageMaker's .lst: number, label (or several), relative path, separated by tabs. The label columns are named
     label, or label1, label2, ...
 
@@ -243,7 +243,7 @@ def read_lst(files: Files, name: str, problems: Problems) -> Rows:
     return rows
 
 
-def read_manifest(files: Files, name: str, problems: Problems) -> Rows:
+def read_manifest(files: ChannelFiles, name: str, problems: Problems) -> Rows:
     """SageMaker's augmented manifest: a JSON object a line, with `source-ref` and attributes; an attribute that has
     `NAME-metadata` beside it is a label, its text the metadata's `class-name` where there is one.
 
@@ -295,7 +295,7 @@ def _attribute_text(record: dict[str, Any], key: str) -> str:
     return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _below_prefix(files: Files, references: list[str]) -> list[str]:
+def _below_prefix(files: ChannelFiles, references: list[str]) -> list[str]:
     """Paths below the channel. The addresses' common folder may be one inside the channel, so as many of its last
     parts are kept as are needed for a picture to be found."""
     addresses = [reference for reference in references if reference.startswith("s3://")]

@@ -54,7 +54,7 @@ class Folder:
         return {os.path.splitext(name)[0].lower(): name for name in self.names("file")}
 
 
-class Files:
+class ChannelFiles:
     """The channel at root. Paths are relative to it, with /; "" is the root. Dot files and dot folders are not seen;
     a link that leads out of the channel is `outside`, never followed.
 

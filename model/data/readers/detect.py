@@ -14,7 +14,7 @@ from model.data.readers.annotation_files import (
     read_lst,
     read_manifest,
 )
-from model.data.readers.channel_files import Files
+from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.folders import Rows, classes_base, profiles_base, read_classes, read_profiles
 from model.errors import Problems, did_you_mean, listing
 
@@ -24,7 +24,7 @@ SUFFIXES = {"csv": (".csv",), "lst": (".lst",), "manifest": (".manifest", ".json
 
 
 def read_rows(
-    files: Files, layout: str, table: str | None, picture_column: str | None, problems: Problems
+    files: ChannelFiles, layout: str, table: str | None, picture_column: str | None, problems: Problems
 ) -> Rows | None:
     """The rows of a channel: auto recognises the layout, else it is csv, profiles, classes, lst or manifest.
     None, and a problem, where it cannot be read."""
@@ -57,7 +57,7 @@ def _kind(table: str) -> str:
     return next((kind for kind in SUFFIXES if table.lower().endswith(SUFFIXES[kind])), "csv")
 
 
-def _recognise(files: Files, tables: dict[str, list[str]], naming: bool) -> str:
+def _recognise(files: ChannelFiles, tables: dict[str, list[str]], naming: bool) -> str:
     """The layout's name, "" where it is none. A CSV that names no pictures counts only where nothing else is there."""
     if naming:
         return "csv"
@@ -77,7 +77,7 @@ def names_pictures(path: Path, picture_column: str | None) -> bool:
 
 
 def choose_table(
-    files: Files, named: str | None, candidates: list[str], usual: Iterable[str], problems: Problems
+    files: ChannelFiles, named: str | None, candidates: list[str], usual: Iterable[str], problems: Problems
 ) -> str | None:
     """The table that is named, else of the candidates one of a usual name, else the only one; None, and a problem,
     where there is none."""

@@ -7,7 +7,7 @@ import os
 import posixpath
 from dataclasses import dataclass, field
 
-from model.data.readers.channel_files import IMAGES, Files, is_picture
+from model.data.readers.channel_files import IMAGES, ChannelFiles, is_picture
 from model.errors import Problems, listing
 
 log = logging.getLogger("rarebird")
@@ -51,7 +51,7 @@ def profile_parts(name: str) -> dict[str, str] | None:
     return dict(zip(PROFILE_PARTS, parts)) if len(parts) == len(PROFILE_PARTS) and all(parts) else None
 
 
-def profiles_base(files: Files) -> str | None:
+def profiles_base(files: ChannelFiles) -> str | None:
     """The folder that profile folders lie in: the root ("") or images; None where there are none."""
     for base in ("", IMAGES):
         for name in files.folder(base).names("folder"):
@@ -61,7 +61,7 @@ def profiles_base(files: Files) -> str | None:
     return None
 
 
-def read_profile_folder(files: Files, path: str, problems: Problems) -> ProfileFolder:
+def read_profile_folder(files: ChannelFiles, path: str, problems: Problems) -> ProfileFolder:
     """The pictures of a profile folder. Links that leave the channel are told."""
     folder = ProfileFolder([], [])
     for name, kind in files.folder(path).kinds.items():
@@ -76,7 +76,7 @@ def read_profile_folder(files: Files, path: str, problems: Problems) -> ProfileF
     return folder
 
 
-def read_profiles(files: Files, problems: Problems) -> Rows:
+def read_profiles(files: ChannelFiles, problems: Problems) -> Rows:
     """`<id>_<gender>_<race>_<age>/{mask1..mask5,incorrect_mask,normal}.*`, in the root or in images/."""
     rows = Rows("profile folders", columns={name: [] for name in (*PROFILE_PARTS, "mask")})
     base = profiles_base(files)
@@ -118,12 +118,12 @@ def _files(count: int) -> str:
     return f"{count:,} file{'s' if count != 1 else ''}"
 
 
-def tell_outside_link(files: Files, path: str, problems: Problems) -> None:
+def tell_outside_link(files: ChannelFiles, path: str, problems: Problems) -> None:
     head, _, tail = path.rpartition("/")
     problems.add(OUTSIDE, f"{path}: a link to {files.folder(head).targets[tail]}")
 
 
-def classes_base(files: Files) -> str | None:
+def classes_base(files: ChannelFiles) -> str | None:
     """The folder whose folders are classes: the root ("") or images; None where no folder holds a picture."""
     for base in ("", IMAGES):
         for name in files.folder(base).names("folder"):
@@ -133,7 +133,7 @@ def classes_base(files: Files) -> str | None:
     return None
 
 
-def read_classes(files: Files, problems: Problems) -> Rows:
+def read_classes(files: ChannelFiles, problems: Problems) -> Rows:
     """Folders of pictures, each with all below it; the folder's name is the label."""
     rows = Rows("class folders", columns={"label": []}, label_columns=("label",), named_by_folder=True)
     base = classes_base(files) or ""

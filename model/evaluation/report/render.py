@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from model import __version__
 from model.artifacts.provenance import Making
-from model.data.readers.channel_files import Files
+from model.data.readers.channel_files import ChannelFiles
 from model.evaluation.evaluate import Evaluation, Scores
 from model.evaluation.matching import Joined
 from model.evaluation.report import charts, sentences
@@ -68,7 +68,7 @@ class Group:
 def report(
     evaluation: Evaluation,
     joined: Joined,
-    pictures: Files | None = None,
+    pictures: ChannelFiles | None = None,
     compared: str | None = None,
     made_on: datetime.date | None = None,
 ) -> str:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.data.readers.channel_files import IMAGES, Files
+from model.data.readers.channel_files import IMAGES, ChannelFiles
 from model.errors import InputError, did_you_mean, listing
 from model.images.decode import UnreadablePicture, read_picture
 
@@ -27,13 +27,13 @@ class Thumbnail:
     height: int
 
 
-def picture_folder(root: Path, names: Sequence[str]) -> Files:
+def picture_folder(root: Path, names: Sequence[str]) -> ChannelFiles:
     """The folder that pictures are taken from, themselves or from images/ in it. InputError where none of the names is
     there."""
     if not root.is_dir():
         beside = [entry.name for entry in root.parent.iterdir()] if root.parent.is_dir() else []
         raise InputError(f"pictures {root}: there is no such folder{did_you_mean(root.name, beside)}")
-    files = Files(root)
+    files = ChannelFiles(root)
     if not any(files.find(name)[0] == "file" for name in names):
         raise InputError(
             f"pictures {root}: none of the {len(names):,} pictures lies there or in {IMAGES}/: {listing(names, 3)}"
@@ -41,7 +41,7 @@ def picture_folder(root: Path, names: Sequence[str]) -> Files:
     return files
 
 
-def thumbnails(files: Files, names: Sequence[str], room: int) -> dict[str, Thumbnail]:
+def thumbnails(files: ChannelFiles, names: Sequence[str], room: int) -> dict[str, Thumbnail]:
     """By name, the first ones that go into room (characters) together; what cannot be read is left out."""
     made: dict[str, Thumbnail] = {}
     paths = [path for what, path in (files.find(name) for name in names)]
@@ -58,7 +58,7 @@ def thumbnails(files: Files, names: Sequence[str], room: int) -> dict[str, Thumb
     return made
 
 
-def thumbnail(files: Files, path: str) -> Thumbnail | None:
+def thumbnail(files: ChannelFiles, path: str) -> Thumbnail | None:
     """A picture by its path below the folder, or in its shards; None where it cannot be read."""
     shard, offset, size = files.shards.place(path)
     try:

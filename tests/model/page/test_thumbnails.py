@@ -4,7 +4,7 @@ import io
 import pytest
 from PIL import Image
 
-from model.data.readers.channel_files import Files, is_picture
+from model.data.readers.channel_files import ChannelFiles, is_picture
 from model.data.readers.shards import write_shards
 from model.errors import InputError
 from model.evaluation.report.thumbnails import LONGEST_SIDE, picture_folder, thumbnail, thumbnails
@@ -57,7 +57,7 @@ def test_what_a_file_says_beside_its_pixels_stays_out(folder):
     exif[0x010E] = "a secret place"
     path = folder / "images" / "said.jpg"
     Image.new("RGB", (50, 50)).save(path, exif=exif, comment=b"a secret place")
-    small = decoded(thumbnail(Files(folder), "images/said.jpg").uri)
+    small = decoded(thumbnail(ChannelFiles(folder), "images/said.jpg").uri)
     assert b"secret" in path.read_bytes() and not small.getexif() and "comment" not in small.info
 
 
