@@ -31,7 +31,7 @@ from container import job, settings_layers
 from model.answers.files import answers_file
 from model.atomic_write import write_json, write_text
 from model.evaluation.evaluate import Scores, evaluate
-from model.evaluation.matching import join
+from model.evaluation.matching import match_answers
 from model.evaluation.report.render import report
 from model.evaluation.report.thumbnails import picture_folder
 from model.evaluation.summary import summary
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     truth = env.ground_truth_dir(settings.ground_truth_dir) / "gt.csv"
     output = env.answers_dir(settings.output_data_dir)
     answers = in_output(output, settings.answers or "output.csv")
-    joined = join(
+    joined = match_answers(
         truth,
         answers,
         labels=Path(settings.labels) if settings.labels else None,

@@ -29,16 +29,16 @@ from container import job, settings_layers
 from model.answers.files import ERRORS, answer_files, beside_answers
 from model.answers.write import write_answers
 from model.artifacts.archive import opened_model
-from model.artifacts.ensemble import Ensemble, joined, leaves, load, making
+from model.artifacts.ensemble import Ensemble, load, load_combined, provenance_of, saved_models
 from model.artifacts.files import newest_model
-from model.artifacts.provenance import KEY
+from model.artifacts.provenance import PROVENANCE_KEY
 from model.artifacts.saved_model import SavedModel
 from model.data.prediction_input import read_info
 from model.data.readers.shards import read_shards
 from model.data.table import placed
 from model.errors import Failure
 from model.images.tta import fixed_views_text
-from model.prediction.api import make_answering
+from model.prediction.api import make_predictor
 from model.runtime.hardware import worker_count
 from model.settings.inference import InferenceSettings
 
@@ -49,11 +49,11 @@ def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta:
     usage = usage.replace("{views}", fixed_views_text())
     settings, env = settings_layers.read(InferenceSettings, argv, usage, num_tta=num_tta)
     if settings.models:
-        saved: SavedModel | Ensemble = joined(settings.models)
+        saved: SavedModel | Ensemble = load_combined(settings.models)
     else:
         with opened_model(env.saved_model_dir(settings.model_dir) or newest_model(env.models_dir(None))) as folder:
             saved = load(folder)
-    last = next((model.settings.eval_dir for model in leaves(saved) if model.settings.eval_dir), None)
+    last = next((model.settings.eval_dir for model in saved_models(saved) if model.settings.eval_dir), None)
     eval_dir = env.required_channel("eval", settings.eval_dir, "inference.py", last)
     output = env.output_data_dir(settings.output_data_dir, settings.model_dir)
     answers_file, probabilities_file = answer_files(output, env.output_file(settings.output))
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta:
         log.info("part %d of %d is this host's", part + 1, parts)
         info, paths = info.iloc[part::parts].reset_index(drop=True), paths[part::parts]
 
-    answering = make_answering(
+    predictor = make_predictor(
         saved,
         num_tta=settings.num_tta,
         tta_mode=settings.tta_mode,
@@ -73,16 +73,16 @@ def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta:
         device=settings.device,
         precision=settings.precision,
     )
-    number = len(leaves(saved))
+    number = len(saved_models(saved))
     of = f"{number} models, " if number > 1 else ""
     log.info(
         f"{len(info):,} pictures in {eval_dir}; model {saved.folder}: {of}{saved.scheme.num_classes} classes; "
-        f"{settings.num_tta} view{'s' if settings.num_tta > 1 else ''}; {answering.hardware}"
+        f"{settings.num_tta} view{'s' if settings.num_tta > 1 else ''}; {predictor.hardware}"
     )
     started = time.monotonic()
     pictures = placed(paths, read_shards(eval_dir))
-    answers = answering.answers(eval_dir, pictures, settings.batch_size, worker_count(settings.num_workers))
-    labels = saved.labels() | {KEY: making(saved, settings.num_tta).to_dict()}
+    answers = predictor.predict_table(eval_dir, pictures, settings.batch_size, worker_count(settings.num_workers))
+    labels = saved.labels() | {PROVENANCE_KEY: provenance_of(saved, settings.num_tta).to_dict()}
     unread = write_answers(answers, info, name_column, labels, answers_file, probabilities_file)
     seconds = time.monotonic() - started
     log.info(f"{len(info):,} pictures in {seconds:.1f} s, {len(info) / max(seconds, 1e-9):,.1f} pictures/s")

@@ -28,7 +28,7 @@ from model.errors import InputError, Problems
 from model.images.tta import Views
 from model.network.heads import make_heads
 from model.network.network import make_preprocessing
-from model.prediction.predictor import Answering, Predictor
+from model.prediction.predictor import EnsemblePredictor, Predictor
 from model.runtime.hardware import find_hardware, worker_count
 from model.runtime.signals import StopSignal
 from model.settings.cli import from_flags
@@ -202,11 +202,11 @@ class Bench:
 
     def inference(self) -> float:
         """Pictures a second from files to answers, the loader's start included."""
-        answering = Answering([self.predictor()], self.heads.scheme)
+        predictor = EnsemblePredictor([self.predictor()], self.heads.scheme)
         table = self.data.train
         started = time.perf_counter()
         answered = 0
-        for answers in answering.answers(table.root, table.pictures, self.settings.batch_size, self.workers):
+        for answers in predictor.predict_table(table.root, table.pictures, self.settings.batch_size, self.workers):
             answered += len(answers.rows)
         return answered / (time.perf_counter() - started)
 

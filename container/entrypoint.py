@@ -44,7 +44,7 @@ from container.ownership import hand_over, places
 from container.rank import first_failure
 from container.supervise import Ended, supervise
 from container.torchrun import process_count, torchrun, torchrun_variables, wait_for_names
-from model.artifacts.verify import model_fault
+from model.artifacts.verify import model_problem
 from model.errors import InputError, did_you_mean, listing
 from model.settings.evaluation import EvaluationSettings
 from model.settings.inference import InferenceSettings
@@ -182,7 +182,7 @@ def with_model(
     if code not in (DONE, TERMINATED):
         return code, reason
     folder = newest(runs_of(settings, env), before)
-    fault = model_fault(folder) if folder else f"no model was saved in {env.models_dir(settings.model_dir)}"
+    fault = model_problem(folder) if folder else f"no model was saved in {env.models_dir(settings.model_dir)}"
     if fault is None:
         return DONE, ""
     if code == DONE and ended.received != signal.SIGTERM:

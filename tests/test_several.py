@@ -19,7 +19,7 @@ from model.artifacts.ensemble import load
 from model.artifacts.files import is_ensemble, is_finished
 from model.errors import InputError
 from model.prediction.api import predict
-from model.prediction.predictor import Answering
+from model.prediction.predictor import EnsemblePredictor
 from model.training.trainer import Trainer
 
 SEPARATE = ["--target", "separate"]
@@ -96,14 +96,14 @@ def test_the_folds_answer_together_as_the_mean_of_them(folds, faces):
 
 
 def test_what_is_stopped_while_it_answers_out_of_fold_goes_on_there(faces, run_train, monkeypatch):
-    answered = Answering.answers
+    answered = EnsemblePredictor.predict_table
 
     def stopped(self, *args):
         os.kill(os.getpid(), signal.SIGTERM)
         return answered(self, *args)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Answering, "answers", stopped)
+        patched.setattr(EnsemblePredictor, "predict_table", stopped)
         run = run_train(faces / "train", *FOLDS)
     assert is_ensemble(run) and not is_finished(run) and not (run / "out_of_fold").exists()
     trained = weights(run, "fold1", "fold2", "fold3")

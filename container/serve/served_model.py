@@ -16,12 +16,12 @@ from PIL import Image
 
 from container.serve.errors import Refused
 from container.serve.limits import MIB, NoMemory, free_memory
-from model.artifacts.ensemble import joined, leaves, load
+from model.artifacts.ensemble import load, load_combined, saved_models
 from model.artifacts.files import WEIGHTS, find_model
 from model.images.decode import UnreadablePicture, decoding_memory
 from model.labels import Scheme
-from model.prediction.api import make_answering
-from model.prediction.predictor import Look
+from model.prediction.api import make_predictor
+from model.prediction.predictor import ModelInputs
 from model.runtime.hardware import core_count
 from model.settings.inference import ServeSettings
 
@@ -36,8 +36,8 @@ class Served:
     def __init__(self, place: Path | None, settings: ServeSettings):
         """place: of the model, where settings.models names none. InputError where it cannot be loaded, NoMemory."""
         try:
-            saved = joined(settings.models) if place is None else load(_fitting(place))
-            self.answering = make_answering(
+            saved = load_combined(settings.models) if place is None else load(_fitting(place))
+            self.predictor = make_predictor(
                 saved,
                 num_tta=settings.num_tta,
                 tta_mode=settings.tta_mode,
@@ -46,30 +46,30 @@ class Served:
                 precision=settings.precision,
             )
             torch.set_num_threads(min(torch.get_num_threads(), core_count()))
-            self.place, self.number = saved.folder, len(leaves(saved))
-            self.per_batch = self.answering.pictures_of_batch(settings.batch_size)
+            self.place, self.number = saved.folder, len(saved_models(saved))
+            self.per_batch = self.predictor.images_per_batch(settings.batch_size)
             self.answer([self.look(_blank())])
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise NoMemory(str(error) or "out of memory") from None
 
     @property
     def scheme(self) -> Scheme:
-        return self.answering.scheme
+        return self.predictor.scheme
 
-    def look(self, picture: bytes, row: int = 0) -> Look:
+    def look(self, picture: bytes, row: int = 0) -> ModelInputs:
         """What the model sees of an encoded picture. Refused, 400, tells why it cannot be read, or that decoding it
         would take more memory than is free."""
         try:
-            needed = max(decoding_memory(picture, eye.views.draft) for eye in self.answering.eyes)
+            needed = max(decoding_memory(picture, pipeline.views.draft) for pipeline in self.predictor.pipelines)
             if needed < LARGE:
-                return self.answering.look(picture, row)
+                return self.predictor.prepare(picture, row)
             with self.large:
                 free = free_memory()
                 if free is not None and needed > free:
                     told = f"{needed / MIB:,.0f} MiB of memory, of which {max(0, free) / MIB:,.0f} are free"
                     raise UnreadablePicture(f"too large: decoding it takes up to {told}")
                 try:
-                    return self.answering.look(picture, row)
+                    return self.predictor.prepare(picture, row)
                 finally:
                     _give_back()
         except UnreadablePicture as error:
@@ -77,16 +77,16 @@ class Served:
         except MemoryError:
             raise Refused(400, "too large for the memory of this machine", read=True) from None
 
-    def answer(self, looks: Sequence[Look]) -> np.ndarray:
+    def answer(self, looks: Sequence[ModelInputs]) -> np.ndarray:
         """Probabilities, float32 (N, classes)."""
-        return self.answering.of_looks(looks)
+        return self.predictor.predict_inputs(looks)
 
     def __str__(self) -> str:
         of = f"{self.number} models, " if self.number > 1 else ""
-        views = self.answering.eyes[0].views.number
+        views = self.predictor.pipelines[0].views.number
         return (
             f"{self.place}: {of}{self.scheme.num_classes} classes; {views} view{'s' if views > 1 else ''}; "
-            f"{self.answering.hardware}"
+            f"{self.predictor.hardware}"
         )
 
 

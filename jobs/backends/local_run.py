@@ -18,12 +18,12 @@ from types import FrameType
 from container.layout import Layout
 from jobs.aws.clients import Clients, Tell
 from jobs.requests.train_and_process import output_place, processing_request, training_request
-from jobs.results.fetch import ARCHIVE, MODEL, model_from_archive, tell_evaluation
+from jobs.results.fetch import MODEL, model_from_archive, tell_evaluation
 from jobs.spec.job import Job
 from jobs.spec.metrics import MetricTable
 from jobs.spec.record import STOPPED, Record, now
 from jobs.storage.s3 import get_folder, parse
-from model.artifacts.archive import pack
+from model.artifacts.archive import MODEL_ARCHIVE, pack
 from model.artifacts.verify import verify
 from model.errors import Failure, InputError
 
@@ -197,7 +197,7 @@ def _collect(job: Job, folder: Path, layouts: Sequence[Layout], code: int, tell:
         if code == 0 and not models:
             raise Failure(f"{job.name} left no model in {', '.join(str(layout.model) for layout in layouts)}")
         if models:
-            pack(merged(models, folder / "ml" / "merged"), folder / ARCHIVE)
+            pack(merged(models, folder / "ml" / "merged"), folder / MODEL_ARCHIVE)
         outputs = [layout.output_data for layout in layouts]
         move(merged(outputs, folder / "ml" / "data"), folder / "output")
         if code == 0 or (models and code in STOPPED):

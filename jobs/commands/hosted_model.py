@@ -9,13 +9,12 @@ from typing import Any
 
 from jobs.aws.clients import Clients
 from jobs.requests.hosting import Hosted
-from jobs.results.fetch import ARCHIVE
 from jobs.spec.flags import SAGEMAKER, require
 from jobs.spec.inputs import produced
 from jobs.spec.job import Account, unique_name
 from jobs.storage.s3 import exists, parse
 from jobs.storage.upload import send_folder
-from model.artifacts.archive import pack
+from model.artifacts.archive import MODEL_ARCHIVE, pack
 from model.artifacts.files import find_model
 from model.artifacts.verify import verify
 from model.errors import InputError
@@ -33,7 +32,7 @@ def describe_model(flags: Any, stem: str) -> tuple[Hosted, Path | None]:
     variables = {key: str(value) for key, value in flags.environment.items()}
     name = flags.job_name or unique_name(stem)
     if local is not None:
-        source = f"{hosted_place(account, name, 'model')}{ARCHIVE}"
+        source = f"{hosted_place(account, name, 'model')}{MODEL_ARCHIVE}"
     return Hosted(name, source, account, flags.machine(), variables), local
 
 
@@ -55,7 +54,7 @@ def send_model(hosted: Hosted, local: Path | None, clients: Clients) -> None:
         return
     print(f"model: {local} ({verify(local)}) to {hosted.model}")
     with tempfile.TemporaryDirectory(prefix="rarebird-") as made:
-        pack(local, Path(made) / ARCHIVE)
-        place = parse(hosted.model.removesuffix(ARCHIVE))
+        pack(local, Path(made) / MODEL_ARCHIVE)
+        place = parse(hosted.model.removesuffix(MODEL_ARCHIVE))
         require_free(clients, hosted.model)
-        print(f"model: {send_folder(clients.s3, Path(made) / ARCHIVE, place, kms_key=hosted.account.kms_key)}")
+        print(f"model: {send_folder(clients.s3, Path(made) / MODEL_ARCHIVE, place, kms_key=hosted.account.kms_key)}")

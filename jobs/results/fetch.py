@@ -10,18 +10,18 @@ from typing import Any
 from jobs.aws.clients import Clients, Tell, call, explained
 from jobs.aws.job_kinds import PROCESSING, TRAINING, TRANSFORM, TUNING, Kind
 from jobs.storage.s3 import Place, exists, get_file, get_folder, parse
-from model.artifacts.archive import unpack_as
+from model.artifacts.archive import MODEL_ARCHIVE, unpack_as
 from model.artifacts.verify import verify
 from model.errors import InputError
 
-ARCHIVE, OUTPUT_ARCHIVE = "model.tar.gz", "output.tar.gz"
+OUTPUT_ARCHIVE = "output.tar.gz"
 MODEL, OUTPUT, EVALUATION = "model", "output", "evaluation"
 
 
 def model_from_archive(folder: Path) -> str:
     """Unpacks and checks RESULTS/JOB/model.tar.gz; a line that tells the model. Failure where it is no model,
     InputError where the archive is none or not harmless."""
-    unpack_as(folder / ARCHIVE, folder / MODEL)
+    unpack_as(folder / MODEL_ARCHIVE, folder / MODEL)
     return _told(folder / MODEL)
 
 
@@ -92,9 +92,9 @@ def _fetch_training(clients: Clients, description: Mapping[str, Any], folder: Pa
         raise InputError(f"{description.get('TrainingJobName')}: it left no model")
     place = parse(uri)
     if place.key.endswith(".tar.gz"):
-        get_file(clients.s3, place, folder / ARCHIVE)
+        get_file(clients.s3, place, folder / MODEL_ARCHIVE)
         tell(model_from_archive(folder))
-        beside = Place(place.bucket, place.key.removesuffix(ARCHIVE) + OUTPUT_ARCHIVE)
+        beside = Place(place.bucket, place.key.removesuffix(MODEL_ARCHIVE) + OUTPUT_ARCHIVE)
         if exists(clients.s3, beside):
             get_file(clients.s3, beside, folder / OUTPUT_ARCHIVE)
             unpack_as(folder / OUTPUT_ARCHIVE, folder / OUTPUT, strip="data")

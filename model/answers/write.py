@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from model.answers.files import ERRORS, beside_answers
 from model.artifacts.files import LABELS, is_saved_model
-from model.artifacts.provenance import KEY
+from model.artifacts.provenance import PROVENANCE_KEY
 from model.atomic_write import remove_parts, write_beside, write_json
 from model.data.readers.annotation_files import column_named
 
@@ -86,7 +86,7 @@ def _write_labels(answers_file: Path, labels: Mapping[str, Any]) -> None:
     of_model = is_saved_model(answers_file.parent)
     if own != shared or not of_model:
         write_json(own, dict(labels))
-    classes = {name: told for name, told in labels.items() if name != KEY}
+    classes = {name: told for name, told in labels.items() if name != PROVENANCE_KEY}
     if own != shared and not of_model and not _tells(shared, classes):
         write_json(shared, classes)
 

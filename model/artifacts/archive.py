@@ -16,14 +16,14 @@ from model.artifacts.files import find_model, models_below
 from model.atomic_write import write_beside
 from model.errors import InputError
 
-ARCHIVE = "model.tar.gz"
+MODEL_ARCHIVE = "model.tar.gz"
 
 
 @contextmanager
 def opened_model(folder: Path) -> Iterator[Path]:
     """The folder of the saved model or ensemble that lies in folder or below it, or in a model.tar.gz there, which is
     unpacked for as long as the block lasts. InputError where there is none, or the archive cannot be trusted."""
-    archive = folder if folder.is_file() and folder.name.endswith(".tar.gz") else folder / ARCHIVE
+    archive = folder if folder.is_file() and folder.name.endswith(".tar.gz") else folder / MODEL_ARCHIVE
     if not archive.is_file() or (folder.is_dir() and models_below(folder)):
         yield find_model(folder)
         return

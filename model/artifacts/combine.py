@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.artifacts.ensemble import COMBINE, collect
+from model.artifacts.ensemble import COMBINE, create_ensemble
 from model.settings.cli import from_flags
 from model.settings.fields import setting
 
@@ -41,6 +41,6 @@ class EnsembleSettings:
 
 def main(argv: Sequence[str]) -> int:
     settings = from_flags(EnsembleSettings, argv, USAGE)
-    made = collect(settings.models, Path(settings.output or ""), settings.combine)
+    made = create_ensemble(settings.models, Path(settings.output or ""), settings.combine)
     print(f"{len(made.members)} models, {made.combine}, {made.scheme.num_classes} classes: {made.folder}")
     return 0

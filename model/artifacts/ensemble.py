@@ -14,7 +14,7 @@ import numpy as np
 
 from model.artifacts.files import CARD, ENSEMBLE, LABELS, NEEDED, find_model, is_ensemble
 from model.artifacts.model_card import USE
-from model.artifacts.provenance import Making, Member
+from model.artifacts.provenance import MemberProvenance, Provenance
 from model.artifacts.saved_model import SavedModel, load_model
 from model.atomic_write import write_json, write_text
 from model.errors import InputError, listing
@@ -46,7 +46,7 @@ class Ensemble:
 
     def models(self) -> list[SavedModel]:
         """Every saved model below, in order."""
-        return [model for member in self.members for model in leaves(member)]
+        return [model for member in self.members for model in saved_models(member)]
 
     def join(self, answers: Iterator[np.ndarray]) -> np.ndarray:
         """float32 (N, classes of the scheme) from the probabilities of each of models(), in order."""
@@ -60,22 +60,25 @@ class Ensemble:
         return np.average(parts, axis=0, weights=self.weights).astype(np.float32)
 
 
-def leaves(model: SavedModel | Ensemble) -> list[SavedModel]:
+def saved_models(model: SavedModel | Ensemble) -> list[SavedModel]:
     """The saved models that a model consists of: itself, or its members'."""
     return model.models() if isinstance(model, Ensemble) else [model]
 
 
-def making(model: SavedModel | Ensemble, views: int) -> Making:
+def provenance_of(model: SavedModel | Ensemble, views: int) -> Provenance:
     """How a model was made, for those who read its answers. views: of each picture."""
     if isinstance(model, SavedModel):
-        return Making(model.settings.name, views, "", (Member.of(model.settings.name, model.settings, model.metrics),))
+        member = MemberProvenance.of_run(model.settings.name, model.settings, model.metrics)
+        return Provenance(model.settings.name, views, "", (member,))
     names = [member.folder.resolve().name for member in model.members]
     name = model.folder.resolve().name if is_ensemble(model.folder) else " + ".join(names)
     whole = model.folder.resolve()
     places = [of.folder.resolve() for of in model.models()]
     called = [place.relative_to(whole).as_posix() if whole in place.parents else place.name for place in places]
-    below = tuple(Member.of(told, of.settings, of.metrics) for told, of in zip(called, model.models(), strict=True))
-    return Making(name, views, COMBINE[model.combine], below)
+    below = tuple(
+        MemberProvenance.of_run(told, of.settings, of.metrics) for told, of in zip(called, model.models(), strict=True)
+    )
+    return Provenance(name, views, COMBINE[model.combine], below)
 
 
 def load(folder: Path) -> SavedModel | Ensemble:
@@ -160,7 +163,7 @@ def _card(name: str, ensemble: Ensemble, places: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def joined(models: Sequence[str], combine: str | None = None, folder: Path | None = None) -> Ensemble:
+def load_combined(models: Sequence[str], combine: str | None = None, folder: Path | None = None) -> Ensemble:
     """Saved models or ensembles from anywhere, PATH[:WEIGHT] each, as one. combine: else PRODUCT where each tells other
     attributes, SOFT where they tell the same. InputError where they do not fit together."""
     weighted = parse_weighted(models)
@@ -171,11 +174,11 @@ def joined(models: Sequence[str], combine: str | None = None, folder: Path | Non
     return make_ensemble(folder or Path("+".join(models)), members, [weight for _, weight in weighted], how)
 
 
-def collect(models: Sequence[str], output: Path, combine: str | None = None) -> Ensemble:
-    """As `joined`, copied into output, which must not exist yet; nothing is left there where they do not fit."""
+def create_ensemble(models: Sequence[str], output: Path, combine: str | None = None) -> Ensemble:
+    """As `load_combined`, copied into output, which must not exist yet; nothing is left there where they do not fit."""
     if output.exists():
         raise InputError(f"{output} exists; name a folder that does not")
-    made = joined(models, combine, output)
+    made = load_combined(models, combine, output)
     folders = [member.folder for member in made.members]
     places: list[str] = []
     beside = output.with_name(f".{output.name}.part")

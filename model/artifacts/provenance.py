@@ -12,12 +12,12 @@ from model.errors import InputError
 from model.settings.fields import as_dict, differences
 from model.settings.train import TrainSettings
 
-KEY = "made"  # in labels.json
+PROVENANCE_KEY = "made"  # in labels.json
 SCORES = ("acc", "f1", "gmean", "loss")  # of the validation pictures, as metrics.json calls them
 
 
 @dataclass(frozen=True)
-class Side:
+class SplitSize:
     """The pictures of training or validation. groups: persons or senders, of which each picture is one where the
     data names none."""
 
@@ -26,7 +26,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Member:
+class MemberProvenance:
     """One saved model. backbone: timm's name; settings: those that differ from their defaults and can change what comes
     out; source, grouped_by and all else: as metrics.json holds them."""
 
@@ -35,8 +35,8 @@ class Member:
     settings: dict[str, Any]
     source: str
     grouped_by: str | None
-    train: Side
-    validation: Side | None
+    train: SplitSize
+    validation: SplitSize | None
     scores: dict[str, float]
     best_criterion: str
     finished: bool
@@ -47,7 +47,7 @@ class Member:
     versions: dict[str, str]
 
     @classmethod
-    def of(cls, name: str, settings: TrainSettings, metrics: Mapping[str, Any]) -> Member:
+    def of_run(cls, name: str, settings: TrainSettings, metrics: Mapping[str, Any]) -> MemberProvenance:
         """metrics: as metrics.json holds them."""
         telling = as_dict(settings, only_result=True)
         chosen = {name: value for name, value in differences(settings).items() if name in telling}
@@ -68,7 +68,7 @@ class Member:
         )
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> Member:
+    def from_dict(cls, saved: Mapping[str, Any]) -> MemberProvenance:
         """KeyError, TypeError, ValueError or AttributeError where the content is none of a member."""
         return cls(
             name=str(saved["name"]),
@@ -90,28 +90,28 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Making:
+class Provenance:
     """model: its name; views: of each picture that was answered; joined: how the members' answers were joined, in
     words, "" where there is one model."""
 
     model: str
     views: int
     joined: str
-    members: tuple[Member, ...]
+    members: tuple[MemberProvenance, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """What labels.json holds under KEY."""
+        """What labels.json holds under PROVENANCE_KEY."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> Making:
+    def from_dict(cls, saved: Mapping[str, Any]) -> Provenance:
         """The inverse of to_dict. InputError where the content does not tell how a model was made."""
         try:
-            members = tuple(Member.from_dict(member) for member in saved["members"])
+            members = tuple(MemberProvenance.from_dict(member) for member in saved["members"])
             return cls(str(saved["model"]), int(saved["views"]), str(saved["joined"]), members)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"not how a model was made: {type(error).__name__}: {error}") from None
 
 
-def _side(counts: Mapping[str, Any]) -> Side:
-    return Side(int(counts["pictures"]), int(counts["groups"]))
+def _side(counts: Mapping[str, Any]) -> SplitSize:
+    return SplitSize(int(counts["pictures"]), int(counts["groups"]))

@@ -27,14 +27,14 @@ LENGTH = 8  # bytes before a safetensors header that tell its own, little-endian
 LONGEST = 100_000_000  # bytes that the format allows a header
 
 
-def model_fault(folder: Path) -> str | None:
+def model_problem(folder: Path) -> str | None:
     """Why no job could take the model in folder, None where it can be taken."""
     if is_ensemble(folder):
         try:
             members = [folder / member["model"] for member in _object(folder / ENSEMBLE)["members"]]
         except (OSError, ValueError, KeyError, TypeError) as error:
             return f"{folder / ENSEMBLE} cannot be read: {error}"
-        return next((fault for member in members if (fault := model_fault(member))), None)
+        return next((fault for member in members if (fault := model_problem(member))), None)
     if not is_saved_model(folder):
         there = listing(sorted(entry.name for entry in folder.iterdir())) if folder.is_dir() else ""
         return f"no model lies in {folder}, which holds {there or 'nothing'}"
@@ -88,7 +88,7 @@ class Verified:
 
 def verify(folder: Path) -> Verified:
     """What the model in folder is. Failure says why no job could take it."""
-    fault = model_fault(folder)
+    fault = model_problem(folder)
     if fault:
         raise Failure(f"what came back is no model: {fault}")
     members = [folder]

@@ -10,8 +10,8 @@ import numpy as np
 from scipy import sparse
 
 from model.errors import InputError
-from model.evaluation.matching import Joined
-from model.evaluation.subgroups import Slice, group_slices, metadata_slices
+from model.evaluation.matching import MatchedAnswers
+from model.evaluation.subgroups import Subgroup, subgroups_by_group, subgroups_by_metadata
 from model.labels import Scheme
 from model.metrics.bootstrap import Interval, interval, resample
 from model.metrics.calibration import calibration_error_of, calibration_statistics, reliability_of
@@ -92,8 +92,8 @@ class Evaluation:
     gmean_classes: list[str]
     calibration_error: Interval | None
     reliability: list[ReliabilityBin]
-    by_group: list[Slice]
-    by_metadata: dict[str, list[Slice]]
+    by_group: list[Subgroup]
+    by_metadata: dict[str, list[Subgroup]]
     compare: dict[str, Interval] | None
     unanswered: int
     left_out: int
@@ -123,7 +123,7 @@ class Evaluation:
 
 
 def evaluate(
-    joined: Joined,
+    joined: MatchedAnswers,
     gmean_classes: Sequence[str] = (),
     resamples: int = 2000,
     confidence: float = 0.95,
@@ -174,8 +174,8 @@ def evaluate(
         gmean_classes=[scheme.class_names[code] for code in chosen],
         calibration_error=interval(calibration_error_of(parts[-1]), confidence) if reliability else None,
         reliability=reliability,
-        by_group=group_slices(joined),
-        by_metadata=metadata_slices(joined, resamples, confidence, seed),
+        by_group=subgroups_by_group(joined),
+        by_metadata=subgroups_by_metadata(joined, resamples, confidence, seed),
         compare=compare,
         unanswered=len(joined.unanswered),
         left_out=len(joined.left_out),

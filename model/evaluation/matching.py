@@ -25,7 +25,7 @@ from model.answers.read import (
     read_scheme,
 )
 from model.artifacts.files import LABELS
-from model.artifacts.provenance import KEY, Making
+from model.artifacts.provenance import PROVENANCE_KEY, Provenance
 from model.data.channel import GROUP_COLUMNS
 from model.data.readers.annotation_files import PICTURE_COLUMNS, column_named
 from model.errors import InputError, Problems, did_you_mean, listing
@@ -36,14 +36,14 @@ MOST_UNNAMED = 1000  # classes that numbers in a table may imply; a greater numb
 
 
 @dataclass(frozen=True)
-class Joined:
+class MatchedAnswers:
     """Truth and answers side by side, in the order of the truth's rows.
 
     truth: int64 (n,); answers: int64 (n,), -1 where there is none; probabilities: float (n, C), rows of NaN where
     a picture has none, None where there are none at all; groups: int64 (n,), 0 ... G - 1, None where no column
     holds any; group_names: of each, "" for a picture without one, which is a group of its own; metadata: the other
     columns of the truth's table and the answers', (n,) texts each, "" where a cell or row is missing; other: the
-    answers to compare with; made: how the model that answered was made, None where labels.json does not tell it.
+    answers to compare with; provenance: how the model that answered was made, None where labels.json does not tell it.
     notes: sentences about what a reader of the scores must know.
     """
 
@@ -57,24 +57,24 @@ class Joined:
     group_names: list[str] = field(default_factory=list)
     metadata: dict[str, list[str]] = field(default_factory=dict)
     other: np.ndarray | None = None
-    made: Making | None = None
+    provenance: Provenance | None = None
     unanswered: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
-    def right(self) -> np.ndarray:
+    def correct(self) -> np.ndarray:
         """Whether each picture is answered right, bool (n,)."""
         return self.truth == self.answers
 
 
-def join(
+def match_answers(
     truth_file: Path,
     answers_file: Path,
     labels: Path | None = None,
     group_column: str | None = None,
     other_file: Path | None = None,
-) -> Joined:
+) -> MatchedAnswers:
     """Reads truth, answers, the scheme and probabilities beside the answers, and another model's answers to compare.
 
     labels: the scheme's file, else labels.json beside the answers, else the classes that probabilities name, else
@@ -126,7 +126,7 @@ def join(
     if extra:
         notes.append(f"answers without truth, left out: {len(extra):,} ({listing(extra, 3)})")
     classes = _match(names, answers, given, notes)
-    return Joined(
+    return MatchedAnswers(
         scheme=scheme,
         names=names,
         truth=true,
@@ -137,7 +137,7 @@ def join(
         group_names=group_names,
         metadata=_metadata(truth, answers, group_column),
         other=None if other is None or compared is None else _match(names, other, compared, notes),
-        made=_read_made(beside_answers(labelled, LABELS), notes),
+        provenance=_read_provenance(beside_answers(labelled, LABELS), notes),
         unanswered=[name for name, answer in zip(names, classes, strict=True) if answer == NO_ANSWER],
         left_out=extra,
         notes=notes,
@@ -217,12 +217,12 @@ def _find_scheme(
     return Scheme((Attribute("class", tuple(str(number) for number in range(max(found) + 1))),))
 
 
-def _read_made(path: Path, notes: list[str]) -> Making | None:
+def _read_provenance(path: Path, notes: list[str]) -> Provenance | None:
     if not path.is_file():
         return None
     try:
-        saved = json.loads(path.read_text(encoding="utf-8-sig")).get(KEY)
-        return Making.from_dict(saved) if saved else None
+        saved = json.loads(path.read_text(encoding="utf-8-sig")).get(PROVENANCE_KEY)
+        return Provenance.from_dict(saved) if saved else None
     except (OSError, ValueError, AttributeError, InputError) as error:
         notes.append(f"how the model was made is left out: {path.name}: {error}")
         return None

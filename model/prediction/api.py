@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from model.artifacts.ensemble import Ensemble, leaves, load
+from model.artifacts.ensemble import Ensemble, load, saved_models
 from model.artifacts.saved_model import SavedModel
 from model.errors import InputError
 from model.images.decode import Source
 from model.images.tta import Views
 from model.labels import Scheme
-from model.prediction.predictor import Answering, Predictor
+from model.prediction.predictor import EnsemblePredictor, Predictor
 from model.runtime.hardware import find_hardware
 
 
-def make_answering(
+def make_predictor(
     saved: SavedModel | Ensemble,
     *,
     num_tta: int = 1,
@@ -26,15 +26,15 @@ def make_answering(
     seed: int = 0,
     device: str = "auto",
     precision: str = "auto",
-) -> Answering:
+) -> EnsemblePredictor:
     """A saved model or an ensemble ready to answer; the arguments are the settings of inference. InputError where they
     do not fit."""
     predictors = []
-    for model in leaves(saved):
+    for model in saved_models(saved):
         hardware = find_hardware(device, precision, model.settings.channels_last)
         views = Views(model.preprocessing, num_tta, fixed=tta_mode == "soft" or num_tta == 1, seed=seed)
         predictors.append(Predictor(model.network, model.heads, model.preprocessing, hardware, views))
-    return Answering(predictors, saved.scheme, saved.join if isinstance(saved, Ensemble) else next)
+    return EnsemblePredictor(predictors, saved.scheme, saved.join if isinstance(saved, Ensemble) else next)
 
 
 def predict(
@@ -59,10 +59,10 @@ def predict(
     if tta_mode not in ("soft", "vote") or num_tta < 1:
         raise InputError(f"tta_mode is soft or vote and num_tta at least 1, not {tta_mode!r} and {num_tta}")
     saved = load(Path(model))
-    answering = make_answering(saved, num_tta=num_tta, tta_mode=tta_mode, seed=seed, device=device, precision=precision)
+    predictor = make_predictor(saved, num_tta=num_tta, tta_mode=tta_mode, seed=seed, device=device, precision=precision)
     probabilities = np.full((len(pictures), saved.scheme.num_classes), np.nan, np.float32)
     errors = [""] * len(pictures)
-    for answers in answering.of_sources(pictures, batch_size):
+    for answers in predictor.predict_images(pictures, batch_size):
         probabilities[answers.rows] = answers.probabilities
         for row, reason in answers.unreadable.items():
             errors[row] = reason

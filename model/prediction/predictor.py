@@ -21,7 +21,7 @@ from model.labels import Scheme
 from model.network.heads import Heads
 from model.runtime.hardware import Hardware
 
-Look = tuple[torch.Tensor, ...]  # uint8 (views, height, width, channels) a way of seeing
+ModelInputs = tuple[torch.Tensor, ...]  # uint8 (views, height, width, channels) a way of seeing
 
 
 class Predictor:
@@ -51,7 +51,7 @@ class Predictor:
         return ImageDataset(root, pictures, self.preprocessing.channels, self.views.draft, self.views)
 
 
-class Answering:
+class EnsemblePredictor:
     """Predictors that answer as one. Those that see pictures alike share their reading and decoding."""
 
     def __init__(
@@ -63,50 +63,53 @@ class Answering:
         """join: the probabilities of all predictors, in order, to one answer over the classes of scheme."""
         self.predictors, self.scheme, self.join = list(predictors), scheme, join
         self.hardware = predictors[0].hardware
-        self.eyes = list({predictor.views: predictor for predictor in predictors}.values())
+        self.pipelines = list({predictor.views: predictor for predictor in predictors}.values())
 
-    def answers(self, root: Path, pictures: pd.DataFrame, batch_size: int, workers: int) -> Iterator[Answers]:
+    def predict_table(self, root: Path, pictures: pd.DataFrame, batch_size: int, workers: int) -> Iterator[Answers]:
         """Of a table's pictures (Table.pictures), in their order. batch_size counts views. Memory is that of a few
         batches, whatever the number of pictures."""
-        per_batch = self.pictures_of_batch(batch_size)
-        each = math.ceil(workers / len(self.eyes))
+        per_batch = self.images_per_batch(batch_size)
+        each = math.ceil(workers / len(self.pipelines))
         pinned = self.hardware.device.type == "cuda"
         streams = [
-            batches(eye.pictures(root, pictures), in_order(len(pictures), per_batch), each, pinned) for eye in self.eyes
+            batches(pipeline.pictures(root, pictures), in_order(len(pictures), per_batch), each, pinned)
+            for pipeline in self.pipelines
         ]
         return self._of_batches(zip(*streams, strict=True))
 
-    def of_sources(self, sources: Sequence[Source], batch_size: int) -> Iterator[Answers]:
+    def predict_images(self, sources: Sequence[Source], batch_size: int) -> Iterator[Answers]:
         """As answers, for pictures given as paths, bytes or PIL pictures."""
-        for first in range(0, len(sources), self.pictures_of_batch(batch_size)):
+        for first in range(0, len(sources), self.images_per_batch(batch_size)):
             rows, looks, unreadable = [], [], {}
-            for row in range(first, min(first + self.pictures_of_batch(batch_size), len(sources))):
+            for row in range(first, min(first + self.images_per_batch(batch_size), len(sources))):
                 try:
-                    looks.append(self.look(sources[row], row))
+                    looks.append(self.prepare(sources[row], row))
                 except UnreadablePicture as error:
                     unreadable[row] = str(error)
                 else:
                     rows.append(row)
-            yield Answers(np.array(rows, np.int64), self.of_looks(looks), unreadable)
+            yield Answers(np.array(rows, np.int64), self.predict_inputs(looks), unreadable)
 
-    def pictures_of_batch(self, batch_size: int) -> int:
+    def images_per_batch(self, batch_size: int) -> int:
         """Pictures of a forward pass of so many views."""
-        return max(1, batch_size // self.eyes[0].views.number)
+        return max(1, batch_size // self.pipelines[0].views.number)
 
-    def look(self, source: Source, row: int = 0) -> Look:
-        """What the eyes see of one picture, uint8 (views, height, width, channels) each; threads may look side by
+    def prepare(self, source: Source, row: int = 0) -> ModelInputs:
+        """What the pipelines see of one picture, uint8 (views, height, width, channels) each; threads may look side by
         side. row: that random views are drawn for. UnreadablePicture tells why it cannot be read."""
         return tuple(
-            eye.views(read_source(source, channels=eye.preprocessing.channels, draft=eye.views.draft), row)
-            for eye in self.eyes
+            pipeline.views(
+                read_source(source, channels=pipeline.preprocessing.channels, draft=pipeline.views.draft), row
+            )
+            for pipeline in self.pipelines
         )
 
-    def of_looks(self, looks: Sequence[Look]) -> np.ndarray:
+    def predict_inputs(self, looks: Sequence[ModelInputs]) -> np.ndarray:
         """Probabilities, float32 (N, classes of the scheme), of pictures that were looked at."""
         return self._joined([torch.stack(seen) for seen in zip(*looks, strict=True)])
 
     def _of_batches(self, seen: Iterable[tuple[Batch, ...]]) -> Iterator[Answers]:
-        """seen: the same rows by each of the eyes."""
+        """seen: the same rows by each pipeline."""
         for batch in seen:
             unreadable = {row: reason for part in batch for row, reason in part.unreadable.items()}
             rows = np.array([row for row in batch[0].rows.tolist() if row not in unreadable], np.int64)
@@ -114,8 +117,8 @@ class Answering:
             yield Answers(rows, self._joined(pixels), unreadable)
 
     def _joined(self, pixels: Sequence[torch.Tensor]) -> np.ndarray:
-        """pixels: of each of the eyes, uint8 (N, views, height, width, channels); empty where there is no picture."""
+        """pixels: of each pipeline, uint8 (N, views, height, width, channels); empty where there is no picture."""
         if not pixels:
             return np.empty((0, self.scheme.num_classes), np.float32)
-        seen = dict(zip((eye.views for eye in self.eyes), pixels, strict=True))
+        seen = dict(zip((pipeline.views for pipeline in self.pipelines), pixels, strict=True))
         return self.join(predictor(seen[predictor.views]).numpy() for predictor in self.predictors)

@@ -13,7 +13,7 @@ from model.answers.write import Answers, write_answers
 from model.artifacts.ensemble import PRODUCT, load, make_ensemble
 from model.atomic_write import write_beside
 from model.metrics.scores import NO_ANSWER, scores
-from model.prediction.api import make_answering
+from model.prediction.api import make_predictor
 from model.runtime.hardware import worker_count
 from model.runtime.signals import Stopped, StopSignal
 from model.settings.train import TrainSettings
@@ -40,10 +40,10 @@ def answer_out_of_fold(
         rows = np.flatnonzero(plan.folds == fold)
         members = [load(models / run.place) for run in plan.runs if run.fold == fold]
         model = make_ensemble(models, members, [1.0] * len(members), PRODUCT)
-        answering = make_answering(model, device=settings.device, precision=settings.precision)
+        predictor = make_predictor(model, device=settings.device, precision=settings.precision)
         pictures = table.pictures.iloc[rows].reset_index(drop=True)
         workers = worker_count(settings.num_workers)
-        for answers in stop.outlived(answering.answers(table.root, pictures, settings.batch_size, workers)):
+        for answers in stop.outlived(predictor.predict_table(table.root, pictures, settings.batch_size, workers)):
             if stop.received is not None:
                 raise Stopped
             probabilities[rows[answers.rows]] = answers.probabilities

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from model.artifacts.verify import model_fault
+from model.artifacts.verify import model_problem
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {"model": "resnet10t", "pretrained": "False", "input_size": "[32, 24]", "batch_size": "32", "num_workers": "0"}
@@ -39,7 +39,7 @@ def test_a_run_that_is_stopped_saves_its_model_and_goes_on(tree, faces, processe
     assert first.returncode == 0, told
     assert "stopped by SIGTERM; the same command goes on" in told
     assert (
-        model_fault(tree / "model") is None
+        model_problem(tree / "model") is None
         and not json.loads((tree / "model" / "metrics.json").read_text())["finished"]
     )
     assert (tree / "output" / "success").exists() and not (tree / "output" / "failure").exists()

@@ -7,7 +7,7 @@ import pytest
 
 from model.answers.files import answers_file, beside_answers
 from model.errors import InputError
-from model.evaluation.matching import join
+from model.evaluation.matching import match_answers
 from model.labels import Attribute, Scheme, mask_scheme
 
 KOREAN = Scheme((Attribute("tag", ("착용샷", "설치후배치컷", "미분류")),))
@@ -34,7 +34,7 @@ def files(tmp_path):
 
 
 def test_rows_are_joined_by_name_and_not_by_order(files):
-    joined = join(*files("ImageID,ans\nc,2\na,0\nb,1\n", "ImageID,ans\na,0\nb,2\nc,1\n"))
+    joined = match_answers(*files("ImageID,ans\nc,2\na,0\nb,1\n", "ImageID,ans\na,0\nb,2\nc,1\n"))
     assert joined.names == ["c", "a", "b"]
     assert joined.truth.tolist() == [2, 0, 1]
     assert joined.answers.tolist() == [1, 0, 2]
@@ -43,24 +43,28 @@ def test_rows_are_joined_by_name_and_not_by_order(files):
 @pytest.mark.parametrize("picture", ["ImageID", "image_name", "path"])
 @pytest.mark.parametrize("answer", ["ans", "y_pred", "label"])
 def test_columns_go_by_their_known_names(files, picture, answer):
-    joined = join(*files(f"extra,{picture},{answer}\nx,a,1\n", f"{answer},{picture}\n착용샷,a\n"))
+    joined = match_answers(*files(f"extra,{picture},{answer}\nx,a,1\n", f"{answer},{picture}\n착용샷,a\n"))
     assert (joined.truth.tolist(), joined.answers.tolist()) == ([1], [0])
 
 
 def test_classes_may_be_names_or_numbers_and_a_spreadsheets_numbers(files):
-    joined = join(*files("ImageID,ans\na,미분류\nb,1\nc,2.0\n", "ImageID,ans\na,2\nb,설치후배치컷\nc,미분류\n"))
+    joined = match_answers(
+        *files("ImageID,ans\na,미분류\nb,1\nc,2.0\n", "ImageID,ans\na,2\nb,설치후배치컷\nc,미분류\n")
+    )
     assert joined.truth.tolist() == joined.answers.tolist() == [2, 1, 2]
 
 
 def test_where_names_are_numbers_an_answer_is_a_number_and_a_truth_is_a_name(files):
     """Class folders called 1, 2 and 3 are classes 0, 1 and 2, and inference writes 0, 1 and 2."""
     folders = Scheme((Attribute("label", ("1", "2", "3")),))
-    joined = join(*files("ImageID,ans\na,1\nb,3\n", "ImageID,ans\na,0\nb,2\n", folders))
+    joined = match_answers(*files("ImageID,ans\na,1\nb,3\n", "ImageID,ans\na,0\nb,2\n", folders))
     assert joined.truth.tolist() == joined.answers.tolist() == [0, 2]
 
 
 def test_byte_order_mark_blank_lines_and_spaces_are_read_silently(files):
-    joined = join(*files("\ufeff\n\nImageID , ans\n a ,0\n\n,\n   \nb, 1\n", "\ufeffImageID,ans\r\na,0\r\n\r\nb,1\r\n"))
+    joined = match_answers(
+        *files("\ufeff\n\nImageID , ans\n a ,0\n\n,\n   \nb, 1\n", "\ufeffImageID,ans\r\na,0\r\n\r\nb,1\r\n")
+    )
     assert joined.names == ["a", "b"]
     assert joined.answers.tolist() == [0, 1]
     assert [note for note in joined.notes if "calibration" not in note] == []
@@ -69,7 +73,7 @@ def test_byte_order_mark_blank_lines_and_spaces_are_read_silently(files):
 def test_names_are_text_whatever_they_look_like(files):
     names = ["NA", "001", "1", "1.0", "None", "nan", "1e3"]
     table = "ImageID,ans\n" + "".join(f"{name},1\n" for name in names)
-    joined = join(*files(table, table))
+    joined = match_answers(*files(table, table))
     assert joined.names == names
     assert joined.answers.tolist() == [1] * len(names)
 
@@ -77,12 +81,12 @@ def test_names_are_text_whatever_they_look_like(files):
 def test_a_name_is_found_in_either_unicode_form(files):
     decomposed = unicodedata.normalize("NFD", "사진.jpg")
     assert decomposed != "사진.jpg"
-    joined = join(*files("ImageID,ans\n사진.jpg,0\n", f"ImageID,ans\n{decomposed},{KOREAN.class_names[0]}\n"))
+    joined = match_answers(*files("ImageID,ans\n사진.jpg,0\n", f"ImageID,ans\n{decomposed},{KOREAN.class_names[0]}\n"))
     assert joined.answers.tolist() == [0]
 
 
 def test_missing_and_empty_answers_have_none_and_what_has_no_truth_is_left_out(files):
-    joined = join(*files("ImageID,ans\na,0\nb,1\nc,2\n", "ImageID,ans\nz,0\nc,\na,0\n"))
+    joined = match_answers(*files("ImageID,ans\na,0\nb,1\nc,2\n", "ImageID,ans\nz,0\nc,\na,0\n"))
     assert joined.answers.tolist() == [0, -1, -1]
     assert joined.unanswered == ["b", "c"]
     assert joined.left_out == ["z"]
@@ -93,47 +97,47 @@ def test_missing_and_empty_answers_have_none_and_what_has_no_truth_is_left_out(f
 
 
 def test_answers_of_no_picture_of_the_truth_are_all_wrong_and_names_are_shown(files):
-    joined = join(*files("ImageID,ans\na.jpg,0\n", "ImageID,ans\nimages/a.jpg,0\n"))
+    joined = match_answers(*files("ImageID,ans\na.jpg,0\n", "ImageID,ans\nimages/a.jpg,0\n"))
     assert joined.answers.tolist() == [-1]
     assert any("its names look like images/a.jpg" in note for note in joined.notes)
-    assert join(*files("ImageID,ans\na,0\n", "ImageID,ans\n")).answers.tolist() == [-1]
+    assert match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\n")).answers.tolist() == [-1]
 
 
 @pytest.mark.parametrize("column", ["group", "person", "sender", "people_path"])
 def test_groups_are_found_by_the_columns_name(files, column):
     truth, answers = files(f"ImageID,ans,{column}\na,0,p\nb,0,q\nc,1,p\n", "ImageID,ans\na,0\n")
-    joined = join(truth, answers)
+    joined = match_answers(truth, answers)
     assert joined.group_column == column
     assert joined.groups.tolist() == [0, 1, 0]
 
 
 def test_groups_are_named_by_flag_and_pictures_without_one_stand_alone(files):
     truth = "ImageID,ans,person,house\na,0,p,x\nb,0,q,\nc,1,p,\nd,1,q,x\n"
-    joined = join(*files(truth, "ImageID,ans\na,0\n"), group_column="house")
+    joined = match_answers(*files(truth, "ImageID,ans\na,0\n"), group_column="house")
     assert joined.groups.tolist() == [0, 1, 2, 0]
     assert "pictures without a house, each a group of its own: 2" in joined.notes
-    assert join(*files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n")).groups is None
+    assert match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n")).groups is None
 
 
 def test_probabilities_are_matched_by_name_and_by_class(files):
     table = "ImageID,미분류,착용샷,설치후배치컷\nb,0.1,0.7,0.2\na,1.0000001,0,0\nc,,,\nz,0,0,1\n"
-    joined = join(*files("ImageID,ans\na,0\nb,1\nc,1\nd,2\n", "ImageID,ans\na,0\n", probabilities=table))
+    joined = match_answers(*files("ImageID,ans\na,0\nb,1\nc,1\nd,2\n", "ImageID,ans\na,0\n", probabilities=table))
     np.testing.assert_array_equal(joined.probabilities[:2], [[0, 0, 1.0000001], [0.7, 0.2, 0.1]])
     assert np.isnan(joined.probabilities[2:]).all()
     assert any("without probabilities" in note and "2 (c, d)" in note for note in joined.notes)
 
 
 def test_without_probabilities_that_is_told(files):
-    joined = join(*files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n"))
+    joined = match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n"))
     assert joined.probabilities is None
     assert any("probabilities.csv" in note for note in joined.notes)
 
 
 def test_without_labels_classes_are_those_found_or_those_of_the_probabilities(files):
-    plain = join(*files("ImageID,ans\na,3\nb,0\n", "ImageID,ans\na,7.0\n", scheme=None))
+    plain = match_answers(*files("ImageID,ans\na,3\nb,0\n", "ImageID,ans\na,7.0\n", scheme=None))
     assert plain.scheme.class_names == [str(number) for number in range(8)]
     assert any("0 to 7" in note for note in plain.notes)
-    named = join(
+    named = match_answers(
         *files("ImageID,ans\na,2\nb,모자\n", "ImageID,ans\na,0\n", scheme=None,
                probabilities="ImageID,신발,모자,옷\na,1,0,0\n")
     )  # fmt: skip
@@ -143,23 +147,23 @@ def test_without_labels_classes_are_those_found_or_those_of_the_probabilities(fi
 
 def test_labels_are_named_by_flag(files, tmp_path):
     labels = write(tmp_path / "scheme.json", json.dumps(mask_scheme().to_dict()))
-    joined = join(*files("ImageID,ans\na,none/female/60 and over\n", "ImageID,ans\na,17\n"), labels=labels)
+    joined = match_answers(*files("ImageID,ans\na,none/female/60 and over\n", "ImageID,ans\na,17\n"), labels=labels)
     assert joined.scheme.names == ("mask", "gender", "age")
     assert joined.truth.tolist() == joined.answers.tolist() == [17]
 
 
 def test_a_scheme_that_is_named_must_be_there(files, tmp_path):
     with pytest.raises(InputError, match=r"scheme\.json: No such file"):
-        join(*files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n"), labels=tmp_path / "scheme.json")
+        match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n"), labels=tmp_path / "scheme.json")
 
 
 def test_another_models_answers_are_matched_to_the_same_truth(files, tmp_path):
     other = write(tmp_path / "old" / "a.csv", "image_name,y_pred\nb,1\n")
-    joined = join(*files("ImageID,ans\na,0\nb,1\n", "ImageID,ans\na,0\nb,0\n"), other_file=other)
+    joined = match_answers(*files("ImageID,ans\na,0\nb,1\n", "ImageID,ans\na,0\nb,0\n"), other_file=other)
     assert joined.other.tolist() == [-1, 1]
     write(tmp_path / "old" / "labels.json", json.dumps(mask_scheme().to_dict()))
     with pytest.raises(InputError, match="those compared with 착용샷, 설치후배치컷, 미분류"):
-        join(tmp_path / "gt" / "gt.csv", tmp_path / "out" / "output.csv", other_file=other)
+        match_answers(tmp_path / "gt" / "gt.csv", tmp_path / "out" / "output.csv", other_file=other)
 
 
 @pytest.fixture
@@ -177,14 +181,14 @@ def parts(tmp_path):
 
 def test_answers_of_several_hosts_are_joined(parts):
     truth, answers = parts
-    joined = join(truth, answers, other_file=answers)
+    joined = match_answers(truth, answers, other_file=answers)
     assert joined.scheme.class_names == KOREAN.class_names
     assert joined.answers.tolist() == joined.other.tolist() == [1, 1, 1, 1] and not joined.unanswered
     assert joined.probabilities[:, 1].tolist() == [1, 1, 1, 1]
     assert joined.metadata == {"house": ["algo-1", "algo-2", "algo-1", "algo-2"]}
     assert "answers of 2 folders joined: algo-1, algo-2" in joined.notes
     write(answers, "ImageID,ans\na,0\n")
-    assert join(truth, answers).answers.tolist() == [0, -1, -1, -1]
+    assert match_answers(truth, answers).answers.tolist() == [0, -1, -1, -1]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +212,7 @@ def test_what_does_not_agree_between_hosts_is_told(parts, name, text, told):
     changed = answers.parent / "algo-2" / name
     changed.unlink() if text is None else write(changed, text)
     with pytest.raises(InputError) as raised:
-        join(truth, answers)
+        match_answers(truth, answers)
     assert told in str(raised.value)
 
 
@@ -216,7 +220,7 @@ def test_one_folder_of_answers_stands_for_no_other(parts):
     truth, answers = parts
     (answers.parent / "algo-2" / "output.csv").unlink()
     with pytest.raises(InputError, match=r"out/output\.csv: no such file"):
-        join(truth, answers)
+        match_answers(truth, answers)
 
 
 def test_all_problems_are_told_at_once(files, tmp_path):
@@ -226,7 +230,7 @@ def test_all_problems_are_told_at_once(files, tmp_path):
         probabilities="ImageID,착용샷,미분류,설치후\na,2,0,0\nb,0.5,,0.5\nc,0,many,1\nd,x,y,z\ne,1,-0.5,0\n",
     )
     with pytest.raises(InputError) as raised:
-        join(truth, answers, group_column="persom", other_file=tmp_path / "none" / "output.csv")
+        match_answers(truth, answers, group_column="persom", other_file=tmp_path / "none" / "output.csv")
     told = str(raised.value)
     for sentence in (
         f"{truth} rows 2, 4: 'a'",
@@ -253,7 +257,7 @@ def test_all_problems_are_told_at_once(files, tmp_path):
 def test_only_the_first_twenty_of_a_kind_are_listed(files):
     twice = "".join(f"n{i},0\nn{i},0\n" for i in range(25))
     with pytest.raises(InputError, match=r"(?s)stand twice \(25\).*'n19'\n    \.\.\. and 5 more$"):
-        join(*files("ImageID,ans\na,0\n", "ImageID,ans\n" + twice))
+        match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\n" + twice))
 
 
 @pytest.mark.parametrize(
@@ -269,14 +273,14 @@ def test_only_the_first_twenty_of_a_kind_are_listed(files):
 )
 def test_a_table_that_cannot_be_read_is_told(files, truth, told):
     with pytest.raises(InputError, match=told):
-        join(*files(truth, "ImageID,ans\na,0\n"))
+        match_answers(*files(truth, "ImageID,ans\na,0\n"))
 
 
 def test_a_table_in_another_encoding_is_told(files):
     truth, answers = files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n")
     truth.write_bytes("ImageID,ans\na,착용샷\n".encode("cp949"))
     with pytest.raises(InputError, match=r"gt\.csv row 2: save it as UTF-8"):
-        join(truth, answers)
+        match_answers(truth, answers)
 
 
 @pytest.mark.parametrize("labels", ["{", "[]", "{}", '{"attributes": [{"name": "a", "values": ["x", "x"]}]}'])
@@ -284,13 +288,13 @@ def test_a_broken_scheme_is_told(files, labels):
     truth, answers = files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n", scheme=None)
     write(answers.with_name("labels.json"), labels)
     with pytest.raises(InputError, match=r"labels\.json"):
-        join(truth, answers)
+        match_answers(truth, answers)
 
 
 @pytest.mark.parametrize("value", ["착용샷", "1000", "987654321012", "-1"])
 def test_without_labels_only_small_whole_numbers_are_classes(files, value):
     with pytest.raises(InputError, match=r"labels\.json: without it classes must be whole numbers below 1,000|'-1'"):
-        join(*files(f"ImageID,ans\na,{value}\n", f"ImageID,ans\na,{value}\n", scheme=None))
+        match_answers(*files(f"ImageID,ans\na,{value}\n", f"ImageID,ans\na,{value}\n", scheme=None))
 
 
 def test_where_the_files_of_answers_lie(tmp_path):
@@ -302,20 +306,20 @@ def test_where_the_files_of_answers_lie(tmp_path):
 
 
 def test_groups_keep_their_names_and_a_picture_without_one_is_alone(files):
-    joined = join(*files("ImageID,ans,person\na,0,x\nb,0,\nc,0,y\nd,1,x\n", "ImageID,ans\na,0\n"))
+    joined = match_answers(*files("ImageID,ans,person\na,0,x\nb,0,\nc,0,y\nd,1,x\n", "ImageID,ans\na,0\n"))
     assert joined.groups.tolist() == [0, 1, 2, 0] and joined.group_names == ["x", "", "y"]
 
 
 def test_other_columns_of_both_tables_are_metadata_in_the_order_of_the_truth(files):
     truth = "image_name,label,sender,site,light\nb,1,s1,north,\na,0,s2,south,day\n"
     answers = "image_name,Y_PRED,camera,site,PATH\na,0,c1,elsewhere,x\nextra,0,c9,,x\n"
-    joined = join(*files(truth, answers))
+    joined = match_answers(*files(truth, answers))
     assert joined.metadata == {"camera": ["", "c1"], "site": ["north", "south"], "light": ["", "day"]}
-    assert (joined.group_column, joined.right.tolist()) == ("sender", [False, True])
+    assert (joined.group_column, joined.correct.tolist()) == ("sender", [False, True])
 
 
 def test_answers_without_rows_have_no_metadata_but_the_truths(files):
-    joined = join(*files("ImageID,ans,site\na,0,north\n", "ImageID,ans,camera\n"))
+    joined = match_answers(*files("ImageID,ans,site\na,0,north\n", "ImageID,ans,camera\n"))
     assert joined.metadata == {"camera": [""], "site": ["north"]}
 
 
@@ -327,16 +331,16 @@ def test_how_the_model_was_made_is_read_from_labels_json(files, tmp_path):
     }  # fmt: skip
     made = {"model": "exp", "views": 1, "joined": "", "members": [member]}
     tables = files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n")
-    assert join(*tables).made is None
+    assert match_answers(*tables).provenance is None
     write(tmp_path / "out" / "labels.json", json.dumps({**KOREAN.to_dict(), "made": made}))
-    assert join(*tables).made.to_dict() == {**made, "members": (member,)}
+    assert match_answers(*tables).provenance.to_dict() == {**made, "members": (member,)}
     elsewhere = write(tmp_path / "scheme.json", json.dumps(KOREAN.to_dict()))
-    assert join(*tables, labels=elsewhere).made.model == "exp"
+    assert match_answers(*tables, labels=elsewhere).provenance.model == "exp"
     write(tmp_path / "out" / "labels.json", json.dumps({**KOREAN.to_dict(), "made": {"model": "exp"}}))
-    spoilt = join(*tables)
-    assert spoilt.made is None and any("how the model was made is left out" in note for note in spoilt.notes)
+    spoilt = match_answers(*tables)
+    assert spoilt.provenance is None and any("how the model was made is left out" in note for note in spoilt.notes)
 
 
 def test_notes_name_files_by_their_last_folder_alone(files, tmp_path):
-    notes = join(*files("ImageID,ans\na,0\nb,0\n", "ImageID,ans\na,0\n")).notes
+    notes = match_answers(*files("ImageID,ans\na,0\nb,0\n", "ImageID,ans\na,0\n")).notes
     assert any("no row in out/output.csv" in note for note in notes) and str(tmp_path) not in " ".join(notes)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.artifacts.ensemble import Ensemble, collect, joined, load, making
+from model.artifacts.ensemble import Ensemble, create_ensemble, load, load_combined, provenance_of
 from model.artifacts.files import find_model, newest_model
 from model.errors import InputError
 from model.paths import parse_weighted
@@ -43,7 +43,7 @@ def probabilities(frame: pd.DataFrame) -> np.ndarray:
 @pytest.mark.parametrize(("combine", "weights"), [("soft", (1, 1)), ("soft", (3, 1)), ("vote", (3, 1))])
 def test_members_of_the_same_classes_are_averaged_or_vote(models, pictures, tmp_path, combine, weights):
     named = [f"{models / name}:{weight}" for name, weight in zip("ab", weights)]
-    collect(named, tmp_path / "both", combine)
+    create_ensemble(named, tmp_path / "both", combine)
     parts = [probabilities(predict(models / name, pictures, device="cpu", precision="fp32")) for name in "ab"]
     if combine == "vote":
         parts = [np.eye(18)[part.argmax(1)] for part in parts]
@@ -54,7 +54,7 @@ def test_members_of_the_same_classes_are_averaged_or_vote(models, pictures, tmp_
 
 def test_members_of_other_attributes_are_multiplied_in_any_order(models, pictures, tmp_path):
     """Reference: the joint probability of independent attributes, class by class."""
-    made = collect([str(models / name) for name in ("age", "mask", "gender")], tmp_path / "three")
+    made = create_ensemble([str(models / name) for name in ("age", "mask", "gender")], tmp_path / "three")
     assert made.combine == "product" and made.scheme.names == ("age", "mask", "gender")
     parts = {name: probabilities(predict(models / name, pictures)) for name in made.scheme.names}
     found = probabilities(predict(tmp_path / "three", pictures))
@@ -65,8 +65,8 @@ def test_members_of_other_attributes_are_multiplied_in_any_order(models, picture
 
 
 def test_an_ensemble_may_be_a_member(models, pictures, tmp_path):
-    collect([str(models / name) for name in ("mask", "gender", "age")], tmp_path / "three")
-    collect([str(tmp_path / "three"), f"{models / 'a'}:0.5"], tmp_path / "four")
+    create_ensemble([str(models / name) for name in ("mask", "gender", "age")], tmp_path / "three")
+    create_ensemble([str(tmp_path / "three"), f"{models / 'a'}:0.5"], tmp_path / "four")
     three, a = (probabilities(predict(folder, pictures)) for folder in (tmp_path / "three", models / "a"))
     np.testing.assert_allclose(probabilities(predict(tmp_path / "four", pictures)), (three + a / 2) / 1.5, atol=1e-6)
     assert len(load(tmp_path / "four").models()) == 4
@@ -74,7 +74,7 @@ def test_an_ensemble_may_be_a_member(models, pictures, tmp_path):
 
 def test_what_is_copied_is_whole_and_alone(models, tmp_path):
     (models / "a" / "notes.txt").write_text("mine")
-    collect([str(models / "a"), str(models / "a")], tmp_path / "runs" / "twice")
+    create_ensemble([str(models / "a"), str(models / "a")], tmp_path / "runs" / "twice")
     there = sorted(str(path.relative_to(tmp_path / "runs")) for path in (tmp_path / "runs").rglob("*.txt"))
     assert there == [] and isinstance(load(tmp_path / "runs" / "twice"), Ensemble)
     assert sorted(path.name for path in (tmp_path / "runs" / "twice").iterdir() if path.is_dir()) == ["a", "a-2"]
@@ -93,14 +93,14 @@ def test_what_is_copied_is_whole_and_alone(models, tmp_path):
 )
 def test_what_does_not_fit_is_told_and_leaves_nothing(models, tmp_path, named, told):
     with pytest.raises(InputError, match=told):
-        collect([str(models / name) for name in named], tmp_path / "out")
+        create_ensemble([str(models / name) for name in named], tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 
 def test_nothing_is_overwritten(models, tmp_path):
     (tmp_path / "out").mkdir()
     with pytest.raises(InputError, match="exists"):
-        collect([str(models / "a")], tmp_path / "out")
+        create_ensemble([str(models / "a")], tmp_path / "out")
 
 
 @pytest.mark.parametrize("place", ["../a", "/tmp", "."])
@@ -133,7 +133,7 @@ def test_the_subcommands_say_what_they_made(models, pictures, tmp_path, capsys):
 def test_models_named_at_inference_answer_as_the_ensemble_of_them(models, faces, tmp_path):
     import inference
 
-    collect([str(models / "a"), f"{models / 'b'}:2"], tmp_path / "both")
+    create_ensemble([str(models / "a"), f"{models / 'b'}:2"], tmp_path / "both")
     asked = ["--eval_dir", str(faces / "eval"), "--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
     one = [*asked, "--models", str(models / "a"), f"{models / 'b'}:2", "--output_data_dir", str(tmp_path / "one")]
     other = [*asked, "--model_dir", str(tmp_path / "both"), "--output_data_dir", str(tmp_path / "other")]
@@ -146,16 +146,18 @@ def test_models_named_at_inference_answer_as_the_ensemble_of_them(models, faces,
 
 def test_joined_needs_models():
     with pytest.raises(InputError):
-        joined([])
+        load_combined([])
 
 
 def test_how_an_ensemble_was_made_is_told_by_its_members(models, tmp_path):
-    made = making(collect([str(models / name) for name in ("mask", "gender", "age")], tmp_path / "three"), 4)
+    made = provenance_of(
+        create_ensemble([str(models / name) for name in ("mask", "gender", "age")], tmp_path / "three"), 4
+    )
     assert (made.model, made.views, [member.name for member in made.members]) == ("three", 4, ["mask", "gender", "age"])
     assert "product of its members' probabilities" in made.joined
     assert [member.settings["target"] for member in made.members] == ["mask", "gender", "age"]
-    collect([str(tmp_path / "three"), str(models / "a")], tmp_path / "four")
-    below = [member.name for member in making(load(tmp_path / "four"), 1).members]
+    create_ensemble([str(tmp_path / "three"), str(models / "a")], tmp_path / "four")
+    below = [member.name for member in provenance_of(load(tmp_path / "four"), 1).members]
     assert below == ["three/mask", "three/gender", "three/age", "a"]
-    assert making(joined([str(models / "a"), str(models / "b")]), 1).model == "a + b"
-    assert making(load(models / "a"), 1).joined == ""
+    assert provenance_of(load_combined([str(models / "a"), str(models / "b")]), 1).model == "a + b"
+    assert provenance_of(load(models / "a"), 1).joined == ""

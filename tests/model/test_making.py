@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from model.artifacts.provenance import Making, Member
+from model.artifacts.provenance import MemberProvenance, Provenance
 from model.errors import InputError
 from model.settings.train import TrainSettings
 
@@ -25,13 +25,13 @@ METRICS = {
 }
 
 
-def made(settings: TrainSettings, **metrics: object) -> Making:
-    return Making("exp", 4, "", (Member.of("exp", settings, {**METRICS, **metrics}),))
+def made(settings: TrainSettings, **metrics: object) -> Provenance:
+    return Provenance("exp", 4, "", (MemberProvenance.of_run("exp", settings, {**METRICS, **metrics}),))
 
 
 def test_it_comes_back_from_json_as_it_was():
     before = made(TrainSettings(name="exp", sampler="none", input_size=[128, 96], augmentation={"flip": {}}))
-    assert Making.from_dict(json.loads(json.dumps(before.to_dict()))) == before
+    assert Provenance.from_dict(json.loads(json.dumps(before.to_dict()))) == before
     assert before.members[0].settings == {"sampler": "none", "input_size": [128, 96], "augmentation": {"flip": {}}}
     assert before.members[0].scores == {"acc": 0.7, "f1": 0.6, "gmean": 0.4, "loss": 0.5}
 
@@ -62,4 +62,4 @@ def test_what_is_no_such_block_is_refused(spoil):
     saved = json.loads(json.dumps(made(TrainSettings()).to_dict()))
     spoil(saved)
     with pytest.raises(InputError, match="not how a model was made"):
-        Making.from_dict(saved)
+        Provenance.from_dict(saved)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model.evaluation.evaluate import ReliabilityBin
-from model.evaluation.subgroups import Slice
+from model.evaluation.subgroups import Subgroup
 from model.metrics.bootstrap import Interval
 
 MOST_STEPS = 12  # pictures a group up to which each number of right ones has a bar of its own
@@ -32,16 +32,16 @@ class Point:
     radius: float
 
 
-def spread(slices: Sequence[Slice]) -> list[Bar]:
+def spread(slices: Sequence[Subgroup]) -> list[Bar]:
     """How many groups have which share of their pictures right: a bar for each number of right ones where all groups
     have equally many pictures and these are few, else one for each tenth."""
     sizes = {of.pictures for of in slices}
     size = next(iter(sizes))
     if len(sizes) == 1 and size <= MOST_STEPS:
-        counts = Counter(of.right for of in slices)
+        counts = Counter(of.correct for of in slices)
         labels = [str(right) for right in range(size + 1)]
     else:
-        counts = Counter(min(of.right * TENTHS // of.pictures, TENTHS - 1) for of in slices)
+        counts = Counter(min(of.correct * TENTHS // of.pictures, TENTHS - 1) for of in slices)
         labels = [*(f"{10 * tenth}–{10 * tenth + 9}" for tenth in range(TENTHS - 1)), "90–100"]
     highest = max(counts.values())
     return [Bar(label, counts[at], counts[at] / highest) for at, label in enumerate(labels)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from model.evaluation.matching import Joined
+from model.evaluation.matching import MatchedAnswers
 from model.evaluation.report.thumbnails import Thumbnail
 from model.metrics.scores import NO_ANSWER
 
@@ -18,7 +18,7 @@ class PictureLists:
     """Lists by key. Wrong answers come surest first, right ones least sure first, in both the telling ones; where
     there are no probabilities, as the truth's table has them."""
 
-    def __init__(self, joined: Joined) -> None:
+    def __init__(self, joined: MatchedAnswers) -> None:
         self.names = joined.names
         self.confidence = answer_confidence(joined)  # float (n,), NaN where there is none
         self._lists: dict[str, dict[str, Any]] = {}
@@ -62,7 +62,7 @@ class PictureLists:
         }
 
 
-def answer_confidence(joined: Joined) -> np.ndarray:
+def answer_confidence(joined: MatchedAnswers) -> np.ndarray:
     """The probability that each picture's answer was given, float (n,); NaN where there is no answer or probability."""
     if joined.probabilities is None:
         return np.full(len(joined.names), np.nan)

@@ -14,15 +14,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from model import __version__
-from model.artifacts.provenance import Making
+from model.artifacts.provenance import Provenance
 from model.data.readers.channel_files import ChannelFiles
 from model.evaluation.evaluate import Evaluation, Scores
-from model.evaluation.matching import Joined
+from model.evaluation.matching import MatchedAnswers
 from model.evaluation.report import charts, sentences
 from model.evaluation.report.confusion import Matrix, make_matrix
 from model.evaluation.report.picture_lists import PictureLists
 from model.evaluation.report.thumbnails import Thumbnail, thumbnails
-from model.evaluation.subgroups import MOST_VALUES, Slice
+from model.evaluation.subgroups import MOST_VALUES, Subgroup
 from model.evaluation.summary import LABELS, intervals, labelled_scores, notes_of, verdict
 from model.labels import JOIN, Scheme
 from model.metrics.scores import NO_ANSWER
@@ -61,13 +61,13 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Group:
-    slice: Slice
+    slice: Subgroup
     key: str
 
 
 def report(
     evaluation: Evaluation,
-    joined: Joined,
+    joined: MatchedAnswers,
     pictures: ChannelFiles | None = None,
     compared: str | None = None,
     made_on: datetime.date | None = None,
@@ -88,9 +88,9 @@ def report(
     return template.render(
         evaluation=evaluation,
         joined=joined,
-        made=joined.made,
-        settings=_settings(joined.made) if joined.made else {},
-        title=f"Evaluation of {joined.made.model}" if joined.made else "Evaluation",
+        made=joined.provenance,
+        settings=_settings(joined.provenance) if joined.provenance else {},
+        title=f"Evaluation of {joined.provenance.model}" if joined.provenance else "Evaluation",
         subject=sentences.subject(evaluation, scheme, joined.group_column),
         intervals=intervals(evaluation),
         confidence=f"{100 * evaluation.confidence:g}{sentences.SPACE}%",
@@ -146,7 +146,7 @@ def _environment() -> Environment:
     return environment
 
 
-def _target(name: str, scheme: Scheme, scores: Scores, joined: Joined, lists: PictureLists) -> Target:
+def _target(name: str, scheme: Scheme, scores: Scores, joined: MatchedAnswers, lists: PictureLists) -> Target:
     truth, answers = joined.truth, joined.answers
     if scheme.names != joined.scheme.names:
         truth = joined.scheme.split(truth)[scheme.names[0]]
@@ -155,23 +155,23 @@ def _target(name: str, scheme: Scheme, scores: Scores, joined: Joined, lists: Pi
     return Target(name, scores, make_matrix(name, scheme, scores, truth, answers, lists), ordered)
 
 
-def _worst_groups(slices: Sequence[Slice], joined: Joined, lists: PictureLists) -> list[Group]:
-    worst = sorted((of for of in slices if of.right < of.pictures), key=lambda of: (of.accuracy.value, -of.pictures))
+def _worst_groups(slices: Sequence[Subgroup], joined: MatchedAnswers, lists: PictureLists) -> list[Group]:
+    worst = sorted((of for of in slices if of.correct < of.pictures), key=lambda of: (of.accuracy.value, -of.pictures))
     found = []
     for of in worst[:WORST_GROUPS]:
-        wrong = (joined.groups == joined.group_names.index(of.name)) & ~joined.right
+        wrong = (joined.groups == joined.group_names.index(of.name)) & ~joined.correct
         title = f"{joined.group_column} {of.name}, answered wrong"
         found.append(Group(of, lists.add(f"group {of.name}", title, wrong, wrong=True)))
     return found
 
 
-def _surest_mistakes(joined: Joined, confidence: np.ndarray) -> list[int]:
+def _surest_mistakes(joined: MatchedAnswers, confidence: np.ndarray) -> list[int]:
     """Rows of the wrong answers with the highest probabilities; none where there are no probabilities."""
-    wrong = np.flatnonzero(~joined.right & ~np.isnan(confidence))
+    wrong = np.flatnonzero(~joined.correct & ~np.isnan(confidence))
     return wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES].tolist()
 
 
-def _mistake(row: int, joined: Joined, confidence: float, small: dict[str, Thumbnail]) -> Mistake:
+def _mistake(row: int, joined: MatchedAnswers, confidence: float, small: dict[str, Thumbnail]) -> Mistake:
     truth, answer = (joined.scheme.split(int(classes[row])) for classes in (joined.truth, joined.answers))
     values = {attribute.name: attribute.values for attribute in joined.scheme.attributes}
     differs = {name: truth[name] != answer[name] for name in values}
@@ -186,7 +186,7 @@ def _mistake(row: int, joined: Joined, confidence: float, small: dict[str, Thumb
     )
 
 
-def _settings(made: Making) -> dict[str, list[str]]:
+def _settings(made: Provenance) -> dict[str, list[str]]:
     """By setting, its value in each member; "default" where a member has the default."""
     names = dict.fromkeys(name for member in made.members for name in member.settings)
     return {

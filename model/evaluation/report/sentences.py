@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from model.artifacts.provenance import Member, Side
+from model.artifacts.provenance import MemberProvenance, SplitSize
 from model.errors import listing
 from model.evaluation.evaluate import Evaluation, Scores
-from model.evaluation.subgroups import Slice
+from model.evaluation.subgroups import Subgroup
 from model.evaluation.summary import LABELS, verdict
 from model.labels import Scheme
 from model.metrics.bootstrap import Interval
@@ -158,7 +158,7 @@ def calibration_sentence(evaluation: Evaluation) -> str:
     )
 
 
-def groups_sentence(slices: Sequence[Slice], noun: str) -> str:
+def groups_sentence(slices: Sequence[Subgroup], noun: str) -> str:
     """How the share of right answers spreads over the groups."""
     shares = np.array([of.accuracy.value for of in slices])
     none, every = int((shares == 0).sum()), int((shares == 1).sum())
@@ -184,12 +184,12 @@ def comparison_sentence(compare: dict[str, Interval], compared: str) -> str:
     )
 
 
-def learnt_from(member: Member) -> str:
+def learnt_from(member: MemberProvenance) -> str:
     """`3,920 pictures of 560 persons, profile folders`."""
     return f"{counted(member.train.pictures, 'picture')}{_of(member.train, member)}, {member.source}"
 
 
-def chosen_by(member: Member) -> str:
+def chosen_by(member: MemberProvenance) -> str:
     """By which score of which pictures the weights were chosen."""
     if member.validation is None:
         return "nothing: there were no validation pictures"
@@ -199,12 +199,12 @@ def chosen_by(member: Member) -> str:
     return f"best {known.get(member.best_criterion, member.best_criterion)} on {pictures}: {listing(told)}"
 
 
-def trained_for(member: Member) -> str:
+def trained_for(member: MemberProvenance) -> str:
     text = f"{counted(member.epochs, 'epoch')}, {duration(member.seconds)} on {member.hardware}"
     if member.validation is not None:
         text += f"; the weights are those after epoch {member.epoch}"
     return text if member.finished else f"{text}; stopped before its end"
 
 
-def _of(side: Side, member: Member, other: str = "") -> str:
+def _of(side: SplitSize, member: MemberProvenance, other: str = "") -> str:
     return f" of {count(side.groups)} {other}{groups_noun(member.grouped_by)}" if member.grouped_by else ""

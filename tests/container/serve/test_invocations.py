@@ -16,7 +16,7 @@ from PIL import Image
 from container.serve import served_model as served
 from model.labels import mask_scheme
 from model.prediction.api import predict
-from model.prediction.predictor import Answering
+from model.prediction.predictor import EnsemblePredictor
 
 NAMES = mask_scheme().class_names
 ACCEPTS = ["application/json", "application/json;verbose", "application/jsonlines", "text/csv"]
@@ -169,10 +169,12 @@ def test_large_pictures_are_decoded_one_at_a_time_and_none_that_memory_has_no_ro
     client = serving()
     deep = encoded(Image.new("I;16", (4100, 4100)))
     alone: list[bool] = []
-    look = Answering.look
+    look = EnsemblePredictor.prepare
     given_back: list[bool] = []
     monkeypatch.setattr(served, "_give_back", lambda: given_back.append(True))
-    monkeypatch.setattr(Answering, "look", lambda *told: alone.append(served.Served.large.locked()) or look(*told))
+    monkeypatch.setattr(
+        EnsemblePredictor, "prepare", lambda *told: alone.append(served.Served.large.locked()) or look(*told)
+    )
     for content in (deep, encoded(Image.new("I;16", (410, 410)))):
         assert client.post("/invocations", content=content, headers={"Content-Type": "image/png"}).status_code == 200
     assert alone == [True, False] and given_back == [True]

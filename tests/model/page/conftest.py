@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.artifacts.provenance import Making, Member, Side
+from model.artifacts.provenance import MemberProvenance, Provenance, SplitSize
 from model.evaluation.evaluate import Evaluation, evaluate
-from model.evaluation.matching import Joined
+from model.evaluation.matching import MatchedAnswers
 from model.evaluation.report.render import report
 from model.labels import Scheme, mask_scheme
 
-MEMBER = Member(
+MEMBER = MemberProvenance(
     name="exp",
     backbone="resnet18",
     settings={"sampler": "imbalanced", "input_size": [64, 48], "augmentation": {"flip": {}, "erasing": {"p": 0.25}}},
     source="profile folders",
     grouped_by="person",
-    train=Side(1890, 270),
-    validation=Side(210, 30),
+    train=SplitSize(1890, 270),
+    validation=SplitSize(210, 30),
     scores={"f1": 0.9591, "acc": 0.9619},
     best_criterion="f1",
     finished=True,
@@ -35,7 +35,7 @@ MEMBER = Member(
     hardware="CPU, 2 threads, fp32",
     versions={"rarebird": "0.1.0", "torch": "2.14.1"},
 )
-MADE = Making("exp", 1, "", (MEMBER,))
+MADE = Provenance("exp", 1, "", (MEMBER,))
 
 
 class Tables(HTMLParser):
@@ -76,7 +76,7 @@ class Tables(HTMLParser):
 class Page:
     """joined and evaluation, and the page made of them."""
 
-    joined: Joined
+    joined: MatchedAnswers
     evaluation: Evaluation
     html: str
     tables: dict[str, list[list[str]]] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Page:
         self.tables = Tables(self.html).found
 
 
-def made_up(scheme: Scheme, pictures: int, seed: int = 0) -> Joined:
+def made_up(scheme: Scheme, pictures: int, seed: int = 0) -> MatchedAnswers:
     """Answers of which about seven in ten are right and a few are missing; groups of up to five; two sites."""
     generator = np.random.default_rng(seed)
     truth = generator.integers(scheme.num_classes, size=pictures)
@@ -95,7 +95,7 @@ def made_up(scheme: Scheme, pictures: int, seed: int = 0) -> Joined:
     answers[generator.random(pictures) < 0.02] = -1
     groups = np.sort(generator.integers(max(pictures // 5, 1), size=pictures))
     groups = np.unique(groups, return_inverse=True)[1]
-    return Joined(
+    return MatchedAnswers(
         scheme=scheme,
         names=[f"{generator.bytes(8).hex()}.jpg" for _ in range(pictures)],
         truth=truth,
@@ -105,7 +105,7 @@ def made_up(scheme: Scheme, pictures: int, seed: int = 0) -> Joined:
         group_column="person",
         group_names=[f"{group:04}" for group in range(groups.max() + 1)],
         metadata={"site": generator.choice(["north", "south"], pictures).tolist()},
-        made=MADE,
+        provenance=MADE,
     )
 
 

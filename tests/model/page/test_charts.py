@@ -3,14 +3,14 @@ import numpy as np
 from model.evaluation.report.charts import spread, widest
 from model.evaluation.report.confusion import LEVELS, MOST_IN_HEAT_MAP, level, make_heat_map, make_matrix
 from model.evaluation.report.picture_lists import PictureLists
-from model.evaluation.subgroups import Slice
+from model.evaluation.subgroups import Subgroup
 from model.labels import Attribute, Scheme
 from model.metrics.bootstrap import Interval
 from model.metrics.scores import confusion
 
 
-def of(right: int, pictures: int) -> Slice:
-    return Slice("x", pictures, right, Interval(right / pictures))
+def of(right: int, pictures: int) -> Subgroup:
+    return Subgroup("x", pictures, right, Interval(right / pictures))
 
 
 def test_groups_of_one_small_size_have_a_bar_for_each_number_of_right_ones():

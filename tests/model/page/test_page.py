@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.artifacts.provenance import Making
+from model.artifacts.provenance import Provenance
 from model.labels import Attribute, Scheme, mask_scheme
 
 SCRIPT = "<script>alert(1)</script>"
@@ -116,9 +116,9 @@ def test_how_the_model_was_made_is_told(page):
 
 
 def test_several_models_stand_side_by_side(make_page, page):
-    one = page.joined.made.members[0]
+    one = page.joined.provenance.members[0]
     other = replace(one, name="fold1", settings={**one.settings, "sampler": "none", "lr": 0.01})
-    found = make_page(made=Making("folds", 4, "their mean", (replace(one, name="fold0"), other)))
+    found = make_page(provenance=Provenance("folds", 4, "their mean", (replace(one, name="fold0"), other)))
     settings = found.tables["Settings that differ from their defaults"]
     assert settings[0] == ["setting", "fold0", "fold1"]
     assert ["sampler", "imbalanced", "none"] in settings and ["input_size", "64 48"] in settings
@@ -127,7 +127,7 @@ def test_several_models_stand_side_by_side(make_page, page):
 
 
 def test_parts_without_data_are_left_out(make_page):
-    found = make_page(probabilities=None, groups=None, group_column=None, group_names=[], metadata={}, made=None)
+    found = make_page(probabilities=None, groups=None, group_column=None, group_names=[], metadata={}, provenance=None)
     for part in ("calibration", "groups", "metadata", "mistakes", "comparison", "model"):
         assert f'id="{part}"' not in found.html and f'href="#{part}"' not in found.html
     assert "<h1>Evaluation</h1>" in found.html
@@ -145,13 +145,13 @@ def test_names_from_the_data_are_text_wherever_they_stand(make_page):
     names = (SCRIPT, "</script><b>", 'a"onclick="x', "plain")
     joined = make_page(Scheme((Attribute("kind", names),))).joined
     hostile = '"><img src=x onerror=alert(2)>'
-    member = replace(joined.made.members[0], settings={hostile: hostile}, hardware=hostile, source=SCRIPT)
+    member = replace(joined.provenance.members[0], settings={hostile: hostile}, hardware=hostile, source=SCRIPT)
     page = make_page(
         Scheme((Attribute("kind", names),)),
         names=[f"{SCRIPT}{hostile}{row}.jpg" for row in range(300)],
         group_names=[f"{hostile}{row}" for row in range(len(joined.group_names))],
         metadata={SCRIPT: [hostile, SCRIPT] * 150},
-        made=Making(SCRIPT, 1, "", (member,)),
+        provenance=Provenance(SCRIPT, 1, "", (member,)),
         notes=[SCRIPT],
         other=joined.truth,
         compared=SCRIPT,

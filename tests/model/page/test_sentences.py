@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from model.evaluation.evaluate import evaluate
-from model.evaluation.matching import Joined
+from model.evaluation.matching import MatchedAnswers
 from model.evaluation.report import sentences
-from model.evaluation.subgroups import Slice
+from model.evaluation.subgroups import Subgroup
 from model.labels import Attribute, Scheme
 from model.metrics.bootstrap import Interval
 
@@ -13,7 +13,7 @@ SCHEME = Scheme((Attribute("kind", ("cat", "dog", "owl", "emu")),))
 
 def evaluated(truth, answers, probabilities=None):
     names = [str(row) for row in range(len(truth))]
-    joined = Joined(SCHEME, names, np.array(truth), np.array(answers), probabilities)
+    joined = MatchedAnswers(SCHEME, names, np.array(truth), np.array(answers), probabilities)
     return evaluate(joined, resamples=0)
 
 
@@ -55,7 +55,7 @@ def test_calibration_says_in_which_direction(sure, right, words):
 
 
 def test_groups_are_told_by_those_all_right_and_all_wrong():
-    slices = [Slice(str(right), 4, right, Interval(right / 4)) for right in (0, 1, 3, 4, 4)]
+    slices = [Subgroup(str(right), 4, right, Interval(right / 4)) for right in (0, 1, 3, 4, 4)]
     assert sentences.groups_sentence(slices, "persons") == (
         "2 of the 5 persons have every picture answered right, 1 has none; half of the persons have at least 75\u00a0%."
     )
