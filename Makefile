@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 SET_UP := .venv/set-up
 
-.PHONY: demo train inference test test-long lint lock image test-image sdk-check
+.PHONY: demo train inference test test-precision test-long lint lock image test-image sdk-check
 .DELETE_ON_ERROR:
 
 .venv: $(SET_UP)
@@ -53,6 +53,14 @@ test test-long: export OMP_NUM_THREADS = 1
 
 test: $(SET_UP)
 	$(PY) -m pytest $(TWO_AT_ONCE) --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+# The tests that predict, with `precision auto` forced to each, whatever units the processor has, in another order of sets.
+PREDICTING = tests/test_inference.py tests/test_several.py tests/test_processing.py tests/test_shards.py \
+  tests/test_earlier_versions.py tests/model/test_ensemble.py tests/container/serve
+test-precision: export OMP_NUM_THREADS = 1
+test-precision: $(SET_UP)
+	PYTHONHASHSEED=1 $(PY) -m pytest $(TWO_AT_ONCE) --auto_precision bf16 $(PREDICTING)
+	PYTHONHASHSEED=2 $(PY) -m pytest $(TWO_AT_ONCE) --auto_precision fp32 $(PREDICTING)
 
 # Those that take minutes: whole runs, the server under load.
 test-long: $(SET_UP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,20 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 IN_CI = "RAREBIRD_CI" in os.environ
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--auto_precision", choices=["bf16", "fp32"], help="what precision auto means on every CPU")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before any import of model, in this process and in those that tests start."""
+    precision = config.getoption("--auto_precision")
+    if precision:
+        folder = ROOT / "tests" / "auto_precision"
+        os.environ["RAREBIRD_TEST_PRECISION"] = precision
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+        runpy.run_path(str(folder / "sitecustomize.py"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -91,8 +91,11 @@ def test_what_was_answered_out_of_fold_is_scored_as_it_stands(folds, capsys):
 def test_the_folds_answer_together_as_the_mean_of_them(folds, faces):
     run, _ = folds
     pictures = sorted((faces / "eval" / "images").iterdir())[:5]
-    parts = [predict(run / f"fold{n}", pictures).iloc[:, -18:].to_numpy() for n in (1, 2, 3)]
-    np.testing.assert_allclose(predict(run, pictures).iloc[:, -18:].to_numpy(), np.mean(parts, axis=0), atol=1e-6)
+    whole, *parts = [
+        predict(folder, pictures, device="cpu", precision="fp32").iloc[:, -18:].to_numpy()
+        for folder in (run, *(run / f"fold{n}" for n in (1, 2, 3)))
+    ]
+    np.testing.assert_allclose(whole, np.mean(parts, axis=0), atol=1e-6)
 
 
 def test_what_is_stopped_while_it_answers_out_of_fold_goes_on_there(faces, run_train, monkeypatch):
@@ -119,8 +122,11 @@ def test_folds_of_separate_models_answer_out_of_fold_together(faces, run_train):
     held_out = [set(pd.read_csv(run / "split.csv").query(f"side == 'fold{n}'")["path"]) for n in (1, 2)]
     assert not held_out[0] & held_out[1]
     answers = pd.read_csv(run / "out_of_fold" / "probabilities.csv").set_index("ImageID")
-    path = next(iter(held_out[1]))
-    parts = [predict(run / name / "fold2", [faces / "train" / path]) for name in ("mask", "gender", "age")]
+    path = min(held_out[1])
+    parts = [
+        predict(run / name / "fold2", [faces / "train" / path], device="cpu", precision="fp32")
+        for name in ("mask", "gender", "age")
+    ]
     mask, gender, age = (part.iloc[0, part.columns.get_loc("error") + 1 :].to_numpy(float) for part in parts)
     expected = (mask[:, None, None] * gender[:, None] * age).ravel()
     np.testing.assert_allclose(answers.loc[path].to_numpy(), expected, atol=1e-5)

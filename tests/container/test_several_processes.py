@@ -31,7 +31,8 @@ def told(tree) -> str:
 
 def test_both_processes_end_well_and_know_each_other(run, tree):
     ended = run(
-        RANK + "print('rank', rank, 'of', *(os.environ[n] for n in ('WORLD_SIZE', 'SM_HOSTS', 'MASTER_ADDR')))\n"
+        RANK + "words = ['rank', str(rank), 'of', *map(os.environ.get, ('WORLD_SIZE', 'SM_HOSTS', 'MASTER_ADDR'))]\n"
+        "print(' '.join(words))\n"  # one write: lines of two processes must not mix
         "if rank == 0: save(BASE + '/model')",
         *TWO,
     )

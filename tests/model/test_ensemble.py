@@ -1,9 +1,9 @@
 """Several models answer as one."""
 
 import json
+from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from model.artifacts.ensemble import Ensemble, create_ensemble, load, load_combined, provenance_of
@@ -36,7 +36,8 @@ def pictures(faces):
     return sorted((faces / "eval" / "images").iterdir())[:7]
 
 
-def probabilities(frame: pd.DataFrame) -> np.ndarray:
+def probabilities(model: Path, pictures: list[Path]) -> np.ndarray:
+    frame = predict(model, pictures, device="cpu", precision="fp32")
     return frame.iloc[:, frame.columns.get_loc("error") + 1 :].to_numpy()
 
 
@@ -44,20 +45,19 @@ def probabilities(frame: pd.DataFrame) -> np.ndarray:
 def test_members_of_the_same_classes_are_averaged_or_vote(models, pictures, tmp_path, combine, weights):
     named = [f"{models / name}:{weight}" for name, weight in zip("ab", weights)]
     create_ensemble(named, tmp_path / "both", combine)
-    parts = [probabilities(predict(models / name, pictures, device="cpu", precision="fp32")) for name in "ab"]
+    parts = [probabilities(models / name, pictures) for name in "ab"]
     if combine == "vote":
         parts = [np.eye(18)[part.argmax(1)] for part in parts]
     expected = sum(weight * part for weight, part in zip(weights, parts)) / sum(weights)
-    found = predict(tmp_path / "both", pictures, device="cpu", precision="fp32")
-    np.testing.assert_allclose(probabilities(found), expected, atol=1e-6)
+    np.testing.assert_allclose(probabilities(tmp_path / "both", pictures), expected, atol=1e-6)
 
 
 def test_members_of_other_attributes_are_multiplied_in_any_order(models, pictures, tmp_path):
     """Reference: the joint probability of independent attributes, class by class."""
     made = create_ensemble([str(models / name) for name in ("age", "mask", "gender")], tmp_path / "three")
     assert made.combine == "product" and made.scheme.names == ("age", "mask", "gender")
-    parts = {name: probabilities(predict(models / name, pictures)) for name in made.scheme.names}
-    found = probabilities(predict(tmp_path / "three", pictures))
+    parts = {name: probabilities(models / name, pictures) for name in made.scheme.names}
+    found = probabilities(tmp_path / "three", pictures)
     for joint in range(18):
         codes = made.scheme.split(joint)
         expected = np.prod([parts[name][:, codes[name]] for name in codes], axis=0)
@@ -67,8 +67,8 @@ def test_members_of_other_attributes_are_multiplied_in_any_order(models, picture
 def test_an_ensemble_may_be_a_member(models, pictures, tmp_path):
     create_ensemble([str(models / name) for name in ("mask", "gender", "age")], tmp_path / "three")
     create_ensemble([str(tmp_path / "three"), f"{models / 'a'}:0.5"], tmp_path / "four")
-    three, a = (probabilities(predict(folder, pictures)) for folder in (tmp_path / "three", models / "a"))
-    np.testing.assert_allclose(probabilities(predict(tmp_path / "four", pictures)), (three + a / 2) / 1.5, atol=1e-6)
+    three, a = (probabilities(folder, pictures) for folder in (tmp_path / "three", models / "a"))
+    np.testing.assert_allclose(probabilities(tmp_path / "four", pictures), (three + a / 2) / 1.5, atol=1e-6)
     assert len(load(tmp_path / "four").models()) == 4
 
 

@@ -49,7 +49,7 @@ try:
         initial_instance_count=1,
         instance_type="local",
         endpoint_name=endpoint,
-        env=one_thread,
+        env={**one_thread, "SERVE_PRECISION": "fp32"},
         serializer=IdentitySerializer(content_type="image/jpeg"),
         deserializer=JSONDeserializer(),
     )
