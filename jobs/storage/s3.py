@@ -7,12 +7,13 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from jobs.aws.clients import code_of, explained
 from model.atomic_write import write_beside
 from model.errors import InputError, listing
+from model.paths import leaves_folder
 
 THREADS = 16
 PART = 16 << 20  # bytes; larger files go up in parts of this size, of which S3 makes the ETag
@@ -96,7 +97,7 @@ def get_folder(s3: Any, place: Place, folder: Path) -> int:
         get_file(s3, place, folder / place.key.rsplit("/", 1)[-1])
         return 1
     names = {item.key.removeprefix(prefix.key): item for item in found if not item.key.endswith("/")}
-    bad = [name for name in names if leaves(name)]
+    bad = [name for name in names if leaves_folder(name, strict=True)]
     if bad:
         raise InputError(f"{prefix}: keys that lead out of a folder; nothing is fetched: {listing(bad)}")
 
@@ -143,8 +144,3 @@ def part_size(size: int) -> int:
     while size > part * MOST_PARTS:
         part *= 2
     return part
-
-
-def leaves(name: str) -> bool:
-    """Whether a path is absolute or leads above the folder that it starts from."""
-    return not name or name.startswith(("/", "\\")) or ".." in PurePosixPath(name.replace("\\", "/")).parts

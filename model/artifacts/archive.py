@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from model.artifacts.files import find_model, models_below
 from model.atomic_write import write_beside
 from model.errors import InputError
+from model.paths import leaves_folder
 
 MODEL_ARCHIVE = "model.tar.gz"
 
@@ -57,7 +58,7 @@ def _check(archive: Path, members: list[tarfile.TarInfo]) -> None:
     seen: set[PurePosixPath] = set()
     for member in members:
         path = PurePosixPath(member.name)
-        if path.is_absolute() or ".." in path.parts or "\0" in member.name:
+        if leaves_folder(member.name, strict=True):
             raise InputError(f"{archive}: the path {member.name!r} leaves the folder; nothing is unpacked")
         if not (member.isreg() or member.isdir()):
             raise InputError(f"{archive}: {member.name!r} is a link or a device; nothing is unpacked")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from jobs.results.fetch import model_from_archive
-from jobs.storage.s3 import leaves
 from model.artifacts.archive import pack, unpack_as
 from model.artifacts.verify import verify
 from model.errors import Failure, InputError
@@ -80,11 +79,6 @@ def test_what_is_packed_is_unpacked_in_place_of_what_was_there(tmp_path):
     unpack_as(tmp_path / "a.tar.gz", tmp_path / "out", strip="data")
     found = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert found == {"deep/착용", "top"}
-
-
-def test_leaves():
-    assert all(map(leaves, ["", "/a", "../a", "a/../../b", "\\a", "a\\..\\..\\b"]))
-    assert not any(map(leaves, ["a", "a/b", "a..b", ".a"]))
 
 
 def saved_model(folder: Path) -> Path:

@@ -9,7 +9,6 @@ import pytest
 from model.artifacts.ensemble import Ensemble, create_ensemble, load, load_combined, provenance_of
 from model.artifacts.files import find_model, newest_model
 from model.errors import InputError
-from model.paths import parse_weighted
 from model.prediction.api import predict
 
 
@@ -108,15 +107,6 @@ def test_a_member_outside_is_refused(models, tmp_path, place):
     (tmp_path / "ensemble.json").write_text(json.dumps({"combine": "soft", "members": [{"model": place}]}))
     with pytest.raises(InputError, match="does not lie below"):
         load(tmp_path)
-
-
-def test_a_colon_may_belong_to_the_path(tmp_path):
-    (tmp_path / "a:2").mkdir()
-    assert parse_weighted([f"{tmp_path}/a:2", "b:0.5", "c"]) == [
-        (tmp_path / "a:2", 1.0),
-        (type(tmp_path)("b"), 0.5),
-        (type(tmp_path)("c"), 1.0),
-    ]
 
 
 def test_the_subcommands_say_what_they_made(models, pictures, tmp_path, capsys):
