@@ -1,4 +1,5 @@
-"""Files are written beside their place and renamed into it, so that nothing is ever half-written."""
+"""Writes files atomically: into a temporary file in the same folder, which is then renamed, so that no reader and no
+crash ever sees a half-written file."""
 
 from __future__ import annotations
 
@@ -9,19 +10,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-PART = ".part"
-UMASK = os.umask(0)
+PART = ".part"  # extension of the temporary files
+UMASK = os.umask(0)  # the mask can only be read by setting it
 os.umask(UMASK)
 
 
 @contextmanager
 def write_beside(path: Path) -> Iterator[Path]:
-    """A path in the same folder to write to; it takes path's name when the block ends, and is gone where it fails."""
+    """Yields a temporary path in the same folder to write to.
+
+    When the block ends, the file is synced to disk and replaces `path`; if the block raises, it is removed and `path`
+    stays as it was. Missing folders are created.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     try:
         yield beside
-        beside.chmod(0o666 & ~UMASK)  # safetensors and tempfile make files for their owner alone
+        beside.chmod(0o666 & ~UMASK)  # safetensors and tempfile create files for their owner alone
         with open(beside, "rb") as file:
             os.fsync(file.fileno())
         os.replace(beside, path)
@@ -30,16 +35,17 @@ def write_beside(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Writes text as UTF-8."""
     with write_beside(path) as beside:
         beside.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Readable JSON; names as they are, not escaped. ValueError for numbers that JSON does not have."""
+    """Writes indented JSON with non-ASCII text unescaped. ValueError for numbers that JSON does not have (NaN)."""
     write_text(path, json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
 def remove_parts(folder: Path, name: str = "*") -> None:
-    """Removes what a writer of a file (any, where none is named) that was killed has left."""
+    """Removes the temporary files that killed writers of the file `name` (default: of any file) left in a folder."""
     for path in folder.glob(f".{name}.*{PART}" if name != "*" else f".*{PART}"):
         path.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""What is wrong with an input, collected first and told at once.
+"""The exceptions of Rarebird, and helpers for their messages: nearest names, shortened lists, collected problems.
 
-Imports nothing heavy: the way into the image and the launcher use it too.
+Imports nothing heavy: the image's entry point and the launcher use it too.
 """
 
 from __future__ import annotations
@@ -9,33 +9,33 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-PLACES_TOLD = 20  # of each kind; the rest are counted
+SHOWN_PER_KIND = 20  # problems of one kind that a message lists; the rest are counted
 
 
 class InputError(Exception):
-    """Bad input or settings. The message is whole and meant for a person; a job ends with exit code 2."""
+    """Bad input or settings. The message is complete and written for the user; a job ends with exit code 2."""
 
 
 class Failure(Exception):
-    """A run cannot go on, for a reason that its input does not show. The message is whole and meant for a person; a
-    job ends with exit code 1."""
+    """A run cannot continue although its input and settings are valid. The message is complete and written for the
+    user; a job ends with exit code 1."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known name closest to a mistyped one, or None where nothing is close."""
-    names = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), list(names), n=1, cutoff=0.6)
-    return names[close[0]] if close else None
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name closest to a mistyped one, in any letter case; None where none is close."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    close = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.6)
+    return by_lower[close[0]] if close else None
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; nearest: NAME`, or nothing where no known name is close."""
-    name = nearest(word, known)
-    return f"; nearest: {name}" if name else ""
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; nearest: NAME` for the end of a message, or "" where no known name is close."""
+    candidate = nearest(name, known)
+    return f"; nearest: {candidate}" if candidate else ""
 
 
 def listing(names: Iterable[object], most: int = 12) -> str:
-    """`a, b, c and 4 more`."""
+    """`a, b, c and 4 more`: at most so many names, and the number of the others."""
     texts = [str(name) for name in names]
     if len(texts) <= most:
         return ", ".join(texts)
@@ -44,32 +44,42 @@ def listing(names: Iterable[object], most: int = 12) -> str:
 
 @dataclass
 class Problems:
-    """Problems of one input by kind, in the order in which the kinds were first met."""
+    """Collects the problems of one input, so that they are reported together in one message.
+
+    Attributes:
+        heading: First line of the message, such as the name of the channel.
+        kinds: Locations by kind of problem, in the order in which the kinds first occurred.
+    """
 
     heading: str
     kinds: dict[str, list[str]] = field(default_factory=dict)
 
-    def add(self, kind: str, place: str) -> None:
-        """kind: what is wrong, the same words for every place; place: file or row, the value, what was expected."""
-        self.kinds.setdefault(kind, []).append(place)
+    def add(self, kind: str, location: str) -> None:
+        """Adds a problem.
+
+        Args:
+            kind: What is wrong, in the same words for every location.
+            location: File or row, with the value and what was expected.
+        """
+        self.kinds.setdefault(kind, []).append(location)
 
     def __bool__(self) -> bool:
         return bool(self.kinds)
 
     def __len__(self) -> int:
-        return sum(len(places) for places in self.kinds.values())
+        return sum(len(locations) for locations in self.kinds.values())
 
     def __str__(self) -> str:
         count = f"{len(self):,} problem{'s' if len(self) != 1 else ''}"
         lines = [f"{self.heading}: {count}"]
-        for kind, places in self.kinds.items():
-            lines.append(f"  {kind} ({len(places):,}):")
-            lines += [f"    {place}" for place in places[:PLACES_TOLD]]
-            if len(places) > PLACES_TOLD:
-                lines.append(f"    ... and {len(places) - PLACES_TOLD:,} more")
+        for kind, locations in self.kinds.items():
+            lines.append(f"  {kind} ({len(locations):,}):")
+            lines += [f"    {location}" for location in locations[:SHOWN_PER_KIND]]
+            if len(locations) > SHOWN_PER_KIND:
+                lines.append(f"    ... and {len(locations) - SHOWN_PER_KIND:,} more")
         return "\n".join(lines)
 
     def raise_if_any(self) -> None:
-        """Raises InputError with all of them in one message."""
+        """Raises an InputError that lists all problems, if there are any."""
         if self:
             raise InputError(str(self))

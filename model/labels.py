@@ -1,6 +1,6 @@
-"""Labels are a scheme, not integers: attributes with named values, joined into one class and taken apart again.
+"""Label schemes: attributes with named values (mask, gender, age in bands) and the joint class that combines them.
 
-The scheme is saved with every model (labels.json) and travels into every output. Imports no torch.
+A scheme is saved with every model (labels.json) and written beside every output. Imports no torch.
 """
 
 from __future__ import annotations
@@ -16,30 +16,26 @@ from typing import Any
 
 from model.errors import InputError, did_you_mean, listing
 
-JOINT = "joint"
-HEADS = "heads"
-
-
-def target_scheme(scheme: Scheme, target: str) -> Scheme:
-    """The part of the channel's scheme that a target learns: all of it for joint and heads, else one attribute."""
-    return scheme if target in (JOINT, HEADS) else scheme.only(target)
-
-
+JOINT, HEADS = "joint", "heads"  # targets that learn all attributes; others are the name of one attribute
 JOIN = "/"  # between the attributes' values in the name of a joint class
 
 
 def normal_text(value: object) -> str:
-    """Text as it is compared: Unicode NFC, no white space around it (macOS writes file names as NFD)."""
+    """Text in the form in which it is compared: Unicode NFC without surrounding white space (macOS writes file names
+    as NFD)."""
     return unicodedata.normalize("NFC", str(value)).strip()
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """One thing that is told about a picture. Its classes are 0 ... len(values) - 1.
+    """One property of an image that is learnt, with classes 0 to len(values) - 1.
 
-    cuts: for a banded number, the first number of each band but the lowest, rising:
-    (30, 60) makes class 0 below 30, class 1 from 30 and below 60, class 2 from 60.
-    column: the column of a table that holds it.
+    Attributes:
+        name: Its name.
+        values: Names of the classes, in the order of the classes.
+        cuts: For a number in bands, the lower bound of each band but the lowest, increasing: (30, 60) makes class 0
+            below 30, class 1 from 30 to below 60, class 2 from 60.
+        column: The column of a table that holds it; by default its name.
     """
 
     name: str
@@ -52,8 +48,8 @@ class Attribute:
         if not self.name:
             raise InputError("an attribute needs a name")
         if len(set(self.values)) != len(self.values):
-            twice = next(v for v in self.values if self.values.count(v) > 1)
-            raise InputError(f"{where}: the value {twice!r} stands twice in {listing(self.values)}")
+            duplicate = next(value for value in self.values if self.values.count(value) > 1)
+            raise InputError(f"{where}: the value {duplicate!r} stands twice in {listing(self.values)}")
         if not self.values or any(not value for value in self.values):
             raise InputError(f"{where}: {'a value has an empty name' if self.values else 'there are no values'}")
         if list(self.cuts) != sorted(set(self.cuts)) or not all(math.isfinite(cut) for cut in self.cuts):
@@ -67,14 +63,21 @@ class Attribute:
             object.__setattr__(self, "column", self.name)
 
     def band(self, number: float) -> int:
-        """The class of a number. ValueError where the attribute is not banded or the number is not finite."""
+        """The class of a number. ValueError if the attribute has no bands or the number is not finite."""
         if not self.cuts or not math.isfinite(number):
             raise ValueError(f"{number} has no band of {self.name}")
         return bisect_right(self.cuts, number)
 
     def parse(self, value: object) -> tuple[int, float | None]:
-        """A cell of a table as (class, number): a value's name; for a banded attribute a number, which comes back
-        beside its class; else a class as integer text. Names win. ValueError says what was expected."""
+        """Parses a table value: the name of a class; else, for an attribute in bands, a number; else a class as integer
+        text.
+
+        Returns:
+            The class, and the number where one was parsed into a band.
+
+        Raises:
+            ValueError: Says what was expected.
+        """
         text = normal_text(value)
         if text in self.values:
             return self.values.index(text), None
@@ -97,8 +100,11 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Scheme:
-    """Attributes in order. The joint class counts the last attribute fastest: for the mask scheme
-    mask*6 + gender*3 + age. With one attribute the joint class is that attribute's own."""
+    """Attributes in order, and the joint class of their combinations.
+
+    The last attribute varies fastest in the joint class (C order): mask*6 + gender*3 + age for the mask scheme. With
+    one attribute, the joint class is that attribute's class.
+    """
 
     attributes: tuple[Attribute, ...]
 
@@ -113,22 +119,24 @@ class Scheme:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Names of the attributes."""
         return tuple(attribute.name for attribute in self.attributes)
 
     @property
     def num_classes(self) -> int:
+        """Number of joint classes."""
         return math.prod(len(attribute.values) for attribute in self.attributes)
 
     @cached_property
     def class_names(self) -> list[str]:
         """Names of the joint classes in their order, `worn/male/under 30`."""
-        joined = [""]
+        names = [""]
         for attribute in self.attributes:
-            joined = [f"{left}{JOIN}{value}" if left else value for left in joined for value in attribute.values]
-        return joined
+            names = [f"{name}{JOIN}{value}" if name else value for name in names for value in attribute.values]
+        return names
 
     def attribute(self, name: str) -> Attribute:
-        """InputError names the nearest attribute."""
+        """The attribute of this name. InputError names the nearest one."""
         for attribute in self.attributes:
             if attribute.name == name:
                 return attribute
@@ -140,14 +148,14 @@ class Scheme:
         return Scheme((self.attribute(name),))
 
     def joint(self, codes: Mapping[str, Any]) -> Any:
-        """Joint classes from each attribute's classes: ints, or integer arrays or tensors of one shape."""
+        """Combines each attribute's classes (ints, or integer arrays or tensors of one shape) into joint classes."""
         joint: Any = 0
         for attribute in self.attributes:
             joint = joint * len(attribute.values) + codes[attribute.name]
         return joint
 
     def split(self, joint: Any) -> dict[str, Any]:
-        """Each attribute's classes from joint classes: an int, or an integer array or tensor."""
+        """Splits joint classes (an int, or an integer array or tensor) into each attribute's classes."""
         codes: dict[str, Any] = {}
         for attribute in reversed(self.attributes):
             codes[attribute.name] = joint % len(attribute.values)
@@ -155,8 +163,8 @@ class Scheme:
         return {name: codes[name] for name in self.names}
 
     def class_of(self, value: object) -> int:
-        """The joint class that a cell of an answers or truth table names: its name or integer text.
-        ValueError says what was expected."""
+        """Parses a value of an answers or truth table, the name of a joint class or its number as text. ValueError says
+        what was expected."""
         return self._joint_attribute.parse(value)[0]
 
     @cached_property
@@ -164,7 +172,7 @@ class Scheme:
         return Attribute("class", tuple(self.class_names))
 
     def to_dict(self) -> dict[str, Any]:
-        """What labels.json holds. `classes` and `joint` are for readers of the file; from_dict needs `attributes`."""
+        """The content of labels.json. from_dict reads `attributes`; `joint` and `classes` are for people."""
         return {
             "attributes": [
                 {"name": a.name, "values": list(a.values), "cuts": list(a.cuts), "column": a.column}
@@ -177,12 +185,13 @@ class Scheme:
         }
 
     def _strides(self) -> list[int]:
+        """What each attribute's class is multiplied by in the joint class."""
         sizes = [len(attribute.values) for attribute in self.attributes]
         return [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Scheme:
-        """The inverse of to_dict. InputError where the content is not a scheme."""
+        """The inverse of to_dict. InputError if the content is not a scheme."""
         try:
             return cls(
                 tuple(
@@ -192,6 +201,11 @@ class Scheme:
             )
         except (KeyError, TypeError) as error:
             raise InputError(f"not a label scheme: {type(error).__name__}: {error}") from None
+
+
+def target_scheme(scheme: Scheme, target: str) -> Scheme:
+    """The part of a channel's scheme that a target learns: all of it for joint and heads, else one attribute."""
+    return scheme if target in (JOINT, HEADS) else scheme.only(target)
 
 
 def band_names(cuts: Sequence[float]) -> tuple[str, ...]:
@@ -219,7 +233,7 @@ def mask_scheme(age_cuts: Sequence[float] = (30, 60)) -> Scheme:
 
 
 def banded(name: str, cuts: Sequence[float], names: Sequence[str] = (), column: str = "") -> Attribute:
-    """An attribute that is a number cut into bands; the bands' names are made from the cuts where none are given."""
+    """An attribute that is a number in bands; without `names`, the bands are named after the cuts."""
     if not cuts:
         raise InputError(f"attribute {name!r}: at least one cut is needed to make bands")
     cuts = tuple(float(cut) for cut in cuts)
@@ -227,50 +241,52 @@ def banded(name: str, cuts: Sequence[float], names: Sequence[str] = (), column: 
 
 
 def scheme_from_config(attributes: Mapping[str, Any]) -> Scheme:
-    """A scheme from an experiment file's `attributes`:
+    """Parses the setting `attributes` into a scheme. The forms of an attribute:
 
         mask: [worn, incorrect, none]                  names in the order of their classes
         age: {cuts: [30, 60]}                          a number in bands; `names` names them
-        kind: {column: label, values: [top, bottom]}   `column` where the table calls it otherwise
+        kind: {column: label, values: [top, bottom]}   `column` where its column has another name
 
-    InputError tells every attribute that is not of these forms.
+    Raises:
+        InputError: Lists every attribute that has none of these forms.
     """
-    made, faults = [], []
-    for name, given in attributes.items():
-        name = normal_text(name)
+    parsed, errors = [], []
+    for name, form in attributes.items():
         try:
-            made.append(_attribute_from_config(name, given))
+            parsed.append(_attribute_from_config(normal_text(name), form))
         except InputError as error:
-            faults.append(str(error))
-    if faults:
-        raise InputError("attributes: " + "; ".join(faults))
-    return Scheme(tuple(made))
+            errors.append(str(error))
+    if errors:
+        raise InputError("attributes: " + "; ".join(errors))
+    return Scheme(tuple(parsed))
 
 
-def _attribute_from_config(name: str, given: Any) -> Attribute:
-    form = given if isinstance(given, Mapping) else {"values": given}
+def _attribute_from_config(name: str, form: Any) -> Attribute:
+    """One attribute; form: a list of values, or a mapping with values or cuts."""
+    keys = form if isinstance(form, Mapping) else {"values": form}
     known = ("values", "cuts", "names", "column")
-    for key in form:
+    for key in keys:
         if key not in known:
             raise InputError(f"attribute {name!r}: unknown key {key!r}, expected {listing(known)}")
-    column = normal_text(form.get("column") or "")
-    if ("cuts" in form) == ("values" in form) or ("names" in form and "cuts" not in form):
+    column = normal_text(keys.get("column") or "")
+    if ("cuts" in keys) == ("values" in keys) or ("names" in keys and "cuts" not in keys):
         raise InputError(f"attribute {name!r}: expected either values, or cuts and perhaps names of their bands")
-    if "cuts" in form:
+    if "cuts" in keys:
         try:
-            return banded(name, [float(cut) for cut in form["cuts"]], _value_names(name, form.get("names", ())), column)
+            return banded(name, [float(cut) for cut in keys["cuts"]], _value_names(name, keys.get("names", ())), column)
         except (TypeError, ValueError):
-            raise InputError(f"attribute {name!r}: cuts must be numbers, not {form['cuts']!r}") from None
-    values = _value_names(name, form.get("values"))
+            raise InputError(f"attribute {name!r}: cuts must be numbers, not {keys['cuts']!r}") from None
+    values = _value_names(name, keys.get("values"))
     if len(values) < 2:
-        raise InputError(f"attribute {name!r}: at least two values are needed, got {form.get('values')!r}")
+        raise InputError(f"attribute {name!r}: at least two values are needed, got {keys.get('values')!r}")
     return Attribute(name, values, (), column)
 
 
-def _value_names(name: str, given: Any) -> tuple[str, ...]:
-    if not isinstance(given, Sequence) or isinstance(given, str):
-        raise InputError(f"attribute {name!r}: a list of names is expected, not {given!r}")
-    for value in given:
+def _value_names(name: str, values: Any) -> tuple[str, ...]:
+    """The names of an attribute's values as text. InputError if YAML has turned one into a boolean or null."""
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        raise InputError(f"attribute {name!r}: a list of names is expected, not {values!r}")
+    for value in values:
         if value is None or isinstance(value, bool):
             raise InputError(f"attribute {name!r}: YAML reads a value as {value!r}; write it in quotes")
-    return tuple(normal_text(value) for value in given)
+    return tuple(normal_text(value) for value in values)

@@ -1,0 +1,47 @@
+"""Files appear whole or not at all."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from model.atomic_write import UMASK, remove_parts, write_beside, write_json, write_text
+
+
+def test_a_file_takes_its_name_when_it_is_complete(tmp_path: Path):
+    path = tmp_path / "deep" / "er" / "a.txt"
+    with write_beside(path) as beside:
+        assert beside.parent == path.parent
+        beside.write_text("whole")
+        beside.chmod(0o600)
+        assert not path.exists()
+    assert path.read_text() == "whole" and os.listdir(path.parent) == ["a.txt"]
+    assert path.stat().st_mode & 0o777 == 0o666 & ~UMASK
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(RuntimeError), write_beside(path) as beside:
+        beside.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_json_is_readable_and_has_no_nan(tmp_path: Path):
+    path = tmp_path / "a.json"
+    write_json(path, {"종류": [1, 0.5]})
+    assert path.read_text(encoding="utf-8") == '{\n  "종류": [\n    1,\n    0.5\n  ]\n}\n'
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(path, {"score": float("nan")})
+    assert json.loads(path.read_text(encoding="utf-8")) == {"종류": [1, 0.5]}
+
+
+def test_what_killed_writers_left_is_removed(tmp_path: Path):
+    for name in (".a.csv.17.part", ".b.csv.17.part", ".hidden", "c.part"):
+        (tmp_path / name).touch()
+    remove_parts(tmp_path, "a.csv")
+    assert sorted(os.listdir(tmp_path)) == [".b.csv.17.part", ".hidden", "c.part"]
+    remove_parts(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".hidden", "c.part"]
