@@ -32,9 +32,9 @@ from model.artifacts.ensemble import load
 from model.data.readers.channel_files import PICTURE_SUFFIXES
 from model.errors import InputError
 from model.prediction.api import make_answering
+from model.settings.choices import PRECISIONS
 from model.settings.cli import from_flags
 from model.settings.fields import setting
-from model.settings.train import PRECISIONS
 
 USAGE = __doc__ or ""
 ROOT = Path(__file__).resolve().parents[1]
