@@ -31,9 +31,10 @@ from model.network.network import make_preprocessing
 from model.prediction.predictor import EnsemblePredictor, Predictor
 from model.runtime.hardware import find_hardware, worker_count
 from model.runtime.signals import StopSignal
+from model.settings.choices import PRECISIONS
 from model.settings.cli import from_flags
 from model.settings.fields import Layer, build, setting
-from model.settings.train import PRECISIONS, TrainSettings
+from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
 from model.training.criterion import head_setting
 from model.training.initial_weights import make_network

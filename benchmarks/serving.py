@@ -32,9 +32,9 @@ from model.artifacts.ensemble import load
 from model.data.readers.channel_files import PICTURE_SUFFIXES
 from model.errors import InputError
 from model.prediction.api import make_predictor
+from model.settings.choices import PRECISIONS
 from model.settings.cli import from_flags
 from model.settings.fields import setting
-from model.settings.train import PRECISIONS
 
 USAGE = __doc__ or ""
 ROOT = Path(__file__).resolve().parents[1]
@@ -115,7 +115,7 @@ class Asking:
 def main(argv: Sequence[str]) -> int:
     settings = from_flags(ServingSettings, argv, USAGE)
     pictures = drawn() if settings.pictures is None else read(Path(settings.pictures))
-    predictor = make_predictor(
+    answering = make_predictor(
         load(Path(settings.model_dir or "")), device=settings.device, precision=settings.precision
     )
     many, one = f"server, {settings.clients} clients", "server, 1 client"
@@ -136,7 +136,7 @@ def main(argv: Sequence[str]) -> int:
                 for name, size in sizes.items():
                     began, answered = time.perf_counter(), 0
                     while time.perf_counter() - began < settings.seconds:
-                        for answers in predictor.predict_images(pictures, size):
+                        for answers in answering.of_sources(pictures, size):
                             answered += len(answers.rows)
                     rates[name].append(answered / (time.perf_counter() - began))
                 for name, clients in ((many, settings.clients), (one, 1)):
@@ -150,7 +150,7 @@ def main(argv: Sequence[str]) -> int:
                 told = [1000 * value for value in np.quantile(waits[name], (0.5, 0.95, 0.99))]
                 rows.append([alone, statistics.median(rates[alone])])
                 rows.append([name, statistics.median(rates[name]), ratio, *told])
-            print(f"{settings.model_dir}; batch {settings.batch_size}; {predictor.hardware}; {len(pictures)} pictures")
+            print(f"{settings.model_dir}; batch {settings.batch_size}; {answering.hardware}; {len(pictures)} pictures")
             headers = ["", "pictures/s", "of the predictor", "p50 ms", "p95 ms", "p99 ms"]
             print(tabulate(rows, headers=headers, floatfmt=("", ".1f", ".2f", ".1f", ".1f", ".1f")))
             if settings.requests:

@@ -13,9 +13,11 @@ from container.environment import Environment, log
 from model.errors import InputError, did_you_mean
 from model.settings.aliases import aliases_of, translate
 from model.settings.cli import HelpAsked, help_text, parse_flags
+from model.settings.decode import decode
 from model.settings.evaluation import EvaluationSettings
-from model.settings.fields import Layer, as_dict, build, canonical, decode
-from model.settings.inference import InferenceSettings, ServeSettings
+from model.settings.fields import Layer, as_dict, build, canonical
+from model.settings.inference import InferenceSettings
+from model.settings.serve import ServeSettings
 from model.settings.train import TrainSettings
 
 S = TypeVar("S")

@@ -50,10 +50,6 @@ class RunsSettings:
     )
     output: str | None = setting(None, "file to write the list into as well, as CSV with every value in full")
 
-    def contradictions(self) -> Iterator[str]:
-        """Sentences about settings that contradict each other."""
-        yield from ()
-
 
 @dataclass
 class Run:

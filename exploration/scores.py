@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,6 @@ USAGE = "python -m exploration scores --evaluation FILE\n\nPrints accuracy, macr
 class ScoresSettings:
     evaluation: str = setting("output/evaluation.json", "file that evaluation.py wrote", section="What is shown")
     weakest: int = setting(3, "classes to show, the lowest F1 first", low=0)
-
-    def contradictions(self) -> Iterator[str]:
-        """Sentences about settings that contradict each other."""
-        yield from ()
 
 
 def scores_text(evaluation: dict[str, Any], weakest: int) -> str:

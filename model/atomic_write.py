@@ -19,8 +19,8 @@ os.umask(UMASK)
 def write_beside(path: Path) -> Iterator[Path]:
     """Yields a temporary path in the same folder to write to.
 
-    When the block ends, the file is synced to disk and replaces `path`; if the block raises, it is removed and `path` is
-    left as it was. Missing folders are created.
+    When the block ends, the file is synced to disk and replaces `path`; if the block raises, it is removed and `path`
+    stays as it was. Missing folders are created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}{PART}")

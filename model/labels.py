@@ -102,8 +102,8 @@ class Attribute:
 class Scheme:
     """Attributes in order, and the joint class of their combinations.
 
-    The last attribute varies fastest in the joint class (C order): mask*6 + gender*3 + age for the mask scheme. With one
-    attribute, the joint class is that attribute's class.
+    The last attribute varies fastest in the joint class (C order): mask*6 + gender*3 + age for the mask scheme. With
+    one attribute, the joint class is that attribute's class.
     """
 
     attributes: tuple[Attribute, ...]

@@ -25,8 +25,9 @@ from model.settings.aliases import ALIASES
 from model.settings.cli import help_text, settings_table
 from model.settings.evaluation import EvaluationSettings
 from model.settings.fields import as_dict, canonical
-from model.settings.inference import InferenceSettings, ServeSettings
+from model.settings.inference import InferenceSettings
 from model.settings.readme_table import tables
+from model.settings.serve import ServeSettings
 from model.settings.train import TrainSettings
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -39,7 +39,7 @@ from container.serve.app import Server
 from container.serve.connection import bounded
 from model.artifacts.files import find_model, newest_model
 from model.errors import InputError
-from model.settings.inference import ServeSettings
+from model.settings.serve import ServeSettings
 
 BACKLOG = 2048  # connections that wait to be taken
 

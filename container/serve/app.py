@@ -27,7 +27,7 @@ from container.serve.request_body import JSON, Asked, body_pieces, discard, medi
 from container.serve.responses import Answer, Form, accepted, json_bytes, written
 from container.serve.telemetry import GONE, Counters, Watching
 from model.errors import InputError
-from model.settings.inference import ServeSettings
+from model.settings.serve import ServeSettings
 
 MOST_TRANSFORMS_MB = 100  # MaxConcurrentTransforms * MaxPayloadInMB of a batch transform, and MaxPayloadInMB itself
 SMALL_BODY = MIB  # of a request that loads a model

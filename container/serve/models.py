@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from container.serve.batching import Batcher
 from container.serve.served_model import Served
 from container.serve.telemetry import Counters
-from model.settings.inference import ServeSettings
+from model.settings.serve import ServeSettings
 
 if TYPE_CHECKING:
     from container.serve.served_model import Served

@@ -23,7 +23,7 @@ from model.labels import Scheme
 from model.prediction.api import make_predictor
 from model.prediction.predictor import ModelInputs
 from model.runtime.hardware import core_count
-from model.settings.inference import ServeSettings
+from model.settings.serve import ServeSettings
 
 LARGE = 128 * MIB  # that decoding takes; such pictures are decoded one at a time
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.spec.flags import AccountFlags
 from jobs.storage.upload import local_files
 from model.data.readers.channel_files import is_picture
 from model.data.readers.shards import INDEX, write_shards
@@ -26,8 +25,6 @@ class ShardFlags:
     folder: list[str] = setting([], "folder of pictures", section="Shards", positional=True)
     output: str = setting("", "folder that is made")
     shard_mb: int = setting(256, "size of a shard", unit="MB", low=1)
-
-    contradictions = AccountFlags.contradictions
 
 
 def main(argv: Sequence[str]) -> int:

@@ -8,9 +8,9 @@ from typing import Any
 
 from jobs.requests.train_and_process import Request, folder_prefix, given, tags, volume_key, vpc
 from jobs.spec.job import Account, Machine
+from model.settings.choices import ACCEPTS
 
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", "application/x-image", "application/json")
-ACCEPTS = ("application/json", "application/json;verbose", "application/jsonlines", "text/csv")
 GROUP_NAME_LENGTH = 63
 
 

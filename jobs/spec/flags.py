@@ -42,10 +42,6 @@ class AccountFlags:
     profile: str = setting("", "of ~/.aws; else AWS_PROFILE")
     results: str = setting("results", "folder in which each job has one, with what came back")
 
-    def contradictions(self) -> Iterator[str]:
-        """Sentences about settings that contradict each other."""
-        yield from ()
-
 
 @dataclass(frozen=True)
 class LaunchFlags(AccountFlags):
@@ -109,7 +105,6 @@ class TrainFlags(LaunchFlags):
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
-        yield from super().contradictions()
         if self.script_mode and self.isolated:
             yield "script_mode and isolated: AWS's container installs from the network what the scripts need"
 
@@ -179,7 +174,6 @@ class DeployFlags(ModelFlags):
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
-        yield from super().contradictions()
         if self.memory_mb % 1024:
             yield f"memory_mb is a multiple of 1024, not {self.memory_mb}"
         if self.kind == "serverless" and (self.subnets or self.security_groups):

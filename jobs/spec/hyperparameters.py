@@ -29,7 +29,7 @@ PLACES = ("config", "model_dir", "eval_dir", "output_data_dir", "checkpoint_dir"
 
 
 def text_of(value: Any) -> str:
-    """A setting as one line of text that model.fields.decode reads back."""
+    """A setting as one line of text that model.settings.decode.decode reads back."""
     if isinstance(value, str) and "\n" not in value and not value.startswith('"') and value == value.strip():
         return value
     return "none" if value is None else json.dumps(value, ensure_ascii=False)

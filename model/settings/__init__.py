@@ -1,1 +1,11 @@
-"""The settings of the jobs. Imports nothing: ask the module of the job."""
+"""Settings of the jobs as typed, documented fields.
+
+train, inference, serve and evaluation (the settings of each job; prediction holds what inference and serve share),
+choices (names that settings choose among), fields (declaring and building settings), decode (values from text), cli
+(flags and --help), aliases (names of other systems), readme_table (the tables in README.md).
+
+Tested by files of other names:
+    inference, serve: tests/model/settings/test_prediction.py
+    evaluation, choices: tests/model/settings/test_jobs.py
+    readme_table: tests/test_documents.py
+"""

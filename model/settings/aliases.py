@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.errors import InputError, did_you_mean, listing
-from model.settings.fields import canonical, decode
+from model.settings.decode import decode
+from model.settings.fields import canonical
 
 TRAIN, INFERENCE = "train.py", "inference.py"
 

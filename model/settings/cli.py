@@ -1,4 +1,4 @@
-"""Settings as command-line flags, as --help and as a table for the documents."""
+"""Settings on the command line: parses flags, and writes --help and the Markdown tables of the documents."""
 
 from __future__ import annotations
 
@@ -12,64 +12,72 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from model.errors import InputError, did_you_mean
-from model.settings.fields import Layer, build, canonical, value_text
+from model.settings.fields import Layer, build, canonical, fields_by_section, value_text
 
 S = TypeVar("S")
 
-NAME_WIDTH = 30
+NAME_WIDTH = 30  # characters of the column of names in --help
 
 
 class HelpAsked(Exception):
-    """--help or -h stands among the flags."""
+    """--help or -h is among the flags."""
 
 
 def parse_flags(cls: type, argv: Sequence[str]) -> dict[str, str]:
-    """{setting: its text} from --name VALUE ..., --name=VALUE, --switch; _ and - alike.
+    """Parses --name VALUE ..., --name=VALUE and --switch into the text of each setting; `_` and `-` are equal.
 
-    Several words belong to a setting that is a list or a mapping (--input_size 128 96), words before the first flag
-    to the positional one. Raises HelpAsked, and InputError for all words that are no flags and values that are
-    missing; unknown names are left to fields.build, which tells them together with what is wrong with the values.
+    A setting that is a list or a mapping takes several words (--input_size 128 96); words before the first flag belong
+    to the positional one. Names are not checked: fields.build reports unknown ones together with wrong values.
+
+    Raises:
+        HelpAsked: For -h and --help.
+        InputError: Lists all words that belong to no flag, missing values and surplus ones.
     """
     hints = typing.get_type_hints(cls)
-    found: dict[str, list[str]] = {}
-    faults: list[str] = []
-    standing = next((f.name for f in dataclasses.fields(cls) if f.metadata["positional"]), None)
-    words: list[str] | None = None
+    positional = next((field.name for field in dataclasses.fields(cls) if field.metadata["positional"]), None)
+    words_by_name, stray = _words_by_name(argv, positional)
+    problems = [f"{word!r} stands alone; a flag begins with --{did_you_mean(canonical(word), hints)}" for word in stray]
+    for name, words in words_by_name.items():
+        hint = hints.get(name, str)
+        if not words:
+            if hint is bool:
+                words.append("true")
+            else:
+                close = "" if name in hints else did_you_mean(name, hints)
+                problems.append(f"--{name} needs a value{close}")
+        elif len(words) > 1 and name in hints and not _takes_words(hint):
+            problems.append(f"--{name} takes one value, not {len(words)}: {' '.join(words)}")
+    if problems:
+        raise InputError("flags:\n" + "\n".join(f"  {problem}" for problem in problems))
+    return {
+        # positional words are file names: as JSON they keep their spaces and commas
+        name: json.dumps(words, ensure_ascii=False)
+        if name == positional and _takes_words(hints[name])
+        else " ".join(words)
+        for name, words in words_by_name.items()
+    }
+
+
+def _words_by_name(argv: Sequence[str], positional: str | None) -> tuple[dict[str, list[str]], list[str]]:
+    """The words after each flag (where one is repeated, after its last), and the words that belong to none."""
+    words_by_name: dict[str, list[str]] = {}
+    stray: list[str] = []
+    words: list[str] | None = None  # of the flag at hand
     for token in argv:
         if token in ("-h", "--help"):
             raise HelpAsked
         if token.startswith("--") and len(token) > 2:
             name, equals, value = token[2:].partition("=")
-            words = found[canonical(name)] = [value] if equals else []
-        elif words is None and standing:
-            words = found.setdefault(standing, [])
-            words.append(token)
-        elif words is None:
-            faults.append(f"{token!r} stands alone; a flag begins with --{did_you_mean(canonical(token), hints)}")
-        else:
-            words.append(token)
-    for name, given in found.items():
-        hint = hints.get(name, str)
-        if not given:
-            if hint is bool:
-                given.append("true")
-            else:
-                close = "" if name in hints else did_you_mean(name, hints)
-                faults.append(f"--{name} needs a value{close}")
-        elif len(given) > 1 and name in hints and not _takes_words(hint):
-            faults.append(f"--{name} takes one value, not {len(given)}: {' '.join(given)}")
-    if faults:
-        raise InputError("flags:\n" + "\n".join(f"  {fault}" for fault in faults))
-    return {
-        name: json.dumps(given, ensure_ascii=False)
-        if name == standing and _takes_words(hints[name])
-        else " ".join(given)
-        for name, given in found.items()
-    }
+            words = words_by_name[canonical(name)] = [value] if equals else []
+            continue
+        if words is None and positional is not None:
+            words = words_by_name.setdefault(positional, [])
+        (stray if words is None else words).append(token)
+    return words_by_name, stray
 
 
 def from_flags(cls: type[S], argv: Sequence[str], usage: str) -> S:
-    """A settings class from flags alone; --help prints and ends. InputError tells everything that is wrong."""
+    """Builds a settings class from flags alone; --help prints and exits. InputError lists everything that is wrong."""
     try:
         flags = parse_flags(cls, argv)
     except HelpAsked:
@@ -79,49 +87,58 @@ def from_flags(cls: type[S], argv: Sequence[str], usage: str) -> S:
 
 
 def _takes_words(hint: Any) -> bool:
+    """Whether a setting of this type takes several words."""
     kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     return any(typing.get_origin(kind) in (list, dict) for kind in kinds)
 
 
 def help_text(cls: type, usage: str, defaults: Mapping[str, Any] | None = None) -> str:
-    """What --help prints: the usage, then every setting by section with its meaning, choices, unit and default.
-    defaults: those that differ from the class's."""
+    """The text of --help: the usage, then every setting by section with its meaning, choices, unit and default.
+
+    Args:
+        cls: The settings class.
+        usage: What the program does, printed first.
+        defaults: The defaults that differ from those of the class.
+    """
     width = min(shutil.get_terminal_size().columns, 120)
     lines = [usage.strip(), ""]
-    for field in dataclasses.fields(cls):
-        meta = field.metadata
-        if meta["section"]:
-            lines += ["", f"{meta['section']}:"]
-        name = field.name.upper() if meta["positional"] else f"--{field.name} {_placeholder(cls, field)}"
-        head = f"  {name}".rstrip()
-        body = textwrap.wrap(_meaning(field, defaults or {}), max(width - NAME_WIDTH, 40))
-        if len(head) < NAME_WIDTH - 1:
-            lines.append(f"{head:<{NAME_WIDTH}}{body[0]}")
-            body = body[1:]
-        else:
-            lines.append(head)
-        lines += [" " * NAME_WIDTH + line for line in body]
+    for section, fields in fields_by_section(cls).items():
+        if section:
+            lines += ["", f"{section}:"]
+        for field in fields:
+            name = f"--{field.name} {_placeholder(cls, field)}"
+            if field.metadata["positional"]:
+                name = field.name.upper()
+            head = f"  {name}".rstrip()
+            body = textwrap.wrap(_meaning(field, defaults or {}), max(width - NAME_WIDTH, 40))
+            if len(head) < NAME_WIDTH - 1:
+                lines.append(f"{head:<{NAME_WIDTH}}{body.pop(0)}")
+            else:
+                lines.append(head)
+            lines += [" " * NAME_WIDTH + line for line in body]
     return "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"
 
 
 def settings_table(cls: type) -> str:
     """The settings as a Markdown table."""
     lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
-    for field in dataclasses.fields(cls):
-        if field.metadata["section"]:
-            lines.append(f"| **{field.metadata['section']}** | | |")
-        meaning = _meaning(field, None).replace("|", "\\|")
-        lines.append(f"| `{field.name}` | `{_default(field)}` | {meaning} |")
+    for section, fields in fields_by_section(cls).items():
+        if section:
+            lines.append(f"| **{section}** | | |")
+        for field in fields:
+            meaning = _meaning(field, None).replace("|", "\\|")
+            lines.append(f"| `{field.name}` | `{_default(field)}` | {meaning} |")
     return "\n".join(lines) + "\n"
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
+    """A field's default as text."""
     value = field.default if field.default is not dataclasses.MISSING else field.default_factory()  # type: ignore[operator]
     return value_text(value)
 
 
 def _meaning(field: dataclasses.Field[Any], defaults: Mapping[str, Any] | None) -> str:
-    """defaults: None to leave the default out."""
+    """A field's meaning, choices, unit and, unless defaults is None, its default."""
     meta = field.metadata
     text = meta["help"]
     if meta["choices"]:
@@ -133,6 +150,7 @@ def _meaning(field: dataclasses.Field[Any], defaults: Mapping[str, Any] | None) 
 
 
 def _placeholder(cls: type, field: dataclasses.Field[Any]) -> str:
+    """What stands for the value in --help: N, X ..., DIR, NAME."""
     hint = typing.get_type_hints(cls)[field.name]
     if isinstance(hint, types.UnionType):
         hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))

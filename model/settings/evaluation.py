@@ -1,8 +1,7 @@
-"""model/settings/evaluation.py."""
+"""The settings of evaluation.py."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from model.settings.fields import setting
@@ -10,6 +9,8 @@ from model.settings.fields import setting
 
 @dataclass(frozen=True)
 class EvaluationSettings:
+    """What evaluation compares, where its report goes, and how scores are computed."""
+
     ground_truth_dir: str | None = setting(
         None,
         "folder with gt.csv: picture, true class, more columns welcome; else SM_GROUND_TRUTH_DIR",
@@ -27,6 +28,7 @@ class EvaluationSettings:
         None, "folder of the pictures, themselves or in images/; report.html then shows some"
     )
     compare: str | None = setting(None, "other answers on the same truth: folder or file; tells the paired difference")
+
     labels: str | None = setting(None, "label scheme; else labels.json beside the answers", section="Scores")
     group_column: str | None = setting(
         None, "column of the truth whose groups are resampled together; else group, person, sender or people_path"
@@ -38,7 +40,3 @@ class EvaluationSettings:
     resamples: int = setting(2000, "bootstrap resamples of the intervals; 0: no intervals", low=0)
     confidence: float = setting(0.95, "probability that an interval covers", low=0.5, high=0.999)
     seed: int = setting(0, "of the resamples", low=0)
-
-    def contradictions(self) -> Iterator[str]:
-        """Sentences about settings that contradict each other."""
-        yield from ()

@@ -1,31 +1,19 @@
-"""The machinery of settings: a dataclass of `setting(...)` fields is read from layers (flags, hyperparameters,
-environment, experiment file), checked, shown by --help and documented from the one place where it is written.
+"""Declares settings as fields of a dataclass and builds it from layers: flags, hyperparameters, environment, file.
 
-SageMaker's clients encode one value in five ways (reference: SDK's str() and JSON forms, tuner, command line), so
-`decode` takes every value as text or as itself and gives it the declared type.
+A field has its default, meaning, unit and bounds in one place; `build` checks values against it, and --help and the
+tables of the documents are made from it (cli).
 """
 
 from __future__ import annotations
 
-import ast
-import contextlib
 import dataclasses
-import json
-import math
-import re
-import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-import yaml
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from model.errors import InputError, did_you_mean, listing
-
-TRUE = {"true", "1", "yes", "on", "y", "t"}
-FALSE = {"false", "0", "no", "off", "n", "f"}
-ABSENT = {"", "none", "null"}
+from model.settings.decode import decode
 
 S = TypeVar("S")
 
@@ -42,12 +30,18 @@ def setting(
     section: str = "",
     positional: bool = False,
 ) -> Any:
-    """One field of a settings class.
+    """Declares a field of a settings class.
 
-    help: its meaning, with that of the value that turns it off; unit: of the number; low, high: bounds, both
-    allowed; result: False where it cannot change what comes out (a resumed run may then differ in it);
-    section: opens a section of --help, which the fields below it belong to; positional: words before the first flag
-    are its value.
+    Args:
+        default: Its value where no layer has one. Lists and mappings are copied for each instance.
+        help: Its meaning, with that of the value that turns it off.
+        unit: Unit of the number.
+        choices: The values that it takes; for a list, the values of its items.
+        low: Lower bound of the number, inclusive; for a list, of its items.
+        high: Upper bound, likewise.
+        result: False if it cannot change what a job computes; a resumed run may then differ in it.
+        section: Starts a section of --help, which the fields below belong to until the next.
+        positional: Words before the first flag are its value.
     """
     metadata = {
         "help": help,
@@ -64,192 +58,72 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def canonical(name: str) -> str:
-    """Settings take _ and - alike, in any letter case (SM_HP_ names are upper case)."""
-    return name.strip().lower().replace("-", "_")
+@runtime_checkable
+class CrossChecked(Protocol):
+    """A settings class with rules that several of its fields must satisfy together. The method is optional."""
+
+    def contradictions(self) -> Iterator[str]:
+        """A sentence for each rule that the values break."""
 
 
 @dataclass
 class Layer:
-    """One source of settings. label: how a message names a key of it: `--{}`, `configs/a.yaml: {}`."""
+    """One source of settings.
+
+    Attributes:
+        label: How messages name a setting of this source; {} is replaced by its name: `--{}`, `configs/a.yaml: {}`.
+        values: Raw values by name, in any spelling.
+    """
 
     label: str
     values: Mapping[str, Any]
 
 
-def build(cls: type[S], layers: Iterable[Layer]) -> S:
-    """An instance of a settings class from layers, the last one winning.
+def canonical(name: str) -> str:
+    """A setting's name from any spelling: `_` and `-` and letter case are equal (SM_HP_ variables are upper case)."""
+    return name.strip().lower().replace("-", "_")
 
-    InputError tells every unknown key (with the nearest), every value that does not fit, and what the class's
-    own `contradictions()` yields, sentence by sentence.
+
+def build(cls: type[S], layers: Iterable[Layer]) -> S:
+    """Builds an instance of a settings class; later layers override earlier ones.
+
+    Raises:
+        InputError: Lists every unknown name with the nearest known one, and every value that does not fit; where there
+            are none, the contradictions between settings.
     """
-    fields = {f.name: f for f in dataclasses.fields(typing.cast(Any, cls))}
+    fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, cls))}
     hints = typing.get_type_hints(cls)
     values: dict[str, Any] = {}
-    faults: list[str] = []
+    problems: list[str] = []
     for layer in layers:
         for key, raw in layer.values.items():
-            where = layer.label.replace("{}", str(key))  # a file's name may hold braces of its own
+            where = layer.label.replace("{}", str(key))  # not format: a file's name may hold braces of its own
             name = canonical(str(key))
             if name not in fields:
-                faults.append(f"{where}: there is no such setting{did_you_mean(name, fields)}")
+                problems.append(f"{where}: there is no such setting{did_you_mean(name, fields)}")
                 continue
             try:
-                values[name] = _bounded(fields[name], decode(hints[name], raw))
+                values[name] = _checked(fields[name], decode(hints[name], raw))
             except ValueError as error:
-                faults.append(f"{where} = {raw!r}: {error}")
-    if not faults:
-        made = cls(**values)
-        faults = list(made.contradictions())  # type: ignore[attr-defined]
-        if not faults:
-            return made
-    raise InputError("settings:\n" + "\n".join(f"  {fault}" for fault in faults))
+                problems.append(f"{where} = {raw!r}: {error}")
+    if not problems:
+        settings = cls(**values)
+        problems = list(settings.contradictions()) if isinstance(settings, CrossChecked) else []
+        if not problems:
+            return settings
+    raise InputError("settings:\n" + "\n".join(f"  {problem}" for problem in problems))
 
 
-def decode(hint: Any, raw: Any) -> Any:
-    """A value of the declared type from text or from itself; ValueError says what was expected.
-
-    hint: bool, int, float, str, list[...], dict[str, dict] (names with arguments), dict, or one of these | None.
-    """
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        inner = next(arg for arg in args if arg is not type(None))
-        if raw is None or (isinstance(raw, str) and raw.strip().strip('"').lower() in ABSENT):
-            return None
-        return decode(inner, raw)
-    if isinstance(raw, str):
-        raw = _unquote(raw)
-    if hint is bool:
-        return _decode_bool(raw)
-    if hint in (int, float):
-        return _decode_number(hint, raw)
-    if hint is str:
-        if isinstance(raw, (str, int, float)) and not isinstance(raw, bool):
-            return str(raw)
-        raise ValueError(f"expected text, not {type(raw).__name__}")
-    if origin is list:
-        return [decode(args[0], item) for item in _as_list(raw)]
-    if origin is dict and args[1:] and args[1] != Any:
-        return _decode_named(raw)
-    if origin is dict or hint is dict:
-        return _as_dict(raw)
-    raise TypeError(f"settings cannot be of type {hint}")
-
-
-def _unquote(text: str) -> str:
-    """SDK script mode and torch launchers encode text as JSON once more: "\\"adam\\"" is adam."""
-    text = text.strip()
-    if len(text) >= 2 and text[0] == text[-1] == '"':
-        try:
-            inner = json.loads(text)
-        except ValueError:
-            return text
-        return inner.strip() if isinstance(inner, str) else text
-    return text
-
-
-def _decode_bool(raw: Any) -> bool:
-    if isinstance(raw, bool):
-        return raw
-    word = str(raw).strip().lower()
-    if word in TRUE:
-        return True
-    if word in FALSE:
-        return False
-    raise ValueError("expected true or false")
-
-
-def _decode_number(hint: type, raw: Any) -> int | float:
-    expected = "a whole number" if hint is int else "a number"
-    if isinstance(raw, bool):
-        raise ValueError(f"expected {expected}")
-    try:
-        number = float(raw)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"expected {expected}") from None
-    if not math.isfinite(number) or (hint is int and not number.is_integer()):
-        raise ValueError(f"expected {expected}")
-    exact = isinstance(raw, int) or (isinstance(raw, str) and re.fullmatch(r"[+-]?\d+", raw))
-    return int(raw) if hint is int and exact else hint(number)
-
-
-def _literal(text: str) -> Any:
-    """JSON, else Python's own notation, else, for lists and mappings, YAML's ({age: {lr: 0.1}}); else ValueError."""
-    with contextlib.suppress(ValueError, RecursionError):
-        return json.loads(text)
-    with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-        return ast.literal_eval(text)
-    if text[:1] in ("{", "["):
-        with contextlib.suppress(yaml.YAMLError, RecursionError):
-            return yaml.safe_load(text)
-    raise ValueError(f"{text!r} is neither JSON nor a Python literal nor YAML")
-
-
-def _as_list(raw: Any) -> list[Any]:
-    if isinstance(raw, str):
-        if raw[:1] in ("[", "("):
-            raw = _literal(raw)
-        else:
-            words = [word for word in re.split(r"[,\s]+", raw) if word]
-            raw = [] if [word.lower() for word in words] in (["none"], ["null"]) else words
-    if isinstance(raw, (list, tuple)):
-        return list(raw)
-    if isinstance(raw, (int, float)) and not isinstance(raw, bool):
-        return [raw]
-    raise ValueError("expected a list")
-
-
-def _as_dict(raw: Any) -> dict[str, Any]:
-    if isinstance(raw, str):
-        if raw[:1] == "{":
-            raw = _literal(raw)
-        elif raw.lower() in ABSENT:
-            raw = {}
-        else:  # AWS's training toolkit passes a mapping on as a=1,b=2
-            pairs = [pair.partition("=") for pair in re.split(r"[,\s]+", raw) if pair]
-            if not all(separator for _, separator, _ in pairs):
-                raise ValueError('expected a mapping, {"name": value} or name=value,...')
-            raw = {name: _scalar(value) for name, _, value in pairs}
-    if not isinstance(raw, Mapping):
-        raise ValueError('expected a mapping, {"name": value}')
-    return {str(key): value for key, value in raw.items()}
-
-
-def _scalar(text: str) -> Any:
-    try:
-        return _literal(text)
-    except ValueError:
-        return text
-
-
-def _decode_named(raw: Any) -> dict[str, dict[str, Any]]:
-    """Names with arguments, in order: {"flip": {"p": 0.5}}, ["flip", {"erasing": {"p": 0.2}}] or "flip, erasing"."""
-    if isinstance(raw, str):
-        if raw[:1] in ("{", "["):
-            raw = _literal(raw)
-        else:
-            raw = [] if raw.lower() in ABSENT else [word for word in re.split(r"[,\s]+", raw) if word]
-    if isinstance(raw, (list, tuple)):
-        named: dict[str, Any] = {}
-        for item in raw:
-            named.update(item if isinstance(item, Mapping) else {str(item): {}})
-        raw = named
-    if not isinstance(raw, Mapping):
-        raise ValueError('expected names, each with arguments where it takes some: {"flip": {"p": 0.5}}')
-    for name, arguments in raw.items():
-        if arguments is not None and arguments is not True and not isinstance(arguments, Mapping):
-            raise ValueError(f"{name}: expected its arguments as a mapping, not {arguments!r}")
-    return {str(name): dict(arguments) if isinstance(arguments, Mapping) else {} for name, arguments in raw.items()}
-
-
-def _bounded(field: dataclasses.Field[Any], value: Any) -> Any:
+def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
+    """The value, if it is among the field's choices and within its bounds; else ValueError."""
     meta = field.metadata
+    items = value if isinstance(value, list) else [value]
     if meta["choices"] and value is not None:
-        for item in value if isinstance(value, list) else [value]:
+        for item in items:
             if item not in meta["choices"]:
                 close = did_you_mean(str(item), meta["choices"])
                 raise ValueError(f"expected one of {listing(meta['choices'], 40)}{close}")
-    for item in value if isinstance(value, list) else [value]:
+    for item in items:
         if isinstance(item, (int, float)) and not isinstance(item, bool):
             if meta["low"] is not None and item < meta["low"]:
                 raise ValueError(f"expected at least {meta['low']:g}")
@@ -258,22 +132,33 @@ def _bounded(field: dataclasses.Field[Any], value: Any) -> Any:
     return value
 
 
-def names_in_sections(cls: type, sections: Iterable[str]) -> list[str]:
-    """The settings of a class that stand in these sections."""
-    wanted, section, names = set(sections), "", []
-    for field in dataclasses.fields(typing.cast(Any, cls)):
+def fields_by_section(cls: Any) -> dict[str, list[dataclasses.Field[Any]]]:
+    """The fields of a settings class (or of an instance) by section; "" holds those before the first section.
+
+    A base class's fields come first in a dataclass, so sections may be continued further down. Their order is that of
+    the class attribute SECTIONS where there is one, else that of their first fields.
+    """
+    sections: dict[str, list[dataclasses.Field[Any]]] = {name: [] for name in getattr(cls, "SECTIONS", ())}
+    section = ""
+    for field in dataclasses.fields(cls):
         section = field.metadata["section"] or section
-        if section in wanted:
-            names.append(field.name)
-    return names
+        sections.setdefault(section, []).append(field)
+    return {section: fields for section, fields in sections.items() if fields}
+
+
+def names_in_sections(cls: type, sections: Iterable[str]) -> list[str]:
+    """Names of the settings in these sections."""
+    by_section = fields_by_section(cls)
+    return [field.name for section in sections for field in by_section[section]]
 
 
 def as_dict(settings: Any, only_result: bool = False) -> dict[str, Any]:
-    """Every setting by name; only_result: those that can change what comes out."""
+    """The values of all settings by name, section by section; only_result: of those that can change the result."""
     return {
-        f.name: getattr(settings, f.name)
-        for f in dataclasses.fields(settings)
-        if f.metadata["result"] or not only_result
+        field.name: getattr(settings, field.name)
+        for fields in fields_by_section(settings).values()
+        for field in fields
+        if field.metadata["result"] or not only_result
     }
 
 
@@ -284,17 +169,17 @@ def differences(settings: Any) -> dict[str, Any]:
 
 
 def value_text(value: Any) -> str:
-    """A setting's value as a person writes it: `128 96`, `flip, erasing (p 0.25)`; none where it is empty."""
+    """A setting's value as people write it: `128 96`, `flip, erasing (p 0.25)`; none where it is empty."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        return ", ".join(_named(name, of) for name, of in value.items()) or "none"
+        return ", ".join(_named_text(name, arguments) for name, arguments in value.items()) or "none"
     if isinstance(value, (list, tuple)):
-        return " ".join(value_text(of) for of in value) or "none"
+        return " ".join(map(value_text, value)) or "none"
     return "none" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _named(name: str, value: Any) -> str:
+def _named_text(name: str, value: Any) -> str:
     if isinstance(value, dict):
         return f"{name} ({value_text(value)})" if value else name
     return f"{name} {value_text(value)}"

@@ -1,4 +1,4 @@
-"""`python -m model settings`: the settings of the jobs as the tables that stand in README.md."""
+"""`python -m model settings`: prints the settings of the jobs as the tables of README.md."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ TABLES = {"train.py": TrainSettings, "inference.py": InferenceSettings, "evaluat
 
 
 def tables() -> str:
-    """Markdown: a heading and a table a job."""
+    """Markdown with a heading and a table for each job."""
     return "\n".join(f"### {script}\n\n{settings_table(cls)}" for script, cls in TABLES.items())
 
 
 def main(argv: Sequence[str]) -> int:
+    """Prints the tables; the exit code."""
     if argv:
         raise InputError(f"settings takes no words: {' '.join(argv)}")
     print(tables(), end="")

@@ -7,33 +7,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.errors import InputError
-from model.settings.fields import Layer, build, decode, setting
-
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest")
-CRITERIA = ("f1", "acc", "loss", "gmean")
-
-
-LOSSES = ("focal", "cross_entropy", "label_smoothing", "f1", "bce")
-CLASS_WEIGHTS = ("none", "inverse", "effective", "given")
+from model.settings.choices import CLASS_WEIGHTS, CRITERIA, FITS, INTERPOLATIONS, LAYOUTS, LOSSES, PRECISIONS
+from model.settings.decode import decode
+from model.settings.fields import Layer, build, setting
 
 
 @dataclass(frozen=True)
 class HeadSettings:
-    """What `heads` may say of an attribute; the rest is as for all."""
+    """The settings that `heads` may hold for one attribute; the others are those of TrainSettings."""
 
     loss_weight: float = setting(1.0, "of the head's loss in the sum", low=0)
     loss: str = setting("focal", "training loss", choices=LOSSES)
     class_weights: str = setting("inverse", "weights of the loss", choices=CLASS_WEIGHTS)
     class_weight_values: list[float] = setting([], "a weight a class, for class_weights given", low=0)
 
-    def contradictions(self) -> Iterator[str]:
-        """Sentences about settings that contradict each other."""
-        yield from ()
-
 
 @dataclass(frozen=True)
 class TrainSettings:
+    """All settings of a training, in the sections and the order of --help."""
+
+    # Inputs, outputs and checkpoints
     config: str | None = setting(
         None, "experiment file (YAML) with settings by their names", result=False, section="Where things lie"
     )
@@ -66,6 +59,7 @@ class TrainSettings:
         result=False,
     )
 
+    # The channel, its label scheme and its split
     layout: str = setting("auto", "how the channel is laid out; auto recognises it", choices=LAYOUTS, section="Data")
     table: str | None = setting(None, "name of the CSV, .lst or manifest in the channel where there are several")
     picture_column: str | None = setting(None, "column that names the pictures; else ImageID, image_name or path")
@@ -101,6 +95,7 @@ class TrainSettings:
         result=False,
     )
 
+    # What is learnt
     target: str = setting(
         "joint",
         "what is learnt: joint (one head over the joint class), heads (one head an attribute, one backbone), separate "
@@ -117,6 +112,7 @@ class TrainSettings:
         {}, "per attribute, for target separate: what its model is trained with, {age: {model: resnet34, epochs: 20}}"
     )
 
+    # Rare classes: sampling, loss and class weights
     sampler: str = setting(
         "sqrt",
         "how an epoch is drawn: imbalanced (torchsampler's ImbalancedDatasetSampler), sqrt (the same at "
@@ -156,6 +152,7 @@ class TrainSettings:
     class_weight_values: list[float] = setting([], "a weight a class, for class_weights given", low=0)
     effective_beta: float = setting(0.999, "beta of the effective number, (1 - beta^n) / (1 - beta)", low=0, high=1)
 
+    # Backbone, its initial weights, classifier, frozen parts
     model: str = setting("resnet18", "backbone: any name of timm's", section="Network")
     model_args: dict[str, Any] = setting({}, "further arguments of the backbone, as timm takes them")
     pretrained: bool = setting(True, "begin with timm's ImageNet weights, fetched where they are not cached")
@@ -173,6 +170,7 @@ class TrainSettings:
     freeze_epochs: int = setting(0, "epochs after which frozen parts learn too; 0: never", low=0)
     freeze_norm: bool = setting(False, "keep the backbone's batch-norm statistics as they are")
 
+    # Preprocessing and augmentation
     input_size: list[int] = setting(
         [], "height and width that the network sees; else the backbone's own", unit="pixels", low=8, section="Pictures"
     )
@@ -180,7 +178,7 @@ class TrainSettings:
     fit: str = setting(
         "crop",
         "how a picture of another shape is fitted: crop (scaled, middle cut out), stretch or pad",
-        choices=("crop", "stretch", "pad"),
+        choices=FITS,
     )
     crop_pct: float = setting(
         1.0,
@@ -189,7 +187,7 @@ class TrainSettings:
         low=0.1,
         high=1,
     )
-    interpolation: str = setting("bilinear", "resampling", choices=("nearest", "bilinear", "bicubic", "lanczos"))
+    interpolation: str = setting("bilinear", "resampling", choices=INTERPOLATIONS)
     normalisation: str = setting(
         "backbone",
         "pixel mean and deviation: the backbone's, given (mean, std), or each picture's own",
@@ -203,6 +201,7 @@ class TrainSettings:
         "trivialaugment, erasing, mixup, cutmix, timm, or a transform of torchvision v2 by name; none",
     )
 
+    # Optimisation: epochs, learning rate, averaging, early stopping
     epochs: int = setting(10, "passes over the training pictures; 0 saves the initial model", low=0, section="Loop")
     batch_size: int = setting(64, "pictures of a forward pass, over all processes", low=1)
     accumulate: int = setting(1, "forward passes an optimiser step", low=1)
@@ -230,6 +229,7 @@ class TrainSettings:
     early_stopping: int = setting(0, "epochs without a better score after which training ends; 0: never", low=0)
     seed: int = setting(0, "of everything random", low=0)
 
+    # Hardware and processes
     precision: str = setting(
         "auto",
         "arithmetic; auto: bf16 where the hardware gains, fp16 on older GPUs, else fp32",
@@ -245,6 +245,8 @@ class TrainSettings:
     processes_per_host: int = setting(
         0, "processes that train together on each host, in the image; 0: one a GPU, else one", low=0, result=False
     )
+
+    # Logging
     log_interval: int = setting(
         0, "optimiser steps between losses told inside an epoch; 0: none", low=0, result=False, section="Tracking"
     )
@@ -260,17 +262,28 @@ class TrainSettings:
 
     @property
     def sampler_power(self) -> float:
-        """Exponent of 1 / count in a picture's chance to be drawn."""
+        """Exponent of 1 / count in the probability with which an image is drawn."""
         if self.sampler_strength is not None:
             return self.sampler_strength
         return {"imbalanced": 1.0, "sqrt": 0.5, "none": 0.0}[self.sampler]
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
+        yield from self._sampling_contradictions()
+        yield from self._image_contradictions()
+        yield from self._target_contradictions()
+        if self.freeze_epochs and not self.freeze:
+            yield "freeze_epochs needs freeze"
+        if not self.name or "/" in self.name or self.name.startswith("."):
+            yield f"name {self.name!r} must be a folder's name"
+
+    def _sampling_contradictions(self) -> Iterator[str]:
         if self.sampler == "none" and self.sampler_strength:
             yield f"sampler none has strength 0, not {self.sampler_strength:g}"
         if (self.class_weights == "given") != bool(self.class_weight_values):
             yield "class_weights given and class_weight_values need each other"
+
+    def _image_contradictions(self) -> Iterator[str]:
         if len(self.input_size) not in (0, 1, 2):
             yield f"input_size takes height and width, not {len(self.input_size)} numbers"
         if self.channels == 2:
@@ -281,6 +294,8 @@ class TrainSettings:
                     yield f"normalisation given needs {name} with {self.channels} numbers"
         elif self.mean or self.std:
             yield f"mean and std belong to normalisation given, not {self.normalisation}"
+
+    def _target_contradictions(self) -> Iterator[str]:
         if sorted(set(self.age_cuts)) != self.age_cuts or not self.age_cuts:
             yield f"age_cuts must rise: {self.age_cuts}"
         if self.attributes and self.age_cuts != [30.0, 60.0]:
@@ -293,14 +308,10 @@ class TrainSettings:
             yield "folds hold out each part in turn; with them validation_groups has no place"
         if self.folds == 1:
             yield "folds takes 0 (one model on a split) or at least 2"
-        for attribute, form in self.heads.items():
+        for attribute, head in self.heads.items():
             try:
-                build(HeadSettings, [Layer(f"heads: {attribute}: {{}}", decode(dict, form))])
+                build(HeadSettings, [Layer(f"heads: {attribute}: {{}}", decode(dict, head))])
             except ValueError as error:
                 yield f"heads: {attribute}: {error}"
             except InputError as error:
-                yield from (line.strip() for line in str(error).splitlines()[1:])
-        if self.freeze_epochs and not self.freeze:
-            yield "freeze_epochs needs freeze"
-        if not self.name or "/" in self.name or self.name.startswith("."):
-            yield f"name {self.name!r} must be a folder's name"
+                yield from (line.strip() for line in str(error).splitlines()[1:])  # without its heading

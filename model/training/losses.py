@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.errors import InputError, did_you_mean, listing
+from model.settings.choices import LOSSES
 
 
 def class_weights(
@@ -172,5 +173,4 @@ def make_loss(name: str, *, gamma: float, smoothing: float, weight: Tensor | Non
         return F1Loss()
     if name == "bce":
         return BinaryCrossEntropy(weight)
-    known = ("focal", "cross_entropy", "label_smoothing", "f1", "bce")
-    raise InputError(f"loss {name!r} is none of {listing(known)}{did_you_mean(name, known)}")
+    raise InputError(f"loss {name!r} is none of {listing(LOSSES)}{did_you_mean(name, LOSSES)}")

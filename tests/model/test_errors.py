@@ -5,14 +5,6 @@ import pytest
 from model.errors import InputError, Problems, did_you_mean, listing, nearest
 
 
-def test_the_nearest_name_is_found_in_any_letter_case():
-    assert nearest("LEARNING_RATE", ["lr", "learning_rates", "epochs"]) == "learning_rates"
-    assert nearest("epoch", ["lr", "Epochs"]) == "Epochs"
-    assert nearest("xyz", ["lr", "epochs"]) is None
-    assert did_you_mean("epoch", ["lr", "Epochs"]) == "; nearest: Epochs"
-    assert did_you_mean("xyz", ["lr", "epochs"]) == ""
-
-
 def test_a_long_list_is_cut_and_its_rest_counted():
     assert listing([]) == ""
     assert listing([1, "b"]) == "1, b"
@@ -20,18 +12,38 @@ def test_a_long_list_is_cut_and_its_rest_counted():
     assert listing(range(1_500), most=2) == "0, 1 and 1,498 more"
 
 
-def test_problems_come_by_kind_each_with_its_first_twenty_and_a_count():
+def test_problems_are_told_by_kind_with_their_first_twenty_places() -> None:
     problems = Problems("channel train")
-    assert not problems and len(problems) == 0
     problems.raise_if_any()
-    problems.add("missing file", "row 2: a.jpg")
-    assert str(problems) == "channel train: 1 problem\n  missing file (1):\n    row 2: a.jpg"
-    for row in range(21):
-        problems.add("empty label", f"row {row}")
-    problems.add("missing file", "row 9: b.jpg")
-    with pytest.raises(InputError) as error:
+    assert not problems
+    problems.add("cannot be read", "a.jpg: truncated")
+    for row in range(1, 1027):
+        problems.add("unknown label", f"train.csv row {row}")
+    problems.add("cannot be read", "b.jpg: empty")
+    with pytest.raises(InputError) as caught:
         problems.raise_if_any()
-    lines = str(error.value).splitlines()
-    assert lines[:4] == ["channel train: 23 problems", "  missing file (2):", "    row 2: a.jpg", "    row 9: b.jpg"]
-    assert lines[4] == "  empty label (21):" and lines[-2:] == ["    row 19", "    ... and 1 more"]
-    assert len(problems) == 23
+    lines = str(caught.value).splitlines()
+    assert len(problems) == 1028
+    assert lines[:5] == [
+        "channel train: 1,028 problems",
+        "  cannot be read (2):",
+        "    a.jpg: truncated",
+        "    b.jpg: empty",
+        "  unknown label (1,026):",
+    ]
+    assert lines[5] == "    train.csv row 1" and lines[24] == "    train.csv row 20"
+    assert lines[25:] == ["    ... and 1,006 more"]
+
+
+def test_one_problem_is_one() -> None:
+    problems = Problems("x")
+    problems.add("kind", "place")
+    assert str(problems) == "x: 1 problem\n  kind (1):\n    place"
+
+
+def test_nearest_names() -> None:
+    assert nearest("Bach_Size", ["batch_size", "epochs"]) == "batch_size"
+    assert nearest("ADAM", ["AdamW", "sgd"]) == "AdamW"
+    assert nearest("zzz", ["batch_size"]) is None and nearest("x", []) is None
+    assert did_you_mean("epoch", ["epochs"]) == "; nearest: epochs" and did_you_mean("zzz", ["epochs"]) == ""
+    assert listing(range(3)) == "0, 1, 2" and listing(range(1500), 2) == "0, 1 and 1,498 more"

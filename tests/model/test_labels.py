@@ -1,3 +1,5 @@
+"""Label schemes: classes, names, table values, and the forms of the setting `attributes`."""
+
 import json
 import re
 import unicodedata
@@ -11,7 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.errors import InputError
-from model.labels import Attribute, Scheme, band_names, banded, mask_scheme, normal_text, scheme_from_config
+from model.labels import (
+    Attribute,
+    Scheme,
+    band_names,
+    banded,
+    mask_scheme,
+    normal_text,
+    scheme_from_config,
+    target_scheme,
+)
 
 
 def test_the_mask_scheme_is_the_competitions() -> None:
@@ -40,6 +51,14 @@ def test_classes_are_joined_and_taken_apart_as_arrays_and_tensors() -> None:
     tensor = torch.arange(18)
     assert torch.equal(scheme.joint(scheme.split(tensor)), tensor)
     assert scheme.split(tensor)["age"].dtype == torch.int64
+
+
+def test_a_target_learns_all_attributes_or_one() -> None:
+    scheme = mask_scheme()
+    assert target_scheme(scheme, "joint") == target_scheme(scheme, "heads") == scheme
+    assert target_scheme(scheme, "age").attributes == (scheme.attribute("age"),)
+    with pytest.raises(InputError, match="nearest: gender"):
+        target_scheme(scheme, "gendre")
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.data())

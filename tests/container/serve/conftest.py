@@ -28,7 +28,7 @@ from model.network.heads import make_heads
 from model.network.network import make_preprocessing
 from model.prediction.api import predict
 from model.settings.fields import Layer, build
-from model.settings.inference import ServeSettings
+from model.settings.serve import ServeSettings
 from model.settings.train import TrainSettings
 from model.training.initial_weights import make_network
 

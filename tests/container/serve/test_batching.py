@@ -15,7 +15,7 @@ from container.serve.batching import Batcher
 from container.serve.limits import Room, free_memory
 from container.serve.models import Loaded
 from container.serve.request_body import Asked
-from model.settings.inference import ServeSettings
+from model.settings.serve import ServeSettings
 
 
 class Counting:

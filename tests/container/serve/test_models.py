@@ -21,7 +21,7 @@ from container.serve.models import ONLY
 from model.errors import Failure, InputError
 from model.prediction.api import predict
 from model.settings.fields import Layer, build
-from model.settings.inference import ServeSettings
+from model.settings.serve import ServeSettings
 
 PICTURE = {"Content-Type": "image/png"}
 

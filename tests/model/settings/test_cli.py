@@ -1,5 +1,4 @@
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +20,6 @@ class Toy:
     fast: bool = setting(False, "be quick | or not")
     mode: str = setting("soft", "how", choices=("soft", "vote"))
     options: dict[str, Any] = setting({"x": 1}, "more")
-
-    def contradictions(self) -> Iterator[str]:
-        yield from ()
 
 
 def test_flags_in_their_spellings() -> None:
@@ -51,9 +47,6 @@ def test_lists_and_mappings_take_several_words() -> None:
 class Joining:
     files: list[str] = setting([], "what is joined", positional=True)
     output: str = setting("out", "where")
-
-    def contradictions(self) -> Iterator[str]:
-        yield from ()
 
 
 def test_words_before_the_first_flag_are_the_positional_setting() -> None:

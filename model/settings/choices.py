@@ -1,0 +1,19 @@
+"""The names that settings choose among, each list once: losses, layouts, interpolations, precisions, media types."""
+
+from __future__ import annotations
+
+# Training
+LOSSES = ("focal", "cross_entropy", "label_smoothing", "f1", "bce")
+CLASS_WEIGHTS = ("none", "inverse", "effective", "given")
+CRITERIA = ("f1", "acc", "loss", "gmean")  # scores by which the saved weights are chosen
+
+# Data and images
+LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest")
+FITS = ("crop", "stretch", "pad")
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+
+# Machine
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+
+# Serving: media types of the answers, with ;verbose names beside the probabilities
+ACCEPTS = ("application/json", "application/json;verbose", "application/jsonlines", "text/csv")

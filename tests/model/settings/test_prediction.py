@@ -1,0 +1,50 @@
+"""Settings that inference and the server share."""
+
+import dataclasses
+
+import pytest
+
+from model.errors import InputError
+from model.settings.fields import Layer, build, fields_by_section
+from model.settings.inference import InferenceSettings
+from model.settings.prediction import PredictionSettings
+from model.settings.serve import ServeSettings
+
+
+@pytest.mark.parametrize(
+    ("cls", "sections"),
+    [
+        (InferenceSettings, ["Where things lie", "Data", "Prediction", "Machine"]),
+        (ServeSettings, ["Where things lie", "Prediction", "Requests", "Machine"]),
+    ],
+)
+def test_every_shared_setting_is_in_its_section(cls: type[PredictionSettings], sections: list[str]):
+    by_section = fields_by_section(cls)
+    assert list(by_section) == sections
+    shared = fields_by_section(PredictionSettings)
+    for section, fields in shared.items():
+        assert {field.name for field in fields} <= {field.name for field in by_section[section]}
+    assert {field.name for field in dataclasses.fields(PredictionSettings)} <= {
+        field.name for field in dataclasses.fields(cls)
+    }
+
+
+def test_one_name_says_what_answers():
+    assert build(InferenceSettings, [Layer("{}", {"models": "a b:2"})]).models == ["a", "b:2"]
+    with pytest.raises(InputError, match="models and model_dir both name what answers"):
+        build(InferenceSettings, [Layer("{}", {"models": "a b", "model_dir": "c"})])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"models": "a b", "model_dir": "c"}, "each say what answers"),
+        ({"multi_model": "true", "model_dir": "c"}, "each say what answers"),
+        ({"max_payload_mb": 600}, "max_payload_mb 600 is more than all bodies may have"),
+        ({"accept": "text/cvs"}, "expected one of application/json, .*nearest: text/csv"),
+    ],
+)
+def test_settings_of_the_server_that_contradict_each_other_are_told(values: dict[str, object], message: str):
+    with pytest.raises(InputError, match=message):
+        build(ServeSettings, [Layer("{}", values)])
+    assert build(ServeSettings, [Layer("{}", {"max_payload_mb": 512})]).batch_size == 32
