@@ -34,8 +34,6 @@ from model.artifacts.files import newest_model
 from model.artifacts.provenance import PROVENANCE_KEY
 from model.artifacts.saved_model import SavedModel
 from model.data.prediction_input import read_info
-from model.data.readers.shards import read_shards
-from model.data.table import placed
 from model.errors import Failure
 from model.images.tta import fixed_views_text
 from model.prediction.api import make_predictor
@@ -59,11 +57,11 @@ def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta:
     answers_file, probabilities_file = answer_files(output, env.output_file(settings.output))
     if settings.table or any(path.suffix.lower() == ".csv" for path in eval_dir.glob("*")):
         env.refuse_parts(eval_dir, "a table names pictures that other hosts have; they divide its rows themselves")
-    info, name_column, paths = read_info(eval_dir, table=settings.table, picture_column=settings.picture_column)
+    inputs = read_info(eval_dir, table=settings.table, picture_column=settings.picture_column)
     part, parts = env.part(eval_dir)
     if parts > 1:
         log.info("part %d of %d is this host's", part + 1, parts)
-        info, paths = info.iloc[part::parts].reset_index(drop=True), paths[part::parts]
+        inputs = inputs.take(range(part, len(inputs), parts))
 
     predictor = make_predictor(
         saved,
@@ -76,19 +74,19 @@ def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta:
     number = len(saved_models(saved))
     of = f"{number} models, " if number > 1 else ""
     log.info(
-        f"{len(info):,} pictures in {eval_dir}; model {saved.folder}: {of}{saved.scheme.num_classes} classes; "
+        f"{len(inputs):,} pictures in {eval_dir}; model {saved.folder}: {of}{saved.scheme.num_classes} classes; "
         f"{settings.num_tta} view{'s' if settings.num_tta > 1 else ''}; {predictor.hardware}"
     )
     started = time.monotonic()
-    pictures = placed(paths, read_shards(eval_dir))
-    answers = predictor.predict_table(eval_dir, pictures, settings.batch_size, worker_count(settings.num_workers))
+    workers = worker_count(settings.num_workers)
+    answers = predictor.predict_table(eval_dir, inputs.locations, settings.batch_size, workers)
     labels = saved.labels() | {PROVENANCE_KEY: provenance_of(saved, settings.num_tta).to_dict()}
-    unread = write_answers(answers, info, name_column, labels, answers_file, probabilities_file)
+    unread = write_answers(answers, inputs.rows, inputs.name_column, labels, answers_file, probabilities_file)
     seconds = time.monotonic() - started
-    log.info(f"{len(info):,} pictures in {seconds:.1f} s, {len(info) / max(seconds, 1e-9):,.1f} pictures/s")
+    log.info(f"{len(inputs):,} pictures in {seconds:.1f} s, {len(inputs) / max(seconds, 1e-9):,.1f} pictures/s")
     log.info(f"answers: {answers_file}")
     if unread:
-        told = f"{unread:,} of {len(info):,} pictures could not be read and have no answer: "
+        told = f"{unread:,} of {len(inputs):,} pictures could not be read and have no answer: "
         told += f"{beside_answers(answers_file, ERRORS)} tells why"
         if settings.strict:
             raise Failure(told)

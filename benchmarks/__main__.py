@@ -197,7 +197,7 @@ class Bench:
     def inference_input(self) -> float:
         """Pictures a second of what inference reads and decodes."""
         predictor = self.predictor()
-        pictures = predictor.pictures(self.data.train.root, self.data.train.pictures)
+        pictures = predictor.pictures(self.data.train.root, self.data.train.locations)
         items = in_order(len(pictures), self.settings.batch_size)
         return self.input_rate(batches(pictures, items, self.workers, self.pinned))
 
@@ -207,7 +207,7 @@ class Bench:
         table = self.data.train
         started = time.perf_counter()
         answered = 0
-        for answers in predictor.predict_table(table.root, table.pictures, self.settings.batch_size, self.workers):
+        for answers in predictor.predict_table(table.root, table.locations, self.settings.batch_size, self.workers):
             answered += len(answers.rows)
         return answered / (time.perf_counter() - started)
 

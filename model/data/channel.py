@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from model.data.locations import ImageLocations
 from model.data.readers.annotation_files import column_named
 from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.detect import read_rows
 from model.data.readers.folders import Rows
-from model.data.table import Table, placed
+from model.data.table import Table
 from model.errors import InputError, Problems, did_you_mean, listing, nearest
 from model.labels import Attribute, Scheme, mask_scheme, normal_text, scheme_from_config
 
@@ -72,19 +73,18 @@ def read_channel(
     if rows is None:
         return None
     if scheme is None:
-        return _unlabelled(root, rows)
+        return _unlabelled(files, rows)
     made = _label(files, rows, scheme, group, [column for column in metadata if column], problems)
-    return made if len(made) or made.set_aside else None
+    return made if len(made) or len(made.set_aside) else None
 
 
-def _unlabelled(root: Path, rows: Rows) -> Table:
+def _unlabelled(files: ChannelFiles, rows: Rows) -> Table:
     """No row at all, every picture set aside: what is left to check where the labels cannot be told."""
     nothing = pd.DataFrame(index=pd.RangeIndex(0))
-    pictures = pd.DataFrame({name: [] for name in ("path", "shard", "offset", "size")})
     scheme = Scheme((Attribute("label", ("unknown",)),))
-    aside = (*rows.set_aside, *rows.paths)
+    aside = ImageLocations(map(files.shards.locate, (*rows.set_aside, *rows.paths)))
     groups = np.array([], dtype=object)
-    return Table(root, scheme, pictures, groups, "", nothing, nothing, nothing, rows.source, aside)
+    return Table(files.root, scheme, ImageLocations(), groups, "", nothing, nothing, nothing, rows.source, aside)
 
 
 def _is_there(files: ChannelFiles, problems: Problems) -> bool:
@@ -169,19 +169,19 @@ def _label(
     def texts(cells: list[str]) -> pd.Series:
         return pd.Series([cells[row] for row in kept], index=index, dtype="str")
 
-    pictures = placed([rows.paths[row] for row in kept], files.shards)
+    aside = (*rows.set_aside, *(rows.paths[row] for row in np.flatnonzero(~good)))
     groups = [(normal_text(rows.columns[group][row]) if group else "") or rows.paths[row] for row in kept]
     made = Table(
         root=files.root,
         scheme=scheme,
-        pictures=pictures,
+        locations=ImageLocations(files.shards.locate(rows.paths[row]) for row in kept),
         groups=np.array(groups, dtype=object),
         grouped_by=group or "",
         labels=pd.DataFrame({name: codes[kept] for name, codes in labels.items()}, index=index),
         numbers=pd.DataFrame({name: values[kept] for name, values in numbers.items()}, index=index),
         metadata=pd.DataFrame({column: texts(rows.columns[column]) for column in metadata}, index=index),
         source=rows.source,
-        set_aside=(*rows.set_aside, *(rows.paths[row] for row in np.flatnonzero(~good))),
+        set_aside=ImageLocations(map(files.shards.locate, aside)),
     )
     absent = [scheme.class_names[code] for code in np.flatnonzero(made.class_counts() == 0)]
     if absent and not problems:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from model.atomic_write import write_beside, write_json
 from model.data.channel import read_channel
-from model.data.integrity import check_pictures
+from model.data.integrity import check_images
 from model.data.splits import SplitReport, describe, split
 from model.data.table import Table
 from model.errors import InputError, Problems, did_you_mean, listing
@@ -120,7 +120,7 @@ def read_tables(
         )
     for table, told in zip(tables, problems):
         if table is not None:
-            check_pictures(table, told, settings.check, checked, workers=core_count())
+            check_images(table, told, settings.check, checked, workers=core_count())
     if any(problems):
         raise InputError("\n".join(str(told) for told in problems if told))
     train, *others = tables
@@ -178,7 +178,7 @@ def _listed(table: Table, path: str | None) -> np.ndarray:
         lines = Path(path or "").read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"list of groups {path}: cannot be read: {error}") from None
-    folders = [name.rsplit("/", 2)[-2] if "/" in name else "" for name in table.pictures["path"]]
+    folders = [name.rsplit("/", 2)[-2] if "/" in name else "" for name in table.locations.paths]
     rows = pd.Series(np.arange(len(table)))
     by_name = {**rows.groupby(np.array(folders, dtype=object)).indices, **rows.groupby(table.groups).indices}
     found = []

@@ -1,4 +1,4 @@
-"""Pictures of a table to batches of pixels, read by worker processes."""
+"""Data loader: ImageDataset reads and decodes the images of a channel, `batches` collects them by worker processes."""
 
 from __future__ import annotations
 
@@ -12,27 +12,35 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
+from model.data.locations import ImageLocations
 from model.errors import Failure, listing
 from model.images.decode import UnreadablePicture, read_picture
 
 log = logging.getLogger("rarebird")
 
 SHARED_MEMORY = "/dev/shm"
-SHARES = 4  # batches a worker, for which there must be room: other processes write there at the same time
-Item = tuple[int, int]  # row of the table, draw: what seeds the random changes
-Prepare = Callable[[Image.Image, int], torch.Tensor]
+BATCHES_IN_SHARED_MEMORY = 4  # per worker: with less space than that left, batches take the pipe
+PREFETCHED = 4  # batches per worker
+
+Item = tuple[int, int]  # a row, and the draw that seeds its random changes
+Transform = Callable[[Image.Image, int], torch.Tensor]  # (image, draw) -> pixels
+Sample = tuple[int, torch.Tensor | str]  # a row, and its pixels or the reason why it cannot be read
 
 
 @dataclass
 class Batch:
-    """rows: int64 (N,) of the table, readable ones; pixels: uint8 (N, ...) as `prepare` made them, None where no
-    picture of the batch could be read; unreadable: {row: reason}; piped: the pixels on their way from a worker where
-    they could not be handed over in shared memory."""
+    """Some images of a dataset.
+
+    Attributes:
+        rows: int64 (N,), the readable images of the batch.
+        pixels: uint8 (N, ...) as the transform returns them; None where no image of the batch can be read.
+        unreadable: Reason by row for the images that cannot be read.
+        piped: The pixels, where a worker sends them through its pipe instead of shared memory.
+    """
 
     rows: np.ndarray
     pixels: torch.Tensor | None
@@ -40,10 +48,10 @@ class Batch:
     piped: np.ndarray | None = None
 
     def received(self) -> Batch:
-        """With its pixels in place."""
+        """This batch with the piped pixels, if any, in `pixels`."""
         if self.piped is not None:
             self.pixels, self.piped = torch.from_numpy(self.piped), None
-            tell_small_memory()
+            warn_of_small_shared_memory()
         return self
 
     def pin_memory(self) -> Batch:
@@ -54,67 +62,65 @@ class Batch:
         return self
 
 
-class ImageDataset(Dataset[tuple[int, torch.Tensor | str]]):
-    """The pictures of a table's rows, each read and decoded once and handed to `prepare`; a reason instead of pixels
-    where one cannot be read."""
+class ImageDataset(Dataset[Sample]):
+    """Reads and decodes images and applies a transform; an unreadable image gives its reason instead of pixels.
 
-    def __init__(self, root: Path, pictures: pd.DataFrame, channels: int, draft: tuple[int, int], prepare: Prepare):
-        """pictures: columns path, shard, offset, size of a Table; draft: width and height that a JPEG must at least
-        be decoded at."""
-        self.root = root
-        self.paths = pictures["path"].to_numpy(dtype=object)
-        self.shards = pictures["shard"].to_numpy(dtype=object)
-        self.offsets = pictures["offset"].to_numpy(dtype=np.int64)
-        self.sizes = pictures["size"].to_numpy(dtype=np.int64)
-        self.channels, self.draft, self.prepare = channels, draft, prepare
+    Args:
+        root: Folder of the channel.
+        locations: Where each row's image lies.
+        channels: 3 for RGB, 1 for grey.
+        draft: Width and height that a JPEG must at least be decoded at.
+        transform: Called with each image and its draw.
+    """
+
+    def __init__(
+        self, root: Path, locations: ImageLocations, channels: int, draft: tuple[int, int], transform: Transform
+    ):
+        self.root, self.locations = root, locations
+        self.channels, self.draft, self.transform = channels, draft, transform
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.locations)
 
-    def __getitem__(self, item: Item) -> tuple[int, torch.Tensor | str]:
+    def __getitem__(self, item: Item) -> Sample:
         row, draw = item
         try:
-            picture = read_picture(
-                self.root,
-                self.paths[row],
-                self.shards[row],
-                int(self.offsets[row]),
-                int(self.sizes[row]),
-                channels=self.channels,
-                draft=self.draft,
-            )
+            image = read_picture(self.root, self.locations[row], self.channels, self.draft)
         except UnreadablePicture as error:
             return row, str(error)
-        return row, self.prepare(picture, draw)
+        return row, self.transform(image, draw)
 
 
-def collate(items: list[tuple[int, torch.Tensor | str]]) -> Batch:
-    """One batch of what ImageDataset gave."""
-    rows = [row for row, given in items if not isinstance(given, str)]
-    pixels = [given for _, given in items if not isinstance(given, str)]
-    unreadable = {row: given for row, given in items if isinstance(given, str)}
-    batch = Batch(np.array(rows, dtype=np.int64), torch.stack(pixels) if pixels else None, unreadable)
+def collate(samples: list[Sample]) -> Batch:
+    """Collects samples of an ImageDataset into one batch."""
+    rows = [row for row, pixels in samples if not isinstance(pixels, str)]
+    readable = [pixels for _, pixels in samples if not isinstance(pixels, str)]
+    unreadable = {row: reason for row, reason in samples if isinstance(reason, str)}
+    batch = Batch(np.array(rows, dtype=np.int64), torch.stack(readable) if readable else None, unreadable)
     worker = get_worker_info()
     if worker is None or batch.pixels is None:
         return batch
-    if shared_memory_left() < SHARES * worker.num_workers * batch.pixels.nbytes:
+    # Other processes write to shared memory at the same time, so leave space for several batches of each worker.
+    if shared_memory_left() < BATCHES_IN_SHARED_MEMORY * worker.num_workers * batch.pixels.nbytes:
         batch.piped, batch.pixels = batch.pixels.numpy(), None
     return batch
 
 
 def shared_memory_left() -> float:
-    """Bytes of /dev/shm, through which torch's workers hand tensors over, and where a write beyond its end kills
-    (shm_overview(7)): docker gives a container 64 MB."""
+    """Free bytes of /dev/shm, which torch's workers send tensors through; infinite where there is none.
+
+    A process that writes beyond its end is killed (shm_overview(7)), and docker gives a container 64 MB.
+    """
     try:
-        found = os.statvfs(SHARED_MEMORY)
+        stat = os.statvfs(SHARED_MEMORY)
     except OSError:
         return math.inf
-    return found.f_bavail * found.f_frsize
+    return stat.f_bavail * stat.f_frsize
 
 
 @functools.cache
-def tell_small_memory() -> None:
-    """Once a process."""
+def warn_of_small_shared_memory() -> None:
+    """Logs a warning, once per process."""
     log.warning(
         "%s is too small for the batches of all workers (%.0f MB are left): they go through pipes, which is slower; "
         "docker run --shm-size 2g gives more",
@@ -124,24 +130,31 @@ def tell_small_memory() -> None:
 
 
 def batches(
-    pictures: ImageDataset, items: Iterable[list[Item]], workers: int, pin_memory: bool = False
+    dataset: ImageDataset, items: Iterable[list[Item]], workers: int, pin_memory: bool = False
 ) -> Iterator[Batch]:
-    """The batches that items lists, in its order."""
+    """Loads batches.
+
+    Args:
+        dataset: Images.
+        items: The items of each batch; the batches come back in this order.
+        workers: Number of worker processes, which start at once; 0 reads in this process.
+        pin_memory: Whether pixels are put into page-locked memory, for faster copies to a GPU.
+    """
     loader: Iterable[Batch] = DataLoader(
-        pictures,
-        batch_sampler=_Once(items),
+        dataset,
+        batch_sampler=_SinglePass(items),
         num_workers=workers,
         collate_fn=collate,
         pin_memory=pin_memory,
         worker_init_fn=_start_worker if workers else None,
-        prefetch_factor=4 if workers else None,
+        prefetch_factor=PREFETCHED if workers else None,
     )
-    loaded = iter(loader)  # the workers begin now
+    loaded = iter(loader)  # starts the workers
     return (batch.received() for batch in loaded)
 
 
-class _Once:
-    """A batch sampler that is iterated once; DataLoader wants an object, not an iterator."""
+class _SinglePass:
+    """A batch sampler that is iterated once; DataLoader asks for an object, not an iterator."""
 
     def __init__(self, items: Iterable[list[Item]]):
         self.items = items
@@ -151,17 +164,17 @@ class _Once:
 
 
 def _start_worker(_: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the job itself ends its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the job ends its workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def unreadable_pictures(pictures: ImageDataset, reasons: Mapping[int, str]) -> Failure:
-    """What to raise where pictures that were found good at the start cannot be read any more. reasons: by row."""
-    places = [f"{pictures.paths[row]}: {reason}" for row, reason in reasons.items()]
-    return Failure(f"pictures in {pictures.root} cannot be read: {listing(places, 5)}; --check decode finds them first")
+def unreadable_images(dataset: ImageDataset, reasons: Mapping[int, str]) -> Failure:
+    """The error to raise where images that the integrity check could read cannot be read later. reasons: by row."""
+    details = [f"{dataset.locations[row].path}: {reason}" for row, reason in reasons.items()]
+    return Failure(f"pictures in {dataset.root} cannot be read: {listing(details, 5)}; --check decode finds them first")
 
 
 def in_order(rows: int, batch_size: int) -> Iterator[list[Item]]:
-    """Items of rows 0 ... rows - 1 in batches."""
+    """The items of rows 0 ... rows - 1 in batches."""
     for first in range(0, rows, batch_size):
         yield [(row, row) for row in range(first, min(first + batch_size, rows))]

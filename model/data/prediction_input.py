@@ -1,12 +1,16 @@
-"""info.csv or a folder: what is to be answered."""
+"""Input of inference: the rows of info.csv, or all images of a folder, with where each row's image lies."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from model.data.channel import _is_there
+from model.data.locations import ImageLocations
 from model.data.readers.annotation_files import picture_column_of, read_csv
 from model.data.readers.channel_files import ChannelFiles, is_picture
 from model.data.readers.detect import choose_table, names_pictures
@@ -14,46 +18,81 @@ from model.errors import InputError, Problems, listing
 from model.labels import normal_text
 
 
-def read_info(
-    root: Path, *, table: str | None = None, picture_column: str | None = None
-) -> tuple[pd.DataFrame, str, list[str]]:
-    """What is to be answered: the rows of info.csv (or the table of that name, or the only CSV) with all its columns as
-    text, the name of the picture column, and each row's picture as a path relative to root.
+@dataclass(frozen=True)
+class PredictionInput:
+    """The images to predict, one row per image.
 
-    Every row is kept, doubles too. A missing file has the path where it was expected, one out of the channel a path
-    that leaves it, an empty cell "": model.pictures.read_picture tells the reason of each. Without a CSV: every picture
-    below root, sorted, in a column ImageID. InputError where there is no channel, nothing in it, or no picture column.
+    Attributes:
+        rows: The table as text, all columns, in the order of the file; a RangeIndex.
+        name_column: Column that names the images.
+        locations: Where each row's image lies.
+    """
+
+    rows: pd.DataFrame
+    name_column: str
+    locations: ImageLocations
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> PredictionInput:
+        """These rows alone, in this order."""
+        at = np.asarray(rows, dtype=np.int64)
+        return PredictionInput(self.rows.iloc[at].reset_index(drop=True), self.name_column, self.locations.take(at))
+
+
+def read_info(root: Path, *, table: str | None = None, picture_column: str | None = None) -> PredictionInput:
+    """Reads what is to be predicted in the channel at root.
+
+    Every row is kept, duplicates too. A row whose image does not exist has the path at which it was expected, one
+    outside the channel a path that leaves it, an empty name the path "": reading such an image raises
+    UnreadablePicture with the reason.
+
+    Args:
+        root: Folder of the channel.
+        table: Name of the CSV; by default info.csv, else the only CSV. In a folder without a CSV, every image below
+            root is a row, sorted, in a column ImageID.
+        picture_column: Column that names the images; by default ImageID, image_name or path.
+
+    Raises:
+        InputError: There is no such channel, nothing in it, no column of image names, or the table is damaged.
     """
     root = Path(root)
     problems = Problems(str(root))
     files = ChannelFiles(root)
     if not _is_there(files, problems):
         problems.raise_if_any()
-    tables = [name for name in files.folder().names("file") if name.lower().endswith(".csv")]
-    if table is None and not tables:
-        return _all_pictures(files)
-    naming = [name for name in tables if names_pictures(root / name, picture_column)]
-    name = choose_table(files, table, naming or tables, ("info.csv",), problems)
-    read = read_csv(root / name, problems) if name else None
-    column = picture_column_of(read, picture_column, problems) if read else None
-    if read and not read.rows:
-        problems.add("table without rows", read.name)
+    csvs = [name for name in files.folder().names("file") if name.lower().endswith(".csv")]
+    if table is None and not csvs:
+        return _all_images(files)
+    candidates = [name for name in csvs if names_pictures(root / name, picture_column)] or csvs
+    name = choose_table(files, table, candidates, ("info.csv",), problems)
+    text_table = read_csv(root / name, problems) if name else None
+    column = picture_column_of(text_table, picture_column, problems) if text_table else None
+    if text_table and not text_table.rows:
+        problems.add("table without rows", text_table.name)
     problems.raise_if_any()
-    assert read and column
-    twice = sorted({name for name in read.header if name and read.header.count(name) > 1})
-    if twice:
-        raise InputError(f"{root / read.name}: several columns are called {listing(map(repr, twice))}")
-    frame = pd.DataFrame(read.rows, columns=read.header, dtype="str")
-    asked = [normal_text(text) for text in read.column(column)]
-    return frame, column, [files.find(text)[1] if text else "" for text in asked]
+    assert text_table and column
+    header = text_table.header
+    duplicates = sorted({name for name in header if name and header.count(name) > 1})
+    if duplicates:
+        raise InputError(f"{root / text_table.name}: several columns are called {listing(map(repr, duplicates))}")
+    frame = pd.DataFrame(text_table.rows, columns=header, dtype="str")
+    names = map(normal_text, text_table.column(column))
+    return PredictionInput(frame, column, _locations(files, (files.find(name)[1] if name else "" for name in names)))
 
 
-def _all_pictures(files: ChannelFiles) -> tuple[pd.DataFrame, str, list[str]]:
-    found = sorted((path, what) for what, path in files.below("") if is_picture(path))
+def _all_images(files: ChannelFiles) -> PredictionInput:
+    images = sorted((path, kind) for kind, path in files.below("") if is_picture(path))
     if files.unreadable:
-        refused = "; ".join(f"{place}: {reason}" for place, reason in files.unreadable.items())
+        refused = "; ".join(f"{path}: {reason}" for path, reason in files.unreadable.items())
         raise InputError(f"{files.root}: {refused}")
-    if not found:
+    if not images:
         raise InputError(f"{files.root}: neither a CSV nor a picture in it")
-    paths = [path if what == "file" else files.find(path)[1] for path, what in found]
-    return pd.DataFrame({"ImageID": [path for path, _ in found]}, dtype="str"), "ImageID", paths
+    paths = (path if kind == "file" else files.find(path)[1] for path, kind in images)
+    names = pd.DataFrame({"ImageID": [path for path, _ in images]}, dtype="str")
+    return PredictionInput(names, "ImageID", _locations(files, paths))
+
+
+def _locations(files: ChannelFiles, paths: Iterable[str]) -> ImageLocations:
+    return ImageLocations(map(files.shards.locate, paths))

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from model.images.location import ImageLocation
 from model.paths import leaves_folder
 
 Shard = tuple[str | Path, int, int]  # a file, offset and size in bytes of the picture in it
@@ -43,27 +44,21 @@ class UnreadablePicture(ValueError):
     """A picture that cannot be read. Its text is the reason: its kind and, after a colon, what there is to say."""
 
 
-def picture_source(root: Path, path: str, shard: str | None = None, offset: int = 0, size: int = -1) -> Source:
-    """Where a table's picture lies. UnreadablePicture where its path is empty or leaves the channel."""
-    inside = path if shard is None else shard
-    if not inside:
+def picture_source(root: Path, location: ImageLocation) -> Source:
+    """The source of a channel's image. UnreadablePicture where its path is empty or leaves the channel."""
+    if not location.file:
         raise UnreadablePicture("no picture is named")
-    if leaves_folder(inside):
-        raise UnreadablePicture(f"a path out of the channel: {inside}")
-    return os.path.join(root, inside) if shard is None else (os.path.join(root, shard), offset, size)
+    if leaves_folder(location.file):
+        raise UnreadablePicture(f"a path out of the channel: {location.file}")
+    file = os.path.join(root, location.file)
+    return file if location.shard is None else (file, location.offset, location.size)
 
 
 def read_picture(
-    root: Path,
-    path: str,
-    shard: str | None = None,
-    offset: int = 0,
-    size: int = -1,
-    channels: int = 3,
-    draft: tuple[int, int] | None = None,
+    root: Path, location: ImageLocation, channels: int = 3, draft: tuple[int, int] | None = None
 ) -> Image.Image:
-    """A table's picture at root, by its row: see read_source."""
-    return read_source(picture_source(root, path, shard, offset, size), channels, draft)
+    """Reads an image of the channel at root: see read_source."""
+    return read_source(picture_source(root, location), channels, draft)
 
 
 def read_source(source: Source, channels: int = 3, draft: tuple[int, int] | None = None) -> Image.Image:

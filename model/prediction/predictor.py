@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import nn
 
 from model.answers.write import Answers
 from model.data.loader import Batch, ImageDataset, batches, in_order
+from model.data.locations import ImageLocations
 from model.images.decode import Source, UnreadablePicture, read_source
 from model.images.preprocessing import Preprocessing
 from model.images.tta import Views
@@ -46,9 +46,9 @@ class Predictor:
         each = self.heads.probabilities(self.logits(pixels.flatten(0, 1))).cpu()
         return self.views.join(each.view(number, views, -1))
 
-    def pictures(self, root: Path, pictures: pd.DataFrame) -> ImageDataset:
-        """A table's pictures, to be read and viewed as this predictor wants them."""
-        return ImageDataset(root, pictures, self.preprocessing.channels, self.views.draft, self.views)
+    def pictures(self, root: Path, locations: ImageLocations) -> ImageDataset:
+        """A channel's images, to be read and viewed as this predictor wants them."""
+        return ImageDataset(root, locations, self.preprocessing.channels, self.views.draft, self.views)
 
 
 class EnsemblePredictor:
@@ -65,14 +65,14 @@ class EnsemblePredictor:
         self.hardware = predictors[0].hardware
         self.pipelines = list({predictor.views: predictor for predictor in predictors}.values())
 
-    def predict_table(self, root: Path, pictures: pd.DataFrame, batch_size: int, workers: int) -> Iterator[Answers]:
-        """Of a table's pictures (Table.pictures), in their order. batch_size counts views. Memory is that of a few
+    def predict_table(self, root: Path, locations: ImageLocations, batch_size: int, workers: int) -> Iterator[Answers]:
+        """Of a channel's images, in their order. batch_size counts views. Memory is that of a few
         batches, whatever the number of pictures."""
         per_batch = self.images_per_batch(batch_size)
         each = math.ceil(workers / len(self.pipelines))
         pinned = self.hardware.device.type == "cuda"
         streams = [
-            batches(pipeline.pictures(root, pictures), in_order(len(pictures), per_batch), each, pinned)
+            batches(pipeline.pictures(root, locations), in_order(len(locations), per_batch), each, pinned)
             for pipeline in self.pipelines
         ]
         return self._of_batches(zip(*streams, strict=True))

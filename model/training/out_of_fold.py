@@ -41,16 +41,16 @@ def answer_out_of_fold(
         members = [load(models / run.place) for run in plan.runs if run.fold == fold]
         model = make_ensemble(models, members, [1.0] * len(members), PRODUCT)
         predictor = make_predictor(model, device=settings.device, precision=settings.precision)
-        pictures = table.pictures.iloc[rows].reset_index(drop=True)
+        locations = table.locations.take(rows)
         workers = worker_count(settings.num_workers)
-        for answers in stop.outlived(predictor.predict_table(table.root, pictures, settings.batch_size, workers)):
+        for answers in stop.outlived(predictor.predict_table(table.root, locations, settings.batch_size, workers)):
             if stop.received is not None:
                 raise Stopped
             probabilities[rows[answers.rows]] = answers.probabilities
             unreadable |= {int(rows[row]): reason for row, reason in answers.unreadable.items()}
 
     folder = output / FOLDER
-    names = pd.DataFrame({"ImageID": table.pictures["path"]})
+    names = pd.DataFrame({"ImageID": table.locations.paths}, dtype="str")
     truth = names.assign(ans=table.classes(), fold=plan.folds + 1)
     if table.grouped_by:
         truth["group"] = table.groups

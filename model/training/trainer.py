@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from model.data.datasets import Datasets
-from model.data.loader import ImageDataset, batches, unreadable_pictures
+from model.data.loader import ImageDataset, batches, unreadable_images
 from model.data.sampling import EpochSampler
 from model.errors import Failure, InputError
 from model.images.augmentation import Augmentation, make_augmentation, make_mixing
@@ -89,7 +89,7 @@ class Trainer:
         self.mixing = make_mixing(settings.augmentation)
         self.pictures = ImageDataset(
             table.root,
-            table.pictures,
+            table.locations,
             preprocessing.channels,
             augmentation.draft,
             Augmented(augmentation, settings.seed),
@@ -170,7 +170,7 @@ class Trainer:
             for step, batch in enumerate(self.stop.outlived(loaded), progress.batches):
                 self.is_between_updates = False
                 if batch.unreadable or batch.pixels is None:
-                    raise unreadable_pictures(self.pictures, batch.unreadable)
+                    raise unreadable_images(self.pictures, batch.unreadable)
                 seed_all(mixed_seed(settings.seed, 2, epoch, step, self.rank))
                 inputs = self.preprocessing.normalised(self.hardware.pictures(batch.pixels))
                 partner, own = None, 1.0

@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from model.data.loader import batches, unreadable_pictures
+from model.data.loader import batches, unreadable_images
 from model.data.table import Table
 from model.images.preprocessing import Preprocessing
 from model.images.tta import Views
@@ -117,7 +117,7 @@ class Validator:
         """float32 (n, outputs), of which this process fills in its rows."""
         table, size = self.table, self.batch_size
         predictor = Predictor(network, self.heads, self.preprocessing, self.hardware, Views(self.preprocessing))
-        pictures = predictor.pictures(table.root, table.pictures)
+        pictures = predictor.pictures(table.root, table.locations)
         rows = range(self.rank, len(table), self.world)
         items = [[(row, row) for row in rows[first : first + size]] for first in range(0, len(rows), size)]
         logits = torch.empty(len(table), self.heads.outputs)
@@ -128,7 +128,7 @@ class Validator:
                 if self.stop.received is not None:
                     raise Stopped
                 if batch.unreadable or batch.pixels is None:
-                    raise unreadable_pictures(pictures, batch.unreadable)
+                    raise unreadable_images(pictures, batch.unreadable)
                 logits[batch.rows] = predictor.logits(batch.pixels.flatten(0, 1)).cpu()
         except Stopped:
             stopped = True

@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ import pytest
 from PIL import Image
 
 import model.data.integrity
-from model.data.integrity import check_pictures
+from model.data.integrity import check_images
+from model.data.locations import ImageLocations
 from model.data.table import Table
 from model.errors import Problems
 from model.images.decode import read_source
+from model.images.location import ImageLocation
 from model.labels import Attribute, Scheme
 
 
@@ -27,22 +30,21 @@ def jpeg(seed: int = 0) -> bytes:
     return content.getvalue()
 
 
-def make_table(root: Path, paths: list[str], set_aside: tuple[str, ...] = (), **places: list) -> Table:
+def make_table(root: Path, paths: Sequence[str | ImageLocation], set_aside: Sequence[str] = ()) -> Table:
+    """A table of images, files of their own where they are given by path."""
+    locations = [ImageLocation(path) if isinstance(path, str) else path for path in paths]
     count = len(paths)
-    pictures = pd.DataFrame({"path": paths, "shard": pd.Series(places.get("shard", [None] * count), dtype=object)})
-    pictures["offset"] = np.array(places.get("offset", [0] * count), np.int64)
-    pictures["size"] = np.array(places.get("size", [-1] * count), np.int64)
     return Table(
         root=root,
         scheme=Scheme((Attribute("label", ("a", "b")),)),
-        pictures=pictures,
-        groups=np.array(paths, dtype=object),
+        locations=ImageLocations(locations),
+        groups=np.array([location.path for location in locations], dtype=object),
         grouped_by="",
         labels=pd.DataFrame({"label": np.zeros(count, np.int64)}),
         numbers=pd.DataFrame(index=range(count)),
         metadata=pd.DataFrame(index=range(count)),
         source="test",
-        set_aside=set_aside,
+        set_aside=ImageLocations(map(ImageLocation, set_aside)),
     )
 
 
@@ -73,42 +75,42 @@ def told(problems: Problems) -> dict[str, list[str]]:
 @pytest.mark.parametrize("workers", [1, 3])
 def test_every_picture_is_decoded(channel: Table, workers: int) -> None:
     problems = Problems("x")
-    assert check_pictures(channel, problems, "decode", None, workers) == 154
+    assert check_images(channel, problems, "decode", None, workers) == 154
     assert told(problems) == DECODED
 
 
 def test_headers_alone_do_not_show_a_picture_cut_short(channel: Table) -> None:
     problems = Problems("x")
-    assert check_pictures(channel, problems, "headers", None, 2) == 154
+    assert check_images(channel, problems, "headers", None, 2) == 154
     assert told(problems) == {kind: places for kind, places in DECODED.items() if "truncated" not in kind}
 
 
 def test_what_was_found_good_is_not_decoded_again(channel: Table, tmp_path: Path) -> None:
     remembered = tmp_path / "checkpoints" / ".checked"
-    assert check_pictures(channel, Problems("x"), "decode", remembered, 2) == 154
+    assert check_images(channel, Problems("x"), "decode", remembered, 2) == 154
     known = np.load(remembered)
     assert (known.dtype, len(known)) == (np.uint64, 150)
     assert (np.diff(known.astype(object)) > 0).all()
     assert [path.name for path in remembered.parent.iterdir()] == [".checked"]
 
     problems = Problems("x")
-    assert check_pictures(channel, problems, "decode", remembered, 2) == 4
+    assert check_images(channel, problems, "decode", remembered, 2) == 4
     assert told(problems) == DECODED
-    assert check_pictures(channel, Problems("x"), "headers", remembered, 2) == 4
+    assert check_images(channel, Problems("x"), "headers", remembered, 2) == 4
 
     (channel.root / "007.jpg").write_bytes(jpeg()[:-200])  # another size
     stat = (channel.root / "008.jpg").stat()
     os.utime(channel.root / "008.jpg", ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
     problems = Problems("x")
-    assert check_pictures(channel, problems, "decode", remembered, 2) == 6
+    assert check_images(channel, problems, "decode", remembered, 2) == 6
     assert told(problems)["unreadable picture, truncated"] == [
         f"{name}.jpg: image file is truncated" for name in ("007", "cut")
     ]
-    assert check_pictures(channel, Problems("x"), "decode", remembered, 2) == 5
+    assert check_images(channel, Problems("x"), "decode", remembered, 2) == 5
 
 
 def test_a_check_of_headers_is_not_remembered(channel: Table, tmp_path: Path) -> None:
-    check_pictures(channel, Problems("x"), "headers", tmp_path / ".checked", 2)
+    check_images(channel, Problems("x"), "headers", tmp_path / ".checked", 2)
     assert not (tmp_path / ".checked").exists()
 
 
@@ -117,8 +119,8 @@ def test_two_channels_share_one_memory(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.jpg").write_bytes(jpeg())
     tables = [make_table(tmp_path / name, ["a.jpg"]) for name in ("train", "validation")]
-    assert [check_pictures(t, Problems("x"), "decode", tmp_path / ".checked", 1) for t in tables] == [1, 1]
-    assert [check_pictures(t, Problems("x"), "decode", tmp_path / ".checked", 1) for t in tables] == [0, 0]
+    assert [check_images(t, Problems("x"), "decode", tmp_path / ".checked", 1) for t in tables] == [1, 1]
+    assert [check_images(t, Problems("x"), "decode", tmp_path / ".checked", 1) for t in tables] == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -128,8 +130,8 @@ def test_a_damaged_memory_is_ignored_and_written_anew(tmp_path: Path, content: b
     (tmp_path / "a.jpg").write_bytes(jpeg())
     (tmp_path / ".checked").write_bytes(content)
     table = make_table(tmp_path, ["a.jpg"])
-    assert check_pictures(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 1
-    assert check_pictures(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 0
+    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 1
+    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 0
 
 
 def test_a_memory_of_another_kind_is_ignored(tmp_path: Path) -> None:
@@ -137,8 +139,8 @@ def test_a_memory_of_another_kind_is_ignored(tmp_path: Path) -> None:
     with (tmp_path / ".checked").open("wb") as file:
         np.save(file, np.zeros((2, 2)))
     table = make_table(tmp_path, ["a.jpg"])
-    assert check_pictures(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 1
-    assert check_pictures(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 0
+    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 1
+    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 0
     assert np.load(tmp_path / ".checked").dtype == np.uint64
 
 
@@ -147,7 +149,7 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     problems = Problems("x")
     table = make_table(tmp_path, ["a.jpg"])
-    assert check_pictures(table, problems, "decode", tmp_path / "file" / ".checked", 1) == 1
+    assert check_images(table, problems, "decode", tmp_path / "file" / ".checked", 1) == 1
     assert not problems
 
 
@@ -156,15 +158,16 @@ def test_pictures_in_a_shard_are_checked_one_by_one(tmp_path: Path) -> None:
     (tmp_path / "shard").write_bytes(first + second[:-300] + b"\0" * 300)
     table = make_table(
         tmp_path,
-        ["a", "b", "c"],
-        shard=["shard"] * 3,
-        offset=[0, len(first), 0],
-        size=[len(first), len(second) - 300, 10**6],
+        [
+            ImageLocation("a", "shard", 0, len(first)),
+            ImageLocation("b", "shard", len(first), len(second) - 300),
+            ImageLocation("c", "shard", 0, 10**6),
+        ],
     )
     problems = Problems("x")
-    assert check_pictures(table, problems, "decode", tmp_path / ".checked", 2) == 3
+    assert check_images(table, problems, "decode", tmp_path / ".checked", 2) == 3
     assert [place.partition(":")[0] for place in problems.kinds["unreadable picture, truncated"]] == ["b", "c"]
-    assert check_pictures(table, Problems("x"), "decode", tmp_path / ".checked", 2) == 2
+    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 2) == 2
 
 
 @pytest.mark.parametrize(("at", "remembers"), [("cut.jpg", True), ("text.jpg", False)])
@@ -187,7 +190,7 @@ def test_an_interrupted_check_remembers_what_it_found_and_leaves_no_thread(
     monkeypatch.setattr(model.data.integrity, "CHUNK", 8)
     monkeypatch.setattr(model.data.integrity, "read_source", slowly)
     with pytest.raises(KeyboardInterrupt):
-        check_pictures(channel, Interrupting("x"), "decode", tmp_path / ".checked", 2)
+        check_images(channel, Interrupting("x"), "decode", tmp_path / ".checked", 2)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("check")]
     if remembers:
         assert len(np.load(tmp_path / ".checked")) == 150
@@ -201,5 +204,5 @@ def test_a_long_check_says_how_far_it_is(
 ) -> None:
     monkeypatch.setattr(model.data.integrity, "PROGRESS_SECONDS", 0.0)
     with caplog.at_level(logging.INFO, "rarebird"):
-        check_pictures(channel, Problems("x"), "decode", None, 2)
+        check_images(channel, Problems("x"), "decode", None, 2)
     assert "checked 100 of 154 pictures" in caplog.text

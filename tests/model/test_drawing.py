@@ -88,7 +88,7 @@ def test_the_grid_shows_the_surest_mistakes(validation):
     picture = mistakes_picture(validation)
     assert picture is not None
     lines = picture.text.split("\n")[2:]
-    assert [line.split(" | ")[0][2:] for line in lines] == list(validation.table.pictures["path"])[:-17:-1]
+    assert [line.split(" | ")[0][2:] for line in lines] == validation.table.locations.paths[:-17:-1]
     assert len(lines) == MISTAKES and picture.image.width > 4 * TILE[0] and picture.image.height > 4 * TILE[1]
     assert lines[0].endswith("| 0.900 |")
 

@@ -151,10 +151,10 @@ def test_class_folders(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert table.source == "class folders"
     assert table.scheme.attributes[0].name == "label"
     assert table.scheme.attributes[0].values == ("cat", "dog", "착용샷")
-    assert table.pictures["path"].tolist() == ["cat/a.webp", "dog/a.jpg", "dog/deep/er/b.PNG", "착용샷/x.tiff"]
+    assert table.locations.paths == ["cat/a.webp", "dog/a.jpg", "dog/deep/er/b.PNG", "착용샷/x.tiff"]
     assert table.frame()["label"].tolist() == ["cat", "dog", "dog", "착용샷"]
     assert table.grouped_by == ""
-    assert table.groups.tolist() == table.pictures["path"].tolist()
+    assert table.groups.tolist() == table.locations.paths
     assert "cat/readme.txt" in caplog.text
     assert "nothing" in caplog.text
 
@@ -203,7 +203,7 @@ def test_links_inside_a_channel_are_followed_once_and_out_of_it_never(root: Path
         ]
     }
     assert table is not None
-    assert table.pictures["path"].tolist() == ["cat/a.jpg", "dog/a.jpg", "dog/again.jpg"]
+    assert table.locations.paths == ["cat/a.jpg", "dog/a.jpg", "dog/again.jpg"]
     os.symlink(channel, root / "link")
     assert read_channel(root / "link", Problems("channel")) is not None
 
@@ -220,9 +220,9 @@ def test_csv_with_pictures_beside_it_and_in_images(root: Path) -> None:
     )
     table = read(root)
     assert table.source == "CSV train.csv"
-    assert table.pictures["path"].tolist() == ["a.jpg", "images/b.jpg", "images/deep/c.png", "images/d.jpg"]
-    assert table.pictures["shard"].tolist() == [None] * 4
-    assert table.pictures["size"].tolist() == [-1] * 4
+    assert table.locations.paths == ["a.jpg", "images/b.jpg", "images/deep/c.png", "images/d.jpg"]
+    assert table.locations.shards == [None] * 4
+    assert table.locations.sizes.tolist() == [-1] * 4
     assert table.labels["label"].tolist() == [1, 0, 1, 0]
     assert table.grouped_by == "sender"
     assert table.groups.tolist() == ["7", "7", "8", "images/d.jpg"]
@@ -364,8 +364,8 @@ def test_names_are_found_in_the_other_unicode_form(root: Path) -> None:
     touch(root, f"images/{decomposed}", f"images/{folder}/b.jpg")
     write_csv(root, f"path,label\n{composed},착용샷\n사진/b.jpg,{unicodedata.normalize('NFD', '미분류')}\n")
     table = read(root)
-    assert table.pictures["path"].tolist() == [f"images/{decomposed}", f"images/{folder}/b.jpg"]
-    assert all((root / path).exists() for path in table.pictures["path"])
+    assert table.locations.paths == [f"images/{decomposed}", f"images/{folder}/b.jpg"]
+    assert all((root / path).exists() for path in table.locations.paths)
     assert table.scheme.class_names == ["미분류", "착용샷"]
 
 
@@ -388,8 +388,8 @@ def test_paths_that_leave_the_channel_are_faults(root: Path) -> None:
     problems = Problems("channel")
     table = read_channel(channel, problems)
     assert table is not None
-    assert table.pictures["path"].tolist() == ["a.jpg", "images/b.jpg"]
-    assert table.set_aside == ()
+    assert table.locations.paths == ["a.jpg", "images/b.jpg"]
+    assert not len(table.set_aside)
     assert problems.kinds == {
         "path out of the channel": [
             "train.csv row 4: '../secret.jpg', expected a path below the channel",
@@ -485,7 +485,7 @@ def test_sagemakers_augmented_manifest(root: Path) -> None:
     )  # fmt: skip
     table = read(root)
     assert table.source == "manifest train.manifest"
-    assert table.pictures["path"].tolist() == ["images/deep/a.jpg", "images/deep/b.jpg", "images/c.jpg"]
+    assert table.locations.paths == ["images/deep/a.jpg", "images/deep/b.jpg", "images/c.jpg"]
     assert table.frame()["label"].tolist() == ["dog", "cat", "dog"]
     assert (table.grouped_by, table.groups.tolist()) == ("person", ["4", "4", "5"])
     assert read(root, attributes={"animals": ["dog", "cat"]}).labels["animals"].tolist() == [0, 1, 0]
@@ -498,7 +498,7 @@ def test_a_manifests_common_prefix_may_lie_inside_the_channel(root: Path) -> Non
         {"source-ref": "s3://bucket/data/a/b/x.jpg", "class": "0"},
         {"source-ref": "s3://bucket/data/a/b/y.jpg", "class": "1"},
     )
-    assert read(root).pictures["path"].tolist() == ["a/b/x.jpg", "a/b/y.jpg"]
+    assert read(root).locations.paths == ["a/b/x.jpg", "a/b/y.jpg"]
 
 
 def test_faults_of_a_manifest(root: Path) -> None:

@@ -23,6 +23,7 @@ from model.images.decode import (
     read_picture,
     read_source,
 )
+from model.images.location import ImageLocation
 
 LEFT, RIGHT = (200, 30, 60), (20, 120, 240)
 
@@ -302,9 +303,9 @@ def test_a_picture_is_read_from_path_bytes_file_shard_and_pil_alike(tmp_path: Pa
     for source in (tmp_path / "a.png", str(tmp_path / "a.png"), content, io.BytesIO(content), shard, opened):
         assert np.array_equal(np.asarray(read_source(source)), np.asarray(two_halves()))
         assert picture_size(source if not isinstance(source, io.BytesIO) else content) == (64, 48)
-    assert np.array_equal(np.asarray(read_picture(tmp_path, "a.png")), np.asarray(two_halves()))
-    placed = read_picture(tmp_path, "inside.png", "shard.bin", 6, len(content))
-    assert np.array_equal(np.asarray(placed), np.asarray(two_halves()))
+    assert np.array_equal(np.asarray(read_picture(tmp_path, ImageLocation("a.png"))), np.asarray(two_halves()))
+    in_shard = read_picture(tmp_path, ImageLocation("inside.png", "shard.bin", 6, len(content)))
+    assert np.array_equal(np.asarray(in_shard), np.asarray(two_halves()))
 
 
 def test_reasons_are_short_and_tell_what_is_wrong(tmp_path: Path) -> None:
@@ -317,9 +318,9 @@ def test_reasons_are_short_and_tell_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "folder.jpg").mkdir()
     (tmp_path / "shard").write_bytes(jpeg)
 
-    def reason(*place: object) -> str:
+    def reason(path: str, shard: str | None = None, offset: int = 0, size: int = -1) -> str:
         with pytest.raises(UnreadablePicture) as told:
-            read_picture(tmp_path, *place)
+            read_picture(tmp_path, ImageLocation(path, shard, offset, size))
         return str(told.value)
 
     assert reason("cut.jpg").startswith("truncated: ")
@@ -349,12 +350,12 @@ def test_what_the_system_refuses_is_told(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr("builtins.open", refuse)
     with pytest.raises(UnreadablePicture, match="cannot be opened: Permission denied"):
-        read_picture(tmp_path, "a.jpg")
+        read_picture(tmp_path, ImageLocation("a.jpg"))
 
 
 def test_names_with_dots_inside_the_channel_are_no_way_out(tmp_path: Path) -> None:
     two_halves().save(tmp_path / "a..b.png")
-    assert read_picture(tmp_path, "a..b.png").size == (64, 48)
+    assert read_picture(tmp_path, ImageLocation("a..b.png")).size == (64, 48)
 
 
 def test_a_picture_above_pils_limit_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,13 +10,12 @@ import torch
 from PIL import Image
 
 from model.data.channel import read_channel
-from model.data.integrity import check_pictures
+from model.data.integrity import check_images
 from model.data.loader import ImageDataset, batches
 from model.data.prediction_input import read_info
 from model.data.readers.channel_files import ChannelFiles, is_picture
 from model.data.readers.shards import INDEX, read_shards, write_shards
 from model.data.sampling import EpochSampler
-from model.data.table import placed
 from model.errors import InputError, Problems
 from model.images.decode import read_picture
 
@@ -47,16 +46,13 @@ def test_the_table_is_that_of_the_loose_files(loose):
     assert not problems
     first, second = tables
     assert first is not None and second is not None
-    assert second.pictures["path"].tolist() == first.pictures["path"].tolist()
+    assert second.locations.paths == first.locations.paths
     assert second.labels.equals(first.labels) and second.scheme == first.scheme
-    assert len(set(second.pictures["shard"])) > 1 and (target / "notes.txt").read_text() == "kept"
+    assert len(set(second.locations.shards)) > 1 and (target / "notes.txt").read_text() == "kept"
     for row in range(len(first)):
-        pixels = [
-            np.asarray(read_picture(table.root, *table.pictures.loc[row, ["path", "shard", "offset", "size"]]))
-            for table in (first, second)
-        ]
+        pixels = [np.asarray(read_picture(table.root, table.locations[row])) for table in (first, second)]
         assert np.array_equal(*pixels)
-    assert check_pictures(second, problems) == len(second) and not problems
+    assert check_images(second, problems) == len(second) and not problems
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -66,9 +62,9 @@ def test_ranks_read_every_picture_once_an_epoch_shuffled_by_seed(tmp_path, worke
         (folder / f"{row % 3}").mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((4, 4, 3), 10 * row, np.uint8)).save(folder / f"{row % 3}" / f"{row:02d}.png")
     table = read_channel(packed(folder, 300), Problems("channel"))
-    assert table is not None and len(set(table.pictures["shard"])) > 2
+    assert table is not None and len(set(table.locations.shards)) > 2
     pictures = ImageDataset(
-        table.root, table.pictures, 3, (0, 0), lambda picture, _: torch.from_numpy(np.array(picture))
+        table.root, table.locations, 3, (0, 0), lambda picture, _: torch.from_numpy(np.array(picture))
     )
 
     def read(seed: int, epoch: int, rank: int) -> list[int]:
@@ -105,19 +101,18 @@ def test_inference_finds_pictures_in_shards_by_info_and_without(loose):
     for name in ("a/1.png",):
         (loose / name).rename(loose / "1.png")
     target = packed(loose)
-    info, column, paths = read_info(target)
-    assert (column, info["ImageID"].tolist()) == ("ImageID", ["1.png", "missing.png"])
-    frame = placed(paths, read_shards(target))
-    assert frame["shard"].tolist() == ["shard-00000.tar", None] and frame["size"].tolist()[1] == -1
+    inputs = read_info(target)
+    assert (inputs.name_column, inputs.rows["ImageID"].tolist()) == ("ImageID", ["1.png", "missing.png"])
+    assert inputs.locations.shards == ["shard-00000.tar", None] and inputs.locations[1].size == -1
     (target / "info.csv").unlink()
-    assert len(read_info(target)[2]) == 5
+    assert len(read_info(target)) == 5
 
 
 def test_a_broken_picture_in_a_shard_is_told_by_its_name(loose):
     (loose / "a" / "1.png").write_bytes(b"no picture")
     table, problems = read_channel(packed(loose), Problems("x")), Problems("channel")
     assert table is not None
-    check_pictures(table, problems)
+    check_images(table, problems)
     assert "a/1.png" in str(problems)
 
 
@@ -150,4 +145,4 @@ def test_an_index_of_other_columns_is_told(loose):
 
 
 def test_a_folder_without_an_index_has_no_shards(loose):
-    assert not read_shards(loose).places
+    assert not read_shards(loose).entries

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ import pytest
 from PIL import Image
 
 from model.data.channel import read_channel
-from model.data.integrity import check_pictures
-from model.data.prediction_input import read_info
+from model.data.integrity import check_images
+from model.data.locations import ImageLocations
+from model.data.prediction_input import PredictionInput, read_info
 from model.data.table import Table
 from model.errors import InputError, Problems
 from model.images.decode import UnreadablePicture, read_picture
+from model.images.location import ImageLocation
 
 
 @pytest.fixture
@@ -77,8 +80,8 @@ def test_take_keeps_everything_aligned(root: Path) -> None:
     assert len(part) == 2
     assert part.frame().equals(table.frame().iloc[[3, 0]].reset_index(drop=True))
     assert part.groups.tolist() == ["images/3.jpg", "a"]
-    assert part.pictures["shard"].tolist() == [None, None]
-    for frame in (part.pictures, part.labels, part.numbers, part.metadata):
+    assert part.locations.shards == [None, None]
+    for frame in (part.labels, part.numbers, part.metadata):
         assert frame.index.equals(pd.RangeIndex(2))
     assert len(table.take(np.array([], dtype=np.int64))) == 0
 
@@ -99,8 +102,9 @@ def test_the_fingerprint_is_of_the_content_not_of_the_place(root: Path) -> None:
         others.add(read(csv_channel(root / f"other{number}", text), attributes=ATTRIBUTES).fingerprint())
     touch(root / "two", "0.jpg")  # found beside the table now
     others.add(read(root / "two", attributes=ATTRIBUTES).fingerprint())
-    shard = first.pictures.assign(offset=[0, 5, 0, 0])
-    others.add(Table(**{**vars(first), "pictures": shard}).fingerprint())
+    path = first.locations[1].path
+    moved = [first.locations[0], ImageLocation(path, None, 5), *list(first.locations)[2:]]
+    others.add(replace(first, locations=ImageLocations(moved)).fingerprint())
     assert len(others) == 7
 
 
@@ -130,7 +134,7 @@ def test_the_scheme_of_a_label_column(root: Path, cells: list[str], names: list[
 def test_columns_that_could_be_no_labels_are_told(root: Path) -> None:
     problems = Problems("channel")
     unlabelled = read_channel(csv_channel(root, "path,kind\n0.jpg,a\n1.jpg,b\n"), problems)
-    assert len(unlabelled) == 0 and unlabelled.set_aside == ("images/0.jpg", "images/1.jpg")
+    assert len(unlabelled) == 0 and unlabelled.set_aside.paths == ["images/0.jpg", "images/1.jpg"]
     assert "neither mask, gender, age nor one of label, class, ans, y_pred; there are kind" in str(problems)
     problems = Problems("channel")
     assert len(read_channel(csv_channel(root, "path,ans\n0.jpg,0\n1.jpg,0\n"), problems)) == 0
@@ -141,7 +145,7 @@ def test_columns_that_could_be_no_labels_are_told(root: Path) -> None:
         "missing label column": ["CSV train.csv has no column 'kind'; there are kinds; nearest: kinds"]
     }
     assert table is not None
-    assert (len(table), table.set_aside) == (0, ("images/0.jpg", "images/1.jpg"))
+    assert (len(table), table.set_aside.paths) == (0, ["images/0.jpg", "images/1.jpg"])
     problems = Problems("channel")
     assert read_channel(root, problems, attributes={"kind": ["a"]}) is None
     assert "at least two values" in str(problems)
@@ -171,8 +175,9 @@ def test_info_keeps_every_row_and_column_in_order(root: Path) -> None:
     text = "\ufeffshop,ImageID,ans\r\n" + "".join(f"00{row},{name},\r\n" for row, name in enumerate(names))
     (root / "info.csv").write_text(text, encoding="utf-8")
     (root / "other.csv").write_text("x\n1\n")
-    frame, column, paths = read_info(root)
-    assert column == "ImageID"
+    inputs = read_info(root)
+    assert inputs.name_column == "ImageID" and len(inputs) == len(names)
+    frame, paths = inputs.rows, inputs.locations.paths
     assert frame.columns.tolist() == ["shop", "ImageID", "ans"]
     assert frame["ImageID"].tolist() == names
     assert frame["shop"].tolist() == [f"00{row}" for row in range(8)]
@@ -185,16 +190,20 @@ def test_info_keeps_every_row_and_column_in_order(root: Path) -> None:
         (7, "no picture is"),
     ):
         with pytest.raises(UnreadablePicture, match=reason):
-            read_picture(root, paths[row])
+            read_picture(root, inputs.locations[row])
+
+
+def named(inputs: PredictionInput) -> tuple[str, list[str]]:
+    return inputs.name_column, inputs.locations.paths
 
 
 def test_info_by_other_names(root: Path) -> None:
     touch(root, "a.jpg")
     (root / "rows.csv").write_text("file,image_name\na.jpg,none.jpg\n")
-    assert read_info(root)[1:] == ("image_name", ["none.jpg"])
-    assert read_info(root, picture_column="file")[1:] == ("file", ["a.jpg"])
+    assert named(read_info(root)) == ("image_name", ["none.jpg"])
+    assert named(read_info(root, picture_column="file")) == ("file", ["a.jpg"])
     (root / "info2.csv").write_text("path\na.jpg\n")
-    assert read_info(root, table="info2.csv")[1:] == ("path", ["a.jpg"])
+    assert named(read_info(root, table="info2.csv")) == ("path", ["a.jpg"])
     with pytest.raises(InputError, match=r"info2\.csv, rows\.csv; name one by table"):
         read_info(root)
     with pytest.raises(InputError, match="nearest: file"):
@@ -206,11 +215,12 @@ def test_info_by_other_names(root: Path) -> None:
 def test_info_without_a_table_is_every_picture(root: Path) -> None:
     touch(root, "b/x.PNG", "a.jpg", "b/.hidden.jpg", "notes.txt", ".git/y.jpg", "b.jpg")
     os.symlink("/etc/none.jpg", root / "c.jpg")
-    frame, column, paths = read_info(root)
-    assert (column, frame["ImageID"].tolist()) == ("ImageID", ["a.jpg", "b.jpg", "b/x.PNG", "c.jpg"])
-    assert paths[:3] == ["a.jpg", "b.jpg", "b/x.PNG"]
+    inputs = read_info(root)
+    assert inputs.name_column == "ImageID"
+    assert inputs.rows["ImageID"].tolist() == ["a.jpg", "b.jpg", "b/x.PNG", "c.jpg"]
+    assert inputs.locations.paths[:3] == ["a.jpg", "b.jpg", "b/x.PNG"]
     with pytest.raises(UnreadablePicture, match="out of the channel"):
-        read_picture(root, paths[3])
+        read_picture(root, inputs.locations[3])
 
 
 def test_info_that_cannot_be_read_is_told(root: Path) -> None:
@@ -253,7 +263,7 @@ def test_a_folder_channel_with_every_fault_is_told_at_once(root: Path) -> None:
     problems = Problems("channel train")
     table = read_channel(root, problems)
     assert table is not None
-    assert check_pictures(table, problems, "decode", None, 2) == 28
+    assert check_images(table, problems, "decode", None, 2) == 28
     places = {kind: [place.partition(":")[0] for place in told] for kind, told in problems.kinds.items()}
     assert places == {
         "unparsable number": ["images/000002_male_Asian_fifty"],
@@ -299,8 +309,8 @@ def test_a_csv_channel_with_every_fault_is_told_at_once(root: Path) -> None:
         attributes={"kind": ["top", "bottom"], "age": {"cuts": [30], "column": "years"}},
     )
     assert table is not None
-    assert table.pictures["path"].tolist() == ["images/0.jpg"]
-    assert check_pictures(table, problems, "decode", None, 2) == 4
+    assert table.locations.paths == ["images/0.jpg"]
+    assert check_images(table, problems, "decode", None, 2) == 4
     assert problems.kinds == {
         "missing file": ["train.csv row 3: images/absent.jpg"],
         "duplicate picture": ["train.csv row 4: images/0.jpg is named in train.csv row 2 already"],
@@ -325,6 +335,6 @@ def test_the_real_channels_are_read(shared: Path) -> None:
     assert (len(tagging), tagging.grouped_by) == (2324, "sender")
     assert max(pd.Series(tagging.groups).value_counts()) == 617
     assert list(tagging.metadata) == [f"category_{level}" for level in range(1, 5)]
-    frame, column, paths = read_info(shared / "data/faces/eval")
-    assert (len(frame), column, set(frame["ans"])) == (2800, "ImageID", {"0"})
-    assert all((shared / "data/faces/eval" / path).is_file() for path in paths[:20])
+    inputs = read_info(shared / "data/faces/eval")
+    assert (len(inputs), inputs.name_column, set(inputs.rows["ans"])) == (2800, "ImageID", {"0"})
+    assert all((shared / "data/faces/eval" / path).is_file() for path in inputs.locations.paths[:20])

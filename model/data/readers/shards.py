@@ -14,28 +14,29 @@ from pathlib import Path
 from typing import Literal
 
 from model.errors import InputError, Problems
+from model.images.location import ImageLocation
 
 INDEX = "shards.csv"
 COLUMNS = ["path", "shard", "offset", "size"]
 BLOCK = tarfile.BLOCKSIZE
 
-Place = tuple[str, int, int]  # shard, offset and size in bytes
-LOOSE = (None, 0, -1)  # of a picture that is a file of its own
+Entry = tuple[str, int, int]  # shard, offset and size in bytes
 Inside = dict[str, Literal["file", "folder"]]  # what a folder shows, by name
 
 
 @dataclass(frozen=True)
 class Shards:
-    """places: by a picture's path; folders: what the paths show in each folder; files: the index and the shards
+    """entries: by an image's path; folders: what the paths show in each folder; files: the index and the shards
     themselves, which are no part of the channel's listing."""
 
-    places: Mapping[str, Place] = field(default_factory=dict)
+    entries: Mapping[str, Entry] = field(default_factory=dict)
     folders: Mapping[str, Mapping[str, Literal["file", "folder"]]] = field(default_factory=dict)
     files: frozenset[str] = frozenset()
 
-    def place(self, path: str) -> Place | tuple[None, int, int]:
-        """Where a picture lies; LOOSE where it is in no shard."""
-        return self.places.get(path, LOOSE)
+    def locate(self, path: str) -> ImageLocation:
+        """Where an image's bytes lie; a path that is in no shard is a file of its own."""
+        entry = self.entries.get(path)
+        return ImageLocation(path, *entry) if entry else ImageLocation(path)
 
 
 def read_shards(root: Path) -> Shards:
@@ -44,7 +45,7 @@ def read_shards(root: Path) -> Shards:
     if not path.is_file():
         return Shards()
     problems = Problems(str(path))
-    places: dict[str, Place] = {}
+    entries: dict[str, Entry] = {}
     folders: dict[str, Inside] = {}
     sizes: dict[str, int] = {}
     try:
@@ -54,18 +55,18 @@ def read_shards(root: Path) -> Shards:
             if header != COLUMNS:
                 raise InputError(f"{path}: expected the columns {', '.join(COLUMNS)}, not {', '.join(header)}")
             for row in reader:
-                fault = _take(root, row, places, sizes)
+                fault = _take(root, row, entries, sizes)
                 if fault:
                     problems.add(fault, f"row {reader.line_num}: {','.join(row)}")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
     problems.raise_if_any()
-    for name in places:
+    for name in entries:
         _enter(folders, name, "file")
-    return Shards(places, folders, frozenset({INDEX, *sizes}))
+    return Shards(entries, folders, frozenset({INDEX, *sizes}))
 
 
-def _take(root: Path, row: list[str], places: dict[str, Place], sizes: dict[str, int]) -> str | None:
+def _take(root: Path, row: list[str], entries: dict[str, Entry], sizes: dict[str, int]) -> str | None:
     """Adds a row of the index, or says what is wrong with it."""
     try:
         name, shard, offset, size = row[0], row[1], int(row[2]), int(row[3])
@@ -75,7 +76,7 @@ def _take(root: Path, row: list[str], places: dict[str, Place], sizes: dict[str,
         return "path out of the channel"
     if "/" in shard or shard in ("", ".", ".."):
         return "shard out of the channel"
-    if name in places:
+    if name in entries:
         return "picture twice"
     if shard not in sizes:
         path = Path(root) / shard
@@ -84,7 +85,7 @@ def _take(root: Path, row: list[str], places: dict[str, Place], sizes: dict[str,
         return "missing shard"
     if offset < 0 or size < 0 or offset + size > sizes[shard]:
         return "place beyond the shard's end"
-    places[name] = (shard, offset, size)
+    entries[name] = (shard, offset, size)
     return None
 
 

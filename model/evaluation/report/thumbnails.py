@@ -60,9 +60,8 @@ def thumbnails(files: ChannelFiles, names: Sequence[str], room: int) -> dict[str
 
 def thumbnail(files: ChannelFiles, path: str) -> Thumbnail | None:
     """A picture by its path below the folder, or in its shards; None where it cannot be read."""
-    shard, offset, size = files.shards.place(path)
     try:
-        picture = read_picture(files.root, path, shard, offset, size, draft=(LONGEST_SIDE, LONGEST_SIDE))
+        picture = read_picture(files.root, files.shards.locate(path), draft=(LONGEST_SIDE, LONGEST_SIDE))
     except UnreadablePicture:
         return None
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))

@@ -122,18 +122,16 @@ def mistakes_picture(validation: Validation) -> Picture | None:
         for line, (text, colour) in enumerate(zip(told, (RIGHT, WRONG))):
             place = (x, y + TILE[1] + 3 + 17 * line)
             draw.text(place, fitted_text(text, 13, TILE[0]), tuple(colour.tolist()), font(13))
-        path = validation.table.pictures["path"].iloc[row]
+        path = validation.table.locations[row].path
         lines.append(f"| {cell_text(path)} | {cell_text(names[true])} | {cell_text(names[answer])} | {sureness:.3f} |")
     return Picture(image, "\n".join(lines))
 
 
 def _thumbnail(validation: Validation, row: int) -> Image.Image:
     """A grey one where the picture is gone since it was answered."""
-    place = validation.table.pictures.iloc[row]
+    table = validation.table
     try:
-        picture = read_picture(
-            validation.table.root, place["path"], place["shard"], int(place["offset"]), int(place["size"]), draft=TILE
-        )
+        picture = read_picture(table.root, table.locations[row], draft=TILE)
     except UnreadablePicture:
         return Image.new("RGB", TILE, GREY)
     return ImageOps.contain(picture, TILE)
