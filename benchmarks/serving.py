@@ -28,6 +28,7 @@ import numpy as np
 from PIL import Image
 from tabulate import tabulate
 
+from container.project import PROJECT_ROOT
 from model.artifacts.ensemble import load
 from model.data.readers.channel_files import PICTURE_SUFFIXES
 from model.errors import InputError
@@ -37,7 +38,6 @@ from model.settings.fields import setting
 from model.settings.train import PRECISIONS
 
 USAGE = __doc__ or ""
-ROOT = Path(__file__).resolve().parents[1]
 HEADERS = {"Content-Type": "application/x-image"}
 
 
@@ -128,7 +128,8 @@ def main(argv: Sequence[str]) -> int:
     flags = {"port": port, "model_dir": settings.model_dir, "batch_size": settings.batch_size}
     flags |= {"precision": settings.precision, "device": settings.device, "host": "127.0.0.1"}
     command = [sys.executable, "-m", "container.serve", *(f"--{name}={value}" for name, value in flags.items())]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)}) as server:
+    env = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=env) as server:
         try:
             asking = Asking(port, pictures)
             wait_until_ready(port, server)
