@@ -28,19 +28,20 @@ from pathlib import Path
 from typing import Any
 
 from container import job, settings_layers
+from container.job_types import EVALUATION
 from model.answers.files import answers_file
 from model.atomic_write import write_json, write_text
+from model.errors import ExitCode
 from model.evaluation.evaluate import Scores, evaluate
 from model.evaluation.matching import match_answers
 from model.evaluation.report.render import report
 from model.evaluation.report.thumbnails import picture_folder
 from model.evaluation.summary import summary
 from model.metrics.bootstrap import Interval
-from model.settings.evaluation import EvaluationSettings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    settings, env = settings_layers.read(EvaluationSettings, argv, __doc__ or "")
+    settings, env = settings_layers.read(EVALUATION, argv, __doc__ or "")
     truth = env.ground_truth_dir(settings.ground_truth_dir) / "gt.csv"
     output = env.answers_dir(settings.output_data_dir)
     answers = in_output(output, settings.answers or "output.csv")
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"\nwrote {folder / 'evaluation.json'} and {folder / 'report.html'}", file=sys.stderr)
     scores = found.joint.scores
     print(json.dumps({"accuracy": round(scores["accuracy"].value, 4), "f1": round(scores["macro_f1"].value, 4)}))
-    return 0
+    return ExitCode.DONE
 
 
 def in_output(output: Path, given: str) -> Path:

@@ -26,6 +26,7 @@ import time
 from collections.abc import Sequence
 
 from container import job, settings_layers
+from container.job_types import INFERENCE, JobType
 from model.answers.files import ERRORS, answer_files, beside_answers
 from model.answers.write import write_answers
 from model.artifacts.archive import opened_model
@@ -34,7 +35,7 @@ from model.artifacts.files import newest_model
 from model.artifacts.provenance import PROVENANCE_KEY
 from model.artifacts.saved_model import SavedModel
 from model.data.prediction_input import read_info
-from model.errors import Failure
+from model.errors import ExitCode, Failure
 from model.images.tta import fixed_views_text
 from model.prediction.api import make_predictor
 from model.runtime.hardware import worker_count
@@ -43,9 +44,11 @@ from model.settings.inference import InferenceSettings
 log = logging.getLogger("rarebird")
 
 
-def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta: int = 1) -> int:
+def main(
+    argv: Sequence[str] | None = None, usage: str = __doc__ or "", job_type: JobType[InferenceSettings] = INFERENCE
+) -> int:
     usage = usage.replace("{views}", fixed_views_text())
-    settings, env = settings_layers.read(InferenceSettings, argv, usage, num_tta=num_tta)
+    settings, env = settings_layers.read(job_type, argv, usage)
     if settings.models:
         saved: SavedModel | Ensemble = load_combined(settings.models)
     else:
@@ -91,7 +94,7 @@ def main(argv: Sequence[str] | None = None, usage: str = __doc__ or "", num_tta:
         if settings.strict:
             raise Failure(told)
         log.warning(told)
-    return job.DONE
+    return ExitCode.DONE
 
 
 if __name__ == "__main__":

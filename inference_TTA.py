@@ -15,12 +15,11 @@ from collections.abc import Sequence
 
 import inference
 from container import job
-
-VIEWS = 4
+from container.job_types import INFERENCE_TTA
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return inference.main(argv, __doc__ or "", num_tta=VIEWS)
+    return inference.main(argv, __doc__ or "", INFERENCE_TTA)
 
 
 if __name__ == "__main__":

@@ -34,12 +34,14 @@ import torch
 import torchvision
 
 from container import job, settings_layers
+from container.job_types import TRAIN
 from container.torchrun import refuse_alone
 from model import __version__
 from model.artifacts.ensemble import SOFT, save_ensemble
 from model.artifacts.files import is_ensemble, is_finished, is_saved_model
 from model.artifacts.saved_model import save_model
 from model.data.datasets import read_tables
+from model.errors import ExitCode
 from model.network.heads import make_heads
 from model.network.network import make_preprocessing, model_name
 from model.runtime import distributed
@@ -63,7 +65,7 @@ log = logging.getLogger("rarebird")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    settings, env = settings_layers.read(TrainSettings, argv, __doc__ or "")
+    settings, env = settings_layers.read(TRAIN, argv, __doc__ or "")
     train_dir = env.required_channel("train", settings.train_dir, "train.py")
     validation_dir = env.channel("validation", settings.validation_dir)
     for folder in filter(None, (train_dir, validation_dir)):
@@ -120,11 +122,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if stopped_by == signal.SIGINT:
         log.info("stopped by Ctrl-C after a checkpoint; the same command goes on from it")
-        return job.INTERRUPTED
+        return ExitCode.INTERRUPTED
     if stopped_by is not None:
         log.info("stopped by SIGTERM; the same command goes on from the checkpoint")
     log.info("saved model: %s", claimed.run_dir)
-    return job.DONE
+    return ExitCode.DONE
 
 
 def train_one(

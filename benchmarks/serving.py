@@ -28,6 +28,7 @@ import numpy as np
 from PIL import Image
 from tabulate import tabulate
 
+from container.project import PROJECT_ROOT
 from model.artifacts.ensemble import load
 from model.data.readers.channel_files import PICTURE_SUFFIXES
 from model.errors import InputError
@@ -37,7 +38,6 @@ from model.settings.cli import from_flags
 from model.settings.fields import setting
 
 USAGE = __doc__ or ""
-ROOT = Path(__file__).resolve().parents[1]
 HEADERS = {"Content-Type": "application/x-image"}
 
 
@@ -115,7 +115,7 @@ class Asking:
 def main(argv: Sequence[str]) -> int:
     settings = from_flags(ServingSettings, argv, USAGE)
     pictures = drawn() if settings.pictures is None else read(Path(settings.pictures))
-    answering = make_predictor(
+    predictor = make_predictor(
         load(Path(settings.model_dir or "")), device=settings.device, precision=settings.precision
     )
     many, one = f"server, {settings.clients} clients", "server, 1 client"
@@ -128,7 +128,8 @@ def main(argv: Sequence[str]) -> int:
     flags = {"port": port, "model_dir": settings.model_dir, "batch_size": settings.batch_size}
     flags |= {"precision": settings.precision, "device": settings.device, "host": "127.0.0.1"}
     command = [sys.executable, "-m", "container.serve", *(f"--{name}={value}" for name, value in flags.items())]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)}) as server:
+    env = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=env) as server:
         try:
             asking = Asking(port, pictures)
             wait_until_ready(port, server)
@@ -136,7 +137,7 @@ def main(argv: Sequence[str]) -> int:
                 for name, size in sizes.items():
                     began, answered = time.perf_counter(), 0
                     while time.perf_counter() - began < settings.seconds:
-                        for answers in answering.of_sources(pictures, size):
+                        for answers in predictor.predict_images(pictures, size):
                             answered += len(answers.rows)
                     rates[name].append(answered / (time.perf_counter() - began))
                 for name, clients in ((many, settings.clients), (one, 1)):
@@ -150,7 +151,7 @@ def main(argv: Sequence[str]) -> int:
                 told = [1000 * value for value in np.quantile(waits[name], (0.5, 0.95, 0.99))]
                 rows.append([alone, statistics.median(rates[alone])])
                 rows.append([name, statistics.median(rates[name]), ratio, *told])
-            print(f"{settings.model_dir}; batch {settings.batch_size}; {answering.hardware}; {len(pictures)} pictures")
+            print(f"{settings.model_dir}; batch {settings.batch_size}; {predictor.hardware}; {len(pictures)} pictures")
             headers = ["", "pictures/s", "of the predictor", "p50 ms", "p95 ms", "p99 ms"]
             print(tabulate(rows, headers=headers, floatfmt=("", ".1f", ".2f", ".1f", ".1f", ".1f")))
             if settings.requests:

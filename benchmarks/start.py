@@ -23,12 +23,12 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from container.project import PROJECT_ROOT
 from model.errors import Failure, InputError
 from model.settings.cli import from_flags
 from model.settings.fields import setting
 
 USAGE = __doc__ or ""
-ROOT = Path(__file__).resolve().parents[1]
 FIRST_STEP = "epoch=1 step=1 "
 PING = "/ping"
 PATIENCE = 300.0  # seconds until a start counts as failed
@@ -124,7 +124,7 @@ class Starts:
 
     def _train(self, folder: str) -> list[str]:
         where = ["--train_dir", str(self.train_dir), "--model_dir", str(self.scratch / folder)]
-        return [sys.executable, str(ROOT / "train.py"), *where, *self.flags, "--resume", "never"]
+        return [sys.executable, str(PROJECT_ROOT / "train.py"), *where, *self.flags, "--resume", "never"]
 
     def _docker(self, name: str, word: str) -> list[str]:
         made = self.scratch / "container"

@@ -27,37 +27,20 @@ from container import settings_layers, toolkit
 from container.cuda_compat import compat_variables
 from container.environment import FAILURE_FILE, RANKS_DIR, Environment
 from container.failure import FAILURE, Report
-from container.job import (
-    BAD_INPUT,
-    DONE,
-    FAULT,
-    INTERRUPTED,
-    KILLED,
-    LESS_MEMORY,
-    SHARED_MEMORY,
-    TERMINATED,
-    ending,
-    on_sigterm,
-)
+from container.job import LESS_MEMORY, SHARED_MEMORY, ending, on_sigterm
+from container.job_types import JOB_TYPES, SERVE, JobType, find_job_type
 from container.new_models import Mark, marks, newest
 from container.ownership import hand_over, places
+from container.project import PROJECT_ROOT
 from container.rank import first_failure
 from container.supervise import Ended, supervise
 from container.torchrun import process_count, torchrun, torchrun_variables, wait_for_names
 from model.artifacts.verify import model_problem
-from model.errors import InputError, did_you_mean, listing
+from model.errors import ExitCode, InputError, did_you_mean, listing
 from model.settings.evaluation import EvaluationSettings
 from model.settings.inference import InferenceSettings
 from model.settings.train import TrainSettings
 
-PROGRAM = Path(__file__).resolve().parents[1]  # where the jobs' scripts lie
-SERVE = "serve"
-JOBS: dict[str, type] = {
-    "train": TrainSettings,
-    "inference": InferenceSettings,
-    "inference_TTA": InferenceSettings,
-    "evaluation": EvaluationSettings,
-}
 OUT_OF_MEMORY = f"out of memory: the system killed a process of this job; {LESS_MEMORY}, or give the container more"
 
 
@@ -65,16 +48,16 @@ def main(argv: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, on_sigterm)  # for which PID 1 has no default
     if not argv or argv[0] in ("-h", "--help"):
         print(__doc__)
-        return DONE if argv else BAD_INPUT
+        return ExitCode.DONE if argv else ExitCode.BAD_INPUT
     word, *flags = argv
-    job = word.removesuffix(".py")
-    if job in JOBS or word == SERVE:
-        return run_job(job, flags)
+    job_type = find_job_type(word)
+    if job_type is not None:
+        return run_job(job_type, flags)
     program = shutil.which(word)
     if program is not None:
         os.execve(program, [word, *flags], program_variables())
-    words = [*JOBS, SERVE]
-    fault = f"{word!r} is neither a job nor a program; jobs: {listing(words)}{did_you_mean(job, words)}"
+    nearest = did_you_mean(word.removesuffix(".py"), JOB_TYPES)
+    fault = f"{word!r} is neither a job nor a program; jobs: {listing(JOB_TYPES)}{nearest}"
     report = Environment().report
     kept = places([report.folder] if report.folder else [])
     report.begin()
@@ -83,45 +66,45 @@ def main(argv: Sequence[str]) -> int:
     raise InputError(fault)
 
 
-def run_job(job: str, flags: Sequence[str]) -> int:
+def run_job(job_type: JobType[Any], flags: Sequence[str]) -> int:
     """The exit code of a supervised job."""
     if {"-h", "--help"} & set(flags):
-        os.execv(sys.executable, command(job, flags))
+        os.execv(sys.executable, command(job_type, flags))
     env = Environment()
-    report = env.report if job in JOBS else Report(None)
+    report = Report(None) if job_type is SERVE else env.report
     report.begin()
     kept = places([report.folder] if report.folder else [])
     try:
-        settings = settings_layers.read(JOBS[job], flags, "")[0] if job in JOBS else None
+        settings = None if job_type is SERVE else settings_layers.read(job_type, flags, "")[0]
         kept += places(written_folders(settings, env))
         before = marks(runs_of(settings, env) if isinstance(settings, TrainSettings) else [])
         with tempfile.TemporaryDirectory(prefix="rarebird-") as notes:
-            ended, told = start(job, flags, settings, env, Path(notes))
-        code, reason = outcome(job, ended, told)
+            ended, told = start(job_type, flags, settings, env, Path(notes))
+        code, reason = outcome(job_type, ended, told)
         if isinstance(settings, TrainSettings) and env.hosts.rank == 0:
             code, reason = with_model(code, reason, ended, settings, env, before)
         if code and reason != told:
             print(f"error: {reason}", file=sys.stderr)
     except BaseException as error:
         code, reason = ending(error)
-        code = DONE if job == SERVE and code == TERMINATED else code
+        code = ExitCode.DONE if job_type is SERVE and code == ExitCode.TERMINATED else code
     if code:
         report.failed(reason)
     else:
-        report.succeeded(f"{job} done")
+        report.succeeded(f"{job_type.name} done")
     hand_over(kept)
     return code
 
 
-def command(job: str, flags: Sequence[str]) -> list[str]:
-    """What starts a job as one process."""
-    what = ["-m", "container.serve"] if job == SERVE else [str(PROGRAM / f"{job}.py")]
-    return [sys.executable, *what, *flags]
+def command(job_type: JobType[Any], flags: Sequence[str]) -> list[str]:
+    """The command line of a job that is one process."""
+    program = ["-m", "container.serve"] if job_type.script is None else [str(PROJECT_ROOT / job_type.script)]
+    return [sys.executable, *program, *flags]
 
 
 def variables(env: Environment) -> dict[str, str]:
     """The environment of what is started here. A variable that is set already, in .env too, wins."""
-    path = os.pathsep.join(filter(None, [str(PROGRAM), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(PROJECT_ROOT), os.environ.get("PYTHONPATH")]))
     made = {name: env.variables.get(name, value) for name, value in toolkit.variables(env).items()}
     return {**made, **os.environ, **compat_variables(os.environ), "PYTHONPATH": path}
 
@@ -136,42 +119,47 @@ def program_variables() -> dict[str, str]:
         return {**os.environ, **compat_variables(os.environ)}
 
 
-def start(job: str, flags: Sequence[str], settings: Any, env: Environment, notes: Path) -> tuple[Ended, str]:
+def start(
+    job_type: JobType[Any], flags: Sequence[str], settings: Any, env: Environment, notes: Path
+) -> tuple[Ended, str]:
     """Runs a job to its end: how it ended, and what it told of its failure. notes: a folder for what it tells."""
     around = variables(env)
     processes = process_count(settings, env.variables) if isinstance(settings, TrainSettings) else 1
     hosts = env.hosts
     if not isinstance(settings, TrainSettings) or processes * len(hosts.names) == 1:
-        ended = supervise(command(job, flags), {**around, FAILURE_FILE: str(notes / FAILURE)})
+        ended = supervise(command(job_type, flags), {**around, FAILURE_FILE: str(notes / FAILURE)})
         told = notes / FAILURE
         return ended, told.read_text(encoding="utf-8") if told.is_file() else ""
     if len(hosts.names) > 1:
         wait_for_names(hosts)
     around |= {**torchrun_variables(hosts, processes, around), RANKS_DIR: str(notes)}
-    ended = supervise(torchrun(PROGRAM / f"{job}.py", flags, processes, hosts, around), around, to_children=True)
+    script = PROJECT_ROOT / str(job_type.script)
+    ended = supervise(torchrun(script, flags, processes, hosts, around), around, to_children=True)
     first = first_failure(notes) if ended.code else None
     if first is not None:
         return first.ended, first.failure
     stopped = ended.code and ended.received == signal.SIGTERM  # before the script was started
-    return replace(ended, code=TERMINATED) if stopped else ended, ""
+    return replace(ended, code=ExitCode.TERMINATED) if stopped else ended, ""
 
 
-def outcome(job: str, ended: Ended, told: str) -> tuple[int, str]:
+def outcome(job_type: JobType[Any], ended: Ended, told: str) -> tuple[int, str]:
     """The exit code that the way a job ended means, and why it failed. told: what the job itself said of it."""
-    if job == SERVE and ended.code == TERMINATED and ended.received == signal.SIGTERM:
-        return DONE, ""  # before it served anything
-    if ended.code and ended.out_of_memory and ended.code not in (BAD_INPUT, INTERRUPTED, TERMINATED):
-        return KILLED, told if told.startswith("out of memory") else f"{OUT_OF_MEMORY}\n{told}".strip()
+    job = job_type.name
+    if job_type is SERVE and ended.code == ExitCode.TERMINATED and ended.received == signal.SIGTERM:
+        return ExitCode.DONE, ""  # before it served anything
+    other_reasons = (ExitCode.DONE, ExitCode.BAD_INPUT, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
+    if ended.out_of_memory and ended.code not in other_reasons:
+        return ExitCode.KILLED, told if told.startswith("out of memory") else f"{OUT_OF_MEMORY}\n{told}".strip()
     if told or not ended.code:
         return ended.code, told
-    if ended.code == KILLED:
-        return KILLED, f"{job} was killed by SIGKILL, as the system does when memory runs out: {LESS_MEMORY}"
-    if ended.code == TERMINATED:
-        return TERMINATED, f"{job} was stopped by SIGTERM before anything was saved"
-    if ended.code == INTERRUPTED or ended.killed_by is None:
+    if ended.code == ExitCode.KILLED:
+        return ExitCode.KILLED, f"{job} was killed by SIGKILL, as the system does when memory runs out: {LESS_MEMORY}"
+    if ended.code == ExitCode.TERMINATED:
+        return ExitCode.TERMINATED, f"{job} was stopped by SIGTERM before anything was saved"
+    if ended.code == ExitCode.INTERRUPTED or ended.killed_by is None:
         return ended.code, f"{job} ended with exit code {ended.code}; the log tells why"
     hint = f"; {SHARED_MEMORY}" if ended.killed_by == signal.SIGBUS else ""
-    return FAULT, f"{job} was killed by {ended.killed_by.name}{hint}"
+    return ExitCode.FAULT, f"{job} was killed by {ended.killed_by.name}{hint}"
 
 
 def with_model(
@@ -179,15 +167,15 @@ def with_model(
 ) -> tuple[int, str]:
     """As given, but a training without a model has failed, and one that was stopped after it saved its model has
     not. before: the marks of the models that were there before."""
-    if code not in (DONE, TERMINATED):
+    if code not in (ExitCode.DONE, ExitCode.TERMINATED):
         return code, reason
     folder = newest(runs_of(settings, env), before)
     fault = model_problem(folder) if folder else f"no model was saved in {env.models_dir(settings.model_dir)}"
     if fault is None:
-        return DONE, ""
-    if code == DONE and ended.received != signal.SIGTERM:
-        return FAULT, f"training ended without a model: {fault}"
-    return TERMINATED, reason or f"stopped by SIGTERM before a model could be saved: {fault}"
+        return ExitCode.DONE, ""
+    if code == ExitCode.DONE and ended.received != signal.SIGTERM:
+        return ExitCode.FAULT, f"training ended without a model: {fault}"
+    return ExitCode.TERMINATED, reason or f"stopped by SIGTERM before a model could be saved: {fault}"
 
 
 def runs_of(settings: TrainSettings, env: Environment) -> list[Path]:

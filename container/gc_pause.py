@@ -7,12 +7,12 @@ import gc
 import sys
 from pathlib import Path
 
-SCRIPTS = Path(__file__).resolve().parents[1]
+from container.project import PROJECT_ROOT
 
 
 def is_script(file: str | None) -> bool:
     """Whether the process's main file is a script of ours, so that nobody else wants the collector."""
-    return file is not None and Path(file).resolve().parent == SCRIPTS
+    return file is not None and Path(file).resolve().parent == PROJECT_ROOT
 
 
 if is_script(getattr(sys.modules["__main__"], "__file__", None)):

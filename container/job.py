@@ -17,9 +17,8 @@ from typing import NoReturn, TextIO
 
 from container.environment import FAILURE_FILE, Environment
 from container.failure import Report, exception_text, tell
-from model.errors import Failure, InputError
+from model.errors import ExitCode, Failure, InputError
 
-DONE, FAULT, BAD_INPUT, INTERRUPTED, KILLED, TERMINATED = 0, 1, 2, 130, 137, 143
 PLACES = (  # errors of the places that settings name, no fault of the job
     errno.ENOTDIR,
     errno.EEXIST,
@@ -79,25 +78,25 @@ def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
 def ending(error: BaseException) -> tuple[int, str]:
     """The exit code that an exception means, and what to tell of it; told on stderr here."""
     if isinstance(error, InputError):
-        return _end(str(error), BAD_INPUT)
+        return _end(str(error), ExitCode.BAD_INPUT)
     if isinstance(error, Failure):
-        return _end(str(error), FAULT)
+        return _end(str(error), ExitCode.FAULT)
     if isinstance(error, KeyboardInterrupt):
-        return _end("stopped by Ctrl-C", INTERRUPTED)
+        return _end("stopped by Ctrl-C", ExitCode.INTERRUPTED)
     if isinstance(error, Terminated):
-        return _end("stopped by SIGTERM", TERMINATED)
+        return _end("stopped by SIGTERM", ExitCode.TERMINATED)
     if isinstance(error, OSError) and error.errno in PLACES and error.filename is not None:
-        return _end(f"{error.filename}: {error.strerror}", BAD_INPUT)
+        return _end(f"{error.filename}: {error.strerror}", ExitCode.BAD_INPUT)
     if isinstance(error, MemoryError):
-        return _end(f"out of memory: {error}; {LESS_MEMORY}", FAULT)
+        return _end(f"out of memory: {error}; {LESS_MEMORY}", ExitCode.FAULT)
     traceback.print_exc()
     if isinstance(error, OSError):
         reason = f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)
-        _end(reason, FAULT)
+        _end(reason, ExitCode.FAULT)
     elif (fault := _worker_fault(error)) is not None:
         return _end(fault[1], fault[0])
     remedy = f"out of memory: {LESS_MEMORY}" if _ran_out_of_memory(error) else ""
-    return FAULT, exception_text(error, remedy)
+    return ExitCode.FAULT, exception_text(error, remedy)
 
 
 def on_sigterm(*_: object) -> None:
@@ -126,8 +125,8 @@ def is_first() -> bool:
 
 
 def _end(message: str, code: int) -> tuple[int, str]:
-    if is_first() or code in (FAULT, KILLED):
-        print(f"error: {message}" if code != INTERRUPTED else message, file=sys.stderr)
+    if is_first() or code in (ExitCode.FAULT, ExitCode.KILLED):
+        print(f"error: {message}" if code != ExitCode.INTERRUPTED else message, file=sys.stderr)
     return code, message
 
 
@@ -144,11 +143,11 @@ def _worker_fault(error: BaseException) -> tuple[int, str] | None:
     signals = [found[1] for text in texts if (found := re.search(r"killed by signal: ([^.]+)", text))]
     killed = f"a loader worker was killed, as for memory: {FEWER_WORKERS}"
     if not signals:
-        return (KILLED, killed) if any("exited unexpectedly" in text for text in texts) else None
+        return (ExitCode.KILLED, killed) if any("exited unexpectedly" in text for text in texts) else None
     if "Killed" in signals:
-        return KILLED, killed
+        return ExitCode.KILLED, killed
     hint = f"; {SHARED_MEMORY}" if "Bus error" in signals else ""
-    return FAULT, f"a loader worker was killed by a signal: {signals[0]}{hint}"
+    return ExitCode.FAULT, f"a loader worker was killed by a signal: {signals[0]}{hint}"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -1,4 +1,5 @@
-"""container/settings_layers.py."""
+"""The settings of a job, read from its layers: flags over hyperparameters.json over SM_HP_* variables and .env over the
+experiment file (config)."""
 
 from __future__ import annotations
 
@@ -10,68 +11,72 @@ from typing import Any, TypeVar
 import yaml
 
 from container.environment import Environment, log
+from container.job_types import JOB_TYPES, SERVE, JobType
 from model.errors import InputError, did_you_mean
 from model.settings.aliases import aliases_of, translate
 from model.settings.cli import HelpAsked, help_text, parse_flags
 from model.settings.decode import decode
-from model.settings.evaluation import EvaluationSettings
 from model.settings.fields import Layer, as_dict, build, canonical
-from model.settings.inference import InferenceSettings
-from model.settings.serve import ServeSettings
-from model.settings.train import TrainSettings
 
 S = TypeVar("S")
 
-SCRIPTS: dict[type, str] = {
-    TrainSettings: "train.py",
-    InferenceSettings: "inference.py",
-    EvaluationSettings: "evaluation.py",
-    ServeSettings: "serve",
-}
 CONFIG = Path("config.yaml")  # taken where it lies in the working folder and no other experiment file is named
 
 
-def read(cls: type[S], argv: Sequence[str] | None, usage: str, **defaults: Any) -> tuple[S, Environment]:
-    """A job's settings (flags over hyperparameters.json over SM_HP_* and .env over the experiment file) and its
-    surroundings. defaults: this script's own, where they differ. --help prints and ends. InputError tells everything
-    that is wrong at once."""
+def read(job_type: JobType[S], argv: Sequence[str] | None, usage: str) -> tuple[S, Environment]:
+    """Reads a job's settings and its environment. --help prints and ends the process.
+
+    Args:
+        job_type: The job, with its settings class and the defaults of its script.
+        argv: Its flags; those of the process where None.
+        usage: The text that --help prints above the flags.
+
+    Raises:
+        InputError: With all problems of all layers at once.
+    """
+    defaults = dict(job_type.defaults)
     try:
-        flags = parse_flags(cls, sys.argv[1:] if argv is None else argv)
+        flags = parse_flags(job_type.settings, sys.argv[1:] if argv is None else argv)
     except HelpAsked:
-        print(help_text(cls, usage, defaults))
+        print(help_text(job_type.settings, usage, defaults))
         raise SystemExit(0) from None
     env = Environment()
-    told: list[Layer] = [Layer("default {}", defaults)]
-    if cls is ServeSettings:
-        told += env.serving_variables()
+    layers: list[Layer] = [Layer("default {}", defaults)]  # the last one wins
+    if job_type is SERVE:
+        layers += env.serving_variables()
     else:
-        told.append(Layer("variable SM_HP_{}", _of_this_job(cls, env.hyperparameter_variables())))
-        told.append(Layer("hyperparameter {}", env.hyperparameters()))
-    told.append(Layer("--{}", flags))
-    if hasattr(cls, "config"):
-        texts = (decode(str | None, layer.values.get("config")) for layer in reversed(told))
-        named = next((text for text in texts if text), None)
-        if named is None and CONFIG.is_file():
+        layers.append(Layer("variable SM_HP_{}", _of_this_job(job_type, env.hyperparameter_variables())))
+        layers.append(Layer("hyperparameter {}", env.hyperparameters()))
+    layers.append(Layer("--{}", flags))
+    if hasattr(job_type.settings, "config"):
+        texts = (decode(str | None, layer.values.get("config")) for layer in reversed(layers))
+        experiment = next((text for text in texts if text), None)
+        if experiment is None and CONFIG.is_file():
             log.info("settings from ./%s", CONFIG)
-            named = str(CONFIG)
-            told[0] = Layer("default {}", {**defaults, "config": named})
-        if named is not None:
-            told.insert(1, Layer(f"{named}: {{}}", read_experiment(Path(named))))
-    ours = []
-    for layer in told:
-        values, sentences = translate(SCRIPTS[cls], layer.label, layer.values)
-        ours.append(Layer(layer.label, values))
+            experiment = str(CONFIG)
+            layers[0] = Layer("default {}", {**defaults, "config": experiment})
+        if experiment is not None:
+            layers.insert(1, Layer(f"{experiment}: {{}}", read_experiment(Path(experiment))))
+    translated = []
+    for layer in layers:
+        values, sentences = translate(job_type.alias_script, layer.label, layer.values)
+        translated.append(Layer(layer.label, values))
         for sentence in sentences:
             log.info("%s", sentence)
-    return build(cls, ours), env
+    return build(job_type.settings, translated), env
 
 
-def _of_this_job(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the settings that only another job knows: one .env serves all."""
-    known = {job: {*as_dict(job()), *aliases_of(script)} for job, script in SCRIPTS.items() if job is not ServeSettings}
-    others = set().union(*(names for job, names in known.items() if job is not cls))
-    kept = {canonical(key): value for key, value in values.items()}
-    return {key: value for key, value in kept.items() if key in known[cls] or key not in others}
+def _of_this_job(job_type: JobType[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values without the settings that only other jobs know: one .env serves all jobs."""
+    known = {
+        each.settings: {*as_dict(each.settings()), *aliases_of(each.alias_script)}
+        for each in JOB_TYPES.values()
+        if each is not SERVE
+    }
+    own = known.pop(job_type.settings)
+    others = set().union(*known.values())
+    named = {canonical(key): value for key, value in values.items()}
+    return {key: value for key, value in named.items() if key in own or key not in others}
 
 
 def read_experiment(path: Path) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.errors import ExitCode
+
 PASSED_ON = (signal.SIGTERM, signal.SIGINT)
 PATIENCE = 5.0  # seconds that what a command has left running gets between SIGTERM and SIGKILL
 LAST_PATIENCE = 10.0  # seconds after SIGKILL; what is still there waits for a device or a file system and is left to it
-TERMINATED = 128 + signal.SIGTERM
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 MEMORY_EVENTS = (  # of the container, by cgroup version 2 and 1
     Path("/sys/fs/cgroup/memory.events"),
@@ -91,8 +92,8 @@ def supervise(
         for number, handler in {**before, signal.SIGTERM: signal.SIG_IGN}.items():
             signal.signal(number, handler)
     code = child.returncode if child.returncode >= 0 else 128 - child.returncode
-    if overdue and code == 128 + signal.SIGKILL:
-        code = TERMINATED
+    if overdue and code == ExitCode.KILLED:
+        code = ExitCode.TERMINATED
     return Ended(code, received[0] if received else None, memory_kills() > kills)
 
 

@@ -1,4 +1,4 @@
-"""The exceptions of Rarebird, and helpers for their messages: nearest names, shortened lists, collected problems.
+"""Exceptions and exit codes of Rarebird, and helpers for messages: nearest names, shortened lists, collected problems.
 
 Imports nothing heavy: the image's entry point and the launcher use it too.
 """
@@ -6,10 +6,23 @@ Imports nothing heavy: the image's entry point and the launcher use it too.
 from __future__ import annotations
 
 import difflib
+import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 SHOWN_PER_KIND = 20  # problems of one kind that a message lists; the rest are counted
+
+
+class ExitCode(enum.IntEnum):
+    """Exit codes of all jobs and commands. As in a shell, 128 + N stands for signal N."""
+
+    DONE = 0  # also of a training that SIGTERM stopped, if its model is saved
+    FAULT = 1
+    BAD_INPUT = 2  # bad input or settings
+    NOT_PASSED = 3  # python -m jobs pipeline: the model did not pass the gate
+    INTERRUPTED = 130  # SIGINT, Ctrl-C; a training has written a checkpoint
+    KILLED = 137  # SIGKILL, as the system sends it when memory runs out
+    TERMINATED = 143  # SIGTERM, with nothing saved
 
 
 class InputError(Exception):

@@ -9,7 +9,7 @@ import importlib
 import sys
 from collections.abc import Mapping, Sequence
 
-from model.errors import Failure, InputError, did_you_mean, listing
+from model.errors import ExitCode, Failure, InputError, did_you_mean, listing
 
 Subcommands = Mapping[str, tuple[str, str]]  # by name: the module whose main(argv) runs it, and its line in --help
 
@@ -27,7 +27,7 @@ def run_subcommand(package: str, subcommands: Subcommands, argv: Sequence[str]) 
     Ctrl-C. Errors are printed to stderr."""
     if not argv or argv[0] in ("-h", "--help"):
         print(subcommands_text(package, subcommands))
-        return 0
+        return ExitCode.DONE
     name, *flags = argv
     try:
         if name not in subcommands:
@@ -37,7 +37,7 @@ def run_subcommand(package: str, subcommands: Subcommands, argv: Sequence[str]) 
         code: int = importlib.import_module(module).main(flags)
     except (InputError, Failure) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, InputError) else 1
+        return ExitCode.BAD_INPUT if isinstance(error, InputError) else ExitCode.FAULT
     except KeyboardInterrupt:
-        return 130
+        return ExitCode.INTERRUPTED
     return code

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from container import settings_layers
+from container.job_types import TRAIN
 from exploration.runs import RunsSettings
 from jobs.commands.image import ImageFlags
 from jobs.commands.list import ListFlags
@@ -115,7 +116,7 @@ def test_model_itself_imports_nothing():
 def test_every_experiment_is_read(monkeypatch):
 
     for path in sorted((ROOT / "configs").glob("*.yaml")):
-        settings_layers.read(TrainSettings, ["--config", str(path)], "")
+        settings_layers.read(TRAIN, ["--config", str(path)], "")
 
 
 def test_requirements_are_pinned_within_the_ranges_of_pyproject():

@@ -35,10 +35,11 @@ import uvicorn
 
 from container import job, settings_layers
 from container.environment import Environment
+from container.job_types import SERVE
 from container.serve.app import Server
 from container.serve.connection import bounded
 from model.artifacts.files import find_model, newest_model
-from model.errors import InputError
+from model.errors import ExitCode, InputError
 from model.settings.serve import ServeSettings
 
 BACKLOG = 2048  # connections that wait to be taken
@@ -47,13 +48,13 @@ log = logging.getLogger("rarebird")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    settings, env = settings_layers.read(ServeSettings, argv, __doc__ or "")
+    settings, env = settings_layers.read(SERVE, argv, __doc__ or "")
     try:
         return serve(settings, env)
     except job.Terminated:
         log.info("stopped by SIGTERM")
         sys.stdout.flush()
-        os._exit(job.DONE)  # threads that load or decode are not waited for: SIGKILL comes 30 s after SIGTERM
+        os._exit(ExitCode.DONE)  # threads that load or decode are not waited for: SIGKILL comes 30 s after SIGTERM
 
 
 def serve(settings: ServeSettings, env: Environment) -> int:
@@ -82,7 +83,7 @@ def serve(settings: ServeSettings, env: Environment) -> int:
         server.run(sockets=[listener])
     if faults:
         raise faults[0]
-    return job.DONE
+    return ExitCode.DONE
 
 
 def model_place(settings: ServeSettings, env: Environment) -> Path | None:

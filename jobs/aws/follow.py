@@ -14,7 +14,6 @@ from model.errors import Failure, InputError
 
 POLL = 10.0  # seconds
 FLUSHES = 3  # looks at the log after the end: its last lines may come late
-INTERRUPTED = 130
 SENTENCES = {
     "Interrupted": "the spot instance was taken away; SageMaker waits for another and goes on from the checkpoint",
     "Restarting": "started again, from the checkpoint where there is one",

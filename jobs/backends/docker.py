@@ -15,7 +15,7 @@ from jobs.backends.local_run import LOG, Child, begin, bring_inputs, collect, ke
 from jobs.backends.opt_ml import Host, input_places, write_tree
 from jobs.requests.train_and_process import arguments
 from jobs.spec.flags import DOCKER, LOCAL_IMAGE
-from jobs.spec.job import TRAIN, Job
+from jobs.spec.job import Job
 from model.errors import Failure, InputError
 
 STOP_SECONDS = 120  # between SIGTERM and SIGKILL, as on SageMaker
@@ -36,7 +36,7 @@ def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, tel
     layouts: dict[str, Layout] = {}
     children: dict[str, Child] = {}
     network = job.name if len(names) > 1 else None
-    words = [TRAIN] if job.is_training else arguments(job)
+    words = [job.type.name] if job.is_training else arguments(job)
     for name in names:
         layout = layouts[name] = Layout(folder / "ml" / name)
         write_tree(layout, job, Host(name, names, "eth0"))
@@ -45,7 +45,7 @@ def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, tel
             job, image, name, words, layout.base, mounts, checkpoints, network, shm_size, gpu_flag(gpus)
         )
         children[name] = Child(command, container_variables(job), folder)
-    tell(f"{job.what} {job.name} in {image}, results in {record.folder}")
+    tell(f"{job.type.name} {job.name} in {image}, results in {record.folder}")
     try:
         if network:
             engine(*network_command(job, network))

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from container.environment import Environment
 from container.layout import BASE_DIR, JOB_VARIABLES, Layout
+from container.project import PROJECT_ROOT
 from jobs.aws.clients import Clients, Tell
 from jobs.backends.local_run import LOG, Child, begin, bring_inputs, collect, keep_checkpoints, run_children
 from jobs.backends.opt_ml import Host, input_places, link_inputs, rebased, write_tree
 from jobs.requests.train_and_process import arguments
 from jobs.spec.flags import HERE
-from jobs.spec.job import TRAIN, Job
-from jobs.storage.project import script_folder
+from jobs.spec.job import Job
 
 
 def run(job: Job, results: Path, clients: Clients, tell: Tell) -> int:
@@ -39,10 +39,10 @@ def run(job: Job, results: Path, clients: Clients, tell: Tell) -> int:
         if job.is_training:
             checkpoints.mkdir(parents=True, exist_ok=True)
             layout.checkpoints.symlink_to(checkpoints, target_is_directory=True)
-        words = [TRAIN] if job.is_training else arguments(here)
+        words = [job.type.name] if job.is_training else arguments(here)
         command = [sys.executable, "-m", "container.entrypoint", *words]
         children[host] = Child(command, surroundings(job, layout, port), layout.base)
-    tell(f"{job.what} {job.name} on this machine, results in {record.folder}")
+    tell(f"{job.type.name} {job.name} on this machine, results in {record.folder}")
     codes = run_children(children, folder / LOG, tell)
     code = collect(job, record, layouts, codes, tell)
     keep_checkpoints(job, record, code, checkpoints, tell)
@@ -61,7 +61,7 @@ def surroundings(job: Job, layout: Layout, port: int) -> dict[str, str]:
     several hosts meet."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(JOB_VARIABLES)}
     tracking = {name: value for name, value in Environment().variables.items() if name.startswith("WANDB_")}
-    path = os.pathsep.join(filter(None, [str(script_folder()), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(PROJECT_ROOT), os.environ.get("PYTHONPATH")]))
     told = {"TRAINING_JOB_NAME": job.name} if job.is_training else {}
     places = {BASE_DIR: str(layout.base), "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "MASTER_PORT": str(port)}
     return {**kept, **tracking, **told, **job.environment, **places}

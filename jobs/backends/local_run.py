@@ -17,7 +17,7 @@ from types import FrameType
 
 from container.layout import Layout
 from jobs.aws.clients import Clients, Tell
-from jobs.requests.train_and_process import output_place, processing_request, training_request
+from jobs.requests.train_and_process import processing_request, training_request
 from jobs.results.fetch import MODEL, model_from_archive, tell_evaluation
 from jobs.spec.job import Job
 from jobs.spec.metrics import MetricTable
@@ -25,9 +25,8 @@ from jobs.spec.record import STOPPED, Record, now
 from jobs.storage.s3 import get_folder, parse
 from model.artifacts.archive import MODEL_ARCHIVE, pack
 from model.artifacts.verify import verify
-from model.errors import Failure, InputError
+from model.errors import ExitCode, Failure, InputError
 
-FAULT = 1
 LOG = "log.txt"
 GRACE = 30.0  # seconds that the other hosts have when one has failed
 
@@ -47,7 +46,7 @@ def begin(job: Job, results: Path, on: str) -> Record:
         raise InputError(f"{folder} is there already; another --job_name") from None
     request = training_request(job) if job.is_training else processing_request(job)
     kind = "training" if job.is_training else "processing"
-    record = Record(job.name, job.what, kind, on, now(), folder, request=request)
+    record = Record(job.name, job.type.name, kind, on, now(), folder, request=request)
     record.save()
     return record
 
@@ -174,7 +173,7 @@ def collect(job: Job, record: Record, trees: Mapping[str, Layout], codes: Mappin
     try:
         _collect(job, record.folder, list(trees.values()), code, tell)
     except (Failure, InputError):
-        code = code or FAULT
+        code = code or ExitCode.FAULT
         raise
     finally:
         replace(record, code=code, stopped=code == 0 and not is_finished(job, record.folder)).save()
@@ -183,7 +182,7 @@ def collect(job: Job, record: Record, trees: Mapping[str, Layout], codes: Mappin
         if (record.folder / "ml").exists():  # made by a container's root
             tell(f"warning: {record.folder / 'ml'} cannot be removed; the job needs it no longer")
         return code
-    tell(f"error: {job.what} {job.name} ended with {code}; its log: {record.folder / LOG}")
+    tell(f"error: {job.type.name} {job.name} ended with {code}; its log: {record.folder / LOG}")
     failures = [trees[host].output / "failure" for host in codes]
     reason = next((path.read_text(encoding="utf-8", errors="replace") for path in failures if path.is_file()), "")
     if reason and code not in STOPPED:
@@ -203,8 +202,8 @@ def _collect(job: Job, folder: Path, layouts: Sequence[Layout], code: int, tell:
         if code == 0 or (models and code in STOPPED):
             tell(str(model_from_archive(folder)))
     else:
-        name = output_place(job.what, layouts[0])[0]
-        made = [output_place(job.what, layout)[1] for layout in layouts]
+        name = job.type.output
+        made = [layout.processing / name for layout in layouts]
         move(merged(made, folder / "ml" / name), folder / name)
         if code == 0:
             tell_evaluation(folder, tell)

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from container.layout import IN_CONTAINER, Layout
-from jobs.requests.train_and_process import output_place, processing_request
-from jobs.spec.inputs import FILES
+from jobs.requests.train_and_process import processing_request
 from jobs.spec.job import Job
 from model.atomic_write import write_json
 
@@ -51,7 +50,7 @@ def write_tree(layout: Layout, job: Job, host: Host) -> None:
         arn = f"arn:aws:sagemaker:local:000000000000:processing-job/{job.name}"
         write_json(layout.processing_config / "processingjobconfig.json", {"ProcessingJobArn": arn, **request})
         write_json(layout.processing_config / "resourceconfig.json", host.resources(job.machine.instance))
-        folders = [output_place(job.what, layout)[1], layout.output]
+        folders = [layout.processing / job.type.output, layout.output]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -76,6 +75,6 @@ def rebased(job: Job, base: Path) -> dict[str, str]:
     """The settings of a job whose tree stands at base: files that came along are found there."""
     lead = str(IN_CONTAINER)
     return {
-        name: f"{base}{value[len(lead) :]}" if name in FILES[job.what] and value.startswith(f"{lead}/") else value
+        name: f"{base}{value[len(lead) :]}" if name in job.type.files and value.startswith(f"{lead}/") else value
         for name, value in job.settings.items()
     }

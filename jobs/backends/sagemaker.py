@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from jobs.aws.clients import Clients, Tell, call, code_of, explained
-from jobs.aws.follow import INTERRUPTED, Follower, ending, is_capacity
+from jobs.aws.follow import Follower, ending, is_capacity
 from jobs.aws.job_kinds import PROCESSING, TRAINING, Kind
 from jobs.requests.train_and_process import Request, processing_request, training_request
 from jobs.requests.validation import check_request
 from jobs.results.fetch import fetch
 from jobs.spec.flags import SAGEMAKER
 from jobs.spec.inputs import local_inputs, with_s3_inputs
-from jobs.spec.job import EVALUATION, UNIQUE_TAIL, Job, unique_name
+from jobs.spec.job import UNIQUE_TAIL, Job, unique_name
 from jobs.spec.record import Record, now
 from jobs.storage.s3 import parse
 from jobs.storage.upload import send_folder
-from model.errors import InputError
+from model.errors import ExitCode, InputError
 
 CAPACITY_STARTS = 4  # of a job that is waited for and finds no machines
 CAPACITY_PAUSE = 60.0  # seconds, doubled each time
@@ -55,8 +55,7 @@ def places(job: Job) -> dict[str, str]:
         output = f"{job.folder}/output"
         packed = {"model": f"{output}/model.tar.gz", "output": f"{output}/output.tar.gz"}
         return packed if job.compress else {"model": f"{output}/model/", "output": f"{output}/data/"}
-    name = "evaluation" if job.what == EVALUATION else "output"
-    return {name: f"{job.folder}/{name}/"}
+    return {job.type.output: f"{job.folder}/{job.type.output}/"}
 
 
 def send_inputs(job: Job, clients: Clients, delete: bool, tell: Tell) -> None:
@@ -76,7 +75,7 @@ def start(job: Job, results: Path, clients: Clients, delete: bool, tell: Tell) -
     send_inputs(job, clients, delete, tell)
     send(clients, method, request, tell)
     kind = TRAINING if job.is_training else PROCESSING
-    return remember(clients, kind, job.what, job.name, results, request, places(job))
+    return remember(clients, kind, job.type.name, job.name, results, request, places(job))
 
 
 def send(clients: Clients, method: str, request: Mapping[str, Any], tell: Tell) -> Any:
@@ -148,7 +147,7 @@ def wait_for(follower: Follower, folder: Path) -> tuple[int, Mapping[str, Any]]:
         description = follower.to_the_end()
     except KeyboardInterrupt:
         follower.tell(f"{follower.name} goes on; {how_to_come_back(follower.name)}")
-        return INTERRUPTED, {}
+        return ExitCode.INTERRUPTED, {}
     code, lines = ending(follower.kind, follower.name, description, follower.last)
     for line in lines:
         follower.tell(line)

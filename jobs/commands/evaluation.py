@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from container.job_types import EVALUATION
 from jobs.commands.launch import run
-from jobs.spec.job import EVALUATION
 
 
 def main(argv: Sequence[str]) -> int:

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from container.project import PROJECT_ROOT
 from jobs.aws.clients import Clients, code_of, explained
 from jobs.backends.docker import ENGINE, engine
 from jobs.spec.flags import LOCAL_IMAGE, AccountFlags, read_flags
-from jobs.storage.project import script_folder
 from model.errors import Failure, InputError
 from model.settings.fields import setting
 
@@ -36,7 +36,7 @@ class ImageFlags(AccountFlags):
 
 def main(argv: Sequence[str]) -> int:
     flags, _ = read_flags(ImageFlags, argv, __doc__ or "")
-    folder = script_folder()
+    folder = PROJECT_ROOT
     if not flags.push:
         build(flags, folder)
         return 0

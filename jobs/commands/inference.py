@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from container.job_types import INFERENCE
 from jobs.commands.launch import run
-from jobs.spec.job import INFERENCE
 
 
 def main(argv: Sequence[str]) -> int:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from container.job_types import INFERENCE_TTA
 from jobs.commands.launch import run
-from jobs.spec.job import INFERENCE_TTA
 
 
 def main(argv: Sequence[str]) -> int:

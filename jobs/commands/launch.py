@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from container.job_types import JobType
 from jobs.requests.train_and_process import as_json
 from jobs.spec.flags import DOCKER, HERE, SAGEMAKER
 from jobs.spec.from_flags import Described, describe
@@ -18,9 +19,9 @@ from jobs.storage.script_mode import SOURCE, entry, pack_source
 from model.errors import InputError
 
 
-def run(what: str, argv: Sequence[str], usage: str) -> int:
+def run(job_type: JobType[Any], argv: Sequence[str], usage: str) -> int:
     """The exit code of a verb that starts a job."""
-    described = describe(what, argv, usage)
+    described = describe(job_type, argv, usage)
     flags, job = described.flags, described.job
     tell_left(described)
     job, source = with_source(job, flags)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.aws.follow import INTERRUPTED, ending
+from jobs.aws.follow import ending
 from jobs.backends.local_run import LOG
 from jobs.commands.find_job import NamedFlags, find_job
 from jobs.spec.flags import read_flags
+from model.errors import ExitCode
 from model.settings.fields import setting
 
 
@@ -38,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
         description = follower.to_the_end()
     except KeyboardInterrupt:
         print(f"{job.name} goes on; python -m jobs logs {job.name} comes back to it")
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     code, lines = ending(job.kind, job.name, description, [])
     print("\n".join(lines))
     return code

@@ -18,19 +18,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from container.job_types import EVALUATION, INFERENCE, TRAIN, JobType
 from jobs.aws.clients import Clients
 from jobs.aws.job_kinds import PIPELINE
 from jobs.commands.launch import tell_left
 from jobs.commands.register import make_group, read_evaluation
 from jobs.requests.hosting import group_request
 from jobs.requests.pipeline import definition, step_requests
-from jobs.results.pipeline_run import NOT_PASSED, RUN, RunFollower, follow_run
+from jobs.results.pipeline_run import RUN, RunFollower, follow_run
 from jobs.spec.flags import HERE, SAGEMAKER, TrainFlags, require
 from jobs.spec.from_flags import describe
 from jobs.spec.inputs import s3_place, with_s3_inputs
-from jobs.spec.job import EVALUATION, INFERENCE, TRAIN, Input, Job
+from jobs.spec.job import Input, Job
 from model.atomic_write import write_json
-from model.errors import InputError
+from model.errors import ExitCode, InputError
 from model.settings.fields import setting
 
 Place = Callable[[Job], int]
@@ -87,7 +88,7 @@ def on_this_machine(flags: Any, job: Job) -> int:
 
 def chain(flags: Any, job: Job, results: Path, run: Place) -> int:
     folder = results / job.name
-    steps = {
+    steps: dict[str, tuple[JobType[Any], tuple[Input, ...]]] = {
         "answers": (INFERENCE, (Input("eval", flags.eval_data), Input("model", str(folder / "model")))),
         "scores": (
             EVALUATION,
@@ -95,10 +96,10 @@ def chain(flags: Any, job: Job, results: Path, run: Place) -> int:
         ),
     }
     code = run(job)
-    for name, (what, inputs) in steps.items():
+    for name, (job_type, inputs) in steps.items():
         if code:
             return code
-        step = replace(job, what=what, name=f"{job.name}-{name}", settings={}, inputs=inputs, checkpoints=None)
+        step = replace(job, type=job_type, name=f"{job.name}-{name}", settings={}, inputs=inputs, checkpoints=None)
         code = run(replace(step, machine=replace(job.machine, count=1, spot=False)))
     if code:
         return code
@@ -106,7 +107,7 @@ def chain(flags: Any, job: Job, results: Path, run: Place) -> int:
     passed, told = gate(read_evaluation(path), flags.gate, flags.low_gate)
     print(told)
     if not passed:
-        return NOT_PASSED
+        return ExitCode.NOT_PASSED
     write_json(folder / "registered.json", {"model": str(folder / "model"), "evaluation": str(path), "gate": told})
     print(f"registered: {folder / 'registered.json'}")
     return 0

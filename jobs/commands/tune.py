@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from container.job_types import TRAIN
 from jobs.aws.job_kinds import TUNING
 from jobs.commands.launch import send_source, tell_left, with_source
 from jobs.requests.train_and_process import as_json, tuning_request
@@ -17,7 +18,7 @@ from jobs.requests.tuning import parameter_ranges, tuning_config
 from jobs.spec.flags import SAGEMAKER, TuneFlags
 from jobs.spec.from_flags import describe
 from jobs.spec.inputs import with_s3_inputs
-from jobs.spec.job import TRAIN, unique_name
+from jobs.spec.job import unique_name
 
 NAME_LENGTH = 32  # of tuning jobs, BC HyperParameterTuningJobName
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from container.job_types import EVALUATION, INFERENCE
 from jobs.requests.hosting import Hosted, package_request
 from jobs.requests.train_and_process import Request, processing_request, training_request
-from jobs.spec.job import EVALUATION, INFERENCE, Input, Job, own_checkpoints
+from jobs.spec.job import Input, Job, own_checkpoints
 
 SCHEMA = "2020-12-01"
 SCORES = {"PropertyFileName": "Scores", "OutputName": "evaluation", "FilePath": "evaluation.json"}
@@ -40,7 +41,7 @@ def definition(
     inference = _processing(
         replace(
             processing,
-            what=INFERENCE,
+            type=INFERENCE,
             inputs=(Input("eval", eval_data), Input("model", "s3://model/model.tar.gz")),
         ),
         {"model": model},
@@ -49,7 +50,7 @@ def definition(
     evaluation = _processing(
         replace(
             processing,
-            what=EVALUATION,
+            type=EVALUATION,
             inputs=(Input("ground_truth", truth), Input("predictions", "s3://answers")),
         ),
         {"predictions": answers},

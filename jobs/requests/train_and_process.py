@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from container.layout import Layout
 from jobs.spec.inputs import is_file
-from jobs.spec.job import EVALUATION, Account, Input, Job
+from jobs.spec.job import Account, Input, Job
 from jobs.spec.metrics import metric_definitions
 
 Request = dict[str, Any]
@@ -141,7 +140,7 @@ def _channel(part: Input) -> Request:
 def processing_request(job: Job) -> Request:
     """CreateProcessingJob: inference, inference_TTA or evaluation."""
     account, machine = job.account, job.machine
-    name, local = output_place(job.what, Layout())
+    name, local = job.type.output, Layout().processing / job.type.output
     output = {"S3Uri": f"{job.folder}/{name}", "LocalPath": str(local), "S3UploadMode": "EndOfJob"}
     network = {
         **given(
@@ -172,14 +171,9 @@ def processing_request(job: Job) -> Request:
     }
 
 
-def output_place(what: str, tree: Layout) -> tuple[str, Path]:
-    """What a processing job's output is called, and where the job leaves it."""
-    return ("evaluation", tree.evaluation) if what == EVALUATION else ("output", tree.processing_output)
-
-
 def arguments(job: Job) -> list[str]:
     """The words that a processing job's container is started with: what to run and its settings as flags."""
-    words = [job.what]
+    words = [job.type.name]
     for name, value in job.settings.items():
         words += [f"--{name}", value]
     return words

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from jobs.aws.clients import Clients, Tell, call, explained
-from jobs.aws.follow import INTERRUPTED, Follower, ending
+from jobs.aws.follow import Follower, ending
 from jobs.aws.job_kinds import PIPELINE, PROCESSING, TRAINING, Kind
 from jobs.results.fetch import fetch
+from model.errors import ExitCode
 
 RUN = "run"  # of a record's places: the run's ARN
-NOT_PASSED = 3  # exit code where the gate was not passed
 FOLDERS = {"Train": "", "Answer": "-answers", "Evaluate": "-scores"}  # of a step's results, after the pipeline's name
 JOBS: dict[str, Kind] = {"TrainingJob": TRAINING, "ProcessingJob": PROCESSING}  # by what a step's metadata call them
 
@@ -69,7 +69,7 @@ def follow_run(follower: RunFollower, results: Path) -> int:
         description = follower.to_the_end()
     except KeyboardInterrupt:
         follower.tell(f"{follower.name} goes on; python -m jobs logs {follower.name} comes back to it")
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     code, lines = ending(PIPELINE, follower.name, description, [])
     for line in lines:
         follower.tell(line)
@@ -79,7 +79,7 @@ def follow_run(follower: RunFollower, results: Path) -> int:
     registered = next((step for step in description["Steps"] if step["StepName"] == "Register"), None)
     if registered is None:
         follower.tell("the model does not pass the gate; it is not registered")
-        return NOT_PASSED
+        return ExitCode.NOT_PASSED
     follower.tell(f"registered: {registered.get('Metadata', {}).get('RegisterModel', {}).get('Arn', '')}")
     return 0
 

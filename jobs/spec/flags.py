@@ -6,10 +6,10 @@ import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from container.environment import Environment
-from container.settings_layers import SCRIPTS
+from container.job_types import JobType
 from jobs.spec.job import Account, Limits, Machine
 from model.errors import InputError, did_you_mean
 from model.settings.aliases import aliases_of
@@ -206,20 +206,24 @@ def split_flags(cls: type, argv: Sequence[str]) -> tuple[list[str], list[str]]:
     return ours, others
 
 
-def read_flags(cls: type[S], argv: Sequence[str], usage: str, job: type | None = None) -> tuple[S, list[str]]:
+def read_flags(
+    cls: type[S], argv: Sequence[str], usage: str, job_type: JobType[Any] | None = None
+) -> tuple[S, list[str]]:
     """The launcher's flags, filled from the environment and .env where they are not given, and the words that are left
-    to the job. --help prints and ends. job: its settings class; without one, words that are left are an InputError."""
+    to the job. --help prints and ends. job_type: without one, words that are left are an InputError."""
     ours, others = split_flags(cls, argv)
     if "-h" in ours or "--help" in others:
         text = help_text(cls, usage)
-        if job is not None:
-            text += "\nFlags of the job itself are taken too:\n\n" + help_text(job, "").lstrip("\n")
+        if job_type is not None:
+            text += "\nFlags of the job itself are taken too:\n\n" + help_text(job_type.settings, "").lstrip("\n")
         print(text)
         raise SystemExit(0)
-    known = {field.name for kind in filter(None, (cls, job)) for field in dataclasses.fields(kind)}
-    known |= set(aliases_of(SCRIPTS[job])) if job is not None else set()
+    known = {field.name for field in dataclasses.fields(cast(Any, cls))}
+    if job_type is not None:
+        known |= {field.name for field in dataclasses.fields(job_type.settings)}
+        known |= set(aliases_of(job_type.alias_script))
     unknown = [word for word in others if word.startswith("--") and _name(word) not in known]
-    if others and job is None:
+    if others and job_type is None:
         unknown = unknown or others
     if unknown:
         lines = [f"  {word}: there is no such flag{did_you_mean(_name(word), known)}" for word in unknown]

@@ -8,17 +8,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from container.environment import Environment
+from container.job_types import EVALUATION, INFERENCE, INFERENCE_TTA, TRAIN, JobType
 from jobs.spec.flags import SAGEMAKER, EvaluationFlags, ProcessFlags, TrainFlags, read_flags, require
-from jobs.spec.hyperparameters import CLASSES, read_settings, split_settings
-from jobs.spec.inputs import NEEDED, _named_inputs, check_inputs
-from jobs.spec.job import EVALUATION, INFERENCE, INFERENCE_TTA, NAME_LENGTH, TRAIN, Job, own_checkpoints, unique_name
+from jobs.spec.hyperparameters import read_settings, split_settings
+from jobs.spec.inputs import _named_inputs, check_inputs
+from jobs.spec.job import NAME_LENGTH, Job, own_checkpoints, unique_name
 from model.errors import InputError
 
-FLAGS: dict[str, type] = {
-    TRAIN: TrainFlags,
-    INFERENCE: ProcessFlags,
-    INFERENCE_TTA: ProcessFlags,
-    EVALUATION: EvaluationFlags,
+FLAGS: dict[str, type] = {  # of the launcher, by the job type's name
+    TRAIN.name: TrainFlags,
+    INFERENCE.name: ProcessFlags,
+    INFERENCE_TTA.name: ProcessFlags,
+    EVALUATION.name: EvaluationFlags,
 }
 TRACKING = ("WANDB_MODE", "WANDB_PROJECT", "WANDB_ENTITY")
 
@@ -34,24 +35,24 @@ class Described:
     left: list[str]
 
 
-def describe(what: str, argv: Sequence[str], usage: str, flags_class: type | None = None) -> Described:
+def describe(job_type: JobType[Any], argv: Sequence[str], usage: str, flags_class: type | None = None) -> Described:
     """The job that a command means. InputError tells what is wrong with flags, settings and inputs."""
-    read: tuple[Any, list[str]] = read_flags(flags_class or FLAGS[what], argv, usage, CLASSES[what])
+    read: tuple[Any, list[str]] = read_flags(flags_class or FLAGS[job_type.name], argv, usage, job_type)
     flags, words = read
-    settings = read_settings(what, words)
-    texts, inputs, left = split_settings(what, settings)
+    settings = read_settings(job_type, words)
+    texts, inputs, left = split_settings(job_type, settings)
     to_sagemaker = flags.on == SAGEMAKER or flags.dry_run
     if to_sagemaker:
         require(flags, "role", "bucket", "image")
-    inputs = _named_inputs(what, flags, inputs)
-    check_inputs(inputs, NEEDED[what])
+    inputs = _named_inputs(job_type, flags, inputs)
+    check_inputs(inputs, job_type.required_inputs)
     account = flags.account()
-    stem = getattr(settings, "name", what) if what == TRAIN else what
+    stem = settings.name if job_type is TRAIN else job_type.name
     name = flags.job_name or unique_name(stem)
     if not re.fullmatch(rf"[a-zA-Z0-9](-*[a-zA-Z0-9]){{0,{NAME_LENGTH - 1}}}", name):
         raise InputError(f"--job_name {name!r}: expected letters, digits and single dashes, at most {NAME_LENGTH}")
     job = Job(
-        what=what,
+        type=job_type,
         name=name,
         settings=texts,
         inputs=tuple(inputs),
@@ -60,12 +61,12 @@ def describe(what: str, argv: Sequence[str], usage: str, flags_class: type | Non
         account=account,
         compress=getattr(flags, "compress", True),
         environment={
-            **(tracking() if what == TRAIN and to_sagemaker else {}),
+            **(tracking() if job_type is TRAIN and to_sagemaker else {}),
             **{key: str(value) for key, value in flags.environment.items()},
         },
     )
     checkpoints = getattr(flags, "checkpoints", None)
-    if what == TRAIN and to_sagemaker:
+    if job_type is TRAIN and to_sagemaker:
         job = replace(job, checkpoints=checkpoints or (own_checkpoints(job) if flags.spot else None))
     else:
         job = replace(job, checkpoints=checkpoints)

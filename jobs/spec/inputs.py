@@ -9,24 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from container.job_types import JOB_TYPES, TRAIN, JobType
 from container.layout import Layout
 from jobs.spec.flags import SAGEMAKER, LaunchFlags
-from jobs.spec.job import EVALUATION, INFERENCE, INFERENCE_TTA, TRAIN, TUNE, Account, Input, Job
+from jobs.spec.job import TUNE, Account, Input, Job
 from jobs.spec.record import find_record, records, refuse_several
 from model.errors import InputError
-
-FOLDERS = {  # settings that name a channel or a processing input of the job
-    TRAIN: {"train_dir": "train", "validation_dir": "validation"},
-    INFERENCE: {"eval_dir": "eval", "model_dir": "model"},
-    INFERENCE_TTA: {"eval_dir": "eval", "model_dir": "model"},
-    EVALUATION: {"ground_truth_dir": "ground_truth", "output_data_dir": "predictions"},
-}
-FILES = {  # settings that name a file or folder of this machine, which comes along as an input of that name
-    TRAIN: ("weights", "train_groups", "validation_groups"),
-    INFERENCE: (),
-    INFERENCE_TTA: (),
-    EVALUATION: ("pictures", "compare", "labels"),
-}
 
 
 def channel_name(setting: str) -> str:
@@ -34,9 +22,9 @@ def channel_name(setting: str) -> str:
     return setting.replace("_", "-")
 
 
-def channel_place(tree: Layout, what: str, setting: str) -> Path:
+def channel_place(tree: Layout, job_type: JobType[Any], setting: str) -> Path:
     name = channel_name(setting)
-    return tree.channel(name) if what == TRAIN else tree.processing_input(name)
+    return tree.channel(name) if job_type is TRAIN else tree.processing_input(name)
 
 
 def is_file(source: str) -> bool:
@@ -59,22 +47,12 @@ def check_inputs(inputs: Sequence[Input], needed: Mapping[str, str]) -> None:
         raise InputError("inputs:\n" + "\n".join(f"  {fault}" for fault in faults))
 
 
-NEEDED = {
-    TRAIN: {"train": "--data"},
-    INFERENCE: {"eval": "--data", "model": "--model_dir"},
-    INFERENCE_TTA: {"eval": "--data", "model": "--model_dir"},
-    EVALUATION: {"ground_truth": "--ground_truth_dir", "predictions": "--output_data_dir"},
-}
-MADE_BY = {"model": (TRAIN, TUNE), "predictions": (INFERENCE, INFERENCE_TTA)}  # whose `latest` an input means
-CHANNEL = {TRAIN: "train", INFERENCE: "eval", INFERENCE_TTA: "eval"}  # that --data names
-
-
-def _named_inputs(what: str, flags: LaunchFlags, inputs: Sequence[Input]) -> list[Input]:
+def _named_inputs(job_type: JobType[Any], flags: LaunchFlags, inputs: Sequence[Input]) -> list[Input]:
     """Inputs with what the launcher's own flags say of them, and with jobs' names followed to what they made."""
     found = {given.name: given for given in inputs}
     data = getattr(flags, "data", "")
     if data:
-        channel = CHANNEL[what]
+        channel = job_type.data
         if channel in found:
             raise InputError(f"--data and --{channel}_dir both name the channel {channel}; give one of them")
         found = {channel: Input(channel, data), **found}
@@ -95,7 +73,7 @@ def produced(source: str, wanted: str, flags: Any) -> str:
     where that job failed, or several begin so."""
     if source.startswith("s3://") or not source or Path(source).exists() or "/" in source:
         return source
-    results, made_by = Path(flags.results), MADE_BY.get(wanted)
+    results, made_by = Path(flags.results), producers(wanted)
     record = find_record(results, source, made_by)
     if record is None:
         if made_by:
@@ -103,13 +81,19 @@ def produced(source: str, wanted: str, flags: Any) -> str:
         return source
     if record.failed:
         raise InputError(f"{wanted}: {record.what} {record.name} {record.state}; nothing is taken from it")
-    folder = {"model": "model", "predictions": "output", "evaluation": "evaluation"}.get(wanted, "output")
+    folder = next((job_type.feeds[wanted] for job_type in JOB_TYPES.values() if wanted in job_type.feeds), "output")
     here = record.folder / folder
     if here.is_dir() and (flags.on != SAGEMAKER or record.on != SAGEMAKER):
         return str(here)
     if record.what == TUNE and not here.is_dir():
         raise InputError(f"{wanted}: python -m jobs fetch {record.name} brings the best model of the search first")
     return record.places.get(folder, str(here))
+
+
+def producers(wanted: str) -> tuple[str, ...] | None:
+    """What records call the jobs whose `latest` an input means; None: any job."""
+    names = [job_type.name for job_type in JOB_TYPES.values() if wanted in job_type.feeds]
+    return (*names, TUNE) if TRAIN.name in names else tuple(names) or None
 
 
 def s3_place(account: Account, source: str, below: str = "data") -> str:

@@ -1,4 +1,4 @@
-"""One description of a job: what, inputs, settings, machine, limits, account. The three places take the same."""
+"""One description of a job: type, inputs, settings, machine, limits, account. The three places take the same."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from container.job_types import TRAIN, JobType
 
 NAME_LENGTH = 63  # of job names, BC TrainingJobName
 UNIQUE_TAIL = r"-\d{8}-\d{6}-[0-9a-f]{4}$"  # of unique_name
-TRAIN, INFERENCE, INFERENCE_TTA, EVALUATION = "train", "inference", "inference_TTA", "evaluation"
-TUNE = "tune"  # many trainings, of which the best is fetched
+TUNE = "tune"  # what records call a search: many trainings, of which the best is fetched
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,11 @@ class Account:
 
 @dataclass(frozen=True)
 class Job:
-    """what: the word that the image takes; name: unique, as AWS asks for names; settings: those that differ from their
+    """type: which job it is; name: unique, as AWS asks for names; settings: those that differ from their
     defaults, as text; checkpoints: an S3 prefix or a folder, None for none; compress: model.tar.gz, else a plain
     prefix; environment: further variables; entry: hyperparameters of AWS's own containers in script mode."""
 
-    what: str
+    type: JobType[Any]
     name: str
     settings: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[Input, ...] = ()
@@ -90,7 +92,7 @@ class Job:
 
     @property
     def is_training(self) -> bool:
-        return self.what == TRAIN
+        return self.type is TRAIN
 
     @property
     def folder(self) -> str:

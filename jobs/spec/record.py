@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from model.atomic_write import write_json
-from model.errors import InputError, did_you_mean
+from model.errors import ExitCode, InputError, did_you_mean
 
 RECORD = "job.json"
 LATEST = "latest"
-STOPPED = (130, 143)  # exit codes: by Ctrl-C, by SIGTERM
+STOPPED = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Record:
 
     @property
     def failed(self) -> bool:
-        return self.code is not None and self.code not in (0, *STOPPED)
+        return self.code is not None and self.code not in (ExitCode.DONE, *STOPPED)
 
     @property
     def state(self) -> str:

@@ -15,14 +15,14 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from container.job_types import JOB_TYPES
+from container.project import PROJECT_ROOT
 from jobs.spec.job import Job
-from jobs.storage.project import script_folder
 from model.artifacts.archive import pack
 from model.errors import InputError
 
 BROUGHT = ("torch", "torchvision")
 FOLDERS = ("container", "model", "configs")
-SCRIPTS = ("train.py", "inference.py", "inference_TTA.py", "evaluation.py")
 SOURCE = "sourcedir.tar.gz"
 LEVEL = "20"  # of Python's logging: INFO
 
@@ -36,7 +36,7 @@ def requirements(project: Path) -> list[str]:
 
 def pack_source(archive: Path, project: Path | None = None) -> list[str]:
     """Writes sourcedir.tar.gz; returns the requirements in it. InputError where this is no folder of the project."""
-    project = project or script_folder()
+    project = project or PROJECT_ROOT
     if not (project / "pyproject.toml").is_file():
         raise InputError(f"{project}: script mode needs the project's folder, with pyproject.toml")
     wanted = requirements(project)
@@ -45,8 +45,8 @@ def pack_source(archive: Path, project: Path | None = None) -> list[str]:
         made.mkdir()
         for name in FOLDERS:
             shutil.copytree(project / name, made / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-        for name in SCRIPTS:
-            shutil.copyfile(project / name, made / name)
+        for script in filter(None, (job_type.script for job_type in JOB_TYPES.values())):
+            shutil.copyfile(project / script, made / script)
         (made / "requirements.txt").write_text("\n".join(wanted) + "\n", encoding="utf-8")
         pack(made, archive)
     return wanted

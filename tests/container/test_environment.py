@@ -8,9 +8,8 @@ import pytest
 
 from container import settings_layers, toolkit
 from container.environment import Environment
+from container.job_types import EVALUATION, INFERENCE, INFERENCE_TTA, TRAIN
 from model.errors import InputError
-from model.settings.evaluation import EvaluationSettings
-from model.settings.inference import InferenceSettings
 from model.settings.train import TrainSettings
 
 
@@ -19,7 +18,7 @@ def write(tree: Path, name: str, content: object) -> None:
 
 
 def read(*argv: str) -> TrainSettings:
-    return settings_layers.read(TrainSettings, argv, "usage")[0]
+    return settings_layers.read(TRAIN, argv, "usage")[0]
 
 
 def test_flags_win_over_hyperparameters_over_variables_over_the_experiment_file(tree, tmp_path, monkeypatch):
@@ -43,7 +42,7 @@ def test_the_experiment_file_is_found_under_a_name_that_was_encoded_once_more(tr
 def test_dotenv_stands_behind_the_environment(monkeypatch):
     Path(".env").write_text("SM_HP_LR=0.5\nSM_HP_EPOCHS=4\nSM_MODEL_DIR=from-file\n")
     monkeypatch.setenv("SM_HP_EPOCHS", "6")
-    settings, env = settings_layers.read(TrainSettings, [], "usage")
+    settings, env = settings_layers.read(TRAIN, [], "usage")
     assert (settings.lr, settings.epochs) == (0.5, 6)
     assert env.models_dir(None) == Path("from-file")
 
@@ -74,21 +73,21 @@ def test_everything_that_is_wrong_is_told_at_once_with_its_source(tree, monkeypa
 def test_one_dotenv_serves_all_jobs(monkeypatch):
     monkeypatch.setenv("SM_HP_EPOCHS", "3")
     monkeypatch.setenv("SM_HP_NUM_TTA", "8")
-    assert settings_layers.read(InferenceSettings, [], "")[0].num_tta == 8
-    assert settings_layers.read(TrainSettings, [], "")[0].epochs == 3
-    settings_layers.read(EvaluationSettings, [], "")
+    assert settings_layers.read(INFERENCE, [], "")[0].num_tta == 8
+    assert settings_layers.read(TRAIN, [], "")[0].epochs == 3
+    settings_layers.read(EVALUATION, [], "")
 
 
 def test_a_scripts_own_default_gives_way_to_everything(monkeypatch):
-    assert settings_layers.read(InferenceSettings, [], "", num_tta=4)[0].num_tta == 4
-    assert settings_layers.read(InferenceSettings, ["--num-tta", "2"], "", num_tta=4)[0].num_tta == 2
+    assert settings_layers.read(INFERENCE_TTA, [], "")[0].num_tta == 4
+    assert settings_layers.read(INFERENCE_TTA, ["--num-tta", "2"], "")[0].num_tta == 2
     monkeypatch.setenv("SM_HP_NUM_TTA", "8")
-    assert settings_layers.read(InferenceSettings, [], "", num_tta=4)[0].num_tta == 8
+    assert settings_layers.read(INFERENCE_TTA, [], "")[0].num_tta == 8
 
 
 def test_help_prints_the_scripts_own_default_and_ends(capsys):
     with pytest.raises(SystemExit) as ended:
-        settings_layers.read(InferenceSettings, ["--help"], "how to use it", num_tta=4)
+        settings_layers.read(INFERENCE_TTA, ["--help"], "how to use it")
     assert ended.value.code == 0
     told = capsys.readouterr().out
     assert told.startswith("how to use it")

@@ -7,6 +7,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
+from container.job_types import TRAIN
 from jobs.aws import clients as aws
 from jobs.aws.clients import Clients, call, explained
 from jobs.aws.follow import Follower, LogTail, ending, is_capacity
@@ -333,7 +334,7 @@ def test_a_restart_for_want_of_machines_is_found_by_the_first_name(name, stem, t
     monkeypatch.setattr("jobs.backends.sagemaker.CAPACITY_PAUSE", 0.0)
     (tmp_path / "elsewhere").mkdir()
     account = Account(bucket="b", role=LEAST["RoleArn"])
-    job = Job("train", name, {}, (Input("train", "s3://b/x"),), account=account)
+    job = Job(TRAIN, name, {}, (Input("train", "s3://b/x"),), account=account)
     clients = Clients("eu-west-1")
     assert run(job, tmp_path, clients, True, False, lambda _: None) == 0
     second = next(record for record in records(tmp_path) if record.name != name)

@@ -28,7 +28,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "train.py").write_text("1")
     git(folder, "add", ".")
     git(folder, "commit", "--quiet", "-m", "one")
-    monkeypatch.setattr(image, "script_folder", lambda: folder)
+    monkeypatch.setattr(image, "PROJECT_ROOT", folder)
     return folder
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from container.job_types import EVALUATION, JOB_TYPES, TRAIN
 from container.layout import Layout
 from jobs.__main__ import SUBCOMMANDS
 from jobs.aws.clients import Clients
@@ -26,7 +27,7 @@ from model.subcommands import run_subcommand
 from tests.jobs.test_archive import saved_model
 
 HOST = Host("algo-2", ["algo-1", "algo-2"], "eth0")
-TRAINING = Job("train", "exp-1", {"epochs": "3"}, (Input("train", "data"),), Machine(count=2))
+TRAINING = Job(TRAIN, "exp-1", {"epochs": "3"}, (Input("train", "data"),), Machine(count=2))
 
 
 def test_a_trainings_tree_is_sagemakers(tmp_path):
@@ -42,7 +43,7 @@ def test_a_trainings_tree_is_sagemakers(tmp_path):
 
 def test_a_processing_jobs_tree_is_sagemakers(tmp_path):
     layout = Layout(tmp_path / "ml")
-    write_tree(layout, replace(TRAINING, what="evaluation", settings={}, inputs=()), HOST)
+    write_tree(layout, replace(TRAINING, type=EVALUATION, settings={}, inputs=()), HOST)
     assert json.loads((layout.base / "config" / "processingjobconfig.json").read_text())["ProcessingJobName"] == "exp-1"
     assert layout.evaluation.is_dir() and not (layout.base / "input").exists()
 
@@ -254,7 +255,7 @@ def test_hosts_here_have_the_names_that_their_folders_have(what, first, tmp_path
     monkeypatch.setattr(here, "run_children", children)
     (tmp_path / "data").mkdir()
     source = "train" if what == "train" else "eval"
-    job = Job(what, "exp-9", {}, (Input(source, str(tmp_path / "data")),), Machine(count=2))
+    job = Job(JOB_TYPES[what], "exp-9", {}, (Input(source, str(tmp_path / "data")),), Machine(count=2))
     assert here.run(job, tmp_path, Clients(), lambda _: None) == 0
     assert seen[0]["current_host"] == first and len(seen[0]["hosts"]) == 2
     if what == "inference":

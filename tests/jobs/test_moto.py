@@ -12,6 +12,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from container.job_types import TRAIN
 from jobs.__main__ import SUBCOMMANDS
 from jobs.aws.clients import Clients
 from jobs.backends import local_process as here
@@ -397,7 +398,7 @@ def test_what_cannot_be_sent_is_told(aws, pictures, tmp_path):
 
 
 def test_an_input_in_s3_that_is_not_there_begins_no_job(aws, tmp_path):
-    job = Job("train", "t-1", {}, (Input("train", f"s3://{BUCKET}/mistyped"),))
+    job = Job(TRAIN, "t-1", {}, (Input("train", f"s3://{BUCKET}/mistyped"),))
     with pytest.raises(InputError, match=rf"train: s3://{BUCKET}/mistyped: nothing lies there"):
         here.run(job, tmp_path / "results", Clients("eu-west-1"), print)
     assert not (tmp_path / "results" / "t-1").exists()

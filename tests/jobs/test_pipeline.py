@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from container.job_types import EVALUATION, INFERENCE, TRAIN, JobType
 from jobs.commands.pipeline import chain, gate
 from jobs.requests.pipeline import step_names
 from jobs.requests.validation import check_request
-from jobs.spec.job import EVALUATION, INFERENCE, TRAIN, Job
+from jobs.spec.job import Job
 from jobs.storage.script_mode import BROUGHT, pack_source, requirements
 
 
@@ -45,25 +46,25 @@ def test_the_chain_registers_only_what_passes(value, code, tmp_path):
 
     def run(job: Job) -> int:
         ran.append(job)
-        if job.what == EVALUATION:
+        if job.type == EVALUATION:
             folder = tmp_path / job.name / "evaluation"
             folder.mkdir(parents=True)
             (folder / "evaluation.json").write_text(json.dumps(evaluation(value, 0.42)))
         return 0
 
     assert chain(Flags, Job(TRAIN, "exp-1"), tmp_path, run) == code
-    assert [job.what for job in ran] == [TRAIN, INFERENCE, EVALUATION]
+    assert [job.type for job in ran] == [TRAIN, INFERENCE, EVALUATION]
     assert ran[1].inputs[1].source == str(tmp_path / "exp-1" / "model")
     assert (tmp_path / "exp-1" / "registered.json").is_file() is (code == 0)
 
 
 @pytest.mark.parametrize("failing", [TRAIN, INFERENCE, EVALUATION])
 def test_the_chain_ends_where_a_job_fails(failing, tmp_path):
-    ran: list[str] = []
+    ran: list[JobType] = []
 
     def run(job: Job) -> int:
-        ran.append(job.what)
-        return 5 if job.what == failing else 0
+        ran.append(job.type)
+        return 5 if job.type == failing else 0
 
     assert chain(Flags, Job(TRAIN, "exp-1"), tmp_path, run) == 5
     assert ran[-1] == failing

@@ -10,7 +10,8 @@ from botocore.stub import ANY, Stubber
 
 from jobs.aws.clients import Clients
 from jobs.aws.job_kinds import PIPELINE
-from jobs.results.pipeline_run import NOT_PASSED, RunFollower, follow_run
+from jobs.results.pipeline_run import RunFollower, follow_run
+from model.errors import ExitCode
 from tests.jobs.conftest import ACCOUNT
 from tests.jobs.test_follow import NAME, described, stubbed
 from tests.jobs.test_moto import BUCKET, aws, keys, server, verb
@@ -45,7 +46,7 @@ def run_follower(clients: Clients) -> tuple[RunFollower, list[str]]:
 DONE = {"Train": "Succeeded", "Answer": "Succeeded", "Evaluate": "Succeeded", "Gate": "Succeeded"}
 
 
-@pytest.mark.parametrize(("more", "code"), [({"Register": "Succeeded"}, 0), ({}, NOT_PASSED)])
+@pytest.mark.parametrize(("more", "code"), [({"Register": "Succeeded"}, 0), ({}, ExitCode.NOT_PASSED)])
 def test_a_run_is_followed_step_by_step(more, code, stubbed, tmp_path):
     clients, sagemaker, _ = stubbed
     looked(sagemaker, "Executing", {"Train": "Executing"})
@@ -55,7 +56,7 @@ def test_a_run_is_followed_step_by_step(more, code, stubbed, tmp_path):
     assert follow_run(follower, tmp_path) == code
     assert told[:4] == ["[p-1] Train: Executing", "[p-1] Executing", "[p-1] Train: Succeeded", "[p-1] Answer: Starting"]
     assert (f"registered: {VERSION}" in told) is (code == 0)
-    assert any("does not pass the gate" in line for line in told) is (code == NOT_PASSED)
+    assert any("does not pass the gate" in line for line in told) is (code == ExitCode.NOT_PASSED)
     sagemaker.assert_no_pending_responses()
 
 
@@ -79,7 +80,7 @@ def test_what_the_steps_made_is_fetched_beside_each_other(stubbed, tmp_path, mon
     monkeypatch.setattr(
         "jobs.results.pipeline_run.fetch", lambda _, kind, __, folder, ___: fetched.append((kind.word, folder))
     )
-    assert follow_run(run_follower(clients)[0], tmp_path) == NOT_PASSED
+    assert follow_run(run_follower(clients)[0], tmp_path) == ExitCode.NOT_PASSED
     assert fetched == [("training", tmp_path / "p-1")]
 
 
@@ -128,11 +129,11 @@ def test_a_pipeline_is_made_changed_and_known_by_name(
 def test_wait_follows_the_run(aws: Callable[[str], Any], monkeypatch: Any) -> None:
     followed: list[RunFollower] = []
     monkeypatch.setattr(
-        "jobs.commands.pipeline.follow_run", lambda follower, _: followed.append(follower) or NOT_PASSED
+        "jobs.commands.pipeline.follow_run", lambda follower, _: followed.append(follower) or ExitCode.NOT_PASSED
     )
     flags = ("pipeline", *FLAGS, "--truth", f"s3://{BUCKET}/g", "--job_name", "p-2")
     assert verb(*flags) == 0 and not followed
-    assert verb(*flags, "--wait") == NOT_PASSED
+    assert verb(*flags, "--wait") == ExitCode.NOT_PASSED
     assert followed[0].arn.split("/")[1] == "p-2"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from botocore.validate import ParamValidator
 
+from container.job_types import EVALUATION, INFERENCE, TRAIN
 from jobs.requests.train_and_process import processing_request, training_request
 from jobs.requests.validation import check_request, compiled, operation, service
 from jobs.spec.flags import (
@@ -23,7 +24,7 @@ from jobs.spec.flags import (
     TransformFlags,
     TuneFlags,
 )
-from jobs.spec.hyperparameters import CLASSES, read_settings, split_settings, text_of
+from jobs.spec.hyperparameters import read_settings, split_settings, text_of
 from jobs.spec.job import Account, Input, Job, Limits, Machine, unique_name
 from jobs.spec.metrics import metric_definitions
 from model.errors import InputError
@@ -33,8 +34,8 @@ from model.settings.train import TrainSettings
 from tests.jobs.conftest import ACCOUNT, IMAGE, ROLE
 
 ACCOUNTED = Account(ROLE, IMAGE, "rarebird-test")
-TRAINING = Job("train", "exp-1", {"epochs": "3"}, (Input("train", "s3://rarebird-test/data"),), account=ACCOUNTED)
-EVALUATION = dataclasses.replace(TRAINING, what="evaluation", settings={}, inputs=(Input("predictions", "s3://b/a"),))
+TRAINING = Job(TRAIN, "exp-1", {"epochs": "3"}, (Input("train", "s3://rarebird-test/data"),), account=ACCOUNTED)
+EVALUATING = dataclasses.replace(TRAINING, type=EVALUATION, settings={}, inputs=(Input("predictions", "s3://b/a"),))
 FULL = dataclasses.replace(
     ACCOUNTED,
     tags={"team": "Bildverständnis", "kosten stelle": "a=b+c@d"},
@@ -239,7 +240,7 @@ def test_all_faults_are_told_at_once():
 def test_a_full_account_goes_into_training_and_processing():
     for job, method, make in [
         (TRAINING, "create_training_job", training_request),
-        (EVALUATION, "create_processing_job", processing_request),
+        (EVALUATING, "create_processing_job", processing_request),
     ]:
         request = make(dataclasses.replace(job, account=FULL))
         assert check_request(method, request) == []
@@ -321,10 +322,8 @@ def test_a_setting_as_text_is_read_back(name):
 def test_local_files_come_along_as_channels(tmp_path):
     weights = tmp_path / "w.safetensors"
     weights.write_bytes(b"x")
-    settings = read_settings(
-        "train", ["--weights", str(weights), "--train_dir", "s3://b/t", "--model_dir", "elsewhere"]
-    )
-    texts, inputs, left = split_settings("train", settings)
+    settings = read_settings(TRAIN, ["--weights", str(weights), "--train_dir", "s3://b/t", "--model_dir", "elsewhere"])
+    texts, inputs, left = split_settings(TRAIN, settings)
     assert texts == {"weights": "/opt/ml/input/data/weights/w.safetensors"}
     assert {given.name: given.source for given in inputs} == {"train": "s3://b/t", "weights": str(weights)}
     assert left == ["model_dir"]
@@ -339,10 +338,10 @@ def test_inference_TTA_sends_only_what_differs_from_its_own_defaults(dry_run):
 
 
 def test_the_launchers_flags_are_none_of_the_jobs():
-    pairs = [("train", TrainFlags), ("train", TuneFlags), ("inference", ProcessFlags), ("evaluation", EvaluationFlags)]
-    for what, flags in pairs:
+    pairs = [(TRAIN, TrainFlags), (TRAIN, TuneFlags), (INFERENCE, ProcessFlags), (EVALUATION, EvaluationFlags)]
+    for job_type, flags in pairs:
         ours = {field.name for field in dataclasses.fields(flags)}
-        assert ours.isdisjoint(field.name for field in dataclasses.fields(CLASSES[what]))
+        assert ours.isdisjoint(field.name for field in dataclasses.fields(job_type.settings))
     for flags in (TransformFlags, DeployFlags, RegisterFlags):
         assert build(flags, []) == flags()
 

@@ -13,6 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from container import job, settings_layers
+from container.job_types import SERVE
 from container.serve import models
 from container.serve import served_model as served
 from container.serve.__main__ import listening, main, model_place
@@ -179,16 +180,16 @@ def test_settings_come_from_sagemakers_variables_ours_and_flags(monkeypatch):
         "SM_HP_NUM_TTA": "8",
     }.items():
         monkeypatch.setenv(name, value)
-    found, _ = settings_layers.read(ServeSettings, ["--precision", "bf16"], "")
+    found, _ = settings_layers.read(SERVE, ["--precision", "bf16"], "")
     assert (found.port, found.max_payload_mb, found.timeout, found.num_workers) == (9001, 6, 120, 3)
     assert (found.accept, found.batch, found.num_tta, found.precision) == ("text/csv", True, 4, "bf16")
 
 
 def test_seconds_win_where_the_timeout_is_told_twice(monkeypatch):
     monkeypatch.setenv("SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS", "240")
-    assert settings_layers.read(ServeSettings, [], "")[0].timeout == 240
+    assert settings_layers.read(SERVE, [], "")[0].timeout == 240
     monkeypatch.setenv("SAGEMAKER_MODEL_SERVER_TIMEOUT", "20")
-    assert settings_layers.read(ServeSettings, [], "")[0].timeout == 240
+    assert settings_layers.read(SERVE, [], "")[0].timeout == 240
 
 
 def test_what_kubernetes_tells_of_a_service_named_serve_is_no_setting(monkeypatch):
@@ -205,7 +206,7 @@ def test_what_kubernetes_tells_of_a_service_named_serve_is_no_setting(monkeypatc
             "PORT_8080_TCP_ADDR": "10.0.0.11",
         }.items():
             monkeypatch.setenv(f"{service}_{name}", value)
-    assert settings_layers.read(ServeSettings, [], "")[0] == ServeSettings()
+    assert settings_layers.read(SERVE, [], "")[0] == ServeSettings()
 
 
 @pytest.mark.parametrize(
@@ -222,12 +223,12 @@ def test_what_kubernetes_tells_of_a_service_named_serve_is_no_setting(monkeypatc
 def test_variables_that_do_not_fit_are_told(monkeypatch, name, value, told):
     monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match=told):
-        settings_layers.read(ServeSettings, [], "")
+        settings_layers.read(SERVE, [], "")
 
 
 def test_the_model_is_what_flag_variable_or_tree_name(model, tmp_path, monkeypatch):
     def place(*flags: str):
-        return model_place(*settings_layers.read(ServeSettings, flags, ""))
+        return model_place(*settings_layers.read(SERVE, flags, ""))
 
     base = tmp_path / "ml"
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(base))

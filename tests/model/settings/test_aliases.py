@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from container import settings_layers
+from container import job_types, settings_layers
 from model.errors import InputError
 from model.settings.aliases import ALIASES, aliases_of, translate
 from model.settings.inference import InferenceSettings
@@ -44,7 +44,7 @@ infer_data_dir: data/eval
 def read(text: str, tmp_path, monkeypatch, *flags: str) -> TrainSettings:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
-    return settings_layers.read(TrainSettings, flags, "")[0]
+    return settings_layers.read(job_types.TRAIN, flags, "")[0]
 
 
 def test_a_config_of_the_config_driven_system_is_taken_as_it_is(tmp_path, monkeypatch, caplog):
@@ -124,8 +124,8 @@ def test_a_word_without_a_counterpart_says_what_to_write(job, said, told):
 def test_a_word_of_another_job_is_no_fault_in_a_shared_env(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("SM_HP_OUTPUT_NAME=a\nSM_HP_LEARNING_RATE=0.2\n")
-    assert settings_layers.read(TrainSettings, [], "")[0].lr == 0.2
-    assert settings_layers.read(InferenceSettings, [], "")[0].output == "a.csv"
+    assert settings_layers.read(job_types.TRAIN, [], "")[0].lr == 0.2
+    assert settings_layers.read(job_types.INFERENCE, [], "")[0].output == "a.csv"
 
 
 def test_no_word_is_one_of_ours_but_model_args():

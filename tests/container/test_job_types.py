@@ -1,0 +1,84 @@
+"""Every job type against the scripts on disk, the fields of its settings class and the launcher's flags."""
+
+import ast
+import dataclasses
+import typing
+
+import pytest
+
+from container import job_types
+from container.job_types import INFERENCE, INFERENCE_TTA, JOB_TYPES, SERVE, TRAIN, JobType, find_job_type
+from container.project import PROJECT_ROOT
+from jobs.spec.from_flags import FLAGS
+from model.settings.fields import as_dict
+
+LAUNCHED = [job_type for job_type in JOB_TYPES.values() if job_type is not SERVE]
+
+
+def parametrized(types: list[JobType]):
+    return pytest.mark.parametrize("job_type", types, ids=[job_type.name for job_type in types])
+
+
+def test_the_scripts_are_those_in_the_projects_root():
+    scripts = {job_type.script for job_type in LAUNCHED}
+    assert scripts == {path.name for path in PROJECT_ROOT.glob("*.py")}
+    assert len(scripts) == len(LAUNCHED) and SERVE.script is None
+    assert (PROJECT_ROOT / "container" / "serve" / "__main__.py").is_file()
+
+
+@parametrized(LAUNCHED)
+def test_a_script_is_written_for_its_own_job_type(job_type: JobType):
+    """It imports the constant of its type from container.job_types, and no other."""
+    tree = ast.parse((PROJECT_ROOT / job_type.script).read_text(encoding="utf-8"))
+    imports = [
+        node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == job_types.__name__
+    ]
+    names = {alias.name for node in imports for alias in node.names} - {"JobType"}
+    assert [getattr(job_types, name) for name in names] == [job_type]
+
+
+@parametrized(list(JOB_TYPES.values()))
+def test_a_word_means_a_job_type_with_and_without_its_ending(job_type: JobType):
+    assert find_job_type(job_type.name) is JOB_TYPES[job_type.name] is job_type
+    assert find_job_type(f"{job_type.name}.py") is (None if job_type is SERVE else job_type)
+    assert find_job_type(job_type.name[:-1]) is None
+
+
+@parametrized(list(JOB_TYPES.values()))
+def test_the_settings_that_it_names_are_fields_of_its_settings_class(job_type: JobType):
+    fields = {field.name for field in dataclasses.fields(job_type.settings)}
+    named = [*job_type.defaults, *job_type.folders, *job_type.files, *job_type.local, *job_type.required]
+    assert set(named) <= fields
+    assert set(job_type.required) <= set(job_type.folders)
+    assert as_dict(job_type.default_settings) == as_dict(job_type.settings()) | dict(job_type.defaults)
+
+
+@parametrized(LAUNCHED)
+def test_a_path_is_a_folder_a_file_or_local_and_never_two_of_them(job_type: JobType):
+    paths = [*job_type.folders, *job_type.files, *job_type.local]
+    assert len(paths) == len(set(paths))
+    hints = typing.get_type_hints(job_type.settings)
+    assert {name for name in hints if name.endswith("_dir")} <= set(paths)
+    assert all(hints[name] == (str | None) for name in paths)
+
+
+@parametrized(LAUNCHED)
+def test_a_launched_job_has_the_flags_that_its_inputs_need(job_type: JobType):
+    flags = {field.name for field in dataclasses.fields(FLAGS[job_type.name])}
+    assert bool(job_type.data) is ("data" in flags)
+    assert job_type.data in {"", *job_type.required_inputs}
+    for name, flag in job_type.required_inputs.items():
+        setting = next(setting for setting, channel in job_type.folders.items() if channel == name)
+        assert flag == ("--data" if name == job_type.data else f"--{setting}")
+
+
+def test_what_one_job_leaves_is_an_input_of_another():
+    inputs = {name for job_type in LAUNCHED for name in job_type.folders.values()}
+    feeding = {name: folder for job_type in LAUNCHED for name, folder in job_type.feeds.items()}
+    assert feeding == {"model": "model", "predictions": "output"} and set(feeding) <= inputs
+    assert INFERENCE.feeds["predictions"] == INFERENCE.output == INFERENCE_TTA.output and TRAIN.output == "output"
+
+
+def test_inference_TTA_has_inferences_aliases_and_a_default_of_its_own():
+    assert (INFERENCE_TTA.alias_script, TRAIN.alias_script, SERVE.alias_script) == ("inference.py", "train.py", "serve")
+    assert (INFERENCE.default_settings.num_tta, INFERENCE_TTA.default_settings.num_tta) == (1, 4)
