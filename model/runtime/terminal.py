@@ -77,29 +77,31 @@ class ProgressBar:
         total: Number of items; None where it is unknown.
         done: Number of items that were done before.
         unit: Name of the items in the plural; "B" for bytes, which are shown as kB, MB and so on.
-        shown: False for no bar, as on every rank but the first. There is never one where stderr is no terminal.
+        shown: False for no bar, as on every rank but the first. Without a terminal that can erase there is never one.
     """
 
     def __init__(
         self, description: str, total: int | None = None, *, done: int = 0, unit: str = "pictures", shown: bool = True
     ):
-        self.unit, self.shown, self._refreshed = unit, shown and sys.stderr.isatty(), 0.0
-        if self.shown:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TimeRemainingColumn
+        self.unit, self.shown, self._refreshed = unit, False, 0.0
+        if not shown or not sys.stderr.isatty():
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
-            # No thread of rich's: loader workers are forked while the bar is on the screen.
-            self._progress = Progress(
-                "{task.description}",
-                BarColumn(),
-                "{task.fields[state]}",
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                auto_refresh=False,
-                transient=True,
-                redirect_stdout=False,
-            )
-            self._task = self._progress.add_task(description, total=total, completed=done, state="")
+        console = Console(stderr=True)
+        self.shown = console.is_interactive  # a dumb terminal cannot erase
+        self._progress = Progress(
+            "{task.description}",
+            BarColumn(),
+            "{task.fields[state]}",
+            TimeRemainingColumn(),
+            console=console,
+            auto_refresh=False,  # by a thread: loader workers are forked while the bar is on the screen
+            transient=True,
+            redirect_stdout=False,
+        )
+        self._task = self._progress.add_task(description, total=total, completed=done, state="")
 
     def __enter__(self) -> Self:
         if self.shown:
@@ -131,11 +133,11 @@ class ProgressBar:
         from rich.filesize import decimal
 
         (task,) = self._progress.tasks
-        total, rate = task.total, task.speed or 0
-        of_total = "" if total is None else f"/{total:,}"
+        rate = task.speed or 0
         if self.unit == "B":
             return f"{decimal(int(task.completed))}  {decimal(int(rate))}/s"
-        return f"{task.completed:,}{of_total} {self.unit}  {rate:,.1f} {self.unit}/s"
+        total = "" if task.total is None else f"/{task.total:,}"
+        return f"{task.completed:,}{total} {self.unit}  {rate:,.1f} {self.unit}/s"
 
     def _make_room(self, _: logging.LogRecord) -> bool:
         """A filter that keeps every record: erases the bar, so that the record's line does not continue it."""

@@ -148,7 +148,7 @@ def test_a_bar_that_an_error_leaves_is_erased(terminal, log):
     assert not log.filters and sys.stderr is stderr
 
 
-def test_no_bar_without_a_terminal_or_where_it_is_not_wanted(terminal):
+def test_no_bar_without_a_terminal_or_where_it_is_not_wanted(terminal, monkeypatch):
     stderr = terminal()
     with ProgressBar("x", 2, shown=False) as bar:
         bar.update(1)
@@ -158,4 +158,9 @@ def test_no_bar_without_a_terminal_or_where_it_is_not_wanted(terminal):
     with ProgressBar("x", 2) as bar:
         bar.update(1)
         bar.refresh()
+    assert not bar.shown and not stderr.getvalue()
+    monkeypatch.setenv("TERM", "dumb")
+    stderr = terminal()
+    with ProgressBar("x", 2) as bar:
+        bar.update(1)
     assert not bar.shown and not stderr.getvalue()
