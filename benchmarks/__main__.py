@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from tabulate import tabulate
 
 from model.data.channel import read_channel
 from model.data.datasets import Datasets
@@ -31,6 +30,7 @@ from model.network.network import make_preprocessing
 from model.prediction.predictor import EnsemblePredictor, Predictor
 from model.runtime.hardware import find_hardware, worker_count
 from model.runtime.signals import StopSignal
+from model.runtime.terminal import text_table
 from model.settings.choices import PRECISIONS
 from model.settings.cli import from_flags
 from model.settings.fields import Layer, build, setting
@@ -88,12 +88,10 @@ def main(argv: Sequence[str]) -> int:
     rows = [
         [
             name,
-            statistics.median(found),
-            min(found),
-            max(found),
-            statistics.median(ratios[name]) if name in ratios else None,
+            *(f"{rate:.1f}" for rate in (statistics.median(values), min(values), max(values))),
+            f"{statistics.median(ratios[name]):.2f}" if name in ratios else "",
         ]
-        for name, found in rates.items()
+        for name, values in rates.items()
     ]
     height, width = bench.preprocessing.height, bench.preprocessing.width
     print(
@@ -102,7 +100,7 @@ def main(argv: Sequence[str]) -> int:
     )
     print(f"{bench.workers} workers; {bench.hardware}; torch {torch.__version__}; median of {settings.rounds} rounds")
     headers = ["pictures/s", "median", "min", "max", "of the network alone"]
-    print(tabulate(rows, headers=headers, floatfmt=("", ".1f", ".1f", ".1f", ".2f")))
+    print(text_table(headers, rows, right=range(1, 5)))
     return 0
 
 

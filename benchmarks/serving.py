@@ -26,13 +26,13 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tabulate import tabulate
 
 from container.project import PROJECT_ROOT
 from model.artifacts.ensemble import load
 from model.data.readers.channel_files import PICTURE_SUFFIXES
 from model.errors import InputError
 from model.prediction.api import make_predictor
+from model.runtime.terminal import text_table
 from model.settings.choices import PRECISIONS
 from model.settings.cli import from_flags
 from model.settings.fields import setting
@@ -145,15 +145,16 @@ def main(argv: Sequence[str]) -> int:
                     found = asking.during(clients, settings.seconds)
                     rates[name].append(len(found) / (time.perf_counter() - began))
                     waits[name] += found
-            rows: list[list[object]] = []
+            rows = []
             for alone, name in beside.items():
                 ratio = statistics.median(a / b for a, b in zip(rates[name], rates[alone], strict=True))
-                told = [1000 * value for value in np.quantile(waits[name], (0.5, 0.95, 0.99))]
-                rows.append([alone, statistics.median(rates[alone])])
-                rows.append([name, statistics.median(rates[name]), ratio, *told])
+                milliseconds = 1000 * np.quantile(waits[name], (0.5, 0.95, 0.99))
+                rows.append([alone, f"{statistics.median(rates[alone]):.1f}", "", "", "", ""])
+                rows.append([name, f"{statistics.median(rates[name]):.1f}", f"{ratio:.2f}"])
+                rows[-1] += [f"{value:.1f}" for value in milliseconds]
             print(f"{settings.model_dir}; batch {settings.batch_size}; {predictor.hardware}; {len(pictures)} pictures")
             headers = ["", "pictures/s", "of the predictor", "p50 ms", "p95 ms", "p99 ms"]
-            print(tabulate(rows, headers=headers, floatfmt=("", ".1f", ".2f", ".1f", ".1f", ".1f")))
+            print(text_table(headers, rows, right=range(1, 6)))
             if settings.requests:
                 numbers = (settings.requests // 10, settings.requests)
                 early, late = asking.memory_after(numbers, settings.clients)

@@ -21,10 +21,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tabulate import tabulate
-
 from container.project import PROJECT_ROOT
 from model.errors import Failure, InputError
+from model.runtime.terminal import text_table
 from model.settings.cli import from_flags
 from model.settings.fields import setting
 
@@ -66,11 +65,14 @@ def main(argv: Sequence[str]) -> int:
             for name, measure in measures.items():
                 seconds[name].append(measure())
         size = f"{settings.image}: {starts.image_size() / 1e9:.2f} GB" if settings.image else ""
-    rows = [[name, statistics.median(found), min(found), max(found)] for name, found in seconds.items()]
+    rows = [
+        [name, *(f"{value:.1f}" for value in (statistics.median(values), min(values), max(values)))]
+        for name, values in seconds.items()
+    ]
     height, width = settings.input_size
     print(f"{settings.model} at {height}x{width}, batch {settings.batch_size}; {os.cpu_count()} cores; ", end="")
     print(f"load {os.getloadavg()[0]:.1f}; median of {settings.rounds} rounds")
-    print(tabulate(rows, headers=["seconds", "median", "min", "max"], floatfmt=".1f"))
+    print(text_table(["seconds", "median", "min", "max"], rows, right=range(1, 4)))
     print(size)
     return 0
 

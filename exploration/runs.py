@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections import Counter
@@ -16,11 +17,11 @@ from typing import Any
 
 import pandas as pd
 
-from exploration.columns import blocks, broken, shortened, table, table_width, wrapped
 from model.artifacts.files import ENSEMBLE, METRICS, SETTINGS
 from model.artifacts.metadata import read_records
 from model.atomic_write import write_beside
 from model.errors import InputError, did_you_mean
+from model.runtime.terminal import shortened, text_table, text_width
 from model.settings.cli import from_flags
 from model.settings.fields import as_dict, setting, value_text
 from model.settings.train import TrainSettings
@@ -237,21 +238,45 @@ def runs_text(runs: Sequence[Run], root: Path, width: int) -> str:
         if any(name in run.scores for run in runs):
             columns[header] = [_score_text(run.scores.get(name)) for run in runs]
     values = {name: [value_text(run.settings.get(name)) for run in runs] for name in differing(runs)}
-    wide = columns | {broken(name, CELL): [shortened(value, CELL) for value in of] for name, of in values.items()}
-    usual = {name: Counter(of).most_common(1)[0][0] for name, of in values.items()}
-    below = ""
-    if table_width(wide) > width and values:
-        own = [[f"{name}={of[i]}" for name, of in values.items() if of[i] != usual[name]] for i in range(len(runs))]
-        made = blocks(columns, width)
-        if width - table_width(made[-1]) < LEAST:
-            made.append({"run": columns["run"]})
-        room = max(width - table_width(made[-1]) - 2, LEAST)
-        made[-1]["settings of its own"] = [wrapped(texts, room) for texts in own]
-        most = wrapped([f"{name}={value}" for name, value in usual.items()], width)
-        below = f"\n\nThe settings of most runs, where they differ:\n{most}"
-    else:
-        made = blocks(wide, width)
-    return "\n\n".join(table(block, right=("epochs", "seconds")) for block in made) + below
+    wide = columns | {broken(name, CELL): [shortened(text, CELL) for text in texts] for name, texts in values.items()}
+    if not values or table_width(wide) <= width:
+        return "\n\n".join(_table(block, width) for block in blocks(wide, width))
+    usual = {name: Counter(texts).most_common(1)[0][0] for name, texts in values.items()}
+    tables = blocks(columns, width)
+    if width - table_width(tables[-1]) < LEAST:
+        tables.append({"run": columns["run"]})
+    tables[-1]["settings of its own"] = [
+        "  ".join(f"{name}={texts[i]}" for name, texts in values.items() if texts[i] != usual[name])
+        for i in range(len(runs))
+    ]
+    tables.append({"The settings of most runs, where they differ:": ["  ".join(map("=".join, usual.items()))]})
+    return "\n\n".join(_table(block, width) for block in tables)
+
+
+def _table(columns: Mapping[str, Sequence[str]], width: int) -> str:
+    right = [number for number, header in enumerate(columns) if header in ("epochs", "seconds")]
+    return text_table(list(columns), zip(*columns.values()), right, width)
+
+
+def table_width(columns: Mapping[str, Sequence[str]]) -> int:
+    """Columns of the terminal that a table of these columns takes."""
+    return sum(max(map(text_width, [header, *texts])) for header, texts in columns.items()) + 2 * (len(columns) - 1)
+
+
+def blocks(columns: Mapping[str, list[str]], width: int) -> list[dict[str, list[str]]]:
+    """Columns as tables below each other, as many as they need; each begins with the first column."""
+    (first, names), *others = columns.items()
+    tables = [{first: names}]
+    for header, texts in others:
+        if len(tables[-1]) > 1 and table_width(tables[-1] | {header: texts}) > width:
+            tables.append({first: names})
+        tables[-1][header] = texts
+    return tables
+
+
+def broken(name: str, width: int) -> str:
+    """A setting's name in lines of at most `width`, cut behind _ and points."""
+    return "\n".join(re.findall(rf".{{1,{width}}}$|.{{1,{width}}}(?<=[_.])|[^_.]+[_.]?", name))
 
 
 def _name(run: Run, root: Path) -> str:

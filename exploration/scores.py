@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
 from model.errors import InputError
+from model.runtime.terminal import text_table
 from model.settings.cli import from_flags
 from model.settings.fields import setting
 
@@ -31,9 +30,7 @@ def scores_text(evaluation: dict[str, Any], weakest: int) -> str:
     lowest = sorted(seen, key=lambda name: seen[name]["f1"]["value"])[:weakest]
     rows += [[f"F1 of {name} ({seen[name]['support']} pictures)", *_cells(seen[name]["f1"])] for name in lowest]
     over = f"resampled over {told['resampled_over']}" if told["accuracy"]["low"] is not None else "no intervals"
-    return tabulate(
-        rows, headers=[f"{told['pictures']:,} pictures", "score", f"interval, {over}"], disable_numparse=True
-    )
+    return text_table([f"{told['pictures']:,} pictures", "score", f"interval, {over}"], rows)
 
 
 def _cells(score: dict[str, Any]) -> list[str]:

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tabulate import tabulate
-
 from jobs.aws.clients import Clients
 from jobs.aws.job_kinds import KINDS
 from jobs.commands.find_job import newest_jobs
 from jobs.spec.flags import SAGEMAKER, AccountFlags, read_flags
 from jobs.spec.record import Record, records
+from model.runtime.terminal import text_table
 from model.settings.fields import setting
 
 
@@ -30,11 +29,11 @@ def main(argv: Sequence[str]) -> int:
     if flags.all:
         found = newest_jobs(Clients(flags.region, flags.profile), list(KINDS.values()), flags.most)
         rows = [[job["kind"], job["name"], job["status"], f"{job['created']:%Y-%m-%d %H:%M}"] for job in found]
-        print(tabulate(rows, headers=["kind", "job", "status", "created"]))
+        print(text_table(["kind", "job", "status", "created"], rows))
         return 0
     known = records(Path(flags.results))[-flags.most :]
     rows = [[job.what, job.name, job.on, _state(job), job.started] for job in known]
-    print(tabulate(rows, headers=["what", "job", "on", "status", "started"]))
+    print(text_table(["what", "job", "on", "status", "started"], rows))
     return 0
 
 

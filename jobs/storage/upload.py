@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 from jobs.aws.clients import code_of, explained
 from jobs.storage.s3 import PART, Found, Place, digests, objects
 from model.errors import Failure, InputError, listing
+from model.runtime.terminal import ProgressBar
 
 THREADS = 16
 WAITING = 4 * THREADS  # files looked at or under way at once
@@ -116,7 +116,7 @@ def send_folder(
     sender = _Sender(s3, prefix, kms_key, tell)
     extra: list[str] = []
     under_way: set[Future[None]] = set()
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="send") as pool:
+    with sender.bar, ThreadPoolExecutor(THREADS, thread_name_prefix="send") as pool:
         try:
             for file, item in changes(source, objects(s3, prefix), prefix.key, suffixes):
                 if file is None:
@@ -132,7 +132,6 @@ def send_folder(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    sender.done()
     if not sender.sent.files and not sender.sent.same:
         raise InputError(f"{source}: there is nothing in it to send")
     if extra and not delete:
@@ -165,7 +164,6 @@ def remove(s3: Any, prefix: Place, keys: Sequence[str]) -> None:
 class _Sender:
     def __init__(self, s3: Any, prefix: Place, kms_key: str | None, tell: Tell):
         from boto3.s3.transfer import TransferConfig
-        from tqdm import tqdm
 
         self.s3, self.prefix, self.tell = s3, prefix, tell
         self.extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
@@ -173,7 +171,7 @@ class _Sender:
         self.sent = Sent()
         self.lock = threading.Lock()
         self.started = self.told = time.monotonic()
-        self.bar = tqdm(unit="B", unit_scale=True, desc="sent", disable=not sys.stderr.isatty(), leave=False)
+        self.bar = ProgressBar("sent", unit="B")
 
     def send(self, file: Local, item: Found | None) -> None:
         etag, md5 = digests(file.path)
@@ -193,7 +191,7 @@ class _Sender:
             self.sent.files += 1
             self.sent.size += file.size
             self.bar.update(file.size)
-            if self.bar.disable and time.monotonic() - self.told >= PROGRESS_SECONDS:
+            if not self.bar.shown and time.monotonic() - self.told >= PROGRESS_SECONDS:
                 self.told = time.monotonic()
                 rate = self.sent.size / 1e6 / (self.told - self.started)
                 self.tell(f"{self.sent} so far, {rate:.1f} MB/s")
@@ -211,7 +209,6 @@ class _Sender:
         for future in done:
             error = future.exception()
             if isinstance(error, (ClientError, BotoCoreError, Boto3Error)):
-                self.bar.close()
                 if code_of(error) == "NoSuchBucket":
                     raise InputError(f"{self.prefix}: there is no bucket {self.prefix.bucket}") from None
                 raise explained(error, f"{self.prefix}, after {self.sent}") from error
@@ -219,6 +216,3 @@ class _Sender:
                 raise Failure(f"{error.filename}: cannot be read: {error.strerror}") from None
             if error is not None:
                 raise error
-
-    def done(self) -> None:
-        self.bar.close()

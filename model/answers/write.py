@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from model.answers.files import ERRORS, beside_answers
 from model.artifacts.files import LABELS, is_saved_model
 from model.artifacts.provenance import PROVENANCE_KEY
 from model.atomic_write import remove_parts, write_beside, write_json
 from model.data.readers.annotation_files import column_named
+from model.runtime.terminal import ProgressBar
 
 
 def write_answers(
@@ -50,12 +49,11 @@ def write_answers(
     kept = kept if answer is not None else np.column_stack([kept, np.full(len(kept), "", dtype=object)])
     errors_file = beside_answers(answers_file, ERRORS)
     errors: list[tuple[str, str]] = []
-    with ExitStack() as files:
+    with ExitStack() as files, ProgressBar("answers", len(info)) as bar:
         answer_rows = files.enter_context(csv_writer(answers_file))
         probability_rows = files.enter_context(csv_writer(probabilities_file))
         answer_rows.writerow(header)
         probability_rows.writerow([name_column, *labels["classes"]])
-        bar = tqdm(total=len(info), unit="picture", disable=not sys.stderr.isatty(), leave=False)
         for batch in answers:
             read = dict(zip(batch.rows.tolist(), batch.probabilities))
             for row in sorted([*read, *batch.unreadable]):
@@ -68,7 +66,6 @@ def write_answers(
                 if probabilities is None:
                     errors.append((names[row], batch.unreadable[row]))
             bar.update(len(batch.rows) + len(batch.unreadable))
-        bar.close()
         if errors:
             error_rows = files.enter_context(csv_writer(errors_file))
             error_rows.writerows([(name_column, "error"), *errors])

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tabulate import tabulate
 
 from model.errors import InputError, listing
+from model.runtime.terminal import text_table
 
 SWEEPS = 2  # of the groups: the second deals each again, all others lying; a third changes little
 CLASSES_TOLD = 30  # rows of a report's table; of more classes, the commonest and the rarest
@@ -134,8 +134,7 @@ class SplitReport:
             by_class[half:-half] = [(f"... {len(between):,} more classes of {most:,} to {least:,} pictures", [])]
         lines = [[name, *(cell for side in _with_shares(counts) for cell in side)] for name, counts in rows + by_class]
         headers = ["", *(header for name in self.side_names for header in (name, "%"))]
-        alignment = ["left"] + ["right"] * 2 * len(self.side_names)
-        table = tabulate(lines, headers, tablefmt="simple", colalign=alignment, disable_numparse=True)
+        table = text_table(headers, lines, right=range(1, len(headers)))
         return "\n".join([table, *(f"warning: {warning}" for warning in self.warnings)])
 
     def to_dict(self) -> dict[str, Any]:

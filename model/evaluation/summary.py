@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tabulate import tabulate
-
 from model.errors import listing
 from model.evaluation.evaluate import Evaluation, Scores
 from model.metrics.bootstrap import Interval
+from model.runtime.terminal import text_table
 
 LABELS = {
     "accuracy": "accuracy",
@@ -117,5 +116,4 @@ def verdict(difference: Interval) -> str:
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    align = ["left"] + ["right"] * (len(header) - 1)
-    return tabulate(rows, list(header), tablefmt="simple", disable_numparse=True, colalign=align)
+    return text_table(header, rows, right=range(1, len(header)))

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
-from wcwidth import wcswidth
+from rich.cells import cell_len
 
 from exploration.__main__ import main
-from exploration.columns import blocks, broken, shortened, table, table_width, wrapped
+from exploration.runs import blocks, broken, table_width
+from model.runtime.terminal import text_table
 from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
@@ -167,7 +168,7 @@ def test_many_differences_become_a_text_a_run(tmp_path, listed):
     saved(tmp_path / "runs" / "default", 0.4)
     for width in (60, 100, 160):
         lines = listed(width=width)
-        assert max(map(wcswidth, lines)) <= width
+        assert max(map(cell_len, lines)) <= width
         text = " ".join(" ".join(lines).split())
         assert "augmentation.erasing.p=0.3" in text and "ema=0" in text
         usual_text = text.split("The settings of most runs, where they differ: ")[1]
@@ -179,7 +180,7 @@ def test_korean_names_align(tmp_path, listed):
     saved(tmp_path / "runs" / "b", 0.6, target="age")
     header, _, korean, plain = listed()
     at = header.index("epochs")
-    assert wcswidth(korean[: korean.index("3/10")]) == len(plain[: plain.index("3/10")]) == at + 2
+    assert cell_len(korean[: korean.index("3/10")]) == len(plain[: plain.index("3/10")]) == at + 2
 
 
 @pytest.mark.parametrize(
@@ -213,22 +214,19 @@ def test_no_folder_and_no_run_are_told(tmp_path, capsys):
 def test_what_train_leaves_is_read(faces, run_train, tmp_path, listed):
     run_train(faces / "train", name="first")
     saved(tmp_path / "runs" / "second", 0.0, model="resnet10t", pretrained=False)
-    lines = listed(width=160)
+    lines = listed(width=130)
     assert row(lines, "first")[3] == "1/1" and ".." in row(lines, "first")[6]
     assert "train_pictures=140" in " ".join(lines) and "input_size=32 24" in " ".join(lines)
 
 
 def test_tables_are_cut_into_blocks_that_fit():
     columns = {"run": ["a", "b"], "first": ["x" * 20] * 2, "second": ["y" * 20] * 2, "wide": ["z" * 50] * 2}
-    made = blocks(columns, 49)
-    assert [list(block) for block in made] == [["run", "first", "second"], ["run", "wide"]]
-    for block in made:
-        assert table_width(block) == max(map(len, table(block).splitlines()))
-    assert table({"n": ["1", "10"]}, right=["n"]).splitlines()[2:] == ["  1", " 10"]
+    tables = blocks(columns, 49)
+    assert [list(table) for table in tables] == [["run", "first", "second"], ["run", "wide"]]
+    for table in tables:
+        assert table_width(table) == max(map(len, text_table(list(table), zip(*table.values())).splitlines()))
 
 
-def test_texts_are_shortened_and_wrapped_by_their_width_on_a_terminal():
-    assert shortened("abcdefghij", 5) == "ab…ij" and shortened("abc", 5) == "abc"
-    assert wcswidth(shortened("착용샷설치후배치컷", 9)) <= 9
-    assert wrapped(["a=1", "bb=2", "c" * 20], 9) == "a=1  bb=2\ncccc…cccc"
+def test_names_of_settings_are_broken_behind_points_and_underscores():
     assert broken("augmentation.random_resized_crop.scale", 18) == "augmentation.\nrandom_resized_\ncrop.scale"
+    assert broken("lr", 18) == "lr" and broken("a.bbbb_c", 3) == "a.\nbbbb_\nc"

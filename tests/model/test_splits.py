@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from sklearn.model_selection import StratifiedGroupKFold
-from wcwidth import wcswidth
 
 from model.data.splits import assign, describe, split
 from model.errors import InputError
@@ -216,7 +216,7 @@ def test_the_table_has_even_columns_with_korean_names() -> None:
     sides = assign(groups, classes, [0.8, 0.2], 0)
     text = describe(groups, classes, sides, ["착용샷", "top", "신발 모자"], ["train", "validation"], "sender").text()
     lines = text.splitlines()
-    assert len({wcswidth(line) for line in lines}) == 1
+    assert len({cell_len(line) for line in lines}) == 1
     assert [line.split("  ")[0] for line in lines[2:]] == ["pictures", "groups (sender)", "착용샷", "top", "신발 모자"]
     assert lines[2].split()[1:] == [f"{(sides == 0).sum():,}", "80.0", f"{(sides == 1).sum():,}", "20.0"]
 

@@ -7,9 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from tqdm import tqdm
-
 from model.runtime import distributed
+from model.runtime.terminal import ProgressBar
 from model.training.progress import Progress
 from model.training.tracking.base import EpochResult, Tracker
 
@@ -27,12 +26,9 @@ COLUMNS = {  # of an epoch's entry: header and form
 WIDTH = 10
 
 
-def progress_bar(what: str, pictures: int, done: int) -> Any:
-    """A tqdm bar with pictures a second and the time left, on a terminal of rank 0; one that does nothing elsewhere."""
-    quiet = not sys.stderr.isatty() or distributed.rank() > 0
-    return tqdm(
-        desc=what, total=pictures, initial=done, unit=" pictures", leave=False, dynamic_ncols=True, disable=quiet
-    )
+def progress_bar(description: str, pictures: int, done: int) -> ProgressBar:
+    """The bar of an epoch, on the terminal of rank 0 alone."""
+    return ProgressBar(description, pictures, done=done, shown=distributed.rank() == 0)
 
 
 def metric_line(entry: Mapping[str, Any]) -> str:
