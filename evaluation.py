@@ -27,8 +27,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from container import job, settings_layers
+from container import job_script, settings_layers
 from container.job_types import EVALUATION
+from container.locations import Locations
 from model.answers.files import answers_file
 from model.atomic_write import write_json, write_text
 from model.errors import ExitCode
@@ -42,8 +43,9 @@ from model.metrics.bootstrap import Interval
 
 def main(argv: Sequence[str] | None = None) -> int:
     settings, env = settings_layers.read(EVALUATION, argv, __doc__ or "")
-    truth = env.ground_truth_dir(settings.ground_truth_dir) / "gt.csv"
-    output = env.answers_dir(settings.output_data_dir)
+    locations = Locations(env)
+    truth = locations.ground_truth_dir(settings.ground_truth_dir) / "gt.csv"
+    output = locations.answers_dir(settings.output_data_dir)
     answers = in_output(output, settings.answers or "output.csv")
     joined = match_answers(
         truth,
@@ -56,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = evaluate(joined, settings.gmean_classes, settings.resamples, settings.confidence, settings.seed)
     print(f"{answers} against {truth}\n{summary(found)}", file=sys.stderr)
 
-    folder = env.evaluation_dir(settings.output, settings.output_data_dir) or answers.parent
+    folder = locations.evaluation_dir(settings.output, settings.output_data_dir) or answers.parent
     compared = Path(settings.compare).name if settings.compare else None
     content = {"multiclass_classification_metrics": model_monitor(found.joint), "rarebird": found.to_dict()}
     write_json(folder / "evaluation.json", content)
@@ -94,4 +96,4 @@ def _deviating(score: Interval) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    job.run(main, log_to=sys.stderr)
+    job_script.run(main, log_to=sys.stderr)

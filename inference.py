@@ -25,8 +25,9 @@ import logging
 import time
 from collections.abc import Sequence
 
-from container import job, settings_layers
+from container import job_script, settings_layers
 from container.job_types import INFERENCE, JobType
+from container.locations import Locations
 from model.answers.files import ERRORS, answer_files, beside_answers
 from model.answers.write import write_answers
 from model.artifacts.archive import opened_model
@@ -49,19 +50,22 @@ def main(
 ) -> int:
     usage = usage.replace("{views}", fixed_views_text())
     settings, env = settings_layers.read(job_type, argv, usage)
+    locations = Locations(env)
     if settings.models:
         saved: SavedModel | Ensemble = load_combined(settings.models)
     else:
-        with opened_model(env.saved_model_dir(settings.model_dir) or newest_model(env.models_dir(None))) as folder:
+        model_dir = locations.saved_model_dir(settings.model_dir) or newest_model(locations.models_dir(None))
+        with opened_model(model_dir) as folder:
             saved = load(folder)
     last = next((model.settings.eval_dir for model in saved_models(saved) if model.settings.eval_dir), None)
-    eval_dir = env.required_channel("eval", settings.eval_dir, "inference.py", last)
-    output = env.output_data_dir(settings.output_data_dir, settings.model_dir)
-    answers_file, probabilities_file = answer_files(output, env.output_file(settings.output))
+    eval_dir = locations.required_channel("eval", settings.eval_dir, "inference.py", last)
+    output = locations.output_data_dir(settings.output_data_dir, settings.model_dir)
+    answers_file, probabilities_file = answer_files(output, locations.output_file(settings.output))
     if settings.table or any(path.suffix.lower() == ".csv" for path in eval_dir.glob("*")):
-        env.refuse_parts(eval_dir, "a table names pictures that other hosts have; they divide its rows themselves")
+        why = "a table names pictures that other hosts have; they divide its rows themselves"
+        locations.refuse_parts(eval_dir, why)
     inputs = read_info(eval_dir, table=settings.table, picture_column=settings.picture_column)
-    part, parts = env.part(eval_dir)
+    part, parts = locations.part(eval_dir)
     if parts > 1:
         log.info("part %d of %d is this host's", part + 1, parts)
         inputs = inputs.take(range(part, len(inputs), parts))
@@ -98,4 +102,4 @@ def main(
 
 
 if __name__ == "__main__":
-    job.run(main)
+    job_script.run(main)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import inference
-from container import job
+from container import job_script
 from container.job_types import INFERENCE_TTA
 
 
@@ -23,4 +23,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    job.run(main)
+    job_script.run(main)

@@ -33,8 +33,9 @@ import timm
 import torch
 import torchvision
 
-from container import job, settings_layers
+from container import job_script, settings_layers
 from container.job_types import TRAIN
+from container.locations import Locations
 from container.torchrun import refuse_alone
 from model import __version__
 from model.artifacts.ensemble import SOFT, save_ensemble
@@ -66,15 +67,16 @@ log = logging.getLogger("rarebird")
 
 def main(argv: Sequence[str] | None = None) -> int:
     settings, env = settings_layers.read(TRAIN, argv, __doc__ or "")
-    train_dir = env.required_channel("train", settings.train_dir, "train.py")
-    validation_dir = env.channel("validation", settings.validation_dir)
+    locations = Locations(env)
+    train_dir = locations.required_channel("train", settings.train_dir, "train.py")
+    validation_dir = locations.channel("validation", settings.validation_dir)
     for folder in filter(None, (train_dir, validation_dir)):
-        env.refuse_parts(folder, "each of them reads pictures from all of it")
-    models = env.models_dir(settings.model_dir)
-    checkpoints_dir = env.checkpoints_dir(settings.checkpoint_dir, models)
-    output = env.training_output_dir(settings.output_data_dir)
-    packed = env.is_packed(models)
-    before = env.earlier_model(models)
+        locations.refuse_parts(folder, "each of them reads pictures from all of it")
+    models = locations.models_dir(settings.model_dir)
+    checkpoints_dir = locations.checkpoints_dir(settings.checkpoint_dir, models)
+    output = locations.training_output_dir(settings.output_data_dir)
+    packed = locations.is_packed(models)
+    before = locations.earlier_model(models)
     if before is not None and not settings.weights:
         log.info("the weights begin with those of the channel `model`: %s", before)
         settings = replace(settings, weights=str(before))
@@ -91,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         lambda: claim(
             settings.name,
             checkpoints_dir,
-            lambda name: env.run_dir(models, name),
+            lambda name: locations.run_dir(models, name),
             is_finished,
             packed,
             identity,
@@ -255,4 +257,4 @@ def run_metrics(outcome: Outcome, data: dict[str, Any], hardware: Hardware) -> d
 
 
 if __name__ == "__main__":
-    job.run(main)
+    job_script.run(main)

@@ -1,4 +1,4 @@
-"""The way into the image: `python -m container.entrypoint WORD [FLAGS]`.
+"""The image's entry point: `python -m container.entrypoint WORD [FLAGS]`.
 
     train | inference | inference_TTA | evaluation  [FLAGS]   a job, supervised; with .py too
     serve [FLAGS]                                             the server, supervised
@@ -13,39 +13,36 @@ nothing saved.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from container import settings_layers, toolkit
+from container import settings_layers
 from container.cuda_compat import compat_variables
 from container.environment import FAILURE_FILE, RANKS_DIR, Environment
 from container.failure import FAILURE, Report
-from container.job import LESS_MEMORY, SHARED_MEMORY, ending, on_sigterm
-from container.job_types import JOB_TYPES, SERVE, JobType, find_job_type
-from container.new_models import Mark, marks, newest
-from container.ownership import hand_over, places
+from container.job_script import LESS_MEMORY, SHARED_MEMORY, on_sigterm, report_exception
+from container.job_types import JOB_TYPES, SERVE, TRAIN, JobType, find_job_type
+from container.locations import Locations
+from container.new_models import fingerprints, require_model, run_folders
+from container.ownership import hand_over, owned_folders
 from container.project import PROJECT_ROOT
 from container.rank import first_failure
-from container.supervise import Ended, supervise
+from container.sm_variables import sm_variables
+from container.supervise import ExitStatus, supervise
 from container.torchrun import process_count, torchrun, torchrun_variables, wait_for_names
-from model.artifacts.verify import model_problem
 from model.errors import ExitCode, InputError, did_you_mean, listing
-from model.settings.evaluation import EvaluationSettings
-from model.settings.inference import InferenceSettings
-from model.settings.train import TrainSettings
 
 OUT_OF_MEMORY = f"out of memory: the system killed a process of this job; {LESS_MEMORY}, or give the container more"
 
 
 def main(argv: Sequence[str]) -> int:
-    signal.signal(signal.SIGTERM, on_sigterm)  # for which PID 1 has no default
+    signal.signal(signal.SIGTERM, on_sigterm)  # PID 1 has no default handler
     if not argv or argv[0] in ("-h", "--help"):
         print(__doc__)
         return ExitCode.DONE if argv else ExitCode.BAD_INPUT
@@ -57,42 +54,44 @@ def main(argv: Sequence[str]) -> int:
     if program is not None:
         os.execve(program, [word, *flags], program_variables())
     nearest = did_you_mean(word.removesuffix(".py"), JOB_TYPES)
-    fault = f"{word!r} is neither a job nor a program; jobs: {listing(JOB_TYPES)}{nearest}"
+    problem = f"{word!r} is neither a job nor a program; jobs: {listing(JOB_TYPES)}{nearest}"
     report = Environment().report
-    kept = places([report.folder] if report.folder else [])
+    written = owned_folders([report.folder] if report.folder else [])
     report.begin()
-    report.failed(fault)
-    hand_over(kept)
-    raise InputError(fault)
+    report.failed(problem)
+    hand_over(written)
+    raise InputError(problem)
 
 
 def run_job(job_type: JobType[Any], flags: Sequence[str]) -> int:
-    """The exit code of a supervised job."""
+    """Runs a job under supervision, reports its end to SageMaker and returns its exit code."""
     if {"-h", "--help"} & set(flags):
         os.execv(sys.executable, command(job_type, flags))
     env = Environment()
     report = Report(None) if job_type is SERVE else env.report
     report.begin()
-    kept = places([report.folder] if report.folder else [])
+    written = owned_folders([report.folder] if report.folder else [])
     try:
-        settings = None if job_type is SERVE else settings_layers.read(job_type, flags, "")[0]
-        kept += places(written_folders(settings, env))
-        before = marks(runs_of(settings, env) if isinstance(settings, TrainSettings) else [])
+        # the server reads its settings itself
+        settings: Any = None if job_type is SERVE else settings_layers.read(job_type, flags, "")[0]
+        locations = Locations(env)
+        written += owned_folders(job_type.written(locations, settings))
+        before = fingerprints(run_folders(settings, locations) if job_type is TRAIN else [])
         with tempfile.TemporaryDirectory(prefix="rarebird-") as notes:
-            ended, told = start(job_type, flags, settings, env, Path(notes))
-        code, reason = outcome(job_type, ended, told)
-        if isinstance(settings, TrainSettings) and env.hosts.rank == 0:
-            code, reason = with_model(code, reason, ended, settings, env, before)
-        if code and reason != told:
+            status, failure = start(job_type, flags, settings, env, Path(notes))
+        code, reason = outcome(job_type, status, failure)
+        if job_type is TRAIN and env.hosts.rank == 0:
+            code, reason = require_model(code, reason, status, settings, locations, before)
+        if code and reason != failure:  # a failure that the job reported is in the log already
             print(f"error: {reason}", file=sys.stderr)
     except BaseException as error:
-        code, reason = ending(error)
+        code, reason = report_exception(error)
         code = ExitCode.DONE if job_type is SERVE and code == ExitCode.TERMINATED else code
     if code:
         report.failed(reason)
     else:
         report.succeeded(f"{job_type.name} done")
-    hand_over(kept)
+    hand_over(written)
     return code
 
 
@@ -102,18 +101,18 @@ def command(job_type: JobType[Any], flags: Sequence[str]) -> list[str]:
     return [sys.executable, *program, *flags]
 
 
-def variables(env: Environment) -> dict[str, str]:
-    """The environment of what is started here. A variable that is set already, in .env too, wins."""
+def child_variables(env: Environment) -> dict[str, str]:
+    """The environment variables of what is started here. One that is set already, also in .env, wins over ours."""
     path = os.pathsep.join(filter(None, [str(PROJECT_ROOT), os.environ.get("PYTHONPATH")]))
-    made = {name: env.variables.get(name, value) for name, value in toolkit.variables(env).items()}
-    return {**made, **os.environ, **compat_variables(os.environ), "PYTHONPATH": path}
+    defaults = {name: env.variables.get(name, value) for name, value in sm_variables(env).items()}
+    return {**defaults, **os.environ, **compat_variables(os.environ), "PYTHONPATH": path}
 
 
 def program_variables() -> dict[str, str]:
-    """As variables; where the tree is damaged, so that they cannot be told, the environment as it is: somebody may
-    want to look at the tree."""
+    """As child_variables, but without the SM_* variables if /opt/ml is damaged: the program may be there to look at
+    it."""
     try:
-        return variables(Environment())
+        return child_variables(Environment())
     except Exception as error:
         print(f"warning: the SM_* variables are not set: {error}", file=sys.stderr)
         return {**os.environ, **compat_variables(os.environ)}
@@ -121,92 +120,69 @@ def program_variables() -> dict[str, str]:
 
 def start(
     job_type: JobType[Any], flags: Sequence[str], settings: Any, env: Environment, notes: Path
-) -> tuple[Ended, str]:
-    """Runs a job to its end: how it ended, and what it told of its failure. notes: a folder for what it tells."""
-    around = variables(env)
-    processes = process_count(settings, env.variables) if isinstance(settings, TrainSettings) else 1
-    hosts = env.hosts
-    if not isinstance(settings, TrainSettings) or processes * len(hosts.names) == 1:
-        ended = supervise(command(job_type, flags), {**around, FAILURE_FILE: str(notes / FAILURE)})
-        told = notes / FAILURE
-        return ended, told.read_text(encoding="utf-8") if told.is_file() else ""
+) -> tuple[ExitStatus, str]:
+    """Runs a job to its end, as one process or by torchrun.
+
+    Args:
+        job_type: The job.
+        flags: Its flags.
+        settings: Its settings, made of the flags and all other layers; None for the server.
+        env: The environment of the job.
+        notes: An empty folder for the files in which its processes note how they ended.
+
+    Returns:
+        How it ended, and its own message of why it failed, "" if it left none.
+    """
+    variables, hosts = child_variables(env), env.hosts
+    processes = process_count(settings, env.variables) if job_type is TRAIN else 1
+    if job_type is not TRAIN or processes * len(hosts.names) == 1:
+        failure = notes / FAILURE
+        status = supervise(command(job_type, flags), {**variables, FAILURE_FILE: str(failure)})
+        return status, failure.read_text(encoding="utf-8") if failure.is_file() else ""
     if len(hosts.names) > 1:
         wait_for_names(hosts)
-    around |= {**torchrun_variables(hosts, processes, around), RANKS_DIR: str(notes)}
+    variables |= {**torchrun_variables(hosts, processes, variables), RANKS_DIR: str(notes)}
     script = PROJECT_ROOT / str(job_type.script)
-    ended = supervise(torchrun(script, flags, processes, hosts, around), around, to_children=True)
-    first = first_failure(notes) if ended.code else None
+    status = supervise(torchrun(script, flags, processes, hosts, variables), variables, to_children=True)
+    first = first_failure(notes) if status.code else None
     if first is not None:
-        return first.ended, first.failure
-    stopped = ended.code and ended.received == signal.SIGTERM  # before the script was started
-    return replace(ended, code=ExitCode.TERMINATED) if stopped else ended, ""
+        return first.status, first.failure
+    stopped = status.code and status.received == signal.SIGTERM  # before torchrun had started the script
+    return replace(status, code=ExitCode.TERMINATED) if stopped else status, ""
 
 
-def outcome(job_type: JobType[Any], ended: Ended, told: str) -> tuple[int, str]:
-    """The exit code that the way a job ended means, and why it failed. told: what the job itself said of it."""
-    job = job_type.name
-    if job_type is SERVE and ended.code == ExitCode.TERMINATED and ended.received == signal.SIGTERM:
+def outcome(job_type: JobType[Any], status: ExitStatus, failure: str) -> tuple[int, str]:
+    """The exit code of a job and the reason of its failure.
+
+    Args:
+        job_type: The job.
+        status: How its process ended.
+        failure: Its own message of why it failed, "" if it left none.
+    """
+    name = job_type.name
+    if job_type is SERVE and status.code == ExitCode.TERMINATED and status.received == signal.SIGTERM:
         return ExitCode.DONE, ""  # before it served anything
     other_reasons = (ExitCode.DONE, ExitCode.BAD_INPUT, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
-    if ended.out_of_memory and ended.code not in other_reasons:
-        return ExitCode.KILLED, told if told.startswith("out of memory") else f"{OUT_OF_MEMORY}\n{told}".strip()
-    if told or not ended.code:
-        return ended.code, told
-    if ended.code == ExitCode.KILLED:
-        return ExitCode.KILLED, f"{job} was killed by SIGKILL, as the system does when memory runs out: {LESS_MEMORY}"
-    if ended.code == ExitCode.TERMINATED:
-        return ExitCode.TERMINATED, f"{job} was stopped by SIGTERM before anything was saved"
-    if ended.code == ExitCode.INTERRUPTED or ended.killed_by is None:
-        return ended.code, f"{job} ended with exit code {ended.code}; the log tells why"
-    hint = f"; {SHARED_MEMORY}" if ended.killed_by == signal.SIGBUS else ""
-    return ExitCode.FAULT, f"{job} was killed by {ended.killed_by.name}{hint}"
-
-
-def with_model(
-    code: int, reason: str, ended: Ended, settings: TrainSettings, env: Environment, before: Mapping[Path, Mark]
-) -> tuple[int, str]:
-    """As given, but a training without a model has failed, and one that was stopped after it saved its model has
-    not. before: the marks of the models that were there before."""
-    if code not in (ExitCode.DONE, ExitCode.TERMINATED):
-        return code, reason
-    folder = newest(runs_of(settings, env), before)
-    fault = model_problem(folder) if folder else f"no model was saved in {env.models_dir(settings.model_dir)}"
-    if fault is None:
-        return ExitCode.DONE, ""
-    if code == ExitCode.DONE and ended.received != signal.SIGTERM:
-        return ExitCode.FAULT, f"training ended without a model: {fault}"
-    return ExitCode.TERMINATED, reason or f"stopped by SIGTERM before a model could be saved: {fault}"
-
-
-def runs_of(settings: TrainSettings, env: Environment) -> list[Path]:
-    """Where a run of this name, or of that with a number behind it, puts its model."""
-    models = env.models_dir(settings.model_dir)
-    if env.is_packed(models) or not models.is_dir():
-        return [models]
-    return [folder for folder in models.iterdir() if re.fullmatch(rf"{re.escape(settings.name)}\d*", folder.name)]
-
-
-def written_folders(settings: Any, env: Environment) -> Iterator[Path]:
-    """The folders that a job writes into, beside the report."""
-    if isinstance(settings, TrainSettings):
-        models = env.models_dir(settings.model_dir)
-        yield models
-        yield env.checkpoints_dir(settings.checkpoint_dir, models)
-        told = env.training_output_dir(settings.output_data_dir)
-        yield told or models
-    elif isinstance(settings, InferenceSettings):
-        output = env.output_data_dir(settings.output_data_dir, settings.model_dir)
-        yield output
-        yield (output / (env.output_file(settings.output) or "output.csv")).parent
-    elif isinstance(settings, EvaluationSettings):
-        yield env.evaluation_dir(settings.output, settings.output_data_dir) or env.answers_dir(settings.output_data_dir)
+    if status.out_of_memory and status.code not in other_reasons:
+        is_named = failure.startswith("out of memory")
+        return ExitCode.KILLED, failure if is_named else f"{OUT_OF_MEMORY}\n{failure}".strip()
+    if failure or not status.code:
+        return status.code, failure
+    if status.code == ExitCode.KILLED:
+        return ExitCode.KILLED, f"{name} was killed by SIGKILL, as the system does when memory runs out: {LESS_MEMORY}"
+    if status.code == ExitCode.TERMINATED:
+        return ExitCode.TERMINATED, f"{name} was stopped by SIGTERM before anything was saved"
+    if status.code == ExitCode.INTERRUPTED or status.killed_by is None:
+        return status.code, f"{name} ended with exit code {status.code}; the log tells why"
+    hint = f"; {SHARED_MEMORY}" if status.killed_by == signal.SIGBUS else ""
+    return ExitCode.FAULT, f"{name} was killed by {status.killed_by.name}{hint}"
 
 
 if __name__ == "__main__":
     try:
-        status = main(sys.argv[1:])
+        exit_code = main(sys.argv[1:])
     except BaseException as error:
         if isinstance(error, SystemExit):
             raise
-        status, _ = ending(error)
-    sys.exit(status)
+        exit_code, _ = report_exception(error)
+    sys.exit(exit_code)

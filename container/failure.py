@@ -1,6 +1,9 @@
-"""The files by which SageMaker learns how a job ended: output/failure, output/success and, of a processing job,
-output/message (Developer Guide, "How Amazon SageMaker processes training output" and "Build your own processing
-container")."""
+"""The files in which SageMaker looks for how a job ended: output/failure, output/success and, for a processing job,
+output/message.
+
+Source: SageMaker Developer Guide, "How Amazon SageMaker Processes Training Output" and "Build Your Own Processing
+Container".
+"""
 
 from __future__ import annotations
 
@@ -10,23 +13,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FAILURE, SUCCESS, MESSAGE = "failure", "success", "message"
-MOST = 1024  # characters of a FailureReason, bytes of an ExitMessage
-CUT = " ..."
-FRAMES = 3
+MAX_LENGTH = 1024  # characters of a FailureReason, bytes of an ExitMessage
+ELLIPSIS = " ..."
+FRAMES = 3  # of a traceback
 
 
 @dataclass(frozen=True)
 class Report:
-    """Those files in BASE/output. folder: None where nobody reads them; processing: whether it is such a job.
+    """Writes those files. One that cannot be written is passed over: it must not change how the job ends.
 
-    A place that cannot be written is passed over: how a job ends does not hang on telling so.
+    Attributes:
+        folder: BASE/output; None if nobody reads the files.
+        processing: Whether it is a processing job, which has a message too.
     """
 
     folder: Path | None
     processing: bool = False
 
     def begin(self) -> None:
-        """Removes what an earlier run has told."""
+        """Removes the files of an earlier run."""
         if self.folder is None:
             return
         for name in (FAILURE, SUCCESS, MESSAGE):
@@ -34,41 +39,45 @@ class Report:
                 (self.folder / name).unlink(missing_ok=True)
 
     def failed(self, text: str) -> None:
-        """The first failure of a run stands; later ones follow from it."""
+        """Writes the reason of a failure. The first of a run stays; later ones follow from it."""
         if self.folder is None:
             return
-        tell(self.folder / FAILURE, text)
+        write_once(self.folder / FAILURE, text)
         if self.processing:
-            tell(self.folder / MESSAGE, text)
+            write_once(self.folder / MESSAGE, text)
 
     def succeeded(self, text: str) -> None:
+        """Writes the success, unless there is a failure."""
         if self.folder is None or (self.folder / FAILURE).exists():
             return
-        tell(self.folder / SUCCESS, "")
+        write_once(self.folder / SUCCESS, "")
         if self.processing:
-            tell(self.folder / MESSAGE, text)
+            write_once(self.folder / MESSAGE, text)
 
 
-def tell(path: Path, text: str) -> None:
-    """Writes text, cut to what SageMaker reads, into a file that is not there yet."""
+def write_once(path: Path, text: str) -> None:
+    """Writes text, cut to what SageMaker reads, into a file that does not exist yet; else and on OSError does
+    nothing."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "xb") as file:
-            file.write(cut(text, of_bytes=path.name == MESSAGE).encode("utf-8"))
+            file.write(cut(text, in_bytes=path.name == MESSAGE).encode("utf-8"))
 
 
-def cut(text: str, of_bytes: bool = False) -> str:
-    """At most MOST characters, or bytes of UTF-8, ending where a character does."""
+def cut(text: str, in_bytes: bool = False) -> str:
+    """At most MAX_LENGTH characters, or bytes of UTF-8, ending at the end of a character."""
     text = text.strip().encode("utf-8", "backslashreplace").decode("utf-8")
-    if not of_bytes:
-        return text if len(text) <= MOST else text[: MOST - len(CUT)] + CUT
+    if not in_bytes:
+        return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - len(ELLIPSIS)] + ELLIPSIS
     encoded = text.encode("utf-8")
-    return text if len(encoded) <= MOST else encoded[: MOST - len(CUT)].decode("utf-8", "ignore") + CUT
+    if len(encoded) <= MAX_LENGTH:
+        return text
+    return encoded[: MAX_LENGTH - len(ELLIPSIS)].decode("utf-8", "ignore") + ELLIPSIS
 
 
 def exception_text(error: BaseException, remedy: str = "") -> str:
-    """Kind and message of an exception first, then the remedy, then where it was raised, innermost first."""
-    told = "".join(traceback.format_exception_only(error)).strip()
+    """Type and message of an exception, then the remedy, then the innermost frames in which it was raised."""
+    message = "".join(traceback.format_exception_only(error)).strip()
     frames = traceback.extract_tb(error.__traceback__)[::-1][:FRAMES]
-    places = [f"at {Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames]
-    return "\n".join([told, *([remedy] if remedy else []), *places, "the log holds the whole traceback"])
+    lines = [f"at {Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames]
+    return "\n".join([message, *([remedy] if remedy else []), *lines, "the log holds the whole traceback"])

@@ -1,5 +1,7 @@
-"""Imported before all else by the scripts that load torch: garbage is not collected until container.job.run, for the
-collector looks through the imports' objects again and again, a sixth of their time, and all of them stay."""
+"""Pauses Python's garbage collector until container.job_script.run; the scripts that load torch import this first.
+
+The collector would go through the objects of the imports again and again, a sixth of the imports' time, and free none.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from container.project import PROJECT_ROOT
 
 
 def is_script(file: str | None) -> bool:
-    """Whether the process's main file is a script of ours, so that nobody else wants the collector."""
+    """Whether the process's main file is one of our scripts, so that no other program loses its collector."""
     return file is not None and Path(file).resolve().parent == PROJECT_ROOT
 
 

@@ -6,10 +6,12 @@ one more JobType and a script in the project's root.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from container.locations import Locations
 from model.settings.evaluation import EvaluationSettings
 from model.settings.inference import InferenceSettings
 from model.settings.serve import ServeSettings
@@ -39,6 +41,7 @@ class JobType(Generic[S]):
             /opt/ml/output/data; its model comes beside it).
         feeds: Inputs of later jobs that can be a job of this type by its name, each with the folder in RESULTS/JOB that
             it means.
+        written: The folders that it writes into, beside the files that report its end.
     """
 
     name: str
@@ -52,6 +55,7 @@ class JobType(Generic[S]):
     data: str = ""
     output: str = ""
     feeds: Mapping[str, str] = field(default_factory=dict)
+    written: Callable[[Locations, S], Iterable[Path]] = lambda locations, settings: ()
 
     @property
     def default_settings(self) -> S:
@@ -82,6 +86,7 @@ TRAIN = JobType(
     data="train",
     output="output",
     feeds={"model": "model"},
+    written=Locations.written_by_training,
 )
 INFERENCE = JobType(
     "inference",
@@ -93,6 +98,7 @@ INFERENCE = JobType(
     data="eval",
     output="output",
     feeds={"predictions": "output"},
+    written=Locations.written_by_inference,
 )
 INFERENCE_TTA = JobType(
     "inference_TTA",
@@ -105,6 +111,7 @@ INFERENCE_TTA = JobType(
     data=INFERENCE.data,
     output=INFERENCE.output,
     feeds=INFERENCE.feeds,
+    written=INFERENCE.written,
 )
 EVALUATION = JobType(
     "evaluation",
@@ -114,6 +121,7 @@ EVALUATION = JobType(
     files=("pictures", "compare", "labels"),
     required=("ground_truth_dir", "output_data_dir"),
     output="evaluation",
+    written=Locations.written_by_evaluation,
 )
 SERVE = JobType("serve", ServeSettings, None)  # python -m container.serve; the launcher's are endpoints and transforms
 

@@ -1,5 +1,5 @@
-"""One of torchrun's children: runs a script as a child of its own and notes how it ended, which torchrun tells only
-as a fault.
+"""One of torchrun's children: runs a script as a child of its own and notes how it ended, since torchrun reports all
+failures alike.
 
     torchrun ... --module container.rank SCRIPT [FLAGS]
 """
@@ -14,17 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from container.environment import FAILURE_FILE, RANKS_DIR
-from container.supervise import Ended, supervise
+from container.supervise import ExitStatus, supervise
 
-STOPPED_WITHIN = 60.0  # seconds; half of what SageMaker gives a job that it stops
+PATIENCE = 60.0  # seconds after SIGTERM; half of what SageMaker gives a job that it stops
 
 
 @dataclass(frozen=True)
-class RankEnded:
-    """How a rank ended. at: in seconds since the epoch; failure: what it told, "" where it told nothing."""
+class RankStatus:
+    """How a rank ended.
+
+    Attributes:
+        rank: The rank.
+        status: The exit status of its script.
+        at: When it ended, in seconds since the epoch.
+        failure: Its message of why it failed, "" if it left none.
+    """
 
     rank: int
-    ended: Ended
+    status: ExitStatus
     at: float
     failure: str
 
@@ -33,24 +40,24 @@ def main(command: list[str]) -> int:
     folder, rank = Path(os.environ[RANKS_DIR]), int(os.environ["RANK"])
     failure = folder / f"{rank}.failure"
     variables = {**os.environ, FAILURE_FILE: str(failure)}
-    ended = supervise([sys.executable, *command], variables, patience=STOPPED_WITHIN)
-    note = {"code": ended.code, "received": ended.received, "out_of_memory": ended.out_of_memory, "at": time.time()}
-    beside = folder / f"{rank}.part"
-    beside.write_text(json.dumps(note))
-    beside.replace(folder / f"{rank}.json")
-    return ended.code
+    status = supervise([sys.executable, *command], variables, patience=PATIENCE)
+    note = {"code": status.code, "received": status.received, "out_of_memory": status.out_of_memory, "at": time.time()}
+    partial = folder / f"{rank}.part"
+    partial.write_text(json.dumps(note))
+    partial.replace(folder / f"{rank}.json")
+    return status.code
 
 
-def first_failure(folder: Path) -> RankEnded | None:
-    """The rank on this host that failed first, of which the others' failures follow; None where none did."""
+def first_failure(folder: Path) -> RankStatus | None:
+    """The rank on this host that failed first, as the other failures follow from it; None if none failed."""
     failed = []
     for path in folder.glob("*.json"):
         note = json.loads(path.read_text())
         if note["code"]:
-            told = path.with_suffix(".failure")
-            failure = told.read_text(encoding="utf-8") if told.is_file() else ""
-            ended = Ended(note["code"], note["received"], note["out_of_memory"])
-            failed.append(RankEnded(int(path.stem), ended, note["at"], failure))
+            file = path.with_suffix(".failure")
+            failure = file.read_text(encoding="utf-8") if file.is_file() else ""
+            status = ExitStatus(note["code"], note["received"], note["out_of_memory"])
+            failed.append(RankStatus(int(path.stem), status, note["at"], failure))
     return min(failed, key=lambda rank: rank.at, default=None)
 
 

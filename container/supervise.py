@@ -1,7 +1,7 @@
-"""Running a command as a child: signals passed on, zombies reaped, its end told as an exit code.
+"""Runs a command as a child process: passes signals on, reaps orphans, and returns how the command ended.
 
 As PID 1 of a container a process gets only the signals that it has handlers for, and inherits every orphan; outside
-of one prctl(2) makes it inherit them too.
+of a container prctl(2) makes it inherit them too.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 from model.errors import ExitCode
 
 PASSED_ON = (signal.SIGTERM, signal.SIGINT)
-PATIENCE = 5.0  # seconds that what a command has left running gets between SIGTERM and SIGKILL
-LAST_PATIENCE = 10.0  # seconds after SIGKILL; what is still there waits for a device or a file system and is left to it
+ORPHANS_TERM_SECONDS = 5.0  # between SIGTERM and SIGKILL, for processes that the command has left running
+ORPHANS_KILL_SECONDS = 10.0  # after SIGKILL; a process that still runs waits for a device or file system and is left
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 MEMORY_EVENTS = (  # of the container, by cgroup version 2 and 1
     Path("/sys/fs/cgroup/memory.events"),
@@ -29,9 +29,14 @@ MEMORY_EVENTS = (  # of the container, by cgroup version 2 and 1
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a command ended. code: as a shell tells it, 128 + N where signal N killed it; received: the first signal
-    that was passed on; out_of_memory: whether the system killed a process of this container for memory meanwhile."""
+class ExitStatus:
+    """How a command ended.
+
+    Attributes:
+        code: Its exit code as in a shell, 128 + N if signal N killed it.
+        received: The first signal that was passed on to it, None without one.
+        out_of_memory: Whether the system killed a process of this container for memory meanwhile.
+    """
 
     code: int
     received: int | None = None
@@ -39,7 +44,7 @@ class Ended:
 
     @property
     def killed_by(self) -> signal.Signals | None:
-        """The signal that ended it, where one did."""
+        """The signal that ended it, None if none did."""
         try:
             return signal.Signals(self.code - 128)
         except ValueError:
@@ -48,14 +53,21 @@ class Ended:
 
 def supervise(
     command: Sequence[str], env: Mapping[str, str], to_children: bool = False, patience: float | None = None
-) -> Ended:
-    """Runs a command to its end. SIGTERM and SIGINT go to it, or, to_children, to its own children where it has any:
-    torchrun itself would answer them by killing its children after a while. What it leaves running is ended.
+) -> ExitStatus:
+    """Runs a command to its end, and ends what it leaves running.
 
-    patience: seconds after SIGTERM in which it must end, else it is killed and counts as ended by SIGTERM; None:
-    there is no such limit. From its end on this process ignores SIGTERM: there is nothing left to stop.
+    From its end on this process ignores SIGTERM: there is nothing left to stop.
 
-    OSError where it cannot be started.
+    Args:
+        command: The command line.
+        env: Its environment variables.
+        to_children: Whether SIGTERM and SIGINT go to the command's own children, if it has any: torchrun itself would
+            answer them by killing its children after a while.
+        patience: Seconds after SIGTERM within which the command must end, else it is killed and counts as ended by
+            SIGTERM; None for no limit.
+
+    Raises:
+        OSError: The command cannot be started.
     """
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     child: subprocess.Popen[bytes] | None = None
@@ -83,7 +95,7 @@ def supervise(
         for number in tuple(received):
             _send(child.pid, number, to_children)
         pid, status = os.wait()
-        while pid != child.pid:
+        while pid != child.pid:  # an orphan, reaped
             pid, status = os.wait()
         child.returncode = os.waitstatus_to_exitcode(status)
         _end_children()
@@ -94,33 +106,33 @@ def supervise(
     code = child.returncode if child.returncode >= 0 else 128 - child.returncode
     if overdue and code == ExitCode.KILLED:
         code = ExitCode.TERMINATED
-    return Ended(code, received[0] if received else None, memory_kills() > kills)
+    return ExitStatus(code, received[0] if received else None, memory_kills() > kills)
 
 
 def memory_kills() -> int:
-    """Processes of this container that the system has killed for memory; 0 where it does not tell."""
+    """Number of processes of this container that the system has killed for memory; 0 if it does not say."""
     for path in MEMORY_EVENTS:
         try:
-            told = dict(line.split() for line in path.read_text().splitlines())
+            events = dict(line.split() for line in path.read_text().splitlines())
         except (OSError, ValueError):
             continue
-        return int(told.get("oom_kill", 0))
+        return int(events.get("oom_kill", 0))
     return 0
 
 
 def children(parent: int) -> list[int]:
-    """The processes that a process has started and that still run."""
-    found = []
+    """Process ids of the children of a process that still run."""
+    pids = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
-            state, its_parent, *_ = (entry / "stat").read_text().rpartition(")")[2].split()
+            state, parent_pid, *_ = (entry / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if int(its_parent) == parent and state != "Z":
-            found.append(int(entry.name))
-    return found
+        if int(parent_pid) == parent and state != "Z":
+            pids.append(int(entry.name))
+    return pids
 
 
 def _send(pid: int, number: int, to_children: bool) -> None:
@@ -132,15 +144,15 @@ def _send(pid: int, number: int, to_children: bool) -> None:
 
 
 def _end_children() -> None:
-    """What the command has left running, which this process has inherited."""
-    end = time.monotonic() + PATIENCE
+    """Ends and reaps the processes that the command has left running, which this process has inherited."""
+    end = time.monotonic() + ORPHANS_TERM_SECONDS
     number = signal.SIGTERM
-    told: set[int] = set()
-    while time.monotonic() < end + LAST_PATIENCE:
+    signalled: set[int] = set()
+    while time.monotonic() < end + ORPHANS_KILL_SECONDS:
         for pid in children(os.getpid()):
-            if pid not in told or number == signal.SIGKILL:
+            if pid not in signalled or number == signal.SIGKILL:
                 _send(pid, number, False)
-                told.add(pid)
+                signalled.add(pid)
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
@@ -152,7 +164,7 @@ def _end_children() -> None:
 
 
 def _end_with_parent() -> None:
-    """In the child, before it becomes the command."""
+    """Runs in the child before it becomes the command: it gets SIGTERM when this process dies."""
     _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

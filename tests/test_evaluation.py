@@ -10,7 +10,7 @@ from PIL import Image
 from rich.cells import cell_len
 
 import evaluation
-from container import job
+from container import job_script
 from model.errors import InputError
 from model.labels import Attribute, Scheme, mask_scheme
 
@@ -258,9 +258,9 @@ def test_a_wrong_folder_of_pictures_is_told_before_anything_is_written(tmp_path)
 def as_job(monkeypatch, *flags: str) -> int:
     """The exit code, as a process would end with it."""
     monkeypatch.setattr(sys, "argv", ["evaluation.py", *flags])
-    monkeypatch.setattr(job, "start_log", lambda stream: None)  # it would take the log from the tests after this
+    monkeypatch.setattr(job_script, "start_log", lambda stream: None)  # it would take the log from the tests after this
     with pytest.raises(SystemExit) as ended:
-        job.run(evaluation.main, log_to=sys.stderr)
+        job_script.run(evaluation.main, log_to=sys.stderr)
     return ended.value.code
 
 

@@ -33,9 +33,10 @@ from pathlib import Path
 
 import uvicorn
 
-from container import job, settings_layers
+from container import job_script, settings_layers
 from container.environment import Environment
 from container.job_types import SERVE
+from container.locations import Locations
 from container.serve.app import Server
 from container.serve.connection import bounded
 from model.artifacts.files import find_model, newest_model
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings, env = settings_layers.read(SERVE, argv, __doc__ or "")
     try:
         return serve(settings, env)
-    except job.Terminated:
+    except job_script.Terminated:
         log.info("stopped by SIGTERM")
         sys.stdout.flush()
         os._exit(ExitCode.DONE)  # threads that load or decode are not waited for: SIGKILL comes 30 s after SIGTERM
@@ -90,8 +91,9 @@ def model_place(settings: ServeSettings, env: Environment) -> Path | None:
     """The folder of the model, None where the settings name several or none is served at first."""
     if settings.models or settings.multi_model:
         return None
-    found = env.served_model_dir(settings.model_dir)
-    return newest_model(env.models_dir(None)) if found is None else find_model(found)
+    locations = Locations(env)
+    folder = locations.served_model_dir(settings.model_dir)
+    return newest_model(locations.models_dir(None)) if folder is None else find_model(folder)
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -109,4 +111,4 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 if __name__ == "__main__":
-    job.run(main)
+    job_script.run(main)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from container.environment import Environment
-from container.layout import IN_CONTAINER, Layout
+from container.opt_ml import IN_CONTAINER, OptMl
 from jobs.aws.clients import Clients, Tell
 from jobs.backends.local_run import LOG, Child, begin, bring_inputs, collect, keep_checkpoints, run_children
 from jobs.backends.opt_ml import Host, input_places, write_tree
@@ -33,14 +33,14 @@ def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, tel
     if job.is_training:
         checkpoints.mkdir(parents=True, exist_ok=True)
     names = [f"algo-{number}" for number in range(1, job.machine.count + 1)]
-    layouts: dict[str, Layout] = {}
+    layouts: dict[str, OptMl] = {}
     children: dict[str, Child] = {}
     network = job.name if len(names) > 1 else None
     words = [job.type.name] if job.is_training else arguments(job)
     for name in names:
-        layout = layouts[name] = Layout(folder / "ml" / name)
+        layout = layouts[name] = OptMl(folder / "ml" / name)
         write_tree(layout, job, Host(name, names, "eth0"))
-        mounts = input_places(Layout(), job, sources)
+        mounts = input_places(OptMl(), job, sources)
         command = docker_run(
             job, image, name, words, layout.base, mounts, checkpoints, network, shm_size, gpu_flag(gpus)
         )
@@ -90,7 +90,7 @@ def docker_run(
     for place, source in mounts.items():
         command += ["--volume", f"{source.resolve()}:{place}:ro"]
     if job.is_training:
-        command += ["--volume", f"{checkpoints}:{Layout().checkpoints}"]
+        command += ["--volume", f"{checkpoints}:{OptMl().checkpoints}"]
     for name in told_variables(job):
         command += ["--env", name]
     return [*command, image, *words]

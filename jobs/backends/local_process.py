@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from container.environment import Environment
-from container.layout import BASE_DIR, JOB_VARIABLES, Layout
+from container.opt_ml import BASE_DIR, JOB_VARIABLES, OptMl
 from container.project import PROJECT_ROOT
 from jobs.aws.clients import Clients, Tell
 from jobs.backends.local_run import LOG, Child, begin, bring_inputs, collect, keep_checkpoints, run_children
@@ -29,10 +29,10 @@ def run(job: Job, results: Path, clients: Clients, tell: Tell) -> int:
     hosts = {f"algo-{number}": f"127.0.0.{number}" for number in range(1, job.machine.count + 1)}
     names = list(hosts.values() if job.is_training else hosts)
     port = free_port()
-    layouts: dict[str, Layout] = {}
+    layouts: dict[str, OptMl] = {}
     children: dict[str, Child] = {}
     for host, name in zip(hosts, names, strict=True):
-        layout = layouts[host] = Layout(folder / "ml" / host)
+        layout = layouts[host] = OptMl(folder / "ml" / host)
         here = replace(job, settings=rebased(job, layout.base))
         write_tree(layout, here, Host(name, names, "lo"))
         link_inputs(input_places(layout, here, sources))
@@ -56,7 +56,7 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def surroundings(job: Job, layout: Layout, port: int) -> dict[str, str]:
+def surroundings(job: Job, layout: OptMl, port: int) -> dict[str, str]:
     """The environment of a process: this one's without what a job reads, so that the tree alone tells it. port: where
     several hosts meet."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(JOB_VARIABLES)}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-from container.layout import Layout
+from container.opt_ml import OptMl
 from jobs.aws.clients import Clients, Tell
 from jobs.requests.train_and_process import processing_request, training_request
 from jobs.results.fetch import MODEL, model_from_archive, tell_evaluation
@@ -164,7 +164,7 @@ def _passing_on(children: Sequence[subprocess.Popen[str]]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def collect(job: Job, record: Record, trees: Mapping[str, Layout], codes: Mapping[str, int], tell: Tell) -> int:
+def collect(job: Job, record: Record, trees: Mapping[str, OptMl], codes: Mapping[str, int], tell: Tell) -> int:
     """What the hosts left, in the layout that every place has: model.tar.gz and model/, output/, evaluation/; and the
     job's exit code in its record. trees: by host; codes: by host, in the order in which the hosts ended. Returns the
     exit code: of the host that failed first, for the others were stopped for it. Failure where the model that came back
@@ -190,7 +190,7 @@ def collect(job: Job, record: Record, trees: Mapping[str, Layout], codes: Mappin
     return code
 
 
-def _collect(job: Job, folder: Path, layouts: Sequence[Layout], code: int, tell: Tell) -> None:
+def _collect(job: Job, folder: Path, layouts: Sequence[OptMl], code: int, tell: Tell) -> None:
     if job.is_training:
         models = [layout.model for layout in layouts if any(layout.model.iterdir())]
         if code == 0 and not models:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from container.layout import IN_CONTAINER, Layout
+from container.opt_ml import IN_CONTAINER, OptMl
 from jobs.requests.train_and_process import processing_request
 from jobs.spec.job import Job
 from model.atomic_write import write_json
@@ -37,7 +37,7 @@ class Host:
         }
 
 
-def write_tree(layout: Layout, job: Job, host: Host) -> None:
+def write_tree(layout: OptMl, job: Job, host: Host) -> None:
     """The config files and the empty folders; inputs are put in by whoever starts the job."""
     if job.is_training:
         channel = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
@@ -55,7 +55,7 @@ def write_tree(layout: Layout, job: Job, host: Host) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def input_places(layout: Layout, job: Job, sources: Mapping[str, Path]) -> dict[Path, Path]:
+def input_places(layout: OptMl, job: Job, sources: Mapping[str, Path]) -> dict[Path, Path]:
     """Where each input's folder or file has to appear: {place in the tree: source}. sources: by input."""
     places = {}
     for given in job.inputs:

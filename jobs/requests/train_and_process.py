@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from container.layout import Layout
+from container.opt_ml import OptMl
 from jobs.spec.inputs import is_file
 from jobs.spec.job import Account, Input, Job
 from jobs.spec.metrics import metric_definitions
@@ -111,7 +111,7 @@ def _training(job: Job) -> Request:
         },
         **given(
             EnableManagedSpotTraining=machine.spot,
-            CheckpointConfig={"S3Uri": job.checkpoints, "LocalPath": str(Layout().checkpoints)}
+            CheckpointConfig={"S3Uri": job.checkpoints, "LocalPath": str(OptMl().checkpoints)}
             if job.checkpoints
             else None,
             RetryStrategy={"MaximumRetryAttempts": limits.attempts} if limits.attempts else None,
@@ -140,7 +140,7 @@ def _channel(part: Input) -> Request:
 def processing_request(job: Job) -> Request:
     """CreateProcessingJob: inference, inference_TTA or evaluation."""
     account, machine = job.account, job.machine
-    name, local = job.type.output, Layout().processing / job.type.output
+    name, local = job.type.output, OptMl().processing / job.type.output
     output = {"S3Uri": f"{job.folder}/{name}", "LocalPath": str(local), "S3UploadMode": "EndOfJob"}
     network = {
         **given(
@@ -184,7 +184,7 @@ def _processing_input(part: Input) -> Request:
         "InputName": part.name,
         "S3Input": {
             "S3Uri": folder_prefix(part.source),
-            "LocalPath": str(Layout().processing_input(part.name)),
+            "LocalPath": str(OptMl().processing_input(part.name)),
             "S3DataType": "S3Prefix",
             "S3InputMode": "File",
             "S3DataDistributionType": "FullyReplicated",

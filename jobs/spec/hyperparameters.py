@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from container.job_types import JobType
-from container.layout import Layout
+from container.opt_ml import OptMl
 from container.settings_layers import read
 from jobs.spec.inputs import channel_name, channel_place, is_file
 from jobs.spec.job import Input
@@ -36,7 +36,7 @@ def split_settings(
 
     InputError where the text would not mean the same settings in the job.
     """
-    tree = Layout(base) if base else Layout()
+    tree = OptMl(base) if base else OptMl()
     default = job_type.default_settings
     differing = {name: value for name, value in as_dict(settings).items() if value != getattr(default, name)}
     inputs: list[Input] = []

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from container.job_types import JOB_TYPES, TRAIN, JobType
-from container.layout import Layout
+from container.opt_ml import OptMl
 from jobs.spec.flags import SAGEMAKER, LaunchFlags
 from jobs.spec.job import TUNE, Account, Input, Job
 from jobs.spec.record import find_record, records, refuse_several
@@ -22,7 +22,7 @@ def channel_name(setting: str) -> str:
     return setting.replace("_", "-")
 
 
-def channel_place(tree: Layout, job_type: JobType[Any], setting: str) -> Path:
+def channel_place(tree: OptMl, job_type: JobType[Any], setting: str) -> Path:
     name = channel_name(setting)
     return tree.channel(name) if job_type is TRAIN else tree.processing_input(name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAD = """
 import json, os, signal, struct, sys, time
 from pathlib import Path
-from container import job
+from container import job_script
 BASE = os.environ["SAGEMAKER_BASE_DIR"]
 def save(folder, finished=True):
     folder = Path(folder)
@@ -27,6 +28,11 @@ def save(folder, finished=True):
         (folder / name).write_text("{}")
     (folder / "metrics.json").write_text(json.dumps({"finished": finished}))
 """
+
+
+def write_config(tree: Path, name: str, content: object) -> None:
+    """Writes a config file of a training job."""
+    (tree / "input" / "config" / name).write_text(json.dumps(content))
 
 
 @pytest.fixture
@@ -56,7 +62,7 @@ def start(program: Path, tree: Path) -> Iterator[Callable[..., subprocess.Popen[
 
     def begin(body: str, *words: str, **variables: str) -> subprocess.Popen[str]:
         indented = "".join(f"    {line}\n" for line in body.splitlines())
-        (program / "train.py").write_text(f"{HEAD}\ndef main():\n{indented}\n    return 0\n\njob.run(main)\n")
+        (program / "train.py").write_text(f"{HEAD}\ndef main():\n{indented}\n    return 0\n\njob_script.run(main)\n")
         process = subprocess.Popen(
             [sys.executable, "-m", "container.entrypoint", *(words or ("train",))],
             cwd=program,

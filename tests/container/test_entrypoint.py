@@ -278,7 +278,8 @@ def test_training_tells_its_course_beside_the_model_where_the_tree_cannot_be_wri
     (tree / "output").write_text("a file where the folder should be")
     body = (
         "from container.environment import Environment\n"
-        "print(Environment().training_output_dir(None), os.environ['SM_OUTPUT_DATA_DIR'])\n" + SAVED
+        "from container.locations import Locations\n"
+        "print(Locations(Environment()).training_output_dir(None), os.environ['SM_OUTPUT_DATA_DIR'])\n" + SAVED
     )
     assert run(body).stdout.split() == ["None", str(tree / "output" / "data")]
     mine = str(tmp_path / "mine")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from container.failure import Report, cut, exception_text, tell
+from container.failure import Report, cut, exception_text, write_once
 
 
 def test_the_first_failure_of_a_run_stands_and_the_next_run_begins_anew(tmp_path: Path):
@@ -47,6 +47,6 @@ def test_an_exception_is_told_before_its_place():
 
 def test_a_place_that_cannot_be_written_is_passed_over(tmp_path: Path):
     (tmp_path / "file").touch()
-    tell(tmp_path / "file" / "failure", "text")
+    write_once(tmp_path / "file" / "failure", "text")
     Report(tmp_path / "file").begin()
     Report(None).failed("text")

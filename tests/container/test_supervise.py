@@ -26,7 +26,7 @@ def test_once_the_command_has_ended_sigterm_finds_nothing_to_stop():
 def test_a_process_that_cannot_be_killed_is_left_in_the_end():
     """As one that waits for a file system which does not answer."""
     told = run(
-        "supervise.PATIENCE, supervise.LAST_PATIENCE, supervise._send = 0.2, 0.2, lambda *_: None\n"
+        "supervise.ORPHANS_TERM_SECONDS, supervise.ORPHANS_KILL_SECONDS, supervise._send = 0.2, 0.2, lambda *_: None\n"
         "child = subprocess.Popen(['sleep', '300'])\n"
         "supervise._end_children()\n"
         "print(child.poll())\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from container.job_types import EVALUATION, JOB_TYPES, TRAIN
-from container.layout import Layout
+from container.opt_ml import OptMl
 from jobs.__main__ import SUBCOMMANDS
 from jobs.aws.clients import Clients
 from jobs.backends import local_process as here
@@ -31,7 +31,7 @@ TRAINING = Job(TRAIN, "exp-1", {"epochs": "3"}, (Input("train", "data"),), Machi
 
 
 def test_a_trainings_tree_is_sagemakers(tmp_path):
-    layout = Layout(tmp_path / "ml")
+    layout = OptMl(tmp_path / "ml")
     write_tree(layout, TRAINING, HOST)
     read = {path.name: json.loads(path.read_text()) for path in layout.config.iterdir()}
     assert read["hyperparameters.json"] == {"epochs": "3"}
@@ -42,7 +42,7 @@ def test_a_trainings_tree_is_sagemakers(tmp_path):
 
 
 def test_a_processing_jobs_tree_is_sagemakers(tmp_path):
-    layout = Layout(tmp_path / "ml")
+    layout = OptMl(tmp_path / "ml")
     write_tree(layout, replace(TRAINING, type=EVALUATION, settings={}, inputs=()), HOST)
     assert json.loads((layout.base / "config" / "processingjobconfig.json").read_text())["ProcessingJobName"] == "exp-1"
     assert layout.evaluation.is_dir() and not (layout.base / "input").exists()
@@ -56,7 +56,7 @@ def test_inputs_are_linked_and_files_of_settings_found(tmp_path):
         settings={"weights": "/opt/ml/input/data/weights/w.safetensors", "name": "/opt/ml/not-a-file"},
         inputs=(Input("train", str(tmp_path / "data")), Input("weights", str(tmp_path / "w.safetensors"))),
     )
-    layout = Layout(tmp_path / "ml")
+    layout = OptMl(tmp_path / "ml")
     link_inputs(input_places(layout, job, {given.name: Path(given.source) for given in job.inputs}))
     settings = rebased(job, layout.base)
     assert Path(settings["weights"]).read_text() == "x" and settings["name"] == "/opt/ml/not-a-file"
@@ -67,7 +67,7 @@ def test_a_process_sees_its_tree_alone(monkeypatch):
     monkeypatch.setenv("SM_CHANNEL_TRAIN", "/other")
     monkeypatch.setenv("SM_HP_EPOCHS", "9")
     monkeypatch.setenv("WANDB_API_KEY", "secret")
-    found = surroundings(replace(TRAINING, environment={"OMP_NUM_THREADS": "1"}), Layout(Path("/x")), 7000)
+    found = surroundings(replace(TRAINING, environment={"OMP_NUM_THREADS": "1"}), OptMl(Path("/x")), 7000)
     assert not any(name.startswith("SM_") for name in found)
     assert found["SAGEMAKER_BASE_DIR"] == "/x" and found["TRAINING_JOB_NAME"] == "exp-1"
     assert found["OMP_NUM_THREADS"] == "1" and found["WANDB_API_KEY"] == "secret"
@@ -113,8 +113,8 @@ def test_where_one_host_fails_the_others_are_stopped(tmp_path, monkeypatch):
     assert list(codes.items()) == [("algo-2", 2), ("algo-1", 143)]  # in the order in which they ended
 
 
-def written(record: Record, *hosts: str) -> dict[str, Layout]:
-    trees = {host: Layout(record.folder / "ml" / host) for host in hosts}
+def written(record: Record, *hosts: str) -> dict[str, OptMl]:
+    trees = {host: OptMl(record.folder / "ml" / host) for host in hosts}
     for layout in trees.values():
         write_tree(layout, TRAINING, HOST)
     return trees
@@ -243,7 +243,7 @@ def test_hosts_here_have_the_names_that_their_folders_have(what, first, tmp_path
 
     def children(children: dict[str, Child], log: Path, tell: object) -> dict[str, int]:
         for started in children.values():
-            layout = Layout(Path(started.variables["SAGEMAKER_BASE_DIR"]))
+            layout = OptMl(Path(started.variables["SAGEMAKER_BASE_DIR"]))
             config = layout.config if what == "train" else layout.processing_config
             seen.append(json.loads((config / "resourceconfig.json").read_text()))
             if what == "train":

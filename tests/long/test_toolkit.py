@@ -26,8 +26,8 @@ print(json.dumps(found))
 OURS = """
 import json
 from container.environment import Environment
-from container.toolkit import variables
-print(json.dumps(variables(Environment())))
+from container.sm_variables import sm_variables
+print(json.dumps(sm_variables(Environment())))
 """
 ONE = {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "eth0"}
 GROUPS = [

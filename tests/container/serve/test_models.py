@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from container import job, settings_layers
+from container import job_script, settings_layers
 from container.job_types import SERVE
 from container.serve import models
 from container.serve import served_model as served
@@ -113,7 +113,7 @@ def test_a_start_without_memory_ends_with_1_and_one_sentence(model, monkeypatch,
     monkeypatch.setattr(served, "free_memory", lambda: 1000)
     with pytest.raises(Failure) as found:
         main(["--model_dir", str(model), "--host", "127.0.0.1", "--port", "0", "--device", "cpu"])
-    code, _ = job.ending(found.value)
+    code, _ = job_script.report_exception(found.value)
     told = capsys.readouterr().err
     assert code == 1 and "bytes of memory, there are 1,000" in told and "Traceback" not in told
 

@@ -1,4 +1,4 @@
-"""What every job script does around its own work: logging, and exceptions turned into exit codes."""
+"""What every job script does around its own work: starts the log and turns exceptions into exit codes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from container.environment import FAILURE_FILE, Environment
-from container.failure import Report, exception_text, tell
+from container.failure import Report, exception_text, write_once
 from model.errors import ExitCode, Failure, InputError
 
-PLACES = (  # errors of the places that settings name, no fault of the job
+PATH_ERRORS = (  # the paths that settings name are bad, not the job
     errno.ENOTDIR,
     errno.EEXIST,
     errno.EISDIR,
@@ -37,15 +37,20 @@ log = logging.getLogger("rarebird")
 
 
 class Terminated(BaseException):
-    """SIGTERM came while nothing took care of it."""
+    """SIGTERM came while the job had no handler of its own for it."""
 
 
 def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
-    """Runs a job's main and ends the process: its own code, 2 for InputError and for places that cannot be written,
-    130 for Ctrl-C, 143 for SIGTERM where the job does not take care of it, 137 where a loader worker was killed, 1 for
-    any other fault. Log lines go to log_to (stdout where it is None). In SageMaker's tree the reason is told in
-    output/failure."""
-    gc.freeze()  # what the imports made stays
+    """Runs a job's main and ends the process with its exit code (model.errors.ExitCode).
+
+    An exception becomes the exit code that report_exception gives it. The reason of a failure is left for the
+    supervisor (container.entrypoint), else for SageMaker in output/failure.
+
+    Args:
+        main: The job; returns its exit code.
+        log_to: The stream of log lines, stdout by default.
+    """
+    gc.freeze()  # objects of the imports live as long as the process
     gc.enable()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # class names may be Korean where the locale is C
@@ -57,15 +62,15 @@ def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
     report.begin()
     try:
         code, reason = main(), ""
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # all is done and saved
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # everything is done and saved
         if code:
             reason = f"ended with exit code {code}; the log tells why"
     except SystemExit:
         raise
     except BaseException as error:
-        code, reason = ending(error)
+        code, reason = report_exception(error)
     if supervised and code:
-        tell(Path(supervised), reason)
+        write_once(Path(supervised), reason)
     elif code:
         report.failed(reason)
     else:
@@ -75,8 +80,12 @@ def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
     sys.exit(code)
 
 
-def ending(error: BaseException) -> tuple[int, str]:
-    """The exit code that an exception means, and what to tell of it; told on stderr here."""
+def report_exception(error: BaseException) -> tuple[int, str]:
+    """Prints an exception to stderr and returns its exit code and message.
+
+    2 for InputError and for paths that cannot be written, 130 for Ctrl-C, 143 for SIGTERM, 137 if a loader worker was
+    killed, 1 for everything else; only what is no known error is printed with its traceback.
+    """
     if isinstance(error, InputError):
         return _end(str(error), ExitCode.BAD_INPUT)
     if isinstance(error, Failure):
@@ -85,7 +94,7 @@ def ending(error: BaseException) -> tuple[int, str]:
         return _end("stopped by Ctrl-C", ExitCode.INTERRUPTED)
     if isinstance(error, Terminated):
         return _end("stopped by SIGTERM", ExitCode.TERMINATED)
-    if isinstance(error, OSError) and error.errno in PLACES and error.filename is not None:
+    if isinstance(error, OSError) and error.errno in PATH_ERRORS and error.filename is not None:
         return _end(f"{error.filename}: {error.strerror}", ExitCode.BAD_INPUT)
     if isinstance(error, MemoryError):
         return _end(f"out of memory: {error}; {LESS_MEMORY}", ExitCode.FAULT)
@@ -93,19 +102,20 @@ def ending(error: BaseException) -> tuple[int, str]:
     if isinstance(error, OSError):
         reason = f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)
         _end(reason, ExitCode.FAULT)
-    elif (fault := _worker_fault(error)) is not None:
-        return _end(fault[1], fault[0])
+    elif (worker_error := _worker_error(error)) is not None:
+        code, message = worker_error
+        return _end(message, code)
     remedy = f"out of memory: {LESS_MEMORY}" if _ran_out_of_memory(error) else ""
     return ExitCode.FAULT, exception_text(error, remedy)
 
 
 def on_sigterm(*_: object) -> None:
-    """A handler, for while nothing takes care of it."""
+    """Signal handler of a job that has none of its own."""
     raise Terminated
 
 
 def start_log(stream: TextIO) -> None:
-    """Plain lines of the logger `rarebird` to a stream; from rank 0 alone where several processes train."""
+    """Sends the logger `rarebird` to a stream, as plain lines; if several processes train, rank 0 alone logs."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Plain())
     log.handlers = [handler]
@@ -135,12 +145,14 @@ def _ran_out_of_memory(error: BaseException) -> bool:
     return type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: can't allocate memory" in str(error)
 
 
-def _worker_fault(error: BaseException) -> tuple[int, str] | None:
-    """What ended a loader worker, None where none ended so. torch.utils.data raises RuntimeError `DataLoader worker
-    (pid(s) N) exited unexpectedly`, where it noticed the signal because of `DataLoader worker (pid N) is killed by
-    signal: Killed.`, or another signal's name."""
+def _worker_error(error: BaseException) -> tuple[int, str] | None:
+    """Exit code and message if an exception comes from a loader worker that a signal ended, else None.
+
+    torch.utils.data raises RuntimeError `DataLoader worker (pid(s) N) exited unexpectedly`, where it noticed the signal
+    because of `DataLoader worker (pid N) is killed by signal: Killed.`, or another signal's name.
+    """
     texts = [str(link) for link in _chain(error) if isinstance(link, RuntimeError) and "DataLoader worker" in str(link)]
-    signals = [found[1] for text in texts if (found := re.search(r"killed by signal: ([^.]+)", text))]
+    signals = [match[1] for text in texts if (match := re.search(r"killed by signal: ([^.]+)", text))]
     killed = f"a loader worker was killed, as for memory: {FEWER_WORKERS}"
     if not signals:
         return (ExitCode.KILLED, killed) if any("exited unexpectedly" in text for text in texts) else None
@@ -151,12 +163,12 @@ def _worker_fault(error: BaseException) -> tuple[int, str] | None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and all that led to it."""
+    """An exception and all its causes and contexts."""
     seen: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
     while waiting:
-        link = waiting.pop()
-        if link is not None and link not in seen:
-            seen.append(link)
-            yield link
-            waiting += [link.__context__, link.__cause__]
+        current = waiting.pop()
+        if current is not None and current not in seen:
+            seen.append(current)
+            yield current
+            waiting += [current.__context__, current.__cause__]

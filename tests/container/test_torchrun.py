@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from container.environment import RANKS_DIR
-from container.rank import first_failure
+from container.opt_ml import Hosts
 from container.supervise import children
 from container.torchrun import process_count, refuse_alone, torchrun_variables, wait_for_names
-from container.tree import Hosts
 from model.errors import Failure, InputError
 from model.settings.train import TrainSettings
 
@@ -95,26 +89,6 @@ def test_sigterm_before_the_processes_are_there_is_a_stop_too(start, tree):
         time.sleep(0.02)
     process.terminate()
     assert process.wait(120) == 143 and "stopped by SIGTERM" in told(tree)
-
-
-def test_a_process_that_does_not_heed_sigterm_is_killed_and_noted_as_stopped(tmp_path):
-    deaf = tmp_path / "deaf.py"
-    deaf.write_text(
-        "import signal, sys, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "open(sys.argv[1], 'w').close()\ntime.sleep(60)"
-    )
-    words = [str(deaf), str(tmp_path / "ready")]
-    body = f"from container import rank\nrank.STOPPED_WITHIN = 0.5\nrank.main({words})"
-    env = {**os.environ, RANKS_DIR: str(tmp_path), "RANK": "3"}
-    process = subprocess.Popen([sys.executable, "-c", body], cwd=ROOT, env=env)
-    while not (tmp_path / "ready").exists():
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.terminate()
-    process.wait(60)
-    ended = first_failure(tmp_path)
-    assert ended is not None and (ended.rank, ended.ended.code, ended.ended.received) == (3, 143, signal.SIGTERM)
-    assert not list(tmp_path.glob("*.part"))
 
 
 def test_one_process_a_gpu_unless_told_otherwise(tmp_path, monkeypatch):

@@ -3,25 +3,25 @@
 import json
 
 from container.environment import Environment
-from container.toolkit import variables
+from container.sm_variables import sm_variables
 
 
 def test_without_config_files_there_is_one_host_and_no_channel(tree):
-    found = variables(Environment())
+    found = sm_variables(Environment())
     assert found["SM_HOSTS"] == '["algo-1"]' and found["SM_CHANNELS"] == "[]" and found["SM_HPS"] == "{}"
     assert found["SM_MODEL_DIR"] == str(tree / "model")
 
 
 def test_a_program_that_is_not_named_is_empty(tree):
-    found = variables(Environment())
+    found = sm_variables(Environment())
     assert found["SM_MODULE_NAME"] == found["SM_USER_ENTRY_POINT"] == ""
 
 
 def test_hosts_are_sorted_whatever_their_order(tree):
     told = {"current_host": "b", "hosts": ["b", "a"]}
     (tree / "input" / "config" / "resourceconfig.json").write_text(json.dumps(told))
-    assert variables(Environment())["SM_HOSTS"] == '["a","b"]'
+    assert sm_variables(Environment())["SM_HOSTS"] == '["a","b"]'
 
 
 def test_without_a_tree_nothing_is_set():
-    assert variables(Environment()) == {}
+    assert sm_variables(Environment()) == {}

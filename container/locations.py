@@ -1,0 +1,234 @@
+"""The folders and files of a job: where each input is read from and each output is written to.
+
+Each is looked for by itself: what its flag names, else what its SM_* variable names, else its place in /opt/ml, else a
+folder beside the job.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from container.environment import Environment
+from container.opt_ml import OptMl
+from model.errors import InputError, did_you_mean, listing
+from model.settings.evaluation import EvaluationSettings
+from model.settings.inference import InferenceSettings
+from model.settings.train import TrainSettings
+
+CHANNEL_PREFIX = "SM_CHANNEL_"  # prefix of the variables that name channels
+
+
+@dataclass(frozen=True)
+class Locations:
+    """The paths of a job in its environment. `flag`, in every method, is what the job's flag says of the path."""
+
+    env: Environment
+
+    @property
+    def _opt_ml(self) -> OptMl:
+        return self.env.opt_ml
+
+    # Inputs
+
+    def channels(self) -> list[str]:
+        """Names of the channels that SM_CHANNEL_* variables and /opt/ml offer."""
+        names = {key[len(CHANNEL_PREFIX) :].lower() for key in self.env.variables if key.startswith(CHANNEL_PREFIX)}
+        return sorted(names | set(self._opt_ml.input_names()))
+
+    def channel(self, name: str, flag: str | None) -> Path | None:
+        """The folder of a channel, None if there is none. InputError if it comes in Pipe mode."""
+        if flag:
+            return Path(flag)
+        folder = self._opt_ml.input_folder(name) if self.env.uses_opt_ml else None
+        return self.env.path(f"{CHANNEL_PREFIX}{name.upper()}") or folder
+
+    def required_channel(self, name: str, flag: str | None, script: str, default: str | None = None) -> Path:
+        """The folder of a channel that the job cannot do without.
+
+        Args:
+            name: The channel.
+            flag: What the flag --NAME_dir says.
+            script: The job's script, for the example in the message.
+            default: The folder if nothing else names one.
+
+        Raises:
+            InputError: There is no such channel; the message names variable, flag and an example.
+        """
+        folder = self.channel(name, flag) or (Path(default) if default else None)
+        if folder is None:
+            names = self.channels()
+            have = f"; channels here: {listing(names)}{did_you_mean(name, names)}" if names else ""
+            raise InputError(
+                f"the channel `{name}` is missing: set {CHANNEL_PREFIX}{name.upper()} or --{name}_dir to its folder, "
+                f"as in {CHANNEL_PREFIX}{name.upper()}=data/{name} python {script}{have}"
+            )
+        return folder
+
+    def part(self, folder: Path) -> tuple[int, int]:
+        """This host's part of an input folder and the number of parts: (0, 1) if the host takes all that it has, as it
+        does where SageMaker itself has split the input between the hosts."""
+        if not self.env.uses_opt_ml or self._opt_ml.is_sharded(folder):
+            return 0, 1
+        return self.env.hosts.rank, len(self.env.hosts.names)
+
+    def refuse_parts(self, folder: Path, why: str) -> None:
+        """InputError if SageMaker has split an input folder between several hosts. why: what needs the whole of it."""
+        if self.env.uses_opt_ml and len(self.env.hosts.names) > 1 and self._opt_ml.is_sharded(folder):
+            parts = f"{folder} comes in parts to {len(self.env.hosts.names)} hosts (ShardedByS3Key)"
+            raise InputError(f"{parts}, but {why}: use FullyReplicated")
+
+    def ground_truth_dir(self, flag: str | None) -> Path:
+        """The folder of gt.csv."""
+        folder = Path(flag) if flag else self.env.path("SM_GROUND_TRUTH_DIR")
+        if folder is None and self.env.uses_opt_ml:
+            processing_input = self._opt_ml.processing_input("ground_truth")
+            folder = processing_input if processing_input.is_dir() else None
+        if folder is None:
+            raise InputError(
+                "the ground truth is missing: set SM_GROUND_TRUTH_DIR or --ground_truth_dir to the folder of gt.csv, "
+                "as in SM_GROUND_TRUTH_DIR=data/gt python evaluation.py"
+            )
+        return folder
+
+    def answers_dir(self, flag: str | None) -> Path:
+        """The folder of the answers that evaluation scores."""
+        predictions = self._opt_ml.processing_input("predictions")
+        if not flag and self._output_variable is None and self.env.uses_opt_ml and predictions.is_dir():
+            return predictions
+        return self.output_dir(flag) or Path("output")
+
+    # Models and checkpoints
+
+    def models_dir(self, flag: str | None) -> Path:
+        """The folder in which training puts its run."""
+        if flag:
+            return Path(flag)
+        return self.env.path("SM_MODEL_DIR") or (self._opt_ml.model if self.env.uses_opt_ml else Path("runs"))
+
+    def run_dir(self, models: Path, name: str) -> Path:
+        """The folder of a run: models/NAME, or models itself if SageMaker packs that."""
+        return models if self.is_packed(models) else models / name
+
+    def is_packed(self, models: Path) -> bool:
+        """Whether this is /opt/ml/model, which SageMaker packs as it stands."""
+        return models.resolve() == self._opt_ml.model.resolve()
+
+    def checkpoints_dir(self, flag: str | None, models: Path) -> Path:
+        """The folder of unfinished runs, with a subfolder for each name."""
+        if flag:
+            return Path(flag)
+        local = self._opt_ml.read_config("checkpointconfig.json").get("LocalPath")
+        if local:
+            return Path(local)
+        return self._opt_ml.checkpoints if self.is_packed(models) else models / ".checkpoints"
+
+    def earlier_model(self, models: Path) -> Path | None:
+        """The channel `model` of incremental training, None if there is none.
+
+        A channel that is, contains or lies in `models`, the folder that training writes into, does not count:
+        SM_CHANNEL_MODEL names that folder for the other jobs, which read what training wrote.
+        """
+        channel = self.channel("model", None)
+        if channel is None or _overlap(channel.resolve(), models.resolve()):
+            return None
+        return channel
+
+    def saved_model_dir(self, flag: str | None) -> Path | None:
+        """The model that inference uses, or a folder above it; None if nothing names one."""
+        if flag:
+            return Path(flag)
+        return self.channel("model", None) or (self._opt_ml.model if self.env.uses_opt_ml else None)
+
+    def served_model_dir(self, flag: str | None) -> Path | None:
+        """The model that the server uses, or a folder above it; None if nothing names one."""
+        if flag:
+            return Path(flag)
+        folder = self.env.path("SM_CHANNEL_MODEL") or self.env.path("SM_MODEL_DIR")
+        model = self._opt_ml.model
+        return folder or (model if self.env.uses_opt_ml or model.is_dir() else None)
+
+    # Outputs
+
+    def output_dir(self, flag: str | None) -> Path | None:
+        """The folder of everything but the model, None if nothing names one."""
+        if flag:
+            return Path(flag)
+        return self._output_variable or (self._opt_ml_output if self.env.uses_opt_ml else None)
+
+    def training_output_dir(self, flag: str | None) -> Path | None:
+        """The folder of training's split and tracking; None, for beside the model, if nothing names one, or only
+        /opt/ml does and the folder there cannot be written."""
+        folder = self.output_dir(flag)
+        if folder is None or flag or self._output_variable or _is_writable(folder):
+            return folder
+        return None
+
+    def output_data_dir(self, flag: str | None, model_dir: str | None = None) -> Path:
+        """The folder of this host's answers. model_dir: the model that a flag names, whose folder it is if nothing
+        names another."""
+        return self._of_host(self.output_dir(flag) or Path(model_dir or "output"))
+
+    def output_file(self, flag: str | None) -> str | None:
+        """The file of this host's answers that a flag names; a bare name lies in output_data_dir."""
+        path = Path(flag or "")
+        return flag if path.name == (flag or "") else str(self._of_host(path.parent) / path.name)
+
+    def evaluation_dir(self, flag: str | None, output_data_dir: str | None) -> Path | None:
+        """The folder of evaluation's output, None if nothing names one.
+
+        Args:
+            flag: What the flag --output says.
+            output_data_dir: What the flag of the answers' folder says.
+        """
+        if flag:
+            return Path(flag)
+        folder = Path(output_data_dir) if output_data_dir else self._output_variable
+        if folder is None and self.env.uses_opt_ml and self._opt_ml.is_processing:
+            return self._opt_ml.evaluation
+        return folder or self.output_dir(None)
+
+    @property
+    def _output_variable(self) -> Path | None:
+        """What SM_OUTPUT_DATA_DIR names; None if that is what the entry point, like AWS's toolkit, has set it to."""
+        folder = self.env.path("SM_OUTPUT_DATA_DIR")
+        is_default = self.env.uses_opt_ml and not self._opt_ml.is_processing and folder == self._opt_ml_output
+        return None if is_default else folder
+
+    @property
+    def _opt_ml_output(self) -> Path:
+        return self._opt_ml.processing_output if self._opt_ml.is_processing else self._opt_ml.output_data
+
+    def _of_host(self, folder: Path) -> Path:
+        """A subfolder per host if there are several: SageMaker uploads their folders to one prefix."""
+        is_one_of_several = self.env.uses_opt_ml and len(self.env.hosts.names) > 1
+        return folder / self.env.hosts.current if is_one_of_several else folder
+
+    # What each job writes into, beside the files that report its end
+
+    def written_by_training(self, settings: TrainSettings) -> Iterator[Path]:
+        models = self.models_dir(settings.model_dir)
+        yield models
+        yield self.checkpoints_dir(settings.checkpoint_dir, models)
+        yield self.training_output_dir(settings.output_data_dir) or models
+
+    def written_by_inference(self, settings: InferenceSettings) -> Iterator[Path]:
+        output = self.output_data_dir(settings.output_data_dir, settings.model_dir)
+        yield output
+        yield (output / (self.output_file(settings.output) or "output.csv")).parent
+
+    def written_by_evaluation(self, settings: EvaluationSettings) -> Iterator[Path]:
+        folder = self.evaluation_dir(settings.output, settings.output_data_dir)
+        yield folder or self.answers_dir(settings.output_data_dir)
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one == other or one in other.parents or other in one.parents
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether the folder is writable, or can be created."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)

@@ -1,0 +1,183 @@
+"""Where each input and output of a job lies: by flag, variable, /opt/ml, or beside the job."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from container.environment import Environment
+from container.locations import Locations
+from container.sm_variables import sm_variables
+from model.errors import InputError
+from tests.container.conftest import write_config
+
+
+def locations() -> Locations:
+    return Locations(Environment())
+
+
+@pytest.fixture
+def processing(tmp_path, monkeypatch) -> Path:
+    """A processing job's tree on the second of two hosts."""
+    base = tmp_path / "ml"
+    for name in ("ground_truth", "predictions", "eval", "model"):
+        (base / "processing" / "input" / name).mkdir(parents=True)
+    (base / "config").mkdir()
+    place = str(base / "processing" / "input" / "eval")
+    given = {"InputName": "eval", "S3Input": {"LocalPath": place, "S3DataDistributionType": "FullyReplicated"}}
+    (base / "config" / "processingjobconfig.json").write_text(json.dumps({"ProcessingInputs": [given]}))
+    hosts = {"current_host": "algo-2", "hosts": ["algo-1", "algo-2"]}
+    (base / "config" / "resourceconfig.json").write_text(json.dumps(hosts))
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(base))
+    return base
+
+
+def test_each_directory_is_looked_for_by_itself(tree, monkeypatch):
+    monkeypatch.setenv("SM_MODEL_DIR", "models")
+    paths = locations()
+    assert paths.channel("train", "given") == Path("given")
+    assert paths.channel("train", None) == tree / "input" / "data" / "train"
+    assert paths.channel("validation", None) is None
+    assert paths.models_dir(None) == Path("models")
+    assert paths.models_dir("given") == Path("given")
+    assert paths.output_data_dir(None) == tree / "output" / "data"
+    monkeypatch.setenv("SM_CHANNEL_TRAIN", "elsewhere")
+    monkeypatch.delenv("SM_MODEL_DIR")
+    paths = locations()
+    assert paths.channel("train", None) == Path("elsewhere")
+    assert paths.models_dir(None) == tree / "model"
+
+
+def test_training_tells_its_course_beside_the_model_where_the_tree_cannot_be_written(tree, monkeypatch):
+    assert locations().training_output_dir(None) == tree / "output" / "data"
+    shutil.rmtree(tree / "output", ignore_errors=True)
+    (tree / "output").write_text("no folder")
+    assert locations().training_output_dir(None) is None
+    assert locations().training_output_dir("given") == Path("given")
+    monkeypatch.setenv("SM_OUTPUT_DATA_DIR", str(tree / "output"))
+    assert locations().training_output_dir(None) == tree / "output"
+
+
+def test_a_channel_of_inputdataconfig_stands_for_its_folder(tree):
+    write_config(tree, "inputdataconfig.json", {"validation": {"TrainingInputMode": "File"}})
+    assert locations().channel("validation", None) == tree / "input" / "data" / "validation"
+
+
+def test_without_a_tree_things_lie_beside_the_job():
+    paths = locations()
+    assert not paths.env.uses_opt_ml
+    assert (paths.models_dir(None), paths.output_data_dir(None)) == (Path("runs"), Path("output"))
+    assert paths.output_dir(None) is paths.training_output_dir(None) is None
+    assert paths.saved_model_dir(None) is None
+
+
+def test_the_model_of_inference_is_named_or_sagemakers(tree, monkeypatch):
+    assert locations().saved_model_dir("given") == Path("given")
+    assert locations().saved_model_dir(None) == tree / "model"
+    monkeypatch.setenv("SM_CHANNEL_MODEL", "chosen")
+    assert locations().saved_model_dir(None) == Path("chosen")
+
+
+def test_a_run_has_its_own_folder_but_in_what_sagemaker_packs(tree):
+    paths = locations()
+    assert paths.run_dir(Path("runs"), "exp") == Path("runs/exp")
+    assert paths.run_dir(tree / "model", "exp") == tree / "model"
+    assert paths.run_dir(tree / "other", "exp") == tree / "other" / "exp"
+
+
+def test_checkpoints_lie_where_they_are_told_and_never_in_what_is_packed(tree):
+    paths = locations()
+    assert paths.checkpoints_dir("given", tree / "model") == Path("given")
+    assert paths.checkpoints_dir(None, tree / "model") == tree / "checkpoints"
+    assert paths.checkpoints_dir(None, Path("runs")) == Path("runs/.checkpoints")
+    write_config(tree, "checkpointconfig.json", {"LocalPath": "/spot", "S3Uri": "s3://bucket/a"})
+    assert locations().checkpoints_dir(None, tree / "model") == Path("/spot")
+
+
+def test_a_missing_channel_names_variable_flag_and_example(tree):
+    with pytest.raises(InputError) as told:
+        locations().required_channel("eval", None, "inference.py")
+    text = str(told.value)
+    assert "SM_CHANNEL_EVAL" in text and "--eval_dir" in text
+    assert "SM_CHANNEL_EVAL=data/eval python inference.py" in text
+    assert "channels here: train" in text
+
+
+def test_ground_truth_is_a_processing_input_too(tree):
+    with pytest.raises(InputError, match="SM_GROUND_TRUTH_DIR or --ground_truth_dir"):
+        locations().ground_truth_dir(None)
+    folder = tree / "processing" / "input" / "ground_truth"
+    folder.mkdir(parents=True)
+    assert locations().ground_truth_dir(None) == folder
+
+
+def test_pipe_mode_is_refused_with_the_way_out(tree, monkeypatch):
+    write_config(
+        tree,
+        "inputdataconfig.json",
+        {"train": {"TrainingInputMode": "Pipe"}, "eval": {"TrainingInputMode": "FastFile"}},
+    )
+    monkeypatch.setenv("SM_CHANNEL_TRAIN", str(tree / "input" / "data" / "train"))
+    with pytest.raises(InputError, match=r"channel `train` comes in Pipe mode.*FastFile"):
+        locations().channel("train", None)
+    assert locations().channel("eval", None) == tree / "input" / "data" / "eval"
+
+
+def test_the_model_to_begin_with_is_the_channels_unless_training_writes_there(tree, monkeypatch):
+    models = tree / "model"
+    assert locations().earlier_model(models) is None
+    channel = tree / "input" / "data" / "model"
+    channel.mkdir()
+    assert locations().earlier_model(models) == channel
+    for place in (models, models / "exp", tree):
+        monkeypatch.setenv("SM_CHANNEL_MODEL", str(place))
+        assert locations().earlier_model(models) is None
+
+
+def test_a_processing_jobs_folders(processing, monkeypatch):
+    paths, inputs = locations(), processing / "processing" / "input"
+    assert paths.channel("eval", None) == inputs / "eval"
+    assert paths.saved_model_dir(None) == inputs / "model"
+    assert paths.ground_truth_dir(None) == inputs / "ground_truth"
+    assert paths.answers_dir(None) == inputs / "predictions"
+    assert paths.evaluation_dir(None, None) == processing / "processing" / "evaluation"
+    assert paths.output_data_dir(None) == processing / "processing" / "output" / "algo-2"
+    assert sm_variables(paths.env) == {}
+    monkeypatch.setenv("SM_OUTPUT_DATA_DIR", "given")
+    assert locations().answers_dir(None) == locations().evaluation_dir(None, None) == Path("given")
+
+
+def test_each_host_takes_its_part_unless_sagemaker_has_dealt_it_out(processing):
+    folder = processing / "processing" / "input" / "eval"
+    assert locations().part(folder) == (1, 2)
+    config = processing / "config" / "processingjobconfig.json"
+    config.write_text(config.read_text().replace("FullyReplicated", "ShardedByS3Key"))
+    assert locations().part(folder) == (0, 1)
+
+
+def test_an_input_in_parts_is_refused_where_the_whole_is_needed(processing):
+    folder = processing / "processing" / "input" / "eval"
+    config = processing / "config" / "processingjobconfig.json"
+    locations().refuse_parts(folder, "why")
+    config.write_text(config.read_text().replace("FullyReplicated", "ShardedByS3Key"))
+    with pytest.raises(InputError, match=r"eval comes in parts to 2 hosts .*, but why: use FullyReplicated"):
+        locations().refuse_parts(folder, "why")
+    (processing / "config" / "resourceconfig.json").unlink()
+    locations().refuse_parts(folder, "why")
+
+
+def test_several_hosts_write_their_answers_into_folders_of_their_own(processing, monkeypatch):
+    monkeypatch.setenv("SM_OUTPUT_DATA_DIR", "named")
+    paths = locations()
+    assert paths.output_data_dir(None) == Path("named/algo-2")
+    assert paths.output_data_dir("flag") == Path("flag/algo-2")
+    assert (paths.output_file(None), paths.output_file("a.csv"), paths.output_file("in/a.csv")) == (
+        None, "a.csv", "in/algo-2/a.csv"
+    )  # fmt: skip
+    assert paths.answers_dir(None) == paths.evaluation_dir(None, None) == Path("named")
+    (processing / "config" / "resourceconfig.json").unlink()
+    paths = locations()
+    assert (paths.output_data_dir(None), paths.output_file("in/a.csv")) == (Path("named"), "in/a.csv")

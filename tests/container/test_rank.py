@@ -1,0 +1,65 @@
+"""How a child of torchrun notes its end, each a real process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from container.environment import RANKS_DIR
+from container.project import PROJECT_ROOT
+from container.rank import first_failure
+
+
+def test_a_process_that_does_not_heed_sigterm_is_killed_and_noted_as_stopped(tmp_path):
+    deaf = tmp_path / "deaf.py"
+    deaf.write_text(
+        "import signal, sys, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "open(sys.argv[1], 'w').close()\ntime.sleep(60)"
+    )
+    words = [str(deaf), str(tmp_path / "ready")]
+    body = f"from container import rank\nrank.PATIENCE = 0.5\nrank.main({words})"
+    env = {**os.environ, RANKS_DIR: str(tmp_path), "RANK": "3"}
+    process = subprocess.Popen([sys.executable, "-c", body], cwd=PROJECT_ROOT, env=env)
+    while not (tmp_path / "ready").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.terminate()
+    process.wait(60)
+    ended = first_failure(tmp_path)
+    assert ended is not None and (ended.rank, ended.status.code, ended.status.received) == (3, 143, signal.SIGTERM)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def note(folder: Path, rank: int, code: int, at: float, failure: str = "") -> None:
+    content = {"code": code, "received": None, "out_of_memory": False, "at": at}
+    (folder / f"{rank}.json").write_text(json.dumps(content))
+    if failure:
+        (folder / f"{rank}.failure").write_text(failure, encoding="utf-8")
+
+
+def test_the_first_that_failed_counts_and_not_those_that_ended_well(tmp_path):
+    assert first_failure(tmp_path) is None
+    note(tmp_path, 0, 0, at=1.0)
+    assert first_failure(tmp_path) is None
+    note(tmp_path, 1, 1, at=3.0, failure="connection closed")
+    note(tmp_path, 2, 2, at=2.0, failure="no such folder")
+    first = first_failure(tmp_path)
+    assert first is not None
+    assert (first.rank, first.status.code, first.failure) == (2, 2, "no such folder")
+
+
+def test_a_script_that_leaves_no_message_is_noted_with_its_code(tmp_path):
+    env = {**os.environ, RANKS_DIR: str(tmp_path), "RANK": "0"}
+    script = tmp_path / "script.py"
+    script.write_text("import sys; sys.exit(int(sys.argv[1]))")
+    for code in (0, 7):
+        command = [sys.executable, "-m", "container.rank", str(script), str(code)]
+        assert subprocess.run(command, cwd=PROJECT_ROOT, env=env).returncode == code
+        assert json.loads((tmp_path / "0.json").read_text())["code"] == code
+    first = first_failure(tmp_path)
+    assert first is not None and (first.status.code, first.failure) == (7, "")

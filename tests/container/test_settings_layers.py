@@ -1,0 +1,178 @@
+"""Settings from flags, hyperparameters.json, SM_HP_* variables, .env and experiment files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from container import settings_layers
+from container.environment import Environment
+from container.job_types import EVALUATION, INFERENCE, INFERENCE_TTA, TRAIN
+from container.locations import Locations
+from container.sm_variables import sm_variables
+from model.errors import InputError
+from model.settings.train import TrainSettings
+from tests.container.conftest import write_config
+
+
+def read(*argv: str) -> TrainSettings:
+    return settings_layers.read(TRAIN, argv, "usage")[0]
+
+
+def test_flags_win_over_hyperparameters_over_variables_over_the_experiment_file(tree, tmp_path, monkeypatch):
+    config = tmp_path / "a.yaml"
+    config.write_text("epochs: 1\nlr: 0.1\nbatch_size: 2\nseed: 3\n")
+    monkeypatch.setenv("SM_HP_LR", "0.2")
+    monkeypatch.setenv("SM_HP_BATCH-SIZE", "4")
+    monkeypatch.setenv("SM_HP_SEED", "5")
+    write_config(tree, "hyperparameters.json", {"batch_size": "8", "seed": "7", "config": str(config)})
+    settings = read("--seed", "9")
+    assert (settings.epochs, settings.lr, settings.batch_size, settings.seed) == (1, 0.2, 8, 9)
+
+
+@pytest.mark.parametrize("encode", [str, json.dumps])
+def test_the_experiment_file_is_found_under_a_name_that_was_encoded_once_more(tree, tmp_path, encode):
+    (tmp_path / "a.yaml").write_text("epochs: 3\n")
+    write_config(tree, "hyperparameters.json", {"config": encode(str(tmp_path / "a.yaml"))})
+    assert read().epochs == 3
+
+
+def test_dotenv_stands_behind_the_environment(monkeypatch):
+    Path(".env").write_text("SM_HP_LR=0.5\nSM_HP_EPOCHS=4\nSM_MODEL_DIR=from-file\n")
+    monkeypatch.setenv("SM_HP_EPOCHS", "6")
+    settings, env = settings_layers.read(TRAIN, [], "usage")
+    assert (settings.lr, settings.epochs) == (0.5, 6)
+    assert Locations(env).models_dir(None) == Path("from-file")
+
+
+def test_what_sagemakers_clients_put_there_for_themselves_is_ignored(tree, monkeypatch):
+    monkeypatch.setenv("SM_HP_SAGEMAKER_PROGRAM", "train.py")
+    write_config(
+        tree,
+        "hyperparameters.json",
+        {"sagemaker_program": '"train.py"', "_tuning_objective_metric": "val_f1", "epochs": '"4"'},
+    )
+    assert read().epochs == 4
+
+
+def test_everything_that_is_wrong_is_told_at_once_with_its_source(tree, monkeypatch):
+    monkeypatch.setenv("SM_HP_BATCHSIZE", "8")
+    write_config(tree, "hyperparameters.json", {"epochs": "many", "los": "focal"})
+    with pytest.raises(InputError) as told:
+        read("--lr", "-1", "--sampler", "imbalance")
+    text = str(told.value)
+    assert "variable SM_HP_batchsize: there is no such setting; nearest: batch_size" in text
+    assert "hyperparameter epochs = 'many': expected a whole number" in text
+    assert "hyperparameter los: there is no such setting; nearest: loss" in text
+    assert "--lr = '-1': expected at least 0" in text
+    assert "--sampler = 'imbalance': expected one of imbalanced, sqrt, none; nearest: imbalanced" in text
+
+
+def test_one_dotenv_serves_all_jobs(monkeypatch):
+    monkeypatch.setenv("SM_HP_EPOCHS", "3")
+    monkeypatch.setenv("SM_HP_NUM_TTA", "8")
+    assert settings_layers.read(INFERENCE, [], "")[0].num_tta == 8
+    assert settings_layers.read(TRAIN, [], "")[0].epochs == 3
+    settings_layers.read(EVALUATION, [], "")
+
+
+def test_a_scripts_own_default_gives_way_to_everything(monkeypatch):
+    assert settings_layers.read(INFERENCE_TTA, [], "")[0].num_tta == 4
+    assert settings_layers.read(INFERENCE_TTA, ["--num-tta", "2"], "")[0].num_tta == 2
+    monkeypatch.setenv("SM_HP_NUM_TTA", "8")
+    assert settings_layers.read(INFERENCE_TTA, [], "")[0].num_tta == 8
+
+
+def test_help_prints_the_scripts_own_default_and_ends(capsys):
+    with pytest.raises(SystemExit) as ended:
+        settings_layers.read(INFERENCE_TTA, ["--help"], "how to use it")
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    assert told.startswith("how to use it")
+    assert "--num_tta N" in told and "default 4" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, "No such file"),
+        ("- a\n", "expected settings by name, not list"),
+        ("a: [", "not YAML"),
+        ("epocs: 3\n", "a.yaml: epocs: there is no such setting; nearest: epochs"),
+    ],
+)
+def test_an_experiment_file_that_is_none_is_told(tmp_path, text, expected):
+    config = tmp_path / "a.yaml"
+    if text is not None:
+        config.write_text(text)
+    with pytest.raises(InputError, match=expected):
+        read("--config", str(config))
+
+
+def test_a_missing_experiment_file_names_the_nearest_one(tmp_path):
+    (tmp_path / "mask-resnet18.yaml").write_text("")
+    with pytest.raises(InputError, match=r"nearest: mask-resnet18\.yaml"):
+        read("--config", str(tmp_path / "mask-resnet.yaml"))
+
+
+@pytest.mark.parametrize(("text", "expected"), [("{", "not JSON"), ("[]", "expected a JSON object, not list")])
+def test_a_damaged_config_file_is_named(tree, text, expected):
+    (tree / "input" / "config" / "hyperparameters.json").write_text(text)
+    with pytest.raises(InputError, match=rf"hyperparameters\.json: {expected}"):
+        read()
+
+
+SETTINGS: dict[str, Any] = {
+    "pretrained": False,
+    "compile": True,
+    "epochs": 3,
+    "lr": 0.00012,
+    "model": "resnet34",
+    "table": "train.csv",
+    "sampler_strength": 0.75,
+    "input_size": [128, 96],
+    "age_cuts": [29.0, 58.5],
+    "freeze": ["layer1", "layer2"],
+    "optimizer_args": {"momentum": 0.9, "nesterov": True},
+    "augmentation": {"flip": {"p": 0.25}, "erasing": {}},
+}
+
+
+SENDERS: dict[str, Callable[[Any], str]] = {
+    "SDK 2, any image": str,
+    "SDK 2, script mode": json.dumps,
+    "SDK 3": lambda value: value if isinstance(value, str) else json.dumps(value),
+    "the tuner": lambda value: json.dumps(str(value)),
+    "by hand": lambda value: (
+        {True: "on", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    ),
+}
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_every_senders_encoding_of_every_kind_of_setting_is_read(tree, monkeypatch, sender):
+    """As hyperparameters, and as the variables that the toolkit makes of them."""
+    given = {name.replace("_", "-"): SENDERS[sender](value) for name, value in SETTINGS.items()}
+    write_config(tree, "hyperparameters.json", given)
+    made = {name: value for name, value in sm_variables(Environment()).items() if name.startswith("SM_HP_")}
+    assert len(made) == len(SETTINGS)
+    for found in (read(), None):
+        if found is None:
+            write_config(tree, "hyperparameters.json", {})
+            for name, value in made.items():
+                monkeypatch.setenv(name, value)
+            found = read()
+        for name, value in SETTINGS.items():
+            assert getattr(found, name) == value and type(getattr(found, name)) is type(value), (sender, name)
+
+
+def test_what_is_wrong_with_a_hyperparameter_is_told_once_though_it_is_a_variable_too(tree, monkeypatch):
+    write_config(tree, "hyperparameters.json", {"epocs": "3"})
+    monkeypatch.setenv("SM_HP_EPOCS", "3")
+    with pytest.raises(InputError) as told:
+        read()
+    assert str(told.value).count("epocs") == 1
