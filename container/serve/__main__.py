@@ -43,7 +43,7 @@ from model.artifacts.files import find_model, newest_model
 from model.errors import ExitCode, InputError
 from model.settings.serve import ServeSettings
 
-BACKLOG = 2048  # connections that wait to be taken
+BACKLOG = 2048  # connections that wait to be accepted
 
 log = logging.getLogger("rarebird")
 
@@ -55,18 +55,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except job_script.Terminated:
         log.info("stopped by SIGTERM")
         sys.stdout.flush()
-        os._exit(ExitCode.DONE)  # threads that load or decode are not waited for: SIGKILL comes 30 s after SIGTERM
+        os._exit(ExitCode.DONE)  # without waiting for threads that load or decode: SIGKILL comes 30 s after SIGTERM
 
 
 def serve(settings: ServeSettings, env: Environment) -> int:
-    """Until SIGTERM. InputError where the model cannot be loaded, or the port is taken."""
-    faults: list[Exception] = []
+    """Serves until SIGTERM. InputError if the model cannot be loaded, or the port is taken."""
+    failures: list[Exception] = []
 
-    def failed(error: Exception) -> None:
-        faults.append(error)
+    def on_failure(error: Exception) -> None:
+        failures.append(error)
         server.should_exit = True
 
-    app = Server(settings, model_place(settings, env), failed).app()
+    app = Server(settings, model_folder(settings, env), on_failure).app()
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = uvicorn.Config(
         app,
@@ -79,16 +79,16 @@ def serve(settings: ServeSettings, env: Environment) -> int:
         timeout_graceful_shutdown=round(settings.drain_seconds),
     )
     server = uvicorn.Server(config)
-    with listening(settings.host, settings.port) as listener:
+    with open_listener(settings.host, settings.port) as listener:
         log.info("listening at %s:%d; loading the model", *listener.getsockname()[:2])
         server.run(sockets=[listener])
-    if faults:
-        raise faults[0]
+    if failures:
+        raise failures[0]
     return ExitCode.DONE
 
 
-def model_place(settings: ServeSettings, env: Environment) -> Path | None:
-    """The folder of the model, None where the settings name several or none is served at first."""
+def model_folder(settings: ServeSettings, env: Environment) -> Path | None:
+    """The folder of the model, None if the settings name several models, or none is served at first."""
     if settings.models or settings.multi_model:
         return None
     locations = Locations(env)
@@ -96,8 +96,8 @@ def model_place(settings: ServeSettings, env: Environment) -> Path | None:
     return newest_model(locations.models_dir(None)) if folder is None else find_model(folder)
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that takes connections. InputError where the address cannot be had."""
+def open_listener(host: str, port: int) -> socket.socket:
+    """A socket that accepts connections. InputError if the address is not available."""
     # asyncio turns Nagle's algorithm off, which delays answers by 40 ms, only for sockets whose protocol is named
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, proto=socket.IPPROTO_TCP)
     try:

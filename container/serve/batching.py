@@ -1,4 +1,4 @@
-"""Pictures of many requests, decoded side by side and answered in batches."""
+"""Dynamic batching: pictures of many requests are decoded side by side and predicted in batches."""
 
 from __future__ import annotations
 
@@ -7,84 +7,95 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     import numpy as np
 
 
 class Batcher:
-    """Call it with a picture; a batch goes to the model when it is full, when no other picture is on its way, or when
-    its first has waited max_wait seconds. No more pictures are held decoded than two batches and what is being
-    decoded."""
+    """Predicts one picture per call. A batch goes to the model when it is full, when no other picture is being decoded,
+    or when its first picture has waited max_wait seconds. At most two batches and what is being decoded are held
+    decoded.
+
+    Args:
+        prepare: Decodes a picture to the model's inputs, from its bytes and its row in the request; runs in `decoders`.
+        predict: Probabilities, float32 (N, classes), of N pictures' inputs; runs in `model_thread`.
+        batch_size: Most pictures in a batch.
+        max_wait: Seconds.
+        decoders: The threads that decode.
+        num_decoders: Their number.
+        model_thread: The one thread that computes.
+        on_batch: Called with the size of each batch.
+    """
 
     def __init__(
         self,
-        look: Callable[[bytes, int], Any],
-        answer: Callable[[Sequence[Any]], np.ndarray],
-        per_batch: int,
+        prepare: Callable[[bytes, int], Any],
+        predict: Callable[[Sequence[Any]], np.ndarray],
+        batch_size: int,
         max_wait: float,
         decoders: Executor,
-        number_of_decoders: int,
+        num_decoders: int,
         model_thread: Executor,
         on_batch: Callable[[int], None],
     ):
-        """look: decodes a picture, in a thread of decoders; answer: rows of probabilities of decoded ones, in
-        model_thread; on_batch: hears the size of each batch."""
-        self.look, self.answer, self.on_batch = look, answer, on_batch
-        self.per_batch, self.max_wait = per_batch, max_wait
+        self.prepare, self.predict, self.on_batch = prepare, predict, on_batch
+        self.batch_size, self.max_wait = batch_size, max_wait
         self.decoders, self.model_thread = decoders, model_thread
-        self.decoded = asyncio.Semaphore(2 * per_batch + number_of_decoders)
-        self.coming = 0
-        self.ready: asyncio.Queue[tuple[float, Any, asyncio.Future[np.ndarray]]] = asyncio.Queue()
+        self.decoded_slots = asyncio.Semaphore(2 * batch_size + num_decoders)
+        self.undecoded = 0  # pictures that are waiting for a slot or being decoded
+        self.queue: asyncio.Queue[tuple[float, Any, asyncio.Future[np.ndarray]]] = asyncio.Queue()
         self.task = asyncio.create_task(self._run())
 
     async def __call__(self, picture: bytes, row: int) -> np.ndarray:
-        """Probabilities, float32 (classes,). row: place of the picture in its request. What look raises."""
+        """Probabilities of a picture, float32 (classes,). row: its position in its request. Raises what `prepare`
+        raises."""
         loop = asyncio.get_running_loop()
-        self.coming += 1
+        self.undecoded += 1
         try:
-            await self.decoded.acquire()
+            await self.decoded_slots.acquire()
         except asyncio.CancelledError:
-            self.coming -= 1
+            self.undecoded -= 1
             raise
         try:
             try:
-                seen = await loop.run_in_executor(self.decoders, self.look, picture, row)
+                inputs = await loop.run_in_executor(self.decoders, self.prepare, picture, row)
             finally:
-                self.coming -= 1
+                self.undecoded -= 1
             answer: asyncio.Future[np.ndarray] = loop.create_future()
-            self.ready.put_nowait((loop.time(), seen, answer))
+            self.queue.put_nowait((loop.time(), inputs, answer))
             return await answer
         finally:
-            self.decoded.release()
+            self.decoded_slots.release()
 
     def close(self) -> None:
-        """Answers no more."""
+        """Stops answering."""
         self.task.cancel()
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            batch = [await self.ready.get()]
+            # collect a batch
+            batch = [await self.queue.get()]
             wait_until = batch[0][0] + self.max_wait
-            while len(batch) < self.per_batch and (self.coming or not self.ready.empty()):
+            while len(batch) < self.batch_size and (self.undecoded or not self.queue.empty()):
                 try:
                     async with asyncio.timeout_at(wait_until):
-                        batch.append(await self.ready.get())
+                        batch.append(await self.queue.get())
                 except TimeoutError:
                     break
-            asked = [(seen, answer) for _, seen, answer in batch if not answer.done()]  # done: its client gave up
-            if not asked:
+            # leave out those whose clients have gone
+            waiting = [(inputs, answer) for _, inputs, answer in batch if not answer.done()]
+            if not waiting:
                 continue
-            self.on_batch(len(asked))
+            self.on_batch(len(waiting))
+            # predict, and hand each its row
             try:
-                rows = await loop.run_in_executor(self.model_thread, self.answer, [seen for seen, _ in asked])
+                rows = await loop.run_in_executor(self.model_thread, self.predict, [inputs for inputs, _ in waiting])
             except Exception as error:
-                for _, answer in asked:
+                for _, answer in waiting:
                     if not answer.done():
                         answer.set_exception(error)
                 continue
-            for row, (_, answer) in zip(rows, asked, strict=True):
+            for row, (_, answer) in zip(rows, waiting, strict=True):
                 if not answer.done():
                     answer.set_result(row)

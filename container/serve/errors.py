@@ -1,16 +1,22 @@
-"""What a request is told that cannot be answered."""
+"""RequestError: a request that is answered with an HTTP error instead of predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-AGAIN = {"Retry-After": "1"}  # seconds
+RETRY_AFTER = {"Retry-After": "1"}  # seconds
 
 
-class Refused(Exception):
-    """A request cannot be answered. Its text says what is wrong; status: of HTTP; read: whether its body has come
-    whole, else the connection ends with the answer."""
+class RequestError(Exception):
+    """A request cannot be answered; the message says why.
 
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None, read: bool = False):
+    Args:
+        status: The HTTP status of the answer.
+        message: The text of the answer.
+        headers: Further headers of the answer.
+        body_read: Whether the request's body was read to its end; if not, the connection is closed with the answer.
+    """
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None, body_read: bool = False):
         super().__init__(message)
-        self.status, self.headers, self.read = status, dict(headers or {}), read
+        self.status, self.headers, self.body_read = status, dict(headers or {}), body_read

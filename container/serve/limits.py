@@ -1,4 +1,4 @@
-"""What is held at a time has an end: bytes of bodies, pictures that wait."""
+"""Limits of what the server holds at a time, bytes of bodies and waiting pictures, and the memory that is free."""
 
 from __future__ import annotations
 
@@ -11,50 +11,55 @@ from model.errors import Failure
 MIB = 1 << 20
 
 
-class NoMemory(Failure):
+class NotEnoughMemory(Failure):
     """A model needs more memory than there is."""
 
 
-class Room:
-    """Room for so many of something."""
+class Capacity:
+    """An amount that requests share, such as bytes of bodies."""
 
     def __init__(self, size: int):
-        self.size, self.taken = size, 0
+        self.size, self.used = size, 0
 
     @contextmanager
-    def share(self) -> Iterator[Share]:
-        """A part of it that grows as it is taken and is given back at the end."""
-        share = Share(self)
+    def reservation(self) -> Iterator[Reservation]:
+        """A request's share, empty at first; what it has taken is given back at the end."""
+        reservation = Reservation(self)
         try:
-            yield share
+            yield reservation
         finally:
-            self.taken -= share.number
+            self.used -= reservation.amount
 
 
-class Share:
-    def __init__(self, room: Room):
-        self.room, self.number = room, 0
+class Reservation:
+    def __init__(self, capacity: Capacity):
+        self.capacity, self.amount = capacity, 0
 
-    def take(self, number: int) -> bool:
-        """False where there is no room for so many more."""
-        if self.room.taken + number > self.room.size:
+    def add(self, amount: int) -> bool:
+        """Takes more of the capacity; False, and takes nothing, if so much is not left."""
+        if self.capacity.used + amount > self.capacity.size:
             return False
-        self.room.taken += number
-        self.number += number
+        self.capacity.used += amount
+        self.amount += amount
         return True
 
 
 def free_memory(root: Path = Path("/")) -> int | None:
-    """Bytes that this process may still take, of the machine (Linux: /proc/meminfo) and of its control group (kernel
-    documents: cgroup-v2, cgroup-v1/memory), whichever is less; None where neither is told. Files that the kernel keeps
-    in memory while nobody else needs it (inactive_file) are free. root: of the file system."""
-    told = []
+    """Bytes that this process may still take, None if neither source says.
+
+    The lesser of what the machine has (Linux: /proc/meminfo) and what the control group allows (kernel documentation:
+    cgroup-v2, cgroup-v1/memory). Files that the kernel caches until the memory is needed (inactive_file) are free.
+
+    Args:
+        root: The root of the file system.
+    """
+    amounts = []
     meminfo = root / "proc" / "meminfo"
     if meminfo.is_file():
         lines = [line.split() for line in meminfo.read_text().splitlines()]
-        told += [int(line[1]) * 1024 for line in lines if line[:1] == ["MemAvailable:"]]
+        amounts += [int(line[1]) * 1024 for line in lines if line[:1] == ["MemAvailable:"]]
     groups = root / "sys" / "fs" / "cgroup"
-    for most, used, stat, kept in (
+    for limit, usage, stat, cached in (
         (groups / "memory.max", groups / "memory.current", groups / "memory.stat", "inactive_file"),
         (
             groups / "memory" / "memory.limit_in_bytes",
@@ -63,12 +68,12 @@ def free_memory(root: Path = Path("/")) -> int | None:
             "total_inactive_file",
         ),
     ):
-        if most.is_file() and used.is_file() and most.read_text().strip().isdigit():
-            told.append(int(most.read_text()) - int(used.read_text()) + _kept(stat, kept))
-    return min(told, default=None)
+        if limit.is_file() and usage.is_file() and limit.read_text().strip().isdigit():
+            amounts.append(int(limit.read_text()) - int(usage.read_text()) + _memory_stat(stat, cached))
+    return min(amounts, default=None)
 
 
-def _kept(stat: Path, name: str) -> int:
-    """Bytes of a line of memory.stat."""
+def _memory_stat(stat: Path, name: str) -> int:
+    """Bytes of an entry of memory.stat, 0 without one."""
     lines = stat.read_text().splitlines() if stat.is_file() else []
     return sum(int(value) for key, _, value in (line.partition(" ") for line in lines) if key == name)

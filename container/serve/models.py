@@ -1,4 +1,4 @@
-"""The models that answer: one from the start, or several that requests load and unload by name."""
+"""The loaded models: one from the start, or several that requests load and unload by name (multi-model endpoints)."""
 
 from __future__ import annotations
 
@@ -12,33 +12,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from container.serve.batching import Batcher
-from container.serve.served_model import Served
 from container.serve.telemetry import Counters
 from model.settings.serve import ServeSettings
 
-if TYPE_CHECKING:
-    from container.serve.served_model import Served
+if TYPE_CHECKING:  # it imports torch
+    from container.serve.served_model import ServedModel
 
 T = TypeVar("T")
+
+ONLY_MODEL = ""  # the name of the model that the server starts with
 
 
 class AlreadyLoaded(Exception):
     """A model of that name is loaded, or being loaded."""
 
 
-ONLY = ""  # name of the one model
-
-
 @dataclass
-class Loaded:
+class LoadedModel:
+    """A model that answers requests.
+
+    Attributes:
+        url: The folder from which it was loaded.
+        model: The model.
+        batcher: What predicts with it.
+        users: Number of requests that it is answering.
+    """
+
     url: str
-    served: Served
+    model: ServedModel
     batcher: Batcher
     users: int = 0
 
     @contextmanager
-    def used(self) -> Iterator[None]:
-        """It is not unloaded meanwhile."""
+    def in_use(self) -> Iterator[None]:
+        """The model is not unloaded meanwhile."""
         self.users += 1
         try:
             yield
@@ -46,94 +53,103 @@ class Loaded:
             self.users -= 1
 
 
-class Models:
-    """By name. All share one thread that computes and the threads that decode."""
+class LoadedModels:
+    """The models by name. They share one thread that computes and the threads that decode."""
 
     def __init__(self, settings: ServeSettings, counters: Counters):
         self.settings, self.counters = settings, counters
-        self.number_of_decoders = max(1, settings.num_workers)
+        self.num_decoders = max(1, settings.num_workers)
         if settings.num_workers < 0:
-            self.number_of_decoders = _cores()
-        self.decoders = ThreadPoolExecutor(self.number_of_decoders, "decode")
+            self.num_decoders = _core_count()
+        self.decoders = ThreadPoolExecutor(self.num_decoders, "decode")
         self.model_thread = ThreadPoolExecutor(1, "model")
-        self.loaded: dict[str, Loaded] = {}
+        self.loaded: dict[str, LoadedModel] = {}
         self.loading: set[str] = set()
 
-    async def load(self, name: str, place: Path | None) -> Loaded:
-        """Loads and warms up. AlreadyLoaded; what Served raises."""
+    async def load(self, name: str, folder: Path | None) -> LoadedModel:
+        """Loads a model and predicts once with it.
+
+        Args:
+            name: Its name here.
+            folder: Its folder, None for those of the settings.
+
+        Raises:
+            AlreadyLoaded: There is a model of that name.
+            Exception: What ServedModel raises.
+        """
         if name in self.loaded or name in self.loading:
             raise AlreadyLoaded(f"a model {name!r} is loaded already")
         self.loading.add(name)
         try:
-            served = await apart(_load, place, self.settings)
+            model = await in_daemon_thread(_load, folder, self.settings)
         finally:
             self.loading.discard(name)
         batcher = Batcher(
-            served.look,
-            served.answer,
-            served.per_batch,
+            model.prepare,
+            model.predict,
+            model.batch_size,
             self.settings.max_wait_ms / 1000,
             self.decoders,
-            self.number_of_decoders,
+            self.num_decoders,
             self.model_thread,
             self.counters.batches.observe,
         )
-        self.loaded[name] = Loaded(str(place), served, batcher)
+        self.loaded[name] = LoadedModel(str(folder), model, batcher)
         return self.loaded[name]
 
     async def unload(self, name: str) -> None:
-        """After what was asked of it is answered. KeyError where there is no such model."""
+        """Unloads a model once its requests are answered. KeyError if there is none of that name."""
         loaded = self.loaded.pop(name)
         while loaded.users:
             await asyncio.sleep(0.01)
         loaded.batcher.close()
         del loaded
-        await apart(_forget)
+        await in_daemon_thread(_release_memory)
 
     async def close(self) -> None:
-        """Lets go of all."""
+        """Stops all models and threads."""
         for loaded in self.loaded.values():
             loaded.batcher.close()
         self.decoders.shutdown(wait=False, cancel_futures=True)
         self.model_thread.shutdown(wait=False, cancel_futures=True)
 
 
-async def apart(work: Callable[..., T], *arguments: object) -> T:
-    """Its result, from a thread of its own, which the end of the process does not wait for (as it would for those of
-    asyncio.to_thread): loading may take longer than SageMaker waits."""
+async def in_daemon_thread(function: Callable[..., T], *arguments: object) -> T:
+    """The result of a function, from a thread that the end of the process does not wait for, as it would for those of
+    asyncio.to_thread: loading may take longer than SageMaker waits."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()
 
     def run() -> None:
         try:
-            tell, told = answer.set_result, work(*arguments)
+            set_answer, value = answer.set_result, function(*arguments)
         except Exception as error:
-            tell, told = answer.set_exception, error  # type: ignore[assignment]
+            set_answer, value = answer.set_exception, error  # type: ignore[assignment]
         with suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(lambda: answer.done() or tell(told))
+            loop.call_soon_threadsafe(lambda: answer.done() or set_answer(value))
 
     threading.Thread(target=run, daemon=True).start()
     return await answer
 
 
-def prepare() -> None:
-    """Imports what a first load would wait for."""
+def import_libraries() -> None:
+    """Imports torch and the rest, which the first load would wait for."""
     import container.serve.served_model  # noqa: F401
 
 
-def _load(place: Path | None, settings: ServeSettings) -> Served:
-    from container.serve.served_model import Served
+def _load(folder: Path | None, settings: ServeSettings) -> ServedModel:
+    from container.serve.served_model import ServedModel
 
-    return Served(place, settings)
-
-
-def _forget() -> None:
-    from container.serve.served_model import forget
-
-    forget()
+    return ServedModel(folder, settings)
 
 
-def _cores() -> int:
+def _release_memory() -> None:
+    from container.serve.served_model import release_memory
+
+    release_memory()
+
+
+def _core_count() -> int:
     from model.runtime.hardware import core_count
 
     return core_count()

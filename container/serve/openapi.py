@@ -1,4 +1,4 @@
-"""The description of the server's paths (OpenAPI 3.1), for people, client generators and fuzzers."""
+"""The OpenAPI 3.1 description of the server, for people, client generators and fuzzers."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ PICTURE_WITH_METADATA = {
     "properties": {"image": PICTURE, "b64": PICTURE},
     "oneOf": [{"required": ["image"]}, {"required": ["b64"]}],
 }
-ONE = {"oneOf": [PICTURE, PICTURE_WITH_METADATA]}
-SEVERAL = {"type": "array", "minItems": 1, "items": ONE}
-LISTED = [
-    {"type": "object", "required": [name], "properties": {name: SEVERAL}, "additionalProperties": False}
+ITEM = {"oneOf": [PICTURE, PICTURE_WITH_METADATA]}
+ITEMS = {"type": "array", "minItems": 1, "items": ITEM}
+ITEM_OBJECTS = [
+    {"type": "object", "required": [name], "properties": {name: ITEMS}, "additionalProperties": False}
     for name in ("instances", "images")
 ]
 PROBABILITIES = {
@@ -51,7 +51,7 @@ PREDICTIONS = {
     "required": ["predictions"],
     "properties": {"predictions": {"type": "array", "items": PROBABILITIES}},
 }
-FORM = {
+FORM_BODY = {
     "type": "object",
     "required": ["image"],
     "properties": {"image": {"type": "string", "contentMediaType": "application/octet-stream"}},
@@ -72,20 +72,20 @@ NEW_MODEL = {
     "properties": {"model_name": {"type": "string", "minLength": 1}, "url": {"type": "string", "minLength": 1}},
 }
 NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-WHOLE = {"type": "string", "pattern": "^[0-9]+$"}
+WHOLE_NUMBER = {"type": "string", "pattern": "^[0-9]+$"}
 
 
 def description(multi_model: bool) -> dict[str, Any]:
-    """multi_model: with the paths that load models."""
+    """The OpenAPI document. multi_model: whether it has the paths that load models."""
     paths: dict[str, Any] = {
         "/ping": {"get": {"responses": {"200": {"description": "ready"}, "503": {"description": "not ready yet"}}}},
         "/execution-parameters": {"get": _operation("How a batch transform shall ask", {"type": "object"})},
         "/metrics": {"get": {"responses": {"200": {"description": "counters", "content": {"text/plain": {}}}}}},
         "/openapi.json": {"get": _operation("This description", {"type": "object"})},
-        "/invocations": {"post": _asking()},
+        "/invocations": {"post": _invocation()},
     }
     if multi_model:
-        pages = [{"name": name, "in": "query", "schema": WHOLE} for name in ("limit", "next_page_token")]
+        pages = [{"name": name, "in": "query", "schema": WHOLE_NUMBER} for name in ("limit", "next_page_token")]
         paths["/models"] = {
             "get": {**_operation("The models that are loaded", MODELS, 400), "parameters": pages},
             "post": {
@@ -98,20 +98,21 @@ def description(multi_model: bool) -> dict[str, Any]:
             "get": _operation("One of them", MODEL, 404),
             "delete": _operation("Unloads it", MODEL, 404),
         }
-        paths["/models/{name}/invoke"] = {"parameters": [NAME], "post": _asking()}
+        paths["/models/{name}/invoke"] = {"parameters": [NAME], "post": _invocation()}
     return {"openapi": "3.1.0", "info": {"title": "Rarebird", "version": __version__}, "paths": paths}
 
 
-def _asking() -> dict[str, Any]:
-    bodies: dict[str, Any] = {kind: {"schema": {}} for kind in PICTURES}
-    bodies[JSON] = {"schema": {"oneOf": [PICTURE, PICTURE_WITH_METADATA, SEVERAL, *LISTED]}}
-    bodies[MULTIPART] = {"schema": FORM}
-    asked = _operation(
+def _invocation() -> dict[str, Any]:
+    """The operation that predicts."""
+    bodies: dict[str, Any] = {media_type: {"schema": {}} for media_type in PICTURES}
+    bodies[JSON] = {"schema": {"oneOf": [PICTURE, PICTURE_WITH_METADATA, ITEMS, *ITEM_OBJECTS]}}
+    bodies[MULTIPART] = {"schema": FORM_BODY}
+    operation = _operation(
         "Probabilities of pictures", {"oneOf": [PROBABILITIES, PREDICTIONS]}, 400, 404, 406, 408, 413, 415, 422, 503
     )
-    forms = asked["responses"]["200"]["content"]
-    forms |= {f"{JSON};{VERBOSE}": forms[JSON], LINES: {}, f"{LINES};{VERBOSE}": {}, CSV: {}}
-    return {**asked, "requestBody": {"required": True, "content": bodies}}
+    formats = operation["responses"]["200"]["content"]
+    formats |= {f"{JSON};{VERBOSE}": formats[JSON], LINES: {}, f"{LINES};{VERBOSE}": {}, CSV: {}}
+    return {**operation, "requestBody": {"required": True, "content": bodies}}
 
 
 def _operation(summary: str, schema: dict[str, Any], *statuses: int) -> dict[str, Any]:

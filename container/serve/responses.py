@@ -1,4 +1,4 @@
-"""The forms of an answer: which of them a request accepts, and how each is written."""
+"""Response bodies: the formats of an answer, which of them a request accepts, and how each is encoded."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from container.serve.errors import Refused
+from container.serve.errors import RequestError
 from model.labels import Scheme
 
 if TYPE_CHECKING:
@@ -23,8 +21,13 @@ OFFERED = f"{JSON}, {JSON};{VERBOSE}, {LINES}, {LINES};{VERBOSE} or {CSV}"
 
 
 @dataclass(frozen=True)
-class Form:
-    """media_type: JSON, LINES or CSV; verbose: names beside the probabilities."""
+class ResponseFormat:
+    """A format of answers.
+
+    Attributes:
+        media_type: JSON, LINES or CSV.
+        verbose: Whether names stand beside the probabilities.
+    """
 
     media_type: str
     verbose: bool = False
@@ -32,32 +35,46 @@ class Form:
 
 @dataclass(frozen=True)
 class Answer:
-    """One picture's: probabilities, float32 (classes,), or why there are none; what was sent beside the picture."""
+    """The answer to one picture.
+
+    Attributes:
+        probabilities: float32 (classes,); None if the picture cannot be read.
+        error: Why it cannot be read.
+        metadata: What was sent with the picture.
+    """
 
     probabilities: np.ndarray | None
     error: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def accepted(headers: Sequence[str], default: str) -> Form:
-    """The form that a request's Accept headers (RFC 9110, 12.5.1) like best of those that are offered; default where
-    they are empty or take any. A range says nothing of what another names more closely. Refused, 406, where they take
-    none."""
+def negotiate_format(headers: Sequence[str], default: str) -> ResponseFormat:
+    """The offered format that a request prefers (content negotiation, RFC 9110, 12.5.1).
+
+    A media range says nothing of a type that another range names more closely.
+
+    Args:
+        headers: The request's Accept headers.
+        default: The format if they are empty or accept any.
+
+    Raises:
+        RequestError: 406, they accept none.
+    """
     header = ", ".join(filter(str.strip, headers))
     _, own_type, own_parameters = next(_ranges(default))
-    own = Form(own_type, VERBOSE in own_parameters)
+    own = ResponseFormat(own_type, VERBOSE in own_parameters)
     ranges = list(_ranges(header or default))
     named = {media_type for _, media_type, _ in ranges}
-    for quality, media_type, parameters in sorted(ranges, key=lambda found: -found[0]):
+    for quality, media_type, parameters in sorted(ranges, key=lambda entry: -entry[0]):
         if quality <= 0:
             break
         if media_type in (JSON, LINES, CSV):
-            return Form(media_type, VERBOSE in parameters)
-        for form in (own, Form(JSON), Form(CSV)):
-            closest = [form.media_type, f"{form.media_type.partition('/')[0]}/*", "*/*"]
-            if media_type == next((one for one in closest if one in named), None):
-                return form
-    raise Refused(406, f"Accept {header[:200]!r}: answers are {OFFERED}")
+            return ResponseFormat(media_type, VERBOSE in parameters)
+        for offered in (own, ResponseFormat(JSON), ResponseFormat(CSV)):
+            closest_first = [offered.media_type, f"{offered.media_type.partition('/')[0]}/*", "*/*"]
+            if media_type == next((range_ for range_ in closest_first if range_ in named), None):
+                return offered
+    raise RequestError(406, f"Accept {header[:200]!r}: answers are {OFFERED}")
 
 
 def _ranges(header: str) -> Iterator[tuple[float, str, list[str]]]:
@@ -76,51 +93,55 @@ def _ranges(header: str) -> Iterator[tuple[float, str, list[str]]]:
             yield quality, media_type, parameters
 
 
-def written(answers: Sequence[Answer], alone: bool, form: Form, scheme: Scheme) -> bytes:
-    """An answer's body. alone: the one picture of a request, not a list."""
-    if form.media_type == CSV:
+def encode_answers(
+    answers: Sequence[Answer], is_single: bool, response_format: ResponseFormat, scheme: Scheme
+) -> bytes:
+    """The body of a response. is_single: whether the request was one picture, not a list of one."""
+    if response_format.media_type == CSV:
         return _csv(answers, scheme)
-    told = [_told(answer, form.verbose, scheme) for answer in answers]
-    if form.media_type == LINES:
-        return b"".join(json_bytes(one) + b"\n" for one in told)
-    return json_bytes(told[0] if alone else {"predictions": told})
+    objects = [_json_object(answer, response_format.verbose, scheme) for answer in answers]
+    if response_format.media_type == LINES:
+        return b"".join(json_bytes(content) + b"\n" for content in objects)
+    return json_bytes(objects[0] if is_single else {"predictions": objects})
 
 
-def _told(answer: Answer, verbose: bool, scheme: Scheme) -> dict[str, Any]:
-    told: dict[str, Any]
+def _json_object(answer: Answer, verbose: bool, scheme: Scheme) -> dict[str, Any]:
+    content: dict[str, Any]
     if answer.probabilities is None:
-        told = {"error": answer.error}
+        content = {"error": answer.error}
     else:
-        told = {"probabilities": _numbers(answer.probabilities)}
+        content = {"probabilities": _rounded(answer.probabilities)}
         if verbose:
             best = int(answer.probabilities.argmax())
             codes = scheme.split(best)
-            told["labels"] = scheme.class_names
-            told["predicted_label"] = scheme.class_names[best]
-            told["attributes"] = {of.name: of.values[codes[of.name]] for of in scheme.attributes}
-    return {**told, "metadata": answer.metadata} if answer.metadata else told
+            content["labels"] = scheme.class_names
+            content["predicted_label"] = scheme.class_names[best]
+            content["attributes"] = {
+                attribute.name: attribute.values[codes[attribute.name]] for attribute in scheme.attributes
+            }
+    return {**content, "metadata": answer.metadata} if answer.metadata else content
 
 
 def _csv(answers: Sequence[Answer], scheme: Scheme) -> bytes:
-    """A line a picture, its probabilities in the classes' order and no header; for a picture that could not be read
-    as many empty cells and the reason behind them."""
+    """A line per picture with its probabilities in the order of the classes, without a header. A picture that cannot be
+    read has as many empty cells and then the reason."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     for answer in answers:
         if answer.probabilities is None:
             rows.writerow([*[""] * scheme.num_classes, answer.error])
         else:
-            rows.writerow(_numbers(answer.probabilities))
+            rows.writerow(_rounded(answer.probabilities))
     return text.getvalue().encode("utf-8", "replace")
 
 
-def _numbers(probabilities: np.ndarray) -> list[float]:
-    """With the digits of probabilities.csv."""
+def _rounded(probabilities: np.ndarray) -> list[float]:
+    """Rounded as in probabilities.csv."""
     return [float(f"{value:.7g}") for value in probabilities.tolist()]
 
 
 def json_bytes(content: Any) -> bytes:
-    """JSON in UTF-8; half a surrogate pair, which UTF-8 has no form for, stays escaped."""
+    """JSON in UTF-8; a lone surrogate, which UTF-8 cannot encode, stays escaped."""
     try:
         return json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except UnicodeEncodeError:

@@ -1,5 +1,7 @@
-"""A saved model or an ensemble as requests use it. The one module here that needs torch: it is imported while the
-server already tells that it is loading."""
+"""ServedModel: a saved model or an ensemble that answers requests.
+
+The one module here that imports torch: it is imported when the server already listens and answers /ping with 503.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from container.serve.errors import Refused
-from container.serve.limits import MIB, NoMemory, free_memory
+from container.serve.errors import RequestError
+from container.serve.limits import MIB, NotEnoughMemory, free_memory
 from model.artifacts.ensemble import load, load_combined, saved_models
 from model.artifacts.files import WEIGHTS, find_model
 from model.images.decode import UnreadablePicture, decoding_memory
@@ -25,18 +27,26 @@ from model.prediction.predictor import ModelInputs
 from model.runtime.hardware import core_count
 from model.settings.serve import ServeSettings
 
-LARGE = 128 * MIB  # that decoding takes; such pictures are decoded one at a time
+LARGE = 128 * MIB  # pictures whose decoding takes more memory are decoded one at a time
 
 
-class Served:
-    """Answers decoded pictures; look may be called by several threads, answer by one."""
+class ServedModel:
+    """Prepares and predicts pictures. `prepare` may be called by several threads, `predict` by one.
 
-    large = threading.Lock()  # of all models, whose pictures the same threads decode
+    Args:
+        folder: The model's folder; None for those that settings.models names.
+        settings: The server's settings.
 
-    def __init__(self, place: Path | None, settings: ServeSettings):
-        """place: of the model, where settings.models names none. InputError where it cannot be loaded, NoMemory."""
+    Raises:
+        InputError: The model cannot be loaded.
+        NotEnoughMemory: There is not enough memory for it.
+    """
+
+    large_picture = threading.Lock()  # shared by all models, as the threads that decode are
+
+    def __init__(self, folder: Path | None, settings: ServeSettings):
         try:
-            saved = load_combined(settings.models) if place is None else load(_fitting(place))
+            saved = load_combined(settings.models) if folder is None else load(_model_folder(folder))
             self.predictor = make_predictor(
                 saved,
                 num_tta=settings.num_tta,
@@ -46,73 +56,78 @@ class Served:
                 precision=settings.precision,
             )
             torch.set_num_threads(min(torch.get_num_threads(), core_count()))
-            self.place, self.number = saved.folder, len(saved_models(saved))
-            self.per_batch = self.predictor.images_per_batch(settings.batch_size)
-            self.answer([self.look(_blank())])
+            self.folder, self.num_models = saved.folder, len(saved_models(saved))
+            self.batch_size = self.predictor.images_per_batch(settings.batch_size)
+            self.predict([self.prepare(_blank_picture())])
         except (MemoryError, torch.OutOfMemoryError) as error:
-            raise NoMemory(str(error) or "out of memory") from None
+            raise NotEnoughMemory(str(error) or "out of memory") from None
 
     @property
     def scheme(self) -> Scheme:
         return self.predictor.scheme
 
-    def look(self, picture: bytes, row: int = 0) -> ModelInputs:
-        """What the model sees of an encoded picture. Refused, 400, tells why it cannot be read, or that decoding it
-        would take more memory than is free."""
+    def prepare(self, picture: bytes, row: int = 0) -> ModelInputs:
+        """The model's inputs of an encoded picture. row: its position in the request.
+
+        Raises:
+            RequestError: 400, the picture cannot be read, or decoding it would take more memory than is free.
+        """
         try:
             needed = max(decoding_memory(picture, pipeline.views.draft) for pipeline in self.predictor.pipelines)
             if needed < LARGE:
                 return self.predictor.prepare(picture, row)
-            with self.large:
+            with self.large_picture:
                 free = free_memory()
                 if free is not None and needed > free:
-                    told = f"{needed / MIB:,.0f} MiB of memory, of which {max(0, free) / MIB:,.0f} are free"
-                    raise UnreadablePicture(f"too large: decoding it takes up to {told}")
+                    amounts = f"{needed / MIB:,.0f} MiB of memory, of which {max(0, free) / MIB:,.0f} are free"
+                    raise UnreadablePicture(f"too large: decoding it takes up to {amounts}")
                 try:
                     return self.predictor.prepare(picture, row)
                 finally:
-                    _give_back()
+                    _trim_heap()
         except UnreadablePicture as error:
-            raise Refused(400, str(error), read=True) from None
+            raise RequestError(400, str(error), body_read=True) from None
         except MemoryError:
-            raise Refused(400, "too large for the memory of this machine", read=True) from None
+            raise RequestError(400, "too large for the memory of this machine", body_read=True) from None
 
-    def answer(self, looks: Sequence[ModelInputs]) -> np.ndarray:
-        """Probabilities, float32 (N, classes)."""
-        return self.predictor.predict_inputs(looks)
+    def predict(self, inputs: Sequence[ModelInputs]) -> np.ndarray:
+        """Probabilities of N pictures, float32 (N, classes)."""
+        return self.predictor.predict_inputs(inputs)
 
     def __str__(self) -> str:
-        of = f"{self.number} models, " if self.number > 1 else ""
+        members = f"{self.num_models} models, " if self.num_models > 1 else ""
         views = self.predictor.pipelines[0].views.number
         return (
-            f"{self.place}: {of}{self.scheme.num_classes} classes; {views} view{'s' if views > 1 else ''}; "
+            f"{self.folder}: {members}{self.scheme.num_classes} classes; {views} view{'s' if views > 1 else ''}; "
             f"{self.predictor.hardware}"
         )
 
 
-def forget() -> None:
-    """Gives back what an unloaded model held."""
+def release_memory() -> None:
+    """Gives the memory of an unloaded model back."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
-def _give_back() -> None:
-    """To the system, what was freed: glibc (malloc_trim(3)) keeps of every thread as much as its largest picture."""
+def _trim_heap() -> None:
+    """Gives freed memory back to the system: glibc keeps as much as the largest picture of each thread (man 3
+    malloc_trim)."""
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)
 
 
-def _fitting(place: Path) -> Path:
-    """A model's folder. NoMemory where twice its weights (the file and the network) need more than there is."""
-    folder = find_model(place)
+def _model_folder(path: Path) -> Path:
+    """The folder of the model in a folder. NotEnoughMemory if twice its weights (the file and the network) need more
+    than is free."""
+    folder = find_model(path)
     needed, free = 2 * sum(file.stat().st_size for file in folder.rglob(WEIGHTS)), free_memory()
     if free is not None and needed > free:
-        raise NoMemory(f"the model in {folder} needs some {needed:,} bytes of memory, there are {free:,}")
+        raise NotEnoughMemory(f"the model in {folder} needs some {needed:,} bytes of memory, there are {free:,}")
     return folder
 
 
-def _blank() -> bytes:
+def _blank_picture() -> bytes:
     encoded = io.BytesIO()
     Image.new("RGB", (64, 64), "grey").save(encoded, "PNG")
     return encoded.getvalue()

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from container import settings_layers
 from container.environment import Environment
+from container.job_types import SERVE
+from model.errors import InputError
+from model.settings.serve import ServeSettings
 
 
 @pytest.mark.parametrize("part", ["input", "config", "processing"])
@@ -36,3 +40,63 @@ def test_weights_and_biases_needs_a_key_or_the_offline_mode(monkeypatch):
     monkeypatch.delenv("WANDB_MODE")
     assert account() == {"project": "from-file", "entity": "us", "mode": "online", "api_key": "secret"}
     assert account("masks", "team") == {"project": "masks", "entity": "team", "mode": "online", "api_key": "secret"}
+
+
+def test_settings_come_from_sagemakers_variables_ours_and_flags(monkeypatch):
+    for name, value in {
+        "SAGEMAKER_BIND_TO_PORT": "9000",
+        "SAGEMAKER_MAX_PAYLOAD_IN_MB": "6",
+        "SAGEMAKER_MODEL_SERVER_TIMEOUT": "120",
+        "SAGEMAKER_MODEL_SERVER_WORKERS": "3",
+        "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv",
+        "SAGEMAKER_BATCH": "True",
+        "SERVE_NUM_TTA": "4",
+        "SERVE_PORT": "9001",
+        "SERVE_PRECISION": "fp32",
+        "SM_HP_NUM_TTA": "8",
+    }.items():
+        monkeypatch.setenv(name, value)
+    found, _ = settings_layers.read(SERVE, ["--precision", "bf16"], "")
+    assert (found.port, found.max_payload_mb, found.timeout, found.num_workers) == (9001, 6, 120, 3)
+    assert (found.accept, found.batch, found.num_tta, found.precision) == ("text/csv", True, 4, "bf16")
+
+
+def test_seconds_win_where_the_timeout_is_told_twice(monkeypatch):
+    monkeypatch.setenv("SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS", "240")
+    assert settings_layers.read(SERVE, [], "")[0].timeout == 240
+    monkeypatch.setenv("SAGEMAKER_MODEL_SERVER_TIMEOUT", "20")
+    assert settings_layers.read(SERVE, [], "")[0].timeout == 240
+
+
+def test_what_kubernetes_tells_of_a_service_named_serve_is_no_setting(monkeypatch):
+    """Its documentation: Service, Discovering services, Environment variables."""
+    for service in ("SERVE", "SERVE_FACES"):
+        for name, value in {
+            "SERVICE_HOST": "10.0.0.11",
+            "SERVICE_PORT": "8080",
+            "SERVICE_PORT_HTTP": "8080",
+            "PORT": "tcp://10.0.0.11:8080",
+            "PORT_8080_TCP": "tcp://10.0.0.11:8080",
+            "PORT_8080_TCP_PROTO": "tcp",
+            "PORT_8080_TCP_PORT": "8080",
+            "PORT_8080_TCP_ADDR": "10.0.0.11",
+        }.items():
+            monkeypatch.setenv(f"{service}_{name}", value)
+    assert settings_layers.read(SERVE, [], "")[0] == ServeSettings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("SERVE_PROT", "tcp://10.0.0.11:8080", "nearest: port"),
+        ("SERVE_PORT", "http", "expected a whole number"),
+        ("SERVE_PORTS", "8080", "nearest: port"),
+        ("SAGEMAKER_BIND_TO_PORT", "http", "SAGEMAKER_BIND_TO_PORT"),
+        ("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/cvs", "nearest: text/csv"),
+        ("SERVE_NUM_TAA", "4", "nearest: num_tta"),
+    ],
+)
+def test_variables_that_do_not_fit_are_told(monkeypatch, name, value, told):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=told):
+        settings_layers.read(SERVE, [], "")

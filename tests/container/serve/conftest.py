@@ -119,6 +119,16 @@ def serving(model: Path) -> Iterator[Callable[..., TestClient]]:
         client.__exit__(None, None, None)
 
 
+PICTURE = {"Content-Type": "image/png"}
+
+
+def ask(client: TestClient, path: str, picture: bytes) -> list[float]:
+    """The probabilities of a picture."""
+    found = client.post(path, content=picture, headers=PICTURE)
+    assert found.status_code == 200, found.text
+    return found.json()["probabilities"]
+
+
 def until(true: Callable[[], object], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not true():

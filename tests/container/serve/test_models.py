@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
-import socket
-import threading
-from concurrent.futures import ThreadPoolExecutor
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from starlette.testclient import TestClient
 
-from container import job_script, settings_layers
-from container.job_types import SERVE
+from container import job_script
+from container.project import PROJECT_ROOT
 from container.serve import models
 from container.serve import served_model as served
-from container.serve.__main__ import listening, main, model_place
-from container.serve.app import Server
-from container.serve.models import ONLY
-from model.errors import Failure, InputError
+from container.serve.__main__ import main
+from container.serve.models import LoadedModel, LoadedModels
+from container.serve.telemetry import Counters
+from model.errors import Failure
 from model.prediction.api import predict
-from model.settings.fields import Layer, build
 from model.settings.serve import ServeSettings
-
-PICTURE = {"Content-Type": "image/png"}
-
-
-def ask(client: TestClient, path: str, picture: bytes) -> list[float]:
-    found = client.post(path, content=picture, headers=PICTURE)
-    assert found.status_code == 200, found.text
-    return found.json()["probabilities"]
+from tests.container.serve.conftest import PICTURE, ask
 
 
 def test_models_are_loaded_listed_invoked_and_unloaded(serving, model, another_model, pictures):
@@ -89,6 +80,39 @@ def test_a_model_whose_preprocessing_does_not_fit_is_400(serving, model, tmp_pat
     assert found.status_code == 400 and field in found.json()["error"]
 
 
+def test_nothing_heavy_is_imported_before_the_server_listens():
+    """It answers /ping with 503 while torch is imported."""
+    code = (
+        "import sys, container.serve.__main__\n"
+        "print(sorted({'torch', 'torchvision', 'timm', 'numpy', 'pandas', 'PIL'} & set(sys.modules)))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
+    assert shown.stdout == "[]\n"
+
+
+def test_a_model_in_use_is_unloaded_once_it_is_not():
+    async def ask() -> list[str]:
+        loaded = LoadedModel("", None, Closing())
+        all_models = LoadedModels(ServeSettings(num_workers=1), Counters())
+        all_models.loaded["a"] = loaded
+        with loaded.in_use():
+            unloading = asyncio.create_task(all_models.unload("a"))
+            await asyncio.sleep(0.05)
+            events.append("used")
+        await unloading
+        with pytest.raises(KeyError):
+            await all_models.unload("a")
+        await all_models.close()
+        return events
+
+    class Closing:
+        def close(self) -> None:
+            events.append("closed")
+
+    events: list[str] = []
+    assert asyncio.run(ask()) == ["used", "closed"]
+
+
 @pytest.mark.parametrize("fault", [KeyError("x"), RuntimeError("of torch"), ValueError("of timm")])
 def test_any_fault_of_loading_is_told_as_400(serving, monkeypatch, fault):
     def load(*told):
@@ -116,148 +140,3 @@ def test_a_start_without_memory_ends_with_1_and_one_sentence(model, monkeypatch,
     code, _ = job_script.report_exception(found.value)
     told = capsys.readouterr().err
     assert code == 1 and "bytes of memory, there are 1,000" in told and "Traceback" not in told
-
-
-def blocked(settings: ServeSettings, place, go: threading.Event) -> tuple[TestClient, Server]:
-    """A server whose model computes when it may."""
-    server = Server(settings, place, pytest.fail)
-    client = TestClient(server.app()).__enter__()
-    while client.get("/ping").status_code != 200:
-        pass
-    batcher = server.models.loaded[ONLY].batcher
-    answer = batcher.answer
-
-    def wait(looks):
-        assert go.wait(60)
-        return answer(looks)
-
-    batcher.answer = wait
-    return client, server
-
-
-def test_a_full_queue_sends_away_with_retry_after_and_goes_on(model, pictures):
-    go = threading.Event()
-    told = {"device": "cpu", "precision": "fp32", "max_queue": 3, "batch_size": 1}
-    client, server = blocked(build(ServeSettings, [Layer("{}", told)]), model, go)
-    with ThreadPoolExecutor(3) as clients:
-        answers = [clients.submit(ask, client, "/invocations", picture) for picture in pictures[:3]]
-        while server.pictures.taken < 3:
-            pass
-        for _ in range(20):
-            away = client.post("/invocations", content=pictures[3], headers=PICTURE)
-            assert (away.status_code, away.headers["retry-after"]) == (503, "1") and "wait" in away.json()["error"]
-            assert client.get("/ping").status_code == 200
-            assert (server.pictures.taken, server.bodies.taken) == (3, sum(map(len, pictures[:3])))
-        go.set()
-        assert all(len(answer.result()) == 18 for answer in answers)
-    assert ask(client, "/invocations", pictures[3])
-    assert (server.pictures.taken, server.bodies.taken) == (0, 0)
-    client.__exit__(None, None, None)
-
-
-def test_an_answer_that_takes_too_long_is_503_and_holds_nothing(model, pictures):
-    go = threading.Event()
-    told = {"device": "cpu", "precision": "fp32", "timeout": 0.3}
-    client, server = blocked(build(ServeSettings, [Layer("{}", told)]), model, go)
-    late = client.post("/invocations", content=pictures[1], headers=PICTURE)
-    assert (late.status_code, late.headers["retry-after"]) == (503, "1") and "within 0.3 s" in late.json()["error"]
-    assert (server.pictures.taken, server.bodies.taken) == (0, 0)
-    go.set()
-    client.__exit__(None, None, None)
-
-
-def test_settings_come_from_sagemakers_variables_ours_and_flags(monkeypatch):
-    for name, value in {
-        "SAGEMAKER_BIND_TO_PORT": "9000",
-        "SAGEMAKER_MAX_PAYLOAD_IN_MB": "6",
-        "SAGEMAKER_MODEL_SERVER_TIMEOUT": "120",
-        "SAGEMAKER_MODEL_SERVER_WORKERS": "3",
-        "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv",
-        "SAGEMAKER_BATCH": "True",
-        "SERVE_NUM_TTA": "4",
-        "SERVE_PORT": "9001",
-        "SERVE_PRECISION": "fp32",
-        "SM_HP_NUM_TTA": "8",
-    }.items():
-        monkeypatch.setenv(name, value)
-    found, _ = settings_layers.read(SERVE, ["--precision", "bf16"], "")
-    assert (found.port, found.max_payload_mb, found.timeout, found.num_workers) == (9001, 6, 120, 3)
-    assert (found.accept, found.batch, found.num_tta, found.precision) == ("text/csv", True, 4, "bf16")
-
-
-def test_seconds_win_where_the_timeout_is_told_twice(monkeypatch):
-    monkeypatch.setenv("SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS", "240")
-    assert settings_layers.read(SERVE, [], "")[0].timeout == 240
-    monkeypatch.setenv("SAGEMAKER_MODEL_SERVER_TIMEOUT", "20")
-    assert settings_layers.read(SERVE, [], "")[0].timeout == 240
-
-
-def test_what_kubernetes_tells_of_a_service_named_serve_is_no_setting(monkeypatch):
-    """Its documentation: Service, Discovering services, Environment variables."""
-    for service in ("SERVE", "SERVE_FACES"):
-        for name, value in {
-            "SERVICE_HOST": "10.0.0.11",
-            "SERVICE_PORT": "8080",
-            "SERVICE_PORT_HTTP": "8080",
-            "PORT": "tcp://10.0.0.11:8080",
-            "PORT_8080_TCP": "tcp://10.0.0.11:8080",
-            "PORT_8080_TCP_PROTO": "tcp",
-            "PORT_8080_TCP_PORT": "8080",
-            "PORT_8080_TCP_ADDR": "10.0.0.11",
-        }.items():
-            monkeypatch.setenv(f"{service}_{name}", value)
-    assert settings_layers.read(SERVE, [], "")[0] == ServeSettings()
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "told"),
-    [
-        ("SERVE_PROT", "tcp://10.0.0.11:8080", "nearest: port"),
-        ("SERVE_PORT", "http", "expected a whole number"),
-        ("SERVE_PORTS", "8080", "nearest: port"),
-        ("SAGEMAKER_BIND_TO_PORT", "http", "SAGEMAKER_BIND_TO_PORT"),
-        ("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/cvs", "nearest: text/csv"),
-        ("SERVE_NUM_TAA", "4", "nearest: num_tta"),
-    ],
-)
-def test_variables_that_do_not_fit_are_told(monkeypatch, name, value, told):
-    monkeypatch.setenv(name, value)
-    with pytest.raises(InputError, match=told):
-        settings_layers.read(SERVE, [], "")
-
-
-def test_the_model_is_what_flag_variable_or_tree_name(model, tmp_path, monkeypatch):
-    def place(*flags: str):
-        return model_place(*settings_layers.read(SERVE, flags, ""))
-
-    base = tmp_path / "ml"
-    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(base))
-    with pytest.raises(InputError, match="no finished run lies in runs"):
-        place()
-    shutil.copytree(model, base / "model")
-    (base / "model" / "model.tar.gz").write_bytes(b"of the SDK's local mode")
-    (base / "model" / "output.tar.gz").write_bytes(b"likewise")
-    shutil.copytree(model, base / "model" / "checkpoint-of-something")
-    assert place() == base / "model"
-    monkeypatch.setenv("SM_MODEL_DIR", str(model.parent))
-    assert place() == model
-    assert place("--model_dir", str(base / "model")) == base / "model"
-    assert place("--multi_model") is None
-
-
-def test_a_missing_model_or_a_taken_port_ends_before_anything_is_loaded(model, tmp_path):
-    with pytest.raises(InputError, match="there is no such folder"):
-        main(["--model_dir", str(tmp_path / "nothing"), "--port", "0"])
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = str(other.getsockname()[1])
-        with pytest.raises(InputError, match=f"cannot listen at 127.0.0.1:{port}"):
-            main(["--model_dir", str(model), "--host", "127.0.0.1", "--port", port])
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_answers_are_not_held_back_to_be_sent_with_more(host):
-    """asyncio sets TCP_NODELAY on connections whose socket names its protocol."""
-    with listening(host, 0) as listener, socket.create_connection(listener.getsockname()[:2]):
-        connection, _ = listener.accept()
-        with connection:
-            assert connection.proto == socket.IPPROTO_TCP

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2 as httpx
 import numpy as np
 import pytest
+
+from benchmarks.serving import Asking
+from container import settings_layers
+from container.job_types import SERVE
+from container.serve.__main__ import main, model_folder, open_listener
+from model.errors import InputError
 
 HEAD = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
 
@@ -159,3 +168,99 @@ def test_sigterm_lets_what_is_under_way_be_answered_and_ends_with_0(process, mod
         assert never.recv(1 << 16).startswith(b"HTTP/1.1 503")
         assert server.child.wait(timeout=60) == 0, server.told()
         assert time.monotonic() - began < 30 and "Traceback" not in server.told()
+
+
+def test_the_model_is_what_flag_variable_or_tree_name(model, tmp_path, monkeypatch):
+    def place(*flags: str):
+        return model_folder(*settings_layers.read(SERVE, flags, ""))
+
+    base = tmp_path / "ml"
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(base))
+    with pytest.raises(InputError, match="no finished run lies in runs"):
+        place()
+    shutil.copytree(model, base / "model")
+    (base / "model" / "model.tar.gz").write_bytes(b"of the SDK's local mode")
+    (base / "model" / "output.tar.gz").write_bytes(b"likewise")
+    shutil.copytree(model, base / "model" / "checkpoint-of-something")
+    assert place() == base / "model"
+    monkeypatch.setenv("SM_MODEL_DIR", str(model.parent))
+    assert place() == model
+    assert place("--model_dir", str(base / "model")) == base / "model"
+    assert place("--multi_model") is None
+
+
+def test_a_missing_model_or_a_taken_port_ends_before_anything_is_loaded(model, tmp_path):
+    with pytest.raises(InputError, match="there is no such folder"):
+        main(["--model_dir", str(tmp_path / "nothing"), "--port", "0"])
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        with pytest.raises(InputError, match=f"cannot listen at 127.0.0.1:{port}"):
+            main(["--model_dir", str(model), "--host", "127.0.0.1", "--port", port])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_answers_are_not_held_back_to_be_sent_with_more(host):
+    """asyncio sets TCP_NODELAY on connections whose socket names its protocol."""
+    with open_listener(host, 0) as listener, socket.create_connection(listener.getsockname()[:2]):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.proto == socket.IPPROTO_TCP
+
+
+def held(server) -> float:
+    return server.counted("rarebird_held_bytes") + server.counted("rarebird_waiting_pictures")
+
+
+def faults(server) -> list[str]:
+    lines = httpx.get(f"{server.url}/metrics").text.splitlines()
+    return [line for line in lines if 'status="500"' in line]
+
+
+@pytest.mark.long
+def test_32_clients_for_a_minute_see_no_error_and_their_own_answers(process, model, pictures, expected):
+    server = process("--model_dir", str(model)).ready()
+    answered = server.check_clients(pictures, expected, clients=32, seconds=60)
+    print(f"{answered:,} answers in 60 s")
+    assert server.counted('rarebird_requests_total{path="/invocations",status="200"}') == answered > 320
+    assert server.stop()[0] == 0
+
+
+@pytest.mark.long
+def test_10000_malformed_requests_give_no_500_and_no_hang(process, model, malformed):
+    server = process("--model_dir", str(model), "--body_timeout", "1").ready()
+
+    def one(number: int) -> str:
+        answer = server.sent(malformed(number), half_closed=number % 7 == 0)
+        return answer[9:12].decode("latin-1")
+
+    with ThreadPoolExecutor(64) as threads:
+        statuses = list(threads.map(one, range(10_000)))
+    told = {status: statuses.count(status) for status in sorted(set(statuses))}
+    print(told)
+    assert set(told) <= {"", "100", "200", "400", "404", "405", "406", "408", "413", "415", "422", "501", "503"}
+    assert len(told) > 8 and not faults(server)
+    assert (server.ping(), held(server)) == (200, 0)
+    code, log = server.stop()
+    assert code == 0 and "Traceback" not in log
+
+
+@pytest.mark.long
+def test_a_fuzzer_of_the_description_finds_no_500(process, model):
+    server = process("--model_dir", str(model)).ready()
+    command = [sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()", "run"]
+    flags = ["--max-examples", "150", "--seed", "1", "--workers", "2", "--request-timeout", "30", "--no-color"]
+    checks = ["--checks", "not_a_server_error,status_code_conformance,content_type_conformance"]
+    ended = subprocess.run(
+        [*command, f"{server.url}/openapi.json", *flags, *checks], capture_output=True, text=True, env=dict(os.environ)
+    )
+    print(ended.stdout[-2000:])
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert not faults(server) and (server.ping(), held(server)) == (200, 0)
+
+
+@pytest.mark.long
+def test_memory_after_20000_requests_is_that_after_2000(process, model, pictures):
+    server = process("--model_dir", str(model)).ready()
+    early, late = Asking(server.port, pictures).memory_after((2_000, 20_000), clients=32)
+    print(f"{early:.1f} MiB after 2,000 requests, {late:.1f} MiB after 20,000")
+    assert late < 1.05 * early

@@ -10,9 +10,9 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from container.serve import request_body as reading
-from container.serve.errors import Refused
-from container.serve.request_body import Asked, read_asked
+from container.serve import request_body
+from container.serve.errors import RequestError
+from container.serve.request_body import Invocation, read_invocation
 
 FILE = b"--x\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\n\r\n"
 
@@ -21,47 +21,47 @@ def field(name: object, value: str = "") -> bytes:
     return f"--x\r\nContent-Disposition: form-data; name={name}\r\n\r\n{value}\r\n".encode()
 
 
-def read(kind: str, pieces: list[bytes], most: int = 512) -> Asked:
+def read(kind: str, pieces: list[bytes], max_pictures: int = 512) -> Invocation:
     """pieces: of the body; those that were read are taken out of it."""
 
-    async def coming() -> AsyncGenerator[bytes, None]:
+    async def chunks() -> AsyncGenerator[bytes, None]:
         while pieces:
             yield pieces.pop(0)
 
     headers = Headers({"content-type": f"{kind}; boundary=x"})
-    return asyncio.run(read_asked(Request({"type": "http", "headers": headers.raw}), kind, coming(), most))
+    return asyncio.run(read_invocation(Request({"type": "http", "headers": headers.raw}), kind, chunks(), max_pictures))
 
 
-def refused(*told: object, **more: int) -> Refused:
-    with pytest.raises(Refused) as found:
+def refused(*told: object, **more: int) -> RequestError:
+    with pytest.raises(RequestError) as found:
         read(*told, **more)
     return found.value
 
 
 def test_a_form_of_too_many_pictures_is_refused_as_they_come():
     pieces = [field("a", "1"), *[FILE] * 1000]
-    error = refused(reading.MULTIPART, pieces, most=20)
+    error = refused(request_body.MULTIPART, pieces, max_pictures=20)
     assert error.status == 413 and "more than 20 pictures" in str(error) and len(pieces) > 900
-    assert len(read(reading.MULTIPART, [FILE] * 20 + [b"--x--\r\n"], most=20).pictures) == 20
+    assert len(read(request_body.MULTIPART, [FILE] * 20 + [b"--x--\r\n"], max_pictures=20).pictures) == 20
 
 
 def test_a_form_of_too_many_fields_is_refused():
-    error = refused(reading.MULTIPART, [FILE, *map(field, range(101)), b"--x--\r\n"])
+    error = refused(request_body.MULTIPART, [FILE, *map(field, range(101)), b"--x--\r\n"])
     assert error.status == 413 and "101 fields" in str(error)
     pieces = [FILE, *[field("a")] * 9_000, b"--x--\r\n"]
-    assert refused(reading.MULTIPART, pieces).status == 413 and len(pieces) > 3_000
+    assert refused(request_body.MULTIPART, pieces).status == 413 and len(pieces) > 3_000
 
 
 def test_pictures_of_a_form_share_the_field_that_is_for_all():
-    both = read(reading.MULTIPART, [FILE, FILE, field("a", "1"), b"--x--\r\n"]).metadata
+    both = read(request_body.MULTIPART, [FILE, FILE, field("a", "1"), b"--x--\r\n"]).metadata
     assert both == [{"a": "1"}] * 2 and both[0] is both[1]
-    own = read(reading.MULTIPART, [FILE, FILE, field("a", "1"), field("b", "2"), field("b", "3"), b"--x--\r\n"])
+    own = read(request_body.MULTIPART, [FILE, FILE, field("a", "1"), field("b", "2"), field("b", "3"), b"--x--\r\n"])
     assert own.metadata == [{"a": "1", "b": "2"}, {"a": "1", "b": "3"}]
 
 
 def test_a_list_of_too_many_pictures_is_refused_before_one_is_decoded(monkeypatch):
-    monkeypatch.setattr(reading, "_picture", lambda *told: pytest.fail("it was decoded"))
-    error = refused(reading.JSON, [json.dumps(["AA=="] * 4).encode()], most=3)
+    monkeypatch.setattr(request_body, "_decode_item", lambda *told: pytest.fail("it was decoded"))
+    error = refused(request_body.JSON, [json.dumps(["AA=="] * 4).encode()], max_pictures=3)
     assert error.status == 413 and "4 pictures" in str(error)
 
 
@@ -71,28 +71,28 @@ def nested(depth: int) -> bytes:
 
 @pytest.mark.parametrize("depth", [100, 500, 900])
 def test_metadata_that_are_nested_deep_are_refused(depth):
-    error = refused(reading.JSON, [nested(depth)])
+    error = refused(request_body.JSON, [nested(depth)])
     assert error.status == 400 and "picture 0: metadata are nested more than 100 deep" in str(error)
 
 
 def test_metadata_may_be_nested_100_deep():
-    assert read(reading.JSON, [nested(99)]).metadata[0]["a"][0][0]
+    assert read(request_body.JSON, [nested(99)]).metadata[0]["a"][0][0]
 
 
 @pytest.mark.parametrize("number", [1, 8])
 def test_more_metadata_than_are_handed_back_are_refused(number):
     """Counted for each picture that they come back with."""
-    long = "ä" * (reading.MOST_METADATA // 2 // number)
+    long = "ä" * (request_body.MAX_METADATA_BYTES // 2 // number)
     items = [{"image": "AA==", "a": long}] * number
     form = [*[FILE] * number, field("a", long), b"--x--\r\n"]
-    for error in (refused(reading.JSON, [json.dumps(items).encode()]), refused(reading.MULTIPART, form)):
+    for error in (refused(request_body.JSON, [json.dumps(items).encode()]), refused(request_body.MULTIPART, form)):
         assert error.status == 413 and "metadata of more than 1 MiB" in str(error)
     less = [{"image": "AA==", "a": long[:-20]}] * number
-    assert len(read(reading.JSON, [json.dumps(less).encode()]).metadata) == number
+    assert len(read(request_body.JSON, [json.dumps(less).encode()]).metadata) == number
 
 
 def test_of_many_wrong_names_a_few_are_compared(monkeypatch):
     compared: list[str] = []
-    monkeypatch.setattr(reading, "did_you_mean", lambda name, known: compared.append(name) or "")
-    error = refused(reading.JSON, [json.dumps([{f"x{name}": 1 for name in range(5_000)}]).encode()])
+    monkeypatch.setattr(request_body, "did_you_mean", lambda name, known: compared.append(name) or "")
+    error = refused(request_body.JSON, [json.dumps([{f"x{name}": 1 for name in range(5_000)}]).encode()])
     assert error.status == 422 and len(compared) <= 100

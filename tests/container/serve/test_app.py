@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import csv
 import io
 import json
 import struct
+import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from PIL import Image
+from starlette.testclient import TestClient
 
-from container.serve import served_model as served
+from container.serve.app import Server
+from container.serve.models import ONLY_MODEL, LoadedModel
+from container.serve.request_body import Invocation
 from model.labels import mask_scheme
 from model.prediction.api import predict
-from model.prediction.predictor import EnsemblePredictor
+from model.settings.fields import Layer, build
+from model.settings.serve import ServeSettings
+from tests.container.serve.conftest import PICTURE, ask
 
 NAMES = mask_scheme().class_names
 ACCEPTS = ["application/json", "application/json;verbose", "application/jsonlines", "text/csv"]
@@ -151,37 +158,12 @@ def test_in_a_batch_transform_a_bad_picture_is_an_answer_with_status_200(serving
     assert client.post("/invocations", content=b"x", headers={"Content-Type": "text/plain"}).status_code == 415
 
 
-def encoded(picture: Image.Image) -> bytes:
-    content = io.BytesIO()
-    picture.save(content, "PNG")
-    return content.getvalue()
-
-
 def huge_png(width: int, height: int) -> bytes:
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-
-
-def test_large_pictures_are_decoded_one_at_a_time_and_none_that_memory_has_no_room_for(serving, monkeypatch):
-    client = serving()
-    deep = encoded(Image.new("I;16", (4100, 4100)))
-    alone: list[bool] = []
-    look = EnsemblePredictor.prepare
-    given_back: list[bool] = []
-    monkeypatch.setattr(served, "_give_back", lambda: given_back.append(True))
-    monkeypatch.setattr(
-        EnsemblePredictor, "prepare", lambda *told: alone.append(served.Served.large.locked()) or look(*told)
-    )
-    for content in (deep, encoded(Image.new("I;16", (410, 410)))):
-        assert client.post("/invocations", content=content, headers={"Content-Type": "image/png"}).status_code == 200
-    assert alone == [True, False] and given_back == [True]
-    monkeypatch.setattr(served, "free_memory", lambda: 100 << 20)
-    found = client.post("/invocations", content=deep, headers={"Content-Type": "image/png"})
-    assert found.status_code == 400 and len(alone) == 2
-    assert found.json()["error"] == "too large: decoding it takes up to 160 MiB of memory, of which 100 are free"
 
 
 JSON = {"Content-Type": "application/json"}
@@ -283,25 +265,70 @@ def test_execution_parameters_keep_within_what_a_transform_may_have(serving):
     }
 
 
-def test_counters_and_lines_tell_what_was_asked(serving, pictures, caplog, monkeypatch):
-    import logging
+def blocked(settings: ServeSettings, place, go: threading.Event) -> tuple[TestClient, Server]:
+    """A server whose model computes when it may."""
+    server = Server(settings, place, pytest.fail)
+    client = TestClient(server.app()).__enter__()
+    while client.get("/ping").status_code != 200:
+        pass
+    batcher = server.models.loaded[ONLY_MODEL].batcher
+    answer = batcher.predict
 
-    client = serving(seed=7)  # an app of its own
-    monkeypatch.setattr(logging.getLogger("rarebird"), "propagate", True)
-    with caplog.at_level(logging.INFO, "rarebird"):
-        headers = {"Content-Type": "image/png", "X-Amzn-SageMaker-Inference-Id": "abc"}
-        client.post("/invocations", content=pictures[1], headers=headers)
-        client.post("/invocations", json=[text(pictures[0]), text(b"x")])
-        client.post("/invocations", content=b"x", headers={"Content-Type": "text/plain"})
-        client.get("/nowhere")
-        client.get("/ping")
-    lines = [json.loads(record.getMessage()) for record in caplog.records if record.getMessage().startswith("{")]
-    assert [line["status"] for line in lines] == [200, 200, 415, 404]  # a ping that went well is left out
-    assert (lines[0]["inference_id"], lines[0]["bytes_in"], lines[0]["pictures"]) == ("abc", len(pictures[1]), 1)
-    assert (lines[1]["pictures"], lines[1]["unreadable"]) == (2, 1) and "text/plain" in lines[2]["error"]
-    told = client.get("/metrics").text
-    assert 'rarebird_requests_total{path="/invocations",status="200"} 2.0' in told
-    assert 'rarebird_requests_total{path="other",status="404"} 1.0' in told
-    assert 'rarebird_pictures_total{outcome="answered"} 2.0' in told
-    assert 'rarebird_pictures_total{outcome="unreadable"} 1.0' in told
-    assert "rarebird_waiting_pictures 0.0" in told and "rarebird_held_bytes 0.0" in told
+    def wait(looks):
+        assert go.wait(60)
+        return answer(looks)
+
+    batcher.predict = wait
+    return client, server
+
+
+def test_a_full_queue_sends_away_with_retry_after_and_goes_on(model, pictures):
+    go = threading.Event()
+    told = {"device": "cpu", "precision": "fp32", "max_queue": 3, "batch_size": 1}
+    client, server = blocked(build(ServeSettings, [Layer("{}", told)]), model, go)
+    with ThreadPoolExecutor(3) as clients:
+        answers = [clients.submit(ask, client, "/invocations", picture) for picture in pictures[:3]]
+        while server.pictures.used < 3:
+            pass
+        for _ in range(20):
+            away = client.post("/invocations", content=pictures[3], headers=PICTURE)
+            assert (away.status_code, away.headers["retry-after"]) == (503, "1") and "wait" in away.json()["error"]
+            assert client.get("/ping").status_code == 200
+            assert (server.pictures.used, server.bodies.used) == (3, sum(map(len, pictures[:3])))
+        go.set()
+        assert all(len(answer.result()) == 18 for answer in answers)
+    assert ask(client, "/invocations", pictures[3])
+    assert (server.pictures.used, server.bodies.used) == (0, 0)
+    client.__exit__(None, None, None)
+
+
+def test_an_answer_that_takes_too_long_is_503_and_holds_nothing(model, pictures):
+    go = threading.Event()
+    told = {"device": "cpu", "precision": "fp32", "timeout": 0.3}
+    client, server = blocked(build(ServeSettings, [Layer("{}", told)]), model, go)
+    late = client.post("/invocations", content=pictures[1], headers=PICTURE)
+    assert (late.status_code, late.headers["retry-after"]) == (503, "1") and "within 0.3 s" in late.json()["error"]
+    assert (server.pictures.used, server.bodies.used) == (0, 0)
+    go.set()
+    client.__exit__(None, None, None)
+
+
+def test_where_one_picture_of_a_request_fails_none_of_the_others_goes_on():
+    async def batcher(picture: bytes, row: int) -> np.ndarray:
+        if row == 3:
+            raise RuntimeError("a fault")
+        under_way.add(row)
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            under_way.discard(row)
+
+    async def ask() -> None:
+        with server.pictures.reservation() as waiting, pytest.raises(ExceptionGroup, match="unhandled") as found:
+            await server.predict(loaded, Invocation([b"x"] * 9, [{}] * 9, is_single=False), waiting)
+        assert [str(error) for error in found.value.exceptions] == ["a fault"]
+        assert not under_way and server.pictures.used == 0
+
+    under_way: set[int] = set()
+    server, loaded = Server(ServeSettings(), None, pytest.fail), LoadedModel("", None, batcher)
+    asyncio.run(ask())

@@ -1,0 +1,75 @@
+"""Which format a request prefers, and how answers are encoded in it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from container.serve.errors import RequestError
+from container.serve.responses import (
+    CSV,
+    JSON,
+    LINES,
+    Answer,
+    ResponseFormat,
+    encode_answers,
+    json_bytes,
+    negotiate_format,
+)
+from model.labels import mask_scheme
+
+SCHEME = mask_scheme()
+PROBABILITIES = np.linspace(0.1, 0.9, SCHEME.num_classes, dtype=np.float32)
+READ = Answer(PROBABILITIES, metadata={"age": 31})
+UNREAD = Answer(None, "no, picture")
+
+
+@pytest.mark.parametrize(
+    ("headers", "default", "media_type", "verbose"),
+    [
+        ([], JSON, JSON, False),
+        ([""], f"{JSON};verbose", JSON, True),
+        (["*/*"], CSV, CSV, False),
+        (["application/json; Verbose; q=0.5, text/csv;q=0.4"], JSON, JSON, True),
+        (["image/png", "application/jsonlines;verbose"], JSON, LINES, True),
+        (["*/*, application/*;q=0"], JSON, CSV, False),
+        (["text/csv;q=x, */*;q=0.1"], JSON, JSON, False),
+    ],
+)
+def test_the_offered_format_with_the_highest_quality_is_chosen(headers, default, media_type, verbose):
+    assert negotiate_format(headers, default) == ResponseFormat(media_type, verbose)
+
+
+@pytest.mark.parametrize("header", ["image/png", "*/*;q=0", ";;,q=1"])
+def test_a_request_that_accepts_none_is_406(header):
+    with pytest.raises(RequestError, match="answers are application/json") as raised:
+        negotiate_format([header], JSON)
+    assert raised.value.status == 406
+
+
+def test_one_picture_is_an_object_and_a_list_has_predictions_in_order():
+    single = json.loads(encode_answers([READ], True, ResponseFormat(JSON), SCHEME))
+    several = json.loads(encode_answers([UNREAD, READ], False, ResponseFormat(JSON), SCHEME))
+    assert several == {"predictions": [{"error": "no, picture"}, single]}
+    assert single["metadata"] == {"age": 31} and np.allclose(single["probabilities"], PROBABILITIES, atol=1e-7)
+
+
+def test_verbose_answers_name_the_class_and_its_attributes():
+    content = json.loads(encode_answers([READ], True, ResponseFormat(JSON, verbose=True), SCHEME))
+    assert content["predicted_label"] == content["labels"][-1] == SCHEME.class_names[-1]
+    assert content["attributes"] == {attribute.name: attribute.values[-1] for attribute in SCHEME.attributes}
+
+
+def test_lines_and_rows_are_one_a_picture():
+    lines = encode_answers([READ, UNREAD], False, ResponseFormat(LINES), SCHEME).splitlines()
+    assert [list(json.loads(line)) for line in lines] == [["probabilities", "metadata"], ["error"]]
+    first, second = encode_answers([READ, UNREAD], False, ResponseFormat(CSV), SCHEME).decode().splitlines()
+    assert len(first.split(",")) == SCHEME.num_classes
+    assert second == "," * SCHEME.num_classes + '"no, picture"'
+
+
+def test_a_lone_surrogate_stays_escaped_and_other_text_does_not():
+    assert json_bytes({"a": "\u00e4"}) == '{"a": "\u00e4"}'.encode()
+    assert json_bytes({"a": "\ud800"}) == b'{"a": "\\ud800"}'

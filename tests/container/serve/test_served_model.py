@@ -1,0 +1,59 @@
+"""A served model's memory: what decoding takes and gives back."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from container.serve import served_model
+from container.serve.served_model import ServedModel, _trim_heap
+from model.prediction.predictor import EnsemblePredictor
+from tests.container.serve.conftest import encoded
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="resident memory is read from /proc")
+def test_what_was_freed_goes_back_to_the_system():
+    """malloc keeps it otherwise: the last of the blocks is in use, behind those that are freed."""
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = (
+        ctypes.c_void_p,
+        [ctypes.c_size_t],
+        [ctypes.c_void_p],
+    )
+    size, number = 100_000, 1_000  # below malloc's threshold for memory of its own
+    blocks = [libc.malloc(size) for _ in range(number)]
+    for block in blocks:
+        ctypes.memset(block, 1, size)
+    for block in blocks[:-1]:
+        libc.free(block)
+    before = resident()
+    _trim_heap()
+    assert before - resident() > size * number / 2
+    libc.free(blocks[-1])
+
+
+def test_large_pictures_are_decoded_one_at_a_time_and_none_that_memory_has_no_room_for(serving, monkeypatch):
+    client = serving()
+    deep = encoded(Image.new("I;16", (4100, 4100)))
+    alone: list[bool] = []
+    look = EnsemblePredictor.prepare
+    given_back: list[bool] = []
+    monkeypatch.setattr(served_model, "_trim_heap", lambda: given_back.append(True))
+    monkeypatch.setattr(
+        EnsemblePredictor, "prepare", lambda *told: alone.append(ServedModel.large_picture.locked()) or look(*told)
+    )
+    for content in (deep, encoded(Image.new("I;16", (410, 410)))):
+        assert client.post("/invocations", content=content, headers={"Content-Type": "image/png"}).status_code == 200
+    assert alone == [True, False] and given_back == [True]
+    monkeypatch.setattr(served_model, "free_memory", lambda: 100 << 20)
+    found = client.post("/invocations", content=deep, headers={"Content-Type": "image/png"})
+    assert found.status_code == 400 and len(alone) == 2
+    assert found.json()["error"] == "too large: decoding it takes up to 160 MiB of memory, of which 100 are free"
