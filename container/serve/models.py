@@ -134,6 +134,6 @@ def _forget() -> None:
 
 
 def _cores() -> int:
-    from model.runtime.hardware import core_count
+    from joblib import cpu_count
 
-    return core_count()
+    return int(cpu_count())

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from joblib import cpu_count
 from PIL import Image
 
 from container.serve.errors import Refused
@@ -22,7 +23,6 @@ from model.images.decode import UnreadablePicture, decoding_memory
 from model.labels import Scheme
 from model.prediction.api import make_predictor
 from model.prediction.predictor import ModelInputs
-from model.runtime.hardware import core_count
 from model.settings.serve import ServeSettings
 
 LARGE = 128 * MIB  # that decoding takes; such pictures are decoded one at a time
@@ -45,7 +45,7 @@ class Served:
                 device=settings.device,
                 precision=settings.precision,
             )
-            torch.set_num_threads(min(torch.get_num_threads(), core_count()))
+            torch.set_num_threads(min(torch.get_num_threads(), cpu_count()))
             self.place, self.number = saved.folder, len(saved_models(saved))
             self.per_batch = self.predictor.images_per_batch(settings.batch_size)
             self.answer([self.look(_blank())])
