@@ -43,8 +43,8 @@ from model.artifacts.files import is_ensemble, is_finished, is_saved_model
 from model.artifacts.saved_model import save_model
 from model.data.datasets import read_tables
 from model.errors import ExitCode
+from model.network.backbone import backbone_name, make_preprocessing
 from model.network.heads import make_heads
-from model.network.network import make_preprocessing, model_name
 from model.runtime import distributed
 from model.runtime.hardware import Hardware, find_hardware
 from model.runtime.seeding import mixed_seed, seed_all
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = replace(settings, weights=str(before))
     refuse_alone(settings, env.world)
 
-    model_name(settings.model)
+    backbone_name(settings.model)
     hardware = find_hardware(settings.device, settings.precision, settings.channels_last, env.local_rank)
     distributed.start(env.rank, env.world, hardware.device)
     checked = checkpoints_dir / ".checked"

@@ -25,8 +25,8 @@ from model.data.datasets import Datasets
 from model.data.loader import Batch, batches, in_order
 from model.errors import InputError, Problems
 from model.images.tta import Views
+from model.network.backbone import make_preprocessing
 from model.network.heads import make_heads
-from model.network.network import make_preprocessing
 from model.prediction.predictor import EnsemblePredictor, Predictor
 from model.runtime.hardware import find_hardware, worker_count
 from model.runtime.signals import StopSignal

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -59,31 +56,3 @@ def test_batch_norm_and_averages_are_saved_and_loaded_and_bad_input_ends_all(fac
     load_model(tmp_path / "exp")
     refused = torchrun(faces / "train", tmp_path, *flags, "--batch_size", "27")
     assert refused.returncode != 0 and "batch_size 27 does not divide among 2 processes" in refused.stderr
-
-
-def test_a_process_that_waits_for_others_is_ended_by_sigterm():
-    """The wait is one in C++, in which no handler of Python runs."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    body = """
-import signal, torch
-from model.runtime import distributed
-signal.signal(signal.SIGTERM, lambda *_: print("heard"))
-init = distributed.dist.init_process_group
-def joined(*args, **kwargs):
-    print("waiting", flush=True)
-    init(*args, **kwargs)
-distributed.dist.init_process_group = joined
-distributed.start(0, 2, torch.device("cpu"))
-"""
-    env = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    process = subprocess.Popen([sys.executable, "-c", body], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None and process.stdout.readline() == "waiting\n"
-        time.sleep(1)
-        process.terminate()
-        assert process.wait(30) == -signal.SIGTERM
-    finally:
-        process.kill()
-        process.communicate()

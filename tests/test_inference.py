@@ -206,9 +206,9 @@ def test_tta_is_the_mean_of_the_views_of_each_picture(infer, faces, models, mode
         each = []
         for view in FIXED[:4]:
             box = saved.preprocessing.box(*picture.size, view.zoom, view.right, view.down)
-            seen = saved.preprocessing.fitted(picture, box)
+            seen = saved.preprocessing.fit_image(picture, box)
             seen = seen.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if view.flip else seen
-            each.append(alone(saved.preprocessing.pixels(seen)[None, None])[0])
+            each.append(alone(saved.preprocessing.to_pixels(seen)[None, None])[0])
         assert torch.stack(each).mean(0).numpy() == pytest.approx(found.iloc[row, 1:].to_numpy(float), abs=1e-5)
 
 

@@ -150,6 +150,6 @@ def _release_memory() -> None:
 
 
 def _core_count() -> int:
-    from model.runtime.hardware import core_count
+    from joblib import cpu_count
 
-    return core_count()
+    return int(cpu_count())

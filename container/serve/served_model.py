@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from joblib import cpu_count
 from PIL import Image
 
 from container.serve.errors import RequestError
@@ -24,7 +25,6 @@ from model.images.decode import UnreadablePicture, decoding_memory
 from model.labels import Scheme
 from model.prediction.api import make_predictor
 from model.prediction.predictor import ModelInputs
-from model.runtime.hardware import core_count
 from model.settings.serve import ServeSettings
 
 LARGE = 128 * MIB  # pictures whose decoding takes more memory are decoded one at a time
@@ -55,7 +55,7 @@ class ServedModel:
                 device=settings.device,
                 precision=settings.precision,
             )
-            torch.set_num_threads(min(torch.get_num_threads(), core_count()))
+            torch.set_num_threads(min(torch.get_num_threads(), cpu_count()))
             self.folder, self.num_models = saved.folder, len(saved_models(saved))
             self.batch_size = self.predictor.images_per_batch(settings.batch_size)
             self.predict([self.prepare(_blank_picture())])

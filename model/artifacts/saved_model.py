@@ -20,8 +20,9 @@ from model.atomic_write import remove_parts, write_beside, write_json, write_tex
 from model.errors import InputError, listing
 from model.images.preprocessing import Preprocessing
 from model.labels import Scheme
+from model.network.backbone import make_backbone
 from model.network.heads import Heads
-from model.network.network import Network, make_backbone
+from model.network.network import Network
 from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 

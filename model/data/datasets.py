@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import cpu_count
 
 from model.atomic_write import write_beside, write_json
 from model.data.channel import read_channel
@@ -18,7 +19,6 @@ from model.data.splits import SplitReport, describe, split
 from model.data.table import Table
 from model.errors import InputError, Problems, did_you_mean, listing
 from model.labels import target_scheme
-from model.runtime.hardware import core_count
 from model.settings.train import TrainSettings
 
 log = logging.getLogger("rarebird")
@@ -120,7 +120,7 @@ def read_tables(
         )
     for table, told in zip(tables, problems):
         if table is not None:
-            check_images(table, told, settings.check, checked, workers=core_count())
+            check_images(table, told, settings.check, checked, workers=cpu_count())
     if any(problems):
         raise InputError("\n".join(str(told) for told in problems if told))
     train, *others = tables

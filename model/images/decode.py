@@ -1,4 +1,7 @@
-"""From a file, bytes or a part of another file to an upright picture of 8 bits; or a reason, for a person, why not."""
+"""Decodes images: from a file, bytes or a part of a shard to an upright 8-bit RGB or grey image.
+
+Whatever a damaged file leads PIL to raise becomes an UnreadablePicture with a reason for people.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from model.images.location import ImageLocation
 from model.paths import leaves_folder
 
-Shard = tuple[str | Path, int, int]  # a file, offset and size in bytes of the picture in it
+Shard = tuple[str | Path, int, int]  # a file, and offset and size in bytes of the image in it
 Source = str | Path | bytes | BinaryIO | Image.Image | Shard
 
-MODES = {1: "L", 3: "RGB"}
-UPRIGHT = {  # by EXIF orientation, https://exiv2.org/tags.html: Exif.Image.Orientation
+MODES = {1: "L", 3: "RGB"}  # PIL's modes by number of channels
+UPRIGHT = {  # what turns an image upright, by EXIF orientation, https://exiv2.org/tags.html: Exif.Image.Orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -29,19 +32,19 @@ UPRIGHT = {  # by EXIF orientation, https://exiv2.org/tags.html: Exif.Image.Orie
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Bytes a pixel that read_source takes at most, as measured: by format, where parts are transparent, and of a
-# progressive JPEG's coefficients, which are kept at full size whatever it is decoded at
+EXIF_KEYS = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")  # in the info of a PIL image
+# Measured maxima of the memory of read_source, in bytes per pixel: by format; of images with transparency; of the
+# coefficients of a progressive JPEG, which are kept at full size whatever size it is decoded at
 PIXEL_MEMORY = {"": 10, "WEBP": 18, "JPEG2000": 20}
 TRANSPARENT_MEMORY, COEFFICIENTS_MEMORY = 18, 6
-STRIP = 1 << 16  # pixels that are worked on in float64 at a time
-EXIF_KEYS = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
+STRIP = 1 << 16  # pixels that are converted in float64 at a time
 
-# PIL warns of odd metadata and of very large pictures; what matters comes back as an UnreadablePicture.
+# PIL warns of odd metadata and of very large images; what matters is raised as UnreadablePicture.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class UnreadablePicture(ValueError):
-    """A picture that cannot be read. Its text is the reason: its kind and, after a colon, what there is to say."""
+    """An image cannot be read. The message is the reason: its kind and, after a colon, the details."""
 
 
 def picture_source(root: Path, location: ImageLocation) -> Source:
@@ -62,36 +65,43 @@ def read_picture(
 
 
 def read_source(source: Source, channels: int = 3, draft: tuple[int, int] | None = None) -> Image.Image:
-    """A picture upright, in RGB (channels 3) or grey (1), 8 bits each, transparent parts on white.
+    """Reads an image: upright, 8 bits a channel, transparent parts on white.
 
-    draft: width and height; a JPEG is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 that is at least that in both
-    (by the decoder itself, which is faster than decoding it whole); a picture that PIL has opened already is left as it
-    is. UnreadablePicture tells why it cannot be read.
+    Args:
+        source: A path, the bytes of a file, an open file, a part of a shard, or an image that PIL has opened.
+        channels: 3 for RGB, 1 for grey.
+        draft: Width and height that are needed. A JPEG is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 that is at
+            least that large in both, by the decoder itself, which is faster than decoding it whole. An image that PIL
+            has opened already is left as it is.
+
+    Raises:
+        UnreadablePicture: Says why it cannot be read.
     """
-    picture = open_picture(source, draft)
+    image = open_picture(source, draft)
     with _reasons():
-        return in_channels(picture, channels)
+        return in_channels(image, channels)
 
 
 def open_picture(source: Source, draft: tuple[int, int] | None = None) -> Image.Image:
-    """A picture decoded and upright, in its own mode; of several frames or pages the first. draft: as read_source."""
+    """Decodes an image and turns it upright, in its own mode; the first of several frames or pages. Arguments and
+    errors are those of read_source."""
     content = _content(source)
     with _reasons():
-        picture = content if isinstance(content, Image.Image) else Image.open(io.BytesIO(content))
-        if picture is not content:
-            _draft(picture, draft)
-        picture.load()
-        method = UPRIGHT.get(_orientation(picture))
+        image = content if isinstance(content, Image.Image) else Image.open(io.BytesIO(content))
+        if image is not content:
+            _draft(image, draft)
+        image.load()
+        method = UPRIGHT.get(_orientation(image))
         if method is None:
-            return picture
-        upright = picture.transpose(method)
-        for key in EXIF_KEYS:
+            return image
+        upright = image.transpose(method)
+        for key in EXIF_KEYS:  # it would be turned once more by whoever reads it
             upright.info.pop(key, None)
         return upright
 
 
 def picture_size(source: Source) -> tuple[int, int]:
-    """Width and height as the header tells them, before any turning; nothing is decoded, of a file only the header
+    """Width and height by the header, before turning upright. Nothing is decoded, and only the header of a file is
     read."""
     if isinstance(source, (str, Path)):
         with _reasons_of_files(), open(source, "rb") as file:
@@ -105,48 +115,52 @@ def picture_size(source: Source) -> tuple[int, int]:
 
 
 def decoding_memory(content: bytes, draft: tuple[int, int] | None = None) -> int:
-    """Bytes of memory that read_source takes at most for an encoded picture, by its header; nothing is decoded."""
+    """Upper bound in bytes of the memory in which read_source reads an encoded image, by its header."""
     if not content:
         raise UnreadablePicture("empty file")
     with _reasons():
-        picture = Image.open(io.BytesIO(content))
-        whole = picture.width * picture.height if "progressive" in picture.info else 0
-        _draft(picture, draft)
-        a_pixel = PIXEL_MEMORY.get(picture.format or "", PIXEL_MEMORY[""])
-        if picture.has_transparency_data:
-            a_pixel = max(a_pixel, TRANSPARENT_MEMORY)
-        return picture.width * picture.height * a_pixel + whole * COEFFICIENTS_MEMORY
+        image = Image.open(io.BytesIO(content))
+        coefficients = image.width * image.height if "progressive" in image.info else 0
+        _draft(image, draft)
+        per_pixel = PIXEL_MEMORY.get(image.format or "", PIXEL_MEMORY[""])
+        if image.has_transparency_data:
+            per_pixel = max(per_pixel, TRANSPARENT_MEMORY)
+        return image.width * image.height * per_pixel + coefficients * COEFFICIENTS_MEMORY
 
 
-def in_channels(picture: Image.Image, channels: int = 3) -> Image.Image:
-    """A decoded picture of any mode in RGB (channels 3) or grey (1). ValueError where PIL knows no way."""
+def in_channels(image: Image.Image, channels: int = 3) -> Image.Image:
+    """Converts a decoded image of any mode to RGB (channels 3) or grey (1). ValueError where PIL has no conversion."""
     mode = MODES[channels]
-    if picture.mode == mode and "transparency" not in picture.info:
-        return picture
-    if picture.mode.startswith(("I", "F")):
-        picture = _eight_bits(picture)
-    if picture.has_transparency_data:
-        white = Image.new("RGBA", picture.size, "white")
-        white.alpha_composite(picture.convert("RGBA"))
-        picture = white
-    return picture.convert(mode)
+    if image.mode == mode and "transparency" not in image.info:
+        return image
+    if image.mode.startswith(("I", "F")):
+        image = _eight_bits(image)
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        white.alpha_composite(image.convert("RGBA"))
+        image = white
+    return image.convert(mode)
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Grey of 16 bits scaled by 1/257; of 32-bit integers and floats, which have no agreed range, the first of 0 to 1
-    (floats), 0 to 255 and 0 to 65535 that holds every pixel, else the picture's own range stretched."""
-    tops: tuple[float, ...] = (65535,)
-    if not picture.mode.startswith("I;16"):
-        tops = (1, 255, 65535) if picture.mode == "F" else (255, 65535)
-    finite = (values[np.isfinite(values)] for _, values in _strips(picture))
-    ranges = [(values.min(), values.max()) for values in finite if values.size]
-    low = float(min((lowest for lowest, _ in ranges), default=0.0))
-    high = float(max((highest for _, highest in ranges), default=0.0))
-    top = next((top for top in tops if low >= 0 and high <= top), None)
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Converts grey of more than 8 bits a pixel to 8 bits.
+
+    16 bits are scaled by 1/257. 32-bit integers and floats have no agreed range: taken is the first of 0 to 1 (floats),
+    0 to 255 and 0 to 65535 that holds every pixel, otherwise the image's own range.
+    """
+    ranges: tuple[float, ...] = (65535,)  # their upper ends
+    if not image.mode.startswith("I;16"):
+        ranges = (1, 255, 65535) if image.mode == "F" else (255, 65535)
+    # the extremes of the finite pixels
+    finite = (values[np.isfinite(values)] for _, values in _strips(image))
+    extremes = [(values.min(), values.max()) for values in finite if values.size]
+    low = float(min((lowest for lowest, _ in extremes), default=0.0))
+    high = float(max((highest for _, highest in extremes), default=0.0))
+    top = next((top for top in ranges if low >= 0 and high <= top), None)
     from_zero = top is not None
     top = top or (high - low) or 1.0
-    grey = Image.new("L", picture.size)
-    for upper, values in _strips(picture):
+    grey = Image.new("L", image.size)
+    for upper, values in _strips(image):
         np.nan_to_num(values, copy=False, nan=0.0, posinf=high, neginf=low)
         if not from_zero:
             values -= low
@@ -156,33 +170,35 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     return grey
 
 
-def _strips(picture: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
-    """Its rows' values, float64, some at a time, and where the first of them is: a pixel takes 2 or 4 bytes in the
-    picture and 8 here."""
-    rows = max(1, STRIP // max(1, picture.width))
-    for upper in range(0, picture.height, rows):
-        lower = min(upper + rows, picture.height)
-        yield upper, np.asarray(picture.crop((0, upper, picture.width, lower))).astype(np.float64)
+def _strips(image: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
+    """Yields strips of rows as float64 (rows, width), each with the number of its first row. A whole image in float64
+    would take two to four times its memory."""
+    rows = max(1, STRIP // max(1, image.width))
+    for upper in range(0, image.height, rows):
+        lower = min(upper + rows, image.height)
+        yield upper, np.asarray(image.crop((0, upper, image.width, lower))).astype(np.float64)
 
 
-def _draft(picture: Image.Image, draft: tuple[int, int] | None) -> None:
-    if draft is not None and picture.format in ("JPEG", "MPO"):
-        sideways = _orientation(picture) >= 5
-        picture.draft(None, (draft[1], draft[0]) if sideways else draft)
+def _draft(image: Image.Image, draft: tuple[int, int] | None) -> None:
+    """Configures a JPEG's decoder to decode at a smaller size, at least width and height of draft after turning."""
+    if draft is not None and image.format in ("JPEG", "MPO"):
+        sideways = _orientation(image) >= 5
+        image.draft(None, (draft[1], draft[0]) if sideways else draft)
 
 
-def _orientation(picture: Image.Image) -> int:
-    """EXIF's, 1 to 8; 1 where there is none or its EXIF is damaged. PIL turns a TIFF itself when it decodes it."""
-    if not any(key in picture.info for key in EXIF_KEYS):
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation, 1 to 8; 1 where there is none or EXIF is damaged. PIL itself turns a TIFF as it decodes it."""
+    if not any(key in image.info for key in EXIF_KEYS):
         return 1
     try:
-        orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # PIL's parsers raise whatever damaged EXIF leads them to
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # PIL's parsers raise anything on damaged EXIF
         return 1
     return orientation if isinstance(orientation, int) else 1
 
 
 def _content(source: Source) -> bytes | Image.Image:
+    """The encoded bytes of a source, or the image that PIL has opened."""
     if isinstance(source, Image.Image):
         return source
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -207,6 +223,7 @@ def _content(source: Source) -> bytes | Image.Image:
 
 @contextmanager
 def _reasons_of_files() -> Iterator[None]:
+    """Raises errors of the file system as UnreadablePicture."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError):
@@ -219,6 +236,7 @@ def _reasons_of_files() -> Iterator[None]:
 
 @contextmanager
 def _reasons() -> Iterator[None]:
+    """Raises errors of PIL as UnreadablePicture."""
     try:
         yield
     except (UnreadablePicture, MemoryError):
@@ -227,7 +245,7 @@ def _reasons() -> Iterator[None]:
         raise UnreadablePicture("cannot be identified as a picture") from None
     except Image.DecompressionBombError:
         raise UnreadablePicture(f"too large: more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from None
-    except Exception as error:  # PIL's decoders raise whatever a damaged file leads them to
+    except Exception as error:  # PIL's decoders raise anything on damaged files
         text = str(error) or type(error).__name__
         kind = "truncated" if "truncated" in text or isinstance(error, EOFError) else "cannot be decoded"
         raise UnreadablePicture(f"{kind}: {text}") from error

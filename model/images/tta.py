@@ -1,4 +1,4 @@
-"""Views of a picture for test-time augmentation: fixed ones, or random ones that vote."""
+"""Test-time augmentation: views of an image, fixed ones whose probabilities are averaged or random ones that vote."""
 
 from __future__ import annotations
 
@@ -13,12 +13,19 @@ from PIL import Image
 from model.errors import InputError
 from model.images.preprocessing import Preprocessing
 
-SMALLEST_ZOOM = 0.8
+SMALLEST_ZOOM = 0.8  # of the random views
 
 
 @dataclass(frozen=True)
 class View:
-    """zoom: share of the sides that is kept; right, down: where it is cut, 0 to 1; flip: left and right swapped."""
+    """One view of an image.
+
+    Attributes:
+        zoom: Share of the sides that is kept.
+        right: Position of the cut, from 0 (left) to 1 (right).
+        down: From 0 (top) to 1 (bottom).
+        flip: Whether left and right are swapped.
+    """
 
     zoom: float = 1.0
     right: float = 0.5
@@ -28,14 +35,14 @@ class View:
     def __str__(self) -> str:
         if self == UNTOUCHED:
             return "as it is"
-        places = {(0.5, 0.5): "middle", (0.0, 0.0): "upper left", (1.0, 1.0): "lower right"}
-        places |= {(1.0, 0.0): "upper right", (0.0, 1.0): "lower left"}
-        cut = f"{self.zoom:.0%} {places.get((self.right, self.down), '')}".strip() if self.zoom < 1 else ""
+        positions = {(0.5, 0.5): "middle", (0.0, 0.0): "upper left", (1.0, 1.0): "lower right"}
+        positions |= {(1.0, 0.0): "upper right", (0.0, 1.0): "lower left"}
+        cut = f"{self.zoom:.0%} {positions.get((self.right, self.down), '')}".strip() if self.zoom < 1 else ""
         return ", ".join(part for part in (cut, "flipped" if self.flip else "") if part)
 
 
 UNTOUCHED = View()
-# A view and its mirror image in turn; small crops cost more than they gain on faces that fill the picture.
+# Views and mirrored views in turn. Smaller crops lose more than they gain on faces that fill the image.
 FIXED: tuple[View, ...] = (
     UNTOUCHED,
     View(flip=True),
@@ -58,8 +65,14 @@ FIXED: tuple[View, ...] = (
 
 @dataclass(frozen=True)
 class Views:
-    """Makes the views of pictures. fixed: the same for every picture; else `number` random ones a picture, drawn from
-    seed and the picture's row. The untouched picture is always the first."""
+    """Makes the views of images and combines their probabilities. The first view is always the untouched image.
+
+    Attributes:
+        preprocessing: Fits each view to the network's input.
+        number: Views of each image.
+        fixed: True for the first `number` of FIXED; False for random views, drawn from the seed and the image's row.
+        seed: Seed of the random views.
+    """
 
     preprocessing: Preprocessing
     number: int = 1
@@ -74,36 +87,37 @@ class Views:
 
     @property
     def draft(self) -> tuple[int, int]:
-        """Width and height that a JPEG must at least be decoded at, so that no view is enlarged."""
+        """Minimal width and height at which a JPEG has to be decoded, so that no view is enlarged."""
         width, height = self.preprocessing.draft
         zoom = min((view.zoom for view in FIXED[: self.number]), default=1.0) if self.fixed else SMALLEST_ZOOM
         zoom = zoom if self.number > 1 else 1.0
         return round(width / zoom), round(height / zoom)
 
-    def of(self, row: int) -> Sequence[View]:
-        """The views of a table's row."""
+    def for_row(self, row: int) -> Sequence[View]:
+        """The views of the image in a table's row."""
         if self.fixed:
             return FIXED[: self.number]
-        draw = random.Random(self.seed * 1_000_003 + row)
-        return [UNTOUCHED] + [
-            View(draw.uniform(SMALLEST_ZOOM, 1.0), draw.random(), draw.random(), draw.random() < 0.5)
-            for _ in range(self.number - 1)
-        ]
+        generator = random.Random(self.seed * 1_000_003 + row)
+        views = [UNTOUCHED]
+        for _ in range(self.number - 1):
+            zoom, right, down = generator.uniform(SMALLEST_ZOOM, 1.0), generator.random(), generator.random()
+            views.append(View(zoom, right, down, flip=generator.random() < 0.5))
+        return views
 
-    def __call__(self, picture: Image.Image, row: int) -> torch.Tensor:
-        """uint8 (number, height, width, channels)."""
-        parts: dict[View, torch.Tensor] = {}
-        made = []
-        for view in self.of(row):
-            upright = View(view.zoom, view.right, view.down)
-            if upright not in parts:
-                box = self.preprocessing.box(*picture.size, view.zoom, view.right, view.down)
-                parts[upright] = self.preprocessing.pixels(self.preprocessing.fitted(picture, box))
-            made.append(parts[upright].flip(1) if view.flip else parts[upright])
-        return torch.stack(made)
+    def __call__(self, image: Image.Image, row: int) -> torch.Tensor:
+        """The views of a decoded image, uint8 (number, height, width, channels)."""
+        unflipped: dict[View, torch.Tensor] = {}  # a view and its mirror image are resized once
+        pixels = []
+        for view in self.for_row(row):
+            key = View(view.zoom, view.right, view.down)
+            if key not in unflipped:
+                box = self.preprocessing.box(*image.size, view.zoom, view.right, view.down)
+                unflipped[key] = self.preprocessing.to_pixels(self.preprocessing.fit_image(image, box))
+            pixels.append(unflipped[key].flip(1) if view.flip else unflipped[key])
+        return torch.stack(pixels)
 
-    def join(self, probabilities: torch.Tensor) -> torch.Tensor:
-        """(N, classes) from float (N, number, classes): the mean, or for random views the share of their votes."""
+    def combine(self, probabilities: torch.Tensor) -> torch.Tensor:
+        """Combines float (N, number, classes) to (N, classes): the mean, or for random views the share of votes."""
         if self.fixed:
             return probabilities.mean(1)
         votes = torch.nn.functional.one_hot(probabilities.argmax(2), probabilities.shape[2])
@@ -111,6 +125,6 @@ class Views:
 
 
 def fixed_views_text() -> str:
-    """The fixed views in their order, for --help."""
+    """The fixed views in their order, as text for --help."""
     text = "; ".join(f"{number} {view}" for number, view in enumerate(FIXED, 1))
     return textwrap.fill(text, 110, initial_indent="    ", subsequent_indent="    ")

@@ -1,4 +1,4 @@
-"""model/network/freezing.py."""
+"""Freezing: which parameters are not trained, and batch norms that keep their statistics."""
 
 from __future__ import annotations
 
@@ -11,15 +11,22 @@ from model.network.network import Network
 
 
 def freeze(network: Network, parts: Sequence[str]) -> None:
-    """Parameters that do not learn: `backbone`, or those of the backbone whose names begin with a part. InputError
-    where a part names nothing."""
+    """Stops the training of parts of the backbone.
+
+    Args:
+        network: The network, changed in place.
+        parts: `backbone` for all of it, or beginnings of its parameter names.
+
+    Raises:
+        InputError: No parameter's name begins with a part.
+    """
     for part in parts:
-        found = False
+        frozen = 0
         for name, parameter in network.backbone.named_parameters():
             if part == "backbone" or name.startswith(part):
                 parameter.requires_grad = False
-                found = True
-        if not found:
+                frozen += 1
+        if not frozen:
             blocks = sorted({name.split(".")[0] for name, _ in network.backbone.named_parameters()})
             raise InputError(
                 f"freeze: the backbone has no {part!r}, it has {listing(blocks)}{did_you_mean(part, blocks)}"
@@ -27,13 +34,13 @@ def freeze(network: Network, parts: Sequence[str]) -> None:
 
 
 def unfreeze(network: Network) -> None:
-    """Every parameter learns."""
+    """Makes every parameter trainable."""
     for parameter in network.parameters():
         parameter.requires_grad = True
 
 
 def fix_norm(network: nn.Module) -> None:
-    """Batch norms use their saved statistics, also while training."""
+    """Makes batch norms use their saved statistics during training. To be called after each network.train()."""
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()

@@ -44,7 +44,7 @@ class Predictor:
         """float32 (N, joint classes), on the CPU, from uint8 (N, views, height, width, channels)."""
         number, views = pixels.shape[:2]
         each = self.heads.probabilities(self.logits(pixels.flatten(0, 1))).cpu()
-        return self.views.join(each.view(number, views, -1))
+        return self.views.combine(each.view(number, views, -1))
 
     def pictures(self, root: Path, locations: ImageLocations) -> ImageDataset:
         """A channel's images, to be read and viewed as this predictor wants them."""

@@ -1,4 +1,7 @@
-"""Several processes that train together: started by torchrun, each with its share of every batch."""
+"""Processes that train together: joining torchrun's process group, and exchanging Python values between its ranks.
+
+Without a process group, every function works as for a single process of rank 0.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +18,23 @@ from model.errors import InputError
 
 T = TypeVar("T")
 
-PATIENCE = timedelta(hours=2)  # rank 0 decodes every picture of a channel before the others go on
+TIMEOUT = timedelta(hours=2)  # of a collective call: rank 0 decodes every image of a channel while the others wait
 
 
 def start(rank: int, world: int, device: torch.device) -> None:
-    """Joins the process group that torchrun has described; NCCL between GPUs, gloo between CPUs. SIGTERM and Ctrl-C end
-    the process meanwhile."""
+    """Joins the process group that torchrun describes: NCCL between GPUs, gloo between CPUs.
+
+    SIGTERM and Ctrl-C end the process while it waits for the others.
+    """
     if world > 1:
         backend = "nccl" if device.type == "cuda" else "gloo"
-        with _ended_by_signals():
-            dist.init_process_group(backend, rank=rank, world_size=world, timeout=PATIENCE)
+        with _default_signal_handlers():
+            dist.init_process_group(backend, rank=rank, world_size=world, timeout=TIMEOUT)
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """The wait for a process that never comes is one in C++, where no handler of Python runs."""
+def _default_signal_handlers() -> Iterator[None]:
+    """A process that never comes is waited for in C++, where no handler of Python runs."""
     before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
@@ -45,15 +50,17 @@ def stop() -> None:
 
 
 def rank() -> int:
+    """This process among all."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def world() -> int:
+    """Number of processes."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def gather(value: T) -> list[T]:
-    """Every process's value, in the order of ranks, on every process."""
+    """Returns every process's value, in the order of ranks, on every process."""
     if world() == 1:
         return [value]
     values: list[Any] = [None] * world()
@@ -61,26 +68,27 @@ def gather(value: T) -> list[T]:
     return values
 
 
-def on_first(work: Callable[[], T]) -> T:
-    """What work returns on rank 0, on every process; an InputError there is raised on all."""
+def on_first(function: Callable[[], T]) -> T:
+    """Calls a function on rank 0 and returns its result on every process; an InputError there is raised on all."""
     if world() == 1:
-        return work()
-    told: list[Any] = [None, None]
+        return function()
+    outcome: list[Any] = [None, None]  # result, message of the error
     if rank() == 0:
         try:
-            told[0] = work()
+            outcome[0] = function()
         except InputError as error:
-            told[1] = str(error)
-    dist.broadcast_object_list(told, src=0)
-    if told[1] is not None:
-        raise InputError(told[1])
-    return told[0]
+            outcome[1] = str(error)
+    dist.broadcast_object_list(outcome, src=0)
+    result, message = outcome
+    if message is not None:
+        raise InputError(message)
+    return result
 
 
 def any_of(flag: bool, device: torch.device) -> bool:
     """Whether the flag is set on any process. device: that of the process group's tensors."""
     if world() == 1:
         return flag
-    held = torch.tensor(int(flag), device=device)
-    dist.all_reduce(held, dist.ReduceOp.MAX)
-    return bool(held.item())
+    flags = torch.tensor(int(flag), device=device)
+    dist.all_reduce(flags, dist.ReduceOp.MAX)
+    return bool(flags.item())

@@ -1,11 +1,9 @@
-"""The machine that a network runs on: device, arithmetic, and the memory allocator of a CPU."""
+"""The hardware that a network runs on: device, precision, compilation, worker processes, the CPU's memory allocator."""
 
 from __future__ import annotations
 
 import ctypes
 import logging
-import math
-import os
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from joblib import cpu_count
 from torch import nn
 
 from model.errors import InputError
@@ -21,29 +20,37 @@ from model.errors import InputError
 log = logging.getLogger("rarebird")
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc, malloc.h
-CPU_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}  # flags of /proc/cpuinfo, the last is Arm's
+CPU_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}  # flags in /proc/cpuinfo of bf16 units; the last is Arm's
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # parameters of mallopt in glibc's malloc.h
+COMPILERS = ("g++", "gcc")  # torch.compile needs one of them
+MAX_WORKERS = 12  # that num_workers -1 starts
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """device, and precision: fp32, bf16 or fp16 (autocast; the weights stay fp32)."""
+    """A device and how a network computes on it.
+
+    Attributes:
+        device: The device.
+        precision: fp32, bf16 or fp16; the latter two by autocast, the weights stay fp32.
+        channels_last: Whether network and batches have the channels_last memory format.
+    """
 
     device: torch.device
     precision: str
     channels_last: bool = True
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """The context of a forward pass."""
+        """The context of a forward pass in this precision."""
         return torch.autocast(self.device.type, DTYPES[self.precision], enabled=self.precision != "fp32")
 
     def place(self, network: nn.Module) -> nn.Module:
-        """The network on the device in its memory layout."""
-        layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        return network.to(self.device, memory_format=layout)  # type: ignore[call-overload]
+        """Moves a network to the device, in its memory format."""
+        memory_format = torch.channels_last if self.channels_last else torch.contiguous_format
+        return network.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]
 
     def pictures(self, pixels: torch.Tensor) -> torch.Tensor:
-        """uint8 (N, height, width, channels) from a loader as (N, channels, height, width) on the device."""
+        """Moves a loader's uint8 (N, height, width, channels) to the device as (N, channels, height, width)."""
         batch = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
         return batch if self.channels_last else batch.contiguous()
 
@@ -54,49 +61,62 @@ class Hardware:
 
 
 def find_hardware(device: str, precision: str, channels_last: bool = True, local_rank: int = 0) -> Hardware:
-    """The device and arithmetic that the settings of the same names ask for. InputError where there is no such
-    device, or it cannot compute so."""
-    kind = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    if kind == "cuda":
-        kind = f"cuda:{local_rank % max(torch.cuda.device_count(), 1)}"
+    """Resolves the settings `device` and `precision` on this machine.
+
+    Args:
+        device: auto, cpu, cuda or cuda:N. cuda is the GPU of this process, by local_rank.
+        precision: auto, fp32, bf16 or fp16.
+        channels_last: As in Hardware.
+        local_rank: This process among those of this host.
+
+    Raises:
+        InputError: There is no such device, or it cannot compute in this precision.
+    """
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    if name == "cuda":
+        name = f"cuda:{local_rank % max(torch.cuda.device_count(), 1)}"
     try:
-        found = torch.device(kind)
+        resolved = torch.device(name)
     except RuntimeError:
         raise InputError(f"device {device!r}: expected auto, cpu, cuda or cuda:N") from None
-    if found.type not in ("cpu", "cuda"):
+    if resolved.type not in ("cpu", "cuda"):
         raise InputError(f"device {device!r}: expected auto, cpu, cuda or cuda:N")
-    if found.type == "cuda":
-        if not torch.cuda.is_available() or (found.index or 0) >= torch.cuda.device_count():
+    if resolved.type == "cuda":
+        if not torch.cuda.is_available() or (resolved.index or 0) >= torch.cuda.device_count():
             raise InputError(f"device {device!r}: this machine shows {torch.cuda.device_count()} GPUs")
-        torch.cuda.set_device(found)
+        torch.cuda.set_device(resolved)
     else:
         keep_freed_memory()
     if precision == "auto":
-        precision = _gaining_precision(found)
-    if precision == "fp16" and found.type == "cpu":
+        precision = _fastest_precision(resolved)
+    if precision == "fp16" and resolved.type == "cpu":
         raise InputError("precision fp16 needs a GPU; a CPU computes in fp32 or bf16")
-    return Hardware(found, precision, channels_last)
+    return Hardware(resolved, precision, channels_last)
 
 
-def _gaining_precision(device: torch.device) -> str:
+def _fastest_precision(device: torch.device) -> str:
+    """bf16 on hardware with bf16 units, fp16 on older GPUs, else fp32."""
     if device.type == "cuda":
         return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
     return "bf16" if CPU_BF16 & cpu_flags() else "fp32"
 
 
 def cpu_flags() -> set[str]:
-    """Instruction sets of the first processor (Linux), empty elsewhere."""
+    """Instruction sets of the first processor on Linux; empty on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return set()
-    named = [line.partition(":")[2].split() for line in lines if line.lower().startswith(("flags", "features"))]
-    return set(named[0]) if named else set()
+    flags = [line.partition(":")[2].split() for line in lines if line.lower().startswith(("flags", "features"))]
+    return set(flags[0]) if flags else set()
 
 
 def keep_freed_memory() -> None:
-    """glibc gives large freed blocks back to the system and faults them in anew at every step; keeping them made a
-    MobileNetV2 train 1.2 to 1.3 times as fast on two cores. Elsewhere than glibc nothing is done."""
+    """Makes glibc keep large freed blocks; does nothing with other C libraries.
+
+    By default it returns them to the system and faults them in again at every step. Keeping them made a MobileNetV2
+    train 1.2 to 1.3 times as fast on two cores.
+    """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
@@ -107,34 +127,16 @@ def keep_freed_memory() -> None:
 
 
 def compiled(network: nn.Module) -> Callable[..., torch.Tensor]:
-    """torch.compile, or the network as it is with a warning where something that it needs is missing."""
-    if shutil.which(os.environ.get("CXX", "g++")) is None and shutil.which("gcc") is None:
+    """torch.compile; without a C++ compiler the network as it is, with a warning."""
+    if not any(map(shutil.which, COMPILERS)):
         log.warning("compile: no C++ compiler (g++) is installed here; going on without it")
         return network
     return torch.compile(network)
 
 
 def worker_count(setting: int) -> int:
-    """Processes that read pictures: as set, or by the number of cores this process may use."""
+    """Number of processes that read images: as set, or by the number of cores that this process may use (its affinity
+    and the quota of its control group, as of `docker run --cpus`)."""
     if setting >= 0:
         return setting
-    return max(1, min(core_count() - 1, 12))
-
-
-def core_count() -> int:
-    """Processor cores that this process may use, by its affinity and its control group's quota (docker run --cpus)."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, math.ceil(cpu_quota() or cores)))
-
-
-def cpu_quota(groups: Path = Path("/sys/fs/cgroup")) -> float | None:
-    """Cores' worth of time that a control group may use (kernel documents: cgroup-v2, and sched-bwc for version 1);
-    None where it has no quota."""
-    try:
-        told = (groups / "cpu.max").read_text().split()
-    except OSError:
-        try:
-            told = [(groups / "cpu" / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period")]
-        except OSError:
-            return None
-    return int(told[0]) / int(told[1]) if told[0].isdecimal() else None
+    return max(1, min(cpu_count() - 1, MAX_WORKERS))

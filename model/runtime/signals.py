@@ -1,4 +1,4 @@
-"""Being asked to stop: SIGTERM and Ctrl-C end training after the step at hand."""
+"""SIGTERM and Ctrl-C during training: noted, so that the loop can stop after its current step."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ T = TypeVar("T")
 
 
 class Stopped(Exception):
-    """Training was asked to stop."""
+    """A signal asked training to stop."""
 
 
 class StopSignal:
-    """Within its `with` block the signals are noted in `received` instead of ending the process; a second Ctrl-C
-    ends it at once."""
+    """Context manager that notes SIGTERM and SIGINT instead of ending the process; a second Ctrl-C ends it at once.
+
+    Attributes:
+        received: Number of the first signal, None as long as there was none.
+    """
 
     def __init__(self) -> None:
         self.received: int | None = None
@@ -35,8 +38,8 @@ class StopSignal:
         self.received = self.received or number
 
     def outlived(self, items: Iterable[T]) -> Iterator[T]:
-        """The items. A signal to the whole process group ends loader workers too, which is then no fault of theirs:
-        Stopped is raised."""
+        """Yields the items of a loader. A signal to the whole process group ends the loader's workers too; the
+        RuntimeError that follows becomes Stopped."""
         try:
             yield from items
         except RuntimeError:

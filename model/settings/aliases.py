@@ -35,21 +35,9 @@ class Alias:
     translate: Callable[[Any, Mapping[str, Any]], dict[str, Any]]
 
 
-def _same(name: str) -> Callable[[Any, Mapping[str, Any]], dict[str, Any]]:
-    return lambda value, _: {name: value}
-
-
-def _nothing(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
-    return {}
-
-
-def _where(name: str, value: Any) -> Callable[[Any, Mapping[str, Any]], dict[str, Any]]:
-    """A switch that stands for one value of ours."""
-    return lambda given, _: {name: value} if decode(bool, given) else {}
-
-
-OUTPUTS = {"all": "heads", "class": "joint"}
-DATASETS = {"customdatasetsplitbyprofile": "profiles"}
+# What values and arguments of other systems, in lower case, are called here
+TARGETS = {"all": "heads", "class": "joint"}
+LAYOUTS = {"customdatasetsplitbyprofile": "profiles"}
 LOSSES = {
     "bceloss": "bce",
     "bcewithlogitsloss": "bce",
@@ -71,13 +59,35 @@ MODEL_ARGUMENTS = {
     "drop_path_rate": "drop_path",
     "in_chans": "channels",
 }
+BACKBONES = {  # names of pretrainedmodels, torchvision and older versions of timm, by which timm does not find them
+    "seresnet26d_32x4d": "seresnext26d_32x4d",
+    "se_resnext50": "seresnext50_32x4d",
+    "se_resnext50_32x4d": "seresnext50_32x4d",
+    "se_resnext101_32x4d": "seresnext101_32x4d",
+    "inceptionv3": "inception_v3",
+}
+
+
+def _same(name: str) -> Callable[[Any, Mapping[str, Any]], dict[str, Any]]:
+    """The same setting under another name."""
+    return lambda value, _: {name: value}
+
+
+def _nothing(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
+    """An alias that no setting is needed for."""
+    return {}
+
+
+def _switch(name: str, value: Any) -> Callable[[Any, Mapping[str, Any]], dict[str, Any]]:
+    """A switch which, where it is on, stands for one value of a setting."""
+    return lambda on, _: {name: value} if decode(bool, on) else {}
 
 
 def _dataset(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
     name = str(value).strip().lower()
-    if name not in DATASETS:
+    if name not in LAYOUTS:
         raise ValueError("a dataset class is not needed: the channel's layout is recognised, or named by `layout`")
-    return {"layout": DATASETS[name]}
+    return {"layout": LAYOUTS[name]}
 
 
 def _dataset_args(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +98,7 @@ def _dataset_args(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
     if "output" not in arguments:
         return {}
     output = str(arguments["output"])
-    return {"target": OUTPUTS.get(output, output)}
+    return {"target": TARGETS.get(output, output)}
 
 
 def _augmentation_args(value: Any, beside: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,31 +116,32 @@ def _criterion(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _criterion_args(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for key, argument in decode(dict, value).items():
         if key in LOSS_ARGUMENTS:
-            found[LOSS_ARGUMENTS[key]] = argument
+            settings[LOSS_ARGUMENTS[key]] = argument
         elif key == "weight":
-            found |= {"class_weights": "given", "class_weight_values": argument}
+            settings |= {"class_weights": "given", "class_weight_values": argument}
         elif key in ("classes", "num_classes"):
-            found["num_classes"] = argument
+            settings["num_classes"] = argument
         else:
             raise ValueError(
                 f"{key} has no counterpart; there are {listing([*LOSS_ARGUMENTS, 'weight', 'classes'])}"
                 f"{did_you_mean(key, LOSS_ARGUMENTS)}"
             )
-    return found
+    return settings
 
 
 def _model_args(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments that are settings of their own become those; the others stay in model_args."""
     arguments = decode(dict, value)
-    found = {MODEL_ARGUMENTS[key]: arguments.pop(key) for key in list(arguments) if key in MODEL_ARGUMENTS}
-    return {**found, "model_args": arguments}
+    settings = {MODEL_ARGUMENTS[key]: arguments.pop(key) for key in list(arguments) if key in MODEL_ARGUMENTS}
+    return {**settings, "model_args": arguments}
 
 
 def _output_name(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
-    text = str(value)
-    return {"output": text if text.lower().endswith(".csv") else f"{text}.csv"}
+    name = str(value)
+    return {"output": name if name.lower().endswith(".csv") else f"{name}.csv"}
 
 
 def _split(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,8 +173,8 @@ ALIASES = (
          "`class_weight_values`; classes: `num_classes`", _criterion_args),
     Alias("infer_data_dir", TRAIN, "`eval_dir`, kept with the model for inference.py", _same("eval_dir")),
     Alias("model_name", TRAIN, "`model`", _same("model")),
-    Alias("cv", TRAIN, "`folds: 5`, grouped as well as stratified", _where("folds", 5)),
-    Alias("multi", TRAIN, "`target: separate`", _where("target", "separate")),
+    Alias("cv", TRAIN, "`folds: 5`, grouped as well as stratified", _switch("folds", 5)),
+    Alias("multi", TRAIN, "`target: separate`", _switch("target", "separate")),
     Alias("kfold_num", TRAIN, "`folds`", _same("folds")),
     Alias("pretrain", TRAIN, "`pretrained`", _same("pretrained")),
     Alias("num_epoch", TRAIN, "`epochs`; 0 saves the initial model", _same("epochs")),

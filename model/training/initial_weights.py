@@ -13,8 +13,9 @@ from model.artifacts.archive import opened_model
 from model.artifacts.files import WEIGHTS, is_ensemble
 from model.errors import InputError, did_you_mean, listing
 from model.images.preprocessing import Preprocessing
+from model.network.backbone import log, make_backbone
 from model.network.heads import Heads
-from model.network.network import BACKBONE, Network, log, make_backbone
+from model.network.network import BACKBONE, Network
 from model.settings.train import TrainSettings
 
 

@@ -24,8 +24,8 @@ from starlette.testclient import TestClient
 from container.serve.app import Server
 from model.artifacts.saved_model import save_model
 from model.labels import mask_scheme
+from model.network.backbone import make_preprocessing
 from model.network.heads import make_heads
-from model.network.network import make_preprocessing
 from model.prediction.api import predict
 from model.settings.fields import Layer, build
 from model.settings.serve import ServeSettings

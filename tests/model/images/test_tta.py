@@ -1,3 +1,5 @@
+"""Views of an image, and how their probabilities are combined."""
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,7 @@ def picture() -> Image.Image:
 def test_the_untouched_picture_is_always_the_first_view(picture, number, fixed):
     made = Views(SMALL, number, fixed)(picture, row=3)
     assert made.shape == (number, 32, 24, 3)
-    assert torch.equal(made[0], SMALL.pixels(SMALL.fitted(picture)))
+    assert torch.equal(made[0], SMALL.to_pixels(SMALL.fit_image(picture)))
 
 
 def test_fixed_views_differ_from_each_other_and_are_the_same_for_every_row(picture):
@@ -44,8 +46,8 @@ def test_random_views_are_a_function_of_seed_and_row(picture):
 
 def test_soft_joining_is_the_mean_and_voting_counts_answers():
     each = torch.tensor([[[0.9, 0.1, 0.0], [0.4, 0.6, 0.0], [0.3, 0.0, 0.7]]])
-    assert torch.allclose(Views(SMALL, 3).join(each), each.mean(1))
-    assert torch.allclose(Views(SMALL, 3, fixed=False).join(each), torch.tensor([[1 / 3, 1 / 3, 1 / 3]]))
+    assert torch.allclose(Views(SMALL, 3).combine(each), each.mean(1))
+    assert torch.allclose(Views(SMALL, 3, fixed=False).combine(each), torch.tensor([[1 / 3, 1 / 3, 1 / 3]]))
 
 
 def test_jpegs_are_decoded_large_enough_for_the_closest_view():

@@ -1,3 +1,5 @@
+"""The device and precision that settings ask for, compilation, and the number of worker processes."""
+
 import logging
 
 import pytest
@@ -5,7 +7,7 @@ import torch
 
 from model.errors import InputError
 from model.runtime import hardware
-from model.runtime.hardware import compiled, cpu_quota, find_hardware, worker_count
+from model.runtime.hardware import compiled, find_hardware, worker_count
 
 
 def test_a_cpu_without_bf16_units_computes_in_fp32_and_one_with_them_in_bf16(monkeypatch):
@@ -56,25 +58,15 @@ def test_compiling_without_a_compiler_warns_and_goes_on(monkeypatch, caplog):
     assert "g++" in caplog.text
 
 
+@pytest.mark.parametrize("compiler", ["g++", "gcc"])
+def test_one_compiler_is_enough(monkeypatch, compiler):
+    monkeypatch.setattr(hardware.shutil, "which", lambda name: "/usr/bin/" + name if name == compiler else None)
+    network = torch.nn.Linear(2, 2)
+    assert compiled(network) is not network
+
+
 def test_workers_are_those_asked_for_or_one_less_than_the_cores(monkeypatch):
     assert worker_count(0) == 0 and worker_count(5) == 5
     for cores, workers in ((1, 1), (2, 1), (8, 7), (64, 12)):
-        monkeypatch.setattr(hardware, "core_count", lambda cores=cores: cores)
+        monkeypatch.setattr(hardware, "cpu_count", lambda cores=cores: cores)
         assert worker_count(-1) == workers
-
-
-@pytest.mark.parametrize(
-    ("files", "quota"),
-    [
-        ({}, None),
-        ({"cpu.max": "max 100000\n"}, None),
-        ({"cpu.max": "150000 100000\n"}, 1.5),
-        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
-        ({"cpu/cpu.cfs_quota_us": "50000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 0.5),
-    ],
-)
-def test_a_control_groups_quota_counts_as_cores(tmp_path, files, quota):
-    for name, content in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(content)
-    assert cpu_quota(tmp_path) == quota

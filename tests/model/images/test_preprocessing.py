@@ -1,3 +1,5 @@
+"""What of an image the network sees, and the form in which it is saved."""
+
 import numpy as np
 import pytest
 import torch
@@ -18,31 +20,31 @@ def gradient(width: int, height: int) -> Image.Image:
 
 def test_a_picture_of_the_right_size_is_left_as_it_is():
     picture = gradient(48, 64)
-    assert np.array_equal(FACES.pixels(FACES.fitted(picture)), np.asarray(picture))
+    assert np.array_equal(FACES.to_pixels(FACES.fit_image(picture)), np.asarray(picture))
 
 
 @pytest.mark.parametrize("size", [(96, 128), (300, 100), (100, 300), (20, 20)])
 @pytest.mark.parametrize("fit", ["crop", "stretch", "pad"])
 def test_every_fit_gives_the_networks_size(fit, size):
-    made = Preprocessing(64, 48, fit=fit).fitted(gradient(*size))
+    made = Preprocessing(64, 48, fit=fit).fit_image(gradient(*size))
     assert made.size == (48, 64)
 
 
 def test_crop_takes_the_middle_and_keeps_the_shape_of_things():
-    pixels = np.asarray(Preprocessing(50, 50).fitted(gradient(200, 100)))
+    pixels = np.asarray(Preprocessing(50, 50).fit_image(gradient(200, 100)))
     assert pixels[25, 0, 0] == pytest.approx(255 * 0.25, abs=4)  # the left quarter is cut off
     assert pixels[25, -1, 0] == pytest.approx(255 * 0.75, abs=4)
     assert pixels[0, 25, 1] < 5 and pixels[-1, 25, 1] > 250
 
 
 def test_stretch_keeps_all_of_it():
-    pixels = np.asarray(Preprocessing(50, 50, fit="stretch").fitted(gradient(200, 100)))
+    pixels = np.asarray(Preprocessing(50, 50, fit="stretch").fit_image(gradient(200, 100)))
     assert pixels[25, 0, 0] < 5 and pixels[25, -1, 0] > 250
 
 
 def test_pad_fills_with_the_colour_that_normalisation_makes_zero():
     padded = Preprocessing(60, 60, fit="pad", mean=(0.5, 0.4, 0.2), std=(0.2, 0.2, 0.2))
-    pixels = padded.pixels(padded.fitted(gradient(200, 100)))
+    pixels = padded.to_pixels(padded.fit_image(gradient(200, 100)))
     assert pixels[0, 30].tolist() == [128, 102, 51]
     assert pixels[30, 0, 0] < 8 and pixels[30, -1, 0] > 247
     normal = padded.normalised(pixels.permute(2, 0, 1).unsqueeze(0))
@@ -84,7 +86,7 @@ def test_a_picture_of_one_colour_stays_finite():
 
 def test_grey_has_one_channel():
     grey = Preprocessing(64, 48, channels=1, mean=(0.5,), std=(0.2,))
-    assert grey.pixels(grey.fitted(gradient(48, 64).convert("L"))).shape == (64, 48, 1)
+    assert grey.to_pixels(grey.fit_image(gradient(48, 64).convert("L"))).shape == (64, 48, 1)
 
 
 def test_it_is_read_back_as_it_was_saved():

@@ -1,3 +1,5 @@
+"""Random changes by name, crops, mixup and cutmix."""
+
 import numpy as np
 import pytest
 import torch
@@ -22,7 +24,7 @@ def changed(named, picture: Image.Image, seed: int = 1) -> torch.Tensor:
 
 
 def test_without_changes_it_is_what_prediction_sees(picture):
-    assert torch.equal(changed({}, picture), SMALL.pixels(SMALL.fitted(picture)))
+    assert torch.equal(changed({}, picture), SMALL.to_pixels(SMALL.fit_image(picture)))
 
 
 @pytest.mark.parametrize(

@@ -378,7 +378,7 @@ def test_no_warning_leaks() -> None:
     )
     loud = program.replace("from model.images.decode import read_source\n", "read_source = lambda c: Image.open("
                            "io.BytesIO(c)).getexif()\n")  # fmt: skip
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     quiet = [
         subprocess.run([sys.executable, "-c", p], cwd=root, capture_output=True, text=True) for p in (program, loud)
     ]

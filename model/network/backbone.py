@@ -1,0 +1,108 @@
+"""timm backbones: their names, the preprocessing that their weights expect, creating them with or without weights."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import timm
+import torch
+from torch import nn
+
+from model.errors import InputError, did_you_mean, listing
+from model.images.preprocessing import Preprocessing
+from model.settings.aliases import BACKBONES
+from model.settings.train import TrainSettings
+
+log = logging.getLogger("rarebird")
+
+
+def backbone_name(name: str) -> str:
+    """timm's name of a backbone, from any letter case or another system's name. InputError names the nearest."""
+    known = timm.list_models()
+    plain = name.lower().replace("-", "_")
+    for candidate in (name, plain, BACKBONES.get(plain, plain)):
+        architecture, dot, _ = candidate.partition(".")
+        if architecture not in known:
+            continue
+        tagged = timm.list_pretrained(f"{architecture}.*")
+        if dot and candidate not in tagged:
+            tags = listing(tagged) or "no pretrained weights"
+            raise InputError(
+                f"model {name!r}: timm {timm.__version__} has {tags} of it{did_you_mean(candidate, tagged)}"
+            )
+        return candidate
+    raise InputError(f"model {name!r}: timm {timm.__version__} has no such backbone{did_you_mean(name, known)}")
+
+
+def make_preprocessing(settings: TrainSettings) -> Preprocessing:
+    """Preprocessing as set; size and normalisation that are not set are those of the backbone's pretrained weights."""
+    config = timm.get_pretrained_cfg(backbone_name(settings.model), allow_unregistered=False)
+    size = settings.input_size or list(config.input_size[1:] if config else (224, 224))
+    height, width = size if len(size) == 2 else size * 2
+    mean, std = tuple(settings.mean), tuple(settings.std)
+    if settings.normalisation == "backbone":
+        mean, std = (config.mean, config.std) if config else ((0.5,) * 3, (0.5,) * 3)
+        if settings.channels == 1:
+            mean, std = (sum(mean) / 3,), (sum(std) / 3,)
+    return Preprocessing(
+        height=height,
+        width=width,
+        channels=settings.channels,
+        fit=settings.fit,
+        crop_pct=settings.crop_pct,
+        interpolation=settings.interpolation,
+        mean=tuple(mean),
+        std=tuple(std),
+    )
+
+
+def make_backbone(
+    name: str,
+    preprocessing: Preprocessing,
+    drop_path: float = 0.0,
+    pretrained: bool = False,
+    model_args: Mapping[str, Any] | None = None,
+) -> nn.Module:
+    """Creates a timm backbone without its classifier.
+
+    Args:
+        name: Any name that backbone_name takes.
+        preprocessing: Gives the channels and the size of its input.
+        drop_path: Rate of stochastic depth; 0 leaves timm's default.
+        pretrained: Whether to fetch timm's pretrained weights, where they are not cached.
+        model_args: Further arguments of timm.create_model.
+
+    Raises:
+        InputError: timm cannot create it so, or its weights cannot be fetched; the message names the alternatives.
+    """
+    name = backbone_name(name)
+    arguments: dict[str, Any] = {**(model_args or {}), "num_classes": 0, "in_chans": preprocessing.channels}
+    if drop_path:
+        arguments["drop_path_rate"] = drop_path
+    config = timm.get_pretrained_cfg(name, allow_unregistered=False)
+    if config is not None and config.fixed_input_size:
+        arguments["img_size"] = (preprocessing.height, preprocessing.width)
+    try:
+        backbone = timm.create_model(name, pretrained=False, **arguments)
+        # an input that is too small shows only in a forward pass
+        with torch.inference_mode():
+            backbone.eval()(torch.zeros(1, preprocessing.channels, preprocessing.height, preprocessing.width))
+    except (TypeError, AssertionError, RuntimeError) as error:
+        size = f"{preprocessing.height}x{preprocessing.width}"
+        raise InputError(f"model {name!r} cannot be made for {size} pixels: {error}") from None
+    if not pretrained:
+        return backbone
+    alternatives = "begin with a file (--weights FILE) or with random weights (--pretrained false)"
+    if config is None or not config.has_weights:
+        raise InputError(f"model {name!r}: timm has no pretrained weights for it; {alternatives}")
+    log.info("fetching timm's pretrained weights of %s, where they are not cached", name)
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; the error raised below has the reason
+    try:
+        return timm.create_model(name, pretrained=True, **arguments)
+    except Exception as error:  # urllib, huggingface_hub, httpx and os errors, by version
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"the pretrained weights of {name} cannot be fetched ({type(error).__name__}: {reason}); {alternatives}"
+        ) from None

@@ -1,0 +1,27 @@
+"""The network's shape."""
+
+import pytest
+import torch
+
+from model.images.preprocessing import Preprocessing
+from model.labels import mask_scheme
+from model.network.backbone import make_backbone
+from model.network.heads import make_heads
+from model.network.network import Network
+
+HEADS = make_heads(mask_scheme(), "heads", lambda head: "focal")
+
+
+@pytest.mark.parametrize("model", ["resnet10t", "mobilenetv3_small_050", "vit_tiny_patch16_224", "convnext_atto"])
+def test_any_backbone_gives_a_logit_an_output(model):
+    network = Network(make_backbone(model, Preprocessing(64, 32)), HEADS)
+    assert network(torch.randn(2, 3, 64, 32)).shape == (2, 8)
+
+
+def test_hidden_layers_grey_images_and_dropout():
+    backbone = make_backbone("resnet10t", Preprocessing(32, 24, channels=1))
+    network = Network(backbone, HEADS, hidden_layers=[32, 16], dropout=0.5)
+    assert network(torch.randn(2, 1, 32, 24)).shape == (2, 8)
+    widths = [layer.out_features for layer in network.heads[0] if isinstance(layer, torch.nn.Linear)]
+    assert widths == [32, 16, 3]
+    assert any(isinstance(layer, torch.nn.Dropout) and layer.p == 0.5 for layer in network.heads[0])

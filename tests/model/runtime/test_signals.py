@@ -1,0 +1,48 @@
+"""Signals are noted during training, and loader workers that they ended are no error."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from model.runtime.signals import Stopped, StopSignal
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_noted_and_the_handlers_come_back(number: signal.Signals):
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with StopSignal() as stop:
+        assert stop.received is None
+        os.kill(os.getpid(), number)
+        assert stop.received == number
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.received == number
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_a_second_ctrl_c_ends_at_once():
+    with StopSignal() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert stop.received == signal.SIGINT
+
+
+def batches() -> Iterator[int]:
+    yield 1
+    raise RuntimeError("DataLoader worker (pid 17) is killed by signal: Terminated.")
+
+
+def test_workers_that_a_signal_ended_are_no_error():
+    stop = StopSignal()
+    loaded = stop.outlived(batches())
+    assert next(loaded) == 1
+    stop.received = signal.SIGTERM
+    with pytest.raises(Stopped):
+        next(loaded)
+
+
+def test_workers_that_ended_by_themselves_are_one():
+    with pytest.raises(RuntimeError, match="is killed"):
+        list(StopSignal().outlived(batches()))
