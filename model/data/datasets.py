@@ -14,7 +14,8 @@ import pandas as pd
 from model.atomic_write import write_beside, write_json
 from model.data.channel import ChannelOptions, read_channel
 from model.data.integrity import check_images
-from model.data.splits import SplitReport, describe, split
+from model.data.split_report import SplitReport, report_split
+from model.data.splits import split
 from model.data.table import Table
 from model.errors import InputError, Problems, did_you_mean, listing
 from model.labels import target_scheme
@@ -211,7 +212,7 @@ def hold_out(table: Table, validation_rows: Sequence[int] | np.ndarray, share: f
     """
     sides = np.zeros(len(table), np.int64)
     sides[validation_rows] = 1
-    report = describe(
+    report = report_split(
         table.groups,
         table.classes(),
         sides,

@@ -1,4 +1,4 @@
-"""Layout `csv`: a CSV with a row per image. Also read_csv, which reads any CSV as text with the numbers of its lines."""
+"""Layout `csv`: a CSV with a row per image. Also read_csv, which reads any CSV as text with its line numbers."""
 
 from __future__ import annotations
 

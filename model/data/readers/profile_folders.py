@@ -1,4 +1,4 @@
-"""Layout `profiles`: a folder per person, `<id>_<gender>_<race>_<age>`, with seven images, as in the mask competition."""
+"""Layout `profiles`: a folder `<id>_<gender>_<race>_<age>` of seven images per person, as in the mask competition."""
 
 from __future__ import annotations
 

@@ -151,3 +151,9 @@ def test_faults_of_the_competitions_csv(root: Path) -> None:
         "unknown label": ["train.csv row 3"],
         "unparsable number": ["train.csv row 3"],
     }
+
+
+def test_a_duplicate_column_of_the_competitions_csv_is_told(root: Path) -> None:
+    profile(root, "000001_female_Asian_45")
+    write_csv(root, "path,label,label\n000001_female_Asian_45,0,1\n")
+    assert faults(root, attributes={"label": ["0", "1"]}) == {"column that stands twice": ["train.csv: label"]}
