@@ -63,7 +63,7 @@ def real_jpeg(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def test_a_folder_channel_with_every_fault_is_told_at_once(root: Path) -> None:
+def test_a_folder_channel_with_every_fault_is_reported_at_once(root: Path) -> None:
     stems = ("incorrect_mask", "mask1", "mask2", "mask3", "mask4", "mask5", "normal")
     for name in ("000001_female_Asian_45", "000002_male_Asian_fifty", "000003_woman_Asian_20", "nobody"):
         for stem in stems:
@@ -99,7 +99,7 @@ def test_a_folder_channel_with_every_fault_is_told_at_once(root: Path) -> None:
     assert "gender = 'woman', expected male, female" in message
 
 
-def test_a_csv_channel_with_every_fault_is_told_at_once(root: Path) -> None:
+def test_a_csv_channel_with_every_fault_is_reported_at_once(root: Path) -> None:
     for number in range(6):
         real_jpeg(root / f"images/{number}.jpg")
     (root / "images/3.jpg").write_bytes(b"")

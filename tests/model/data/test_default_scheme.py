@@ -32,7 +32,7 @@ def test_the_scheme_of_a_label_column(root: Path, cells: list[str], names: list[
     assert [float(a) if a[-1].isdigit() else a for a in found] == [float(b) if b[-1].isdigit() else b for b in cells]
 
 
-def test_columns_that_could_be_no_labels_are_told(root: Path) -> None:
+def test_columns_that_could_be_no_labels_are_reported(root: Path) -> None:
     problems = Problems("channel")
     unlabelled = read_channel(csv_channel(root, "path,kind\n0.jpg,a\n1.jpg,b\n"), problems)
     assert len(unlabelled) == 0 and unlabelled.set_aside.paths == ["images/0.jpg", "images/1.jpg"]

@@ -67,7 +67,7 @@ def test_info_without_a_table_is_every_picture(root: Path) -> None:
         read_picture(root, inputs.locations[3])
 
 
-def test_info_that_cannot_be_read_is_told(root: Path) -> None:
+def test_info_that_cannot_be_read_is_reported(root: Path) -> None:
     with pytest.raises(InputError, match="there is no such folder"):
         read_info(root / "none")
     with pytest.raises(InputError, match="there is nothing in it"):

@@ -49,7 +49,7 @@ def test_many_classes_are_shortened_to_the_commonest_and_the_rarest() -> None:
     assert len(report.to_dict()["sides"]["train"]["classes"]) == 100
 
 
-def test_what_is_wrong_with_a_split_is_told() -> None:
+def test_what_is_wrong_with_a_split_is_reported() -> None:
     groups = np.array(["big"] * 60 + ["a"] * 25 + ["b"] * 15)
     classes = np.array([0] * 60 + [1] * 25 + [2] * 15)
     sides = np.array([0] * 85 + [1] * 15)
@@ -78,7 +78,7 @@ def test_many_large_groups_are_counted() -> None:
     assert report.warnings[3] == "6 groups (id) more have more pictures than the 9 for validation"
 
 
-def test_the_sender_of_a_quarter_of_the_tagging_pictures_is_told(shared: Path) -> None:
+def test_the_sender_of_a_quarter_of_the_tagging_pictures_is_reported(shared: Path) -> None:
     table = pd.read_csv(shared / "data/tagging/train/train.csv", dtype=str)
     groups, classes = table["sender"].to_numpy(), table["label"].astype(int).to_numpy()
     _, held_out = split(groups, classes, 0.2, 0)

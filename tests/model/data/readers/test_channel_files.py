@@ -86,7 +86,7 @@ def test_a_missing_file_tells_one_of_another_extension(root: Path) -> None:
     assert faults(root)["missing file"] == ["train.csv row 2: images/a.jpg; nearest: images/a.JPEG"]
 
 
-def test_a_folder_that_may_not_be_read_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_may_not_be_read_is_reported(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(root, "cat/a.jpg", "dog/b.jpg", "owl/c.jpg")
     scandir = os.scandir
 

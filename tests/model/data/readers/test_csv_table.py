@@ -50,7 +50,7 @@ def test_picture_group_and_metadata_columns_by_name(root: Path) -> None:
     }
 
 
-def test_damaged_tables_are_told(root: Path) -> None:
+def test_damaged_tables_are_reported(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg")
     write_csv(root, "path,label\na.jpg,0\nb.jpg,1,2\nb.jpg\nb.jpg,1\n")
     assert faults(root) == {

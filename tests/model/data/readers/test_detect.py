@@ -29,7 +29,7 @@ def test_which_csv_is_read(root: Path, files: list[str], settings: dict, source:
     assert read(root, **settings).source == source
 
 
-def test_several_or_misnamed_tables_are_told(root: Path) -> None:
+def test_several_or_misnamed_tables_are_reported(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg")
     for name in ("one.csv", "two.csv"):
         write_csv(root, "path,label\na.jpg,0\nb.jpg,1\n", name)
@@ -53,7 +53,7 @@ def test_a_csv_wins_over_folders_where_it_names_pictures(root: Path, caplog: pyt
     assert read(root, layout="classes").source == "class folders"
 
 
-def test_channels_of_no_layout_are_told(root: Path) -> None:
+def test_channels_of_no_layout_are_reported(root: Path) -> None:
     missing = root / "none"
     assert faults(missing) == {"missing channel": [f"{missing}: there is no such folder"]}
     touch(root, "file")

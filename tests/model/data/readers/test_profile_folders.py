@@ -46,7 +46,7 @@ def test_profile_folders_with_a_scheme_of_ones_own(root: Path) -> None:
     assert read(root, age_cuts=[30, 58]).scheme.attribute("age").cuts == (30.0, 58.0)
 
 
-def test_other_files_of_profiles_are_left_out_and_told_in_one_line(
+def test_other_files_of_profiles_are_left_out_and_logged_in_one_line(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     profile(root, "images/000001_female_Asian_45")
@@ -86,7 +86,7 @@ def test_faults_of_profile_folders(root: Path) -> None:
     assert len(table.set_aside) == 21
 
 
-def test_links_out_of_a_profile_channel_are_told(root: Path) -> None:
+def test_links_out_of_a_profile_channel_are_reported(root: Path) -> None:
     profile(root, "000001_female_Asian_45")
     (root / "000001_female_Asian_45/mask1.jpg").unlink()
     os.symlink("/etc/mask1.jpg", root / "000001_female_Asian_45/mask1.jpg")
@@ -153,7 +153,7 @@ def test_faults_of_the_competitions_csv(root: Path) -> None:
     }
 
 
-def test_a_duplicate_column_of_the_competitions_csv_is_told(root: Path) -> None:
+def test_a_duplicate_column_of_the_competitions_csv_is_reported(root: Path) -> None:
     profile(root, "000001_female_Asian_45")
     write_csv(root, "path,label,label\n000001_female_Asian_45,0,1\n")
     assert faults(root, attributes={"label": ["0", "1"]}) == {"column that stands twice": ["train.csv: label"]}

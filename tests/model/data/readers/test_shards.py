@@ -108,7 +108,7 @@ def test_inference_finds_pictures_in_shards_by_info_and_without(loose):
     assert len(read_info(target)) == 5
 
 
-def test_a_broken_picture_in_a_shard_is_told_by_its_name(loose):
+def test_a_broken_picture_in_a_shard_is_reported_by_its_name(loose):
     (loose / "a" / "1.png").write_bytes(b"no picture")
     table, problems = read_channel(packed(loose), Problems("x")), Problems("channel")
     assert table is not None
@@ -129,7 +129,7 @@ def test_a_broken_picture_in_a_shard_is_told_by_its_name(loose):
         ("a/1.png,shard-00000.tar,512,10", "picture twice"),
     ],
 )
-def test_a_wrong_row_of_the_index_is_told(loose, row, told):
+def test_a_wrong_row_of_the_index_is_reported(loose, row, told):
     target = packed(loose)
     with (target / INDEX).open("a") as file:
         file.write(f"{row}\n")
@@ -137,7 +137,7 @@ def test_a_wrong_row_of_the_index_is_told(loose, row, told):
         ChannelFiles(target)
 
 
-def test_an_index_of_other_columns_is_told(loose):
+def test_an_index_of_other_columns_is_reported(loose):
     target = packed(loose)
     (target / INDEX).write_text("name,file\n")
     with pytest.raises(InputError, match="expected the columns path, shard, offset, size, not name, file"):
