@@ -24,6 +24,7 @@ import container.gc_pause  # noqa: F401
 import logging
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from container import job_script, settings_layers
 from container.job_types import INFERENCE, JobType
@@ -35,7 +36,7 @@ from model.artifacts.ensemble import Ensemble, load, load_combined, provenance_o
 from model.artifacts.files import newest_model
 from model.artifacts.provenance import PROVENANCE_KEY
 from model.artifacts.saved_model import SavedModel
-from model.data.prediction_input import read_info
+from model.data.prediction_input import PredictionInput, read_info
 from model.errors import ExitCode, Failure
 from model.images.tta import fixed_views_text
 from model.prediction.api import make_predictor
@@ -48,28 +49,37 @@ log = logging.getLogger("rarebird")
 def main(
     argv: Sequence[str] | None = None, usage: str = __doc__ or "", job_type: JobType[InferenceSettings] = INFERENCE
 ) -> int:
+    """Runs the job.
+
+    Args:
+        argv: Command line, without the name of the script; by default the process's.
+        usage: Text of --help, in which {views} stands for the list of TTA views.
+        job_type: inference or inference_TTA, which differ in defaults.
+
+    Returns:
+        The exit code.
+    """
     usage = usage.replace("{views}", fixed_views_text())
     settings, env = settings_layers.read(job_type, argv, usage)
     locations = Locations(env)
+
+    # the model: one, or several combined
     if settings.models:
         saved: SavedModel | Ensemble = load_combined(settings.models)
     else:
         model_dir = locations.saved_model_dir(settings.model_dir) or newest_model(locations.models_dir(None))
         with opened_model(model_dir) as folder:
             saved = load(folder)
-    last = next((model.settings.eval_dir for model in saved_models(saved) if model.settings.eval_dir), None)
-    eval_dir = locations.required_channel("eval", settings.eval_dir, "inference.py", last)
+    models = saved_models(saved)
+
+    # the images to predict
+    earlier_dir = next((model.settings.eval_dir for model in models if model.settings.eval_dir), None)
+    eval_dir = locations.required_channel("eval", settings.eval_dir, "inference.py", earlier_dir)
     output = locations.output_data_dir(settings.output_data_dir, settings.model_dir)
     answers_file, probabilities_file = answer_files(output, locations.output_file(settings.output))
-    if settings.table or any(path.suffix.lower() == ".csv" for path in eval_dir.glob("*")):
-        why = "a table names pictures that other hosts have; they divide its rows themselves"
-        locations.refuse_parts(eval_dir, why)
-    inputs = read_info(eval_dir, table=settings.table, picture_column=settings.picture_column)
-    part, parts = locations.part(eval_dir)
-    if parts > 1:
-        log.info("part %d of %d is this host's", part + 1, parts)
-        inputs = inputs.take(range(part, len(inputs), parts))
+    inputs = read_inputs(settings, locations, eval_dir)
 
+    # predict and write, batch by batch
     predictor = make_predictor(
         saved,
         num_tta=settings.num_tta,
@@ -78,27 +88,41 @@ def main(
         device=settings.device,
         precision=settings.precision,
     )
-    number = len(saved_models(saved))
-    of = f"{number} models, " if number > 1 else ""
+    count = f"{len(models)} models, " if len(models) > 1 else ""
     log.info(
-        f"{len(inputs):,} pictures in {eval_dir}; model {saved.folder}: {of}{saved.scheme.num_classes} classes; "
+        f"{len(inputs):,} pictures in {eval_dir}; model {saved.folder}: {count}{saved.scheme.num_classes} classes; "
         f"{settings.num_tta} view{'s' if settings.num_tta > 1 else ''}; {predictor.hardware}"
     )
     started = time.monotonic()
     workers = worker_count(settings.num_workers)
     answers = predictor.predict_table(eval_dir, inputs.locations, settings.batch_size, workers)
     labels = saved.labels() | {PROVENANCE_KEY: provenance_of(saved, settings.num_tta).to_dict()}
-    unread = write_answers(answers, inputs.rows, inputs.name_column, labels, answers_file, probabilities_file)
+    unreadable = write_answers(answers, inputs.rows, inputs.name_column, labels, answers_file, probabilities_file)
     seconds = time.monotonic() - started
     log.info(f"{len(inputs):,} pictures in {seconds:.1f} s, {len(inputs) / max(seconds, 1e-9):,.1f} pictures/s")
     log.info(f"answers: {answers_file}")
-    if unread:
-        told = f"{unread:,} of {len(inputs):,} pictures could not be read and have no answer: "
-        told += f"{beside_answers(answers_file, ERRORS)} tells why"
+
+    if unreadable:
+        message = f"{unreadable:,} of {len(inputs):,} pictures could not be read and have no answer: "
+        message += f"{beside_answers(answers_file, ERRORS)} tells why"
         if settings.strict:
-            raise Failure(told)
-        log.warning(told)
+            raise Failure(message)
+        log.warning(message)
     return ExitCode.DONE
+
+
+def read_inputs(settings: InferenceSettings, locations: Locations, eval_dir: Path) -> PredictionInput:
+    """Reads the channel. Of several hosts, each takes its part of the rows."""
+    if settings.table or any(path.suffix.lower() == ".csv" for path in eval_dir.glob("*")):
+        locations.refuse_parts(
+            eval_dir, "a table names pictures that other hosts have; they divide its rows themselves"
+        )
+    inputs = read_info(eval_dir, table=settings.table, picture_column=settings.picture_column)
+    part, parts = locations.part(eval_dir)
+    if parts > 1:
+        log.info("part %d of %d is this host's", part + 1, parts)
+        inputs = inputs.take(range(part, len(inputs), parts))
+    return inputs
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from PIL import Image
 
 from container.project import PROJECT_ROOT
 from model.artifacts.ensemble import load
-from model.data.readers.channel_files import PICTURE_SUFFIXES
+from model.data.readers.channel_files import IMAGE_SUFFIXES
 from model.errors import InputError
 from model.prediction.api import make_predictor
 from model.runtime.terminal import text_table
@@ -192,7 +192,7 @@ def drawn(number: int = 64) -> list[bytes]:
 
 
 def read(folder: Path) -> list[bytes]:
-    found = [path.read_bytes() for path in sorted(folder.rglob("*")) if path.suffix.lower() in PICTURE_SUFFIXES]
+    found = [path.read_bytes() for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]
     if not found:
         raise InputError(f"pictures {folder}: there are none")
     return found

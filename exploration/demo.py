@@ -1,10 +1,11 @@
-"""Demo data: seeded pictures of made-up faces in the mask competition's layout, drawn on the spot.
+"""Demo data set: draws images of invented faces, by a seed, in the layout of the mask competition.
 
     OUT/train/images/<id>_<gender>_<race>_<age>/{mask1 ... mask5, incorrect_mask, normal}.jpg   the channel train
     OUT/eval/images/<40 hex digits>.jpg, OUT/eval/info.csv                                      the channel eval
-    OUT/gt/gt.csv                                                                               its truth
+    OUT/gt/gt.csv                                                                               its ground truth
 
-Seven pictures a person, eval's persons others than train's; shares of masks, genders and ages about the competition's.
+Seven images per person; no person is in both train and eval. The shares of masks, genders and ages are about those of
+the competition.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ from model.settings.cli import from_flags
 from model.settings.fields import setting
 
 USAGE = "python -m exploration demo [--output DIR] [--FLAG VALUE ...]\n\nDraws train, eval and gt into a folder."
-MARKER = "Drawn by `python -m exploration demo`"  # how README.txt begins; a folder without it is never replaced
+MARKER = "Drawn by `python -m exploration demo`"  # first words of README.txt; a folder without it is never replaced
 
 KINDS = {f"mask{i}": "worn" for i in range(1, 6)} | {"incorrect_mask": "incorrect", "normal": "none"}
-# Shares of the competition's persons. No age within 1.5 years of 30 or 60, where a drawing cannot be told apart.
+# Shares of the competition's persons. No age is within 1.5 years of 30 or 60, where drawings do not differ visibly.
 BANDS = ((18, 28, 0.45), (32, 57, 0.48), (62, 70, 0.07))  # first and last age, share of the persons
 WOMEN = 0.53
-RACE = "drawn"  # the layout has a place for it
+RACE = "drawn"  # a part of the folders' names
 EXTENSIONS = (".jpg", ".jpeg", ".png")
-EXTENSION_SHARES = (0.87, 0.11, 0.02)  # of the competition's training pictures
+EXTENSION_SHARES = (0.87, 0.11, 0.02)  # of the competition's training images
 
 
 @dataclass(frozen=True)
@@ -55,29 +56,48 @@ class DemoSettings:
 
 @dataclass(frozen=True)
 class Person:
+    """A person of the data set.
+
+    Attributes:
+        id: Six digits.
+        gender: male or female.
+        age: Years.
+    """
+
     id: str
     gender: str
-    age: int  # years
+    age: int
 
 
 def make_persons(count: int, first: int, rng: np.random.Generator) -> list[Person]:
-    """Persons with ids from `first` on, in random order; at least two of each gender are 60 and over."""
+    """Invents persons, in random order; at least two of each gender are 60 and over.
+
+    Args:
+        count: Number of persons.
+        first: Id of the first person.
+        rng: Draws ages and the order.
+    """
     shares = [share for _, _, share in BANDS]
     old = max(4, round(shares[2] * count))
     young = round(shares[0] * count)
-    drawn = []
+    genders_and_ages = []
     for (low, high, _), number in zip(BANDS, (young, count - young - old, old)):
         women = round(WOMEN * number)
         genders = ["female"] * women + ["male"] * (number - women)
-        drawn += list(zip(genders, rng.integers(low, high + 1, number).tolist()))
-    return [Person(f"{first + i:06d}", *drawn[k]) for i, k in enumerate(rng.permutation(count))]
+        genders_and_ages += list(zip(genders, rng.integers(low, high + 1, number).tolist()))
+    return [Person(f"{first + i:06d}", *genders_and_ages[k]) for i, k in enumerate(rng.permutation(count))]
 
 
 def draw_demo(settings: DemoSettings) -> dict[str, list[Person]]:
-    """Draws train, eval and gt into settings.output and returns the persons of train and eval.
+    """Draws train, eval and gt into settings.output.
 
-    All is written into a folder beside it, which then takes its place. InputError where settings.output is not
-    empty and no earlier call made it, or cannot be written.
+    They are written into a folder beside it, which is then renamed.
+
+    Returns:
+        The persons of train and of eval.
+
+    Raises:
+        InputError: settings.output is not empty and not from an earlier call, or it cannot be written.
     """
     output = Path(settings.output).resolve()
     partial = output.parent / f".{output.name}.partial"
@@ -111,15 +131,15 @@ def draw_demo(settings: DemoSettings) -> dict[str, list[Person]]:
 
 
 def replaceable(folder: Path) -> bool:
-    """A folder that is empty or that an earlier call of this command made."""
+    """Whether a folder is empty or from an earlier call of this command."""
     if not folder.is_dir():
         return False
     readme = folder / "README.txt"
     return not any(folder.iterdir()) or (readme.is_file() and readme.read_text("utf-8", "replace").startswith(MARKER))
 
 
-def seven_pictures(person: Person, settings: DemoSettings) -> Iterator[tuple[str, Image.Image, np.random.Generator]]:
-    """(kind, picture, generator for what else is random); they depend on the seed and the person alone."""
+def draw_images(person: Person, settings: DemoSettings) -> Iterator[tuple[str, Image.Image, np.random.Generator]]:
+    """Yields kind, image and random generator of each image; they depend only on the seed and the person."""
     rng = np.random.default_rng([settings.seed, int(person.id)])
     width, height = settings.size
     portrait = Portrait(person.gender, person.age, (width, height), rng)
@@ -128,23 +148,25 @@ def seven_pictures(person: Person, settings: DemoSettings) -> Iterator[tuple[str
 
 
 def save(picture: Image.Image, path: Path, rng: np.random.Generator) -> None:
-    """As JPEG of a quality between 55 and 94, or as PNG, by the extension."""
+    """Writes a JPEG of a random quality between 55 and 94, or a PNG, by the extension."""
     picture.save(path, quality=int(rng.integers(55, 95)))
 
 
 def write_train(images: Path, persons: Sequence[Person], settings: DemoSettings) -> None:
+    """Draws the profile folders of the channel train."""
     for person in persons:
         folder = images / f"{person.id}_{person.gender}_{RACE}_{person.age}"
         folder.mkdir(parents=True)
-        for kind, picture, rng in seven_pictures(person, settings):
+        for kind, picture, rng in draw_images(person, settings):
             save(picture, folder / (kind + rng.choice(EXTENSIONS, p=EXTENSION_SHARES)), rng)
 
 
 def write_eval(folder: Path, persons: Sequence[Person], settings: DemoSettings) -> None:
+    """Draws the images of the channel eval; writes its info.csv, with 0 as every answer, and gt.csv."""
     scheme, rows = mask_scheme(), []
     mask, gender, age = scheme.attributes
     for person in persons:
-        for kind, picture, rng in seven_pictures(person, settings):
+        for kind, picture, rng in draw_images(person, settings):
             name = rng.bytes(20).hex() + ".jpg"
             save(picture, folder / "eval" / "images" / name, rng)
             codes = {
@@ -160,7 +182,7 @@ def write_eval(folder: Path, persons: Sequence[Person], settings: DemoSettings) 
 
 
 def main(argv: Sequence[str]) -> int:
-    """Draws what the flags say and tells what it drew."""
+    """Draws the data set that the flags describe and prints what is in it."""
     settings = from_flags(DemoSettings, argv, USAGE)
     for side, persons in draw_demo(settings).items():
         bands = [sum(low <= person.age <= high for person in persons) for low, high, _ in BANDS]

@@ -1,4 +1,4 @@
-"""A made-up person's portrait: mask, gender and age are visible in the drawing, everything else is chance."""
+"""Portrait: draws an invented person. Mask, gender and age are visible in the drawing, everything else is random."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ STYLES, STYLE_SHARES = ("bob", "waves", "long", "bun"), (0.28, 0.26, 0.36, 0.1) 
 HAIR_ENDS = {"bob": 82, "waves": 104, "long": 116}
 INK = (44, 34, 36)
 WHITE = (255, 255, 255)
-# Weights of four points in the curve between the middle two, at six steps.
+# Weights of four points at six steps of the curve between the middle two, (6, 4)
 CATMULL_ROM = (np.linspace(0, 1, 6, endpoint=False)[:, None] ** np.arange(4)) @ np.array(
     [[0, 1, 0, 0], [-0.5, 0, 0.5, 0], [1, -2.5, 2, -0.5], [-0.5, 1.5, -1.5, 0.5]]
 )
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
-    """Colour between a (share 0) and b (share 1)."""
+    """The colour between a (share 0) and b (share 1)."""
     return tuple(round(x + (y - x) * share) for x, y in zip(a, b))
 
 
 def smooth(points: Points, closed: bool = False) -> list[list[float]]:
-    """A Catmull-Rom curve through the points, six steps between two."""
+    """A Catmull-Rom curve through the points, in six steps from one to the next."""
     around = [points[-1], *points, *points[:2]] if closed else [points[0], *points, points[-1]]
     p = np.array(around, dtype=float)
     windows = np.stack([p[i : len(p) - 3 + i] for i in range(4)], 1)  # (curves, 4 points, 2)
@@ -45,65 +45,81 @@ def smooth(points: Points, closed: bool = False) -> list[list[float]]:
 
 
 def mirrored(points: Points) -> list[Sequence[float]]:
-    """The points, which lie on the right of the face's middle, and their mirror images on the way back."""
+    """An outline: the points, which lie right of the middle, then their mirror images in reverse order."""
     return [*points, *((-x, y) for x, y in reversed(points) if x)]
 
 
 class Pen:
-    """Draws in units of 1/96 of a portrait's width; x from the middle, y from the top of a picture of 96 x 128."""
+    """Draws on an image in units: 1/96 of the portrait's width, x from its middle, y from its top.
+
+    Args:
+        image: RGB, where alpha blends, or RGBA.
+        scale: Pixels of a unit.
+        middle: Pixel that is x = 0.
+        top: Pixel that is y = 0.
+    """
 
     def __init__(self, image: Image.Image, scale: float, middle: float, top: float) -> None:
-        self.draw = ImageDraw.Draw(image, "RGBA" if image.mode == "RGB" else None)  # RGBA: alpha mixes
+        self.draw = ImageDraw.Draw(image, "RGBA" if image.mode == "RGB" else None)  # RGBA: alpha blends
         self.scale, self.middle, self.top = scale, middle, top
 
-    def at(self, points: Points) -> list[tuple[float, float]]:
+    def to_pixels(self, points: Points) -> list[tuple[float, float]]:
+        """Converts points from units to pixels."""
         return [(self.middle + x * self.scale, self.top + y * self.scale) for x, y in points]
 
     def polygon(self, points: Points, fill: Colour) -> None:
-        self.draw.polygon(self.at(points), fill)
+        self.draw.polygon(self.to_pixels(points), fill)
 
     def blob(self, points: Points, fill: Colour) -> None:
+        """A filled shape with a smooth outline through the points."""
         self.polygon(smooth(points, closed=True), fill)
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, fill: Colour) -> None:
-        self.draw.ellipse(self.at([(x - rx, y - ry), (x + rx, y + ry)]), fill)
+        """A filled ellipse by its centre and radii."""
+        self.draw.ellipse(self.to_pixels([(x - rx, y - ry), (x + rx, y + ry)]), fill)
 
     def line(self, points: Points, fill: Colour, width: float) -> None:
-        self.draw.line(self.at(smooth(points)), fill, max(1, round(width * self.scale)), joint="curve")
+        """A smooth line through the points."""
+        self.draw.line(self.to_pixels(smooth(points)), fill, max(1, round(width * self.scale)), joint="curve")
 
 
-def rise(age: float, middle: float, width: float) -> float:
-    """A logistic curve of the age in years, one half at `middle`."""
+def logistic(age: float, middle: float, width: float) -> float:
+    """The logistic function of the age in years, 1/2 at `middle`."""
     return 1 / (1 + math.exp((middle - age) / width))
 
 
 class Portrait:
-    """One person, drawn larger than the pictures in two layers with room for a mask between them.
+    """One person, drawn larger than the images and in two layers, so that a mask can be drawn between them.
 
-    gender: male or female; age: years; size: width and height of the pictures; rng: of this person alone.
+    Args:
+        gender: male or female.
+        age: Years.
+        size: Width and height of the images.
+        rng: Random generator of this person.
     """
 
-    ROOM = 16  # units around a picture, so that it can be turned and moved
-    LARGER = 2  # times the pictures' size
+    MARGIN = 16  # units around an image, so that it can be turned and moved
+    OVERSAMPLING = 2  # times the size of the images
 
     def __init__(self, gender: str, age: int, size: tuple[int, int], rng: np.random.Generator) -> None:
         self.woman, self.age, self.size, self.rng = gender == "female", age, size, rng
-        self.unit = min(size[0] / 96, size[1] / 128)  # pixels of a picture
-        self.grey = 0.08 * rise(age, 42, 4) + 0.92 * rise(age, 60, 1.5)  # share of grey in the hair
-        self.creases = 0.75 * rise(age, 30, 1.3) + 0.25 * rise(age, 60, 4)  # strength of the wrinkles
-        self.forehead = 48 - 7 * rise(age, 30, 1.5) - 4 * rise(age, 58, 6) + rng.uniform(-0.7, 0.7)  # where hair begins
-        self.balding = 3 * rise(age, 50, 6) + 6 * rise(age, 61, 2) if gender == "male" else 0.0
-        self.eyelids = 3.4 - 1.1 * rise(age, 30, 2) - 0.5 * rise(age, 60, 5)  # half an eye's height
-        self.skin = self.between(SKINS)
-        self.skin = mix(self.skin, (190, 180, 170), 0.3 * rise(age, 60, 5))
+        self.unit = min(size[0] / 96, size[1] / 128)  # pixels of an image
+        self.grey = 0.08 * logistic(age, 42, 4) + 0.92 * logistic(age, 60, 1.5)  # share of grey in the hair
+        self.creases = 0.75 * logistic(age, 30, 1.3) + 0.25 * logistic(age, 60, 4)  # strength of the wrinkles
+        # Where the hair begins
+        self.forehead = 48 - 7 * logistic(age, 30, 1.5) - 4 * logistic(age, 58, 6) + rng.uniform(-0.7, 0.7)
+        self.balding = 3 * logistic(age, 50, 6) + 6 * logistic(age, 61, 2) if gender == "male" else 0.0
+        self.eyelids = 3.4 - 1.1 * logistic(age, 30, 2) - 0.5 * logistic(age, 60, 5)  # half an eye's height
+        self.skin = self.colour_between(SKINS)
+        self.skin = mix(self.skin, (190, 180, 170), 0.3 * logistic(age, 60, 5))
         self.shade = mix(self.skin, (90, 40, 30), 0.22)
-        self.hair = mix(self.between(HAIRS), GREY, self.grey)
+        self.hair = mix(self.colour_between(HAIRS), GREY, self.grey)
         self.style = STYLES[rng.choice(len(STYLES), p=STYLE_SHARES)] if self.woman else "short"
         self.cheek = (18.6 if self.woman else 19.6) + rng.uniform(-0.8, 0.8)  # half the face's width
         self.chin = 86.5 + rng.uniform(-1.5, 1.5)
         self.masks = [MASKS[i] for i in rng.permutation(len(MASKS))]
 
-        width, height = (round((side + 2 * self.ROOM * self.unit) * self.LARGER) for side in size)
+        width, height = (round((side + 2 * self.MARGIN * self.unit) * self.OVERSAMPLING) for side in size)
         self.behind, self.front = Image.new("RGB", (width, height)), Image.new("RGBA", (width, height))
         pen = self.pen(self.behind)
         self.draw_wall(pen)
@@ -116,14 +132,15 @@ class Portrait:
         self.front_box = self.front.getbbox()
         self.front = self.front.crop(self.front_box)
 
-    def between(self, colours: Sequence[Colour]) -> Colour:
-        """A colour between two neighbours of a row."""
+    def colour_between(self, colours: Sequence[Colour]) -> Colour:
+        """A random colour between two neighbours of a list."""
         k = int(self.rng.integers(len(colours) - 1))
         return mix(colours[k], colours[k + 1], self.rng.random())
 
     def pen(self, image: Image.Image) -> Pen:
-        scale = self.LARGER * self.unit
-        return Pen(image, scale, image.width / 2, image.height - (128 + self.ROOM) * scale)
+        """A pen for one of the layers."""
+        scale = self.OVERSAMPLING * self.unit
+        return Pen(image, scale, image.width / 2, image.height - (128 + self.MARGIN) * scale)
 
     def draw_wall(self, pen: Pen) -> None:
         wall = WALLS[self.rng.integers(len(WALLS))]
@@ -155,7 +172,7 @@ class Portrait:
         jaw = 0.50 if self.woman else 0.68
         pen.blob(mirrored([(0, 32), (cheek * 0.7, 35), (cheek, 48), (cheek * 0.98, 64), (cheek * 0.86, 75),
                            (cheek * jaw, 83), (0, chin)]), self.skin)  # fmt: skip
-        blush = 70 * rise(-self.age, -32, 4)
+        blush = 70 * logistic(-self.age, -32, 4)
         for side in (-1, 1):
             pen.ellipse(side * 11.5, 68, 4.6, 3.2, (236, 110, 100, round(blush)))
         self.draw_eyes(pen)
@@ -228,11 +245,11 @@ class Portrait:
 
     def draw_glasses(self, pen: Pen) -> None:
         for x in (-8.4, 8.4):
-            pen.draw.ellipse(pen.at([(x - 6, 53), (x + 6, 64)]), None, INK, max(1, round(pen.scale)))
+            pen.draw.ellipse(pen.to_pixels([(x - 6, 53), (x + 6, 64)]), None, INK, max(1, round(pen.scale)))
         pen.line([(-2.5, 57.5), (0, 56.8), (2.5, 57.5)], INK, 1)
 
     def draw_mask(self, pen: Pen, mask: str, colour: Colour) -> None:
-        """worn: from the bridge of the nose to under the chin; incorrect: the nose, or nose and mouth, left free."""
+        """Draws a mask: `worn` from the bridge of the nose to below the chin, `incorrect` below nose or mouth."""
         rng, cheek, chin = self.rng, self.cheek, self.chin + 2
         on_chin = mask == "incorrect" and rng.random() < 0.3
         top = rng.uniform(62, 64.5) if mask == "worn" else 79.8 if on_chin else rng.uniform(72.2, 73.4)
@@ -250,20 +267,27 @@ class Portrait:
             pen.line([(-cheek * 0.62, y), (0, y + 1.2), (cheek * 0.62, y)], shadow, 0.8)
 
     def picture(self, mask: str, number: int) -> Image.Image:
-        """An RGB picture with the mask worn, incorrect or none, in a light and place of its own; number: of the
-        person's pictures, whose masks differ in colour."""
+        """Draws an RGB image in a random pose and light.
+
+        Args:
+            mask: worn, incorrect or none.
+            number: Number of the image, which chooses the colour of the mask.
+        """
+        # The layer behind, the mask, the layer in front
         rng, canvas = self.rng, self.behind.copy()
         if mask != "none":
             self.draw_mask(self.pen(canvas), mask, self.masks[number % len(self.masks)])
         canvas.paste(self.front, self.front_box, self.front)
-        turn, zoom = math.radians(rng.normal(0, 3)), self.LARGER / rng.uniform(1.02, 1.18)
+        # Turn, zoom and move: an affine map from the image to the layers
+        turn, zoom = math.radians(rng.normal(0, 3)), self.OVERSAMPLING / rng.uniform(1.02, 1.18)
         a, b = zoom * math.cos(turn), zoom * math.sin(turn)
         w, h = self.size
         x, y = np.array(canvas.size) / 2 + rng.normal(0, 3, 2) * self.unit
-        place = (a, -b, x - a * w / 2 + b * h / 2, b, a, y - b * w / 2 - a * h / 2)
-        seen = canvas.transform(self.size, Image.Transform.AFFINE, place, Image.Resampling.BICUBIC)
+        affine = (a, -b, x - a * w / 2 + b * h / 2, b, a, y - b * w / 2 - a * h / 2)
+        posed = canvas.transform(self.size, Image.Transform.AFFINE, affine, Image.Resampling.BICUBIC)
+        # Light from one side, brightness, colour of the light, and noise
         across = np.linspace(-1, 1, w)[None, :, None] * rng.normal(0, 0.06)
         light = (1 + across) * rng.uniform(0.8, 1.08) * (1 + rng.normal(0, 0.025, 3))
         grain = rng.standard_normal((h, w, 1), dtype=np.float32) * rng.uniform(0, 4)
-        lit = np.asarray(seen) * light.astype(np.float32) + grain
+        lit = np.asarray(posed) * light.astype(np.float32) + grain
         return Image.fromarray(lit.clip(0, 255).astype(np.uint8))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.storage.upload import local_files
-from model.data.readers.channel_files import is_picture
+from model.data.readers.channel_files import is_image
 from model.data.readers.shards import INDEX, write_shards
 from model.errors import InputError
 from model.settings.cli import from_flags
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     shutil.rmtree(made, ignore_errors=True)
     try:
         names = [file.name for file in local_files(source)]
-        pictures, shards = write_shards(source, made, names, is_picture, flags.shard_mb << 20)
+        pictures, shards = write_shards(source, made, names, is_image, flags.shard_mb << 20)
         if not pictures:
             raise InputError(f"{source}: there is no picture in it")
         made.rename(target)

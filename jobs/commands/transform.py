@@ -16,7 +16,7 @@ from jobs.requests.hosting import Transform, model_request, transform_request
 from jobs.requests.train_and_process import as_json
 from jobs.spec.flags import TransformFlags, read_flags
 from jobs.spec.inputs import s3_place
-from model.data.readers.channel_files import PICTURE_SUFFIXES
+from model.data.readers.channel_files import IMAGE_SUFFIXES
 from model.errors import InputError
 
 PICTURES = "pictures"  # below it lie folders' pictures alone, without tables and lists
@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
             parse(transform.source),
             delete=flags.delete,
             kms_key=flags.kms_key,
-            suffixes=PICTURE_SUFFIXES,
+            suffixes=IMAGE_SUFFIXES,
         )
         print(f"pictures: {sent}")
     for method, request in requests:

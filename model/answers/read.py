@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from model.data.readers.annotation_files import PICTURE_COLUMNS, column_named, read_csv
+from model.data.readers.columns import PICTURE_COLUMNS, column_named
+from model.data.readers.csv_table import read_csv
 from model.errors import InputError, Problems, did_you_mean, listing
 from model.labels import Scheme, normal_text
 from model.metrics.scores import NO_ANSWER

@@ -18,7 +18,7 @@ from model.answers.files import ERRORS, beside_answers
 from model.artifacts.files import LABELS, is_saved_model
 from model.artifacts.provenance import PROVENANCE_KEY
 from model.atomic_write import remove_parts, write_beside, write_json
-from model.data.readers.annotation_files import column_named
+from model.data.readers.columns import column_named
 from model.runtime.terminal import ProgressBar
 
 

@@ -1,177 +1,168 @@
-"""A channel becomes a table, a row a picture: its place, classes, group and metadata, whatever lay in the channel."""
+"""read_channel: reads a labelled channel of any layout into a Table."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from model.data.default_scheme import default_scheme
 from model.data.locations import ImageLocations
-from model.data.readers.annotation_files import column_named
-from model.data.readers.channel_files import ChannelFiles
+from model.data.readers.channel_files import ChannelFiles, has_content
+from model.data.readers.columns import GROUP_COLUMNS, LABEL_COLUMNS, column_named
 from model.data.readers.detect import read_rows
-from model.data.readers.folders import Rows
+from model.data.readers.rows import Rows
 from model.data.table import Table
-from model.errors import InputError, Problems, did_you_mean, listing, nearest
-from model.labels import Attribute, Scheme, mask_scheme, normal_text, scheme_from_config
+from model.errors import InputError, Problems, did_you_mean, listing
+from model.labels import Attribute, Scheme, normal_text, scheme_from_config
+from model.settings.train import TrainSettings
 
 log = logging.getLogger("rarebird")
 
-LABEL_COLUMNS = ("label", "class", "ans", "y_pred")
-GROUP_COLUMNS = ("group", "person", "sender", "people_path")
-MASK_COLUMNS = ("mask", "gender", "age")
-MOST_NUMBERED = 10_000  # a column with a whole number above this is not taken for classes counted from 0
+
+@dataclass(frozen=True)
+class ChannelOptions:
+    """How a channel is read; the settings of training that have these names.
+
+    Attributes:
+        layout: auto, csv, profiles, classes, lst or manifest.
+        table: Name of the CSV, .lst or manifest in the channel.
+        picture_column: Column of image names.
+        group_column: Column of the groups that no split may divide.
+        metadata_columns: Columns to keep as metadata; none means all that are nothing else.
+        attributes: Label scheme as in an experiment file.
+        age_cuts: Years at which the mask scheme cuts the age.
+    """
+
+    layout: str = "auto"
+    table: str | None = None
+    picture_column: str | None = None
+    group_column: str | None = None
+    metadata_columns: Sequence[str] = ()
+    attributes: Mapping[str, Any] | None = None
+    age_cuts: Sequence[float] = (30, 60)
+
+    @classmethod
+    def from_settings(cls, settings: TrainSettings) -> ChannelOptions:
+        """The options in the settings of a training."""
+        return cls(
+            settings.layout,
+            settings.table,
+            settings.picture_column,
+            settings.group_column,
+            settings.metadata_columns,
+            settings.attributes,
+            settings.age_cuts,
+        )
 
 
 def read_channel(
-    root: Path,
-    problems: Problems,
-    *,
-    layout: str = "auto",
-    table: str | None = None,
-    picture_column: str | None = None,
-    group_column: str | None = None,
-    metadata_columns: Sequence[str] = (),
-    attributes: Mapping[str, Any] | None = None,
-    age_cuts: Sequence[float] = (30, 60),
-    scheme: Scheme | None = None,
+    root: Path, problems: Problems, options: ChannelOptions | None = None, scheme: Scheme | None = None
 ) -> Table | None:
-    """The labelled channel at root as a table of its good rows; None where nothing can be read at all.
+    """Reads the labelled channel at root into a table of its valid rows.
 
-    Every fault is added to problems, which the caller raises once the pictures have been checked too. layout: auto,
-    csv, profiles, classes, lst or manifest; table: the name of a CSV, .lst or manifest in the channel; attributes: an
-    experiment file's label scheme; age_cuts: years, for the mask scheme; scheme: the training channel's, for a
-    validation channel, which has to have the same.
+    Args:
+        root: Folder of the channel.
+        problems: Collects everything that is wrong; the caller raises it once the images have been checked too.
+        options: How the channel is read.
+        scheme: Label scheme of the training channel, which a validation channel must share.
+
+    Returns:
+        The table, its invalid rows set aside; None where nothing can be read at all.
     """
-    root = Path(root)
-    files = ChannelFiles(root)
-    if not _is_there(files, problems):
+    options = options or ChannelOptions()
+    files = ChannelFiles(Path(root))
+    if not has_content(files, problems):
         return None
     rows = None
     try:
-        if scheme is None and attributes:
-            scheme = scheme_from_config(attributes)
-        rows = read_rows(files, layout, table, picture_column, problems)
-        for folder, reason in files.unreadable.items():
-            problems.add("file or folder that cannot be read", f"{folder}: {reason}")
+        if scheme is None and options.attributes:
+            scheme = scheme_from_config(options.attributes)
+        rows = read_rows(files, options.layout, options.table, options.picture_column, problems)
+        for path, reason in files.unreadable.items():
+            problems.add("file or folder that cannot be read", f"{path}: {reason}")
         if rows is None:
             return None
         if not (rows.paths or rows.set_aside or problems):
             problems.add("channel without pictures", f"{root}: {rows.source}")
-        group = _column(rows, group_column, "group column", problems) if group_column else None
+        group = _column(rows, options.group_column, "group column", problems) if options.group_column else None
         group = group or column_named(rows.columns, *GROUP_COLUMNS)
-        metadata = [_column(rows, name, "metadata column", problems) for name in metadata_columns]
+        metadata = [_column(rows, name, "metadata column", problems) for name in options.metadata_columns]
         if scheme is None:
-            scheme = _find_scheme(rows, age_cuts, problems)
+            scheme = default_scheme(rows, options.age_cuts, problems)
     except InputError as error:
         problems.add("label scheme", str(error))
         scheme = None
     if rows is None:
         return None
     if scheme is None:
-        return _unlabelled(files, rows)
-    made = _label(files, rows, scheme, group, [column for column in metadata if column], problems)
-    return made if len(made) or len(made.set_aside) else None
-
-
-def _unlabelled(files: ChannelFiles, rows: Rows) -> Table:
-    """No row at all, every picture set aside: what is left to check where the labels cannot be told."""
-    nothing = pd.DataFrame(index=pd.RangeIndex(0))
-    scheme = Scheme((Attribute("label", ("unknown",)),))
-    aside = ImageLocations(map(files.shards.locate, (*rows.set_aside, *rows.paths)))
-    groups = np.array([], dtype=object)
-    return Table(files.root, scheme, ImageLocations(), groups, "", nothing, nothing, nothing, rows.source, aside)
-
-
-def _is_there(files: ChannelFiles, problems: Problems) -> bool:
-    if not files.root.is_dir():
-        there = "a file, no folder" if files.root.exists() else "there is no such folder"
-        problems.add("missing channel", f"{files.root}: {there}")
-    elif not files.folder().kinds and not files.unreadable:
-        problems.add("empty channel", f"{files.root}: there is nothing in it")
-    else:
-        return True
-    return False
-
-
-def _find_scheme(rows: Rows, age_cuts: Sequence[float], problems: Problems) -> Scheme | None:
-    """The scheme that the columns show: the mask scheme, or one attribute `label` with the values there are."""
-    if all(column_named(rows.columns, name) for name in MASK_COLUMNS):
-        return mask_scheme(age_cuts)
-    if len(rows.label_columns) > 1:
-        told = f"{rows.source} has the labels {listing(rows.label_columns)}; name the attributes in the config"
-        problems.add("several label columns", told)
+        return _unlabelled_table(files, rows)
+    table = _labelled_table(files, rows, scheme, group, [column for column in metadata if column], problems)
+    if not len(table) and not len(table.set_aside):
         return None
-    column = rows.label_columns[0] if rows.label_columns else column_named(rows.columns, *LABEL_COLUMNS)
-    if column is None:
-        close = [f"; nearest: {name}" for name in (nearest(column, LABEL_COLUMNS) for column in rows.columns) if name]
-        near = close[0] if close else ""
-        problems.add(
-            "missing label column",
-            f"{rows.source} has neither {listing(MASK_COLUMNS)} nor one of {listing(LABEL_COLUMNS)}; there are "
-            f"{listing(rows.columns)}{near}; name it under `attributes` in the config",
+    absent = [scheme.class_names[code] for code in np.flatnonzero(table.class_counts() == 0)]
+    if absent and not problems:
+        log.warning(
+            "%s: no picture of %d of %d classes: %s", files.root, len(absent), scheme.num_classes, listing(absent)
         )
-        return None
-    if not rows.paths:
-        return None
-    values = _values(rows.columns[column], counted=not rows.named_by_folder)
-    if len(values) < 2:
-        problems.add("fewer than two classes", f"{rows.source}: {column} holds {listing(values) or 'nothing'} only")
-        return None
-    return Scheme((Attribute("label", values, (), column),))
+    return table
 
 
-def _values(cells: Iterable[str], counted: bool) -> tuple[str, ...]:
-    """The classes that texts name, sorted, numbers by their size. counted: whole numbers are classes counted from 0."""
-    texts = sorted({normal_text(cell) for cell in cells} - {""})
-    try:
-        numbers = [float(text) for text in texts]
-    except ValueError:
-        return tuple(texts)
-    if not counted:
-        return tuple(text for _, text in sorted(zip(numbers, texts)))
-    if all(number.is_integer() and 0 <= number <= MOST_NUMBERED for number in numbers):
-        return tuple(str(code) for code in range(int(max(numbers, default=-1)) + 1))
-    return tuple(texts)
+def _unlabelled_table(files: ChannelFiles, rows: Rows) -> Table:
+    """A table without rows, every image set aside: without a label scheme only the images can be checked."""
+    empty = pd.DataFrame(index=pd.RangeIndex(0))
+    return Table(
+        root=files.root,
+        scheme=Scheme((Attribute("label", ("unknown",)),)),
+        locations=ImageLocations(),
+        groups=np.array([], dtype=object),
+        grouped_by="",
+        labels=empty,
+        numbers=empty,
+        metadata=empty,
+        source=rows.source,
+        set_aside=ImageLocations(map(files.shards.locate, (*rows.set_aside, *rows.paths))),
+    )
 
 
-def _label(
-    files: ChannelFiles,
-    rows: Rows,
-    scheme: Scheme,
-    group: str | None,
-    metadata: Sequence[str],
-    problems: Problems,
+def _labelled_table(
+    files: ChannelFiles, rows: Rows, scheme: Scheme, group: str | None, metadata: Sequence[str], problems: Problems
 ) -> Table:
-    """The table of the rows whose labels all fit the scheme; the others are told and set aside. metadata: columns; none
-    means every column that is nothing else."""
-    good = np.ones(len(rows.paths), dtype=bool)
+    """The table of the rows whose labels all fit the scheme; each of the others is a problem and set aside.
+
+    group: Column of the groups; metadata: columns to keep, none means every column that is nothing else.
+    """
+    # Parse the labels, each attribute from its column
+    valid = np.ones(len(rows.paths), dtype=bool)
     labels: dict[str, np.ndarray] = {}
     numbers: dict[str, np.ndarray] = {}
     label_columns = _label_columns(rows, scheme, problems)
     for attribute, column in zip(scheme.attributes, label_columns):
-        codes, values = _parse(attribute, rows, column, problems)
-        good &= codes >= 0
+        codes, parsed_numbers = _parse(attribute, rows, column, problems)
+        valid &= codes >= 0
         labels[attribute.name] = codes
-        if not np.isnan(values).all():
-            numbers[attribute.name] = values
+        if not np.isnan(parsed_numbers).all():
+            numbers[attribute.name] = parsed_numbers
     if not metadata:
         used = {group, *label_columns, *(column_named(rows.columns, name) for name in LABEL_COLUMNS)}
         metadata = [column for column in rows.columns if column not in used]
 
-    kept = np.flatnonzero(good)
+    # Keep the valid rows
+    kept = np.flatnonzero(valid)
     index = pd.RangeIndex(len(kept))
 
-    def texts(cells: list[str]) -> pd.Series:
-        return pd.Series([cells[row] for row in kept], index=index, dtype="str")
+    def kept_texts(column: str) -> pd.Series:
+        texts = rows.columns[column]
+        return pd.Series([texts[row] for row in kept], index=index, dtype="str")
 
-    aside = (*rows.set_aside, *(rows.paths[row] for row in np.flatnonzero(~good)))
     groups = [(normal_text(rows.columns[group][row]) if group else "") or rows.paths[row] for row in kept]
-    made = Table(
+    invalid = [rows.paths[row] for row in np.flatnonzero(~valid)]
+    return Table(
         root=files.root,
         scheme=scheme,
         locations=ImageLocations(files.shards.locate(rows.paths[row]) for row in kept),
@@ -179,31 +170,28 @@ def _label(
         grouped_by=group or "",
         labels=pd.DataFrame({name: codes[kept] for name, codes in labels.items()}, index=index),
         numbers=pd.DataFrame({name: values[kept] for name, values in numbers.items()}, index=index),
-        metadata=pd.DataFrame({column: texts(rows.columns[column]) for column in metadata}, index=index),
+        metadata=pd.DataFrame({column: kept_texts(column) for column in metadata}, index=index),
         source=rows.source,
-        set_aside=ImageLocations(map(files.shards.locate, aside)),
+        set_aside=ImageLocations(map(files.shards.locate, (*rows.set_aside, *invalid))),
     )
-    absent = [scheme.class_names[code] for code in np.flatnonzero(made.class_counts() == 0)]
-    if absent and not problems:
-        log.warning(
-            "%s: no picture of %d of %d classes: %s", files.root, len(absent), scheme.num_classes, listing(absent)
-        )
-    return made
 
 
-def _column(rows: Rows, name: str, what: str, problems: Problems) -> str | None:
-    """A column named in the settings, or None and a problem that tells the columns there are."""
+def _column(rows: Rows, name: str, role: str, problems: Problems) -> str | None:
+    """The column that a setting names, as the table spells it; None, and a problem, where there is none."""
     column = column_named(rows.columns, name)
     if column is None:
-        there = listing(rows.columns) or "none"
-        close = did_you_mean(name, rows.columns)
-        problems.add(f"missing {what}", f"{rows.source} has no column {name!r}; there are {there}{close}")
+        columns = listing(rows.columns) or "none"
+        near = did_you_mean(name, rows.columns)
+        problems.add(f"missing {role}", f"{rows.source} has no column {name!r}; there are {columns}{near}")
     return column
 
 
 def _label_columns(rows: Rows, scheme: Scheme, problems: Problems) -> list[str | None]:
-    """The column of each attribute. A layout that knows its label columns gives them in order; one that knows none, and
-    a scheme found in another table, meet in the usual label columns."""
+    """The column of each attribute, None where it has none.
+
+    A layout that defines its label columns gives them in the order of the attributes. If the scheme comes from another
+    table, its only attribute `label` is read from the usual label columns.
+    """
     if len(rows.label_columns) == len(scheme.attributes):
         by_name = [column_named(rows.columns, attribute.column) for attribute in scheme.attributes]
         return by_name if all(by_name) else list(rows.label_columns)
@@ -215,27 +203,30 @@ def _label_columns(rows: Rows, scheme: Scheme, problems: Problems) -> list[str |
 
 
 def _parse(attribute: Attribute, rows: Rows, column: str | None, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
-    """Classes, (n,) int64, -1 where a cell is a fault, and the numbers behind them, (n,) float64. A place that several
-    pictures share is told once."""
+    """Classes, int64 (n,), -1 where a value is invalid, and the numbers behind them, float64 (n,).
+
+    A value that several images share, as those of one folder do, is reported once.
+    """
     codes = np.full(len(rows.paths), -1, dtype=np.int64)
     numbers = np.full(len(rows.paths), np.nan)
     if column is None:
         return codes, numbers
-    known: dict[str, tuple[int, float | None] | str] = {}
-    told: set[tuple[str, str]] = set()
-    for row, cell in enumerate(rows.columns[column]):
-        if cell not in known:
+    parsed_texts: dict[str, tuple[int, float | None] | str] = {}  # class and number, or what is wrong, by text
+    reported: set[tuple[str, str]] = set()
+    for row, text in enumerate(rows.columns[column]):
+        if text not in parsed_texts:
             try:
-                known[cell] = attribute.parse(cell)
+                parsed_texts[text] = attribute.parse(text)
             except ValueError as error:
-                known[cell] = str(error)
-        parsed = known[cell]
+                parsed_texts[text] = str(error)
+        parsed = parsed_texts[text]
+        origin = rows.origins[row]
         if isinstance(parsed, tuple):
             codes[row] = parsed[0]
             if parsed[1] is not None:
                 numbers[row] = parsed[1]
-        elif (rows.places[row], parsed) not in told:
-            told.add((rows.places[row], parsed))
+        elif (origin, parsed) not in reported:
+            reported.add((origin, parsed))
             kind = "unparsable number" if attribute.cuts else "unknown label"
-            problems.add(kind if normal_text(cell) else "empty label", f"{rows.places[row]}: {parsed}")
+            problems.add(kind if normal_text(text) else "empty label", f"{origin}: {parsed}")
     return codes, numbers

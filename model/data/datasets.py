@@ -1,4 +1,4 @@
-"""The tables that a run learns from and chooses by, read from its channels."""
+"""Datasets of a run: the tables it trains on and validates on, from its channels, a split or lists of groups."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import pandas as pd
 from joblib import cpu_count
 
 from model.atomic_write import write_beside, write_json
-from model.data.channel import read_channel
+from model.data.channel import ChannelOptions, read_channel
 from model.data.integrity import check_images
-from model.data.splits import SplitReport, describe, split
+from model.data.split_report import SplitReport, report_split
+from model.data.splits import split
 from model.data.table import Table
 from model.errors import InputError, Problems, did_you_mean, listing
 from model.labels import target_scheme
@@ -26,22 +27,30 @@ log = logging.getLogger("rarebird")
 
 @dataclass(frozen=True)
 class Datasets:
-    """train, validation: narrowed to the target's attributes; report: how validation was split off, None where it is
-    a channel of its own or there is none."""
+    """The tables of a run, with the labels of its target only.
+
+    Attributes:
+        train: Images to train on.
+        validation: Images to validate on, if any.
+        report: How validation was split off; None where it is a channel of its own or there is none.
+    """
 
     train: Table
     validation: Table | None
     report: SplitReport | None = None
 
     def identity(self) -> dict[str, Any]:
-        """What a run must share, beside its settings, to be gone on with."""
-        found = {"training data": self.train.fingerprint(), "training pictures": len(self.train)}
+        """What must be the same, beside the settings, for a run to be resumed."""
+        identity = {"training data": self.train.fingerprint(), "training pictures": len(self.train)}
         if self.validation is not None:
-            found |= {"validation data": self.validation.fingerprint(), "validation pictures": len(self.validation)}
-        return found
+            identity |= {
+                "validation data": self.validation.fingerprint(),
+                "validation pictures": len(self.validation),
+            }
+        return identity
 
     def summary(self) -> dict[str, Any]:
-        """As metrics.json and the card tell of it."""
+        """What metrics.json and the model card record."""
         return {
             "source": self.train.source,
             "grouped_by": self.train.grouped_by,
@@ -51,14 +60,14 @@ class Datasets:
         }
 
     def save_split(self, folder: Path) -> None:
-        """Tells the split; writes split.csv (every picture with its group, labels and side) and split.json."""
+        """Logs the split; writes split.csv (each image with its group, labels and side) and split.json."""
         if self.report is None or self.validation is None:
             return
         sides = [self.train.frame().assign(side="train"), self.validation.frame().assign(side="validation")]
         write_split(folder, self.report, pd.concat(sides))
 
     def narrowed(self, target: str) -> Datasets:
-        """The same pictures for one target alone."""
+        """The same images with the labels of one target only."""
 
         def narrow(table: Table) -> Table:
             return replace(table, scheme=target_scheme(table.scheme, target))
@@ -66,12 +75,12 @@ class Datasets:
         return replace(self, train=narrow(self.train), validation=self.validation and narrow(self.validation))
 
 
-def write_split(folder: Path, report: SplitReport, pictures: pd.DataFrame) -> None:
-    """Tells a report; writes it as split.json, and pictures with their sides as split.csv."""
+def write_split(folder: Path, report: SplitReport, images: pd.DataFrame) -> None:
+    """Logs a report and writes it as split.json, and the images with their sides as split.csv."""
     log.info("%s", report.text())
     write_json(folder / "split.json", report.to_dict())
     with write_beside(folder / "split.csv") as path:
-        pictures.to_csv(path, index=False)
+        images.to_csv(path, index=False)
 
 
 def _counts(table: Table) -> dict[str, Any]:
@@ -85,94 +94,93 @@ def _counts(table: Table) -> dict[str, Any]:
 def read_tables(
     settings: TrainSettings, train_dir: Path, validation_dir: Path | None, checked: Path
 ) -> tuple[Table, Table | None]:
-    """The labelled channels. Every fault of both, those of a full decode of each picture included, is told in one
-    InputError. checked: file that remembers which pictures were found good."""
+    """Reads and checks the labelled channels.
+
+    Args:
+        settings: How channels are read and checked.
+        train_dir: Channel to train on.
+        validation_dir: Channel to validate on, if there is one.
+        checked: File that remembers which images were decoded without error.
+
+    Raises:
+        InputError: One error that lists the problems of both channels, those of unreadable images included.
+    """
+    options = ChannelOptions.from_settings(settings)
     problems = [Problems(f"channel train ({train_dir})")]
-    tables: list[Table | None] = [
-        read_channel(
-            train_dir,
-            problems[0],
-            layout=settings.layout,
-            table=settings.table,
-            picture_column=settings.picture_column,
-            group_column=settings.group_column,
-            metadata_columns=settings.metadata_columns,
-            attributes=settings.attributes or None,
-            age_cuts=settings.age_cuts,
-        )
-    ]
+    tables = [read_channel(train_dir, problems[0], options)]
     if validation_dir is not None:
+        # The validation channel may have a table of another name than the training channel
+        table = settings.table if settings.table and (validation_dir / settings.table).is_file() else None
+        scheme = tables[0].scheme if tables[0] is not None else None
         problems.append(Problems(f"channel validation ({validation_dir})"))
-        same = settings.table if settings.table and (validation_dir / settings.table).is_file() else None
-        tables.append(
-            read_channel(
-                validation_dir,
-                problems[1],
-                layout=settings.layout,
-                table=same,
-                picture_column=settings.picture_column,
-                group_column=settings.group_column,
-                metadata_columns=settings.metadata_columns,
-                attributes=settings.attributes or None,
-                age_cuts=settings.age_cuts,
-                scheme=tables[0].scheme if tables[0] is not None else None,
-            )
-        )
-    for table, told in zip(tables, problems):
-        if table is not None:
-            check_images(table, told, settings.check, checked, workers=cpu_count())
+        tables.append(read_channel(validation_dir, problems[1], replace(options, table=table), scheme))
+    for own_table, own_problems in zip(tables, problems):
+        if own_table is not None:
+            check_images(own_table, own_problems, settings.check, checked, workers=cpu_count())
     if any(problems):
-        raise InputError("\n".join(str(told) for told in problems if told))
+        raise InputError("\n".join(str(own_problems) for own_problems in problems if own_problems))
     train, *others = tables
     assert train is not None
     return train, others[0] if others else None
 
 
 def make_datasets(settings: TrainSettings, train: Table, validation: Table | None) -> Datasets:
-    """The tables narrowed to the target, a validation split off train where there is none and one is asked for."""
+    """Narrows the tables to the target and, without a validation channel, splits a validation off train if one is set.
+
+    Raises:
+        InputError: Lists of groups do not fit the tables or each other.
+    """
     scheme = target_scheme(train.scheme, settings.target)
     train = replace(train, scheme=scheme)
     if validation is not None:
         if settings.validation_groups:
             raise InputError("validation_groups and a validation channel both name who is chosen by; give one of them")
-        train = train.take(_listed(train, settings.train_groups)) if settings.train_groups else train
+        train = train.take(_listed_rows(train, settings.train_groups)) if settings.train_groups else train
         return Datasets(train, replace(validation, scheme=scheme))
     if settings.train_groups or settings.validation_groups:
-        return _by_lists(settings, train)
+        return _split_by_lists(settings, train)
     if not settings.validation:
         return Datasets(train, None)
-    _, held_out = split(train.groups, train.classes(), settings.validation, settings.seed)
-    if not len(held_out):
+    _, validation_rows = split(train.groups, train.classes(), settings.validation, settings.seed)
+    if not len(validation_rows):
         log.warning("every picture is of group %s, which cannot be parted: there is no validation", train.groups[0])
         return Datasets(train, None)
-    return hold_out(train, held_out, settings.validation)
+    return hold_out(train, validation_rows, settings.validation)
 
 
-def _by_lists(settings: TrainSettings, table: Table) -> Datasets:
-    """The sides that lists of groups name. Where only one is named, validation is split off, or train is the rest."""
+def _split_by_lists(settings: TrainSettings, table: Table) -> Datasets:
+    """Splits a table by lists of groups.
+
+    With validation_groups alone, train is the rest; with train_groups alone, validation is split off these groups.
+    """
     if not settings.validation_groups:
-        learnt = _listed(table, settings.train_groups)
-        log.info("%s pictures are of no group in %s", f"{len(table) - len(learnt):,}", settings.train_groups)
-        return make_datasets(replace(settings, train_groups=None), table.take(learnt), None)
-    chosen = _listed(table, settings.validation_groups)
-    everyone = np.arange(len(table))
-    learnt = _listed(table, settings.train_groups) if settings.train_groups else np.setdiff1d(everyone, chosen)
-    both = sorted(set(table.groups[learnt]) & set(table.groups[chosen]))
+        train_rows = _listed_rows(table, settings.train_groups)
+        log.info("%s pictures are of no group in %s", f"{len(table) - len(train_rows):,}", settings.train_groups)
+        return make_datasets(replace(settings, train_groups=None), table.take(train_rows), None)
+    validation_rows = _listed_rows(table, settings.validation_groups)
+    if settings.train_groups:
+        train_rows = _listed_rows(table, settings.train_groups)
+    else:
+        train_rows = np.setdiff1d(np.arange(len(table)), validation_rows)
+    both = sorted(set(table.groups[train_rows]) & set(table.groups[validation_rows]))
     if both:
         raise InputError(
             f"{settings.train_groups} and {settings.validation_groups} both hold {len(both):,} groups: {listing(both)}"
         )
-    if not len(learnt):
+    if not len(train_rows):
         raise InputError(f"{settings.validation_groups} names every group; none is left to learn from")
-    left_out = len(table) - len(learnt) - len(chosen)
+    left_out = len(table) - len(train_rows) - len(validation_rows)
     if left_out:
         log.info("%s pictures are of no group in the lists", f"{left_out:,}")
-    kept = table.take(np.concatenate([learnt, chosen]))
-    return hold_out(kept, np.arange(len(learnt), len(kept)), len(chosen) / len(kept))
+    kept = table.take(np.concatenate([train_rows, validation_rows]))
+    return hold_out(kept, np.arange(len(train_rows), len(kept)), len(validation_rows) / len(kept))
 
 
-def _listed(table: Table, path: str | None) -> np.ndarray:
-    """Rows, rising, of the groups that a file lists, one a line: by the group's name or by its folder's."""
+def _listed_rows(table: Table, path: str | None) -> np.ndarray:
+    """Rows, int64 ascending, of the groups that a file lists, one per line, by name or by the folder of their images.
+
+    InputError where the file cannot be read, names no group or one that the table does not have.
+    """
     problems = Problems(f"list of groups {path}")
     try:
         lines = Path(path or "").read_text(encoding="utf-8-sig").split("\n")
@@ -180,31 +188,36 @@ def _listed(table: Table, path: str | None) -> np.ndarray:
         raise InputError(f"list of groups {path}: cannot be read: {error}") from None
     folders = [name.rsplit("/", 2)[-2] if "/" in name else "" for name in table.locations.paths]
     rows = pd.Series(np.arange(len(table)))
-    by_name = {**rows.groupby(np.array(folders, dtype=object)).indices, **rows.groupby(table.groups).indices}
-    found = []
+    rows_by_name = {**rows.groupby(np.array(folders, dtype=object)).indices, **rows.groupby(table.groups).indices}
+    listed = []
     for number, line in enumerate(lines, 1):
         name = line.strip()
-        if name and name not in by_name:
-            problems.add("unknown groups", f"line {number}: {name!r}{did_you_mean(name, by_name)}")
+        if name and name not in rows_by_name:
+            problems.add("unknown groups", f"line {number}: {name!r}{did_you_mean(name, rows_by_name)}")
         elif name:
-            found.append(by_name[name])
+            listed.append(rows_by_name[name])
     problems.raise_if_any()
-    if not found:
+    if not listed:
         raise InputError(f"list of groups {path}: it names none")
-    return np.unique(np.concatenate(found))
+    return np.unique(np.concatenate(listed))
 
 
-def hold_out(table: Table, held_out: Sequence[int] | np.ndarray, share: float) -> Datasets:
-    """A table cut in two: rows held_out are the validation, which was wanted to be this share."""
+def hold_out(table: Table, validation_rows: Sequence[int] | np.ndarray, share: float) -> Datasets:
+    """Splits a table in two.
+
+    Args:
+        table: The table.
+        validation_rows: Rows to validate on; the others are to train on.
+        share: The share of validation that was asked for, for the report.
+    """
     sides = np.zeros(len(table), np.int64)
-    sides[held_out] = 1
-    names = ["train", "validation"]
-    report = describe(
+    sides[validation_rows] = 1
+    report = report_split(
         table.groups,
         table.classes(),
         sides,
         table.scheme.class_names,
-        names,
+        ["train", "validation"],
         table.grouped_by,
         shares=(1 - share, share),
     )

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from model.data.channel import _is_there
 from model.data.locations import ImageLocations
-from model.data.readers.annotation_files import picture_column_of, read_csv
-from model.data.readers.channel_files import ChannelFiles, is_picture
-from model.data.readers.detect import choose_table, names_pictures
+from model.data.readers.channel_files import ChannelFiles, has_content, is_image
+from model.data.readers.csv_table import has_picture_column, picture_column_of, read_csv
+from model.data.readers.detect import choose_table
 from model.errors import InputError, Problems, listing
 from model.labels import normal_text
 
@@ -60,12 +59,12 @@ def read_info(root: Path, *, table: str | None = None, picture_column: str | Non
     root = Path(root)
     problems = Problems(str(root))
     files = ChannelFiles(root)
-    if not _is_there(files, problems):
+    if not has_content(files, problems):
         problems.raise_if_any()
     csvs = [name for name in files.folder().names("file") if name.lower().endswith(".csv")]
     if table is None and not csvs:
         return _all_images(files)
-    candidates = [name for name in csvs if names_pictures(root / name, picture_column)] or csvs
+    candidates = [name for name in csvs if has_picture_column(root / name, picture_column)] or csvs
     name = choose_table(files, table, candidates, ("info.csv",), problems)
     text_table = read_csv(root / name, problems) if name else None
     column = picture_column_of(text_table, picture_column, problems) if text_table else None
@@ -83,7 +82,7 @@ def read_info(root: Path, *, table: str | None = None, picture_column: str | Non
 
 
 def _all_images(files: ChannelFiles) -> PredictionInput:
-    images = sorted((path, kind) for kind, path in files.below("") if is_picture(path))
+    images = sorted((path, kind) for kind, path in files.below("") if is_image(path))
     if files.unreadable:
         refused = "; ".join(f"{path}: {reason}" for path, reason in files.unreadable.items())
         raise InputError(f"{files.root}: {refused}")

@@ -26,8 +26,7 @@ from model.answers.read import (
 )
 from model.artifacts.files import LABELS
 from model.artifacts.provenance import PROVENANCE_KEY, Provenance
-from model.data.channel import GROUP_COLUMNS
-from model.data.readers.annotation_files import PICTURE_COLUMNS, column_named
+from model.data.readers.columns import GROUP_COLUMNS, PICTURE_COLUMNS, column_named
 from model.errors import InputError, Problems, did_you_mean, listing
 from model.labels import Attribute, Scheme, normal_text
 from model.metrics.scores import NO_ANSWER

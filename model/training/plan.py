@@ -11,7 +11,8 @@ import numpy as np
 
 from model.artifacts.ensemble import PRODUCT, SOFT
 from model.data.datasets import Datasets, hold_out, make_datasets, write_split
-from model.data.splits import SplitReport, assign, describe
+from model.data.split_report import SplitReport, report_split
+from model.data.splits import assign
 from model.data.table import Table
 from model.errors import InputError, did_you_mean, listing
 from model.labels import JOINT, Scheme, target_scheme
@@ -108,7 +109,7 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
 def _folds(settings: TrainSettings, table: Table) -> tuple[np.ndarray, SplitReport]:
     classes, names = table.classes(), [f"fold{number + 1}" for number in range(settings.folds)]
     folds = assign(table.groups, classes, [1.0] * settings.folds, settings.seed)
-    report = describe(table.groups, classes, folds, table.scheme.class_names, names, table.grouped_by)
+    report = report_split(table.groups, classes, folds, table.scheme.class_names, names, table.grouped_by)
     return folds, report
 
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from model.data.channel import read_channel
+from model.data.channel import ChannelOptions, read_channel
 from model.data.table import Table
 from model.errors import Problems
 from model.settings.train import TrainSettings
@@ -39,7 +39,9 @@ def table(tmp_path_factory) -> Table:
         rows.append(f"{number}.png,{KINDS[number % 3]}")
     (root / "train.csv").write_text("\n".join(rows), encoding="utf-8")
     problems = Problems("")
-    found = read_channel(root, problems, attributes={"kind": {"values": list(KINDS), "column": "label"}})
+    found = read_channel(
+        root, problems, ChannelOptions(attributes={"kind": {"values": list(KINDS), "column": "label"}})
+    )
     assert found is not None and not problems
     return found
 

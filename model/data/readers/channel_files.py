@@ -1,4 +1,7 @@
-"""The files of a channel. Each folder is read once: a table of 200,000 names is looked up without a stat a row."""
+"""ChannelFiles: finds the files of a channel by the names that tables use. Each folder is read once.
+
+A table of 200,000 names is thus looked up without a stat per row.
+"""
 
 from __future__ import annotations
 
@@ -12,28 +15,36 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from model.data.readers.shards import Shards, read_shards
+from model.errors import Problems
 from model.paths import leaves_folder
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-IMAGES = "images"  # the folder that a table's pictures may lie in, beside it
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+IMAGES = "images"  # the folder beside a table that its images may lie in
+OUTSIDE = "path out of the channel"
 
-What = Literal["file", "folder", "outside", "missing"]
+Kind = Literal["file", "folder", "outside", "missing"]
 
 
-def is_picture(name: str) -> bool:
-    """Whether a file's name has a picture's extension, in any letter case."""
-    return name.lower().endswith(PICTURE_SUFFIXES)
+def is_image(name: str) -> bool:
+    """Whether the name of a file has the extension of an image format, in any letter case."""
+    return name.lower().endswith(IMAGE_SUFFIXES)
 
 
 @dataclass(frozen=True)
 class Folder:
-    """What lies in one folder, sorted by name. targets: where a link that leaves the channel leads, by its name."""
+    """The content of one folder, sorted by name.
 
-    kinds: dict[str, What]
+    Attributes:
+        kinds: What each name is.
+        targets: Where each link that leaves the channel leads.
+    """
+
+    kinds: dict[str, Kind]
     targets: dict[str, str]
 
-    def names(self, what: What) -> list[str]:
-        return [name for name, kind in self.kinds.items() if kind == what]
+    def names(self, kind: Kind) -> list[str]:
+        """The names of that kind."""
+        return [name for name, own in self.kinds.items() if own == kind]
 
     def spelling(self, name: str) -> str | None:
         """The name as the disk has it: as written, else in the other Unicode form (macOS writes NFD, tables NFC)."""
@@ -55,11 +66,18 @@ class Folder:
 
 
 class ChannelFiles:
-    """The channel at root. Paths are relative to it, with /; "" is the root. Dot files and dot folders are not seen;
-    a link that leads out of the channel is `outside`, never followed.
+    """The files of a channel, by path relative to its root, with `/`; "" is the root.
 
-    unreadable: folders that the system refused, and names that no table can hold, with the reason; shards: where the
-    pictures lie that are in tar files, which are files like the others here. InputError where their index is none.
+    Hidden files and folders (a dot first) are left out. A link that leads out of the channel is `outside` and never
+    followed. Images in shards are files like the others.
+
+    Attributes:
+        root: Folder of the channel.
+        shards: Index of the images that lie in tar files.
+        unreadable: By path, why the system refused to list a folder, or why no table can hold a name.
+
+    Raises:
+        InputError: The index of the shards is invalid.
     """
 
     def __init__(self, root: Path) -> None:
@@ -68,25 +86,26 @@ class ChannelFiles:
         self.shards: Shards = read_shards(root)
         self._real = os.path.realpath(root)
         self._folders: dict[str, Folder] = {}
-        self._heads: dict[str, list[tuple[What, str]]] = {}  # where a name's folder may be, by its text
+        self._candidates: dict[str, list[tuple[Kind, str]]] = {}  # by the folder part of a name: where it may be
 
     def folder(self, path: str = "") -> Folder:
-        """What lies in a folder; nothing where there is no such folder."""
+        """The content of a folder; empty where there is no such folder."""
         if path not in self._folders:
-            self._folders[path] = self._read(path)
+            self._folders[path] = self._list(path)
         return self._folders[path]
 
-    def _read(self, path: str) -> Folder:
-        kinds: dict[str, What] = {}
+    def _list(self, path: str) -> Folder:
+        kinds: dict[str, Kind] = {}
         targets: dict[str, str] = {}
         try:
             with os.scandir(self.root / path) as entries:
                 for entry in entries:
                     if entry.name.startswith(".") or (not path and entry.name in self.shards.files):
                         continue
-                    shown = entry.name.encode("utf-8", "backslashreplace").decode()
-                    if shown != entry.name:
-                        self.unreadable[posixpath.join(path, shown)] = "its name is not UTF-8"
+                    # Names that are not UTF-8 have surrogates, which no table can hold.
+                    escaped = entry.name.encode("utf-8", "backslashreplace").decode()
+                    if escaped != entry.name:
+                        self.unreadable[posixpath.join(path, escaped)] = "its name is not UTF-8"
                         continue
                     if entry.is_symlink():
                         target = os.path.realpath(entry.path)
@@ -106,43 +125,48 @@ class ChannelFiles:
             kinds.setdefault(name, kind)
         return Folder(dict(sorted(kinds.items())), targets)
 
-    def find(self, name: str) -> tuple[What, str]:
-        """Where a table's name leads, beside the table or in images/: what there is, and its path as the disk spells
-        it. Of `missing`, where it was expected; of `outside`, a path that leaves the channel."""
+    def find(self, name: str) -> tuple[Kind, str]:
+        """Looks up a name as a table writes it, beside the table and in images/.
+
+        Returns:
+            What it is, and its path as the disk spells it: where it was expected for `missing`, a path that leaves the
+            channel for `outside`.
+        """
         if leaves_folder(name):
             return "outside", name
         name = posixpath.normpath(name)
         head, _, tail = name.rpartition("/")
-        if head not in self._heads:
-            self._heads[head] = [self._follow(head), self._follow(posixpath.join(IMAGES, head) if head else IMAGES)]
-        for folder in self._heads[head]:
-            what, path = self._inside(folder, tail)
-            if what != "missing":
-                return what, path
+        if head not in self._candidates:
+            in_images = posixpath.join(IMAGES, head) if head else IMAGES
+            self._candidates[head] = [self._resolve(head), self._resolve(in_images)]
+        for folder in self._candidates[head]:
+            kind, path = self._find_in(folder, tail)
+            if kind != "missing":
+                return kind, path
         has_images = self.folder().kinds.get(IMAGES) == "folder" and not name.startswith(IMAGES + "/")
         return "missing", f"{IMAGES}/{name}" if has_images else name
 
-    def _follow(self, path: str) -> tuple[What, str]:
-        """What is at a path below the root and how the disk spells it."""
+    def _resolve(self, path: str) -> tuple[Kind, str]:
+        """What is at a path below the root, and its path as the disk spells it."""
         if not path:
             return "folder", ""
         head, _, tail = path.rpartition("/")
-        return self._inside(self._follow(head), tail)
+        return self._find_in(self._resolve(head), tail)
 
-    def _inside(self, folder: tuple[What, str], name: str) -> tuple[What, str]:
-        what, path = folder
-        lead = f"{path}/" if path else ""
-        if what == "outside":
-            return what, lead + name
-        listing = self.folder(path) if what == "folder" else None
-        spelt = listing.spelling(name) if listing else None
-        if listing is None or spelt is None:
-            return "missing", lead + name
-        kind = listing.kinds[spelt]
-        return kind, listing.targets[spelt] if kind == "outside" else lead + spelt
+    def _find_in(self, folder: tuple[Kind, str], name: str) -> tuple[Kind, str]:
+        kind, path = folder
+        prefix = f"{path}/" if path else ""
+        if kind == "outside":
+            return kind, prefix + name
+        content = self.folder(path) if kind == "folder" else None
+        spelling = content.spelling(name) if content else None
+        if content is None or spelling is None:
+            return "missing", prefix + name
+        kind = content.kinds[spelling]
+        return kind, content.targets[spelling] if kind == "outside" else prefix + spelling
 
     def similar(self, path: str) -> str:
-        """`; nearest: NAME` where the folder of a missing file has its name with another extension or letter case."""
+        """`; nearest: NAME` where a missing file exists with another extension or in other letter case, else ""."""
         head, _, tail = path.rpartition("/")
         for folder in (head, IMAGES, ""):
             name = self.folder(folder).same_stem(tail)
@@ -150,19 +174,38 @@ class ChannelFiles:
                 return f"; nearest: {posixpath.join(folder, name)}"
         return ""
 
-    def below(self, path: str) -> Iterator[tuple[What, str]]:
-        """Every file below a folder and every link that leaves the channel, sorted, folder by folder. A link back to a
-        folder on the way is not followed."""
+    def below(self, path: str) -> Iterator[tuple[Kind, str]]:
+        """Every file below a folder and every link that leaves the channel, sorted, folder by folder.
+
+        A link to a folder that contains it is not followed.
+        """
         parents = (self.root / parent for parent in PurePosixPath(path).parents)
         return self._below(path, frozenset(map(os.path.realpath, parents)))
 
-    def _below(self, path: str, above: frozenset[str]) -> Iterator[tuple[What, str]]:
+    def _below(self, path: str, above: frozenset[str]) -> Iterator[tuple[Kind, str]]:
         real = os.path.realpath(self.root / path)
         if real in above:
             return
-        listing = self.folder(path)
-        for name, kind in listing.kinds.items():
+        for name, kind in self.folder(path).kinds.items():
             if kind == "folder":
                 yield from self._below(posixpath.join(path, name), above | {real})
             else:
                 yield kind, posixpath.join(path, name)
+
+
+def has_content(files: ChannelFiles, problems: Problems) -> bool:
+    """Whether the channel is a folder with something in it; a problem where it is not."""
+    if not files.root.is_dir():
+        detail = "a file, no folder" if files.root.exists() else "there is no such folder"
+        problems.add("missing channel", f"{files.root}: {detail}")
+        return False
+    if not files.folder().kinds and not files.unreadable:
+        problems.add("empty channel", f"{files.root}: there is nothing in it")
+        return False
+    return True
+
+
+def report_outside_link(files: ChannelFiles, path: str, problems: Problems) -> None:
+    """Adds the problem of a link that leads out of the channel."""
+    folder, _, name = path.rpartition("/")
+    problems.add(OUTSIDE, f"{path}: a link to {files.folder(folder).targets[name]}")

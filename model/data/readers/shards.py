@@ -1,5 +1,7 @@
-"""Pictures in tar files: shards.csv in a channel tells each picture's place, so that a channel of a million pictures
-is a few large files. Everything else of the channel (tables, lists) lies beside as it did. Imports nothing heavy."""
+"""Shards: images packed into tar files, with an index shards.csv; reads the index and writes shards.
+
+A channel of a million images thus is a few large files. Tables and everything else lie beside the shards as before.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,18 @@ COLUMNS = ["path", "shard", "offset", "size"]
 BLOCK = tarfile.BLOCKSIZE
 
 Entry = tuple[str, int, int]  # shard, offset and size in bytes
-Inside = dict[str, Literal["file", "folder"]]  # what a folder shows, by name
+Names = dict[str, Literal["file", "folder"]]  # the content of a folder
 
 
 @dataclass(frozen=True)
 class Shards:
-    """entries: by an image's path; folders: what the paths show in each folder; files: the index and the shards
-    themselves, which are no part of the channel's listing."""
+    """The index of a channel's shards; empty where the channel has none.
+
+    Attributes:
+        entries: Shard, offset and size in bytes of each image, by its path.
+        folders: Content of each folder that the paths show.
+        files: The index and the shards, which are not files of the channel themselves.
+    """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     folders: Mapping[str, Mapping[str, Literal["file", "folder"]]] = field(default_factory=dict)
@@ -40,14 +47,14 @@ class Shards:
 
 
 def read_shards(root: Path) -> Shards:
-    """What the index at root tells; nothing where there is none. InputError tells every row that is wrong."""
+    """Reads the index of the channel at root. InputError lists every invalid row."""
     path = Path(root) / INDEX
     if not path.is_file():
         return Shards()
     problems = Problems(str(path))
     entries: dict[str, Entry] = {}
-    folders: dict[str, Inside] = {}
-    sizes: dict[str, int] = {}
+    folders: dict[str, Names] = {}
+    shard_sizes: dict[str, int] = {}
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
@@ -55,89 +62,105 @@ def read_shards(root: Path) -> Shards:
             if header != COLUMNS:
                 raise InputError(f"{path}: expected the columns {', '.join(COLUMNS)}, not {', '.join(header)}")
             for row in reader:
-                fault = _take(root, row, entries, sizes)
-                if fault:
-                    problems.add(fault, f"row {reader.line_num}: {','.join(row)}")
+                problem = _add_entry(root, row, entries, shard_sizes)
+                if problem:
+                    problems.add(problem, f"row {reader.line_num}: {','.join(row)}")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
     problems.raise_if_any()
     for name in entries:
-        _enter(folders, name, "file")
-    return Shards(entries, folders, frozenset({INDEX, *sizes}))
+        _add_to_folder(folders, name, "file")
+    return Shards(entries, folders, frozenset({INDEX, *shard_sizes}))
 
 
-def _take(root: Path, row: list[str], entries: dict[str, Entry], sizes: dict[str, int]) -> str | None:
-    """Adds a row of the index, or says what is wrong with it."""
+def _add_entry(root: Path, row: list[str], entries: dict[str, Entry], shard_sizes: dict[str, int]) -> str | None:
+    """Adds a row of the index to the entries; returns what is wrong with it, if anything.
+
+    shard_sizes: Bytes of each shard met so far, -1 where there is no such file.
+    """
     try:
-        name, shard, offset, size = row[0], row[1], int(row[2]), int(row[3])
+        path, shard, offset, size = row[0], row[1], int(row[2]), int(row[3])
     except (IndexError, ValueError):
         return "row that tells no place"
-    if not name or posixpath.normpath(name) != name or name.startswith(("/", "../")) or name == "..":
+    if not path or posixpath.normpath(path) != path or path.startswith(("/", "../")) or path == "..":
         return "path out of the channel"
     if "/" in shard or shard in ("", ".", ".."):
         return "shard out of the channel"
-    if name in entries:
+    if path in entries:
         return "picture twice"
-    if shard not in sizes:
-        path = Path(root) / shard
-        sizes[shard] = path.stat().st_size if path.is_file() else -1
-    if sizes[shard] < 0:
+    if shard not in shard_sizes:
+        file = Path(root) / shard
+        shard_sizes[shard] = file.stat().st_size if file.is_file() else -1
+    if shard_sizes[shard] < 0:
         return "missing shard"
-    if offset < 0 or size < 0 or offset + size > sizes[shard]:
+    if offset < 0 or size < 0 or offset + size > shard_sizes[shard]:
         return "place beyond the shard's end"
-    entries[name] = (shard, offset, size)
+    entries[path] = (shard, offset, size)
     return None
 
 
-def _enter(folders: dict[str, Inside], path: str, kind: Literal["file", "folder"]) -> None:
-    folder, _, name = path.rpartition("/")
-    inside = folders.setdefault(folder, {})
-    if name in inside:
+def _add_to_folder(folders: dict[str, Names], path: str, kind: Literal["file", "folder"]) -> None:
+    """Adds a path to the content of its folder, and that folder to its parent's, up to the root."""
+    parent, _, name = path.rpartition("/")
+    content = folders.setdefault(parent, {})
+    if name in content:
         return
-    inside[name] = kind
-    if folder:
-        _enter(folders, folder, "folder")
+    content[name] = kind
+    if parent:
+        _add_to_folder(folders, parent, "folder")
 
 
 def write_shards(
-    source: Path, target: Path, names: list[str], is_picture: Callable[[str], bool], most_bytes: int
+    source: Path, target: Path, names: list[str], is_image: Callable[[str], bool], max_bytes: int
 ) -> tuple[int, int]:
-    """A channel with its pictures in shards of about most_bytes, the other files beside them; the same files give the
-    same bytes. names: the channel's files, in order. Returns how many pictures and shards there are."""
+    """Copies a channel with its images packed into shards and the other files beside them.
+
+    The same files give the same bytes.
+
+    Args:
+        source: Folder of the channel.
+        target: Folder to create.
+        names: Files of the channel, in the order in which they are packed.
+        is_image: Whether a file is packed.
+        max_bytes: Size of the images of one shard; a single image may be larger.
+
+    Returns:
+        The number of images and the number of shards.
+    """
     target.mkdir(parents=True)
     for name in names:
-        if not is_picture(name):
+        if not is_image(name):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, target / name)
     rows: list[list[str]] = []
-    number = 0
-    for number, group in enumerate(_groups(source, filter(is_picture, names), most_bytes), 1):
-        shard = f"shard-{number - 1:05d}.tar"
+    count = 0
+    for count, group in enumerate(_groups(source, filter(is_image, names), max_bytes), 1):
+        shard = f"shard-{count - 1:05d}.tar"
         with tarfile.open(target / shard, "w", format=tarfile.PAX_FORMAT) as tar:
             for name in group:
                 content = (source / name).read_bytes()
-                entry = tarfile.TarInfo(name)
-                entry.size = len(content)
-                tar.addfile(entry, io.BytesIO(content))
-                offset = tar.offset - -(-len(content) // BLOCK) * BLOCK
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+                offset = tar.offset - -(-len(content) // BLOCK) * BLOCK  # tar pads the content to whole blocks
                 rows.append([name, shard, str(offset), str(len(content))])
     with (target / INDEX).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(rows)
-    return len(rows), number
+    return len(rows), count
 
 
-def _groups(source: Path, names: Iterable[str], most_bytes: int) -> Iterator[list[str]]:
-    """Names in order, cut where the files together pass most_bytes."""
+def _groups(source: Path, names: Iterable[str], max_bytes: int) -> Iterator[list[str]]:
+    """Names in order, a group for each shard."""
     group: list[str] = []
-    size = 0
+    group_size = 0
     for name in names:
-        bytes_of = (source / name).stat().st_size
-        if group and size + bytes_of > most_bytes:
+        size = (source / name).stat().st_size
+        if group and group_size + size > max_bytes:
             yield group
-            group, size = [], 0
+            group, group_size = [], 0
         group.append(name)
-        size += bytes_of
+        group_size += size
     if group:
         yield group

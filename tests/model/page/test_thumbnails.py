@@ -4,7 +4,7 @@ import io
 import pytest
 from PIL import Image
 
-from model.data.readers.channel_files import ChannelFiles, is_picture
+from model.data.readers.channel_files import ChannelFiles, is_image
 from model.data.readers.shards import write_shards
 from model.errors import InputError
 from model.evaluation.report.thumbnails import LONGEST_SIDE, picture_folder, thumbnail, thumbnails
@@ -33,7 +33,7 @@ def test_a_picture_is_made_small_and_keeps_its_shape(folder):
 
 def test_pictures_in_shards_are_found(folder):
     names = ["images/a.jpg", "images/b.png", "images/c.jpg"]
-    write_shards(folder, folder / "packed", names, is_picture, 10**6)
+    write_shards(folder, folder / "packed", names, is_image, 10**6)
     packed, loose = (
         thumbnails(picture_folder(of, ["a.jpg"]), ["a.jpg", "b.png"], 10**6) for of in (folder / "packed", folder)
     )

@@ -13,7 +13,7 @@ from model.data.channel import read_channel
 from model.data.integrity import check_images
 from model.data.loader import ImageDataset, batches
 from model.data.prediction_input import read_info
-from model.data.readers.channel_files import ChannelFiles, is_picture
+from model.data.readers.channel_files import ChannelFiles, is_image
 from model.data.readers.shards import INDEX, read_shards, write_shards
 from model.data.sampling import EpochSampler
 from model.errors import InputError, Problems
@@ -35,7 +35,7 @@ def loose(tmp_path: Path) -> Path:
 def packed(loose: Path, most_bytes: int = 200) -> Path:
     target = loose.with_name("packed")
     names = sorted(path for _, path in ChannelFiles(loose).below(""))
-    write_shards(loose, target, names, is_picture, most_bytes)
+    write_shards(loose, target, names, is_image, most_bytes)
     return target
 
 
@@ -91,7 +91,7 @@ def test_shards_are_plain_tar_files_and_the_same_for_the_same_files(loose, tmp_p
                 assert content is not None and content.read() == (loose / member.name).read_bytes()
     assert sorted(names) == sorted(row[0] for row in csv.reader((target / INDEX).open()))[:-1] or len(names) == 5
     again = tmp_path / "again"
-    write_shards(loose, again, sorted(path for _, path in ChannelFiles(loose).below("")), is_picture, 200)
+    write_shards(loose, again, sorted(path for _, path in ChannelFiles(loose).below("")), is_image, 200)
     for path in target.rglob("*.*"):
         assert path.read_bytes() == (again / path.relative_to(target)).read_bytes()
 
@@ -108,7 +108,7 @@ def test_inference_finds_pictures_in_shards_by_info_and_without(loose):
     assert len(read_info(target)) == 5
 
 
-def test_a_broken_picture_in_a_shard_is_told_by_its_name(loose):
+def test_a_broken_picture_in_a_shard_is_reported_by_its_name(loose):
     (loose / "a" / "1.png").write_bytes(b"no picture")
     table, problems = read_channel(packed(loose), Problems("x")), Problems("channel")
     assert table is not None
@@ -129,7 +129,7 @@ def test_a_broken_picture_in_a_shard_is_told_by_its_name(loose):
         ("a/1.png,shard-00000.tar,512,10", "picture twice"),
     ],
 )
-def test_a_wrong_row_of_the_index_is_told(loose, row, told):
+def test_a_wrong_row_of_the_index_is_reported(loose, row, told):
     target = packed(loose)
     with (target / INDEX).open("a") as file:
         file.write(f"{row}\n")
@@ -137,7 +137,7 @@ def test_a_wrong_row_of_the_index_is_told(loose, row, told):
         ChannelFiles(target)
 
 
-def test_an_index_of_other_columns_is_told(loose):
+def test_an_index_of_other_columns_is_reported(loose):
     target = packed(loose)
     (target / INDEX).write_text("name,file\n")
     with pytest.raises(InputError, match="expected the columns path, shard, offset, size, not name, file"):

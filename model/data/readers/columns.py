@@ -1,0 +1,18 @@
+"""Column names that are recognised without a setting: of images, labels, groups and the mask scheme."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from model.labels import normal_text
+
+PICTURE_COLUMNS = ("ImageID", "image_name", "path")
+LABEL_COLUMNS = ("label", "class", "ans", "y_pred")
+GROUP_COLUMNS = ("group", "person", "sender", "people_path")
+MASK_COLUMNS = ("mask", "gender", "age")
+
+
+def column_named(header: Iterable[str], *names: str) -> str | None:
+    """The first of the names that is a column, as the header spells it; letter case does not count."""
+    spelling = {normal_text(column).lower(): column for column in reversed(list(header))}
+    return next((spelling[normal_text(name).lower()] for name in names if normal_text(name).lower() in spelling), None)

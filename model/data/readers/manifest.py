@@ -1,0 +1,96 @@
+"""Layout `manifest`: SageMaker's augmented manifest, as Ground Truth writes it."""
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+from typing import Any
+
+from model.data.readers.channel_files import ChannelFiles
+from model.data.readers.rows import ImageFinder, Rows
+from model.data.readers.text_files import read_lines
+from model.errors import Problems
+
+S3 = "s3://"
+
+
+def read_manifest_rows(files: ChannelFiles, name: str, picture_column: str | None, problems: Problems) -> Rows:
+    """Reads the manifest of that name: a JSON object per line, with `source-ref` and attributes.
+
+    An attribute beside which there is `NAME-metadata` is a label; its text is the metadata's `class-name`, where there
+    is one. s3:// URIs are looked up below the channel by what follows their common prefix. picture_column is ignored:
+    `source-ref` is the path.
+
+    Reference: SageMaker's augmented manifest files and Ground Truth's image classification output.
+    """
+    rows = Rows(f"manifest {name}")
+    records = _read_records(files, name, problems)
+    paths = _paths_below_channel(files, [record["source-ref"] for _, record in records])
+
+    # The attributes, of which those with metadata, or else the only one, are labels
+    keys = list(dict.fromkeys(key for _, record in records for key in record if key not in ("source-ref", "source")))
+    attributes = [key for key in keys if not key.endswith("-metadata")]
+    labels = tuple(key for key in attributes if f"{key}-metadata" in keys)
+    rows.label_columns = labels or (tuple(attributes) if len(attributes) == 1 else ())
+    rows.columns = {key: [] for key in attributes}
+
+    finder = ImageFinder(files, problems)
+    for (origin, record), name_in_channel in zip(records, paths):
+        path = finder.find_file(name_in_channel, origin)
+        if path is None:
+            continue
+        values = {key: _attribute_text(record, key) for key in attributes}
+        lists = [key for key in rows.label_columns if values[key].startswith("[")]
+        if lists:
+            detail = f"{origin}: {lists[0]} = {values[lists[0]]}, expected one label; make an attribute of each"
+            problems.add("several labels in one attribute", detail)
+            rows.set_aside.append(path)
+            continue
+        rows.add(path, origin, values)
+    return rows
+
+
+def _read_records(files: ChannelFiles, name: str, problems: Problems) -> list[tuple[str, dict[str, Any]]]:
+    """Origin and JSON object of each line; a line without a source-ref is a problem and left out."""
+    records: list[tuple[str, dict[str, Any]]] = []
+    for line, text in read_lines(files.root / name, problems):
+        origin = f"{name} row {line}"
+        try:
+            record = json.loads(text)
+            if not isinstance(record, dict) or not isinstance(record.get("source-ref"), str):
+                raise ValueError("no source-ref")
+        except ValueError as error:
+            problems.add("row that is no manifest's", f"{origin}: {error}; expected a JSON object with source-ref")
+            continue
+        records.append((origin, record))
+    return records
+
+
+def _attribute_text(record: dict[str, Any], key: str) -> str:
+    metadata = record.get(f"{key}-metadata")
+    if isinstance(metadata, dict) and isinstance(metadata.get("class-name"), str):
+        return str(metadata["class-name"])
+    value = record.get(key, "")
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _paths_below_channel(files: ChannelFiles, references: list[str]) -> list[str]:
+    """Each reference as a path below the channel.
+
+    The common prefix of the s3:// URIs may end with folders that lie inside the channel, so the shortest tail of the
+    prefix is kept with which an image is found.
+    """
+    uris = [reference for reference in references if reference.startswith(S3)]
+    if not uris:
+        return references
+    prefix = os.path.commonpath([posixpath.dirname(uri[len(S3) :]) for uri in uris])
+    parts = prefix.split("/")
+    below_prefix = {uri: uri[len(S3) + len(prefix) :].lstrip("/") for uri in uris}
+    tail = ""
+    for count in range(len(parts)):
+        candidate = "/".join(parts[len(parts) - count :])
+        if any(files.find(posixpath.join(candidate, below_prefix[uri]))[0] == "file" for uri in uris):
+            tail = candidate
+            break
+    return [posixpath.join(tail, below_prefix[ref]) if ref in below_prefix else ref for ref in references]

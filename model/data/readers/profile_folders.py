@@ -1,0 +1,178 @@
+"""Layout `profiles`: a folder `<id>_<gender>_<race>_<age>` of seven images per person, as in the mask competition."""
+
+from __future__ import annotations
+
+import logging
+import os
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from model.data.readers.channel_files import IMAGES, ChannelFiles, Kind, is_image, report_outside_link
+from model.data.readers.columns import column_named
+from model.data.readers.rows import Rows, warn_left_out
+from model.errors import Problems, listing
+from model.labels import normal_text
+
+log = logging.getLogger("rarebird")
+
+MASK_OF_STEM = {"incorrect_mask": "incorrect", "normal": "none"} | {f"mask{i}": "worn" for i in range(1, 6)}
+PROFILE_PARTS = ("person", "gender", "race", "age")
+PROFILE_NAME = "<id>_<gender>_<race>_<age>"
+
+
+@dataclass
+class ProfileFolder:
+    """The content of one person's folder.
+
+    Attributes:
+        images: Path and value of `mask` of each image.
+        left_out: Paths of all other files and folders.
+    """
+
+    images: list[tuple[str, str]]
+    left_out: list[str]
+
+
+@dataclass(frozen=True)
+class ProfileEntry:
+    """A row of a CSV that names profile folders.
+
+    Attributes:
+        origin: File and line, for messages.
+        kind: What the row names: `folder`, or `file`, which is a problem here.
+        path: Path of it.
+        values: Values of all columns of the row.
+    """
+
+    origin: str
+    kind: Kind
+    path: str
+    values: Mapping[str, str]
+
+
+def profile_parts(name: str) -> dict[str, str] | None:
+    """person, gender, race and age, as text, from the name of a folder; None where it does not have four parts."""
+    parts = name.split("_")
+    return dict(zip(PROFILE_PARTS, parts)) if len(parts) == len(PROFILE_PARTS) and all(parts) else None
+
+
+def profiles_base(files: ChannelFiles) -> str | None:
+    """The folder that holds profile folders: "" (the root) or `images`; None where there are none."""
+    for base in ("", IMAGES):
+        for name in files.folder(base).names("folder"):
+            parts = profile_parts(name)
+            if parts and parts["gender"] in ("male", "female") and parts["age"].isdecimal():
+                return base
+    return None
+
+
+def has_profiles(files: ChannelFiles) -> bool:
+    """Whether the channel has this layout."""
+    return profiles_base(files) is not None
+
+
+def read_profiles(files: ChannelFiles, problems: Problems) -> Rows:
+    """Reads `<id>_<gender>_<race>_<age>/{mask1 ... mask5, incorrect_mask, normal}.*`, in the root or in images/."""
+    rows = Rows("profile folders", columns={name: [] for name in (*PROFILE_PARTS, "mask")})
+    base = profiles_base(files)
+    if base is None:
+        base = IMAGES if files.folder(IMAGES).names("folder") else ""
+    left_out = [posixpath.join(base, name) for name in files.folder(base).names("file") if is_image(name)]
+    for name, kind in files.folder(base).kinds.items():
+        path = posixpath.join(base, name)
+        if kind == "outside":
+            report_outside_link(files, path, problems)
+        if kind != "folder":
+            continue
+        folder = read_profile_folder(files, path, problems)
+        left_out += folder.left_out
+        parts = profile_parts(name)
+        if parts is None:
+            problems.add("folder that is no profile", f"{path}: expected {PROFILE_NAME}")
+            rows.set_aside += [image for image, _ in folder.images]
+            continue
+        if not folder.images:
+            problems.add("profile folder without pictures", f"{path}: expected {listing(MASK_OF_STEM)}")
+        for image, mask in folder.images:
+            rows.add(image, path, {**parts, "mask": mask})
+    _warn_left_out(left_out)
+    return rows
+
+
+def read_profile_folder(files: ChannelFiles, path: str, problems: Problems) -> ProfileFolder:
+    """Lists the images of one profile folder. Links that lead out of the channel are problems."""
+    folder = ProfileFolder([], [])
+    for name, kind in files.folder(path).kinds.items():
+        inside = posixpath.join(path, name)
+        mask = MASK_OF_STEM.get(os.path.splitext(name)[0].lower())
+        if mask is None or kind == "folder" or not is_image(name):
+            folder.left_out.append(inside)
+        elif kind == "outside":
+            report_outside_link(files, inside, problems)
+        else:
+            folder.images.append((inside, mask))
+    return folder
+
+
+def read_profile_entries(
+    files: ChannelFiles, name: str, columns: Sequence[str], entries: Iterable[ProfileEntry], problems: Problems
+) -> Rows:
+    """Reads the images of the profile folders that a CSV names, as the mask competition's train.csv does.
+
+    Args:
+        files: The channel.
+        name: Name of the CSV.
+        columns: Its columns but that of the folders. Where they and the name of a folder disagree, the CSV wins.
+        entries: Its rows.
+        problems: Collects what is wrong.
+    """
+    column_of_part = {part: column_named(columns, part) for part in PROFILE_PARTS}
+    column_of_part["person"] = column_of_part["person"] or column_named(columns, "id")
+    others = [column for column in columns if column not in column_of_part.values() and column.lower() != "mask"]
+    rows = Rows(f"CSV {name}", columns={column: [] for column in (*PROFILE_PARTS, *others, "mask")})
+    left_out: list[str] = []
+    differing: list[str] = []
+    for entry in entries:
+        if entry.kind == "file":
+            detail = f"{entry.origin}: {entry.path}, expected a folder as in the other rows"
+            problems.add("picture among profile folders", detail)
+            rows.set_aside.append(entry.path)
+            continue
+        folder = read_profile_folder(files, entry.path, problems)
+        left_out += folder.left_out
+        if not folder.images:
+            expected = listing(MASK_OF_STEM)
+            problems.add("profile folder without pictures", f"{entry.origin}: {entry.path}: expected {expected}")
+        parts, contradictions = _merged_parts(entry, column_of_part)
+        differing += contradictions
+        values = {**{column: entry.values[column] for column in others}, **parts}
+        for image, mask in folder.images:
+            rows.add(image, entry.origin, {**values, "mask": mask})
+    if differing:
+        log.warning(
+            "%s says otherwise than its folders' names in %d places and wins: %s",
+            name,
+            len(differing),
+            listing(differing, 5),
+        )
+    _warn_left_out(left_out)
+    return rows
+
+
+def _merged_parts(entry: ProfileEntry, column_of_part: Mapping[str, str | None]) -> tuple[dict[str, str], list[str]]:
+    """The parts of a folder's name, replaced by the row's values, and where gender or age differ between the two."""
+    parts = profile_parts(posixpath.basename(entry.path)) or dict.fromkeys(PROFILE_PARTS, "")
+    differing = []
+    for part, column in column_of_part.items():
+        if column is None:
+            continue
+        value = entry.values[column]
+        if part in ("gender", "age") and parts[part] and normal_text(value) != parts[part]:
+            differing.append(f"{entry.origin} ({part} {value}, folder {parts[part]})")
+        parts[part] = value
+    return parts, differing
+
+
+def _warn_left_out(paths: list[str]) -> None:
+    warn_left_out(paths, f"named none of {listing(MASK_OF_STEM)}")

@@ -1,0 +1,62 @@
+"""Channels made by tests. Their images are empty files where no test decodes them: no reader opens them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from model.data.channel import ChannelOptions, read_channel
+from model.data.table import Table
+from model.errors import Problems
+from model.labels import Scheme
+
+STEMS = ("incorrect_mask", "mask1", "mask2", "mask3", "mask4", "mask5", "normal")
+MIXED = "path,sender,shop,age,kind\n0.jpg,a,x,31,top\n1.jpg,a,y,60 and over,bottom\n2.jpg,b,x,29.5,top\n3.jpg,,x,2,1\n"
+ATTRIBUTES = {"kind": ["top", "bottom"], "age": {"cuts": [30, 60]}}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """An empty folder."""
+    (tmp_path / "channel").mkdir()
+    return tmp_path / "channel"
+
+
+def touch(root: Path, *paths: str) -> None:
+    """Creates empty files."""
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+
+
+def write_csv(root: Path, text: str, name: str = "train.csv", encoding: str = "utf-8") -> None:
+    (root / name).write_bytes(text.encode(encoding))
+
+
+def csv_channel(root: Path, text: str, images: int = 4) -> Path:
+    """A channel of images 0.jpg ... with this train.csv."""
+    touch(root, *(f"images/{number}.jpg" for number in range(images)))
+    write_csv(root, text)
+    return root
+
+
+def profile(root: Path, name: str, suffix: str = ".jpg") -> None:
+    """The seven images of a profile folder."""
+    touch(root, *(f"{name}/{stem}{suffix}" for stem in STEMS))
+
+
+def read(root: Path, scheme: Scheme | None = None, **options: object) -> Table:
+    """The table of a channel without problems."""
+    problems = Problems("channel")
+    table = read_channel(root, problems, ChannelOptions(**options), scheme)  # type: ignore[arg-type]
+    assert not problems, str(problems)
+    assert table is not None
+    return table
+
+
+def faults(root: Path, **options: object) -> dict[str, list[str]]:
+    """The problems of a channel, by kind."""
+    problems = Problems("channel")
+    read_channel(root, problems, ChannelOptions(**options))  # type: ignore[arg-type]
+    return problems.kinds

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.model.data.conftest import faults, read, touch
+
+
+def test_sagemakers_lst(root: Path) -> None:
+    """Form: SageMaker's built-in image classification, number, label, path, tabs between."""
+    touch(root, "dir/dog1.jpg", "dir/cat1.jpg", "images/cat2.jpg")
+    lines = ["5\t1\tdir/dog1.jpg", "1000\t0\tdir/cat1.jpg", "", "22\t2\tcat2.jpg"]
+    (root / "train.lst").write_text("\n".join(lines) + "\n")
+    table = read(root)
+    assert table.source == "list train.lst"
+    assert table.labels["label"].tolist() == [1, 0, 2]
+    assert table.scheme.class_names == ["0", "1", "2"]
+    assert list(table.metadata) == []
+    named = read(root, attributes={"animal": ["cat", "dog", "bird"]})
+    assert named.frame()["animal"].tolist() == ["dog", "cat", "bird"]
+    (root / "train.lst").write_text("\n".join([*lines, "7\t1", "8\t1\tdir", "9\t1\tnone.jpg", "10\t0\tcat2.jpg"]))
+    assert faults(root) == {
+        "row with too few or too many cells": [
+            "train.lst row 5: '7\\t1', expected 3 cells as in the first row, tabs between"
+        ],
+        "folder in place of a picture": ["train.lst row 6: dir"],
+        "missing file": ["train.lst row 7: images/none.jpg"],
+        "duplicate picture": ["train.lst row 8: images/cat2.jpg is named in train.lst row 4 already"],
+    }
+
+
+def test_an_lst_of_several_labels_is_so_many_attributes(root: Path) -> None:
+    touch(root, "a.jpg", "b.jpg")
+    (root / "train.lst").write_text("0\t1\t0\ta.jpg\n1\t0\t0\tb.jpg\n")
+    table = read(root, attributes={"dress": ["no", "yes"], "hat": ["no", "yes"]})
+    assert table.labels.to_dict("list") == {"dress": [1, 0], "hat": [0, 0]}
+    assert list(faults(root)) == ["several label columns"]

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.model.data.conftest import faults, read, touch
+
+
+def manifest(root: Path, *records: object) -> None:
+    (root / "train.manifest").write_text("\n".join(json.dumps(record) for record in records))
+
+
+def test_sagemakers_augmented_manifest(root: Path) -> None:
+    """Form: Ground Truth's output for image classification."""
+    touch(root, "images/deep/a.jpg", "images/deep/b.jpg", "images/c.jpg")
+    metadata = {"confidence": 0.95, "type": "groundtruth/image-classification", "human-annotated": "yes"}
+    manifest(
+        root,
+        *(
+            {
+                "source-ref": f"s3://bucket/data/train/images/{path}",
+                "person": person,
+                "animals": code,
+                "animals-metadata": metadata | {"class-name": name},
+            }
+            for path, person, code, name in (
+                ("deep/a.jpg", 4, 1, "dog"), ("deep/b.jpg", 4, 0, "cat"), ("c.jpg", 5, 1, "dog")
+            )
+        ),
+    )  # fmt: skip
+    table = read(root)
+    assert table.source == "manifest train.manifest"
+    assert table.locations.paths == ["images/deep/a.jpg", "images/deep/b.jpg", "images/c.jpg"]
+    assert table.frame()["label"].tolist() == ["dog", "cat", "dog"]
+    assert (table.grouped_by, table.groups.tolist()) == ("person", ["4", "4", "5"])
+    assert read(root, attributes={"animals": ["dog", "cat"]}).labels["animals"].tolist() == [0, 1, 0]
+
+
+def test_a_manifests_common_prefix_may_lie_inside_the_channel(root: Path) -> None:
+    touch(root, "a/b/x.jpg", "a/b/y.jpg")
+    manifest(
+        root,
+        {"source-ref": "s3://bucket/data/a/b/x.jpg", "class": "0"},
+        {"source-ref": "s3://bucket/data/a/b/y.jpg", "class": "1"},
+    )
+    assert read(root).locations.paths == ["a/b/x.jpg", "a/b/y.jpg"]
+
+
+def test_faults_of_a_manifest(root: Path) -> None:
+    touch(root, "a.jpg", "b.jpg", "c.jpg")
+    lines = [
+        '{"source-ref": "a.jpg", "class": "0"}',
+        '{"source-ref": "b.jpg", "class": "1"}',
+        '{"source-ref": "c.jpg", "class": [1, 0]}',
+        '{"source-ref": "c.jpg"',
+        '{"source": "text", "class": "1"}',
+        '{"source-ref": "../c.jpg", "class": "1"}',
+    ]
+    (root / "x.jsonl").write_text("\n".join(lines))
+    found = faults(root)
+    assert found["several labels in one attribute"] == [
+        "x.jsonl row 3: class = [1, 0], expected one label; make an attribute of each"
+    ]
+    assert [place.partition(":")[0] for place in found["row that is no manifest's"]] == [
+        "x.jsonl row 4",
+        "x.jsonl row 5",
+    ]
+    assert found["path out of the channel"] == ["x.jsonl row 6: '../c.jpg', expected a path below the channel"]
+    assert len(found) == 3

@@ -1,0 +1,55 @@
+import logging
+from pathlib import Path
+
+import pytest
+
+from model.data.readers.channel_files import ChannelFiles
+from model.data.readers.rows import ImageFinder, Rows, warn_left_out
+from model.errors import Problems
+from tests.model.data.conftest import touch
+
+
+def test_a_row_has_a_value_in_every_column():
+    rows = Rows("test", columns={"mask": [], "age": []})
+    rows.add("a.jpg", "train.csv row 2", {"age": "30", "mask": "worn", "other": "x"})
+    rows.add("b.jpg", "train.csv row 3", {"age": "", "mask": "none"})
+    assert (rows.paths, rows.origins) == (["a.jpg", "b.jpg"], ["train.csv row 2", "train.csv row 3"])
+    assert rows.columns == {"mask": ["worn", "none"], "age": ["30", ""]}
+    with pytest.raises(KeyError):
+        rows.add("c.jpg", "train.csv row 4", {"mask": "worn"})
+
+
+def test_a_finder_takes_each_image_once_and_reports_the_others(root: Path):
+    touch(root, "images/a.jpg", "folder/b.jpg")
+    problems = Problems("x")
+    finder = ImageFinder(ChannelFiles(root), problems)
+    assert finder.find(" a.jpg ", "row 1") == ("file", "images/a.jpg")
+    assert finder.find("folder", "row 2") == ("folder", "folder")
+    for row, name in enumerate(("images/a.jpg", "", "none.jpg", "../a.jpg"), 3):
+        assert finder.find(name, f"row {row}") is None
+    assert problems.kinds == {
+        "duplicate picture": ["row 3: images/a.jpg is named in row 1 already"],
+        "empty picture name": ["row 4: expected a path below the channel"],
+        "missing file": ["row 5: images/none.jpg"],
+        "path out of the channel": ["row 6: '../a.jpg', expected a path below the channel"],
+    }
+
+
+def test_a_folder_is_no_image_file(root: Path):
+    touch(root, "a.jpg", "folder/b.jpg")
+    problems = Problems("x")
+    finder = ImageFinder(ChannelFiles(root), problems)
+    assert finder.find_file("a.jpg", "row 1") == "a.jpg"
+    assert finder.find_file("folder", "row 2") is None and finder.find_file("none.jpg", "row 3") is None
+    assert problems.kinds == {"folder in place of a picture": ["row 2: folder"], "missing file": ["row 3: none.jpg"]}
+
+
+def test_files_left_out_are_one_line(caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        warn_left_out([], "no reason")
+        warn_left_out(["a"], "hidden")
+        warn_left_out([str(number) for number in range(1200)], "hidden")
+    assert caplog.messages == [
+        "1 file left out, hidden: a",
+        "1,200 files left out, hidden: 0, 1, 2, 3, 4 and 1,195 more",
+    ]

@@ -1,0 +1,175 @@
+"""Which images a run trains on and validates on, from small tables; how a split is kept, tests/test_train.py shows."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from model.data.datasets import Datasets, hold_out, make_datasets, read_tables
+from model.data.readers.channel_files import is_image
+from model.data.readers.shards import INDEX, write_shards
+from model.data.table import Table
+from model.errors import InputError
+from model.settings.train import TrainSettings
+from tests.model.data.conftest import ATTRIBUTES, csv_channel, read
+
+PERSONS = 10
+SETTINGS = TrainSettings(attributes=ATTRIBUTES, validation=0.3, check="headers")
+
+
+@pytest.fixture
+def table(root: Path) -> Table:
+    """Two images of each of ten persons."""
+    rows = [f"{row}.jpg,p{row // 2},{10 * (row % 7)},{'top' if row % 3 else 'bottom'}" for row in range(2 * PERSONS)]
+    return read(
+        csv_channel(root, "\n".join(["path,person,age,kind", *rows]), images=2 * PERSONS), attributes=ATTRIBUTES
+    )
+
+
+def write_list(folder: Path, *names: str) -> str:
+    path = folder / f"{names[0]}.txt"
+    path.write_text("\n".join(names) + "\n")
+    return str(path)
+
+
+def groups(datasets: Datasets) -> tuple[set[str], set[str]]:
+    assert datasets.validation is not None
+    return set(datasets.train.groups), set(datasets.validation.groups)
+
+
+def test_validation_is_split_off_by_groups(table: Table) -> None:
+    datasets = make_datasets(SETTINGS, table, None)
+    train, validation = groups(datasets)
+    assert not train & validation and len(train | validation) == PERSONS
+    assert datasets.validation is not None and len(datasets.validation) == 6
+    assert datasets.report is not None and datasets.report.pictures == [14, 6]
+    assert make_datasets(replace(SETTINGS, validation=0.0), table, None).validation is None
+
+
+def test_datasets_have_the_labels_of_the_target(table: Table) -> None:
+    datasets = make_datasets(replace(SETTINGS, target="age"), table, table)
+    assert datasets.train.scheme.names == ("age",)
+    assert datasets.validation is not None and datasets.validation.scheme.names == ("age",)
+    assert make_datasets(SETTINGS, table, None).narrowed("kind").train.scheme.names == ("kind",)
+
+
+def test_a_single_group_has_no_validation(table: Table, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        datasets = make_datasets(SETTINGS, table.take([0, 1]), None)
+    assert datasets.validation is None and "every picture is of group p0" in caplog.text
+
+
+def test_a_list_of_validation_groups_leaves_the_rest_to_train(table: Table, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, validation_groups=write_list(tmp_path, "p3", "", "p1", "p3"))
+    train, validation = groups(make_datasets(settings, table, None))
+    assert validation == {"p1", "p3"} and train == {f"p{n}" for n in range(PERSONS)} - {"p1", "p3"}
+
+
+def test_two_lists_leave_the_other_groups_out(table: Table, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lists = {"train_groups": write_list(tmp_path, "p0", "p2"), "validation_groups": write_list(tmp_path, "p1")}
+    with caplog.at_level(logging.INFO, "rarebird"):
+        datasets = make_datasets(replace(SETTINGS, **lists), table, None)
+    assert groups(datasets) == ({"p0", "p2"}, {"p1"})
+    assert "14 pictures are of no group in the lists" in caplog.text
+
+
+def test_a_list_of_train_groups_splits_validation_off_them(table: Table, tmp_path: Path) -> None:
+    names = [f"p{number}" for number in range(6)]
+    settings = replace(SETTINGS, train_groups=write_list(tmp_path, *names))
+    train, validation = groups(make_datasets(settings, table, None))
+    assert train | validation == set(names) and validation and not train & validation
+    with_channel = make_datasets(settings, table, table)
+    assert groups(with_channel) == (set(names), set(table.groups)) and with_channel.report is None
+
+
+def test_groups_may_be_listed_by_the_folder_of_their_images(table: Table, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, train_groups=write_list(tmp_path, "images"), validation=0.0)
+    assert len(make_datasets(settings, table, None).train) == len(table)
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "message"),
+    [
+        (["p0", "p1"], ["p1"], "both hold 1 groups: p1"),
+        (None, [f"p{number}" for number in range(PERSONS)], "names every group"),
+        (None, ["p1", "p11"], "line 2: 'p11'; nearest: p1"),
+        (None, [""], "it names none"),
+    ],
+)
+def test_lists_that_do_not_fit_are_refused(
+    table: Table, tmp_path: Path, train: list[str] | None, validation: list[str], message: str
+) -> None:
+    lists = {"validation_groups": write_list(tmp_path, *validation)}
+    if train:
+        lists["train_groups"] = write_list(tmp_path, *train)
+    with pytest.raises(InputError, match=message):
+        make_datasets(replace(SETTINGS, **lists), table, None)
+
+
+def test_a_list_needs_a_file_and_no_validation_channel(table: Table, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.txt: cannot be read"):
+        make_datasets(replace(SETTINGS, train_groups="none.txt"), table, None)
+    with pytest.raises(InputError, match="both name who is chosen by"):
+        make_datasets(replace(SETTINGS, validation_groups=write_list(tmp_path, "p1")), table, table)
+
+
+def test_identity_and_summary_are_of_both_tables(table: Table) -> None:
+    datasets = hold_out(table, [0, 1], 0.1)
+    identity = datasets.identity()
+    assert identity["training pictures"] == 18 and identity["validation pictures"] == 2
+    assert identity["training data"] == datasets.train.fingerprint() != identity["validation data"]
+    assert Datasets(table, None).identity().keys() == {"training data", "training pictures"}
+    summary = datasets.summary()
+    assert summary["train"] == {
+        "pictures": 18,
+        "groups": 9,
+        "class_counts": datasets.train.class_counts().tolist(),
+    }
+    assert summary["validation"]["pictures"] == 2 and summary["split"]["sides"].keys() == {"train", "validation"}
+    assert Datasets(table, None).summary()["validation"] is None
+
+
+def test_a_split_is_saved_with_every_image(table: Table, tmp_path: Path) -> None:
+    hold_out(table, [4, 5], 0.1).save_split(tmp_path)
+    rows = pd.read_csv(tmp_path / "split.csv")
+    assert sorted(rows["path"]) == sorted(table.locations.paths)
+    assert rows.loc[rows["side"] == "validation", "path"].tolist() == ["images/4.jpg", "images/5.jpg"]
+    assert json.loads((tmp_path / "split.json").read_text())["sides"]["validation"]["pictures"] == 2
+    Datasets(table, None).save_split(tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_problems_of_both_channels_are_one_error(tmp_path: Path) -> None:
+    csv_channel(tmp_path / "train", "path,kind,age\n0.jpg,topp,1\n1.jpg,top,1\n", images=2)
+    csv_channel(tmp_path / "validation", "path,kind,age\nnone.jpg,top,1\n", images=1)
+    with pytest.raises(InputError) as error:
+        read_tables(SETTINGS, tmp_path / "train", tmp_path / "validation", tmp_path / "checked")
+    message = str(error.value)
+    assert "unknown label (1)" in message and "missing file (1)" in message
+    assert "unreadable picture, empty file (2)" in message  # that of the row with a problem too
+    assert message.index("channel train") < message.index("channel validation")
+
+
+def test_the_index_of_shards_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For images whose rows have problems too, which are checked with the others."""
+    csv_channel(tmp_path / "train", "path,kind,age\n0.jpg,topp,1\n1.jpg,top,1\n", images=2)
+    for image in (tmp_path / "train" / "images").iterdir():
+        image.write_text("no picture")
+    write_shards(tmp_path / "train", tmp_path / "shards", ["images/0.jpg", "images/1.jpg", "train.csv"], is_image, 9)
+    opened: list[str] = []
+    open_path = Path.open
+
+    def counting(path: Path, *arguments: Any, **named: Any) -> Any:
+        opened.append(path.name)
+        return open_path(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "open", counting)
+    with pytest.raises(InputError, match=r"cannot be identified as a picture \(2\)"):
+        read_tables(SETTINGS, tmp_path / "shards", None, tmp_path / "checked")
+    assert opened.count(INDEX) == 1

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from model.data.channel import ChannelOptions, read_channel
+from model.errors import Problems
+from tests.model.data.conftest import STEMS, csv_channel, profile, read, write_csv
+
+
+@pytest.mark.parametrize(
+    ("cells", "names"),
+    [
+        (["0", "2", "2", "1"], ["0", "1", "2"]),
+        (["3", "1", "1", "3"], ["0", "1", "2", "3"]),
+        (["1.0", "0.0", "0", "1"], ["0", "1"]),
+        (["b", "a", "B", "a"], ["B", "a", "b"]),
+        (["1", "a", "2", "10"], ["1", "10", "2", "a"]),
+        (["-1", "1", "-1", "1"], ["-1", "1"]),
+        (["7", "99999999", "7", "7"], ["7", "99999999"]),
+        (["nan", "inf", "nan", "inf"], ["inf", "nan"]),
+    ],
+)
+@pytest.mark.parametrize("column", ["label", "class", "ans", "y_pred", "Label"])
+def test_the_scheme_of_a_label_column(root: Path, cells: list[str], names: list[str], column: str) -> None:
+    text = f"path,{column}\n" + "".join(f"{row}.jpg,{cell}\n" for row, cell in enumerate(cells))
+    table = read(csv_channel(root, text))
+    assert table.scheme.names == ("label",)
+    assert table.scheme.class_names == names
+    found = [table.scheme.class_names[code] for code in table.classes()]
+    assert [float(a) if a[-1].isdigit() else a for a in found] == [float(b) if b[-1].isdigit() else b for b in cells]
+
+
+def test_columns_that_could_be_no_labels_are_reported(root: Path) -> None:
+    problems = Problems("channel")
+    unlabelled = read_channel(csv_channel(root, "path,kind\n0.jpg,a\n1.jpg,b\n"), problems)
+    assert len(unlabelled) == 0 and unlabelled.set_aside.paths == ["images/0.jpg", "images/1.jpg"]
+    assert "neither mask, gender, age nor one of label, class, ans, y_pred; there are kind" in str(problems)
+    problems = Problems("channel")
+    assert len(read_channel(csv_channel(root, "path,ans\n0.jpg,0\n1.jpg,0\n"), problems)) == 0
+    assert problems.kinds == {"fewer than two classes": ["CSV train.csv: ans holds 0 only"]}
+    problems = Problems("channel")
+    table = read_channel(
+        csv_channel(root, "path,kinds\n0.jpg,a\n1.jpg,b\n"), problems, ChannelOptions(attributes={"kind": ["a", "b"]})
+    )
+    assert problems.kinds == {
+        "missing label column": ["CSV train.csv has no column 'kind'; there are kinds; nearest: kinds"]
+    }
+    assert table is not None
+    assert (len(table), table.set_aside.paths) == (0, ["images/0.jpg", "images/1.jpg"])
+    problems = Problems("channel")
+    assert read_channel(root, problems, ChannelOptions(attributes={"kind": ["a"]})) is None
+    assert "at least two values" in str(problems)
+
+
+def test_a_csv_with_mask_gender_and_age_is_the_mask_scheme_and_its_label_no_metadata(root: Path) -> None:
+    profile(root, "images/000001_female_Asian_45")
+    rows = "".join(f"000001_female_Asian_45/{stem}.jpg,59,female,{m},9,p1\n" for stem, m in zip(STEMS, "1000002"))
+    write_csv(root, "path,age,gender,mask,label,people_path\n" + rows, "perfect_train.csv")
+    table = read(root)
+    assert table.scheme.names == ("mask", "gender", "age")
+    assert table.classes().tolist() == [10, 4, 4, 4, 4, 4, 16]
+    assert table.numbers["age"].tolist() == [59.0] * 7
+    assert (table.grouped_by, set(table.groups)) == ("people_path", {"p1"})
+    assert list(table.metadata) == []
