@@ -1,0 +1,7 @@
+"""Training of a network.
+
+trainer: the loop; losses, criterion: a head's loss and the sum over heads; optim: optimiser, schedule, accumulation;
+validation: scores after an epoch; progress, checkpoints, resume: state of a run, its files, the name it trains under;
+initial_weights: what training starts from; plan: several models by one job; out_of_fold: answers of each fold's model;
+tracking: console, TensorBoard, Weights & Biases.
+"""
