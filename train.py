@@ -176,7 +176,7 @@ def train_one(run: Run, training: TrainingJob) -> int | None:
         folder, checkpoints = folder / run.folder, checkpoints.member(run.folder)
         state = distributed.on_first(checkpoints.newest)
     heads = make_heads(
-        run.data.train.scheme,
+        run.datasets.train.scheme,
         settings.target,
         lambda head: str(head_setting(settings, head, "loss")),
         settings.num_classes,
@@ -194,13 +194,13 @@ def train_one(run: Run, training: TrainingJob) -> int | None:
         else:
             seed_all(mixed_seed(settings.seed, 0))
             model = TrainableModel(make_network(settings, heads, preprocessing), heads, preprocessing)
-            trainer = Trainer(settings, run.data, model, training.hardware, checkpoints, training.stop, trackers)
+            trainer = Trainer(settings, run.datasets, model, training.hardware, checkpoints, training.stop, trackers)
             if distributed.rank() == 0:
-                log_training(settings, trainer, run.data.summary())
+                log_training(settings, trainer, run.datasets.summary())
                 trackers.trackers = trackers_of(run, training, settings, checkpoints)
             outcome = trainer.train(state)
         if distributed.rank() == 0 and outcome.stopped_by != signal.SIGINT:
-            metrics = run_metrics(outcome, run.data.summary(), training.hardware)
+            metrics = run_metrics(outcome, run.datasets.summary(), training.hardware)
             save_model(folder, outcome.weights, settings, heads, preprocessing, metrics)
             if outcome.stopped_by is None:
                 checkpoints.finish(outcome.to_state())
@@ -243,7 +243,7 @@ def save_ensembles(training: TrainingJob, stopped_by: int | None) -> int | None:
 
 
 def log_training(settings: TrainSettings, trainer: Trainer, data: dict[str, Any]) -> None:
-    """Logs the settings in force and the numbers that follow from them. data: `Data.summary()`."""
+    """Logs the settings in force and the numbers that follow from them. data: `Datasets.summary()`."""
     chosen = differences(settings)
     others = {name: value for name, value in as_dict(settings).items() if name not in chosen}
     log.info("settings that differ from their defaults: %s", _assignments(chosen) or "none")
@@ -276,7 +276,7 @@ def _assignments(settings: Mapping[str, Any]) -> str:
 
 
 def run_metrics(outcome: Outcome, data: dict[str, Any], hardware: Hardware) -> dict[str, Any]:
-    """The content of metrics.json. data: `Data.summary()`."""
+    """The content of metrics.json. data: `Datasets.summary()`."""
     progress = outcome.progress
     return {
         "finished": outcome.stopped_by is None,

@@ -94,7 +94,7 @@ def main(argv: Sequence[str]) -> int:
     ]
     height, width = bench.preprocessing.height, bench.preprocessing.width
     print(
-        f"{settings.model} at {height}x{width}, batch {settings.batch_size}, {len(bench.data.train):,} pictures, "
+        f"{settings.model} at {height}x{width}, batch {settings.batch_size}, {len(bench.datasets.train):,} pictures, "
         f"{bench.workers} workers; {bench.hardware}; torch {torch.__version__}; median of {settings.rounds} rounds"
     )
     headers = ["pictures/s", "median", "min", "max", "of the network alone"]
@@ -124,7 +124,7 @@ class Bench:
         problems.raise_if_any()
         assert table is not None
         self.settings, self.scratch = train_settings, scratch
-        self.data = Datasets(table.take(range(min(settings.pictures, len(table)))), None)
+        self.datasets = Datasets(table.take(range(min(settings.pictures, len(table)))), None)
         self.hardware = find_hardware(settings.device, settings.precision)
         self.heads = make_heads(table.scheme, "joint", lambda head: str(head_setting(train_settings, head, "loss")))
         self.preprocessing = make_preprocessing(train_settings)
@@ -136,7 +136,7 @@ class Bench:
         network = make_network(self.settings, self.heads, self.preprocessing)
         model = TrainableModel(network, self.heads, self.preprocessing)
         checkpoints = Checkpoints(self.scratch / "checkpoints")
-        return Trainer(self.settings, self.data, model, self.hardware, checkpoints, StopSignal(), Tracker())
+        return Trainer(self.settings, self.datasets, model, self.hardware, checkpoints, StopSignal(), Tracker())
 
     def make_predictor(self) -> Predictor:
         """A predictor with a network of random weights."""
@@ -163,7 +163,7 @@ class Bench:
             trainer.optimiser.step()
             trainer.optimiser.zero_grad(set_to_none=True)
 
-        return self.rate(step, steps=max(8, len(self.data.train) // self.settings.batch_size // 2))
+        return self.rate(step, steps=max(8, len(self.datasets.train) // self.settings.batch_size // 2))
 
     def training_epoch(self) -> float:
         """Pictures a second of an epoch as train.py runs it, from files."""
@@ -179,19 +179,19 @@ class Bench:
     def inference_steps(self) -> float:
         """Pictures a second of inference on one batch in memory."""
         predictor, pixels = self.make_predictor(), self.make_pixels().unsqueeze(1)
-        return self.rate(lambda: predictor(pixels), steps=max(8, len(self.data.train) // self.settings.batch_size))
+        return self.rate(lambda: predictor(pixels), steps=max(8, len(self.datasets.train) // self.settings.batch_size))
 
     def inference_input(self) -> float:
         """Pictures a second of reading and decoding in inference."""
         predictor = self.make_predictor()
-        pictures = predictor.pictures(self.data.train.root, self.data.train.locations)
+        pictures = predictor.pictures(self.datasets.train.root, self.datasets.train.locations)
         items = in_order(len(pictures), self.settings.batch_size)
         return self.input_rate(batches(pictures, items, self.workers, self.pinned))
 
     def inference(self) -> float:
         """Pictures a second from files to answers, with the start of the loader."""
         predictor = EnsemblePredictor([self.make_predictor()], self.heads.scheme)
-        table = self.data.train
+        table = self.datasets.train
         started = time.perf_counter()
         answered = 0
         for answers in predictor.predict_table(table.root, table.locations, self.settings.batch_size, self.workers):

@@ -30,13 +30,13 @@ class Run:
     Attributes:
         folder: Its folder, relative to the saved model's; "" if it is the only model.
         settings: Its settings.
-        data: Its training and validation pictures.
+        datasets: Its training and validation pictures.
         fold: The fold that is held out, from 0; None without folds.
     """
 
     folder: str
     settings: TrainSettings
-    data: Datasets
+    datasets: Datasets
     fold: int | None = None
 
 
@@ -82,12 +82,12 @@ class Plan:
 
     def identity(self) -> dict[str, Any]:
         """The data that a job must share, beside its settings, to resume an unfinished one."""
-        return self.runs[0].data.identity()
+        return self.runs[0].datasets.identity()
 
     def save_split(self, folder: Path) -> None:
         """Logs the split; writes split.csv (each picture with its group, labels and side or fold) and split.json."""
         if self.folds is None:
-            self.runs[0].data.save_split(folder)
+            self.runs[0].datasets.save_split(folder)
         elif self.report:
             sides = np.array(self.report.side_names)[self.folds]
             write_split(folder, self.report, self.table.frame().assign(side=sides))
@@ -125,15 +125,15 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
     # A model for each attribute and fold; the folds of an attribute form an ensemble, the attributes another
     runs, ensembles = [], []
     for attribute, own_settings in _settings_by_attribute(settings, train.scheme.names).items():
-        for fold, (fold_name, data) in enumerate(splits.items()):
+        for fold, (fold_name, datasets) in enumerate(splits.items()):
             folder = "/".join(part for part in (_folder(attribute), fold_name) if part)
-            own_data = data.narrowed(own_settings.target) if is_separate else data
-            runs.append(Run(folder, own_settings, own_data, fold if settings.folds else None))
+            own_datasets = datasets.narrowed(own_settings.target) if is_separate else datasets
+            runs.append(Run(folder, own_settings, own_datasets, fold if settings.folds else None))
         if settings.folds:
             ensembles.append(EnsembleSpec(_folder(attribute), list(splits), SOFT))
     if is_separate:
         ensembles.append(EnsembleSpec("", [_folder(name) for name in train.scheme.names], PRODUCT))
-    return Plan(runs, ensembles, table, train.scheme, folds, report or runs[0].data.report)
+    return Plan(runs, ensembles, table, train.scheme, folds, report or runs[0].datasets.report)
 
 
 def _assign_folds(settings: TrainSettings, table: Table) -> tuple[np.ndarray, SplitReport]:

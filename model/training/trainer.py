@@ -77,7 +77,7 @@ class Trainer:
 
     Args:
         settings: Settings of the training.
-        data: Training pictures, and validation pictures if there are any.
+        datasets: Training pictures, and validation pictures if there are any.
         model: The network to train.
         hardware: Where it is trained.
         checkpoints: Where states are written.
@@ -91,7 +91,7 @@ class Trainer:
     def __init__(
         self,
         settings: TrainSettings,
-        data: Datasets,
+        datasets: Datasets,
         model: TrainableModel,
         hardware: Hardware,
         checkpoints: Checkpoints,
@@ -105,7 +105,7 @@ class Trainer:
         self.workers = worker_count(settings.num_workers)
 
         # Input: which pictures, how they are read and changed, and their targets
-        table = data.train
+        table = datasets.train
         self.sampler = EpochSampler(
             table.classes(), settings.sampler_power, settings.batch_size, settings.seed, self.rank, self.world
         )
@@ -129,7 +129,7 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(hardware.device.type, enabled=hardware.precision == "fp16")
         self.ema = ModelEmaV3(self.network, decay=settings.ema, use_warmup=True) if settings.ema else None
         self.scored: nn.Module = self.ema.module if self.ema else self.network  # validated and saved
-        self.validator = self._make_validator(data)
+        self.validator = self._make_validator(datasets)
 
         self.progress = Progress()
         self.is_between_updates = True
@@ -137,11 +137,11 @@ class Trainer:
         self._frozen: bool | None = None
         self._prepare_network()
 
-    def _make_validator(self, data: Datasets) -> Validator | None:
-        if data.validation is None:
+    def _make_validator(self, datasets: Datasets) -> Validator | None:
+        if datasets.validation is None:
             return None
         return Validator(
-            data.validation,
+            datasets.validation,
             self.heads,
             self.preprocessing,
             self.hardware,
