@@ -1,12 +1,15 @@
-"""The metrics that training reports after each epoch (val_f1, train_loss, lr, ...): one entry each, used by all who
-name, print, parse or compare them. Imports nothing, so that the launcher can read it without torch or numpy.
+"""The metrics that training reports after each epoch (val_f1, train_loss, lr, ...): one entry for each.
+
+All code that names, prints, parses or compares them takes them from here: the setting best_criterion, validation, the
+log, TensorBoard, the model card, the report, SageMaker's metric definitions, tuning. Imports nothing of the project, so
+that the launcher can use it without torch or numpy.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-VALIDATION = "val_"  # prefix of a metric's name in an epoch's record, beside the same metric's name as best_criterion
+VALIDATION = "val_"  # prefix of the metrics of the validation pictures
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class EpochMetric:
         label: What texts for people call it.
         curve: Its curve in TensorBoard and Weights & Biases.
         format: Format specification of the terminal's table. The metric line has no thousands separators.
-        higher_is_better: None where no value is better than another.
+        higher_is_better: None if neither direction is better.
         score: Key in `model.metrics.scores.scores_of`, for metrics that are computed from the counts of answers.
         header: Column header of the terminal's table; the label if empty.
     """
@@ -43,7 +46,7 @@ class EpochMetric:
         return self.header or self.label
 
     def text(self, value: float) -> str:
-        """The value in a person's table: `1,234.6`."""
+        """The value in a table for people: `1,234.6`."""
         return f"{value:{self.format}}"
 
     def assignment(self, value: float) -> str:
