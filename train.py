@@ -25,7 +25,7 @@ import logging
 import platform
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,21 +51,47 @@ from model.runtime.seeding import mixed_seed, seed_all
 from model.runtime.signals import Stopped, StopSignal
 from model.settings.fields import as_dict, differences
 from model.settings.train import TrainSettings
+from model.training.checkpoints import Checkpoints
 from model.training.criterion import head_setting
 from model.training.initial_weights import make_network
 from model.training.losses import double_correction
 from model.training.out_of_fold import answer_out_of_fold
 from model.training.plan import Plan, Run, make_plan
 from model.training.progress import Outcome
-from model.training.resume import Claim, claim
-from model.training.tracking.console import console
+from model.training.resume import Claim, RunLocation, claim
+from model.training.tracking.base import Tracker
+from model.training.tracking.console import make_console
 from model.training.tracking.trackers import Trackers, make_trackers
-from model.training.trainer import Trainer
+from model.training.trainer import TrainableModel, Trainer
 
 log = logging.getLogger("rarebird")
 
 
+@dataclass(frozen=True)
+class TrainingJob:
+    """What the models of a training job share.
+
+    Attributes:
+        settings: Settings of the job.
+        plan: The models to train.
+        claim: The name that the job trains under, with its folder and checkpoints.
+        hardware: Where the models are trained.
+        stop: Signals that end the job early.
+        output: Folder of the split, TensorBoard's files and the out-of-fold answers.
+        account: Account at Weights & Biases; None if there is none.
+    """
+
+    settings: TrainSettings
+    plan: Plan
+    claim: Claim
+    hardware: Hardware
+    stop: StopSignal
+    output: Path
+    account: Mapping[str, str | None] | None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
+    # settings and folders
     settings, env = settings_layers.read(TRAIN, argv, __doc__ or "")
     locations = Locations(env)
     train_dir = locations.required_channel("train", settings.train_dir, "train.py")
@@ -74,53 +100,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         locations.refuse_parts(folder, "each of them reads pictures from all of it")
     models = locations.models_dir(settings.model_dir)
     checkpoints_dir = locations.checkpoints_dir(settings.checkpoint_dir, models)
-    output = locations.training_output_dir(settings.output_data_dir)
-    packed = locations.is_packed(models)
-    before = locations.earlier_model(models)
-    if before is not None and not settings.weights:
-        log.info("the weights begin with those of the channel `model`: %s", before)
-        settings = replace(settings, weights=str(before))
+    location = RunLocation(models, checkpoints_dir, locations.is_packed(models))
+    settings = start_from_earlier_model(settings, locations.earlier_model(models))
     refuse_alone(settings, env.world)
 
-    backbone_name(settings.model)
+    # machine, pictures and labels, the models to train
+    backbone_name(settings.model)  # an unknown backbone is an error before any picture is read
     hardware = find_hardware(settings.device, settings.precision, settings.channels_last, env.local_rank)
     distributed.start(env.rank, env.world, hardware.device)
-    checked = checkpoints_dir / ".checked"
-    plan = make_plan(settings, *distributed.on_first(lambda: read_tables(settings, train_dir, validation_dir, checked)))
+    checked = location.checkpoints / ".checked"
+    tables = distributed.on_first(lambda: read_tables(settings, train_dir, validation_dir, checked))
+    plan = make_plan(settings, *tables)
 
+    # the name to train under, new or of an unfinished run that is resumed
     identity = {**as_dict(settings, only_result=True), **plan.identity()}
-    claimed = distributed.on_first(
-        lambda: claim(
-            settings.name,
-            checkpoints_dir,
-            lambda name: locations.run_dir(models, name),
-            is_finished,
-            packed,
-            identity,
-            settings.resume,
-        )
-    )
-    first = distributed.rank() == 0
-    if packed and claimed.state is None and is_finished(claimed.run_dir):
+    claimed = distributed.on_first(lambda: claim(settings.name, location, identity, settings.resume))
+    if location.is_packed and claimed.state is None and is_finished(claimed.run_dir):
         log.warning("%s holds the model of a finished run, which this one replaces", claimed.run_dir)
-    told = claimed.run_dir if output is None else output if packed else output / claimed.name
+    output = output_dir(locations.training_output_dir(settings.output_data_dir), claimed, location.is_packed)
     account = env.wandb_account(settings.wandb_project, settings.wandb_entity)
-    stopped_by = None
+
     with claimed.lock, StopSignal() as stop:
-        if first and not claimed.finished:
-            plan.save_split(told)
-        if first and not plan.is_one:
-            claimed.checkpoints.begin(identity)
-        for run in plan.runs:
-            stopped_by = train_one(run, plan, claimed, identity, hardware, stop, told, account)
-            if stopped_by is not None:
-                break
-        if stopped_by != signal.SIGINT:
-            distributed.stop()
-            if first and not plan.is_one:
-                stopped_by = save_joined(plan, claimed, settings, told, stop, stopped_by)
-                if stopped_by is None:
-                    claimed.checkpoints.finish({}, identity)
+        stopped_by = train_models(TrainingJob(settings, plan, claimed, hardware, stop, output, account))
 
     if stopped_by == signal.SIGINT:
         log.info("stopped by Ctrl-C after a checkpoint; the same command goes on from it")
@@ -131,86 +132,125 @@ def main(argv: Sequence[str] | None = None) -> int:
     return ExitCode.DONE
 
 
-def train_one(
-    run: Run,
-    plan: Plan,
-    claimed: Claim,
-    identity: dict[str, Any],
-    hardware: Hardware,
-    stop: StopSignal,
-    told: Path,
-    account: Mapping[str, str | None] | None,
-) -> int | None:
-    """Trains and saves one model, or goes on with it; one that is finished is kept. Returns the signal that stopped
-    it, None where it is finished. told: the folder that trackers write into; account: at Weights & Biases."""
-    settings = replace(run.settings, name=claimed.name)
-    folder, checkpoints, state = claimed.run_dir, claimed.checkpoints, claimed.state
-    if not plan.is_one:
-        log.info("\n%s of %s", run.place, claimed.name)
-        folder, checkpoints = folder / run.place, checkpoints.of_member(run.place)
+def start_from_earlier_model(settings: TrainSettings, earlier: Path | None) -> TrainSettings:
+    """The settings with the weights of the channel `model`, if there is one and no other weights are named."""
+    if earlier is None or settings.weights:
+        return settings
+    log.info("the weights begin with those of the channel `model`: %s", earlier)
+    return replace(settings, weights=str(earlier))
+
+
+def output_dir(output: Path | None, claimed: Claim, is_packed: bool) -> Path:
+    """The job's folder in the output directory; the saved model's folder if there is no output directory."""
+    if output is None:
+        return claimed.run_dir
+    return output if is_packed else output / claimed.name
+
+
+def train_models(training: TrainingJob) -> int | None:
+    """Trains and saves the models of a job, and the ensembles of them. Returns the signal that stopped it; None if it
+    is finished."""
+    is_first, checkpoints, stopped_by = distributed.rank() == 0, training.claim.checkpoints, None
+    if is_first and not training.claim.finished:
+        training.plan.save_split(training.output)
+    if is_first and not training.plan.is_single:
+        checkpoints.begin()
+    for run in training.plan.runs:
+        stopped_by = train_one(run, training)
+        if stopped_by is not None:
+            break
+    if stopped_by == signal.SIGINT:
+        return stopped_by
+    distributed.stop()
+    if is_first and not training.plan.is_single:
+        stopped_by = save_ensembles(training, stopped_by)
+        if stopped_by is None:
+            checkpoints.finish({})
+    return stopped_by
+
+
+def train_one(run: Run, training: TrainingJob) -> int | None:
+    """Trains and saves one model, resuming it from its checkpoint; a finished one is kept. Returns the signal that
+    stopped it; None if it is finished."""
+    settings = replace(run.settings, name=training.claim.name)
+    folder, checkpoints, state = training.claim.run_dir, training.claim.checkpoints, training.claim.state
+    if not training.plan.is_single:
+        log.info("\n%s of %s", run.folder, training.claim.name)
+        folder, checkpoints = folder / run.folder, checkpoints.member(run.folder)
         state = distributed.on_first(checkpoints.newest)
     heads = make_heads(
-        run.data.train.scheme,
+        run.datasets.train.scheme,
         settings.target,
         lambda head: str(head_setting(settings, head, "loss")),
         settings.num_classes,
-        plan.channel,
+        training.plan.channel,
     )
     preprocessing = make_preprocessing(settings)
-    if state is not None and state["finished"] and not plan.is_one and is_finished(folder):
+    finished = state if state is not None and state["finished"] else None
+    if finished is not None and not training.plan.is_single and is_finished(folder):
         log.info("finished before")
         return None
-    with Trackers() as tracker:
-        if state is not None and state["finished"]:
-            log.info("the run %r is finished; its saved model is written again", claimed.name)
-            outcome = Outcome.of(state)
+    with Trackers() as trackers:
+        if finished is not None:
+            log.info("the run %r is finished; its saved model is written again", training.claim.name)
+            outcome = Outcome.from_state(finished)
         else:
             seed_all(mixed_seed(settings.seed, 0))
-            network = make_network(settings, heads, preprocessing)
-            trainer = Trainer(
-                settings, run.data, heads, preprocessing, network, hardware, checkpoints, identity, stop, tracker
-            )
+            model = TrainableModel(make_network(settings, heads, preprocessing), heads, preprocessing)
+            trainer = Trainer(settings, run.datasets, model, training.hardware, checkpoints, training.stop, trackers)
             if distributed.rank() == 0:
-                tell_plan(settings, trainer, run.data.summary())
-                name, id_file = f"{claimed.name}/{run.place}".rstrip("/"), checkpoints.folder / "wandb-id"
-                others = make_trackers(told / run.place, name, settings, account, id_file)
-                tracker.trackers = [console(settings.epochs), *others]
+                log_training(settings, trainer, run.datasets.summary())
+                trackers.trackers = trackers_of(run, training, settings, checkpoints)
             outcome = trainer.train(state)
         if distributed.rank() == 0 and outcome.stopped_by != signal.SIGINT:
-            metrics = run_metrics(outcome, run.data.summary(), hardware)
+            metrics = run_metrics(outcome, run.datasets.summary(), training.hardware)
             save_model(folder, outcome.weights, settings, heads, preprocessing, metrics)
             if outcome.stopped_by is None:
-                checkpoints.finish(outcome.to_state(), identity)
+                checkpoints.finish(outcome.to_state())
     best = outcome.progress.best
     if best:
         log.info("best epoch=%d val_f1=%.4f; val_acc=%.4f;", best.epoch, best.metrics["f1"], best.metrics["acc"])
     return outcome.stopped_by
 
 
-def save_joined(
-    plan: Plan, claimed: Claim, settings: TrainSettings, output: Path, stop: StopSignal, stopped_by: int | None
-) -> int | None:
-    """Makes the trained models answer together. Where training was stopped, those that are there do, if they can.
-    Returns the signal that has stopped it, now or before (stopped_by)."""
-    if stopped_by is None and plan.folds is not None:
+def trackers_of(run: Run, training: TrainingJob, settings: TrainSettings, checkpoints: Checkpoints) -> list[Tracker]:
+    """The trackers of one model: the console, and those that the setting `tracking` asks for."""
+    name = f"{settings.name}/{run.folder}".rstrip("/")
+    id_file = checkpoints.folder / "wandb-id"
+    others = make_trackers(training.output / run.folder, name, settings, training.account, id_file)
+    return [make_console(settings.epochs), *others]
+
+
+def save_ensembles(training: TrainingJob, stopped_by: int | None) -> int | None:
+    """Saves the ensembles of the trained models, after the out-of-fold answers if there are folds. If training was
+    stopped, a mean is saved of the models that are there.
+
+    Args:
+        training: The training job.
+        stopped_by: The signal that stopped training; None if it is finished.
+
+    Returns:
+        The signal that stopped training or this; None if both are finished.
+    """
+    if stopped_by is None and training.plan.folds is not None:
         try:
-            answer_out_of_fold(plan, claimed.run_dir, settings, output, stop)
+            answer_out_of_fold(training.plan, training.claim.run_dir, training.settings, training.output, training.stop)
         except Stopped:
-            stopped_by = stop.received
-    for join in plan.joins:
-        folder = claimed.run_dir / join.place
-        there = [member for member in join.members if is_saved_model(folder / member) or is_ensemble(folder / member)]
-        if there == join.members or (there and join.combine == SOFT):
-            save_ensemble(folder, there, [1.0] * len(there), join.combine, finished=stopped_by is None)
+            stopped_by = training.stop.received
+    for ensemble in training.plan.ensembles:
+        folder = training.claim.run_dir / ensemble.folder
+        members = [name for name in ensemble.members if is_saved_model(folder / name) or is_ensemble(folder / name)]
+        if members == ensemble.members or (members and ensemble.combine == SOFT):
+            save_ensemble(folder, members, [1.0] * len(members), ensemble.combine, finished=stopped_by is None)
     return stopped_by
 
 
-def tell_plan(settings: TrainSettings, trainer: Trainer, data: dict[str, Any]) -> None:
-    """The settings in force and the numbers that follow from them, once."""
-    chosen = ", ".join(f"{key}={value}" for key, value in differences(settings).items())
-    others = {key: value for key, value in as_dict(settings).items() if key not in differences(settings)}
-    log.info("settings that differ from their defaults: %s", chosen or "none")
-    log.info("settings at their defaults: %s", ", ".join(f"{key}={value}" for key, value in others.items()))
+def log_training(settings: TrainSettings, trainer: Trainer, data: dict[str, Any]) -> None:
+    """Logs the settings in force and the numbers that follow from them. data: `Datasets.summary()`."""
+    chosen = differences(settings)
+    others = {name: value for name, value in as_dict(settings).items() if name not in chosen}
+    log.info("settings that differ from their defaults: %s", _assignments(chosen) or "none")
+    log.info("settings at their defaults: %s", _assignments(others))
     for side in ("train", "validation"):
         if data[side]:
             by = f" of {data[side]['groups']:,} groups by {data['grouped_by']}" if data["grouped_by"] else ""
@@ -221,10 +261,10 @@ def tell_plan(settings: TrainSettings, trainer: Trainer, data: dict[str, Any]) -
         f"{settings.model}: {parameters:.1f} M parameters, {preprocessing.height}x{preprocessing.width} pixels, "
         f"{heads.scheme.num_classes} classes in {len(heads.heads)} head{'s' if len(heads.heads) > 1 else ''}"
     )
-    updates = trainer.updates_per_epoch
     log.info(
-        f"{settings.epochs} epochs of {trainer.sampler.steps} batches of {settings.batch_size}, {updates} optimiser "
-        f"steps each; {trainer.hardware}{f', {trainer.world} processes' if trainer.world > 1 else ''}"
+        f"{settings.epochs} epochs of {trainer.sampler.steps} batches of {settings.batch_size}, "
+        f"{trainer.accumulation.optimiser_steps} optimiser steps each; "
+        f"{trainer.hardware}{f', {trainer.world} processes' if trainer.world > 1 else ''}"
     )
     power, strength = settings.sampler_power, settings.class_weights_strength
     kinds = {str(head_setting(settings, head.name, "class_weights")) for head in heads.heads}
@@ -234,8 +274,12 @@ def tell_plan(settings: TrainSettings, trainer: Trainer, data: dict[str, Any]) -
         log.warning("there is no validation: early_stopping and ReduceLROnPlateau have nothing to go by")
 
 
+def _assignments(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in settings.items())
+
+
 def run_metrics(outcome: Outcome, data: dict[str, Any], hardware: Hardware) -> dict[str, Any]:
-    """What metrics.json holds."""
+    """The content of metrics.json. data: `Datasets.summary()`."""
     progress = outcome.progress
     return {
         "finished": outcome.stopped_by is None,

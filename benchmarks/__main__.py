@@ -1,4 +1,4 @@
-"""How close training and inference come to what the network alone could do on this machine.
+"""Benchmarks training and inference: how close they come to what the network alone could do on this machine.
 
     python -m benchmarks --train_dir data/train [--model resnet18] [--input_size 128 96] [--batch_size 64]
 
@@ -39,9 +39,13 @@ from model.training.checkpoints import Checkpoints
 from model.training.criterion import head_setting
 from model.training.initial_weights import make_network
 from model.training.tracking.base import Tracker
-from model.training.trainer import Trainer
+from model.training.trainer import TrainableModel, Trainer
 
 USAGE = __doc__ or ""
+COMPARED = {  # rates that are shown as a share of another
+    "training epoch": "network alone, training steps",
+    "inference from files to answers": "network alone, inference",
+}
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,7 @@ def main(argv: Sequence[str]) -> int:
         for _ in range(settings.rounds):
             for name, measure in measures.items():
                 rates[name].append(measure())
-    ratios = {
-        "training epoch": pairwise(rates, "training epoch", "network alone, training steps"),
-        "inference from files to answers": pairwise(
-            rates, "inference from files to answers", "network alone, inference"
-        ),
-    }
+    ratios = {name: pairwise_ratios(rates[name], rates[other]) for name, other in COMPARED.items()}
     rows = [
         [
             name,
@@ -95,25 +94,24 @@ def main(argv: Sequence[str]) -> int:
     ]
     height, width = bench.preprocessing.height, bench.preprocessing.width
     print(
-        f"{settings.model} at {height}x{width}, batch {settings.batch_size}, {len(bench.data.train):,} pictures, ",
-        end="",
+        f"{settings.model} at {height}x{width}, batch {settings.batch_size}, {len(bench.datasets.train):,} pictures, "
+        f"{bench.workers} workers; {bench.hardware}; torch {torch.__version__}; median of {settings.rounds} rounds"
     )
-    print(f"{bench.workers} workers; {bench.hardware}; torch {torch.__version__}; median of {settings.rounds} rounds")
     headers = ["pictures/s", "median", "min", "max", "of the network alone"]
     print(text_table(headers, rows, right=range(1, 5)))
     return 0
 
 
-def pairwise(rates: dict[str, list[float]], of: str, to: str) -> list[float]:
+def pairwise_ratios(rates: list[float], others: list[float]) -> list[float]:
     """The ratio of two rates in each round."""
-    return [a / b for a, b in zip(rates[of], rates[to])]
+    return [rate / other for rate, other in zip(rates, others)]
 
 
 class Bench:
-    """One trainer and its data, from which every rate is taken."""
+    """The measurements, all with the same data and settings. scratch: folder for temporary files."""
 
     def __init__(self, settings: BenchmarkSettings, scratch: Path):
-        training = build(
+        train_settings = build(
             TrainSettings,
             [
                 Layer("{}", {"model": settings.model, "pretrained": False, "input_size": settings.input_size}),
@@ -125,42 +123,37 @@ class Bench:
         table = read_channel(Path(settings.train_dir or ""), problems)
         problems.raise_if_any()
         assert table is not None
-        self.settings, self.scratch = training, scratch
-        self.data = Datasets(table.take(range(min(settings.pictures, len(table)))), None)
+        self.settings, self.scratch = train_settings, scratch
+        self.datasets = Datasets(table.take(range(min(settings.pictures, len(table)))), None)
         self.hardware = find_hardware(settings.device, settings.precision)
-        self.heads = make_heads(table.scheme, "joint", lambda head: str(head_setting(training, head, "loss")))
-        self.preprocessing = make_preprocessing(training)
+        self.heads = make_heads(table.scheme, "joint", lambda head: str(head_setting(train_settings, head, "loss")))
+        self.preprocessing = make_preprocessing(train_settings)
         self.workers = worker_count(settings.num_workers)
         self.pinned = self.hardware.device.type == "cuda"
 
-    def trainer(self) -> Trainer:
-        """A new one, its network random."""
+    def make_trainer(self) -> Trainer:
+        """A new trainer of a network with random weights."""
         network = make_network(self.settings, self.heads, self.preprocessing)
+        model = TrainableModel(network, self.heads, self.preprocessing)
         checkpoints = Checkpoints(self.scratch / "checkpoints")
-        return Trainer(
-            self.settings,
-            self.data,
-            self.heads,
-            self.preprocessing,
-            network,
-            self.hardware,
-            checkpoints,
-            {},
-            StopSignal(),
-            Tracker(),
-        )
+        return Trainer(self.settings, self.datasets, model, self.hardware, checkpoints, StopSignal(), Tracker())
 
-    def pixels(self) -> torch.Tensor:
-        """uint8 noise in the form that a loader gives."""
+    def make_predictor(self) -> Predictor:
+        """A predictor with a network of random weights."""
+        network = make_network(self.settings, self.heads, self.preprocessing)
+        return Predictor(network, self.heads, self.preprocessing, self.hardware, Views(self.preprocessing))
+
+    def make_pixels(self) -> torch.Tensor:
+        """Noise in the form of a loader's batch, uint8 (N, height, width, 3)."""
         size = (self.settings.batch_size, self.preprocessing.height, self.preprocessing.width, 3)
         return torch.randint(0, 256, size, dtype=torch.uint8)
 
     def training_steps(self) -> float:
         """Pictures a second of forward, backward and update on one batch in memory."""
-        trainer = self.trainer()
+        trainer = self.make_trainer()
         trainer.network.train()
-        pixels = self.pixels()
-        targets = [codes[: self.settings.batch_size].to(self.hardware.device) for codes in trainer.targets]
+        pixels = self.make_pixels()
+        targets = [classes[: self.settings.batch_size].to(self.hardware.device) for classes in trainer.targets]
 
         def step() -> None:
             inputs = self.preprocessing.normalised(self.hardware.pictures(pixels))
@@ -170,39 +163,35 @@ class Bench:
             trainer.optimiser.step()
             trainer.optimiser.zero_grad(set_to_none=True)
 
-        return self.rate(step, steps=max(8, len(self.data.train) // self.settings.batch_size // 2))
+        return self.rate(step, steps=max(8, len(self.datasets.train) // self.settings.batch_size // 2))
 
     def training_epoch(self) -> float:
-        """Pictures a second of an epoch as train.py runs it, from files on."""
-        trainer = self.trainer()
+        """Pictures a second of an epoch as train.py runs it, from files."""
+        trainer = self.make_trainer()
         trainer.train()
         return float(trainer.progress.history[0]["pictures_per_second"])
 
     def training_input(self) -> float:
-        """Pictures a second of what a training epoch reads, decodes and changes."""
-        trainer = self.trainer()
-        return self.input_rate(batches(trainer.pictures, trainer.sampler.batches(0), self.workers, self.pinned))
-
-    def predictor(self) -> Predictor:
-        network = make_network(self.settings, self.heads, self.preprocessing)
-        return Predictor(network, self.heads, self.preprocessing, self.hardware, Views(self.preprocessing))
+        """Pictures a second of reading, decoding and augmentation in a training epoch."""
+        trainer = self.make_trainer()
+        return self.input_rate(batches(trainer.images, trainer.sampler.batches(0), self.workers, self.pinned))
 
     def inference_steps(self) -> float:
         """Pictures a second of inference on one batch in memory."""
-        predictor, pixels = self.predictor(), self.pixels().unsqueeze(1)
-        return self.rate(lambda: predictor(pixels), steps=max(8, len(self.data.train) // self.settings.batch_size))
+        predictor, pixels = self.make_predictor(), self.make_pixels().unsqueeze(1)
+        return self.rate(lambda: predictor(pixels), steps=max(8, len(self.datasets.train) // self.settings.batch_size))
 
     def inference_input(self) -> float:
-        """Pictures a second of what inference reads and decodes."""
-        predictor = self.predictor()
-        pictures = predictor.pictures(self.data.train.root, self.data.train.locations)
+        """Pictures a second of reading and decoding in inference."""
+        predictor = self.make_predictor()
+        pictures = predictor.pictures(self.datasets.train.root, self.datasets.train.locations)
         items = in_order(len(pictures), self.settings.batch_size)
         return self.input_rate(batches(pictures, items, self.workers, self.pinned))
 
     def inference(self) -> float:
-        """Pictures a second from files to answers, the loader's start included."""
-        predictor = EnsemblePredictor([self.predictor()], self.heads.scheme)
-        table = self.data.train
+        """Pictures a second from files to answers, with the start of the loader."""
+        predictor = EnsemblePredictor([self.make_predictor()], self.heads.scheme)
+        table = self.datasets.train
         started = time.perf_counter()
         answered = 0
         for answers in predictor.predict_table(table.root, table.locations, self.settings.batch_size, self.workers):
@@ -210,25 +199,25 @@ class Bench:
         return answered / (time.perf_counter() - started)
 
     def rate(self, step: Callable[[], object], steps: int) -> float:
-        """Pictures a second of a step, after two to warm up."""
+        """Pictures a second of a step on one batch, after two steps to warm up."""
         for _ in range(2):
             step()
-        self.finish()
+        self.synchronize()
         started = time.perf_counter()
         for _ in range(steps):
             step()
-        self.finish()
+        self.synchronize()
         return steps * self.settings.batch_size / (time.perf_counter() - started)
 
     def input_rate(self, loaded: Iterator[Batch]) -> float:
-        """Pictures a second of a loader, its start included."""
+        """Pictures a second of a loader, with its start."""
         started, count = time.perf_counter(), 0
         for batch in loaded:
             count += len(batch.rows)
         return count / (time.perf_counter() - started)
 
-    def finish(self) -> None:
-        """Waits for a GPU."""
+    def synchronize(self) -> None:
+        """Waits until a GPU has done its work."""
         if self.pinned:
             torch.cuda.synchronize()
 

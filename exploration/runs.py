@@ -21,6 +21,7 @@ from model.artifacts.files import ENSEMBLE, METRICS, SETTINGS
 from model.artifacts.metadata import read_records
 from model.atomic_write import write_beside
 from model.errors import InputError, did_you_mean
+from model.metrics.epoch_metrics import CRITERIA
 from model.runtime.terminal import shortened, text_table, text_width
 from model.settings.cli import from_flags
 from model.settings.fields import as_dict, setting, value_text
@@ -35,10 +36,12 @@ there), each with its interval."""
 EVALUATION = "evaluation.json"
 CHECKPOINTS = ".checkpoints"  # the hidden folder in which train.py keeps unfinished runs
 OTHERS = ("tensorboard", "wandb")  # folders in a run in which no run lies
-SCORES = {"macro_f1": "macro F1", "accuracy": "accuracy", "val_f1": "val F1", "val_acc": "val accuracy"}
+LISTED = {"f1": "val F1", "acc": "val accuracy"}  # scores of the validation pictures, with their headers
+EVALUATED = {CRITERIA[name].score: CRITERIA[name].label for name in LISTED}  # those of evaluation.json
+SCORES = EVALUATED | {CRITERIA[name].name: header for name, header in LISTED.items()}
 CELL = 18  # columns of a terminal that a value or a header takes at most
 LEAST = 40  # columns, for a text of settings
-SORTED = {"f1": ("val_f1", "macro_f1"), "accuracy": ("val_acc", "accuracy")}
+SORTED = {sort: (CRITERIA[name].name, CRITERIA[name].score) for sort, name in (("f1", "f1"), ("accuracy", "acc"))}
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,7 @@ def _evaluate(path: Path, runs: Mapping[Path, Run]) -> None:
     run = inside or (below[0] if len(below) == 1 else None)
     if run is not None:
         told = json.loads(path.read_text(encoding="utf-8"))["rarebird"]
-        run.scores |= {name: dict(told[name]) for name in ("macro_f1", "accuracy")}
+        run.scores |= {name: dict(told[name]) for name in EVALUATED}
 
 
 def _compared(settings: Mapping[str, Any], pictures: Mapping[str, int]) -> dict[str, Any]:
@@ -200,9 +203,9 @@ def _validation_scores(metrics: Mapping[str, Any] | None) -> dict[str, dict[str,
     if not metrics:
         return {}
     found = {}
-    for name in ("f1", "acc"):
+    for name in LISTED:
         low, high = metrics.get("intervals", {}).get(name, (None, None))
-        found[f"val_{name}"] = {"value": metrics[name], "low": low, "high": high}
+        found[CRITERIA[name].name] = {"value": metrics[name], "low": low, "high": high}
     return found
 
 

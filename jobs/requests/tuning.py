@@ -10,13 +10,12 @@ from typing import Any
 from jobs.requests.train_and_process import Request
 from jobs.spec.hyperparameters import text_of
 from model.errors import InputError, did_you_mean, listing
-from model.metrics.epoch_metrics import METRICS
+from model.metrics.epoch_metrics import METRIC_LINE
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
 
 LOGARITHMIC = ("lr", "weight_decay")  # where the order of magnitude is what matters
-MINIMISED = ("val_loss", "train_loss")
-STRATEGIES = ("Bayesian", "Random", "Hyperband", "Grid")
+OBJECTIVES = {metric.name: metric for metric in METRIC_LINE}
 
 
 def parameter_ranges(asked: Mapping[str, Any]) -> Request:
@@ -69,16 +68,16 @@ def tuning_config(
 ) -> Request:
     """HyperParameterTuningJobConfig. InputError where the objective is no metric of ours, or a grid has ranges of
     numbers (API reference, HyperParameterTuningJobConfig, Strategy)."""
-    if objective not in METRICS:
+    if objective not in OBJECTIVES:
         raise InputError(
-            f"--objective {objective}: expected one of {listing(METRICS)}{did_you_mean(objective, METRICS)}"
+            f"--objective {objective}: expected one of {listing(OBJECTIVES)}{did_you_mean(objective, OBJECTIVES)}"
         )
     if strategy == "Grid" and set(ranges) != {"CategoricalParameterRanges"}:
         raise InputError("--strategy Grid takes values to choose from, no ranges: name three or more numbers")
     return {
         "Strategy": strategy,
         "HyperParameterTuningJobObjective": {
-            "Type": "Minimize" if objective in MINIMISED else "Maximize",
+            "Type": "Minimize" if OBJECTIVES[objective].higher_is_better is False else "Maximize",
             "MetricName": objective,
         },
         "ResourceLimits": {"MaxNumberOfTrainingJobs": trainings, "MaxParallelTrainingJobs": at_once},

@@ -6,17 +6,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from model.metrics.epoch_metrics import METRICS
+from model.metrics.epoch_metrics import METRIC_LINE
 
 NUMBER = r"([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)"
 
 
 def metric_definitions() -> list[dict[str, str]]:
     """Regular expressions of the numbers in training's lines, `epoch=3 val_f1=0.8123; ...`."""
-    return [{"Name": name, "Regex": rf"\b{name}={NUMBER};"} for name in METRICS]
+    return [{"Name": metric.name, "Regex": rf"\b{metric.name}={NUMBER};"} for metric in METRIC_LINE]
 
 
 LAST_LINES = 20
+WIDTH = 10  # of a column, at least
 
 
 @dataclass
@@ -34,8 +35,9 @@ class MetricTable:
         found = {name: pattern.search(line) for name, pattern in self.patterns.items()}
         if not epoch or not any(found.values()):
             return None
-        header = "epoch  " + "  ".join(f"{name:>10}" for name in METRICS[:-1]) + "  pictures/s"
-        cells = [f"{match[1] if match else '':>10}" for match in found.values()]
-        told = [header] if self.rows % LAST_LINES == 0 else []
+        headers = [metric.name if len(metric.name) <= WIDTH else metric.column for metric in METRIC_LINE]
+        headers = [f"{text:>{WIDTH}}" for text in headers]
+        cells = [f"{match[1] if match else '':>{len(text)}}" for match, text in zip(found.values(), headers)]
+        told = ["epoch  " + "  ".join(headers)] if self.rows % LAST_LINES == 0 else []
         self.rows += 1
         return [*told, f"{epoch[1]:>5}  " + "  ".join(cells)]

@@ -8,6 +8,7 @@ from typing import Any
 from tabulate import tabulate
 
 from model.images.preprocessing import Preprocessing
+from model.metrics.epoch_metrics import CRITERIA
 from model.network.heads import Heads
 from model.settings.fields import differences
 from model.settings.train import TrainSettings
@@ -45,9 +46,9 @@ def model_card(settings: TrainSettings, heads: Heads, preprocessing: Preprocessi
             "",
             tabulate(
                 [
-                    ["accuracy", validation["acc"]],
-                    ["macro F1", validation["f1"]],
-                    ["geometric mean of F1", validation["gmean"]],
+                    [metric.label, validation[name]]
+                    for name, metric in sorted(CRITERIA.items())
+                    if metric.score and name in validation
                 ],
                 headers=["score", "value"],
                 tablefmt="pipe",

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import InputError
+from model.metrics.epoch_metrics import CRITERIA
 from model.settings.fields import as_dict, differences
 from model.settings.train import TrainSettings
 
 PROVENANCE_KEY = "made"  # in labels.json
-SCORES = ("acc", "f1", "gmean", "loss")  # of the validation pictures, as metrics.json calls them
+SCORES = sorted(CRITERIA)  # of the validation pictures, as metrics.json calls them
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Intervals by bootstrap (Efron and Tibshirani 1993, chapter 13: the percentile interval).
+"""Confidence intervals by bootstrap (Efron and Tibshirani 1993, chapter 13: the percentile interval).
 
-Pictures of one person or sender are alike, so where groups are known, whole groups are drawn (the cluster
-bootstrap: Davison and Hinkley 1997, section 3.8): intervals over single pictures would be too narrow.
+Pictures of one person or sender are alike, so if groups are known, whole groups are drawn (the cluster bootstrap:
+Davison and Hinkley 1997, section 3.8): intervals over single pictures would be too narrow.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ DRAWS_AT_ONCE = 2**22  # 32 MiB of indices
 
 @dataclass(frozen=True)
 class Interval:
-    """A score of the sample, its percentile interval and its standard deviation over the resamples; None without."""
+    """A score with its percentile interval.
+
+    Attributes:
+        value: The score of the sample.
+        low, high: Bounds of the interval; None if there were no resamples.
+        deviation: Standard deviation over the resamples; None if there were fewer than two.
+    """
 
     value: float
     low: float | None = None
@@ -24,17 +30,24 @@ class Interval:
     deviation: float | None = None
 
     def to_dict(self) -> dict[str, float | None]:
-        """What evaluation.json holds of a score."""
+        """The score as evaluation.json holds it."""
         return {"value": self.value, "low": self.low, "high": self.high}
 
 
 def resample(statistics: sparse.csr_array, groups: np.ndarray | None, resamples: int, seed: int) -> np.ndarray:
     """Totals of additive statistics over the sample and over bootstrap resamples of it.
 
-    statistics: (n, K), a row a picture; groups: integers (n,), 0 ... G - 1, whose pictures are drawn together, or
-    None where each picture is drawn by itself. Float (1 + resamples, K): first the sample's own totals, then those
-    of each resample, which draws as many groups as there are, with replacement. The draws depend on nothing but
-    seed, the number of groups and that of resamples; what stands side by side in K is therefore paired.
+    The draws depend only on seed, the number of groups and the number of resamples; columns of `statistics` are
+    therefore paired.
+
+    Args:
+        statistics: (n, K), a row a picture.
+        groups: integers (n,), 0 ... G - 1, whose pictures are drawn together; None to draw each picture by itself.
+        resamples: Number of resamples. Each draws as many groups as there are, with replacement.
+        seed: Seed of the draws.
+
+    Returns:
+        float (1 + resamples, K): the totals of the sample itself, then those of each resample.
     """
     units = statistics if groups is None else _sum_groups(statistics, groups)
     count = units.shape[0]
@@ -43,6 +56,7 @@ def resample(statistics: sparse.csr_array, groups: np.ndarray | None, resamples:
     at_once = max(1, DRAWS_AT_ONCE // count)
     for start in range(0, resamples, at_once):
         rows = min(at_once, resamples - start)
+        # How often each resample (row) draws each unit (column), counted with one bincount for all rows
         draws = generator.integers(count, size=(rows, count)) + np.arange(rows)[:, None] * count
         times = np.bincount(draws.ravel(), minlength=rows * count).reshape(rows, count)
         totals.append(times @ units)
@@ -56,11 +70,17 @@ def _sum_groups(statistics: sparse.csr_array, groups: np.ndarray) -> sparse.csr_
 
 
 def interval(values: np.ndarray, confidence: float) -> Interval:
-    """From a score of the sample and of its resamples, (1 + resamples,). confidence: the share of resamples inside.
-    Resamples in which the score is not defined (NaN: none of its pictures was drawn) are left out."""
-    value, drawn = float(values[0]), values[1:]
-    drawn = drawn[~np.isnan(drawn)]
-    if not len(drawn):
+    """The percentile interval of a score.
+
+    Args:
+        values: (1 + resamples,), the score of the sample and of each resample. Resamples in which the score is
+            undefined (NaN, because none of its pictures was drawn) are left out.
+        confidence: Share of the resamples inside the interval.
+    """
+    value, resampled = float(values[0]), values[1:]
+    resampled = resampled[~np.isnan(resampled)]
+    if not len(resampled):
         return Interval(value)
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(value, float(low), float(high), float(drawn.std(ddof=1)) if len(drawn) > 1 else None)
+    low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2])
+    deviation = float(resampled.std(ddof=1)) if len(resampled) > 1 else None
+    return Interval(value, float(low), float(high), deviation)

@@ -1,5 +1,82 @@
-"""NEW: name, label, curve, format, direction of each epoch metric, once."""
+"""The metrics that training reports after each epoch (val_f1, train_loss, lr, ...): one entry for each.
+
+All code that names, prints, parses or compares them takes them from here: the setting best_criterion, validation, the
+log, TensorBoard, the model card, the report, SageMaker's metric definitions, tuning. Imports nothing of the project, so
+that the launcher can use it without torch or numpy.
+"""
 
 from __future__ import annotations
 
-METRICS = ("val_f1", "val_acc", "val_gmean", "val_loss", "train_loss", "lr", "pictures_per_second")
+from dataclasses import dataclass
+
+VALIDATION = "val_"  # prefix of the metrics of the validation pictures
+
+
+@dataclass(frozen=True)
+class EpochMetric:
+    """One number of an epoch.
+
+    Attributes:
+        name: Key in the history of metrics.json, in the metric line of the log (`val_f1=0.8123;`), in SageMaker's
+            metric definitions, and a tuning job's objective.
+        label: What texts for people call it.
+        curve: Its curve in TensorBoard and Weights & Biases.
+        format: Format specification of the terminal's table. The metric line has no thousands separators.
+        higher_is_better: None if neither direction is better.
+        score: Key in `model.metrics.scores.scores_of`, for metrics that are computed from the counts of answers.
+        header: Column header of the terminal's table; the label if empty.
+    """
+
+    name: str
+    label: str
+    curve: str
+    format: str = ".4f"
+    higher_is_better: bool | None = None
+    score: str = ""
+    header: str = ""
+
+    @property
+    def criterion(self) -> str | None:
+        """Value of the setting best_criterion, and key in the validation of metrics.json; None for other metrics."""
+        return self.name.removeprefix(VALIDATION) if self.name.startswith(VALIDATION) else None
+
+    @property
+    def column(self) -> str:
+        """Header in the terminal's table of epochs."""
+        return self.header or self.label
+
+    def text(self, value: float) -> str:
+        """The value in a table for people: `1,234.6`."""
+        return f"{value:{self.format}}"
+
+    def assignment(self, value: float) -> str:
+        """The value in the metric line: `val_f1=0.8123;`. `jobs.spec.metrics` has the regular expression for it."""
+        return f"{self.name}={value:{self.format.lstrip(',')}};"
+
+
+EPOCH_METRICS = (
+    EpochMetric("val_f1", "macro F1", "score/macro_f1", higher_is_better=True, score="macro_f1"),
+    EpochMetric("val_acc", "accuracy", "score/accuracy", higher_is_better=True, score="accuracy"),
+    EpochMetric("val_loss", "loss", "loss/validation", higher_is_better=False, header="val loss"),
+    EpochMetric(
+        "val_gmean",
+        "geometric mean of F1",
+        "score/gmean_f1",
+        higher_is_better=True,
+        score="gmean_f1",
+        header="gmean F1",
+    ),
+    EpochMetric("train_loss", "train loss", "loss/train", higher_is_better=False),
+    EpochMetric("lr", "lr", "lr", ".3g"),
+    EpochMetric("pictures_per_second", "pictures/s", "pictures_per_second", ",.1f"),
+)
+
+# Values of best_criterion, in the order of --help. Each is a metric of the validation pictures.
+CRITERIA = {metric.criterion: metric for metric in EPOCH_METRICS if metric.criterion}
+
+_scores = tuple(metric for metric in EPOCH_METRICS if metric.score)
+_losses = tuple(metric for metric in EPOCH_METRICS if not metric.score and metric.higher_is_better is not None)
+_others = tuple(metric for metric in EPOCH_METRICS if not metric.score and metric.higher_is_better is None)
+
+METRIC_LINE = (*_scores, *_losses, *_others)  # order of the log's line, which SageMaker's regular expressions read
+EPOCH_TABLE = (*reversed(_losses), *_scores, *_others)  # order of the terminal's table

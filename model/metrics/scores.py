@@ -1,7 +1,8 @@
-"""Scores from counts that add up over pictures, so that a sample and all its bootstrap resamples share the formulas.
+"""Accuracy, precision, recall, F1 and others, from counts of right answers.
 
-Every statistic here is a row a picture; rows are summed, with each row's number of draws as its weight, and the
-scores are made from the totals. Arrays of totals have any leading axes (resamples) and the statistic last.
+Each picture has a row of statistics. Rows are summed (each times the number of its draws, in a bootstrap resample), and
+scores are computed from the totals, so that a sample and all its resamples share the formulas. Arrays of totals have
+any leading axes (resamples) and the statistics in the last.
 """
 
 from __future__ import annotations
@@ -18,8 +19,13 @@ NO_ANSWER = -1
 
 @dataclass(frozen=True)
 class Counts:
-    """Pictures of each class, floats (..., C). right: of the class and answered as it; truth: of the class;
-    answered: answered as the class. A picture without an answer is in truth alone, so it counts as wrong."""
+    """Pictures of each class, float (..., C). A picture without an answer is counted in truth only: it is wrong.
+
+    Attributes:
+        right: Pictures of the class that are answered as it.
+        truth: Pictures of the class.
+        answered: Pictures that are answered as the class.
+    """
 
     right: np.ndarray
     truth: np.ndarray
@@ -27,13 +33,13 @@ class Counts:
 
     @classmethod
     def from_totals(cls, totals: np.ndarray) -> Counts:
-        """From summed rows of count_statistics, (..., 3C)."""
+        """Counts from summed rows of count_statistics, (..., 3C)."""
         right, truth, answered = np.split(totals, 3, axis=-1)
         return cls(right, truth, answered)
 
     @classmethod
-    def of(cls, truth: ArrayLike, answers: ArrayLike, num_classes: int) -> Counts:
-        """From classes (n,) each, the answers with -1 where there is none."""
+    def from_answers(cls, truth: ArrayLike, answers: ArrayLike, num_classes: int) -> Counts:
+        """Counts from classes (n,) and answers (n,), -1 for no answer."""
         return cls.from_totals(count_statistics(truth, answers, num_classes).sum(axis=0))
 
     @property
@@ -53,13 +59,13 @@ class Counts:
         return divide(self.right, self.truth)
 
     def f(self, beta: float = 1.0) -> np.ndarray:
-        """F-beta of each class (van Rijsbergen 1979), 0 where a class is neither among truth nor answers."""
+        """F-beta of each class (van Rijsbergen 1979), 0 for a class neither in truth nor in the answers."""
         return divide((1 + beta**2) * self.right, self.answered + beta**2 * self.truth)
 
     def constant(self, answer: int) -> Counts:
         """The counts of a classifier that gives every picture the same answer."""
-        one = np.arange(self.truth.shape[-1]) == answer
-        return Counts(self.truth * one, self.truth, self.pictures[..., None] * one)
+        one_hot = np.arange(self.truth.shape[-1]) == answer
+        return Counts(self.truth * one_hot, self.truth, self.pictures[..., None] * one_hot)
 
 
 def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
@@ -68,9 +74,18 @@ def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
 
 def count_statistics(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> sparse.csr_array:
-    """What Counts adds up, a row a picture: (n, 3C) float, of which at most three entries are 1.
+    """The statistics that Counts sums up.
 
-    ValueError where a class is outside 0 ... C - 1 (answers: -1 ... C - 1) or the lengths differ.
+    Args:
+        truth: classes (n,).
+        answers: classes (n,), -1 for no answer.
+        num_classes: C.
+
+    Returns:
+        float (n, 3C), a row a picture, in which at most three entries are 1: right, truth and answered.
+
+    Raises:
+        ValueError: If a class is outside 0 ... C - 1 (answers: -1 ... C - 1), or the lengths differ.
     """
     truth, answers = _classes(truth, answers, num_classes)
     rows = np.arange(len(truth))
@@ -85,15 +100,15 @@ def _classes(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> tuple[np
     truth, answers = np.asarray(truth, dtype=np.int64), np.asarray(answers, dtype=np.int64)
     if truth.shape != answers.shape or truth.ndim != 1:
         raise ValueError(f"truth {truth.shape} and answers {answers.shape} must be two vectors of one length")
-    for what, classes, lowest in (("truth", truth, 0), ("answers", answers, NO_ANSWER)):
+    for name, classes, lowest in (("truth", truth, 0), ("answers", answers, NO_ANSWER)):
         if classes.size and not lowest <= classes.min() <= classes.max() < num_classes:
-            raise ValueError(f"{what} must be {lowest} to {num_classes - 1}, not {classes.min()} to {classes.max()}")
+            raise ValueError(f"{name} must be {lowest} to {num_classes - 1}, not {classes.min()} to {classes.max()}")
     return truth, answers
 
 
 def confusion(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> np.ndarray:
-    """Pictures by class and answer, int64 (C, C): rows truth, columns answer. A picture without an answer (-1) is in
-    no column, so a row's sum may be less than its class's support."""
+    """Confusion matrix, int64 (C, C): rows truth, columns answer. A picture without an answer (-1) is in no column, so
+    the sum of a row may be less than the support of its class."""
     truth, answers = _classes(truth, answers, num_classes)
     answered = answers != NO_ANSWER
     cells = truth[answered] * num_classes + answers[answered]
@@ -103,24 +118,29 @@ def confusion(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> np.ndar
 def scores(
     truth: ArrayLike, answers: ArrayLike, num_classes: int, gmean_classes: Sequence[int] | None = None
 ) -> dict[str, float]:
-    """accuracy, macro_f1, gmean_f1, balanced_accuracy, macro_precision and macro_recall of classes (n,) each.
-
-    Answers are -1 where there is none, which counts as wrong. The definitions are those of scores_of.
-    """
-    return {k: float(v) for k, v in scores_of(Counts.of(truth, answers, num_classes), gmean_classes).items()}
+    """The scores of scores_of from classes (n,) and answers (n,). No answer (-1) counts as wrong."""
+    counts = Counts.from_answers(truth, answers, num_classes)
+    return {name: float(value) for name, value in scores_of(counts, gmean_classes).items()}
 
 
 def scores_of(counts: Counts, gmean_classes: Sequence[int] | None = None) -> dict[str, np.ndarray]:
-    """The scores by name, (...) each, equal to scikit-learn's.
+    """Scores by name, (...) each, equal to scikit-learn's.
 
-    Macro means are over all C classes (labels given, zero_division=0), balanced accuracy, as scikit-learn defines
-    it, over the classes with truth. gmean_f1 is the geometric mean of F1 over all or the given classes: 0 as soon
-    as one of them is never right.
+    Macro means are over all C classes (scikit-learn's labels=range(C), zero_division=0); balanced accuracy, as
+    scikit-learn defines it, is over the classes in truth. gmean_f1 is the geometric mean of F1, 0 if any class is never
+    right.
+
+    Args:
+        counts: Counts of C classes.
+        gmean_classes: Classes that gmean_f1 is over; all if None.
+
+    Returns:
+        accuracy, macro_f1, gmean_f1, balanced_accuracy, macro_precision and macro_recall.
     """
     f1 = counts.f()
-    chosen = f1 if gmean_classes is None else f1[..., list(gmean_classes)]
-    with np.errstate(divide="ignore"):  # log 0 is -inf, whose mean's exponential is 0 as it should be
-        gmean = np.exp(np.log(chosen).mean(axis=-1))
+    gmean_f1 = f1 if gmean_classes is None else f1[..., list(gmean_classes)]
+    with np.errstate(divide="ignore"):  # log 0 is -inf, and exp(-inf) is 0 as it should be
+        gmean = np.exp(np.log(gmean_f1).mean(axis=-1))
     return {
         "accuracy": counts.accuracy,
         "macro_f1": f1.mean(axis=-1),
@@ -132,7 +152,7 @@ def scores_of(counts: Counts, gmean_classes: Sequence[int] | None = None) -> dic
 
 
 def weighted_scores_of(counts: Counts) -> dict[str, np.ndarray]:
-    """Accuracy, and precision, recall and F-beta weighted by the classes' shares of truth, (...) each; equal to
+    """Accuracy, and precision, recall and F-beta weighted by each class's share of truth, (...) each; equal to
     scikit-learn's average="weighted"."""
 
     def weighted(per_class: np.ndarray) -> np.ndarray:
@@ -149,8 +169,8 @@ def weighted_scores_of(counts: Counts) -> dict[str, np.ndarray]:
 
 
 def per_class(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> dict[str, np.ndarray]:
-    """precision, recall and f1, floats (C,), and support, int64 (C,), by name."""
-    counts = Counts.of(truth, answers, num_classes)
+    """precision, recall and f1, float (C,), and support, int64 (C,), by name."""
+    counts = Counts.from_answers(truth, answers, num_classes)
     return {**per_class_of(counts), "support": counts.truth.astype(np.int64)}
 
 

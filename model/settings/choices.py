@@ -5,7 +5,6 @@ from __future__ import annotations
 # Training
 LOSSES = ("focal", "cross_entropy", "label_smoothing", "f1", "bce")
 CLASS_WEIGHTS = ("none", "inverse", "effective", "given")
-CRITERIA = ("f1", "acc", "loss", "gmean")  # scores by which the saved weights are chosen
 
 # Data and images
 LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest")

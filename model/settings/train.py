@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.errors import InputError
-from model.settings.choices import CLASS_WEIGHTS, CRITERIA, FITS, INTERPOLATIONS, LAYOUTS, LOSSES, PRECISIONS
+from model.metrics.epoch_metrics import CRITERIA
+from model.settings.choices import CLASS_WEIGHTS, FITS, INTERPOLATIONS, LAYOUTS, LOSSES, PRECISIONS
 from model.settings.decode import decode
 from model.settings.fields import Layer, build, setting
 

@@ -1,4 +1,4 @@
-"""Unfinished runs: what training needs to go on, the name under which it does, and the lock on that name."""
+"""Checkpoints of a training run: files with the state that training resumes from."""
 
 from __future__ import annotations
 
@@ -14,57 +14,69 @@ from model.errors import InputError
 
 log = logging.getLogger("rarebird")
 
-KEPT = 2  # the one before stays, should the newest be cut off by a copy to a bucket
+KEPT = 2  # the last but one stays, in case a copy to a bucket cuts the newest off
 FINISHED = "finished"
-State = dict[str, Any]
+State = dict[str, Any]  # tensors, numbers, text, lists and mappings
 
 
 class Checkpoints:
-    """The states of one run, in a folder of their own, newest last."""
+    """The checkpoints of one run, in a folder of their own.
 
-    def __init__(self, folder: Path):
+    Args:
+        folder: The folder, made when the first checkpoint is written.
+        identity: Settings and data that a run must share to resume from these checkpoints; written into each.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any] | None = None):
         self.folder = folder
+        self.identity = dict(identity or {})
 
     def files(self) -> list[Path]:
-        """Oldest first; the name of a finished run's sorts behind all numbers."""
+        """Oldest first; the name of a finished run's file sorts after all numbers."""
         return sorted(self.folder.glob("checkpoint-*.pt"))
 
     def save(self, state: State) -> None:
-        """Writes state (tensors, numbers, text, lists and mappings) beside, renames it, and prunes older ones. It is
-        ordered by its `epoch` and `batches`."""
-        place = FINISHED if state["finished"] else f"{state['epoch']:06d}-{state['batches']:09d}"
-        with write_beside(self.folder / f"checkpoint-{place}.pt") as path:
-            torch.save(state, path)
+        """Writes a state atomically and removes older ones. Its `epoch` and `batches` are its position in the run."""
+        position = FINISHED if state["finished"] else f"{state['epoch']:06d}-{state['batches']:09d}"
+        with write_beside(self.folder / f"checkpoint-{position}.pt") as path:
+            torch.save({**state, "identity": self.identity}, path)
         for old in self.files()[:-KEPT]:
             old.unlink(missing_ok=True)
 
-    def begin(self, identity: Mapping[str, Any]) -> None:
-        """Marks the run of several models begun, whose members keep states of their own."""
+    def begin(self) -> None:
+        """Marks a run of several models as started. The models keep checkpoints of their own (`member`)."""
         if self.newest() is None:
-            self.save({"epoch": 0, "batches": 0, "identity": dict(identity), "finished": False})
+            self.save({"epoch": 0, "batches": 0, "finished": False})
 
-    def finish(self, outcome: State, identity: Mapping[str, Any]) -> None:
-        """Marks the run finished. outcome (Outcome.to_state) is all that is left of it, from which the saved model
-        can be written again."""
-        self.save({**outcome, "identity": dict(identity), "finished": True})
+    def finish(self, outcome: State) -> None:
+        """Marks the run as finished and removes its other checkpoints.
+
+        Args:
+            outcome: `Outcome.to_state()`, from which the saved model can be written again.
+        """
+        self.save({**outcome, "finished": True})
         for path in self.files():
             if not path.stem.endswith(FINISHED):
                 path.unlink()
 
     def is_finished(self) -> bool:
-        """Whether the run of these states is."""
+        """Whether the run of these checkpoints is finished."""
         return any(path.stem.endswith(FINISHED) for path in self.files())
 
     def newest(self) -> State | None:
-        """The newest state that can be read, None where there is none. InputError where there are files and all are
-        damaged; OSError where the system refuses one."""
+        """The newest state that can be read, None if there are no files.
+
+        Raises:
+            InputError: If there are files and all are damaged.
+            OSError: If the system refuses to read one.
+        """
         files = self.files()
         for path in reversed(files):
             try:
                 return torch.load(path, map_location="cpu", weights_only=True)
             except (OSError, MemoryError):
                 raise
-            except Exception as error:  # what a damaged zip or pickle raises differs by version
+            except Exception as error:  # a damaged zip or pickle raises different errors in different versions
                 log.warning("checkpoint %s cannot be read (%s); the one before is taken", path, type(error).__name__)
         if files:
             raise InputError(
@@ -74,10 +86,10 @@ class Checkpoints:
         return None
 
     def clear(self) -> None:
-        """Forgets every state, those of its members too."""
+        """Deletes all checkpoints, including those of members."""
         for path in self.folder.rglob("checkpoint-*.pt"):
             path.unlink()
 
-    def of_member(self, place: str) -> Checkpoints:
-        """The states of one of the models that this run makes."""
-        return Checkpoints(self.folder / place)
+    def member(self, name: str) -> Checkpoints:
+        """The checkpoints of one model of a run of several models."""
+        return Checkpoints(self.folder / name, self.identity)

@@ -1,4 +1,4 @@
-"""The training loss of a network with one head or several."""
+"""The training loss of a network: the weighted sum of the losses of its heads."""
 
 from __future__ import annotations
 
@@ -15,18 +15,27 @@ from model.training.losses import class_weights, make_loss
 
 
 def head_setting(settings: TrainSettings, head: str, name: str) -> object:
-    """A setting as it holds for a head: its own under `heads`, else that of all."""
+    """A setting of a head: its own in the setting `heads`, otherwise the common one."""
     return settings.heads.get(head, {}).get(name, getattr(settings, name))
 
 
 def head_targets(heads: Heads, table: Table) -> list[torch.Tensor]:
-    """Each head's classes int64 (n,) of a table's rows."""
+    """The classes of a table's rows for each head, int64 (n,) each."""
     codes = {name: table.labels[name].to_numpy() for name in heads.scheme.names}
     return [torch.from_numpy(np.array(targets, np.int64)) for targets in heads.targets(codes)]
 
 
 class Criterion(nn.Module):
-    """The sum of the heads' losses, each with its loss_weight; class weights are made from the training table."""
+    """The sum of the heads' losses, each times its loss_weight.
+
+    Args:
+        settings: Loss, class weights and their settings, for all heads or by head.
+        heads: The heads of the network.
+        table: Training pictures, whose class counts give the class weights.
+
+    Raises:
+        InputError: If the setting `heads` names an attribute that has no head.
+    """
 
     def __init__(self, settings: TrainSettings, heads: Heads, table: Table):
         super().__init__()
@@ -37,15 +46,15 @@ class Criterion(nn.Module):
         self.heads = heads
         self.losses = nn.ModuleList()
         self.loss_weights: list[float] = []
-        joint = heads.scheme.num_classes
-        drawn = expected_class_shares(table.classes(), settings.sampler_power, joint)
-        codes_of_joint = heads.scheme.split(np.arange(joint))
+        joint_classes = heads.scheme.num_classes
+        drawn_shares = expected_class_shares(table.classes(), settings.sampler_power, joint_classes)
+        codes = heads.scheme.split(np.arange(joint_classes))
         for head, targets in zip(heads.heads, head_targets(heads, table)):
-            class_of_joint = heads.head_scheme(head).joint(codes_of_joint)
+            head_classes = heads.head_scheme(head).joint(codes)  # the head's class of each joint class
             weight = class_weights(
                 str(head_setting(settings, head.name, "class_weights")),
                 np.bincount(targets.numpy(), minlength=head.classes),
-                np.bincount(class_of_joint, weights=drawn, minlength=head.classes),
+                np.bincount(head_classes, weights=drawn_shares, minlength=head.classes),
                 settings.class_weights_strength,
                 head_setting(settings, head.name, "class_weight_values"),  # type: ignore[arg-type]
                 settings.effective_beta,
@@ -59,14 +68,20 @@ class Criterion(nn.Module):
     def forward(
         self, logits: torch.Tensor, targets: list[torch.Tensor], partner: torch.Tensor | None = None, own: float = 1.0
     ) -> torch.Tensor:
-        """Scalar from the network's logits (N, outputs) and each head's classes int64 (N,). Where pictures were
-        mixed: partner int64 (N,), and the share of each that is its own."""
+        """The loss, a scalar.
+
+        Args:
+            logits: (N, outputs), of all heads.
+            targets: Classes of each head, int64 (N,) each.
+            partner: Index of the picture that each was mixed with, int64 (N,); None without mixup or cutmix.
+            own: Share of each picture's own target where pictures were mixed.
+        """
         total = torch.zeros((), device=logits.device)
-        for head, loss, weight, part, target in zip(
+        for head, loss, weight, head_logits, target in zip(
             self.heads.heads, self.losses, self.loss_weights, self.heads.split(logits), targets
         ):
             if partner is not None and own < 1:
-                hot = torch.nn.functional.one_hot(target, head.classes).float()
-                target = hot * own + hot[partner] * (1 - own)
-            total = total + weight * loss(part, target)
+                one_hot = torch.nn.functional.one_hot(target, head.classes).float()
+                target = one_hot * own + one_hot[partner] * (1 - own)
+            total = total + weight * loss(head_logits, target)
         return total

@@ -1,4 +1,4 @@
-"""pretrained, --weights, random."""
+"""The weights that training starts from: a file or saved model (setting `weights`), timm's pretrained, or random."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from model.network.heads import Heads
 from model.network.network import BACKBONE, Network
 from model.settings.train import TrainSettings
 
+HEADS = "heads."  # prefix of a network's own classifiers
+
 
 def make_network(settings: TrainSettings, heads: Heads, preprocessing: Preprocessing) -> Network:
-    """The network with the weights that training begins from: `weights`, else timm's where `pretrained`, else
-    random from torch's global generator."""
+    """The network with its initial weights: `weights`, otherwise timm's if `pretrained`, otherwise random from torch's
+    global generator."""
     fetch = settings.pretrained and not settings.weights
     backbone = make_backbone(settings.model, preprocessing, settings.drop_path, fetch, settings.model_args)
     network = Network(backbone, heads, settings.hidden_layers, settings.dropout)
@@ -31,8 +33,15 @@ def make_network(settings: TrainSettings, heads: Heads, preprocessing: Preproces
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Tensors by name from .safetensors, .pth (weights only), a saved model's folder or a model.tar.gz (or a folder
-    with one of these). InputError where that fails."""
+    """Reads tensors by name.
+
+    Args:
+        path: .safetensors, .pth (loaded with weights_only), a saved model's folder, a model.tar.gz, or a folder with
+            one of the latter two.
+
+    Raises:
+        InputError: If the file cannot be read, or holds anything but tensors.
+    """
     if (path / WEIGHTS).is_file():
         path = path / WEIGHTS
     elif path.is_dir() or path.name.endswith(".tar.gz"):
@@ -49,8 +58,9 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         raise InputError(f"weights {path}: there is no such file{did_you_mean(path.name, beside)}") from None
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError) as error:
         raise InputError(f"weights {path}: cannot be read: {error}") from None
-    except Exception as error:  # pickle.UnpicklingError and what a damaged pickle raises
+    except Exception as error:  # pickle.UnpicklingError, and others that a damaged pickle raises
         raise InputError(f"weights {path}: not tensors alone ({type(error).__name__}); save its state_dict") from None
+    # Training scripts often save the state_dict under one of these keys, beside other things
     for key in ("state_dict", "model", "model_state_dict"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -60,43 +70,49 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 def load_weights(network: Network, path: Path) -> None:
-    """A file's weights into the network. A classifier of another shape is left out and told; any other mismatch is
-    an InputError that lists the keys, so that nothing is half loaded."""
-    found = read_weights(path)
-    wanted = network.state_dict()
+    """Loads a file's weights into the network. A classifier of another shape is left out and logged.
+
+    Raises:
+        InputError: If keys are missing or unknown or have another shape; the message lists them, and nothing is loaded.
+    """
+    weights = read_weights(path)
+    state = network.state_dict()
     classifier = getattr(network.backbone, "default_cfg", {}).get("classifier") or "classifier"
     classifiers = tuple(f"{name}." for name in ([classifier] if isinstance(classifier, str) else classifier))
-    if not any(key.startswith(BACKBONE) for key in found):
-        found = {key if key.startswith(classifiers) else BACKBONE + key: value for key, value in found.items()}
+    # A bare backbone's weights get our prefix
+    if not any(key.startswith(BACKBONE) for key in weights):
+        weights = {key if key.startswith(classifiers) else BACKBONE + key: value for key, value in weights.items()}
+    # Leave classifiers of another shape out
     left_out = {
         key
-        for key, value in found.items()
-        if (key.startswith(classifiers) or key.startswith("heads."))
-        and (key not in wanted or wanted[key].shape != value.shape)
+        for key, value in weights.items()
+        if key.startswith((*classifiers, HEADS)) and (key not in state or state[key].shape != value.shape)
     }
     if left_out:
-        shapes = listing(f"{key} {list(found[key].shape)}" for key in sorted(left_out))
+        shapes = listing(f"{key} {list(weights[key].shape)}" for key in sorted(left_out))
         log.info("weights %s: the classifier is left out and begins anew: %s", path.name, shapes)
-    kept = {key: value for key, value in found.items() if key not in left_out}
-    missing = [key for key in wanted if key not in kept and not key.startswith("heads.")]
-    missing = [key for key in missing if not key.endswith("num_batches_tracked")]
-    unknown = [key for key in kept if key not in wanted]
-    shaped = [
-        f"{key} {list(kept[key].shape)}, the network has {list(wanted[key].shape)}"
-        for key in kept
-        if key in wanted and kept[key].shape != wanted[key].shape
-    ]
-    faults = [
-        f"  {what} ({len(keys):,}): {listing(keys)}"
-        for what, keys in (
-            ("missing in the file", missing),
-            ("unknown to the network", unknown),
-            ("of another shape", shaped),
-        )
-        if keys
-    ]
-    if faults:
+    kept = {key: value for key, value in weights.items() if key not in left_out}
+    mismatches = _mismatches(kept, state)
+    if mismatches:
         raise InputError(
-            "\n".join([f"weights {path}: do not fit the network; is `model` the one they are for?", *faults])
+            "\n".join([f"weights {path}: do not fit the network; is `model` the one they are for?", *mismatches])
         )
-    network.load_state_dict({**wanted, **kept})
+    network.load_state_dict({**state, **kept})
+
+
+def _mismatches(weights: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> list[str]:
+    """A line for each kind of mismatch between weights and a network's state, with the keys. Heads may be missing, and
+    the batch counters of batch norm."""
+    missing = [
+        key
+        for key in state
+        if key not in weights and not key.startswith(HEADS) and not key.endswith("num_batches_tracked")
+    ]
+    unknown = [key for key in weights if key not in state]
+    reshaped = [
+        f"{key} {list(weights[key].shape)}, the network has {list(state[key].shape)}"
+        for key in weights
+        if key in state and weights[key].shape != state[key].shape
+    ]
+    kinds = {"missing in the file": missing, "unknown to the network": unknown, "of another shape": reshaped}
+    return [f"  {kind} ({len(keys):,}): {listing(keys)}" for kind, keys in kinds.items() if keys]

@@ -1,10 +1,12 @@
-"""Training losses and class weights. Every loss takes logits (N, C) and targets, int64 classes (N,) or float
-probabilities (N, C) as mixup and cutmix make them, and gives a scalar in float32 whatever the logits' type.
+"""Training losses and class weights.
+
+Every loss takes logits (N, C) and targets, int64 classes (N,) or float probabilities (N, C) from mixup and cutmix, and
+returns a scalar in float32 whatever the type of the logits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.errors import InputError, did_you_mean, listing
-from model.settings.choices import LOSSES
 
 
 def class_weights(
@@ -25,17 +26,24 @@ def class_weights(
     values: Sequence[float] = (),
     beta: float = 0.999,
 ) -> Tensor | None:
-    """A weight a class, (C,) float32, for the losses below; None for kind none.
+    """Weights of the classes for the losses below, float32 (C,); None for kind "none".
 
-    kind: inverse (1 / count), effective (inverse of the effective number of samples, (1 - beta) / (1 - beta^count):
-    Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019), both raised to the power
-    `strength`, or given (`values`, as they are). counts: (C,) training pictures of each class; one without any has
-    weight 0.
+    The weights are scaled so that their mean over `drawn_shares` is 1. The weighted loss therefore is a plain mean over
+    pictures: batches, accumulated batches and processes of equal size average to exactly the loss of the whole. torch's
+    `weight=` divides by the sum of weights of each batch, so its losses do not.
 
-    The weights are scaled so that their mean over `drawn_shares`, (C,) the class distribution that training draws,
-    is 1. The weighted loss therefore is a plain mean over pictures: batches, accumulated parts and processes of equal
-    size average to exactly the loss of the whole. torch's `weight=` divides by each batch's own sum of weights and
-    does not. InputError where `values` are not one a class or leave every class drawn without weight.
+    Args:
+        kind: "none", "inverse" (1 / count), "effective" (inverse of the effective number of samples,
+            (1 - beta) / (1 - beta^count): Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR
+            2019), or "given" (`values`).
+        counts: (C,), training pictures of each class. A class without pictures has weight 0.
+        drawn_shares: (C,), the distribution over classes that the sampler draws.
+        strength: Power to which inverse and effective weights are raised.
+        values: (C,), the weights for kind "given".
+        beta: beta of the effective number.
+
+    Raises:
+        InputError: If `values` are not one a class, or give no class that is drawn a weight above 0.
     """
     if kind == "none":
         return None
@@ -59,7 +67,7 @@ def class_weights(
 
 
 def double_correction(sampler_power: float, weights_kind: str, weights_strength: float) -> str | None:
-    """A warning where sampler and class weights together correct more than the whole class prior, else None."""
+    """A warning if sampler and class weights together correct the class prior more than once, else None."""
     together = sampler_power + weights_strength
     if weights_kind not in ("inverse", "effective") or together <= 1:
         return None
@@ -72,7 +80,11 @@ def double_correction(sampler_power: float, weights_kind: str, weights_strength:
 
 
 class Loss(nn.Module):
-    """What the losses share: class weights, (C,), that move with the module."""
+    """Base class of the losses.
+
+    Args:
+        weight: Weights of the classes, float32 (C,); they move with the module and are not in its state.
+    """
 
     weight: Tensor | None
 
@@ -85,8 +97,12 @@ class Loss(nn.Module):
 
 
 class CrossEntropy(Loss):
-    """Mean over pictures of -sum_c w_c y_c log softmax(logits)_c, y being the target, of which `smoothing` is spread
-    evenly over all classes as torch's label_smoothing does."""
+    """Mean over pictures of -sum_c w_c y_c log softmax(logits)_c, where y is the target.
+
+    Args:
+        weight: Weights of the classes.
+        smoothing: Share of the target that is spread evenly over all classes, as torch's label_smoothing.
+    """
 
     def __init__(self, weight: Tensor | None = None, smoothing: float = 0.0) -> None:
         super().__init__(weight)
@@ -101,9 +117,13 @@ class CrossEntropy(Loss):
 
 
 class FocalLoss(Loss):
-    """Mean over pictures of -sum_c w_c y_c (1 - p_c)^gamma log p_c, p being softmax(logits), y the target.
+    """Mean over pictures of -sum_c w_c y_c (1 - p_c)^gamma log p_c, where p is softmax(logits) and y the target.
 
-    Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, there on sigmoids. gamma 0 is cross entropy.
+    Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, there with sigmoids.
+
+    Args:
+        gamma: Focusing; 0 is cross entropy.
+        weight: Weights of the classes.
     """
 
     def __init__(self, gamma: float = 2.0, weight: Tensor | None = None) -> None:
@@ -112,7 +132,7 @@ class FocalLoss(Loss):
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         log_p = F.log_softmax(at_least_float32(logits), dim=1)
-        # 1 - p; kept off 0, where its power's derivative is infinite for gamma below 1
+        # 1 - p, kept above 0, where the derivative of its power is infinite for gamma below 1
         not_p = (1 - log_p.exp()).clamp_min(torch.finfo(log_p.dtype).tiny)
         by_class = -(not_p**self.gamma) * log_p
         weight = self.weight_as(log_p)
@@ -120,8 +140,8 @@ class FocalLoss(Loss):
 
 
 class BinaryCrossEntropy(Loss):
-    """Cross entropy of an attribute of two values from one logit (N, 1), that of class 1:
-    mean over pictures of -w_1 y_1 log sigmoid(logit) - w_0 y_0 log sigmoid(-logit)."""
+    """Cross entropy of an attribute of two values from one logit (N, 1), of class 1: mean over pictures of
+    -w_1 y_1 log sigmoid(logit) - w_0 y_0 log sigmoid(-logit)."""
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         logits = at_least_float32(logits)
@@ -132,11 +152,10 @@ class BinaryCrossEntropy(Loss):
 
 class F1Loss(Loss):
     """1 - macro soft F1 of the batch: 1 - mean over c of 2 sum_n p_nc y_nc / (sum_n p_nc + sum_n y_nc), over the
-    classes that occur in the targets or are some picture's likeliest; p is softmax(logits), y the target.
+    classes that occur in the targets or are the most probable of a picture; p is softmax(logits), y the target.
 
-    On one-hot p that is scikit-learn's macro F1. Every class counts alike already, so class weights are not taken.
-    It is a figure of the batch, no mean over pictures: accumulation and several processes average the figures of
-    smaller batches.
+    With one-hot p this is scikit-learn's macro F1. All classes count alike, so it takes no class weights. It is no mean
+    over pictures: accumulation and several processes average the losses of smaller batches.
     """
 
     def __init__(self) -> None:
@@ -145,9 +164,9 @@ class F1Loss(Loss):
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         p = F.softmax(at_least_float32(logits), dim=1)
         y = targets.to(p.dtype) if targets.is_floating_point() else F.one_hot(targets, p.shape[1]).to(p.dtype)
-        counted = (y.sum(0) > 0) | (F.one_hot(p.argmax(1), p.shape[1]).sum(0) > 0)
+        occurs = (y.sum(0) > 0) | (F.one_hot(p.argmax(1), p.shape[1]).sum(0) > 0)
         f1 = 2 * (p * y).sum(0) / (p.sum(0) + y.sum(0)).clamp_min(torch.finfo(p.dtype).tiny)
-        return 1 - (f1 * counted).sum() / counted.sum()
+        return 1 - (f1 * occurs).sum() / occurs.sum()
 
 
 def at_least_float32(logits: Tensor) -> Tensor:
@@ -155,22 +174,25 @@ def at_least_float32(logits: Tensor) -> Tensor:
 
 
 def at_targets(by_class: Tensor, targets: Tensor) -> Tensor:
-    """(N,) losses from what each class would cost, (N, C): that of the target, or the mean over a soft target."""
+    """Losses (N,) from the losses of each class as target, (N, C): the target's, or the mean over a soft target."""
     if targets.is_floating_point():
         return (by_class * targets).sum(1)
     return by_class.gather(1, targets[:, None]).squeeze(1)
 
 
 def make_loss(name: str, *, gamma: float, smoothing: float, weight: Tensor | None) -> Loss:
-    """The loss of a setting's name, with what it takes of the rest. InputError names the nearest."""
-    if name == "focal":
-        return FocalLoss(gamma, weight)
-    if name == "cross_entropy":
-        return CrossEntropy(weight)
-    if name == "label_smoothing":
-        return CrossEntropy(weight, smoothing)
-    if name == "f1":
-        return F1Loss()
-    if name == "bce":
-        return BinaryCrossEntropy(weight)
-    raise InputError(f"loss {name!r} is none of {listing(LOSSES)}{did_you_mean(name, LOSSES)}")
+    """The loss that the setting `loss` names, with those of the arguments that it takes.
+
+    Raises:
+        InputError: If there is no loss of the name; the message has the nearest.
+    """
+    losses: dict[str, Callable[[], Loss]] = {
+        "focal": lambda: FocalLoss(gamma, weight),
+        "cross_entropy": lambda: CrossEntropy(weight),
+        "label_smoothing": lambda: CrossEntropy(weight, smoothing),
+        "f1": F1Loss,
+        "bce": lambda: BinaryCrossEntropy(weight),
+    }
+    if name not in losses:
+        raise InputError(f"loss {name!r} is none of {listing(losses)}{did_you_mean(name, losses)}")
+    return losses[name]()

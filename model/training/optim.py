@@ -1,8 +1,10 @@
-"""Optimisers by timm's name, and the learning rate over a run by timm's or torch's."""
+"""Optimisers (timm's by name), learning rate schedules (timm's and torch's), and gradient accumulation."""
 
 from __future__ import annotations
 
 import inspect
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,16 +14,20 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from model.errors import InputError, did_you_mean
+from model.metrics.epoch_metrics import CRITERIA
 from model.settings.train import TrainSettings
 
 TIMM_SCHEDULES = ("cosine", "tanh", "step", "multistep", "poly")  # its plateau keeps no state in a checkpoint
-EACH_STEP = ("CyclicLR", "OneCycleLR")  # torch's that count optimiser steps; its others count epochs
+STEP_SCHEDULES = ("CyclicLR", "OneCycleLR")  # torch's that count optimiser steps; its others count epochs
 NO_SCHEDULE = "none"
 
 
 def make_optimiser(settings: TrainSettings, network: nn.Module) -> torch.optim.Optimizer:
-    """timm's optimiser over the parameters that can learn; biases and norms are not decayed. InputError where there
-    is none of the name or it does not take an argument."""
+    """timm's optimiser over the trainable parameters, without weight decay of biases and norms.
+
+    Raises:
+        InputError: If timm has no optimiser of the name, or it does not take an argument.
+    """
     name = settings.optimizer.lower()
     known = [str(name) for name in list_optimizers()]
     if name == "adahessian":
@@ -36,13 +42,47 @@ def make_optimiser(settings: TrainSettings, network: nn.Module) -> torch.optim.O
         raise InputError(f"optimizer {settings.optimizer!r} with {settings.optimizer_args}: {error}") from None
 
 
+@dataclass(frozen=True)
+class Accumulation:
+    """Gradient accumulation: the batches of an epoch in groups, with an optimiser step after each group.
+
+    Attributes:
+        batches: Batches of an epoch.
+        per_step: Batches of a group; the last group of an epoch may have fewer.
+    """
+
+    batches: int
+    per_step: int
+
+    @property
+    def optimiser_steps(self) -> int:
+        """Optimiser steps of an epoch."""
+        return math.ceil(self.batches / self.per_step)
+
+    def group_size(self, batch: int) -> int:
+        """Batches in the group of a batch. batch: its position in the epoch, from 0."""
+        first = batch - batch % self.per_step
+        return min(self.per_step, self.batches - first)
+
+    def ends_group(self, batch: int) -> bool:
+        """Whether an optimiser step follows a batch."""
+        return (batch + 1) % self.per_step == 0 or batch + 1 == self.batches
+
+
 class Schedule:
-    """The learning rate over a run, one interface for timm's schedules, which count from the run's beginning, and
-    torch's, which hold a state."""
+    """The learning rate over a run: one interface for timm's schedules, which compute it from the number of optimiser
+    steps, and torch's, which have a state.
+
+    Args:
+        settings: Name and arguments of the schedule.
+        optimiser: The optimiser whose learning rate is set.
+        steps: Optimiser steps of an epoch.
+
+    Raises:
+        InputError: If there is no schedule of the name, or it does not take an argument.
+    """
 
     def __init__(self, settings: TrainSettings, optimiser: torch.optim.Optimizer, steps: int):
-        """steps: optimiser steps an epoch. InputError where there is no schedule of the name or it does not take an
-        argument."""
         self.steps = steps
         self.timm: Any = None
         self.torch: Any = None
@@ -53,8 +93,8 @@ class Schedule:
             if inspect.isclass(kind) and issubclass(kind, lr_scheduler.LRScheduler) and not key.endswith("LRScheduler")
         ]
         known = [*TIMM_SCHEDULES, *torch_names, NO_SCHEDULE]
-        name = next((one for one in known if one.lower() == settings.scheduler.lower()), settings.scheduler)
-        self.each_step = name in EACH_STEP
+        name = next((name for name in known if name.lower() == settings.scheduler.lower()), settings.scheduler)
+        self.each_step = name in STEP_SCHEDULES
         try:
             if name in TIMM_SCHEDULES:
                 self.timm = self._timm(name, arguments, settings, optimiser)
@@ -62,7 +102,8 @@ class Schedule:
                 if name == "OneCycleLR":
                     arguments = {"max_lr": settings.lr, "total_steps": max(1, settings.epochs * steps), **arguments}
                 if name == "ReduceLROnPlateau":
-                    arguments = {"mode": "min" if settings.best_criterion == "loss" else "max", **arguments}
+                    higher_is_better = CRITERIA[settings.best_criterion].higher_is_better
+                    arguments = {"mode": "max" if higher_is_better else "min", **arguments}
                 self.torch = getattr(lr_scheduler, name)(optimiser, **arguments)
             elif name != NO_SCHEDULE:
                 raise InputError(f"scheduler {name!r}: there is none of that name{did_you_mean(name, known)}")
@@ -86,14 +127,14 @@ class Schedule:
         return schedule
 
     def after_step(self, step: int) -> None:
-        """step: optimiser steps done since the run began."""
+        """Called after each optimiser step. step: optimiser steps done since the run began."""
         if self.timm is not None:
             self.timm.step_update(step)
         elif self.torch is not None and self.each_step and step <= getattr(self.torch, "total_steps", step + 1):
             self.torch.step()
 
     def after_epoch(self, score: float | None) -> None:
-        """score: the validation's, by best_criterion; None where there is no validation."""
+        """Called after each epoch. score: the validation's, by best_criterion; None if there is no validation."""
         if self.torch is not None and not self.each_step:
             if isinstance(self.torch, lr_scheduler.ReduceLROnPlateau):
                 if score is not None:
@@ -102,20 +143,20 @@ class Schedule:
                 self.torch.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain numbers, lists and mappings."""
-        held = self.torch if self.torch is not None else self.timm
-        state = held.state_dict() if held is not None else {}
-        return {key: value for key, value in state.items() if _plain(value)}
+        """The state of the schedule; numbers, texts, lists and mappings only."""
+        schedule = self.torch if self.torch is not None else self.timm
+        state = schedule.state_dict() if schedule is not None else {}
+        return {key: value for key, value in state.items() if _is_plain(value)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        held = self.torch if self.torch is not None else self.timm
-        if held is not None:
-            held.load_state_dict(state)
+        schedule = self.torch if self.torch is not None else self.timm
+        if schedule is not None:
+            schedule.load_state_dict(state)
 
 
-def _plain(value: Any) -> bool:
+def _is_plain(value: Any) -> bool:
     if isinstance(value, dict):
-        return all(_plain(key) and _plain(item) for key, item in value.items())
+        return all(_is_plain(key) and _is_plain(item) for key, item in value.items())
     if isinstance(value, (list, tuple)):
-        return all(_plain(item) for item in value)
+        return all(_is_plain(item) for item in value)
     return value is None or isinstance(value, (bool, int, float, str))

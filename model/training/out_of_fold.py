@@ -1,9 +1,9 @@
-"""Each row of a channel answered by the model that did not see it, as files that evaluation.py takes as they are."""
+"""Out-of-fold answers: each row of the channel answered by the model of the fold that it was held out of, in the files
+of an inference, which evaluation.py scores."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from model.settings.train import TrainSettings
 from model.training.plan import Plan
 
 FOLDER = "out_of_fold"
+NAME_COLUMN = "ImageID"
 
 log = logging.getLogger("rarebird")
 
@@ -29,44 +30,64 @@ def answer_out_of_fold(
 ) -> dict[str, float]:
     """Writes gt.csv, output.csv, probabilities.csv and labels.json of the whole channel into output/out_of_fold.
 
-    models: the folder with the trained members. Returns accuracy and macro F1. Stopped is raised between two batches
-    where a signal came, and nothing is written then.
+    Args:
+        plan: A plan with folds.
+        models: Folder of the trained models.
+        settings: Batch size, workers, device and precision.
+        output: Output folder of the run.
+        stop: Signals that end it early.
+
+    Returns:
+        accuracy and f1 (macro F1).
+
+    Raises:
+        Stopped: If a signal came. Nothing is written then.
     """
     assert plan.folds is not None
-    table, scheme = plan.table, plan.table.scheme
-    probabilities = np.zeros((len(table), scheme.num_classes), np.float32)
-    unreadable: dict[int, str] = {}
-    for fold in range(settings.folds):
-        rows = np.flatnonzero(plan.folds == fold)
-        members = [load(models / run.place) for run in plan.runs if run.fold == fold]
-        model = make_ensemble(models, members, [1.0] * len(members), PRODUCT)
-        predictor = make_predictor(model, device=settings.device, precision=settings.precision)
-        locations = table.locations.take(rows)
-        workers = worker_count(settings.num_workers)
-        for answers in stop.outlived(predictor.predict_table(table.root, locations, settings.batch_size, workers)):
-            if stop.received is not None:
-                raise Stopped
-            probabilities[rows[answers.rows]] = answers.probabilities
-            unreadable |= {int(rows[row]): reason for row, reason in answers.unreadable.items()}
+    table = plan.table
+    answers = _answer_folds(plan, models, settings, stop)
 
     folder = output / FOLDER
-    names = pd.DataFrame({"ImageID": table.locations.paths}, dtype="str")
+    names = pd.DataFrame({NAME_COLUMN: table.locations.paths}, dtype="str")
     truth = names.assign(ans=table.classes(), fold=plan.folds + 1)
     if table.grouped_by:
         truth["group"] = table.groups
     with write_beside(folder / "gt.csv") as path:
         truth.to_csv(path, index=False)
-    answered = np.array([row for row in range(len(table)) if row not in unreadable], np.int64)
-    whole = Answers(answered, probabilities[answered], unreadable)
-    write_answers(_one(whole), names, "ImageID", scheme.to_dict(), folder / "output.csv", folder / "probabilities.csv")
+    write_answers(
+        iter([answers]),
+        names,
+        NAME_COLUMN,
+        table.scheme.to_dict(),
+        folder / "output.csv",
+        folder / "probabilities.csv",
+    )
 
-    given = probabilities.argmax(1)
-    given[list(unreadable)] = NO_ANSWER
-    found = scores(table.classes(), given, scheme.num_classes)
-    log.info("out of fold accuracy=%.4f; f1=%.4f;", found["accuracy"], found["macro_f1"])
+    classes = np.full(len(table), NO_ANSWER, np.int64)
+    classes[answers.rows] = answers.probabilities.argmax(1)
+    values = scores(table.classes(), classes, table.scheme.num_classes)
+    log.info("out of fold accuracy=%.4f; f1=%.4f;", values["accuracy"], values["macro_f1"])
     log.info("with intervals: python evaluation.py --ground_truth_dir %s --output_data_dir %s", folder, folder)
-    return {"accuracy": float(found["accuracy"]), "f1": float(found["macro_f1"])}
+    return {"accuracy": values["accuracy"], "f1": values["macro_f1"]}
 
 
-def _one(answers: Answers) -> Iterator[Answers]:
-    yield answers
+def _answer_folds(plan: Plan, models: Path, settings: TrainSettings, stop: StopSignal) -> Answers:
+    """The answers to all rows of the channel."""
+    table = plan.table
+    probabilities = np.zeros((len(table), table.scheme.num_classes), np.float32)
+    unreadable: dict[int, str] = {}
+    workers = worker_count(settings.num_workers)
+    for fold in range(settings.folds):
+        # The models of a fold, one or one an attribute, answer the rows that they did not learn from
+        rows = np.flatnonzero(plan.folds == fold)
+        members = [load(models / run.folder) for run in plan.runs if run.fold == fold]
+        model = make_ensemble(models, members, [1.0] * len(members), PRODUCT)
+        predictor = make_predictor(model, device=settings.device, precision=settings.precision)
+        locations = table.locations.take(rows)
+        for answers in stop.outlived(predictor.predict_table(table.root, locations, settings.batch_size, workers)):
+            if stop.received is not None:
+                raise Stopped
+            probabilities[rows[answers.rows]] = answers.probabilities
+            unreadable |= {int(rows[row]): reason for row, reason in answers.unreadable.items()}
+    readable = np.array([row for row in range(len(table)) if row not in unreadable], np.int64)
+    return Answers(readable, probabilities[readable], unreadable)

@@ -1,4 +1,5 @@
-"""What one training command makes: one model, or several that answer together (an attribute each, a fold each)."""
+"""The models that one training job trains: one, or one an attribute (target separate), or one a fold (folds), or both;
+and the ensembles that they are joined to."""
 
 from __future__ import annotations
 
@@ -20,127 +21,165 @@ from model.settings.fields import Layer, as_dict, build, canonical, names_in_sec
 from model.settings.train import TrainSettings
 
 SEPARATE = "separate"
-OWN_SECTIONS = ("Sampling and loss", "Network", "Pictures", "Loop", "Machine")
+OWN_SECTIONS = ("Sampling and loss", "Network", "Pictures", "Loop", "Machine")  # settings that an attribute may have
 
 
 @dataclass(frozen=True)
 class Run:
-    """One model to train. place: its folder below that of the whole, "" where it is the whole; fold: the part of the
-    channel that it does not see."""
+    """One model to train.
 
-    place: str
+    Attributes:
+        folder: Its folder, relative to the saved model's; "" if it is the only model.
+        settings: Its settings.
+        datasets: Its training and validation pictures.
+        fold: The fold that is held out, from 0; None without folds.
+    """
+
+    folder: str
     settings: TrainSettings
-    data: Datasets
+    datasets: Datasets
     fold: int | None = None
 
 
 @dataclass(frozen=True)
-class Join:
-    """Models that answer together. place: the folder of ensemble.json; members: folders below it."""
+class EnsembleSpec:
+    """Models that answer together.
 
-    place: str
+    Attributes:
+        folder: Folder of its ensemble.json, relative to the saved model's; "" for the outermost.
+        members: Folders of its models and ensembles, relative to its own.
+        combine: How their probabilities are combined: SOFT (mean) or PRODUCT (of attributes).
+    """
+
+    folder: str
     members: list[str]
     combine: str
 
 
 @dataclass(frozen=True)
 class Plan:
-    """runs: models in the order in which they are trained; joins: what they are joined to, innermost first; table:
-    the training channel, narrowed to what is learnt; channel: its whole scheme; folds: int64 (n,), the part that each
-    row of table belongs to, None without folds; report: what parting the channel did, None where nothing was parted."""
+    """All models of a training job.
+
+    Attributes:
+        runs: The models, in the order of training.
+        ensembles: The ensembles of them, inner before outer.
+        table: The training channel, reduced to the attributes that are learnt.
+        channel: Label scheme of the whole channel.
+        folds: Fold of each row of table, int64 (n,); None without folds.
+        report: How the channel was split; None if it was not.
+    """
 
     runs: list[Run]
-    joins: list[Join]
+    ensembles: list[EnsembleSpec]
     table: Table
     channel: Scheme
     folds: np.ndarray | None = None
     report: SplitReport | None = None
 
     @property
-    def is_one(self) -> bool:
-        """Whether a single model is made."""
-        return not self.joins
+    def is_single(self) -> bool:
+        """Whether there is one model only."""
+        return not self.ensembles
 
     def identity(self) -> dict[str, Any]:
-        """What a command must share, beside its settings, to go on with what it began."""
-        return self.runs[0].data.identity()
+        """The data that a job must share, beside its settings, to resume an unfinished one."""
+        return self.runs[0].datasets.identity()
 
     def save_split(self, folder: Path) -> None:
-        """Tells how the channel was parted; writes split.csv (every picture with its group, labels and part) and
-        split.json."""
+        """Logs the split; writes split.csv (each picture with its group, labels and side or fold) and split.json."""
         if self.folds is None:
-            self.runs[0].data.save_split(folder)
+            self.runs[0].datasets.save_split(folder)
         elif self.report:
-            parts = np.array(self.report.side_names)[self.folds]
-            write_split(folder, self.report, self.table.frame().assign(side=parts))
+            sides = np.array(self.report.side_names)[self.folds]
+            write_split(folder, self.report, self.table.frame().assign(side=sides))
 
 
 def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -> Plan:
-    """The models that target and folds ask for, each with its settings and data. Every one leaves the same groups out,
-    whatever it learns. InputError where the settings do not fit the channel."""
-    separate = settings.target == SEPARATE
-    whole = train if separate else replace(train, scheme=target_scheme(train.scheme, settings.target))
-    if separate and len(train.scheme.attributes) < 2:
+    """The models that `target` and `folds` ask for, each with its settings and data. All hold out the same groups,
+    whatever attribute they learn.
+
+    Args:
+        settings: Settings of the job.
+        train: The training channel.
+        validation: The validation channel; None if there is none.
+
+    Raises:
+        InputError: If the settings do not fit the channel.
+    """
+    is_separate = settings.target == SEPARATE
+    table = train if is_separate else replace(train, scheme=target_scheme(train.scheme, settings.target))
+    if is_separate and len(train.scheme.attributes) < 2:
         raise InputError(f"target separate needs several attributes; the channel has {listing(train.scheme.names)}")
     if settings.folds and validation is not None:
         raise InputError("folds hold out each part of train in turn; with them a validation channel has no place")
-    wholly = replace(settings, target=JOINT if separate else settings.target)
-    folds, report = (_folds(settings, whole)) if settings.folds else (None, None)
+    # Split the channel once for all attributes: by fold, or into train and validation
+    folds, report = _assign_folds(settings, table) if settings.folds else (None, None)
     if folds is None:
-        parts = {"": make_datasets(wholly, train, validation)}
+        whole = replace(settings, target=JOINT) if is_separate else settings
+        splits = {"": make_datasets(whole, train, validation)}
     else:
         share = 1 / settings.folds
-        parts = {
-            f"fold{fold + 1}": hold_out(whole, np.flatnonzero(folds == fold), share) for fold in range(settings.folds)
+        splits = {
+            name: hold_out(table, np.flatnonzero(folds == fold), share)
+            for fold, name in enumerate(_fold_names(settings.folds))
         }
-    runs, joins = [], []
-    for attribute, own in _settings_of_each(settings, train.scheme.names).items():
-        for fold, (part, data) in enumerate(parts.items()):
-            place = "/".join(word for word in (_folder(attribute), part) if word)
-            narrowed = data.narrowed(own.target) if separate else data
-            runs.append(Run(place, own, narrowed, fold if settings.folds else None))
+    # A model for each attribute and fold; the folds of an attribute form an ensemble, the attributes another
+    runs, ensembles = [], []
+    for attribute, own_settings in _settings_by_attribute(settings, train.scheme.names).items():
+        for fold, (fold_name, datasets) in enumerate(splits.items()):
+            folder = "/".join(part for part in (_folder(attribute), fold_name) if part)
+            own_datasets = datasets.narrowed(own_settings.target) if is_separate else datasets
+            runs.append(Run(folder, own_settings, own_datasets, fold if settings.folds else None))
         if settings.folds:
-            joins.append(Join(_folder(attribute), list(parts), SOFT))
-    if separate:
-        joins.append(Join("", [_folder(name) for name in train.scheme.names], PRODUCT))
-    return Plan(runs, joins, whole, train.scheme, folds, report or runs[0].data.report)
+            ensembles.append(EnsembleSpec(_folder(attribute), list(splits), SOFT))
+    if is_separate:
+        ensembles.append(EnsembleSpec("", [_folder(name) for name in train.scheme.names], PRODUCT))
+    return Plan(runs, ensembles, table, train.scheme, folds, report or runs[0].datasets.report)
 
 
-def _folds(settings: TrainSettings, table: Table) -> tuple[np.ndarray, SplitReport]:
-    classes, names = table.classes(), [f"fold{number + 1}" for number in range(settings.folds)]
+def _assign_folds(settings: TrainSettings, table: Table) -> tuple[np.ndarray, SplitReport]:
+    classes, names = table.classes(), _fold_names(settings.folds)
     folds = assign(table.groups, classes, [1.0] * settings.folds, settings.seed)
     report = report_split(table.groups, classes, folds, table.scheme.class_names, names, table.grouped_by)
     return folds, report
 
 
-def _settings_of_each(settings: TrainSettings, attributes: Sequence[str]) -> dict[str, TrainSettings]:
-    """The settings of each attribute's model, or of the one there is, under "". InputError tells every fault."""
-    alone = replace(settings, folds=0, separate={})
+def _fold_names(folds: int) -> list[str]:
+    return [f"fold{number}" for number in range(1, folds + 1)]
+
+
+def _settings_by_attribute(settings: TrainSettings, attributes: Sequence[str]) -> dict[str, TrainSettings]:
+    """The settings of each attribute's model; of the only model, under "", unless the target is separate.
+
+    Raises:
+        InputError: Lists all problems in the setting `separate`.
+    """
+    common = replace(settings, folds=0, separate={})
     if settings.target != SEPARATE:
-        return {"": alone}
-    alone = replace(alone, num_classes=0)  # that of the whole
+        return {"": common}
+    common = replace(common, num_classes=0)  # the setting is of the joint class
     known = names_in_sections(TrainSettings, OWN_SECTIONS)
-    faults, found = [], {}
+    problems, by_attribute = [], {}
     for name in settings.separate:
         if name not in attributes:
-            faults.append(f"separate: {name!r} is not an attribute, expected {listing(attributes)}")
+            problems.append(f"separate: {name!r} is not an attribute, expected {listing(attributes)}")
     for name in attributes:
-        given = settings.separate.get(name) or {}
-        if not isinstance(given, Mapping):
-            faults.append(f"separate: {name}: expected settings by name, not {given!r}")
+        own = settings.separate.get(name) or {}
+        if not isinstance(own, Mapping):
+            problems.append(f"separate: {name}: expected settings by name, not {own!r}")
             continue
-        unfit = [key for key in given if canonical(key) not in known]
-        faults += [f"separate: {name}: {key} cannot be an attribute's own{did_you_mean(key, known)}" for key in unfit]
+        unfit = [key for key in own if canonical(key) not in known]
+        problems += [f"separate: {name}: {key} cannot be an attribute's own{did_you_mean(key, known)}" for key in unfit]
         if unfit:
             continue
         try:
-            layers = [Layer("{}", {**as_dict(alone), "target": name}), Layer(f"separate: {name}: {{}}", given)]
-            found[name] = build(TrainSettings, layers)
+            layers = [Layer("{}", {**as_dict(common), "target": name}), Layer(f"separate: {name}: {{}}", own)]
+            by_attribute[name] = build(TrainSettings, layers)
         except InputError as error:
-            faults.append(str(error))
-    if faults:
-        raise InputError("\n".join(faults))
-    return found
+            problems.append(str(error))
+    if problems:
+        raise InputError("\n".join(problems))
+    return by_attribute
 
 
 def _folder(attribute: str) -> str:

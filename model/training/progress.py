@@ -1,4 +1,4 @@
-"""How far a run is and what it has reached."""
+"""The position and results of a training run: what its checkpoints hold beside network and optimiser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from model.training.checkpoints import State
 
 @dataclass
 class Best:
-    """The weights that the validation scored best so far, and all that it said of them."""
+    """The weights with the best validation score so far.
+
+    Attributes:
+        epoch: Epoch of the weights, from 1.
+        score: Score by best_criterion; higher is better.
+        metrics: `Validation.metrics`, with intervals.
+        weights: State of the network, on the CPU.
+    """
 
     epoch: int
     score: float
@@ -22,9 +29,19 @@ class Best:
 
 @dataclass
 class Progress:
-    """Where a run is. epoch: whole epochs done; batches: of the one at hand; updates: optimiser steps; loss_sum: of
-    the batches at hand; lr: of the last step; stale: epochs since the best; seconds: of training, over all starts;
-    history: an entry an epoch."""
+    """The position of a run.
+
+    Attributes:
+        epoch: Epochs finished.
+        batches: Batches done of the current epoch.
+        updates: Optimiser steps done.
+        loss_sum: Sum of the losses of the current epoch's batches.
+        lr: Learning rate of the last optimiser step.
+        stale: Epochs since the best one.
+        seconds: Training time, summed over restarts.
+        history: A record of each epoch.
+        best: The best weights so far; None before the first validation.
+    """
 
     epoch: int = 0
     batches: int = 0
@@ -37,30 +54,36 @@ class Progress:
     best: Best | None = None
 
     @classmethod
-    def of(cls, state: State) -> Progress:
-        """The progress that a checkpoint holds."""
+    def from_state(cls, state: State) -> Progress:
+        """The progress in a checkpoint."""
         values = {name: state[name] for name in cls.__dataclass_fields__}
         return cls(**{**values, "best": Best(**values["best"]) if values["best"] else None})
 
     def to_state(self) -> State:
-        """The inverse of `of`."""
+        """The inverse of from_state."""
         return {**vars(self), "best": vars(self.best) if self.best else None}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """weights: those to save; stopped_by: the signal that ended training early, None where it is finished."""
+    """What training returns.
+
+    Attributes:
+        weights: State of the network to save, on the CPU.
+        progress: How far the run came.
+        stopped_by: The signal that ended training early; None if it is finished.
+    """
 
     weights: dict[str, torch.Tensor]
     progress: Progress
     stopped_by: int | None = None
 
     @classmethod
-    def of(cls, state: State) -> Outcome:
-        """What the checkpoint of a finished run holds."""
-        return cls(state["weights"], Progress.of(state))
+    def from_state(cls, state: State) -> Outcome:
+        """The outcome in the checkpoint of a finished run."""
+        return cls(state["weights"], Progress.from_state(state))
 
     def to_state(self) -> State:
-        """The inverse of `of`."""
+        """The inverse of from_state."""
         best = {**vars(self.progress.best), "weights": {}} if self.progress.best else None
         return {**self.progress.to_state(), "best": best, "weights": self.weights}

@@ -1,4 +1,4 @@
-"""which name a run trains under, its lock, what may differ."""
+"""The name that a run trains under: whether an unfinished run of the name is resumed, and the lock on the name."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from model.artifacts.files import is_finished
 from model.atomic_write import remove_parts
 from model.errors import InputError
 from model.training.checkpoints import Checkpoints, State
 
 
 class Lock:
-    """A lock on a run's name, released at the end of a `with` block, that dies with this process, however it dies:
-    POSIX record locks (fcntl(2)) are not inherited by forked loader workers, which may outlive it. A copy that is
-    sent to another process holds nothing."""
+    """A lock on a run's name, in a file that leaving a `with` block releases and removes.
+
+    The lock ends with this process, however it ends: POSIX record locks (fcntl(2)) are not inherited by forked loader
+    workers, which may live longer. A pickled copy holds no lock.
+    """
 
     def __init__(self, folder: Path):
         self.path = folder / "lock"
         self._file: IO[str] | None = None
 
     def acquire(self) -> str | None:
-        """None when this process holds it now, else who does."""
+        """Locks. Returns None if this process now has the lock, otherwise who has it."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         while True:
             file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 (it is held open)
@@ -38,17 +41,17 @@ class Lock:
                 holder = file.read().strip()
                 file.close()
                 return holder or "another process"
-            if self._is_there(file):
+            if self._is_current(file):
                 break
-            file.close()  # its holder removed it between the two
+            file.close()  # its holder removed the file between open and lock
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
         file.flush()
         self._file = file
         return None
 
-    def _is_there(self, file: IO[str]) -> bool:
-        """Whether the file that was locked is still the one of that name."""
+    def _is_current(self, file: IO[str]) -> bool:
+        """Whether the locked file is still the one at the path."""
         try:
             return os.path.samestat(os.fstat(file.fileno()), os.stat(self.path))
         except FileNotFoundError:
@@ -64,17 +67,48 @@ class Lock:
         return {"path": self.path, "_file": None}
 
     def release(self) -> None:
-        """Gives it up and leaves no file."""
+        """Releases the lock and removes its file."""
         if self._file is not None:
             self.path.unlink(missing_ok=True)
             self._file.close()
             self._file = None
 
 
+@dataclass(frozen=True)
+class RunLocation:
+    """Where the runs of a training job lie.
+
+    Attributes:
+        models: Folder of saved models, a subfolder for each name.
+        checkpoints: Folder of checkpoints, a subfolder for each name.
+        is_packed: Whether `models` itself is the folder of the saved model, whatever its name, because SageMaker packs
+            it as it is.
+    """
+
+    models: Path
+    checkpoints: Path
+    is_packed: bool = False
+
+    def run_dir(self, name: str) -> Path:
+        """Folder of a run's saved model."""
+        return self.models if self.is_packed else self.models / name
+
+    def checkpoints_dir(self, name: str) -> Path:
+        """Folder of a run's checkpoints."""
+        return self.checkpoints / name
+
+
 @dataclass
 class Claim:
-    """A name that this process trains under. state: where to go on, None to begin; finished: the state is that of a
-    finished run whose saved model is gone and is to be written again."""
+    """A name that this process trains under, locked.
+
+    Attributes:
+        name: The name.
+        run_dir: Folder of the saved model.
+        checkpoints: The run's checkpoints.
+        lock: The lock on the name.
+        state: State to resume from; None to start from scratch.
+    """
 
     name: str
     run_dir: Path
@@ -84,66 +118,30 @@ class Claim:
 
     @property
     def finished(self) -> bool:
+        """Whether the run is finished, but its saved model is gone and has to be written again."""
         return self.state is not None and bool(self.state["finished"])
 
 
-def claim(
-    name: str,
-    checkpoints_dir: Path,
-    run_dir: Callable[[str], Path],
-    is_saved: Callable[[Path], bool],
-    packed: bool,
-    identity: Mapping[str, Any],
-    resume: str,
-) -> Claim:
-    """The name to train under: name, or with a number behind it the first one that is not finished.
+def claim(name: str, location: RunLocation, identity: Mapping[str, Any], resume: str) -> Claim:
+    """Locks a name to train under: `name`, or the first of name1, name2, ... that is not of a finished run.
 
-    run_dir: a name's folder for the saved model; is_saved: whether one of a finished run lies there; packed: every
-    name has the same folder; identity: settings and data that a run must share to be gone on with. InputError where
-    somebody else trains under it, or where an unfinished run of it has other settings or data.
+    Args:
+        name: The setting.
+        location: Where saved models and checkpoints lie.
+        identity: Settings and data that an unfinished run must share to be resumed.
+        resume: "auto" resumes an unfinished run of the name, "never" starts it from scratch.
+
+    Raises:
+        InputError: If another process trains under the name, or an unfinished run of it has other settings or data.
     """
-    for candidate in _names(name):
-        folder, run = checkpoints_dir / candidate, run_dir(candidate)
-        if not folder.is_dir() and not packed and is_saved(run):
-            continue
-        lock, checkpoints = Lock(folder), Checkpoints(folder)
-        holder = lock.acquire()
-        if holder:
-            raise InputError(
-                f"the run {candidate!r} is being trained by {holder}; wait for it or choose another --name"
-            )
-        remove_parts(folder)
-        try:
-            state = None if resume == "never" else checkpoints.newest()
-        except BaseException:
-            lock.release()
-            raise
-        if state is None:
-            if is_saved(run) and (checkpoints.is_finished() or not (checkpoints.files() or packed)):
-                lock.release()
-                continue
-            checkpoints.clear()
-            return Claim(candidate, run, checkpoints, lock, None)
-        differing = differing_fields(state["identity"], identity)
-        if state["finished"]:
-            if is_saved(run):
-                lock.release()
-                continue
-            if differing:
-                checkpoints.clear()
-            return Claim(candidate, run, checkpoints, lock, None if differing else state)
-        if differing:
-            lock.release()
-            raise InputError(
-                f"an unfinished run {candidate!r} lies in {folder} with other settings or data:\n"
-                + "\n".join(f"  {difference}" for difference in differing)
-                + "\ngo on with the same ones, begin anew with --resume never, or choose another --name"
-            )
-        return Claim(candidate, run, checkpoints, lock, state)
+    for candidate in _candidates(name):
+        claimed = _claim(candidate, location, identity, resume)
+        if claimed is not None:
+            return claimed
     raise AssertionError("names do not end")
 
 
-def _names(name: str) -> Iterator[str]:
+def _candidates(name: str) -> Iterator[str]:
     yield name
     number = 1
     while True:
@@ -151,9 +149,60 @@ def _names(name: str) -> Iterator[str]:
         number += 1
 
 
+def _claim(name: str, location: RunLocation, identity: Mapping[str, Any], resume: str) -> Claim | None:
+    """The claim of exactly this name; None if it is of a finished run."""
+    folder, run_dir = location.checkpoints_dir(name), location.run_dir(name)
+    if not folder.is_dir() and not location.is_packed and is_finished(run_dir):
+        return None
+    lock, checkpoints = Lock(folder), Checkpoints(folder, identity)
+    holder = lock.acquire()
+    if holder:
+        raise InputError(f"the run {name!r} is being trained by {holder}; wait for it or choose another --name")
+    claimed = None
+    try:
+        remove_parts(folder)
+        state = None if resume == "never" else checkpoints.newest()
+        if not _is_taken(state, run_dir, checkpoints, location.is_packed):
+            claimed = Claim(name, run_dir, checkpoints, lock, _resumable(state, name, checkpoints))
+        return claimed
+    finally:
+        if claimed is None:
+            lock.release()
+
+
+def _is_taken(state: State | None, run_dir: Path, checkpoints: Checkpoints, is_packed: bool) -> bool:
+    """Whether a name is of a finished run whose saved model is there."""
+    if not is_finished(run_dir):
+        return False
+    if state is not None:
+        return bool(state["finished"])
+    # No checkpoint, or resume is "never": a run with unfinished checkpoints is trained again, and so is one in the
+    # folder that SageMaker packs
+    return checkpoints.is_finished() or not (checkpoints.files() or is_packed)
+
+
+def _resumable(state: State | None, name: str, checkpoints: Checkpoints) -> State | None:
+    """The state to resume from. Clears the checkpoints if there is none: the run starts from scratch.
+
+    Raises:
+        InputError: If the run is unfinished and has other settings or data.
+    """
+    differences = differing_fields(state["identity"], checkpoints.identity) if state else []
+    if state is None or (state["finished"] and differences):
+        checkpoints.clear()
+        return None
+    if differences:
+        raise InputError(
+            f"an unfinished run {name!r} lies in {checkpoints.folder} with other settings or data:\n"
+            + "\n".join(f"  {difference}" for difference in differences)
+            + "\ngo on with the same ones, begin anew with --resume never, or choose another --name"
+        )
+    return state
+
+
 def differing_fields(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """`lr: 0.001 then, 0.01 now` for every field that differs."""
-    then, current = _plain(before), _plain(now)
+    then, current = _as_json(before), _as_json(now)
     return [
         f"{key}: {then.get(key, 'not set')} then, {current.get(key, 'not set')} now"
         for key in sorted({*then, *current})
@@ -161,6 +210,6 @@ def differing_fields(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[
     ]
 
 
-def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """As JSON gives it back: tuples are lists."""
+def _as_json(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields after a round trip through JSON, which makes lists of tuples."""
     return json.loads(json.dumps(dict(fields)))

@@ -1,4 +1,8 @@
-"""The training loop: plain PyTorch, one process or several under torchrun, to be stopped and gone on with anywhere."""
+"""The training loop: epochs of forward and backward passes, optimiser steps, validation, checkpoints and resuming.
+
+Plain PyTorch, in one process or in several under torchrun. It can be stopped and resumed between any two optimiser
+steps, with the same result as without the stop.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,11 +23,12 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from model.data.datasets import Datasets
-from model.data.loader import ImageDataset, batches, unreadable_images
+from model.data.loader import Batch, ImageDataset, batches, unreadable_images
 from model.data.sampling import EpochSampler
 from model.errors import Failure, InputError
 from model.images.augmentation import Augmentation, make_augmentation, make_mixing
 from model.images.preprocessing import Preprocessing
+from model.metrics.epoch_metrics import CRITERIA
 from model.network.freezing import fix_norm, freeze, unfreeze
 from model.network.heads import Heads
 from model.network.network import Network
@@ -33,7 +39,7 @@ from model.runtime.signals import Stopped, StopSignal
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints, State
 from model.training.criterion import Criterion, head_targets
-from model.training.optim import Schedule, make_optimiser
+from model.training.optim import Accumulation, Schedule, make_optimiser
 from model.training.progress import Best, Outcome, Progress
 from model.training.tracking.base import EpochResult, Tracker
 from model.training.tracking.console import progress_bar
@@ -41,11 +47,22 @@ from model.training.validation import Validation, Validator
 
 log = logging.getLogger("rarebird")
 
-FINITE_EVERY = 10  # optimiser steps between looks at the loss, each of which waits for a GPU
+FINITE_EVERY = 10  # optimiser steps between two checks that the loss is finite, each of which waits for a GPU
+
+Forward = Callable[[torch.Tensor], torch.Tensor]
 
 
-class Augmented:
-    """A training picture, changed at random by a seed of its own: the run's and the draw's."""
+@dataclass(frozen=True)
+class TrainableModel:
+    """A network with what its outputs mean (heads) and how its inputs are made (preprocessing)."""
+
+    network: Network
+    heads: Heads
+    preprocessing: Preprocessing
+
+
+class RandomAugmentation:
+    """Augments a training picture; what is random depends on the run's seed and the number of the draw only."""
 
     def __init__(self, augmentation: Augmentation, seed: int):
         self.augmentation, self.seed = augmentation, seed
@@ -56,91 +73,120 @@ class Augmented:
 
 
 class Trainer:
-    """Trains a network on a table and scores it on another after each epoch.
+    """Trains a network, and validates it after each epoch.
 
-    InputError where a setting names nothing that there is; Failure where the loss is not finite, or where a picture
-    cannot be read any more.
+    Args:
+        settings: Settings of the training.
+        datasets: Training pictures, and validation pictures if there are any.
+        model: The network to train.
+        hardware: Where it is trained.
+        checkpoints: Where states are written.
+        stop: Signals that end training early.
+        tracker: Receives the metrics of the run.
+
+    Raises:
+        InputError: If a setting is invalid for the data or the network.
     """
 
     def __init__(
         self,
         settings: TrainSettings,
-        data: Datasets,
-        heads: Heads,
-        preprocessing: Preprocessing,
-        network: Network,
+        datasets: Datasets,
+        model: TrainableModel,
         hardware: Hardware,
         checkpoints: Checkpoints,
-        identity: Mapping[str, Any],
         stop: StopSignal,
         tracker: Tracker,
     ):
-        """checkpoints, identity: where states are written, and what a run must share to go on with them; stop: the
-        signals that end training early; tracker: what follows the run."""
-        self.settings, self.heads, self.preprocessing, self.hardware = settings, heads, preprocessing, hardware
-        self.checkpoints, self.identity, self.stop, self.tracker = checkpoints, identity, stop, tracker
-        self.network, table = network, data.train
+        self.settings, self.hardware, self.checkpoints = settings, hardware, checkpoints
+        self.stop, self.tracker = stop, tracker
+        self.network, self.heads, self.preprocessing = model.network, model.heads, model.preprocessing
         self.rank, self.world = distributed.rank(), distributed.world()
         self.workers = worker_count(settings.num_workers)
+
+        # Input: which pictures, how they are read and changed, and their targets
+        table = datasets.train
         self.sampler = EpochSampler(
             table.classes(), settings.sampler_power, settings.batch_size, settings.seed, self.rank, self.world
         )
-        augmentation = make_augmentation(settings.augmentation, preprocessing)
-        self.mixing = make_mixing(settings.augmentation)
-        self.pictures = ImageDataset(
+        augmentation = make_augmentation(settings.augmentation, self.preprocessing)
+        self.images = ImageDataset(
             table.root,
             table.locations,
-            preprocessing.channels,
+            self.preprocessing.channels,
             augmentation.draft,
-            Augmented(augmentation, settings.seed),
+            RandomAugmentation(augmentation, settings.seed),
         )
-        self.targets = head_targets(heads, table)
-        hardware.place(network)
-        self.criterion = Criterion(settings, heads, table).to(hardware.device)
-        self.optimiser = make_optimiser(settings, network)
-        self.updates_per_epoch = math.ceil(self.sampler.steps / settings.accumulate)
-        self.schedule = Schedule(settings, self.optimiser, self.updates_per_epoch)
+        self.mixing = make_mixing(settings.augmentation)
+        self.targets = head_targets(self.heads, table)
+
+        # Network, loss, optimiser
+        hardware.place(self.network)
+        self.criterion = Criterion(settings, self.heads, table).to(hardware.device)
+        self.optimiser = make_optimiser(settings, self.network)
+        self.accumulation = Accumulation(self.sampler.steps, settings.accumulate)
+        self.schedule = Schedule(settings, self.optimiser, self.accumulation.optimiser_steps)
         self.scaler = torch.amp.GradScaler(hardware.device.type, enabled=hardware.precision == "fp16")
-        self.ema = ModelEmaV3(network, decay=settings.ema, use_warmup=True) if settings.ema else None
-        self.scored: nn.Module = self.ema.module if self.ema else network
-        self.validator: Validator | None = None
-        if data.validation is not None:
-            size = settings.batch_size
-            self.validator = Validator(
-                data.validation, heads, preprocessing, hardware, self.criterion, size, self.workers, stop
-            )
+        self.ema = ModelEmaV3(self.network, decay=settings.ema, use_warmup=True) if settings.ema else None
+        self.scored: nn.Module = self.ema.module if self.ema else self.network  # validated and saved
+        self.validator = self._make_validator(datasets)
+
         self.progress = Progress()
         self.is_between_updates = True
-        self.rate = 0.0  # pictures a second of the epoch at hand
+        self.rate = 0.0  # pictures a second of the current epoch
         self._frozen: bool | None = None
-        self._parallel()
+        self._prepare_network()
+
+    def _make_validator(self, datasets: Datasets) -> Validator | None:
+        if datasets.validation is None:
+            return None
+        return Validator(
+            datasets.validation,
+            self.heads,
+            self.preprocessing,
+            self.hardware,
+            self.criterion,
+            self.settings.batch_size,
+            self.workers,
+            self.stop,
+        )
 
     def train(self, state: State | None = None) -> Outcome:
-        """From the beginning, or on from a checkpoint. What is to be saved is the best by best_criterion, or the
-        last or averaged weights where there is no validation."""
+        """Trains until the last epoch, early stopping or a signal.
+
+        Args:
+            state: Checkpoint to resume from; None to start from scratch.
+
+        Returns:
+            The best weights by best_criterion; without validation the last ones, averaged if `ema` is set.
+
+        Raises:
+            Failure: If the loss is not finite, or a picture can no longer be read.
+        """
         if state is not None:
             self._restore(state)
             if self.progress.epoch < self.settings.epochs:
                 log.info("resumed epoch=%d step=%d", self.progress.epoch + 1, self.progress.batches)
-        self.tracker.begin(self._first_point())
+        self.tracker.begin(self._first_logged_step())
         self.saved_at = time.monotonic()
         stopped_by = None
         try:
             while self.progress.epoch < self.settings.epochs and not self._is_stale():
-                self._learn()
-                self._close_epoch(self.validator(self.scored) if self.validator else None)
+                self._train_epoch()
+                self._finish_epoch(self.validator(self.scored) if self.validator else None)
         except Stopped:
             stopped_by = self.stop.received or signal.SIGTERM
-            if self.is_between_updates:  # else batch norm has seen more than the weights; the last checkpoint stands
+            # Within an accumulated step batch norm has seen more than the weights: the last checkpoint stays
+            if self.is_between_updates:
                 self._save()
         best = self.progress.best
         return Outcome(best.weights if best else _on_cpu(self.scored.state_dict()), self.progress, stopped_by)
 
-    def _first_point(self) -> int:
-        """The optimiser step from which on there is something to tell: at an epoch's last one nothing but the epoch is
-        told, once it is closed."""
-        closing = self.progress.batches == self.sampler.steps
-        return self.progress.updates + (self.progress.updates > 0 and not closing)
+    def _first_logged_step(self) -> int:
+        """First optimiser step to log: the next one, or the last one again if the validation of its epoch is still to
+        come, because at the last step of an epoch only the epoch is logged."""
+        awaits_validation = self.progress.batches == self.sampler.steps
+        return self.progress.updates + (self.progress.updates > 0 and not awaits_validation)
 
     def _is_stale(self) -> bool:
         patience = self.settings.early_stopping
@@ -149,73 +195,49 @@ class Trainer:
             return True
         return False
 
-    def _learn(self) -> None:
-        """The batches of an epoch that are still to do."""
-        settings, progress, epoch = self.settings, self.progress, self.progress.epoch
-        device, steps = self.hardware.device, self.sampler.steps
-        model, forward = self._parallel()
+    def _train_epoch(self) -> None:
+        """Trains on the batches of the current epoch that are left."""
+        progress, device, steps = self.progress, self.hardware.device, self.sampler.steps
+        model, forward = self._prepare_network()
         self.network.train()
-        if settings.freeze_norm:
+        if self.settings.freeze_norm:
             fix_norm(self.network.backbone)
         self.started = began = time.monotonic()
         first = progress.batches
         self.loss_sum = torch.tensor(progress.loss_sum, device=device)
-        loss_since_update = torch.zeros_like(self.loss_sum)
-        bad_step = torch.tensor(math.inf, device=device)
-        loaded = batches(
-            self.pictures, self.sampler.batches(epoch, progress.batches), self.workers, device.type == "cuda"
-        )
+        self.first_bad_step = torch.tensor(math.inf, device=device)
+        accumulated_loss = torch.zeros_like(self.loss_sum)
+        loaded = batches(self.images, self.sampler.batches(progress.epoch, first), self.workers, device.type == "cuda")
         size = self.sampler.pictures_per_step
-        with progress_bar(f"epoch {epoch + 1}/{settings.epochs}", steps * size, progress.batches * size) as bar:
-            for step, batch in enumerate(self.stop.outlived(loaded), progress.batches):
+        title = f"epoch {progress.epoch + 1}/{self.settings.epochs}"
+        with progress_bar(title, steps * size, first * size) as bar:
+            for step, batch in enumerate(self.stop.outlived(loaded), first):
                 self.is_between_updates = False
-                if batch.unreadable or batch.pixels is None:
-                    raise unreadable_images(self.pictures, batch.unreadable)
-                seed_all(mixed_seed(settings.seed, 2, epoch, step, self.rank))
-                inputs = self.preprocessing.normalised(self.hardware.pictures(batch.pixels))
-                partner, own = None, 1.0
-                if self.mixing is not None:
-                    inputs, partner, own = self.mixing(inputs)
-                targets = [codes[batch.rows].to(device, non_blocking=True) for codes in self.targets]
-                first_of_group = step - step % settings.accumulate
-                group = min(settings.accumulate, steps - first_of_group)
-                last_of_group = step == first_of_group + group - 1
-                wait = nullcontext() if last_of_group or self.world == 1 else model.no_sync()  # type: ignore[operator]
-                with wait:
-                    with self.hardware.autocast():
-                        logits = _normalisable(forward, inputs)
-                    loss = self.criterion(logits, targets, partner, own)
-                    self.scaler.scale(loss / group).backward()
-                loss_since_update += loss.detach()
-                bad_step = torch.where(torch.isfinite(loss.detach()), bad_step, bad_step.clamp(max=step + 1))
+                # forward and backward pass; gradients accumulate until the optimiser step
+                loss = self._accumulate_gradients(batch, step, model, forward)
+                accumulated_loss += loss
+                # note a loss that is not finite, on the device so that this step need not wait for it
+                bad_step = self.first_bad_step.clamp(max=step + 1)
+                self.first_bad_step = torch.where(torch.isfinite(loss), self.first_bad_step, bad_step)
                 bar.update(size)
-                if not last_of_group:
+                if not self.accumulation.ends_group(step):
                     continue
-                progress.lr = max(group["lr"] for group in self.optimiser.param_groups)
+                # optimiser step, learning rate, averaged weights
                 self._update()
                 progress.batches = step + 1
-                self.loss_sum += loss_since_update
-                loss_since_update.zero_()
+                self.loss_sum += accumulated_loss
+                accumulated_loss.zero_()
                 self.is_between_updates = True
-                look = progress.batches == steps or progress.updates % (FINITE_EVERY if self.world > 1 else 1) == 0
-                stopping = look and distributed.any_of(self.stop.received is not None, device)
-                due = time.monotonic() - self.saved_at >= settings.checkpoint_seconds
-                if stopping or due or progress.batches == steps or progress.updates % FINITE_EVERY == 0:
-                    self._require_finite(bad_step, epoch)
-                if settings.log_interval and progress.updates % settings.log_interval == 0 and step + 1 < steps:
-                    self.tracker.step(progress, self.loss_sum.item() / (step + 1))
-                if stopping:
-                    raise Stopped
-                if due:
-                    self._save()
-
+                # check the loss, log it, write a checkpoint or stop, as is due
+                self._after_update()
         self.rate = (steps - first) * size / max(time.monotonic() - began, 1e-9)
 
-    def _parallel(self) -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:
-        """The network as this epoch trains it: for its gradients, and for its forward pass. Made anew where other
-        parts learn than in the epoch before; the optimiser knows them all and passes over those without gradient."""
-        after = self.settings.freeze_epochs
-        frozen = not after or self.progress.epoch < after
+    def _prepare_network(self) -> tuple[nn.Module, Forward]:
+        """The network as this epoch trains it: for its gradients, and for its forward pass. Both are made again when
+        other parts are trained than in the epoch before; the optimiser has the parameters of all parts and skips those
+        without gradients."""
+        thawed_after = self.settings.freeze_epochs
+        frozen = not thawed_after or self.progress.epoch < thawed_after
         if self._frozen != frozen:
             self._frozen = frozen
             unfreeze(self.network)
@@ -225,11 +247,40 @@ class Trainer:
             if self.world > 1:
                 devices = [self.hardware.device] if self.hardware.device.type == "cuda" else None
                 self._model = DistributedDataParallel(self.network, device_ids=devices)
-            self._forward = compiled(self._model) if self.settings.compile else self._model
+            self._forward: Forward = compiled(self._model) if self.settings.compile else self._model
         return self._model, self._forward
 
+    def _accumulate_gradients(self, batch: Batch, step: int, model: nn.Module, forward: Forward) -> torch.Tensor:
+        """Forward and backward pass of a batch. Returns its loss, a scalar on the device.
+
+        Args:
+            batch: Pictures of this process.
+            step: Position of the batch in the epoch.
+            model: Network that collects the gradients.
+            forward: Its forward pass.
+        """
+        device, epoch = self.hardware.device, self.progress.epoch
+        if batch.unreadable or batch.pixels is None:
+            raise unreadable_images(self.images, batch.unreadable)
+        # dropout and mixing depend on the position only, so that a resumed run draws the same
+        seed_all(mixed_seed(self.settings.seed, 2, epoch, step, self.rank))
+        inputs = self.preprocessing.normalised(self.hardware.pictures(batch.pixels))
+        partner, own = None, 1.0
+        if self.mixing is not None:
+            inputs, partner, own = self.mixing(inputs)
+        targets = [classes[batch.rows].to(device, non_blocking=True) for classes in self.targets]
+        # processes exchange gradients in the last backward pass before the optimiser step only
+        exchanges = self.world == 1 or self.accumulation.ends_group(step)
+        with nullcontext() if exchanges else model.no_sync():  # type: ignore[operator]
+            with self.hardware.autocast():
+                logits = _checked_forward(forward, inputs)
+            loss = self.criterion(logits, targets, partner, own)
+            self.scaler.scale(loss / self.accumulation.group_size(step)).backward()
+        return loss.detach()
+
     def _update(self) -> None:
-        """An optimiser step, and what follows each."""
+        """An optimiser step, and the learning rate and averaged weights after it."""
+        self.progress.lr = max(group["lr"] for group in self.optimiser.param_groups)
         if self.settings.clip_grad:
             self.scaler.unscale_(self.optimiser)
             nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_grad)
@@ -241,46 +292,73 @@ class Trainer:
         if self.ema:
             self.ema.update(self.network, self.progress.updates)
 
-    def _require_finite(self, bad_step: torch.Tensor, epoch: int) -> None:
-        if math.isfinite(bad_step.item()):
+    def _after_update(self) -> None:
+        """Between two optimiser steps: checks the loss, logs it, writes a checkpoint or stops, as is due."""
+        settings, progress = self.settings, self.progress
+        is_last = progress.batches == self.sampler.steps
+        is_check = is_last or progress.updates % FINITE_EVERY == 0
+        # several processes have to agree on stopping; they ask each other less often than one process looks
+        stopping = (is_check or self.world == 1) and distributed.any_of(
+            self.stop.received is not None, self.hardware.device
+        )
+        is_due = time.monotonic() - self.saved_at >= settings.checkpoint_seconds
+        if stopping or is_due or is_check:
+            self._require_finite()
+        if settings.log_interval and progress.updates % settings.log_interval == 0 and not is_last:
+            self.tracker.step(progress, self.loss_sum.item() / progress.batches)
+        if stopping:
+            raise Stopped
+        if is_due:
+            self._save()
+
+    def _require_finite(self) -> None:
+        if math.isfinite(self.first_bad_step.item()):
             precision = " or --precision fp32" if self.hardware.precision != "fp32" else ""
             raise Failure(
-                f"the loss is not finite at epoch {epoch + 1}, step {int(bad_step)}, learning rate "
-                f"{self.progress.lr:.3g}: try a lower --lr, a longer --warmup_epochs, --clip_grad 1{precision}"
+                f"the loss is not finite at epoch {self.progress.epoch + 1}, step {int(self.first_bad_step)}, learning "
+                f"rate {self.progress.lr:.3g}: try a lower --lr, a longer --warmup_epochs, --clip_grad 1{precision}"
             )
 
-    def _close_epoch(self, validation: Validation | None) -> None:
-        """What an epoch was worth: best so far or not, told, kept in a checkpoint."""
-        progress, criterion = self.progress, self.settings.best_criterion
+    def _finish_epoch(self, validation: Validation | None) -> None:
+        """Records the epoch, keeps its weights if they are the best, and writes a checkpoint."""
+        progress = self.progress
         loss_sum = float(np.mean(distributed.gather(self.loss_sum.item())))
-        entry: dict[str, Any] = {"epoch": progress.epoch + 1}
-        found = validation.metrics if validation else {}
-        better = False
-        if validation:
-            if not math.isfinite(validation.loss):
-                place = f"epoch {progress.epoch + 1}, step {progress.batches}, learning rate {progress.lr:.3g}"
-                raise Failure(
-                    f"the validation loss is not finite after {place}: try a lower --lr, a longer --warmup_epochs or "
-                    "--clip_grad 1"
-                )
-            entry |= {f"val_{name}": value for name, value in found.items() if name != "per_class"}
-            score = -found["loss"] if criterion == "loss" else found[criterion]
-            better = progress.best is None or score > progress.best.score
-            progress.stale = 0 if better else progress.stale + 1
-            if better:
-                kept = {**found, "intervals": validation.intervals()}
-                progress.best = Best(progress.epoch + 1, score, kept, _on_cpu(self.scored.state_dict()))
-        entry["train_loss"] = loss_sum / self.sampler.steps
-        entry["lr"] = progress.lr
-        entry["pictures_per_second"] = self.rate
+        metrics = validation.metrics if validation else {}
+        better = validation is not None and self._keep_best(validation)
+        entry: dict[str, Any] = {
+            "epoch": progress.epoch + 1,
+            **{CRITERIA[name].name: value for name, value in metrics.items() if name in CRITERIA},
+            "train_loss": loss_sum / self.sampler.steps,
+            "lr": progress.lr,
+            "pictures_per_second": self.rate,
+        }
         progress.history.append(entry)
         self.tracker.epoch(EpochResult(progress.updates, entry, validation, better))
         progress.epoch, progress.batches, progress.loss_sum = progress.epoch + 1, 0, 0.0
-        self.schedule.after_epoch(found.get(criterion))
+        self.schedule.after_epoch(metrics.get(self.settings.best_criterion))
         self._save()
 
+    def _keep_best(self, validation: Validation) -> bool:
+        """Keeps the validated weights if they are the best so far. Returns whether they are."""
+        progress, metrics = self.progress, validation.metrics
+        if not math.isfinite(validation.loss):
+            position = f"epoch {progress.epoch + 1}, step {progress.batches}, learning rate {progress.lr:.3g}"
+            raise Failure(
+                f"the validation loss is not finite after {position}: try a lower --lr, a longer --warmup_epochs or "
+                "--clip_grad 1"
+            )
+        criterion = CRITERIA[self.settings.best_criterion]
+        value = metrics[self.settings.best_criterion]
+        score = value if criterion.higher_is_better else -value
+        better = progress.best is None or score > progress.best.score
+        progress.stale = 0 if better else progress.stale + 1
+        if better:
+            kept = {**metrics, "intervals": validation.intervals()}
+            progress.best = Best(progress.epoch + 1, score, kept, _on_cpu(self.scored.state_dict()))
+        return better
+
     def _save(self) -> None:
-        """A checkpoint of the moment, between two optimiser steps."""
+        """Writes a checkpoint, between two optimiser steps."""
         now = time.monotonic()
         self.progress.seconds += now - self.started
         self.started = self.saved_at = now
@@ -290,11 +368,10 @@ class Trainer:
             self.checkpoints.save(self.state())
 
     def state(self) -> State:
-        """Everything that training needs to go on. What is random is a function of the seed and the position."""
+        """Everything that training resumes from. What is random depends on the seed and the position only."""
         return {
             **self.progress.to_state(),
             "finished": False,
-            "identity": dict(self.identity),
             "network": self.network.state_dict(),
             "ema": self.ema.module.state_dict() if self.ema else None,
             "optimiser": self.optimiser.state_dict(),
@@ -303,7 +380,7 @@ class Trainer:
         }
 
     def _restore(self, state: State) -> None:
-        self.progress = Progress.of(state)
+        self.progress = Progress.from_state(state)
         self.network.load_state_dict(state["network"])
         if self.ema:
             self.ema.module.load_state_dict(state["ema"])
@@ -312,8 +389,8 @@ class Trainer:
         self.scaler.load_state_dict(state["scaler"])
 
 
-def _normalisable(forward: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:
-    """forward(inputs). InputError where there are too few pictures or pixels for batch norm."""
+def _checked_forward(forward: Forward, inputs: torch.Tensor) -> torch.Tensor:
+    """forward(inputs), with an InputError if batch norm has too few pictures or pixels."""
     try:
         return forward(inputs)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What the validation pictures say of a network."""
+"""Validation: the answers of a network to the validation pictures, and their scores."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from model.data.table import Table
 from model.images.preprocessing import Preprocessing
 from model.images.tta import Views
 from model.metrics.bootstrap import interval, resample
+from model.metrics.epoch_metrics import CRITERIA
 from model.metrics.scores import Counts, confusion, count_statistics, per_class, scores, scores_of
 from model.network.heads import Heads
 from model.prediction.predictor import Predictor
@@ -25,15 +26,21 @@ from model.runtime.hardware import Hardware
 from model.runtime.signals import Stopped, StopSignal
 from model.training.criterion import Criterion, head_targets
 
-SCORES = {"f1": "macro_f1", "acc": "accuracy", "gmean": "gmean_f1"}  # as best_criterion and as metrics call them
+SCORES = {name: metric.score for name, metric in CRITERIA.items() if metric.score}  # name in metrics: name in scores_of
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Validation:
-    """A network's answers to a table's pictures. probabilities: float32 (n, joint classes); answers: the most probable
-    class, int64 (n,); loss: that of training, over all of them."""
+    """The answers of a network to the pictures of a table.
+
+    Attributes:
+        table: The pictures.
+        probabilities: float32 (n, joint classes).
+        answers: The most probable class of each picture, int64 (n,).
+        loss: The training loss over all pictures.
+    """
 
     table: Table
     probabilities: np.ndarray
@@ -47,28 +54,32 @@ class Validation:
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """loss, f1, acc, gmean and per_class."""
-        number = self.table.scheme.num_classes
-        found = scores(self.classes, self.answers, number)
-        by_class = per_class(self.classes, self.answers, number)
+        """The loss, the scores by which weights can be chosen (f1, acc, ...), and per_class."""
+        num_classes = self.table.scheme.num_classes
+        values = scores(self.classes, self.answers, num_classes)
+        by_class = per_class(self.classes, self.answers, num_classes)
         return {
             "loss": self.loss,
-            **{name: found[score] for name, score in SCORES.items()},
-            "per_class": {name: values.tolist() for name, values in by_class.items()},
+            **{name: values[score] for name, score in SCORES.items()},
+            "per_class": {name: array.tolist() for name, array in by_class.items()},
         }
 
     def intervals(self) -> dict[str, list[float]]:
-        """[low, high] of each score, from a bootstrap over the groups. The epoch at hand was chosen by these pictures,
-        for which no interval can make up."""
+        """[low, high] of each score, from a bootstrap over the groups. These pictures also select the best epoch; the
+        intervals do not account for that bias."""
         groups = pd.factorize(self.table.groups)[0]
         statistics = count_statistics(self.classes, self.answers, self.table.scheme.num_classes)
-        drawn = scores_of(Counts.from_totals(resample(statistics, groups, RESAMPLES, seed=0)))
-        found = {name: interval(drawn[score], CONFIDENCE) for name, score in SCORES.items()}
-        return {name: [of.low, of.high] for name, of in found.items() if of.low is not None and of.high is not None}
+        resampled = scores_of(Counts.from_totals(resample(statistics, groups, RESAMPLES, seed=0)))
+        bounds = {}
+        for name, score in SCORES.items():
+            estimate = interval(resampled[score], CONFIDENCE)
+            if estimate.low is not None and estimate.high is not None:
+                bounds[name] = [estimate.low, estimate.high]
+        return bounds
 
     @cached_property
     def confusion(self) -> np.ndarray:
-        """Pictures by class and answer, int64 (classes, classes)."""
+        """Confusion matrix, int64 (C, C): rows true class, columns answer."""
         return confusion(self.classes, self.answers, self.table.scheme.num_classes)
 
     def worst(self, most: int) -> np.ndarray:
@@ -78,7 +89,18 @@ class Validation:
 
 
 class Validator:
-    """Answers a table's pictures, each process its share of them. Call it with a network."""
+    """Validates a network: `validator(network)`. Each process answers its share of the pictures.
+
+    Args:
+        table: The validation pictures.
+        heads: The heads of the network.
+        preprocessing: The network's preprocessing.
+        hardware: Where the network runs.
+        criterion: The training loss.
+        batch_size: Pictures of a forward pass, over all processes.
+        workers: Processes that read pictures, for each process.
+        stop: Signals that end the validation early.
+    """
 
     def __init__(
         self,
@@ -91,7 +113,6 @@ class Validator:
         workers: int,
         stop: StopSignal,
     ):
-        """batch_size: pictures of a forward pass, over all processes; stop: the signals that end it early."""
         self.table, self.heads, self.preprocessing, self.hardware = table, heads, preprocessing, hardware
         self.criterion, self.workers, self.stop = criterion, workers, stop
         self.rank, self.world = distributed.rank(), distributed.world()
@@ -99,14 +120,19 @@ class Validator:
         self.targets = head_targets(heads, table)
 
     def __call__(self, network: nn.Module) -> Validation:
-        """On every process. Stopped where a signal came; Failure where a picture cannot be read any more."""
-        if self.world > 1:  # batch norm's statistics differ by process; rank 0's are those that are saved
+        """Called on every process; the validation is the same on all.
+
+        Raises:
+            Stopped: If a signal came.
+            Failure: If a picture can no longer be read.
+        """
+        if self.world > 1:  # the statistics of batch norm differ by process; those of rank 0 are saved
             for buffer in network.buffers():
                 dist.broadcast(buffer, 0)
-        network.train()  # which makes some backbones forget what they derived from earlier weights
+        network.train()  # makes some backbones drop what they cached from earlier weights
         logits = self._logits(network)
-        for rank, part in enumerate(distributed.gather(logits[self.rank :: self.world].numpy())):
-            logits[rank :: self.world] = torch.from_numpy(part)
+        for rank, rows in enumerate(distributed.gather(logits[self.rank :: self.world].numpy())):
+            logits[rank :: self.world] = torch.from_numpy(rows)
         probabilities = self.heads.probabilities(logits)
         with torch.inference_mode():
             loss = self.criterion.cpu()(logits, self.targets).item()
@@ -114,7 +140,7 @@ class Validator:
         return Validation(self.table, probabilities.numpy(), probabilities.argmax(1).numpy(), loss)
 
     def _logits(self, network: nn.Module) -> torch.Tensor:
-        """float32 (n, outputs), of which this process fills in its rows."""
+        """Logits, float32 (n, outputs), of which only the rows of this process are filled."""
         table, size = self.table, self.batch_size
         predictor = Predictor(network, self.heads, self.preprocessing, self.hardware, Views(self.preprocessing))
         pictures = predictor.pictures(table.root, table.locations)
@@ -132,6 +158,7 @@ class Validator:
                 logits[batch.rows] = predictor.logits(batch.pixels.flatten(0, 1)).cpu()
         except Stopped:
             stopped = True
+        # All processes stop together, or the others would wait in gather
         if distributed.any_of(stopped, self.hardware.device):
             raise Stopped
         return logits

@@ -41,8 +41,7 @@ def unfinished(models: Path, name: str, f1: float, **settings: Any) -> None:
     progress = Progress(epoch=2, updates=8, seconds=60.0, best=best)
     identity = as_dict(TrainSettings(**settings), only_result=True)
     identity |= {"training data": "a", "training pictures": 800, "validation data": "b", "validation pictures": 200}
-    state = {**progress.to_state(), "finished": False, "identity": identity}
-    Checkpoints(models / ".checkpoints" / name).save(state)
+    Checkpoints(models / ".checkpoints" / name, identity).save({**progress.to_state(), "finished": False})
 
 
 def evaluated(folder: Path, accuracy: float, seconds: int = 0) -> None:
@@ -139,7 +138,7 @@ def test_an_ensemble_stands_beside_its_members(tmp_path, listed):
     (both / "ensemble.json").write_text(json.dumps({"combine": "soft", "finished": True, "members": members}))
     evaluated(both / "out_of_fold", 0.77)
     unfinished(tmp_path / "runs", "others/fold1", 0.4)
-    Checkpoints(tmp_path / "runs" / ".checkpoints" / "others").begin({})
+    Checkpoints(tmp_path / "runs" / ".checkpoints" / "others").begin()
     lines = listed(width=160)
     names = [line.split("  ")[0] for line in lines[2:]]
     assert names == ["both/fold2", "both/fold1", "both", "others/fold1 (unfinished)"]

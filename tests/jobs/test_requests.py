@@ -28,7 +28,7 @@ from jobs.spec.hyperparameters import read_settings, split_settings, text_of
 from jobs.spec.job import Account, Input, Job, Limits, Machine, unique_name
 from jobs.spec.metrics import metric_definitions
 from model.errors import InputError
-from model.metrics.epoch_metrics import METRICS
+from model.metrics.epoch_metrics import METRIC_LINE
 from model.settings.fields import Layer, as_dict, build
 from model.settings.train import TrainSettings
 from tests.jobs.conftest import ACCOUNT, IMAGE, ROLE
@@ -277,7 +277,7 @@ def test_metric_definitions_read_trainings_lines():
     line = metric_line(entry)
     found = {told["Name"]: re.search(told["Regex"], line) for told in metric_definitions()}
     assert {name: float(match[1]) for name, match in found.items() if match} == {
-        **{name: entry[name] for name in METRICS},
+        **{name: entry[name] for name in (metric.name for metric in METRIC_LINE)},
         "pictures_per_second": 57.0,
     }
 

@@ -14,6 +14,7 @@ from model.evaluation.subgroups import Subgroup
 from model.evaluation.summary import LABELS, verdict
 from model.labels import Scheme
 from model.metrics.bootstrap import Interval
+from model.metrics.epoch_metrics import METRIC_LINE
 
 SPACE = "\u00a0"  # before a unit, not broken
 HELD_BACK_BY = 3  # classes told
@@ -193,7 +194,7 @@ def chosen_by(member: MemberProvenance) -> str:
     """By which score of which pictures the weights were chosen."""
     if member.validation is None:
         return "nothing: there were no validation pictures"
-    known = {"f1": LABELS["macro_f1"], "acc": LABELS["accuracy"], "gmean": LABELS["gmean_f1"], "loss": "loss"}
+    known = {metric.criterion: metric.label for metric in METRIC_LINE if metric.criterion}
     told = [f"{known[name]} {score(member.scores[name])}" for name in known if name in member.scores]
     pictures = f"{counted(member.validation.pictures, 'picture')}{_of(member.validation, member, 'other ')}"
     return f"best {known.get(member.best_criterion, member.best_criterion)} on {pictures}: {listing(told)}"

@@ -1,4 +1,4 @@
-"""What follows a run while it goes: TensorBoard's event files, Weights & Biases."""
+"""The interface of a tracker, which reports the progress of a run, and the results of an epoch that it receives."""
 
 from __future__ import annotations
 
@@ -8,28 +8,26 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from model.metrics.epoch_metrics import EPOCH_METRICS
 from model.training.progress import Progress
-from model.training.tracking.figures import Picture, confusion_picture, mistakes_picture
+from model.training.tracking.figures import Figure, confusion_figure, mistakes_figure
 from model.training.validation import Validation
 
 log = logging.getLogger("rarebird")
 
-SCALARS = {  # of an epoch's entry: the name of its curve
-    "epoch": "epoch",
-    "lr": "lr",
-    "pictures_per_second": "pictures_per_second",
-    "train_loss": "loss/train",
-    "val_loss": "loss/validation",
-    "val_f1": "score/macro_f1",
-    "val_acc": "score/accuracy",
-    "val_gmean": "score/gmean_f1",
-}
+CURVES = {"epoch": "epoch"} | {metric.name: metric.curve for metric in EPOCH_METRICS}  # by key of an epoch's record
 
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What there is to tell of an epoch. updates: optimiser steps so far; entry: as the history holds it; validation:
-    None without one; better: whether these are the best weights so far."""
+    """The results of an epoch.
+
+    Attributes:
+        updates: Optimiser steps since the run began.
+        entry: The epoch's record in the history of metrics.json.
+        validation: None if there are no validation pictures.
+        better: Whether these are the best weights so far.
+    """
 
     updates: int
     entry: Mapping[str, Any]
@@ -38,43 +36,45 @@ class EpochResult:
 
     @cached_property
     def scalars(self) -> dict[str, float]:
-        """By the name of the curve; the F1 of each class with validation pictures among them."""
-        found = {curve: float(self.entry[name]) for name, curve in SCALARS.items() if name in self.entry}
+        """Values by the name of their curve: the epoch's metrics, and the F1 of each class with validation pictures."""
+        scalars = {curve: float(self.entry[name]) for name, curve in CURVES.items() if name in self.entry}
         if self.validation:
-            by_class = self.validation.metrics["per_class"]
-            for name, f1, support in zip(self.validation.table.scheme.class_names, by_class["f1"], by_class["support"]):
+            per_class = self.validation.metrics["per_class"]
+            names = self.validation.table.scheme.class_names
+            for name, f1, support in zip(names, per_class["f1"], per_class["support"]):
                 if support:
-                    found[f"f1/{name}"] = f1
-        return found
+                    scalars[f"f1/{name}"] = f1
+        return scalars
 
     @cached_property
-    def pictures(self) -> dict[str, Picture]:
-        """By name. Mistakes are those of the weights that may be saved: pictures are read for them."""
+    def figures(self) -> dict[str, Figure]:
+        """Figures by name: the confusion matrix, and the worst mistakes of weights that are the best so far (their
+        pictures have to be read)."""
         if not self.validation:
             return {}
-        found = {"confusion": confusion_picture(self.validation.confusion, self.validation.table.scheme.class_names)}
-        mistakes = mistakes_picture(self.validation) if self.better else None
-        return found | ({"mistakes": mistakes} if mistakes else {})
+        figures = {"confusion": confusion_figure(self.validation.confusion, self.validation.table.scheme.class_names)}
+        mistakes = mistakes_figure(self.validation) if self.better else None
+        return figures | ({"mistakes": mistakes} if mistakes else {})
 
 
 class Tracker:
-    """Something that follows a run. This one does nothing; others do what they want to."""
+    """Reports the progress of a run. The methods of this class do nothing; a tracker overrides those it needs."""
 
     name = "nothing"
 
     def begin(self, first: int) -> None:
-        """The run begins, or goes on. first: the optimiser step from which on there is something to tell; whatever an
-        interrupted start told from it on is void."""
+        """The run starts or resumes.
+
+        Args:
+            first: First optimiser step that will be logged. Events of an interrupted run at or after this step are to
+                be discarded.
+        """
 
     def step(self, progress: Progress, loss: float) -> None:
-        """Every log_interval optimiser steps inside an epoch. loss: the mean of the epoch so far."""
+        """Called every `log_interval` optimiser steps within an epoch. loss: mean over the epoch so far."""
 
     def epoch(self, result: EpochResult) -> None:
-        """At each epoch's end, before its checkpoint."""
+        """Called at the end of each epoch, before its checkpoint is written."""
 
     def close(self, failed: bool) -> None:
-        """The run ends, or is stopped."""
-
-
-def _kind(error: Exception) -> str:
-    return type(error).__name__
+        """The run has ended or was stopped."""

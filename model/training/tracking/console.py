@@ -1,4 +1,4 @@
-"""A run's story on the terminal: a bar, and a row an epoch; where nobody watches, a line of metrics an epoch."""
+"""A run on the terminal: a progress bar and a table with a row an epoch; in a log file a line of metrics an epoch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from model.metrics.epoch_metrics import EPOCH_TABLE, METRIC_LINE
 from model.runtime import distributed
 from model.runtime.terminal import ProgressBar
 from model.training.progress import Progress
@@ -14,16 +15,7 @@ from model.training.tracking.base import EpochResult, Tracker
 
 log = logging.getLogger("rarebird")
 
-COLUMNS = {  # of an epoch's entry: header and form
-    "train_loss": ("train loss", ".4f"),
-    "val_loss": ("val loss", ".4f"),
-    "val_f1": ("macro F1", ".4f"),
-    "val_acc": ("accuracy", ".4f"),
-    "val_gmean": ("gmean F1", ".4f"),
-    "lr": ("lr", ".3g"),
-    "pictures_per_second": ("pictures/s", ",.1f"),
-}
-WIDTH = 10
+WIDTH = 10  # of a column in characters, at least
 
 
 def progress_bar(description: str, pictures: int, done: int) -> ProgressBar:
@@ -32,15 +24,17 @@ def progress_bar(description: str, pictures: int, done: int) -> ProgressBar:
 
 
 def metric_line(entry: Mapping[str, Any]) -> str:
-    """`epoch=3 val_f1=0.8123; val_acc=0.9000; ...`: one line an epoch, which SageMaker's regular expressions read."""
-    order = ["val_f1", "val_acc", "val_gmean", "val_loss", "train_loss"]
-    numbers = [f"{name}={entry[name]:.4f};" for name in order if name in entry]
-    numbers += [f"lr={entry['lr']:.3g};", f"pictures_per_second={entry['pictures_per_second']:.1f};"]
-    return f"epoch={entry['epoch']} {' '.join(numbers)}"
+    """`epoch=3 val_f1=0.8123; val_acc=0.9000; ...`, which SageMaker's metric definitions read.
+
+    Args:
+        entry: The epoch's record. Metrics that are not in it are left out.
+    """
+    values = [metric.assignment(entry[metric.name]) for metric in METRIC_LINE if metric.name in entry]
+    return f"epoch={entry['epoch']} {' '.join(values)}"
 
 
 class MetricLines(Tracker):
-    """The log of a job: a line an epoch, and inside one every log_interval steps."""
+    """Logs one line an epoch, and one every log_interval steps within it."""
 
     name = "the log"
 
@@ -53,23 +47,26 @@ class MetricLines(Tracker):
 
 
 class EpochTable(Tracker):
-    """What a person at a terminal reads: a header once, then a row an epoch; the best so far is marked."""
+    """Logs a table for people: a header once, then a row an epoch; the best so far is marked."""
 
     name = "the table of epochs"
 
     def __init__(self, epochs: int):
-        self.epochs, self._headed = epochs, False
+        self.epochs, self._has_header = epochs, False
 
     def epoch(self, result: EpochResult) -> None:
-        columns = {name: form for name, form in COLUMNS.items() if name in result.entry}
-        if not self._headed:
-            log.info("%9s  %s", "epoch", "  ".join(f"{header:>{WIDTH}}" for header, _ in columns.values()))
-            self._headed = True
-        cells = [f"{result.entry[name]:>{WIDTH}{form}}" for name, (_, form) in columns.items()]
+        columns = [metric for metric in EPOCH_TABLE if metric.name in result.entry]
+        headers = [f"{metric.column:>{WIDTH}}" for metric in columns]
+        if not self._has_header:
+            log.info("%9s  %s", "epoch", "  ".join(headers))
+            self._has_header = True
+        values = [
+            f"{metric.text(result.entry[metric.name]):>{len(header)}}" for metric, header in zip(columns, headers)
+        ]
         epoch = f"{result.entry['epoch']}/{self.epochs}"
-        log.info("%9s  %s%s", epoch, "  ".join(cells), "  best so far" if result.better else "")
+        log.info("%9s  %s%s", epoch, "  ".join(values), "  best so far" if result.better else "")
 
 
-def console(epochs: int) -> Tracker:
-    """The table where the log goes to a terminal, else the lines."""
+def make_console(epochs: int) -> Tracker:
+    """The table if the log goes to a terminal, otherwise the lines."""
     return EpochTable(epochs) if sys.stdout.isatty() else MetricLines()

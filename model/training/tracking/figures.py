@@ -1,5 +1,6 @@
-"""Pictures of a run: its confusion matrix, and a grid of its worst mistakes. Pillow's own font has Latin letters alone,
-so each comes with a Markdown text that has every name.
+"""Figures of a validation, drawn with Pillow: its confusion matrix, and a grid of its worst mistakes.
+
+Pillow's own font has Latin letters only, so each figure comes with a Markdown table that has the names of all classes.
 """
 
 from __future__ import annotations
@@ -16,21 +17,22 @@ from model.images.decode import UnreadablePicture, read_picture
 from model.metrics.scores import divide
 from model.training.validation import Validation
 
-SIDE = 1000  # pixels that a confusion matrix is at most wide, names not counted
-CELL = 36  # pixels, at most
-READABLE = 12  # pixels that a cell must at least have for a number or a name
-NAMES_WIDTH = 220  # pixels
+MATRIX_SIDE = 1000  # largest width of a confusion matrix in pixels, without the names
+CELL = 36  # largest side of a cell in pixels
+READABLE = 12  # smallest side of a cell in pixels for a number or a name
+NAMES_WIDTH = 220  # largest width of a name in pixels
 TITLE = "rows: true class; columns: answer"
-MISTAKES = 16
+MISTAKES = 16  # thumbnails, at most
 TILE = (184, 138)  # width and height of a thumbnail in pixels
-MARGIN = 8
+CAPTION_HEIGHT = 44  # pixels
+MARGIN = 8  # pixels
 WHITE, INK, GREY = (255, 255, 255), (30, 30, 30), (224, 224, 224)
-RIGHT, WRONG = np.array((31, 96, 168)), np.array((196, 62, 32))  # blue and orange: told apart by the colour-blind too
+RIGHT, WRONG = np.array((31, 96, 168)), np.array((196, 62, 32))  # blue and orange, distinct to the colour-blind too
 
 
 @dataclass(frozen=True)
-class Picture:
-    """text: Markdown, what the picture shows with the names of all classes."""
+class Figure:
+    """A drawn image, and what it shows as Markdown with the names of all classes."""
 
     image: Image.Image
     text: str
@@ -62,73 +64,82 @@ def fitted_text(text: str, size: int, width: float) -> str:
     return text + "..."
 
 
-def confusion_picture(matrix: np.ndarray, names: Sequence[str]) -> Picture:
-    """matrix: pictures by class (rows) and answer (columns). A cell's shade is its share of its class, blue where the
-    answer is right."""
-    number = len(names)
-    cell = max(2, min(CELL, SIDE // number))
+def confusion_figure(matrix: np.ndarray, names: Sequence[str]) -> Figure:
+    """A confusion matrix. A cell's shade is its share of its true class, blue if the answer is right.
+
+    Args:
+        matrix: int64 (C, C), pictures by true class (rows) and answer (columns).
+        names: Class names, C.
+    """
+    classes = len(names)
+    cell = max(2, min(CELL, MATRIX_SIDE // classes))
     readable = cell >= READABLE
     size = max(9, min(13, cell // 2))
     labels = [f"{code} {name}" if drawable(name) else str(code) for code, name in enumerate(names)]
     labels = [fitted_text(label, size, NAMES_WIDTH) if readable else "" for label in labels]
     left, top = round(max(font(size).getlength(label) for label in labels)) + 2 * MARGIN, 2 * CELL
-    right, bottom = left + cell * number, top + cell * number
+    right, bottom = left + cell * classes, top + cell * classes
     image = Image.new("RGB", (round(max(right, font(15).getlength(TITLE))) + 2 * MARGIN, bottom + MARGIN), WHITE)
     draw = ImageDraw.Draw(image)
     draw.text((MARGIN, MARGIN), TITLE, INK, font(15))
 
+    # Shade the cells: one pixel each, enlarged
     share = divide(matrix.astype(float), np.broadcast_to(matrix.sum(axis=1, keepdims=True), matrix.shape))
-    ink = np.where(np.eye(number, dtype=bool)[..., None], RIGHT, WRONG)
-    shade = np.where(share > 0, 0.15 + 0.85 * share, 0)[..., None]  # one picture among many is still seen
+    ink = np.where(np.eye(classes, dtype=bool)[..., None], RIGHT, WRONG)
+    shade = np.where(share > 0, 0.15 + 0.85 * share, 0)[..., None]  # one picture among many is still visible
     colours = Image.fromarray((np.array(WHITE) * (1 - shade) + ink * shade).astype(np.uint8))
     image.paste(colours.resize((right - left, bottom - top), Image.Resampling.NEAREST), (left, top))
+
+    # Write names at the left, class numbers at the top, counts into the cells
     for code, label in enumerate(labels):
         middle = cell * code + cell / 2
         draw.text((left - MARGIN, top + middle), label, INK, font(size), anchor="rm")
         if readable:
             draw.text((left + middle, top - MARGIN), str(code), INK, font(size), anchor="mb")
         for answer in np.flatnonzero(matrix[code]) if cell >= 2 * READABLE else ():
-            place = (left + cell * int(answer) + cell / 2, top + middle)
+            position = (left + cell * int(answer) + cell / 2, top + middle)
             colour = WHITE if share[code, answer] > 0.5 else INK
-            draw.text(place, f"{matrix[code, answer]}", colour, font(size), anchor="mm")
-    for at in range(0, cell * number + 1, cell if readable else cell * number):
-        draw.line([(left, top + at), (right, top + at)], GREY)
-        draw.line([(left + at, top), (left + at, bottom)], GREY)
+            draw.text(position, f"{matrix[code, answer]}", colour, font(size), anchor="mm")
+    for offset in range(0, cell * classes + 1, cell if readable else cell * classes):
+        draw.line([(left, top + offset), (right, top + offset)], GREY)
+        draw.line([(left + offset, top), (left + offset, bottom)], GREY)
+
     lines = ["| number | class | pictures | right |", "| --- | --- | --- | --- |"]
     for code, name in enumerate(names):
         lines.append(f"| {code} | {cell_text(name)} | {matrix[code].sum()} | {matrix[code, code]} |")
-    return Picture(image, "\n".join(lines))
+    return Figure(image, "\n".join(lines))
 
 
-def mistakes_picture(validation: Validation) -> Picture | None:
-    """The wrong answers that the network was surest of, at most MISTAKES; None where every answer is right."""
+def mistakes_figure(validation: Validation) -> Figure | None:
+    """Thumbnails of the most confident wrong answers, at most MISTAKES; None if every answer is right."""
     rows = validation.worst(MISTAKES)
     if not len(rows):
         return None
     names = validation.table.scheme.class_names
     shown = [name if drawable(name) else f"class {code}" for code, name in enumerate(names)]
     columns = int(np.ceil(np.sqrt(len(rows))))
-    width, height = TILE[0] + MARGIN, TILE[1] + 44
+    width, height = TILE[0] + MARGIN, TILE[1] + CAPTION_HEIGHT
     image = Image.new("RGB", (columns * width + MARGIN, -(-len(rows) // columns) * height + MARGIN), WHITE)
     draw = ImageDraw.Draw(image)
     lines = ["| picture | true class | answer | probability |", "| --- | --- | --- | --- |"]
     for number, row in enumerate(rows):
         x, y = MARGIN + number % columns * width, MARGIN + number // columns * height
         true, answer = int(validation.classes[row]), int(validation.answers[row])
-        sureness = float(validation.probabilities[row, answer])
+        probability = float(validation.probabilities[row, answer])
         thumbnail = _thumbnail(validation, int(row))
         image.paste(thumbnail, (x + (TILE[0] - thumbnail.width) // 2, y + (TILE[1] - thumbnail.height) // 2))
-        told = (f"true: {shown[true]}", f"{sureness:.0%}: {shown[answer]}")
-        for line, (text, colour) in enumerate(zip(told, (RIGHT, WRONG))):
-            place = (x, y + TILE[1] + 3 + 17 * line)
-            draw.text(place, fitted_text(text, 13, TILE[0]), tuple(colour.tolist()), font(13))
+        captions = ((f"true: {shown[true]}", RIGHT), (f"{probability:.0%}: {shown[answer]}", WRONG))
+        for line, (text, colour) in enumerate(captions):
+            position = (x, y + TILE[1] + 3 + 17 * line)
+            draw.text(position, fitted_text(text, 13, TILE[0]), tuple(colour.tolist()), font(13))
         path = validation.table.locations[row].path
-        lines.append(f"| {cell_text(path)} | {cell_text(names[true])} | {cell_text(names[answer])} | {sureness:.3f} |")
-    return Picture(image, "\n".join(lines))
+        cells = (cell_text(path), cell_text(names[true]), cell_text(names[answer]), f"{probability:.3f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return Figure(image, "\n".join(lines))
 
 
 def _thumbnail(validation: Validation, row: int) -> Image.Image:
-    """A grey one where the picture is gone since it was answered."""
+    """The picture of a row; a grey tile if it can no longer be read."""
     table = validation.table
     try:
         picture = read_picture(table.root, table.locations[row], draft=TILE)

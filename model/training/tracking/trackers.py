@@ -1,4 +1,4 @@
-"""model/training/tracking/trackers.py."""
+"""The trackers of a run: several used as one, and the choice of them by the setting `tracking`."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from pathlib import Path
 
 from model.settings.train import TrainSettings
 from model.training.progress import Progress
-from model.training.tracking.base import EpochResult, Tracker, _kind, log
+from model.training.tracking.base import EpochResult, Tracker, log
 from model.training.tracking.tensorboard import TensorBoard
 from model.training.tracking.weights_and_biases import WeightsAndBiases
 
 
 class Trackers(Tracker):
-    """Hands everything on to several, none at first. One that raises is told once and left out from then on: training
-    does not end for it. A `with` block closes them all."""
+    """Passes each call on to all trackers in `trackers`, none at first. A tracker that raises is logged once and
+    dropped, so that training does not fail because of it. Leaving a `with` block closes all."""
 
     def __init__(self) -> None:
         self.trackers: list[Tracker] = []
-        self.begun = False
+        self.has_begun = False
 
     def begin(self, first: int) -> None:
-        self.begun = True
+        self.has_begun = True
         self._each(lambda tracker: tracker.begin(first))
 
     def step(self, progress: Progress, loss: float) -> None:
@@ -37,32 +37,40 @@ class Trackers(Tracker):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self.begun:
+        if self.has_begun:
             self.close(failed=kind is not None)
 
-    def _each(self, tell: Callable[[Tracker], None]) -> None:
+    def _each(self, call: Callable[[Tracker], None]) -> None:
         for tracker in list(self.trackers):
             try:
-                tell(tracker)
+                call(tracker)
             except Exception as error:
                 self.trackers.remove(tracker)
-                log.warning("%s is off from here on, the run goes on: %s: %s", tracker.name, _kind(error), error)
+                kind = type(error).__name__
+                log.warning("%s is off from here on, the run goes on: %s: %s", tracker.name, kind, error)
 
 
 def make_trackers(
     folder: Path, run: str, settings: TrainSettings, account: Mapping[str, str | None] | None, id_file: Path
 ) -> list[Tracker]:
-    """What setting `tracking` asks for; a package that is missing is told in one line. folder: where they write; run:
-    its name; account, id_file: of WeightsAndBiases, which is left out where account is None."""
-    makers: list[tuple[str, Callable[[], Tracker]]] = []
+    """The trackers that the setting `tracking` asks for. One whose package is missing is left out with a warning.
+
+    Args:
+        folder: Where they write.
+        run: Name of the run.
+        settings: Settings of the training.
+        account: Account at Weights & Biases (see WeightsAndBiases); None for no tracker there.
+        id_file: File that keeps the run's id at Weights & Biases.
+    """
+    factories: list[tuple[str, Callable[[], Tracker]]] = []
     if settings.tracking != "none":
-        makers.append(("tensorboard", lambda: TensorBoard(folder / "tensorboard", settings)))
+        factories.append(("tensorboard", lambda: TensorBoard(folder / "tensorboard", settings)))
     if settings.tracking == "auto" and account is not None:
-        makers.append(("wandb", lambda: WeightsAndBiases(folder, run, settings, account, id_file)))
-    made = []
-    for package, make in makers:
+        factories.append(("wandb", lambda: WeightsAndBiases(folder, run, settings, account, id_file)))
+    trackers = []
+    for package, factory in factories:
         try:
-            made.append(make())
+            trackers.append(factory())
         except ImportError as error:
             log.warning("nothing is written for %s (%s): pip install %s, or --tracking none", package, error, package)
-    return made
+    return trackers

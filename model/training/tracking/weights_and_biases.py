@@ -1,4 +1,4 @@
-"""model/training/tracking/weights_and_biases.py."""
+"""A run at Weights & Biases, online or in a folder for `wandb sync`."""
 
 from __future__ import annotations
 
@@ -17,16 +17,24 @@ UPLOAD_PATIENCE = 120.0  # seconds for its uploads at the end; `wandb sync` send
 
 
 class WeightsAndBiases(Tracker):
-    """A run at Weights & Biases, or one in a folder for `wandb sync` to send. ImportError where the package wandb is
-    missing."""
+    """A run at Weights & Biases, or offline in a folder that `wandb sync` sends.
+
+    Args:
+        folder: Where wandb keeps its files.
+        run: Name of the run there.
+        settings: The run's configuration.
+        account: project, entity, mode (online or offline) and api_key.
+        id_file: File that keeps the run's id, so that a resumed run continues the same run there.
+
+    Raises:
+        ImportError: If the package wandb is missing.
+    """
 
     name = "Weights & Biases"
 
     def __init__(
         self, folder: Path, run: str, settings: TrainSettings, account: Mapping[str, str | None], id_file: Path
     ):
-        """run: its name there; account: project, entity, mode (online or offline) and api_key; id_file: keeps the
-        run's id, by which one that goes on is the same there."""
         import wandb
 
         self.wandb, self.run_name = wandb, run
@@ -48,7 +56,7 @@ class WeightsAndBiases(Tracker):
             config=as_dict(self.settings),
             settings=self.wandb.Settings(
                 api_key=self.account["api_key"],
-                console="off",  # the log stays this job's own
+                console="off",  # wandb must not capture the log
                 silent=True,
                 init_timeout=ONLINE_PATIENCE,
                 finish_timeout=UPLOAD_PATIENCE,
@@ -60,8 +68,8 @@ class WeightsAndBiases(Tracker):
         self.run.log({"step/train_loss": loss, "step/lr": progress.lr}, step=progress.updates)
 
     def epoch(self, result: EpochResult) -> None:
-        pictures = {name: self.wandb.Image(picture.image) for name, picture in result.pictures.items()}
-        self.run.log({**result.scalars, **pictures}, step=result.updates)
+        images = {name: self.wandb.Image(figure.image) for name, figure in result.figures.items()}
+        self.run.log({**result.scalars, **images}, step=result.updates)
 
     def close(self, failed: bool) -> None:
         self.run.finish(exit_code=int(failed))

@@ -11,11 +11,11 @@ from model.training.tracking.figures import (
     GREY,
     MISTAKES,
     TILE,
-    confusion_picture,
+    confusion_figure,
     drawable,
     fitted_text,
     font,
-    mistakes_picture,
+    mistakes_figure,
 )
 from model.training.validation import Validation
 
@@ -23,10 +23,10 @@ NAMES = mask_scheme().class_names
 
 
 def matrix(number: int) -> np.ndarray:
-    made = np.zeros((number, number), int)
-    made[np.arange(number), np.arange(number)] = 9
-    made[0, 1] = 1
-    return made
+    counts = np.zeros((number, number), int)
+    counts[np.arange(number), np.arange(number)] = 9
+    counts[0, 1] = 1
+    return counts
 
 
 def colours(image: Image.Image) -> set[str]:
@@ -40,30 +40,30 @@ def colours(image: Image.Image) -> set[str]:
 def test_right_answers_are_blue_and_wrong_ones_orange():
     right = matrix(18)
     right[0, 1] = 0
-    assert colours(confusion_picture(right, NAMES).image) == {"right"}
+    assert colours(confusion_figure(right, NAMES).image) == {"right"}
     wrong = np.zeros((18, 18), int)
     wrong[3, 4] = 1
-    assert colours(confusion_picture(wrong, NAMES).image) == {"wrong"}
-    assert colours(confusion_picture(matrix(18), NAMES).image) == {"right", "wrong"}
+    assert colours(confusion_figure(wrong, NAMES).image) == {"wrong"}
+    assert colours(confusion_figure(matrix(18), NAMES).image) == {"right", "wrong"}
 
 
 @pytest.mark.parametrize("number", [2, 18, 60, 200, 1000])
 def test_any_number_of_classes_fits(number):
-    picture = confusion_picture(matrix(number), [f"the class of number {code}" for code in range(number)])
-    assert 90 < picture.image.width < 2300 and 90 < picture.image.height < 2300
-    assert picture.text.count("\n") == number + 1
+    figure = confusion_figure(matrix(number), [f"the class of number {code}" for code in range(number)])
+    assert 90 < figure.image.width < 2300 and 90 < figure.image.height < 2300
+    assert figure.text.count("\n") == number + 1
 
 
 def test_eighteen_classes_have_their_names_beside_cells_wide_enough_to_read():
-    named = confusion_picture(matrix(18), NAMES).image
-    numbered = confusion_picture(matrix(18), ["착용샷"] * 18).image
+    named = confusion_figure(matrix(18), NAMES).image
+    numbered = confusion_figure(matrix(18), ["착용샷"] * 18).image
     assert named.height == numbered.height > 18 * 36
     assert named.width - numbered.width > 100  # columns of names; the font has no Korean letters
 
 
 def test_a_name_that_the_font_lacks_letters_of_stands_in_the_text():
     assert drawable("worn/female/60 and over") and not drawable("미분류") and not drawable("half 착용샷")
-    assert "| 1 | a\\|b | 9 | 9 |" in confusion_picture(matrix(2), ["미분류", "a|b"]).text
+    assert "| 1 | a\\|b | 9 | 9 |" in confusion_figure(matrix(2), ["미분류", "a|b"]).text
 
 
 def test_long_names_end_in_points():
@@ -85,22 +85,22 @@ def validation(faces):
 
 
 def test_the_grid_shows_the_surest_mistakes(validation):
-    picture = mistakes_picture(validation)
-    assert picture is not None
-    lines = picture.text.split("\n")[2:]
+    figure = mistakes_figure(validation)
+    assert figure is not None
+    lines = figure.text.split("\n")[2:]
     assert [line.split(" | ")[0][2:] for line in lines] == validation.table.locations.paths[:-17:-1]
-    assert len(lines) == MISTAKES and picture.image.width > 4 * TILE[0] and picture.image.height > 4 * TILE[1]
+    assert len(lines) == MISTAKES and figure.image.width > 4 * TILE[0] and figure.image.height > 4 * TILE[1]
     assert lines[0].endswith("| 0.900 |")
 
 
 def test_no_mistake_no_grid(validation):
-    assert mistakes_picture(replace(validation, answers=validation.classes)) is None
+    assert mistakes_figure(replace(validation, answers=validation.classes)) is None
 
 
 def test_a_picture_that_is_gone_is_grey(validation):
     moved = replace(validation, table=replace(validation.table, root=validation.table.root / "gone"))
-    picture = mistakes_picture(moved)
-    assert picture is not None
-    assert picture.image.getpixel((TILE[0] // 2, TILE[1] // 2)) == GREY
-    shown = mistakes_picture(validation)
+    figure = mistakes_figure(moved)
+    assert figure is not None
+    assert figure.image.getpixel((TILE[0] // 2, TILE[1] // 2)) == GREY
+    shown = mistakes_figure(validation)
     assert shown is not None and shown.image.getpixel((TILE[0] // 2, TILE[1] // 2)) != GREY

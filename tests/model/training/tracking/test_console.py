@@ -5,7 +5,7 @@ import pytest
 
 from model.training.progress import Progress
 from model.training.tracking.base import EpochResult
-from model.training.tracking.console import EpochTable, MetricLines, console, metric_line, progress_bar
+from model.training.tracking.console import EpochTable, MetricLines, make_console, metric_line, progress_bar
 
 ENTRY = {"epoch": 3, "val_loss": 0.5, "val_f1": 0.81234, "val_acc": 0.9, "val_gmean": 0.0, "train_loss": 0.25}
 ENTRY |= {"lr": 0.00075, "pictures_per_second": 1234.56}
@@ -56,9 +56,9 @@ def test_the_table_has_one_header_aligned_rows_and_marks_the_best(caplog):
 
 def test_a_table_is_for_a_terminal_and_lines_for_everything_else(monkeypatch):
     monkeypatch.setattr(sys, "stdout", Terminal())
-    assert isinstance(console(3), EpochTable)
+    assert isinstance(make_console(3), EpochTable)
     monkeypatch.setattr(sys, "stdout", io.StringIO())
-    assert isinstance(console(3), MetricLines)
+    assert isinstance(make_console(3), MetricLines)
 
 
 def test_the_bar_counts_pictures_on_a_terminal_alone(monkeypatch):

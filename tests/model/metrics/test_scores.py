@@ -1,6 +1,5 @@
-"""Reference: scikit-learn and scipy on random input, a plain loop for the calibration error."""
+"""Reference: scikit-learn and scipy on random input."""
 
-import itertools
 import warnings
 
 import numpy as np
@@ -10,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import gmean
 
-from model.metrics.calibration import calibration_error, calibration_statistics, reliability_of
 from model.metrics.scores import Counts, confusion, count_statistics, per_class, scores, scores_of, weighted_scores_of
 
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
@@ -62,7 +60,7 @@ def test_per_class_equals_scikit_learns(case):
 @given(answered_pictures())
 def test_weighted_scores_equal_scikit_learns(case):
     num_classes, truth, answers = case
-    counts = Counts.of(truth, answers, num_classes)
+    counts = Counts.from_answers(truth, answers, num_classes)
     commonest = int(counts.truth.argmax())
     for given_answers, found in (
         (answers, weighted_scores_of(counts)),
@@ -129,57 +127,3 @@ def test_classes_outside_the_scheme_and_unequal_lengths_are_refused(truth, answe
         scores(truth, answers, 3)
     with pytest.raises(ValueError, match=r"truth|answers"):
         confusion(truth, answers, 3)
-
-
-def brute_calibration_error(probabilities: np.ndarray, truth: np.ndarray, bins: int) -> float:
-    """Guo et al. 2017: sum over bins of |accuracy - confidence|, weighted by the bin's share of the pictures."""
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
-    edges, error = np.linspace(0, 1, bins + 1), 0.0
-    for low, high in itertools.pairwise(edges):
-        inside = (confidence > low) & (confidence <= high)
-        if inside.any():
-            error += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
-    return error
-
-
-@pytest.mark.parametrize("bins", [1, 10, 15])
-def test_calibration_error_equals_a_loop_over_bins(bins):
-    generator = np.random.default_rng(bins)
-    probabilities = generator.dirichlet(np.ones(4) * 0.3, size=500)
-    probabilities[:20] = np.eye(4)[0]  # on the last edge
-    truth = generator.integers(4, size=500)
-    assert calibration_error(probabilities, truth, bins) == pytest.approx(
-        brute_calibration_error(probabilities, truth, bins), abs=1e-12
-    )
-
-
-def test_a_confidence_on_an_edge_belongs_to_the_bin_below():
-    probabilities = [[0.5, 0.5], [0.8, 0.2]]  # wrong by 0.5 in (0, 0.5], right by 0.2 less in (0.5, 1]
-    assert calibration_error(probabilities, [1, 0], bins=2) == pytest.approx((0.5 + 0.2) / 2)
-
-
-def test_calibration_error_leaves_pictures_without_probabilities_out():
-    probabilities = np.array([[0.8, 0.2], [np.nan, np.nan], [0.3, 0.7]])
-    truth = np.array([0, 1, 0])
-    known = [0, 2]
-    assert calibration_error(probabilities, truth) == pytest.approx(
-        brute_calibration_error(probabilities[known], truth[known], 15)
-    )
-
-
-def test_reliability_is_the_mean_confidence_and_accuracy_of_each_bin():
-    generator = np.random.default_rng(5)
-    probabilities = generator.dirichlet(np.ones(3), size=200)
-    truth = generator.integers(3, size=200)
-    probabilities[7] = np.nan
-    found = reliability_of(calibration_statistics(probabilities, truth, 10).sum(axis=0))
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
-    for at in range(10):
-        inside = (confidence > at / 10) & (confidence <= (at + 1) / 10)
-        assert found["pictures"][at] == inside.sum()
-        if inside.any():
-            assert found["confidence"][at] == pytest.approx(confidence[inside].mean())
-            assert found["accuracy"][at] == pytest.approx(right[inside].mean())
-        else:
-            assert np.isnan(found["confidence"][at]) and np.isnan(found["accuracy"][at])
-    assert found["pictures"].sum() == 199

@@ -6,6 +6,7 @@ from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
 from model.errors import InputError
+from model.settings.choices import LOSSES
 from model.training.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
@@ -228,6 +229,13 @@ def test_make_loss_passes_on_what_each_loss_takes(logits: Tensor, targets: Tenso
     assert value("bce", one, y, BINARY_WEIGHT) == BinaryCrossEntropy(BINARY_WEIGHT)(one, y).item()
     with pytest.raises(InputError, match="nearest: focal"):
         value("focl", logits, targets, None)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_that_the_setting_names_can_be_made(name: str, logits: Tensor, targets: Tensor) -> None:
+    outputs = 1 if name == "bce" else 4
+    loss = make_loss(name, gamma=2.0, smoothing=0.1, weight=None)
+    assert loss(logits[:, :outputs], targets % max(outputs, 2)).isfinite()
 
 
 def test_weights_move_with_the_loss_and_are_not_saved_with_it() -> None:

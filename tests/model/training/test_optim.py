@@ -4,7 +4,7 @@ import torch
 from model.errors import InputError
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
-from model.training.optim import Schedule, make_optimiser
+from model.training.optim import Accumulation, Schedule, make_optimiser
 
 STEPS = 10
 
@@ -122,3 +122,19 @@ def test_a_schedule_goes_on_from_its_state(name, arguments, tmp_path):
     after[0].load_state_dict(state["optimiser"])
     after[1].load_state_dict(state["schedule"])
     assert advance(*after, 17, 40) == expected
+
+
+def test_accumulation_cuts_an_epoch_into_groups_of_which_the_last_may_be_short():
+    accumulation = Accumulation(batches=7, per_step=3)
+    assert accumulation.optimiser_steps == 3
+    assert [accumulation.group_size(batch) for batch in range(7)] == [3, 3, 3, 3, 3, 3, 1]
+    assert [batch for batch in range(7) if accumulation.ends_group(batch)] == [2, 5, 6]
+    assert all(Accumulation(5, 1).ends_group(batch) and Accumulation(5, 1).group_size(batch) == 1 for batch in range(5))
+    assert [batch for batch in range(2) if Accumulation(2, 9).ends_group(batch)] == [1]
+
+
+@pytest.mark.parametrize(("criterion", "mode"), [("f1", "max"), ("acc", "max"), ("gmean", "max"), ("loss", "min")])
+def test_plateau_goes_by_the_direction_of_the_criterion(criterion, mode):
+    chosen = settings(scheduler="ReduceLROnPlateau", best_criterion=criterion)
+    schedule = Schedule(chosen, make_optimiser(chosen, torch.nn.Linear(2, 2)), STEPS)
+    assert schedule.torch.mode == mode

@@ -8,11 +8,10 @@ import pytest
 import sklearn.metrics as reference
 from scipy import sparse
 
-from model.metrics import bootstrap as intervals
+from model.metrics import bootstrap
 from model.metrics.bootstrap import Interval, interval, resample
-from model.metrics.calibration import calibration_error, calibration_error_of, calibration_statistics
-from model.metrics.scores import Counts, count_statistics
-from model.metrics.scores import scores_of as score_totals
+from model.metrics.calibration import calibration_error_of, calibration_statistics
+from model.metrics.scores import Counts, count_statistics, scores_of
 
 CLASSES = 5
 METRICS = {
@@ -50,7 +49,7 @@ def test_intervals_equal_those_of_a_brute_force_bootstrap(pictures, grouped):
     groups = groups if grouped else None
     blocks = [count_statistics(truth, given, CLASSES) for given in (answers, other)]
     totals = resample(sparse.csr_array(sparse.hstack(blocks)), groups, resamples=200, seed=7)
-    these, those = (score_totals(Counts.from_totals(part)) for part in np.split(totals, 2, axis=1))
+    these, those = (scores_of(Counts.from_totals(part)) for part in np.split(totals, 2, axis=1))
     drawn = brute_resamples(groups, len(truth), 200, 7)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # y_pred contains classes not in y_true
@@ -69,16 +68,17 @@ def test_calibration_error_is_resampled_as_by_brute_force(pictures):
     truth, _, _, groups = pictures
     probabilities = np.random.default_rng(5).dirichlet(np.ones(CLASSES), size=len(truth))
     probabilities[3] = np.nan
-    found = calibration_error_of(resample(calibration_statistics(probabilities, truth), groups, 50, 1))
-    drawn = brute_resamples(groups, len(truth), 50, 1)
-    np.testing.assert_allclose(found, [calibration_error(probabilities[d], truth[d]) for d in drawn], atol=1e-12)
+    errors = calibration_error_of(resample(calibration_statistics(probabilities, truth), groups, 50, 1))
+    resamples = brute_resamples(groups, len(truth), 50, 1)
+    expected = [calibration_error_of(calibration_statistics(probabilities[r], truth[r]).sum(axis=0)) for r in resamples]
+    np.testing.assert_allclose(errors, expected, atol=1e-12)
 
 
 def test_resamples_depend_on_the_seed_and_not_on_how_many_are_drawn_at_once(pictures, monkeypatch):
     truth, answers, _, groups = pictures
     statistics = count_statistics(truth, answers, CLASSES)
     found = resample(statistics, groups, 100, seed=0)
-    monkeypatch.setattr(intervals, "DRAWS_AT_ONCE", 17 * 7)
+    monkeypatch.setattr(bootstrap, "DRAWS_AT_ONCE", 17 * 7)
     np.testing.assert_array_equal(resample(statistics, groups, 100, seed=0), found)
     assert not np.array_equal(resample(statistics, groups, 100, seed=1)[1:], found[1:])
 
@@ -108,7 +108,7 @@ def test_two_thousand_resamples_of_twenty_thousand_pictures_fit_in_memory():
     statistics = count_statistics(generator.integers(200, size=20_000), generator.integers(200, size=20_000), 200)
     tracemalloc.start()
     totals = resample(statistics, None, 2000, 0)
-    score_totals(Counts.from_totals(totals))
+    scores_of(Counts.from_totals(totals))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert totals.shape == (2001, 600)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from model.artifacts.ensemble import PRODUCT, SOFT
+from model.data.channel import read_channel
+from model.data.table import Table
+from model.errors import InputError, Problems
+from model.settings.fields import Layer, build
+from model.settings.train import TrainSettings
+from model.training.plan import EnsembleSpec, Plan, make_plan
+
+
+@pytest.fixture(scope="module")
+def table(faces) -> Table:
+    table = read_channel(faces / "train", Problems(""))
+    assert table is not None
+    return table
+
+
+def plan(table: Table, validation: Table | None = None, **values: object) -> Plan:
+    return make_plan(build(TrainSettings, [Layer("{}", values)]), table, validation)
+
+
+def test_one_model_has_no_folder_of_its_own_and_no_ensemble(table):
+    single = plan(table, target="gender")
+    assert single.is_single and [run.folder for run in single.runs] == [""]
+    assert single.runs[0].datasets.train.scheme.names == ("gender",) == single.table.scheme.names
+    assert single.channel.names == ("mask", "gender", "age") and single.folds is None
+
+
+def test_folds_hold_out_each_group_once(table):
+    folds = plan(table, folds=3)
+    assert [run.folder for run in folds.runs] == ["fold1", "fold2", "fold3"]
+    assert folds.ensembles == [EnsembleSpec("", ["fold1", "fold2", "fold3"], SOFT)]
+    held_out = [set(run.datasets.validation.groups) for run in folds.runs]
+    assert set.union(*held_out) == set(table.groups) and sum(map(len, held_out)) == len(set(table.groups))
+    for run in folds.runs:
+        assert not set(run.datasets.train.groups) & set(run.datasets.validation.groups)
+        np.testing.assert_array_equal(run.datasets.validation.groups, table.groups[folds.folds == run.fold])
+
+
+def test_separate_models_hold_out_the_same_groups_and_have_their_own_settings(table):
+    separate = plan(table, target="separate", separate={"age": {"lr": 0.5}}, lr=0.1, num_classes=18)
+    assert [(run.folder, run.settings.target, run.settings.lr) for run in separate.runs] == [
+        ("mask", "mask", 0.1),
+        ("gender", "gender", 0.1),
+        ("age", "age", 0.5),
+    ]
+    assert {run.settings.num_classes for run in separate.runs} == {0}
+    assert len({tuple(run.datasets.validation.groups) for run in separate.runs}) == 1
+    assert separate.ensembles == [EnsembleSpec("", ["mask", "gender", "age"], PRODUCT)]
+
+
+def test_folds_of_separate_models_are_joined_from_the_inside_out(table):
+    both = plan(table, target="separate", folds=2)
+    assert [run.folder for run in both.runs] == [
+        f"{name}/fold{n}" for name in ("mask", "gender", "age") for n in (1, 2)
+    ]
+    assert [(spec.folder, spec.combine) for spec in both.ensembles] == [
+        ("mask", SOFT),
+        ("gender", SOFT),
+        ("age", SOFT),
+        ("", PRODUCT),
+    ]
+
+
+def test_problems_of_several_attributes_are_reported_together(table):
+    own = {"agee": {}, "mask": 3, "age": {"lr": -1}, "gender": {"layout": "csv"}}
+    with pytest.raises(InputError) as error:
+        plan(table, target="separate", separate=own)
+    text = str(error.value)
+    assert "'agee' is not an attribute" in text and "separate: mask: expected settings by name, not 3" in text
+    assert "age: lr = -1: expected at least 0" in text and "layout cannot be an attribute's own" in text
+
+
+def test_separate_needs_several_attributes_and_folds_no_validation_channel(table):
+    with pytest.raises(InputError, match="needs several attributes; the channel has gender"):
+        plan(plan(table, target="gender").table, target="separate")
+    with pytest.raises(InputError, match="a validation channel has no place"):
+        plan(table, validation=table, folds=2)

@@ -1,0 +1,236 @@
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.artifacts.files import METRICS, SETTINGS, WEIGHTS
+from model.errors import InputError
+from model.training.checkpoints import Checkpoints
+from model.training.resume import Claim, Lock, RunLocation, claim, differing_fields
+
+ROOT = Path(__file__).resolve().parents[3]
+IDENTITY = {"lr": 0.1, "input_size": [32, 24]}
+
+
+@pytest.mark.parametrize("error", [MemoryError, PermissionError])
+def test_what_the_machine_refuses_costs_no_checkpoint(runs, monkeypatch, error):
+    runs.unfinished("exp")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(torch, "load", refuse)
+    with pytest.raises(error):
+        runs.claim()
+    monkeypatch.undo()
+    assert runs.claim().state["epoch"] == 5
+
+
+def test_damaged_checkpoints_alone_are_told_and_kept(runs):
+    runs.unfinished("exp")
+    for path in runs.checkpoints("exp").files():
+        path.write_bytes(b"cut off")
+    with pytest.raises(InputError, match="--resume never"):
+        runs.claim()
+    assert len(runs.checkpoints("exp").files()) == 1
+    assert runs.claim(resume="never").state is None
+
+
+def test_a_lock_on_a_file_that_was_removed_meanwhile_holds_nothing(tmp_path, monkeypatch):
+    """The holder gives it up between another's opening and locking of the file."""
+    import fcntl
+
+    lockf = fcntl.lockf
+    waited = []
+
+    def slow(file, how) -> None:
+        if not waited:
+            waited.append(True)
+            (tmp_path / "lock").unlink()
+        lockf(file, how)
+
+    monkeypatch.setattr(fcntl, "lockf", slow)
+    lock = Lock(tmp_path)
+    assert lock.acquire() is None and (tmp_path / "lock").exists()
+    lock.release()
+
+
+def test_differing_fields_tell_both_values():
+    assert differing_fields({"a": (1, 2), "b": 1}, {"a": [1, 2], "b": 2, "c": 3}) == [
+        "b: 1 then, 2 now",
+        "c: not set then, 3 now",
+    ]
+
+
+class Runs:
+    """A folder of models, and their checkpoints."""
+
+    def __init__(self, root: Path):
+        self.location = RunLocation(root / "runs", root / "checkpoints")
+
+    @property
+    def models(self) -> Path:
+        return self.location.models
+
+    def checkpoints(self, name: str, **identity: object) -> Checkpoints:
+        return Checkpoints(self.location.checkpoints_dir(name), {**IDENTITY, **identity})
+
+    def claim(self, name: str = "exp", is_packed: bool = False, resume: str = "auto", **identity: object) -> Claim:
+        location = replace(self.location, is_packed=is_packed)
+        return claim(name, location, {**IDENTITY, **identity}, resume)
+
+    def unfinished(self, name: str, **identity: object) -> None:
+        self.checkpoints(name, **identity).save({"epoch": 5, "batches": 0, "finished": False})
+
+    def finished(self, name: str, model: bool = True, **identity: object) -> None:
+        self.checkpoints(name, **identity).finish({"epoch": 9, "batches": 0})
+        if model:
+            self.save_model(self.models / name)
+
+    def save_model(self, folder: Path, finished: bool = True) -> None:
+        folder.mkdir(parents=True)
+        for file in (WEIGHTS, SETTINGS):
+            (folder / file).touch()
+        (folder / METRICS).write_text(json.dumps({"finished": finished}))
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    return Runs(tmp_path)
+
+
+def test_a_free_name_is_taken(runs):
+    claimed = runs.claim()
+    assert (claimed.name, claimed.run_dir, claimed.state) == ("exp", runs.models / "exp", None)
+
+
+def test_an_unfinished_run_with_equal_settings_is_resumed(runs):
+    runs.unfinished("exp")
+    claimed = runs.claim()
+    assert claimed.name == "exp" and claimed.state["epoch"] == 5 and not claimed.finished
+
+
+def test_other_settings_or_data_are_named_with_the_ways_out(runs):
+    runs.unfinished("exp", lr=0.5, data="abc")
+    with pytest.raises(InputError) as error:
+        runs.claim()
+    assert "data: abc then, not set now" in str(error.value)
+    assert "lr: 0.5 then, 0.1 now" in str(error.value)
+    assert "--resume never" in str(error.value) and "--name" in str(error.value)
+    runs.claim(name="other")
+
+
+def test_resume_never_starts_from_scratch(runs):
+    runs.unfinished("exp", lr=0.5)
+    claimed = runs.claim(resume="never")
+    assert claimed.name == "exp" and claimed.state is None
+    assert claimed.checkpoints.files() == []
+
+
+def test_finished_names_are_passed_over(runs):
+    runs.finished("exp")
+    runs.save_model(runs.models / "exp1")  # its checkpoints were removed
+    assert runs.claim().name == "exp2"
+
+
+def test_resume_never_passes_over_finished_names_too(runs):
+    runs.finished("exp")
+    runs.unfinished("exp1")
+    claimed = runs.claim(resume="never")
+    assert (claimed.name, claimed.state) == ("exp1", None)
+
+
+def test_an_unfinished_run_is_resumed_although_it_has_a_saved_model(runs):
+    runs.unfinished("exp")
+    runs.save_model(runs.models / "exp", finished=False)
+    assert runs.claim().state["epoch"] == 5
+
+
+def test_names_that_are_passed_over_are_not_locked(runs):
+    runs.finished("exp")
+    runs.claim()
+    assert not (runs.location.checkpoints_dir("exp") / "lock").exists()
+    assert (runs.location.checkpoints_dir("exp1") / "lock").exists()
+
+
+def test_a_numbered_run_that_was_stopped_is_resumed(runs):
+    runs.finished("exp", lr=0.5)
+    runs.unfinished("exp1")
+    claimed = runs.claim()
+    assert claimed.name == "exp1" and claimed.state is not None
+
+
+def test_a_folder_with_neither_checkpoint_nor_finished_model_is_used_again(runs):
+    (runs.models / "exp").mkdir(parents=True)
+    (runs.location.checkpoints_dir("exp")).mkdir(parents=True)
+    part = runs.location.checkpoints_dir("exp") / ".checkpoint-1.pt.77.part"
+    part.touch()
+    assert runs.claim().name == "exp"
+    assert not part.exists()
+
+
+def test_a_finished_run_whose_model_is_gone_gives_its_state(runs):
+    runs.finished("exp", model=False)
+    assert runs.claim().finished
+    runs.finished("other", model=False, lr=0.5)
+    fresh = runs.claim(name="other")
+    assert (fresh.name, fresh.state) == ("other", None)
+
+
+def test_what_sagemaker_packs_has_one_folder_for_all_names(runs):
+    runs.save_model(runs.models)
+    claimed = runs.claim(is_packed=True)
+    assert (claimed.name, claimed.run_dir) == ("exp", runs.models)
+    claimed.checkpoints.finish({"epoch": 9, "batches": 0})
+    claimed.lock.release()
+    claimed = runs.claim(is_packed=True)
+    assert (claimed.name, claimed.run_dir) == ("exp1", runs.models)
+
+
+def test_a_second_process_is_told_who_holds_the_name(runs):
+    holder = hold(runs.location.checkpoints_dir("other"))
+    with pytest.raises(InputError, match=f"'other' is being trained by process {holder.pid} on "):
+        runs.claim(name="other")
+    holder.kill()
+    holder.wait()
+    assert runs.claim(name="other").name == "other"
+    os.killpg(holder.pid, 9)
+
+
+def hold(folder: Path) -> subprocess.Popen[str]:
+    """Another process that holds the lock, and has a forked child."""
+    script = (
+        "import os, sys, time\nfrom pathlib import Path\nfrom model.training.resume import Lock\n"
+        "lock = Lock(Path(sys.argv[1]))\nassert lock.acquire() is None\n"
+        "if os.fork() == 0:\n    time.sleep(60)\n"
+        "print('held', flush=True)\ntime.sleep(60)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    return process
+
+
+def test_the_lock_dies_with_its_owner_although_a_worker_outlives_it(tmp_path):
+    holder = hold(tmp_path)
+    lock = Lock(tmp_path)
+    told = lock.acquire()
+    assert told is not None and f"process {holder.pid}" in told
+    holder.kill()
+    holder.wait()
+    assert subprocess.run(["pgrep", "-g", str(holder.pid)], capture_output=True).stdout, "the forked child should live"
+    assert lock.acquire() is None
+    os.killpg(holder.pid, 9)
+
+
+def test_releasing_leaves_no_file(tmp_path):
+    with Lock(tmp_path / "run") as lock:
+        assert lock.acquire() is None
+        assert (tmp_path / "run" / "lock").exists()
+    assert list((tmp_path / "run").iterdir()) == []
