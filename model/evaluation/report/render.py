@@ -102,40 +102,44 @@ def render_report(
     on_page = [matched.names[row] for row in rows]
     names = list(dict.fromkeys([*on_page, *lists.by_interest()]))
     small = make_thumbnails(pictures, names, THUMBNAIL_CHARACTERS) if pictures else {}
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            evaluation=evaluation,
-            matched=matched,
-            provenance=provenance,
-            settings=_settings(provenance) if provenance else {},
-            title=f"Evaluation of {provenance.model}" if provenance else "Evaluation",
-            subject=sentences.subject(evaluation, scheme, matched.group_column),
-            intervals=intervals(evaluation),
-            confidence=f"{100 * evaluation.confidence:g}{sentences.SPACE}%",
-            notes=notes_of(evaluation),
-            held_back_by=sentences.held_back_by(evaluation.joint),
-            targets=targets,
-            points=charts.reliability_points(evaluation.reliability),
-            bars=charts.accuracy_histogram(evaluation.by_group) if evaluation.by_group else [],
-            groups=groups,
-            noun=sentences.groups_noun(matched.group_column),
-            columns_left_out=[name for name in matched.metadata if name not in evaluation.by_metadata],
-            mistakes=[_mistake(row, matched, lists.confidence[row], small) for row in rows],
-            with_pictures=pictures is not None,
-            compared=compared or "the others",
-            differences={LABELS[name]: gap for name, gap in (evaluation.compare or {}).items()},
-            scores=labelled_scores(evaluation),
-            content=lists.content(small, set(on_page)),
-            script=Markup(script),
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-            version=__version__,
-            made_on=made_on,
-        )
+    template = _environment().get_template("report.html.j2")
+    return template.render(
+        evaluation=evaluation,
+        matched=matched,
+        provenance=provenance,
+        settings=_settings(provenance) if provenance else {},
+        title=f"Evaluation of {provenance.model}" if provenance else "Evaluation",
+        subject=sentences.subject(evaluation, scheme, matched.group_column),
+        intervals=intervals(evaluation),
+        confidence=f"{100 * evaluation.confidence:g}{sentences.SPACE}%",
+        notes=notes_of(evaluation),
+        held_back_by=sentences.held_back_by(evaluation.joint),
+        targets=targets,
+        points=charts.reliability_points(evaluation.reliability),
+        bars=charts.accuracy_histogram(evaluation.by_group) if evaluation.by_group else [],
+        groups=groups,
+        noun=sentences.groups_noun(matched.group_column),
+        columns_left_out=[name for name in matched.metadata if name not in evaluation.by_metadata],
+        mistakes=[_mistake(row, matched, lists.confidence[row], small) for row in rows],
+        with_pictures=pictures is not None,
+        compared=compared or "the others",
+        differences={LABELS[name]: gap for name, gap in (evaluation.compare or {}).items()},
+        scores=labelled_scores(evaluation),
+        content=lists.content(small, set(on_page)),
+        version=__version__,
+        made_on=made_on,
+        **_embedded_files(),
     )
+
+
+def _embedded_files() -> dict[str, str]:
+    """Style and script, and the script's hash for the page's Content-Security-Policy."""
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    return {
+        "script": Markup(script),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "style": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+    }
 
 
 def _environment() -> Environment:
