@@ -35,7 +35,7 @@ from model.atomic_write import write_json, write_text
 from model.errors import ExitCode
 from model.evaluation.evaluate import Scores, evaluate
 from model.evaluation.matching import match_answers
-from model.evaluation.report.render import report
+from model.evaluation.report.render import render_report
 from model.evaluation.report.thumbnails import picture_folder
 from model.evaluation.summary import summary
 from model.metrics.bootstrap import Interval
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     compared = Path(settings.compare).name if settings.compare else None
     content = {"multiclass_classification_metrics": model_monitor(found.joint), "rarebird": found.to_dict()}
     write_json(folder / "evaluation.json", content)
-    write_text(folder / "report.html", report(found, joined, pictures, compared, datetime.date.today()))
+    write_text(folder / "report.html", render_report(found, joined, pictures, compared, datetime.date.today()))
     print(f"\nwrote {folder / 'evaluation.json'} and {folder / 'report.html'}", file=sys.stderr)
     scores = found.joint.scores
     print(json.dumps({"accuracy": round(scores["accuracy"].value, 4), "f1": round(scores["macro_f1"].value, 4)}))

@@ -1,6 +1,8 @@
-"""Benchmarks, run by hand; none of them is a test. `python -m benchmarks`: training and inference against the network
-alone; serving: the HTTP server under load; start: how long the jobs take to start.
+"""Benchmarks of what a job costs beside the work that it cannot avoid; `python -m benchmarks --help`.
+
+__main__ measures training and inference beside the network alone, serving the server beside the predictor, start the
+time from a command to the first step or answer.
 
 Tested by files of other names:
-    __main__, serving: tests/benchmarks/test_benchmarks.py
+    __main__: tests/benchmarks/test_benchmarks.py
 """

@@ -1,11 +1,11 @@
-"""What serving costs beside the predictor alone, and whether the server's memory stays as it is.
+"""Benchmark of the server: its throughput beside the predictor alone, and whether its memory grows.
 
     python -m benchmarks.serving --model_dir runs/exp [--pictures data/eval/images] [--clients 32] [--requests 20000]
 
-One run measures in turn and several times over: the predictor alone (pictures in memory to answers, in this process)
-in full batches and one by one, the server with many clients, and with one. What counts are the ratios within the run:
-of many clients to full batches, of one client to one by one. --requests N
-then sends so many more and tells the server's memory after a tenth of them and after all.
+One run measures in turn, several times over: the predictor alone (pictures in memory to answers, in this process) in
+full batches and one by one, the server with many clients, and with one client. What counts are the ratios within the
+run: many clients to full batches, one client to one by one. --requests N then sends N more requests and prints the
+server's memory after a tenth of them and after all.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from model.artifacts.ensemble import load
 from model.data.readers.channel_files import IMAGE_SUFFIXES
 from model.errors import InputError
 from model.prediction.api import make_predictor
+from model.prediction.predictor import EnsemblePredictor
 from model.runtime.terminal import text_table
 from model.settings.choices import PRECISIONS
 from model.settings.cli import from_flags
@@ -59,41 +61,45 @@ class ServingSettings:
             yield "model_dir is needed: a saved model, as in --model_dir runs/exp"
 
 
-class Asking:
-    """Clients of a server at a port of this machine, each with a connection that it keeps."""
+class Clients:
+    """Clients of a server on a port of this machine, each with a persistent connection."""
 
     def __init__(self, port: int, pictures: Sequence[bytes]):
         self.port, self.pictures = port, pictures
 
-    def ask(self, connection: http.client.HTTPConnection, picture: bytes) -> float:
-        """Seconds until the answer. AssertionError where it is none."""
-        began = time.perf_counter()
+    def request(self, connection: http.client.HTTPConnection, picture: bytes) -> float:
+        """Sends a picture and returns the seconds until its answer; AssertionError unless the status is 200."""
+        started = time.perf_counter()
         connection.request("POST", "/invocations", picture, HEADERS)
-        answer = connection.getresponse()
-        body = answer.read()
-        assert answer.status == 200, body
-        return time.perf_counter() - began
+        response = connection.getresponse()
+        body = response.read()
+        assert response.status == 200, body
+        return time.perf_counter() - started
 
-    def by(self, clients: int, goes_on: Callable[[int], bool]) -> list[float]:
-        """Seconds of each answer; a client sends its next request while goes_on(requests of its own so far)."""
+    def run(self, clients: int, goes_on: Callable[[int], bool]) -> list[float]:
+        """Seconds of every request of this many clients at once.
 
-        def one(number: int) -> list[float]:
-            draw, found = random.Random(number), list[float]()
+        goes_on: given the number of a client's own requests so far, whether it sends another.
+        """
+
+        def client(seed: int) -> list[float]:
+            draw, seconds = random.Random(seed), list[float]()
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
-            while goes_on(len(found)):
-                found.append(self.ask(connection, draw.choice(self.pictures)))
+            while goes_on(len(seconds)):
+                seconds.append(self.request(connection, draw.choice(self.pictures)))
             connection.close()
-            return found
+            return seconds
 
         with ThreadPoolExecutor(clients) as threads:
-            return [seconds for found in threads.map(one, range(clients)) for seconds in found]
+            return [seconds for each in threads.map(client, range(clients)) for seconds in each]
 
-    def during(self, clients: int, seconds: float) -> list[float]:
+    def run_for(self, clients: int, seconds: float) -> list[float]:
+        """As run; no client sends another request once the seconds are over."""
         end = time.monotonic() + seconds
-        return self.by(clients, lambda _: time.monotonic() < end)
+        return self.run(clients, lambda _: time.monotonic() < end)
 
     def memory(self) -> float:
-        """MiB that the server holds."""
+        """Resident memory of the server in MiB."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         connection.request("GET", "/metrics")
         lines = connection.getresponse().read().decode().splitlines()
@@ -101,28 +107,50 @@ class Asking:
         line = next(line for line in lines if line.startswith("process_resident_memory_bytes "))
         return float(line.split()[1]) / (1 << 20)
 
-    def memory_after(self, requests: Sequence[int], clients: int) -> list[float]:
-        """MiB after so many requests in all, for each of the rising numbers."""
-        sent, found = 0, []
-        for number in requests:
-            each = -(-(number - sent) // clients)
-            self.by(clients, lambda own, each=each: own < each)  # type: ignore[misc]
-            sent = number
-            found.append(self.memory())
-        return found
+    def memory_after(self, totals: Sequence[int], clients: int) -> list[float]:
+        """Memory of the server after this many requests in all, for each of the increasing totals."""
+        sent, memory = 0, []
+        for total in totals:
+            each = -(-(total - sent) // clients)
+            self.run(clients, lambda own, each=each: own < each)  # type: ignore[misc]
+            sent = total
+            memory.append(self.memory())
+        return memory
 
 
 def main(argv: Sequence[str]) -> int:
     settings = from_flags(ServingSettings, argv, USAGE)
-    pictures = drawn() if settings.pictures is None else read(Path(settings.pictures))
+    pictures = drawn_pictures() if settings.pictures is None else read_pictures(Path(settings.pictures))
     predictor = make_predictor(
         load(Path(settings.model_dir or "")), device=settings.device, precision=settings.precision
     )
     many, one = f"server, {settings.clients} clients", "server, 1 client"
-    beside = {"predictor, full batches": many, "predictor, one by one": one}
-    sizes = {"predictor, full batches": settings.batch_size, "predictor, one by one": 1}
-    rates: dict[str, list[float]] = {name: [] for pair in beside.items() for name in pair}
-    waits: dict[str, list[float]] = {many: [], one: []}
+    server_of = {"predictor, full batches": many, "predictor, one by one": one}
+    rates: dict[str, list[float]] = {name: [] for pair in server_of.items() for name in pair}
+    seconds: dict[str, list[float]] = {many: [], one: []}  # of each request
+    with serve(settings) as port:
+        clients = Clients(port, pictures)
+        for _ in range(settings.rounds):
+            for name, batch_size in zip(server_of, (settings.batch_size, 1)):
+                rates[name].append(predictor_rate(predictor, pictures, batch_size, settings.seconds))
+            for name, count in ((many, settings.clients), (one, 1)):
+                started = time.perf_counter()
+                answered = clients.run_for(count, settings.seconds)
+                rates[name].append(len(answered) / (time.perf_counter() - started))
+                seconds[name] += answered
+        print(f"{settings.model_dir}; batch {settings.batch_size}; {predictor.hardware}; {len(pictures)} pictures")
+        print(rates_table(server_of, rates, seconds))
+        if settings.requests:
+            totals = (settings.requests // 10, settings.requests)
+            early, late = clients.memory_after(totals, settings.clients)
+            print(f"memory after {totals[0]:,} requests {early:.1f} MiB, after {totals[1]:,} {late:.1f} MiB", end="")
+            print(f" ({late / early - 1:+.1%})")
+    return 0
+
+
+@contextmanager
+def serve(settings: ServingSettings) -> Iterator[int]:
+    """Runs the server on a free port, which is given once it answers."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     flags = {"port": port, "model_dir": settings.model_dir, "batch_size": settings.batch_size}
@@ -131,43 +159,14 @@ def main(argv: Sequence[str]) -> int:
     env = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT)}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=env) as server:
         try:
-            asking = Asking(port, pictures)
             wait_until_ready(port, server)
-            for _ in range(settings.rounds):
-                for name, size in sizes.items():
-                    began, answered = time.perf_counter(), 0
-                    while time.perf_counter() - began < settings.seconds:
-                        for answers in predictor.predict_images(pictures, size):
-                            answered += len(answers.rows)
-                    rates[name].append(answered / (time.perf_counter() - began))
-                for name, clients in ((many, settings.clients), (one, 1)):
-                    began = time.perf_counter()
-                    found = asking.during(clients, settings.seconds)
-                    rates[name].append(len(found) / (time.perf_counter() - began))
-                    waits[name] += found
-            rows = []
-            for alone, name in beside.items():
-                ratio = statistics.median(a / b for a, b in zip(rates[name], rates[alone], strict=True))
-                milliseconds = 1000 * np.quantile(waits[name], (0.5, 0.95, 0.99))
-                rows.append([alone, f"{statistics.median(rates[alone]):.1f}", "", "", "", ""])
-                rows.append([name, f"{statistics.median(rates[name]):.1f}", f"{ratio:.2f}"])
-                rows[-1] += [f"{value:.1f}" for value in milliseconds]
-            print(f"{settings.model_dir}; batch {settings.batch_size}; {predictor.hardware}; {len(pictures)} pictures")
-            headers = ["", "pictures/s", "of the predictor", "p50 ms", "p95 ms", "p99 ms"]
-            print(text_table(headers, rows, right=range(1, 6)))
-            if settings.requests:
-                numbers = (settings.requests // 10, settings.requests)
-                early, late = asking.memory_after(numbers, settings.clients)
-                print(
-                    f"memory after {numbers[0]:,} requests {early:.1f} MiB, after {numbers[1]:,} {late:.1f} MiB", end=""
-                )
-                print(f" ({late / early - 1:+.1%})")
+            yield port
         finally:
             server.terminate()
-    return 0
 
 
 def wait_until_ready(port: int, server: subprocess.Popen[bytes]) -> None:
+    """Waits for /ping 200; InputError if the server ends before."""
     while server.poll() is None:
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
@@ -180,22 +179,53 @@ def wait_until_ready(port: int, server: subprocess.Popen[bytes]) -> None:
     raise InputError("the server ended before it was ready")
 
 
-def drawn(number: int = 64) -> list[bytes]:
-    """JPEGs of 384 x 512 pixels, as the mask data's are."""
-    draw, made = np.random.default_rng(0), []
-    for _ in range(number):
-        content = io.BytesIO()
+def predictor_rate(predictor: EnsemblePredictor, pictures: Sequence[bytes], batch_size: int, seconds: float) -> float:
+    """Pictures a second of the predictor in this process, over and over until the seconds are over."""
+    started, answered = time.perf_counter(), 0
+    while time.perf_counter() - started < seconds:
+        for answers in predictor.predict_images(pictures, batch_size):
+            answered += len(answers.rows)
+    return answered / (time.perf_counter() - started)
+
+
+def rates_table(
+    server_of: Mapping[str, str], rates: Mapping[str, Sequence[float]], seconds: Mapping[str, Sequence[float]]
+) -> str:
+    """Medians over the rounds, and quantiles of the requests' times.
+
+    Args:
+        server_of: By measure of the predictor alone, the measure of the server to compare with it.
+        rates: Pictures a second by measure, one a round.
+        seconds: By measure of the server, the time of each request.
+    """
+    rows = []
+    for alone, server in server_of.items():
+        ratio = statistics.median(a / b for a, b in zip(rates[server], rates[alone], strict=True))
+        milliseconds = 1000 * np.quantile(seconds[server], (0.5, 0.95, 0.99))
+        rows.append([alone, f"{statistics.median(rates[alone]):.1f}", "", "", "", ""])
+        rows.append([server, f"{statistics.median(rates[server]):.1f}", f"{ratio:.2f}"])
+        rows[-1] += [f"{value:.1f}" for value in milliseconds]
+    headers = ["", "pictures/s", "of the predictor", "p50 ms", "p95 ms", "p99 ms"]
+    return text_table(headers, rows, right=range(1, 6))
+
+
+def drawn_pictures(count: int = 64) -> list[bytes]:
+    """JPEGs of 384 x 512 pixels of noise, the size of the mask data's pictures."""
+    draw, pictures = np.random.default_rng(0), []
+    for _ in range(count):
+        jpeg = io.BytesIO()
         coarse = Image.fromarray(draw.integers(0, 256, (32, 24, 3), dtype=np.uint8))
-        coarse.resize((384, 512), Image.Resampling.BICUBIC).save(content, "JPEG", quality=90)
-        made.append(content.getvalue())
-    return made
+        coarse.resize((384, 512), Image.Resampling.BICUBIC).save(jpeg, "JPEG", quality=90)
+        pictures.append(jpeg.getvalue())
+    return pictures
 
 
-def read(folder: Path) -> list[bytes]:
-    found = [path.read_bytes() for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]
-    if not found:
+def read_pictures(folder: Path) -> list[bytes]:
+    """The files of a folder and the folders in it that are pictures by their names."""
+    pictures = [path.read_bytes() for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not pictures:
         raise InputError(f"pictures {folder}: there are none")
-    return found
+    return pictures
 
 
 if __name__ == "__main__":

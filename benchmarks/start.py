@@ -1,14 +1,13 @@
-"""How long a job takes to its first step and a server to its first answer, and how large the image is.
+"""Benchmark of start-up: time of a job to its first step and of a server to its first answer, and the image's size.
 
     python -m benchmarks.start --train_dir data/train [--image rarebird]
 
 The channel is checked before the clock starts, as it is for every run but the first. Each start is a process or a
-container of its own, killed when it has shown what was waited for.
+container of its own, which is killed once it has logged its first step or answered /ping.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import statistics
 import subprocess
@@ -28,9 +27,9 @@ from model.settings.cli import from_flags
 from model.settings.fields import setting
 
 USAGE = __doc__ or ""
-FIRST_STEP = "epoch=1 step=1 "
+FIRST_STEP = "epoch=1 step=1 "  # start of the log line of the first step
 PING = "/ping"
-PATIENCE = 300.0  # seconds until a start counts as failed
+TIMEOUT = 300.0  # seconds until a start counts as failed
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,6 @@ class StartSettings:
 
 def main(argv: Sequence[str]) -> int:
     settings = from_flags(StartSettings, argv, USAGE)
-    logging.getLogger("rarebird").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as scratch:
         starts = Starts(settings, Path(scratch))
         measures: dict[str, Callable[[], float]] = {"python train.py to its first step": starts.process}
@@ -78,7 +76,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 class Starts:
-    """Starts of jobs, each with a folder of its own and one memory of what was checked."""
+    """Starts a job as a process or in a container, and measures the time until it works.
+
+    The starts of a kind share a model folder, in which the result of the channel's check is kept.
+    """
 
     def __init__(self, settings: StartSettings, scratch: Path):
         self.settings, self.scratch, self.count = settings, scratch, 0
@@ -88,90 +89,95 @@ class Starts:
         self.flags += ["--batch_size", str(settings.batch_size), "--log_interval", "1"]
 
     def prepare_process(self) -> None:
-        """Checks the channel."""
+        """Has the channel checked, so that no measured start does it."""
         self._run([*self._train("process"), "--epochs", "0"])
 
     def prepare_container(self) -> None:
-        """Checks the channel as a container sees it, and makes the model that is served."""
-        self._run([*self._docker("prepare", "train"), "--epochs", "0", "--name", "served"])
+        """Has the channel checked at the path that a container sees, and makes the model to serve."""
+        self._run([*self._docker_train("prepare"), "--epochs", "0", "--name", "served"])
 
     def process(self) -> float:
+        """Seconds from python train.py to its first step."""
         return self._until_first_step(self._train("process"), lambda: None)
 
     def container(self) -> float:
-        self.count += 1
-        name = self._name()
-        return self._until_first_step(self._docker(name, "train"), lambda: self._remove(name))
+        """Seconds from docker run train to its first step."""
+        name = self._next_name()
+        return self._until_first_step(self._docker_train(name), lambda: self._remove(name))
 
     def server(self) -> float:
-        self.count += 1
-        name = self._name()
+        """Seconds from docker run serve to its first /ping 200."""
+        name = self._next_name()
         mounts = ["--volume", f"{self.scratch / 'container' / 'served'}:/opt/ml/model:ro"]
         started = time.perf_counter()
-        words = ["run", "--detach", "--name", name, "--publish", "127.0.0.1::8080", *mounts, self._image(), "serve"]
-        self._run([self.settings.docker, *words])
+        flags = ["--detach", "--name", name, "--publish", "127.0.0.1::8080", *mounts]
+        self._run([self.settings.docker, "run", *flags, self._image(), "serve"])
         try:
             address = self._run([self.settings.docker, "port", name, "8080/tcp"]).split()[0]
-            while not answers(f"http://{address}{PING}"):
-                if time.perf_counter() - started > PATIENCE:
-                    raise Failure(f"{name}: no /ping 200 in {PATIENCE:g} s")
+            while not is_ready(f"http://{address}{PING}"):
+                if time.perf_counter() - started > TIMEOUT:
+                    raise Failure(f"{name}: no /ping 200 in {TIMEOUT:g} s")
                 time.sleep(0.05)
             return time.perf_counter() - started
         finally:
             self._remove(name)
 
     def image_size(self) -> int:
-        """Bytes."""
+        """Size of the image in bytes."""
         return int(self._run([self.settings.docker, "image", "inspect", "--format", "{{.Size}}", self._image()]))
 
     def _train(self, folder: str) -> list[str]:
-        where = ["--train_dir", str(self.train_dir), "--model_dir", str(self.scratch / folder)]
-        return [sys.executable, str(PROJECT_ROOT / "train.py"), *where, *self.flags, "--resume", "never"]
+        """The command of a training as a process. folder: of its model."""
+        paths = ["--train_dir", str(self.train_dir), "--model_dir", str(self.scratch / folder)]
+        return [sys.executable, str(PROJECT_ROOT / "train.py"), *paths, *self.flags, "--resume", "never"]
 
-    def _docker(self, name: str, word: str) -> list[str]:
-        made = self.scratch / "container"
-        made.mkdir(exist_ok=True)
-        mounts = ["--volume", f"{self.train_dir}:/data:ro", "--volume", f"{made}:/models"]
-        where = ["--env", "SM_CHANNEL_TRAIN=/data", "--env", "SM_MODEL_DIR=/models"]
-        run = [self.settings.docker, "run", "--rm", "--name", name, *mounts, *where, self._image(), word]
+    def _docker_train(self, name: str) -> list[str]:
+        """The command of a training in a container of this name."""
+        models = self.scratch / "container"
+        models.mkdir(exist_ok=True)
+        mounts = ["--volume", f"{self.train_dir}:/data:ro", "--volume", f"{models}:/models"]
+        variables = ["--env", "SM_CHANNEL_TRAIN=/data", "--env", "SM_MODEL_DIR=/models"]
+        run = [self.settings.docker, "run", "--rm", "--name", name, *mounts, *variables, self._image(), "train"]
         return [*run, *self.flags, "--resume", "never"]
 
     def _until_first_step(self, command: list[str], end: Callable[[], None]) -> float:
-        """Seconds from the start of a command to its log's line of the first step; then it is killed."""
+        """Seconds from the start of a command to its log line of the first step. Then calls `end` and kills it."""
         started = time.perf_counter()
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.scratch
         ) as job:
             assert job.stdout is not None
-            told = []
+            log = []
             try:
                 for line in job.stdout:
-                    told.append(line)
+                    log.append(line)
                     if line.startswith(FIRST_STEP):
                         return time.perf_counter() - started
             finally:
                 end()
                 job.kill()
-        raise Failure(f"no first step:\n{''.join(told)}")
+        raise Failure(f"no first step:\n{''.join(log)}")
 
     def _run(self, command: list[str]) -> str:
-        ended = subprocess.run(command, capture_output=True, text=True, cwd=self.scratch)
-        if ended.returncode != 0:
-            raise Failure(f"{' '.join(command)}: exit {ended.returncode}\n{ended.stdout}{ended.stderr}")
-        return ended.stdout
+        """The output of a command; Failure if its exit code is not 0."""
+        process = subprocess.run(command, capture_output=True, text=True, cwd=self.scratch)
+        if process.returncode != 0:
+            raise Failure(f"{' '.join(command)}: exit {process.returncode}\n{process.stdout}{process.stderr}")
+        return process.stdout
 
     def _image(self) -> str:
         return self.settings.image or ""
 
-    def _name(self) -> str:
+    def _next_name(self) -> str:
+        self.count += 1
         return f"rarebird-start-{os.getpid()}-{self.count}"
 
     def _remove(self, name: str) -> None:
         subprocess.run([self.settings.docker, "rm", "--force", name], capture_output=True)
 
 
-def answers(url: str) -> bool:
-    """Whether a GET is answered with 200."""
+def is_ready(url: str) -> bool:
+    """Whether a GET of the URL is answered with 200."""
     try:
         with urllib.request.urlopen(url, timeout=2) as response:
             return bool(response.status == 200)

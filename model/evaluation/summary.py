@@ -1,4 +1,4 @@
-"""What an evaluation found, as text for a terminal."""
+"""The summary of an evaluation as text: tables of the scores, per class and per attribute, and the comparison."""
 
 from __future__ import annotations
 
@@ -20,29 +20,16 @@ LABELS = {
 
 
 def summary(evaluation: Evaluation) -> str:
-    """Sections with a blank line between: what was evaluated, notes, the scores, classes, attributes, comparison."""
-    joint = evaluation.joint
+    """All sections, separated by blank lines: what was evaluated, notes, scores, classes, attributes, comparison."""
     sections = [_heading(evaluation)]
     notes = notes_of(evaluation)
     if notes:
         sections.append("\n".join(f"note: {note}" for note in notes))
     rows = [[label, *_number(score)] for label, score in labelled_scores(evaluation).items()]
     sections.append(_table(["score", *_interval_header(evaluation)], rows))
-    sections.append(_class_table("class", joint, evaluation))
+    sections.append(_class_table("class", evaluation.joint, evaluation))
     if evaluation.attributes:
-        header = ["attribute"]
-        for name in ("accuracy", "macro_f1", "balanced_accuracy"):
-            header += _interval_header(evaluation, LABELS[name])
-        sections.append(
-            _table(
-                header,
-                [
-                    [attribute, *_number(scores.scores["accuracy"]), *_number(scores.scores["macro_f1"]),
-                     *_number(scores.scores["balanced_accuracy"])]
-                    for attribute, scores in evaluation.attributes.items()
-                ],
-            )
-        )  # fmt: skip
+        sections.append(_attribute_table(evaluation))
     sections += [_class_table(name, scores, evaluation) for name, scores in evaluation.attributes.items()]
     if evaluation.compare:
         rows = [
@@ -54,12 +41,22 @@ def summary(evaluation: Evaluation) -> str:
     return "\n\n".join(sections)
 
 
+def _attribute_table(evaluation: Evaluation) -> str:
+    names = ("accuracy", "macro_f1", "balanced_accuracy")
+    header = [text for name in names for text in _interval_header(evaluation, LABELS[name])]
+    rows = [
+        [attribute, *(text for name in names for text in _number(scores.scores[name]))]
+        for attribute, scores in evaluation.attributes.items()
+    ]
+    return _table(["attribute", *header], rows)
+
+
 def _heading(evaluation: Evaluation) -> str:
     return f"{evaluation.pictures:,} pictures in {len(evaluation.joint.class_names)} classes; {intervals(evaluation)}"
 
 
 def intervals(evaluation: Evaluation) -> str:
-    """How the intervals were made."""
+    """How the intervals were computed: their level, number of resamples and what was resampled."""
     if not evaluation.resamples:
         return "no intervals, as resamples is 0"
     over = "single pictures, as no column of groups was found"
@@ -69,29 +66,35 @@ def intervals(evaluation: Evaluation) -> str:
 
 
 def notes_of(evaluation: Evaluation) -> list[str]:
-    """What a reader of the scores must know."""
+    """Notes for the reader of the scores: those of the matching, and classes without truth."""
     without = evaluation.joint.without_truth
     if not without:
         return list(evaluation.notes)
-    told = f"{len(without):,} ({listing(without)})"
-    return [*evaluation.notes, f"classes without truth, whose F1 is 0 in every macro mean: {told}"]
+    classes = f"{len(without):,} ({listing(without)})"
+    return [*evaluation.notes, f"classes without truth, whose F1 is 0 in every macro mean: {classes}"]
 
 
 def labelled_scores(evaluation: Evaluation) -> dict[str, Interval]:
-    """The scores of all pictures by what they are called."""
+    """The scores of all pictures by label, as the tables name them."""
     labels = dict(LABELS)
     if len(evaluation.gmean_classes) < len(evaluation.joint.class_names):
         labels["gmean_f1"] += f" of {listing(evaluation.gmean_classes, 5)}"
-    found = {label: evaluation.joint.scores[name] for name, label in labels.items()}
+    scores = {label: evaluation.joint.scores[name] for name, label in labels.items()}
     if evaluation.calibration_error:
-        found["calibration error"] = evaluation.calibration_error
-    return found
+        scores["calibration error"] = evaluation.calibration_error
+    return scores
 
 
 def _class_table(title: str, scores: Scores, evaluation: Evaluation) -> str:
     rows = [
-        [name, *_number(of.f1), f"{of.precision.value:.4f}", f"{of.recall.value:.4f}", f"{of.support:,}"]
-        for name, of in scores.per_class.items()
+        [
+            name,
+            *_number(class_scores.f1),
+            f"{class_scores.precision.value:.4f}",
+            f"{class_scores.recall.value:.4f}",
+            f"{class_scores.support:,}",
+        ]
+        for name, class_scores in scores.per_class.items()
     ]
     return _table([title, *_interval_header(evaluation, "F1"), "precision", "recall", "pictures"], rows)
 
@@ -101,13 +104,14 @@ def _interval_header(evaluation: Evaluation, value: str = "value") -> list[str]:
 
 
 def _number(score: Interval, form: str = ".4f") -> list[str]:
+    """The cells of a score: value and interval."""
     if score.low is None or score.high is None:
         return [f"{score.value:{form}}", "-"]
     return [f"{score.value:{form}}", f"{score.low:{form}} to {score.high:{form}}"]
 
 
 def verdict(difference: Interval) -> str:
-    """Whether an interval of a difference lies above or below 0; "" without one."""
+    """What the interval of a difference says: better, worse or not told apart; "" without an interval."""
     if difference.low is None or difference.high is None:
         return ""
     if difference.low > 0:

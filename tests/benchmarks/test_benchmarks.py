@@ -8,8 +8,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(*flags: str, module: str = "benchmarks") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", module, *flags]
+def run(*flags: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks", *flags]
     return subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True)
 
 
@@ -31,18 +31,3 @@ def test_every_rate_is_told_with_its_ratio(faces):
 def test_without_pictures_it_says_what_is_needed():
     ended = run("--rounds", "1")
     assert ended.returncode == 2 and "--train_dir data/train" in ended.stderr
-
-
-@pytest.mark.long
-def test_serving_is_told_beside_the_predictor_alone(faces, run_train):
-    model = run_train(faces / "train", "--epochs", "0")
-    few = ["--clients", "4", "--seconds", "0.5", "--rounds", "1", "--requests", "40", "--device", "cpu"]
-    where = ["--model_dir", str(model), "--pictures", str(faces / "eval")]
-    ended = run(*where, *few, module="benchmarks.serving")
-    assert ended.returncode == 0, ended.stderr
-    lines = ended.stdout.splitlines()
-    rates = {
-        line[:24].strip(): float(line[24:].split()[0]) for line in lines if line.startswith(("predictor", "server"))
-    }
-    assert len(rates) == 4 and all(rate > 0 for rate in rates.values())
-    assert lines[-1].startswith("memory after 4 requests")

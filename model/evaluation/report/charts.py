@@ -1,4 +1,4 @@
-"""What the page's charts draw: numbers and places; the templates make SVG of them."""
+"""Charts of the report as numbers: bars of a histogram and points of the reliability curve; templates draw the SVG."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from model.evaluation.evaluate import ReliabilityBin
 from model.evaluation.subgroups import Subgroup
 from model.metrics.bootstrap import Interval
 
-MOST_STEPS = 12  # pictures a group up to which each number of right ones has a bar of its own
+MOST_BARS = 12  # correct pictures of a group up to which each number has a bar of its own
 TENTHS = 10
+SMALLEST_RADIUS, RADIUS_RANGE = 2.5, 5.0  # of a point, in units of the chart
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar of a histogram. height: of the highest bar's, 0 to 1."""
+    """A bar of a histogram. height: relative to the highest bar, 0 to 1."""
 
     label: str
     count: int
@@ -26,33 +27,39 @@ class Bar:
 
 @dataclass(frozen=True)
 class Point:
-    """A bin of the reliability curve. radius: by its share of the pictures, in units of the chart."""
+    """A bin of the reliability curve. radius: in units of the chart; its square grows with the bin's pictures."""
 
     bin: ReliabilityBin
     radius: float
 
 
-def spread(slices: Sequence[Subgroup]) -> list[Bar]:
-    """How many groups have which share of their pictures right: a bar for each number of right ones where all groups
-    have equally many pictures and these are few, else one for each tenth."""
-    sizes = {of.pictures for of in slices}
+def accuracy_histogram(groups: Sequence[Subgroup]) -> list[Bar]:
+    """Histogram of the groups by how many of their pictures are answered correctly.
+
+    Where all groups have the same number of pictures, at most MOST_BARS, there is a bar for each number of right
+    pictures; else one for each tenth of the share, labelled in percent.
+    """
+    sizes = {group.pictures for group in groups}
     size = next(iter(sizes))
-    if len(sizes) == 1 and size <= MOST_STEPS:
-        counts = Counter(of.correct for of in slices)
-        labels = [str(right) for right in range(size + 1)]
+    if len(sizes) == 1 and size <= MOST_BARS:
+        counts = Counter(group.correct for group in groups)
+        labels = [str(correct) for correct in range(size + 1)]
     else:
-        counts = Counter(min(of.correct * TENTHS // of.pictures, TENTHS - 1) for of in slices)
+        counts = Counter(min(group.correct * TENTHS // group.pictures, TENTHS - 1) for group in groups)
         labels = [*(f"{10 * tenth}–{10 * tenth + 9}" for tenth in range(TENTHS - 1)), "90–100"]
     highest = max(counts.values())
-    return [Bar(label, counts[at], counts[at] / highest) for at, label in enumerate(labels)]
+    return [Bar(label, counts[number], counts[number] / highest) for number, label in enumerate(labels)]
 
 
 def reliability_points(bins: Sequence[ReliabilityBin]) -> list[Point]:
-    most = max((of.pictures for of in bins), default=1)
-    return [Point(of, 2.5 + 5 * math.sqrt(of.pictures / most)) for of in bins]
+    """A point for each bin, in their order."""
+    most = max((bin_.pictures for bin_ in bins), default=1)
+    return [Point(bin_, SMALLEST_RADIUS + RADIUS_RANGE * math.sqrt(bin_.pictures / most)) for bin_ in bins]
 
 
-def widest(intervals: Sequence[Interval]) -> float:
-    """The greatest distance from 0 among values and their bounds, for an axis that reaches as far on both sides."""
-    ends = [abs(end) for of in intervals for end in (of.value, of.low, of.high) if end is not None]
+def axis_limit(intervals: Sequence[Interval]) -> float:
+    """The greatest distance from 0 of the values and their bounds, for an axis symmetric about 0; 1 if all are 0."""
+    ends = [
+        abs(end) for interval in intervals for end in (interval.value, interval.low, interval.high) if end is not None
+    ]
     return max(ends, default=0.0) or 1.0

@@ -1,5 +1,4 @@
-"""Confusion matrices as the page shows them: as a table where the classes are few, as a heat map where they are many,
-and the pairs of classes that are mistaken for each other most often."""
+"""Confusion matrices for the report: a table for few classes, a heat map for many, and the most frequent confusions."""
 
 from __future__ import annotations
 
@@ -22,8 +21,11 @@ PAIRS_OF_MANY = 25  # where there is no table
 
 @dataclass(frozen=True)
 class Cell:
-    """count: pictures; share: of the row's; level: its shade, 0 (none) to LEVELS; key: its list of pictures, "" where
-    there is none."""
+    """A cell of a confusion matrix.
+
+    count: number of pictures; share: of the pictures of its row; level: shade, 0 (empty) to LEVELS; right: whether the
+    answer is the true class; key: of its list of pictures, "" for an empty cell.
+    """
 
     count: int
     share: float
@@ -34,6 +36,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
+    """The pictures of one true class. support: number of them."""
+
     name: str
     cells: list[Cell]
     unanswered: Cell
@@ -42,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Pair:
-    """Pictures of one class that are answered as another. answered: "" where there is no answer."""
+    """A confusion: pictures of one class that are answered as another. answered: "" for pictures without an answer."""
 
     truth: str
     answered: str
@@ -51,8 +55,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """side: blocks a side, each of `block` classes; right, wrong: by level, the outlines of its blocks as an SVG
-    path."""
+    """A confusion matrix as shaded squares.
+
+    side: number of blocks on a side, each of `block` classes; right, wrong: SVG paths of the blocks on the diagonal
+    and of the others, by level of shade.
+    """
 
     side: int
     block: int
@@ -62,8 +69,11 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class Matrix:
-    """The confusion of the joint class or of an attribute. edges: classes before which the first of several attributes
-    changes; rows are empty where there is a heat map."""
+    """The confusion matrix of the joint class or of an attribute.
+
+    rows: empty where there is a heat map; edges: classes at which the value of the first of several attributes
+    changes, where a line is drawn.
+    """
 
     name: str
     class_names: list[str]
@@ -77,10 +87,18 @@ class Matrix:
 def make_matrix(
     name: str, scheme: Scheme, scores: Scores, truth: np.ndarray, answers: np.ndarray, lists: PictureLists
 ) -> Matrix:
-    """truth, answers: classes (n,) of the scheme, in the order of lists' pictures. Every cell that is shown has its
-    pictures in lists."""
+    """The matrix of a target; adds the pictures of every cell that is shown to lists.
+
+    Args:
+        name: Name of the target.
+        scheme: Its label scheme.
+        scores: Its scores.
+        truth: int64 (n,), classes of the scheme.
+        answers: int64 (n,), classes of the scheme, NO_ANSWER where there is none.
+        lists: The lists of the report's pictures, which are in the same order as truth and answers.
+    """
     counts, names = scores.confusion, scores.class_names
-    support = np.array([scores.per_class[of].support for of in names])
+    support = np.array([scores.per_class[label].support for label in names])
     unanswered = support - counts.sum(axis=1)
     few = len(names) <= MOST_IN_TABLE
 
@@ -97,10 +115,10 @@ def make_matrix(
     rows = []
     if few:
         rows = [
-            Row(of, [cell(row, column) for column in range(len(names))], cell(row, NO_ANSWER), int(support[row]))
-            for row, of in enumerate(names)
+            Row(label, [cell(row, column) for column in range(len(names))], cell(row, NO_ANSWER), int(support[row]))
+            for row, label in enumerate(names)
         ]
-    inner = scheme.num_classes // len(scheme.attributes[0].values)
+    inner = scheme.num_classes // len(scheme.attributes[0].values)  # classes of one value of the first attribute
     return Matrix(
         name=name,
         class_names=names,
@@ -116,29 +134,37 @@ def make_matrix(
 
 
 def level(share: float) -> int:
-    """The shade of a share: by its square root, so that a few per cent are seen."""
+    """The level of shade of a share, 0 to LEVELS: by the square root, so that a few per cent are visible."""
     return math.ceil(LEVELS * math.sqrt(share)) if share else 0
 
 
 def make_heat_map(counts: np.ndarray, support: np.ndarray) -> HeatMap:
-    """counts: (C, C), rows truth; support: pictures of each class, (C,). A block on the diagonal shows its right
-    answers alone, not those that one of its classes gives for another."""
+    """The heat map of a confusion matrix, with at most MOST_IN_HEAT_MAP blocks on a side.
+
+    A block on the diagonal shows right answers only, not the confusions among its own classes.
+
+    Args:
+        counts: int64 (C, C), rows are the true classes.
+        support: int64 (C,), pictures of each class.
+    """
     block = math.ceil(len(counts) / MOST_IN_HEAT_MAP)
     starts = np.arange(0, len(counts), block)
+    # Add up the cells of each block; on the diagonal only those of right answers.
     blocks = np.add.reduceat(np.add.reduceat(counts, starts, axis=0), starts, axis=1)
     np.fill_diagonal(blocks, np.add.reduceat(counts.diagonal(), starts))
-    of_rows = np.add.reduceat(support, starts)
+    support_of_blocks = np.add.reduceat(support, starts)
+    # One SVG path for each level of shade: a unit square at every block of that level.
     right: dict[int, list[str]] = {}
     wrong: dict[int, list[str]] = {}
     for row, column in np.argwhere(blocks):
         shades = right if row == column else wrong
-        shades.setdefault(level(blocks[row, column] / of_rows[row]), []).append(f"M{column} {row}h1v1h-1z")
-    joined = [{shade: "".join(paths) for shade, paths in sorted(shades.items())} for shades in (right, wrong)]
-    return HeatMap(len(starts), block, *joined)
+        shades.setdefault(level(blocks[row, column] / support_of_blocks[row]), []).append(f"M{column} {row}h1v1h-1z")
+    paths = [{shade: "".join(squares) for shade, squares in sorted(shades.items())} for shades in (right, wrong)]
+    return HeatMap(len(starts), block, *paths)
 
 
 def _most_frequent(counts: np.ndarray, unanswered: np.ndarray, most: int) -> list[tuple[int, int]]:
-    """(class, answer) of the most frequent mistakes, no answer (-1) being one."""
+    """(true class, answer) of the most frequent mistakes; a missing answer is NO_ANSWER."""
     mistakes = np.column_stack([counts, unanswered])
     np.fill_diagonal(mistakes, 0)
     order = np.argsort(-mistakes, axis=None, kind="stable")[:most]

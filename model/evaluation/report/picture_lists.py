@@ -1,8 +1,9 @@
-"""Lists of pictures that the page opens from a cell or a row, each with its first pictures alone."""
+"""The lists of pictures that open from a cell or a row of the report; each holds its first pictures only."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,48 +13,76 @@ from model.evaluation.report.thumbnails import Thumbnail
 from model.metrics.scores import NO_ANSWER
 
 MOST_IN_LIST = 12
+AT_A_TIME = 4  # pictures of each list that get thumbnails before the next ones do
+
+
+@dataclass(frozen=True)
+class PictureList:
+    """total: number of pictures; rows: the first of them, as rows of the matched answers."""
+
+    title: str
+    total: int
+    order: str
+    rows: list[int]
+    wrong: bool
 
 
 class PictureLists:
-    """Lists by key. Wrong answers come surest first, right ones least sure first, in both the telling ones; where
-    there are no probabilities, as the truth's table has them."""
+    """Lists of pictures by key.
 
-    def __init__(self, joined: MatchedAnswers) -> None:
-        self.names = joined.names
-        self.confidence = answer_confidence(joined)  # float (n,), NaN where there is none
-        self._lists: dict[str, dict[str, Any]] = {}
+    Wrong answers are sorted by decreasing confidence and right ones by increasing confidence, so that the informative
+    ones come first. Without probabilities they keep the order of the truth's table.
+    """
+
+    def __init__(self, matched: MatchedAnswers) -> None:
+        self.names = matched.names
+        self.confidence = answer_confidence(matched)  # float (n,), NaN where there is none
+        self._lists: dict[str, PictureList] = {}
 
     def add(self, key: str, title: str, chosen: np.ndarray, wrong: bool) -> str:
-        """Adds the pictures that chosen, bool (n,), marks; returns the key."""
+        """Adds a list; returns its key.
+
+        Args:
+            key: Name of the list in the page.
+            title: Its heading.
+            chosen: bool (n,), which pictures are in it.
+            wrong: Whether they are answered wrong.
+        """
         rows = np.flatnonzero(chosen)
-        sure = self.confidence[rows]
-        order = np.argsort(-sure if wrong else sure, kind="stable")  # NaN last
-        self._lists[key] = {
-            "title": title,
-            "total": len(rows),
-            "order": "" if np.isnan(sure).all() else "surest first" if wrong else "least sure first",
-            "pictures": rows[order[:MOST_IN_LIST]].tolist(),
-            "wrong": wrong,
-        }
+        confidence = self.confidence[rows]
+        sorting = np.argsort(-confidence if wrong else confidence, kind="stable")  # NaN last
+        order = "" if np.isnan(confidence).all() else "surest first" if wrong else "least sure first"
+        self._lists[key] = PictureList(title, len(rows), order, rows[sorting[:MOST_IN_LIST]].tolist(), wrong)
         return key
 
     def by_interest(self) -> Iterator[str]:
-        """Names of the pictures listed: the first few of each list, mistakes and long lists before others, then the
-        next few of each; some of them twice."""
-        lists = sorted(self._lists.values(), key=lambda of: (not of["wrong"], -of["total"]))
-        for start in range(0, MOST_IN_LIST, 4):
-            for of in lists:
-                yield from (self.names[row] for row in of["pictures"][start : start + 4])
+        """Names of the listed pictures, the most interesting first; some of them more than once.
+
+        The first AT_A_TIME of each list, then the next of each, and so on; in each round lists of wrong answers and
+        long lists come first.
+        """
+        lists = sorted(self._lists.values(), key=lambda pictures: (not pictures.wrong, -pictures.total))
+        for start in range(0, MOST_IN_LIST, AT_A_TIME):
+            for pictures in lists:
+                yield from (self.names[row] for row in pictures.rows[start : start + AT_A_TIME])
 
     def content(self, thumbnails: dict[str, Thumbnail], on_page: set[str]) -> dict[str, Any]:
-        """What the page's script reads. on_page: pictures whose thumbnails stand in the page already."""
-        rows = sorted({row for of in self._lists.values() for row in of["pictures"]})
+        """The data for report.js: names and confidences, lists, and thumbnails that are not on the page already.
+
+        Args:
+            thumbnails: Thumbnails by name of picture.
+            on_page: Names of the pictures whose thumbnails the page shows outside the lists.
+        """
+        rows = sorted({row for pictures in self._lists.values() for row in pictures.rows})
         return {
             "pictures": {
                 row: [self.names[row], None if np.isnan(self.confidence[row]) else round(self.confidence[row], 3)]
                 for row in rows
             },
-            "lists": {key: [of["title"], of["total"], of["order"], of["pictures"]] for key, of in self._lists.items()},
+            "lists": {
+                key: [pictures.title, pictures.total, pictures.order, pictures.rows]
+                for key, pictures in self._lists.items()
+            },
             "thumbnails": {
                 row: thumbnails[self.names[row]].uri
                 for row in rows
@@ -62,9 +91,9 @@ class PictureLists:
         }
 
 
-def answer_confidence(joined: MatchedAnswers) -> np.ndarray:
-    """The probability that each picture's answer was given, float (n,); NaN where there is no answer or probability."""
-    if joined.probabilities is None:
-        return np.full(len(joined.names), np.nan)
-    given = joined.probabilities[np.arange(len(joined.names)), joined.answers]
-    return np.where(joined.answers == NO_ANSWER, np.nan, given)
+def answer_confidence(matched: MatchedAnswers) -> np.ndarray:
+    """The probability of each picture's answer, float (n,); NaN where there is no answer or no probability."""
+    if matched.probabilities is None:
+        return np.full(len(matched.names), np.nan)
+    probabilities = matched.probabilities[np.arange(len(matched.names)), matched.answers]
+    return np.where(matched.answers == NO_ANSWER, np.nan, probabilities)

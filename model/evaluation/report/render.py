@@ -1,4 +1,4 @@
-"""report.html: the whole evaluation as one page that needs no network and no other file."""
+"""Renders report.html: the whole evaluation as one page that needs no network and no other file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from model.evaluation.matching import MatchedAnswers
 from model.evaluation.report import charts, sentences
 from model.evaluation.report.confusion import Matrix, make_matrix
 from model.evaluation.report.picture_lists import PictureLists
-from model.evaluation.report.thumbnails import Thumbnail, thumbnails
+from model.evaluation.report.thumbnails import Thumbnail, make_thumbnails
 from model.evaluation.subgroups import MOST_VALUES, Subgroup
 from model.evaluation.summary import LABELS, intervals, labelled_scores, notes_of, verdict
 from model.labels import JOIN, Scheme
@@ -34,12 +34,15 @@ MISTAKES = 24
 WORST_GROUPS = 10
 ROWS_UNFOLDED = 24  # classes; with more the better ones are folded away
 FEW, MANY = 6, 12  # classes: a matrix of at most FEW has large cells, one of more than MANY takes the page's width
-ROOM = 1_600_000  # characters of all thumbnails
+THUMBNAIL_CHARACTERS = 1_600_000  # of all thumbnails together
 
 
 @dataclass(frozen=True)
 class Target:
-    """The joint class or an attribute. worst_first: its classes with truth by rising F1, then those without."""
+    """The joint class or one attribute.
+
+    worst_first: its classes with truth by increasing F1, then those without truth.
+    """
 
     name: str
     scores: Scores
@@ -49,7 +52,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Mistake:
-    """truth, answer: each attribute's value and whether the two differ in it. confidence: of the answer."""
+    """A picture answered wrong.
+
+    row: its row of the matched answers; truth, answer: for each attribute the value, and whether truth and answer
+    differ in it; confidence: probability of the answer.
+    """
 
     row: int
     name: str
@@ -61,62 +68,82 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Group:
-    slice: Subgroup
+    """A group with wrong answers. key: of the list of its pictures answered wrong."""
+
+    subgroup: Subgroup
     key: str
 
 
-def report(
+def render_report(
     evaluation: Evaluation,
-    joined: MatchedAnswers,
+    matched: MatchedAnswers,
     pictures: ChannelFiles | None = None,
     compared: str | None = None,
     made_on: datetime.date | None = None,
 ) -> str:
-    """HTML. pictures: where the pictures lie, for thumbnails (thumbnails.picture_folder); compared: what to call the
-    answers compared with; made_on: the day that the page tells."""
-    lists = PictureLists(joined)
-    scheme = joined.scheme
+    """The report as HTML.
+
+    Args:
+        evaluation: The scores.
+        matched: The answers that the scores are of.
+        pictures: Folder of the pictures, for thumbnails (thumbnails.picture_folder); None for a report without them.
+        compared: What to call the answers that these are compared with.
+        made_on: The date that the page gives.
+    """
+    lists = PictureLists(matched)
+    scheme, provenance = matched.scheme, matched.provenance
     joint = scheme.names[0] if len(scheme.attributes) == 1 else JOINT
-    targets = [_target(joint, scheme, evaluation.joint, joined, lists)]
-    targets += [_target(name, scheme.only(name), of, joined, lists) for name, of in evaluation.attributes.items()]
-    groups = _worst_groups(evaluation.by_group, joined, lists)
-    rows = _surest_mistakes(joined, lists.confidence)
-    shown = [joined.names[row] for row in rows]
-    small = thumbnails(pictures, list(dict.fromkeys([*shown, *lists.by_interest()])), ROOM) if pictures else {}
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    targets = [_target(joint, scheme, evaluation.joint, matched, lists)]
+    targets += [
+        _target(name, scheme.only(name), scores, matched, lists) for name, scores in evaluation.attributes.items()
+    ]
+    groups = _worst_groups(evaluation.by_group, matched, lists)
+    rows = _surest_mistakes(matched, lists.confidence)
+    on_page = [matched.names[row] for row in rows]
+    names = list(dict.fromkeys([*on_page, *lists.by_interest()]))
+    small = make_thumbnails(pictures, names, THUMBNAIL_CHARACTERS) if pictures else {}
     template = _environment().get_template("report.html.j2")
     return template.render(
         evaluation=evaluation,
-        joined=joined,
-        made=joined.provenance,
-        settings=_settings(joined.provenance) if joined.provenance else {},
-        title=f"Evaluation of {joined.provenance.model}" if joined.provenance else "Evaluation",
-        subject=sentences.subject(evaluation, scheme, joined.group_column),
+        matched=matched,
+        provenance=provenance,
+        settings=_settings(provenance) if provenance else {},
+        title=f"Evaluation of {provenance.model}" if provenance else "Evaluation",
+        subject=sentences.subject(evaluation, scheme, matched.group_column),
         intervals=intervals(evaluation),
         confidence=f"{100 * evaluation.confidence:g}{sentences.SPACE}%",
         notes=notes_of(evaluation),
         held_back_by=sentences.held_back_by(evaluation.joint),
         targets=targets,
         points=charts.reliability_points(evaluation.reliability),
-        bars=charts.spread(evaluation.by_group) if evaluation.by_group else [],
+        bars=charts.accuracy_histogram(evaluation.by_group) if evaluation.by_group else [],
         groups=groups,
-        noun=sentences.groups_noun(joined.group_column),
-        columns_left_out=[name for name in joined.metadata if name not in evaluation.by_metadata],
-        mistakes=[_mistake(row, joined, lists.confidence[row], small) for row in rows],
+        noun=sentences.groups_noun(matched.group_column),
+        columns_left_out=[name for name in matched.metadata if name not in evaluation.by_metadata],
+        mistakes=[_mistake(row, matched, lists.confidence[row], small) for row in rows],
         with_pictures=pictures is not None,
         compared=compared or "the others",
         differences={LABELS[name]: gap for name, gap in (evaluation.compare or {}).items()},
         scores=labelled_scores(evaluation),
-        content=lists.content(small, set(shown)),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        content=lists.content(small, set(on_page)),
         version=__version__,
         made_on=made_on,
+        **_embedded_files(),
     )
 
 
+def _embedded_files() -> dict[str, str]:
+    """Style and script, and the script's hash for the page's Content-Security-Policy."""
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    return {
+        "script": Markup(script),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "style": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+    }
+
+
 def _environment() -> Environment:
+    """Jinja's environment: with autoescape, and an undefined variable is an error."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -136,7 +163,7 @@ def _environment() -> Environment:
     )
     environment.globals.update(
         sentences=sentences,
-        widest=charts.widest,
+        axis_limit=charts.axis_limit,
         verdict=verdict,
         rows_unfolded=ROWS_UNFOLDED,
         few=FEW,
@@ -146,55 +173,62 @@ def _environment() -> Environment:
     return environment
 
 
-def _target(name: str, scheme: Scheme, scores: Scores, joined: MatchedAnswers, lists: PictureLists) -> Target:
-    truth, answers = joined.truth, joined.answers
-    if scheme.names != joined.scheme.names:
-        truth = joined.scheme.split(truth)[scheme.names[0]]
-        answers = np.where(answers == NO_ANSWER, NO_ANSWER, joined.scheme.split(answers)[scheme.names[0]])
-    ordered = sorted(scores.per_class, key=lambda of: (not scores.per_class[of].support, scores.per_class[of].f1.value))
-    return Target(name, scores, make_matrix(name, scheme, scores, truth, answers, lists), ordered)
+def _target(name: str, scheme: Scheme, scores: Scores, matched: MatchedAnswers, lists: PictureLists) -> Target:
+    """scheme: that of the joint class or of one attribute, to which truth and answers are reduced."""
+    truth, answers = matched.truth, matched.answers
+    if scheme.names != matched.scheme.names:
+        truth = matched.scheme.split(truth)[scheme.names[0]]
+        answers = np.where(answers == NO_ANSWER, NO_ANSWER, matched.scheme.split(answers)[scheme.names[0]])
+    worst_first = sorted(
+        scores.per_class, key=lambda label: (not scores.per_class[label].support, scores.per_class[label].f1.value)
+    )
+    return Target(name, scores, make_matrix(name, scheme, scores, truth, answers, lists), worst_first)
 
 
-def _worst_groups(slices: Sequence[Subgroup], joined: MatchedAnswers, lists: PictureLists) -> list[Group]:
-    worst = sorted((of for of in slices if of.correct < of.pictures), key=lambda of: (of.accuracy.value, -of.pictures))
-    found = []
-    for of in worst[:WORST_GROUPS]:
-        wrong = (joined.groups == joined.group_names.index(of.name)) & ~joined.correct
-        title = f"{joined.group_column} {of.name}, answered wrong"
-        found.append(Group(of, lists.add(f"group {of.name}", title, wrong, wrong=True)))
-    return found
+def _worst_groups(subgroups: Sequence[Subgroup], matched: MatchedAnswers, lists: PictureLists) -> list[Group]:
+    """The groups with wrong answers by increasing accuracy, larger ones first; adds the list of each to lists."""
+    worst = sorted(
+        (group for group in subgroups if group.correct < group.pictures),
+        key=lambda group: (group.accuracy.value, -group.pictures),
+    )
+    groups = []
+    for group in worst[:WORST_GROUPS]:
+        wrong = (matched.groups == matched.group_names.index(group.name)) & ~matched.correct
+        title = f"{matched.group_column} {group.name}, answered wrong"
+        groups.append(Group(group, lists.add(f"group {group.name}", title, wrong, wrong=True)))
+    return groups
 
 
-def _surest_mistakes(joined: MatchedAnswers, confidence: np.ndarray) -> list[int]:
+def _surest_mistakes(matched: MatchedAnswers, confidence: np.ndarray) -> list[int]:
     """Rows of the wrong answers with the highest probabilities; none where there are no probabilities."""
-    wrong = np.flatnonzero(~joined.correct & ~np.isnan(confidence))
+    wrong = np.flatnonzero(~matched.correct & ~np.isnan(confidence))
     return wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES].tolist()
 
 
-def _mistake(row: int, joined: MatchedAnswers, confidence: float, small: dict[str, Thumbnail]) -> Mistake:
-    truth, answer = (joined.scheme.split(int(classes[row])) for classes in (joined.truth, joined.answers))
-    values = {attribute.name: attribute.values for attribute in joined.scheme.attributes}
-    differs = {name: truth[name] != answer[name] for name in values}
-    name = joined.names[row]
+def _mistake(row: int, matched: MatchedAnswers, confidence: float, small: dict[str, Thumbnail]) -> Mistake:
+    truth, answer = (matched.scheme.split(int(classes[row])) for classes in (matched.truth, matched.answers))
+    values = {attribute.name: attribute.values for attribute in matched.scheme.attributes}
+    differs = {attribute: truth[attribute] != answer[attribute] for attribute in values}
+    name = matched.names[row]
     return Mistake(
         row,
         name,
-        [(values[of][truth[of]], differs[of]) for of in values],
-        [(values[of][answer[of]], differs[of]) for of in values],
+        [(values[attribute][truth[attribute]], differs[attribute]) for attribute in values],
+        [(values[attribute][answer[attribute]], differs[attribute]) for attribute in values],
         float(confidence),
         small.get(name),
     )
 
 
-def _settings(made: Provenance) -> dict[str, list[str]]:
+def _settings(provenance: Provenance) -> dict[str, list[str]]:
     """By setting, its value in each member; "default" where a member has the default."""
-    names = dict.fromkeys(name for member in made.members for name in member.settings)
+    members = provenance.members
     return {
-        name: [value_text(of.settings[name]) if name in of.settings else "default" for of in made.members]
-        for name in names
+        name: [value_text(member.settings[name]) if name in member.settings else "default" for member in members]
+        for name in dict.fromkeys(name for member in members for name in member.settings)
     }
 
 
 def breakable(name: str) -> Markup:
-    """A name that may be broken between the values of its attributes."""
+    """A class name with a line-break opportunity after each attribute's value."""
     return Markup(f"{JOIN}<wbr>").join(name.split(JOIN))

@@ -1,4 +1,4 @@
-"""What the page says in words: the scores, the classes that hold them back, and what each section shows."""
+"""The sentences of the report (scores, weakest classes, calibration, groups, provenance), and how it writes numbers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from model.labels import Scheme
 from model.metrics.bootstrap import Interval
 from model.metrics.epoch_metrics import METRIC_LINE
 
-SPACE = "\u00a0"  # before a unit, not broken
-HELD_BACK_BY = 3  # classes told
-ALIKE = 0.02  # mean confidence and accuracy that differ by less are called alike
+SPACE = "\u00a0"  # no-break space, before a unit
+HELD_BACK_BY = 3  # classes named as the weakest
+ALIKE = 0.02  # a model is called as sure as it is right if mean confidence and accuracy differ by less
 NOUNS = {"person": "persons", "sender": "senders", "group": "groups", "people_path": "persons"}
 
 
@@ -55,7 +55,7 @@ def duration(seconds: float) -> str:
 
 
 def points(share: float) -> str:
-    """A share in percent, without the sign, for a column whose header tells the unit."""
+    """A share in percent without the sign, for a column whose header has the unit."""
     return f"{100 * share:.1f}"
 
 
@@ -74,17 +74,17 @@ def inside(interval: Interval, form: Any = score) -> str:
 
 
 def groups_noun(column: str | None) -> str:
-    """What the groups of a column are called."""
+    """What the groups of a column are called, in the plural."""
     return NOUNS.get((column or "group").lower(), f"groups by {column}")
 
 
 def subject(evaluation: Evaluation, scheme: Scheme, group_column: str | None) -> str:
     """What was evaluated, in one line."""
-    of = f" of {count(evaluation.groups)} {groups_noun(group_column)}" if evaluation.groups else ""
+    groups = f" of {count(evaluation.groups)} {groups_noun(group_column)}" if evaluation.groups else ""
     classes = counted(scheme.num_classes, "class", "es")
     if len(scheme.attributes) > 1:
-        classes += ": " + " × ".join(f"{a.name} ({len(a.values)})" for a in scheme.attributes)
-    return f"{counted(evaluation.pictures, 'picture')}{of}, {classes}"
+        classes += ": " + " × ".join(f"{attribute.name} ({len(attribute.values)})" for attribute in scheme.attributes)
+    return f"{counted(evaluation.pictures, 'picture')}{groups}, {classes}"
 
 
 def accuracy_sentence(evaluation: Evaluation) -> str:
@@ -102,25 +102,25 @@ def macro_f1_sentence(evaluation: Evaluation) -> str:
 
 
 def held_back_by(scores: Scores) -> list[tuple[str, str]]:
-    """(class, sentence about it): those with the lowest F1, below the mean of all; of equal ones those with more
-    pictures."""
+    """(class, sentence about it) of the classes with the lowest F1, below the mean; of equal ones the larger first."""
     mean = scores.scores["macro_f1"].value
-    f1 = {name: of.f1.value for name, of in scores.per_class.items() if of.support}
+    f1 = {name: class_scores.f1.value for name, class_scores in scores.per_class.items() if class_scores.support}
     low = [name for name in f1 if f1[name] < mean or not f1[name]]
     low.sort(key=lambda name: (f1[name], -scores.per_class[name].support))
     return [(name, _class_sentence(scores, name)) for name in low[:HELD_BACK_BY]]
 
 
 def _class_sentence(scores: Scores, name: str) -> str:
-    of, code = scores.per_class[name], scores.class_names.index(name)
+    """How well a class is recognised, what it is mostly answered as, and how often others are answered as it."""
+    class_scores, code = scores.per_class[name], scores.class_names.index(name)
     right, answered = int(scores.confusion[code, code]), int(scores.confusion[:, code].sum())
     others = scores.confusion[code].copy()
     others[code] = 0
-    text = f"F1 {score(of.f1.value, 2)}{inside(of.f1, lambda value: score(value, 2))}. "
-    text += f"{count(right) if right else 'None'} of {counted(of.support, 'picture')} {_is(right)} recognised"
+    text = f"F1 {score(class_scores.f1.value, 2)}{inside(class_scores.f1, lambda value: score(value, 2))}. "
+    text += f"{count(right) if right else 'None'} of {counted(class_scores.support, 'picture')} {_is(right)} recognised"
     if others.any():
         text += f", {count(others.max())} {_is(others.max())} answered {scores.class_names[int(others.argmax())]}"
-    if answered - right > min(right, of.support - right):
+    if answered - right > min(right, class_scores.support - right):
         wrong = "all" if not right and answered > 1 else f"{count(answered - right)} of"
         text += f"; {wrong} {counted(answered, 'answer')} with this class {_is(answered - right)} wrong"
     return text + "."
@@ -131,48 +131,48 @@ def _is(number: int) -> str:
 
 
 def attributes_sentence(evaluation: Evaluation) -> str:
-    """How often each attribute is right, the worst first; "" where there is one alone."""
+    """How often each attribute is right, the worst first; "" where there is only one."""
     shares = {name: scores.scores["accuracy"].value for name, scores in evaluation.attributes.items()}
     if not shares:
         return ""
     first, *others = sorted(shares, key=shares.__getitem__)
-    told = listing(f"{name} for {percent(shares[name])}" for name in others)
-    return f"By attribute: {first} is right for {percent(shares[first])} of the pictures, {told}."
+    rest = listing(f"{name} for {percent(shares[name])}" for name in others)
+    return f"By attribute: {first} is right for {percent(shares[first])} of the pictures, {rest}."
 
 
 def calibration_sentence(evaluation: Evaluation) -> str:
-    """Whether the probabilities are too high or too low, and the calibration error."""
+    """Whether the probabilities are too high or too low, and the calibration error; "" without probabilities."""
     bins, error = evaluation.reliability, evaluation.calibration_error
     if not bins or error is None:
         return ""
-    weights = np.array([of.pictures for of in bins])
-    sure = float(np.average([of.confidence for of in bins], weights=weights))
-    right = float(np.average([of.accuracy.value for of in bins], weights=weights))
-    gap = sure - right
+    weights = np.array([bin_.pictures for bin_ in bins])
+    confidence = float(np.average([bin_.confidence for bin_ in bins], weights=weights))
+    accuracy = float(np.average([bin_.accuracy.value for bin_ in bins], weights=weights))
+    gap = confidence - accuracy
     if abs(gap) < ALIKE:
         end = "it is about as sure as it is right"
     else:
         end = f"it is too {'sure' if gap > 0 else 'unsure'} by {100 * abs(gap):.1f} points"
     return (
-        f"The model gives its answers a mean probability of {percent(sure)}, and {percent(right)} of them are right: "
-        f"{end}. The calibration error is {score(error.value)}{inside(error)}."
+        f"The model gives its answers a mean probability of {percent(confidence)}, and {percent(accuracy)} of them are "
+        f"right: {end}. The calibration error is {score(error.value)}{inside(error)}."
     )
 
 
-def groups_sentence(slices: Sequence[Subgroup], noun: str) -> str:
-    """How the share of right answers spreads over the groups."""
-    shares = np.array([of.accuracy.value for of in slices])
+def groups_sentence(groups: Sequence[Subgroup], noun: str) -> str:
+    """How the share of right answers is distributed over the groups. noun: what the groups are called."""
+    shares = np.array([group.accuracy.value for group in groups])
     none, every = int((shares == 0).sum()), int((shares == 1).sum())
-    half = float(np.median(shares))
-    rest = f"; half of the {noun} have at least {percent(half, 0)}" if half < 1 else ""
+    median = float(np.median(shares))
+    rest = f"; half of the {noun} have at least {percent(median, 0)}" if median < 1 else ""
     return (
-        f"{count(every)} of the {count(len(slices))} {noun} {'has' if every == 1 else 'have'} every picture answered "
+        f"{count(every)} of the {count(len(groups))} {noun} {'has' if every == 1 else 'have'} every picture answered "
         f"right, {count(none)} {'has' if none == 1 else 'have'} none{rest}."
     )
 
 
 def comparison_sentence(compare: dict[str, Interval], compared: str) -> str:
-    """What the macro F1 says of these answers and the others."""
+    """How the macro F1 compares with that of the other answers. compared: what these are called."""
     gap = compare["macro_f1"]
     words = {
         "better": f"higher than that of {compared}, and the interval leaves 0 out",
@@ -187,25 +187,27 @@ def comparison_sentence(compare: dict[str, Interval], compared: str) -> str:
 
 def learnt_from(member: MemberProvenance) -> str:
     """`3,920 pictures of 560 persons, profile folders`."""
-    return f"{counted(member.train.pictures, 'picture')}{_of(member.train, member)}, {member.source}"
+    return f"{counted(member.train.pictures, 'picture')}{_of_groups(member.train, member)}, {member.source}"
 
 
 def chosen_by(member: MemberProvenance) -> str:
-    """By which score of which pictures the weights were chosen."""
+    """The score, and the pictures it was computed on, by which the epoch was selected."""
     if member.validation is None:
         return "nothing: there were no validation pictures"
     known = {metric.criterion: metric.label for metric in METRIC_LINE if metric.criterion}
-    told = [f"{known[name]} {score(member.scores[name])}" for name in known if name in member.scores]
-    pictures = f"{counted(member.validation.pictures, 'picture')}{_of(member.validation, member, 'other ')}"
-    return f"best {known.get(member.best_criterion, member.best_criterion)} on {pictures}: {listing(told)}"
+    scores = [f"{known[name]} {score(member.scores[name])}" for name in known if name in member.scores]
+    pictures = f"{counted(member.validation.pictures, 'picture')}{_of_groups(member.validation, member, 'other ')}"
+    return f"best {known.get(member.best_criterion, member.best_criterion)} on {pictures}: {listing(scores)}"
 
 
 def trained_for(member: MemberProvenance) -> str:
+    """Epochs, time and hardware of the training, and the epoch of the weights."""
     text = f"{counted(member.epochs, 'epoch')}, {duration(member.seconds)} on {member.hardware}"
     if member.validation is not None:
         text += f"; the weights are those after epoch {member.epoch}"
     return text if member.finished else f"{text}; stopped before its end"
 
 
-def _of(side: SplitSize, member: MemberProvenance, other: str = "") -> str:
-    return f" of {count(side.groups)} {other}{groups_noun(member.grouped_by)}" if member.grouped_by else ""
+def _of_groups(split: SplitSize, member: MemberProvenance, other: str = "") -> str:
+    """` of 560 persons`; "" where the pictures have no groups."""
+    return f" of {count(split.groups)} {other}{groups_noun(member.grouped_by)}" if member.grouped_by else ""

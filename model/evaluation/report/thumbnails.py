@@ -1,4 +1,4 @@
-"""Pictures made small, as data: URIs that the page holds itself."""
+"""Thumbnails of pictures, as data: URIs that the report embeds."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from model.images.decode import UnreadablePicture, read_picture
 
 LONGEST_SIDE = 144  # pixels
 QUALITY = 75
-AT_ONCE = 32  # pictures read between two looks at the room that is left
+BATCH = 32  # pictures read before the remaining space is checked again
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """uri: a JPEG as data: URI; width, height: its pixels."""
+    """A small picture. uri: a JPEG as data: URI; width, height: in pixels."""
 
     uri: str
     width: int
@@ -28,8 +28,11 @@ class Thumbnail:
 
 
 def picture_folder(root: Path, names: Sequence[str]) -> ChannelFiles:
-    """The folder that pictures are taken from, themselves or from images/ in it. InputError where none of the names is
-    there."""
+    """The folder whose pictures the report shows, or the folder with images/ in it.
+
+    Raises:
+        InputError: There is no such folder, or none of the names is in it.
+    """
     if not root.is_dir():
         beside = [entry.name for entry in root.parent.iterdir()] if root.parent.is_dir() else []
         raise InputError(f"pictures {root}: there is no such folder{did_you_mean(root.name, beside)}")
@@ -41,32 +44,38 @@ def picture_folder(root: Path, names: Sequence[str]) -> ChannelFiles:
     return files
 
 
-def thumbnails(files: ChannelFiles, names: Sequence[str], room: int) -> dict[str, Thumbnail]:
-    """By name, the first ones that go into room (characters) together; what cannot be read is left out."""
-    made: dict[str, Thumbnail] = {}
-    paths = [path for what, path in (files.find(name) for name in names)]
+def make_thumbnails(files: ChannelFiles, names: Sequence[str], characters: int) -> dict[str, Thumbnail]:
+    """Thumbnails by name, of the first names that fit; unreadable pictures are left out.
+
+    Args:
+        files: Folder of the pictures.
+        names: Names of pictures, the most important first.
+        characters: How long all their URIs together may be.
+    """
+    thumbnails: dict[str, Thumbnail] = {}
+    paths = [path for _, path in (files.find(name) for name in names)]
     with ThreadPoolExecutor() as pool:
-        for start in range(0, len(names), AT_ONCE):
-            found = pool.map(lambda path: thumbnail(files, path), paths[start : start + AT_ONCE])
-            for name, small in zip(names[start : start + AT_ONCE], found):
-                if small is None:
+        for start in range(0, len(names), BATCH):
+            batch = pool.map(lambda path: make_thumbnail(files, path), paths[start : start + BATCH])
+            for name, thumbnail in zip(names[start : start + BATCH], batch):
+                if thumbnail is None:
                     continue
-                room -= len(small.uri)
-                if room < 0:
-                    return made
-                made[name] = small
-    return made
+                characters -= len(thumbnail.uri)
+                if characters < 0:
+                    return thumbnails
+                thumbnails[name] = thumbnail
+    return thumbnails
 
 
-def thumbnail(files: ChannelFiles, path: str) -> Thumbnail | None:
-    """A picture by its path below the folder, or in its shards; None where it cannot be read."""
+def make_thumbnail(files: ChannelFiles, path: str) -> Thumbnail | None:
+    """The thumbnail of a picture by its path below the folder, or in its shards; None for an unreadable picture."""
     try:
         picture = read_picture(files.root, files.shards.locate(path), draft=(LONGEST_SIDE, LONGEST_SIDE))
     except UnreadablePicture:
         return None
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    picture.info.clear()  # comments and places of the photograph stay out of the page
-    written = io.BytesIO()
-    picture.save(written, "JPEG", quality=QUALITY, optimize=True)
-    text = base64.b64encode(written.getvalue()).decode("ascii")
+    picture.info.clear()  # comments and GPS positions stay out of the page
+    jpeg = io.BytesIO()
+    picture.save(jpeg, "JPEG", quality=QUALITY, optimize=True)
+    text = base64.b64encode(jpeg.getvalue()).decode("ascii")
     return Thumbnail(f"data:image/jpeg;base64,{text}", *picture.size)

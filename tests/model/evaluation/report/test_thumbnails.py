@@ -7,7 +7,7 @@ from PIL import Image
 from model.data.readers.channel_files import ChannelFiles, is_image
 from model.data.readers.shards import write_shards
 from model.errors import InputError
-from model.evaluation.report.thumbnails import LONGEST_SIDE, picture_folder, thumbnail, thumbnails
+from model.evaluation.report.thumbnails import LONGEST_SIDE, make_thumbnail, make_thumbnails, picture_folder
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def decoded(uri):
 
 
 def test_a_picture_is_made_small_and_keeps_its_shape(folder):
-    made = thumbnails(picture_folder(folder, ["a.jpg"]), ["a.jpg", "b.png", "c.jpg"], 10**6)
+    made = make_thumbnails(picture_folder(folder, ["a.jpg"]), ["a.jpg", "b.png", "c.jpg"], 10**6)
     assert [(of.width, of.height) for of in made.values()] == [(144, 108), (30, 40), (108, 144)]
     assert decoded(made["c.jpg"].uri).size == (108, 144) and max(decoded(made["a.jpg"].uri).size) == LONGEST_SIDE
 
@@ -35,21 +35,21 @@ def test_pictures_in_shards_are_found(folder):
     names = ["images/a.jpg", "images/b.png", "images/c.jpg"]
     write_shards(folder, folder / "packed", names, is_image, 10**6)
     packed, loose = (
-        thumbnails(picture_folder(of, ["a.jpg"]), ["a.jpg", "b.png"], 10**6) for of in (folder / "packed", folder)
+        make_thumbnails(picture_folder(of, ["a.jpg"]), ["a.jpg", "b.png"], 10**6) for of in (folder / "packed", folder)
     )
     assert packed == loose and len(loose) == 2
 
 
 def test_what_cannot_be_read_is_left_out(folder):
-    made = thumbnails(picture_folder(folder, ["a.jpg"]), ["bad.jpg", "gone.jpg", "../a.jpg", "b.png"], 10**6)
+    made = make_thumbnails(picture_folder(folder, ["a.jpg"]), ["bad.jpg", "gone.jpg", "../a.jpg", "b.png"], 10**6)
     assert list(made) == ["b.png"]
 
 
 def test_no_more_are_made_than_there_is_room_for(folder):
     files = picture_folder(folder / "images", ["a.jpg"])
-    one = len(thumbnail(files, "a.jpg").uri)
-    assert list(thumbnails(files, ["a.jpg", "c.jpg"], one)) == ["a.jpg"]
-    assert thumbnails(files, ["a.jpg"], one - 1) == {}
+    one = len(make_thumbnail(files, "a.jpg").uri)
+    assert list(make_thumbnails(files, ["a.jpg", "c.jpg"], one)) == ["a.jpg"]
+    assert make_thumbnails(files, ["a.jpg"], one - 1) == {}
 
 
 def test_what_a_file_says_beside_its_pixels_stays_out(folder):
@@ -57,7 +57,7 @@ def test_what_a_file_says_beside_its_pixels_stays_out(folder):
     exif[0x010E] = "a secret place"
     path = folder / "images" / "said.jpg"
     Image.new("RGB", (50, 50)).save(path, exif=exif, comment=b"a secret place")
-    small = decoded(thumbnail(ChannelFiles(folder), "images/said.jpg").uri)
+    small = decoded(make_thumbnail(ChannelFiles(folder), "images/said.jpg").uri)
     assert b"secret" in path.read_bytes() and not small.getexif() and "comment" not in small.info
 
 

@@ -63,20 +63,20 @@ def test_a_matrix_holds_counts_and_shares_of_each_row(page, target):
 
 def test_a_cell_has_its_pictures_the_surest_mistakes_first(page):
     content = json.loads(re.search(r'<script type="application/json" id="content">(.*?)</script>', page.html)[1])
-    joined, confusion = page.joined, page.evaluation.joint.confusion
+    matched, confusion = page.matched, page.evaluation.joint.confusion
     cells = r'<td class="[^"]*(right|wrong) l[1-9]" data-list="All attributes together-(\d+)-(\d+)"'
     keys = re.findall(cells, page.html)
     assert len(keys) == np.count_nonzero(confusion)
     for kind, row, column in keys:
         title, total, order, shown = content["lists"][f"All attributes together-{row}-{column}"]
         row, column = int(row), int(column)
-        assert title == f"{joined.scheme.class_names[row]}, answered {joined.scheme.class_names[column]}"
+        assert title == f"{matched.scheme.class_names[row]}, answered {matched.scheme.class_names[column]}"
         assert total == confusion[row, column] and len(shown) == min(total, 12)
-        assert all(joined.truth[p] == row and joined.answers[p] == column for p in shown)
-        sure = [joined.probabilities[p, column] for p in shown]
+        assert all(matched.truth[p] == row and matched.answers[p] == column for p in shown)
+        sure = [matched.probabilities[p, column] for p in shown]
         assert sure == sorted(sure, reverse=kind == "wrong")
         assert (order == "surest first") == (kind == "wrong") == (row != column)
-        assert [content["pictures"][str(p)][0] for p in shown] == [joined.names[p] for p in shown]
+        assert [content["pictures"][str(p)][0] for p in shown] == [matched.names[p] for p in shown]
 
 
 def test_groups_and_metadata_are_told(page):
@@ -116,7 +116,7 @@ def test_how_the_model_was_made_is_told(page):
 
 
 def test_several_models_stand_side_by_side(make_page, page):
-    one = page.joined.provenance.members[0]
+    one = page.matched.provenance.members[0]
     other = replace(one, name="fold1", settings={**one.settings, "sampler": "none", "lr": 0.01})
     found = make_page(provenance=Provenance("folds", 4, "their mean", (replace(one, name="fold0"), other)))
     settings = found.tables["Settings that differ from their defaults"]
@@ -143,17 +143,17 @@ def test_nothing_is_loaded_from_elsewhere(page):
 
 def test_names_from_the_data_are_text_wherever_they_stand(make_page):
     names = (SCRIPT, "</script><b>", 'a"onclick="x', "plain")
-    joined = make_page(Scheme((Attribute("kind", names),))).joined
+    matched = make_page(Scheme((Attribute("kind", names),))).matched
     hostile = '"><img src=x onerror=alert(2)>'
-    member = replace(joined.provenance.members[0], settings={hostile: hostile}, hardware=hostile, source=SCRIPT)
+    member = replace(matched.provenance.members[0], settings={hostile: hostile}, hardware=hostile, source=SCRIPT)
     page = make_page(
         Scheme((Attribute("kind", names),)),
         names=[f"{SCRIPT}{hostile}{row}.jpg" for row in range(300)],
-        group_names=[f"{hostile}{row}" for row in range(len(joined.group_names))],
+        group_names=[f"{hostile}{row}" for row in range(len(matched.group_names))],
         metadata={SCRIPT: [hostile, SCRIPT] * 150},
         provenance=Provenance(SCRIPT, 1, "", (member,)),
         notes=[SCRIPT],
-        other=joined.truth,
+        other=matched.truth,
         compared=SCRIPT,
     )
     assert page.html.count("<script") == 2 and page.html.count("</script>") == 2

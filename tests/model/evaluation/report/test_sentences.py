@@ -13,8 +13,8 @@ SCHEME = Scheme((Attribute("kind", ("cat", "dog", "owl", "emu")),))
 
 def evaluated(truth, answers, probabilities=None):
     names = [str(row) for row in range(len(truth))]
-    joined = MatchedAnswers(SCHEME, names, np.array(truth), np.array(answers), probabilities)
-    return evaluate(joined, resamples=0)
+    matched = MatchedAnswers(SCHEME, names, np.array(truth), np.array(answers), probabilities)
+    return evaluate(matched, resamples=0)
 
 
 def test_what_holds_the_mean_back_is_told_by_what_goes_wrong():

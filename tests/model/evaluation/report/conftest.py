@@ -15,7 +15,7 @@ import pytest
 from model.artifacts.provenance import MemberProvenance, Provenance, SplitSize
 from model.evaluation.evaluate import Evaluation, evaluate
 from model.evaluation.matching import MatchedAnswers
-from model.evaluation.report.render import report
+from model.evaluation.report.render import render_report
 from model.labels import Scheme, mask_scheme
 
 MEMBER = MemberProvenance(
@@ -74,9 +74,9 @@ class Tables(HTMLParser):
 
 @dataclass
 class Page:
-    """joined and evaluation, and the page made of them."""
+    """matched and evaluation, and the page made of them."""
 
-    joined: MatchedAnswers
+    matched: MatchedAnswers
     evaluation: Evaluation
     html: str
     tables: dict[str, list[list[str]]] = field(default_factory=dict)
@@ -116,9 +116,9 @@ def make_page() -> Callable[..., Page]:
     def make(scheme: Scheme | None = None, pictures: int = 300, resamples: int = 40, **given: Any) -> Page:
         rendered = {name: given.pop(name) for name in ("compared", "made_on") if name in given}
         folder = given.pop("folder", None)
-        joined = replace(made_up(scheme or mask_scheme(), pictures), **given)
-        evaluation = evaluate(joined, resamples=resamples)
-        return Page(joined, evaluation, report(evaluation, joined, folder, **rendered))
+        matched = replace(made_up(scheme or mask_scheme(), pictures), **given)
+        evaluation = evaluate(matched, resamples=resamples)
+        return Page(matched, evaluation, render_report(evaluation, matched, folder, **rendered))
 
     return make
 

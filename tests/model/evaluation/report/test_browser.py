@@ -18,7 +18,7 @@ MANY = Scheme((Attribute("kind", tuple(f"kind {i:03}" for i in range(200))),))
 
 @pytest.fixture(scope="module")
 def page(make_page):
-    other = make_page().joined.truth
+    other = make_page().matched.truth
     return make_page(other=other, compared="before", notes=["a note"])
 
 
@@ -106,18 +106,18 @@ def test_a_class_called_script_is_shown_as_text(make_page, opened):
 
 
 def test_a_cell_opens_its_pictures_and_the_keyboard_finds_the_next(make_page, opened, tmp_path):
-    joined = make_page(KINDS, pictures=40).joined
-    for name in joined.names:
+    matched = make_page(KINDS, pictures=40).matched
+    for name in matched.names:
         Image.new("RGB", (30, 40), "teal").save(tmp_path / name)
-    page = make_page(KINDS, pictures=40, folder=picture_folder(tmp_path, joined.names))
+    page = make_page(KINDS, pictures=40, folder=picture_folder(tmp_path, matched.names))
     shown = opened(page.html)
     buttons, dialog = shown.locator("table.matrix button"), shown.locator("dialog")
     buttons.first.focus()
     shown.keyboard.press("Enter")
     count = page.evaluation.joint.confusion[0, 0]
     assert dialog.locator("li").count() == min(count, 12) and dialog.locator("li img").count() == min(count, 12)
-    rows = [row for row in range(40) if page.joined.truth[row] == page.joined.answers[row] == 0]
-    assert {page.joined.names[row] for row in rows} >= set(dialog.locator(".file").all_inner_texts())
+    rows = [row for row in range(40) if page.matched.truth[row] == page.matched.answers[row] == 0]
+    assert {page.matched.names[row] for row in rows} >= set(dialog.locator(".file").all_inner_texts())
     shown.keyboard.press("Escape")
     assert not dialog.is_visible()
     cell = "[document.activeElement.closest('tr').rowIndex, document.activeElement.closest('td').cellIndex]"
@@ -129,10 +129,10 @@ def test_a_cell_opens_its_pictures_and_the_keyboard_finds_the_next(make_page, op
 
 
 def test_mistakes_stand_as_pictures_where_these_are_given(make_page, opened, tmp_path):
-    joined = make_page().joined
-    for name in joined.names[: len(joined.names) // 2]:
+    matched = make_page().matched
+    for name in matched.names[: len(matched.names) // 2]:
         Image.new("RGB", (30, 40), "teal").save(tmp_path / name)
-    shown = opened(make_page(folder=picture_folder(tmp_path, joined.names)).html)
+    shown = opened(make_page(folder=picture_folder(tmp_path, matched.names)).html)
     images, gone = shown.locator("main img"), shown.locator(".no-picture")
     assert images.count() + gone.count() == 24 and images.count() > 0 and gone.count() > 0
     assert shown.evaluate("[...document.images].every(image => image.naturalWidth === 30)")

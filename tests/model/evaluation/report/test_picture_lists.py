@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from model.evaluation.matching import MatchedAnswers
+from model.evaluation.report.confusion import make_matrix
+from model.evaluation.report.picture_lists import MOST_IN_LIST, PictureLists, answer_confidence
+from model.evaluation.report.thumbnails import Thumbnail
+from model.labels import Attribute, Scheme
+
+SCHEME = Scheme((Attribute("kind", ("a", "b")),))
+
+
+def matched(confidences: list[float]) -> MatchedAnswers:
+    """Pictures of class b, each answered a with one of the probabilities."""
+    answered = np.zeros(len(confidences), np.int64)
+    probabilities = np.column_stack([confidences, 1 - np.array(confidences)])
+    names = [f"{row}.jpg" for row in range(len(confidences))]
+    return MatchedAnswers(SCHEME, names, np.ones_like(answered), answered, probabilities)
+
+
+def test_lists_without_probabilities_come_in_the_order_of_the_truth(make_page):
+    page = make_page(SCHEME, pictures=60, probabilities=None)
+    lists = PictureLists(page.matched)
+    make_matrix("kind", SCHEME, page.evaluation.joint, page.matched.truth, page.matched.answers, lists)
+    title, total, order, rows = lists.content({}, set())["lists"]["kind-0-1"]
+    assert (title, order) == ("a, answered b", "") and rows == sorted(rows) and len(rows) == min(total, 12)
+
+
+@pytest.mark.parametrize(("wrong", "order", "rows"), [(True, "surest first", [2, 0, 1]), (False, None, [1, 0, 2])])
+def test_wrong_answers_are_listed_by_decreasing_confidence_and_right_ones_by_increasing(wrong, order, rows):
+    lists = PictureLists(matched([0.6, 0.5, 0.9, 0.7]))
+    assert lists.add("key", "a title", np.array([True, True, True, False]), wrong) == "key"
+    assert lists.content({}, set())["lists"]["key"] == ["a title", 3, order or "least sure first", rows]
+
+
+def test_the_first_pictures_of_long_lists_of_mistakes_are_the_most_interesting():
+    count = 3 * MOST_IN_LIST
+    lists = PictureLists(matched(np.linspace(0.9, 0.6, count).tolist()))
+    lists.add("right", "", np.arange(count) >= MOST_IN_LIST, wrong=False)
+    lists.add("few", "", np.arange(count) < 3, wrong=True)
+    lists.add("many", "", np.arange(count) < MOST_IN_LIST, wrong=True)
+    names = [int(name.removesuffix(".jpg")) for name in lists.by_interest()]
+    assert names[:11] == [0, 1, 2, 3, 0, 1, 2, 35, 34, 33, 32]
+    assert names[11:] == [4, 5, 6, 7, 31, 30, 29, 28, 8, 9, 10, 11, 27, 26, 25, 24]
+
+
+def test_a_thumbnail_is_in_the_content_once():
+    lists = PictureLists(matched([0.6, 0.5, 0.9]))
+    lists.add("key", "", np.array([True, True, True]), wrong=True)
+    thumbnails = {name: Thumbnail(f"data:{name}", 1, 1) for name in ("0.jpg", "2.jpg")}
+    content = lists.content(thumbnails, on_page={"2.jpg"})
+    assert content["thumbnails"] == {0: "data:0.jpg"}
+    assert content["pictures"] == {0: ["0.jpg", 0.6], 1: ["1.jpg", 0.5], 2: ["2.jpg", 0.9]}
+
+
+def test_the_confidence_is_that_of_the_answer():
+    scheme = Scheme((Attribute("kind", ("a", "b", "c")),))
+    probabilities = np.array([[0.2, 0.7, 0.1], [0.5, 0.4, 0.1], [np.nan] * 3])
+    answered = MatchedAnswers(scheme, ["x", "y", "z"], np.zeros(3, int), np.array([1, -1, -1]), probabilities)
+    np.testing.assert_array_equal(answer_confidence(answered), [0.7, np.nan, np.nan])

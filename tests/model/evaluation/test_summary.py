@@ -1,0 +1,64 @@
+import re
+
+import numpy as np
+import pytest
+
+from model.evaluation.evaluate import Evaluation, evaluate
+from model.evaluation.matching import MatchedAnswers
+from model.evaluation.summary import intervals, labelled_scores, notes_of, summary, verdict
+from model.labels import Attribute, Scheme
+from model.metrics.bootstrap import Interval
+
+TWO = Scheme((Attribute("kind", ("cat", "dog")), Attribute("size", ("small", "large"))))
+
+
+def evaluated(resamples: int = 0, gmean_classes: tuple[str, ...] = (), **changes: object) -> Evaluation:
+    truth, answers = np.array([0, 0, 1, 2]), np.array([0, 1, 1, -1])
+    names = [f"{row}.jpg" for row in range(4)]
+    return evaluate(MatchedAnswers(TWO, names, truth, answers, **changes), gmean_classes, resamples=resamples)
+
+
+def test_the_summary_has_a_table_each_for_scores_classes_and_attributes():
+    heading, note, *tables = summary(evaluated()).split("\n\n")
+    assert heading == "4 pictures in 4 classes; no intervals, as resamples is 0"
+    assert note == "note: classes without truth, whose F1 is 0 in every macro mean: 1 (dog/large)"
+    assert [table.split()[0] for table in tables] == ["score", "class", "attribute", "kind", "size"]
+    scores, classes, attributes, *_ = (table.splitlines() for table in tables)
+    assert re.split("  +", scores[2]) == ["accuracy", "0.5000", "-"]
+    assert classes[2].split() == ["cat/small", "0.6667", "-", "1.0000", "0.5000", "2"]
+    assert attributes[0].count("95 % interval") == 3 and attributes[2].split()[:2] == ["kind", "0.7500"]
+
+
+def test_a_comparison_has_a_signed_difference_and_its_verdict():
+    compared = evaluated(resamples=50, other=np.array([2, 2, 2, 1]))
+    *_, table = summary(compared).split("\n\n")
+    header, _, accuracy, *_ = table.splitlines()
+    assert header.startswith("these answers less the others") and " +0.5000 " in accuracy
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0.1, 0.2, "better"), (-0.2, -0.1, "worse"), (-0.1, 0.1, "not told apart"), (None, None, "")],
+)
+def test_a_verdict_goes_by_the_side_of_0_on_which_the_interval_lies(low, high, expected):
+    assert verdict(Interval(0.0, low, high)) == expected
+
+
+def test_what_was_resampled_is_named():
+    groups = {"groups": np.array([0, 0, 1, 1]), "group_column": "person", "group_names": ["p", "q"]}
+    assert (
+        intervals(evaluated(10))
+        == "95 % intervals by 10 resamples over single pictures, as no column of groups was found"
+    )
+    assert intervals(evaluated(10, **groups)) == "95 % intervals by 10 resamples over the 2 groups of column person"
+
+
+def test_notes_of_the_matching_come_before_classes_without_truth():
+    notes = notes_of(evaluated(notes=["a note"]))
+    assert notes[0] == "a note" and notes[1].startswith("classes without truth") and len(notes) == 2
+
+
+def test_a_geometric_mean_of_some_classes_names_them():
+    chosen = list(labelled_scores(evaluated(gmean_classes=("cat/small",))))
+    assert chosen[3] == "geometric mean of F1 of cat/small"
+    assert list(labelled_scores(evaluated()))[3] == "geometric mean of F1"
