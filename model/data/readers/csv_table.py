@@ -121,20 +121,20 @@ def read_csv_rows(files: ChannelFiles, name: str, picture_column: str | None, pr
         return rows
 
     finder = ImageFinder(files, problems)
-    found: list[tuple[int, Kind, str]] = []
+    entries: list[tuple[int, Kind, str]] = []
     for row, text in enumerate(table.column(names_column)):
         image = finder.find(text, table.origin(row))
         if image:
-            found.append((row, *image))
-    if any(kind == "folder" for _, kind, _ in found):
-        entries = (
+            entries.append((row, *image))
+    if any(kind == "folder" for _, kind, _ in entries):
+        profile_entries = (
             ProfileEntry(table.origin(row), kind, path, dict(zip(table.header, table.rows[row])))
-            for row, kind, path in found
+            for row, kind, path in entries
         )
-        return read_profile_entries(files, name, columns, entries, problems)
-    rows.paths = [path for _, _, path in found]
-    rows.origins = [table.origin(row) for row, _, _ in found]
+        return read_profile_entries(files, name, columns, profile_entries, problems)
+    rows.paths = [path for _, _, path in entries]
+    rows.origins = [table.origin(row) for row, _, _ in entries]
     for column in columns:
         texts = table.column(column)
-        rows.columns[column] = [texts[row] for row, _, _ in found]
+        rows.columns[column] = [texts[row] for row, _, _ in entries]
     return rows

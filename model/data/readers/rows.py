@@ -73,10 +73,10 @@ class ImageFinder:
 
     def find_file(self, name: str, origin: str) -> str | None:
         """The path of an image file; a folder is a problem."""
-        found = self.find(name, origin)
-        if found is None:
+        match = self.find(name, origin)
+        if match is None:
             return None
-        kind, path = found
+        kind, path = match
         if kind == "folder":
             self.problems.add("folder in place of a picture", f"{origin}: {path}")
             return None

@@ -55,7 +55,7 @@ def read(root: Path, scheme: Scheme | None = None, **options: object) -> Table:
     return table
 
 
-def faults(root: Path, **options: object) -> dict[str, list[str]]:
+def problems_of(root: Path, **options: object) -> dict[str, list[str]]:
     """The problems of a channel, by kind."""
     problems = Problems("channel")
     read_channel(root, problems, ChannelOptions(**options))  # type: ignore[arg-type]

@@ -78,8 +78,8 @@ def test_a_folder_channel_with_every_fault_is_reported_at_once(root: Path) -> No
     table = read_channel(root, problems)
     assert table is not None
     assert check_images(table, problems, "decode", None, 2) == 28
-    places = {kind: [place.partition(":")[0] for place in told] for kind, told in problems.kinds.items()}
-    assert places == {
+    reported = {kind: [place.partition(":")[0] for place in places] for kind, places in problems.kinds.items()}
+    assert reported == {
         "unparsable number": ["images/000002_male_Asian_fifty"],
         "unknown label": ["images/000003_woman_Asian_20"],
         "profile folder without pictures": ["images/000004_male_Asian_30"],
@@ -87,13 +87,13 @@ def test_a_folder_channel_with_every_fault_is_reported_at_once(root: Path) -> No
         "unreadable picture, truncated": ["images/000001_female_Asian_45/mask1.jpg"],
         "unreadable picture, empty file": [
             "images/000001_female_Asian_45/mask2.jpg",
-            "images/000002_male_Asian_fifty/normal.jpg",  # told although its row is a fault already
+            "images/000002_male_Asian_fifty/normal.jpg",  # although its row has a problem already
         ],
         "unreadable picture, cannot be identified as a picture": ["images/000001_female_Asian_45/mask3.jpg"],
     }
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as error:
         problems.raise_if_any()
-    message = str(told.value)
+    message = str(error.value)
     assert message.startswith("channel train: 8 problems\n")
     assert "age = 'fifty', expected a number" in message
     assert "gender = 'woman', expected male, female" in message

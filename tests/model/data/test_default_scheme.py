@@ -28,8 +28,8 @@ def test_the_scheme_of_a_label_column(root: Path, cells: list[str], names: list[
     table = read(csv_channel(root, text))
     assert table.scheme.names == ("label",)
     assert table.scheme.class_names == names
-    found = [table.scheme.class_names[code] for code in table.classes()]
-    assert [float(a) if a[-1].isdigit() else a for a in found] == [float(b) if b[-1].isdigit() else b for b in cells]
+    labels = [table.scheme.class_names[code] for code in table.classes()]
+    assert [float(a) if a[-1].isdigit() else a for a in labels] == [float(b) if b[-1].isdigit() else b for b in cells]
 
 
 def test_columns_that_could_be_no_labels_are_reported(root: Path) -> None:

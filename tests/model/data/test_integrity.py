@@ -68,7 +68,7 @@ DECODED = {
 }
 
 
-def told(problems: Problems) -> dict[str, list[str]]:
+def without_details(problems: Problems) -> dict[str, list[str]]:
     return {kind: [place.partition(" (")[0] for place in places] for kind, places in problems.kinds.items()}
 
 
@@ -76,13 +76,13 @@ def told(problems: Problems) -> dict[str, list[str]]:
 def test_every_picture_is_decoded(channel: Table, workers: int) -> None:
     problems = Problems("x")
     assert check_images(channel, problems, "decode", None, workers) == 154
-    assert told(problems) == DECODED
+    assert without_details(problems) == DECODED
 
 
 def test_headers_alone_do_not_show_a_picture_cut_short(channel: Table) -> None:
     problems = Problems("x")
     assert check_images(channel, problems, "headers", None, 2) == 154
-    assert told(problems) == {kind: places for kind, places in DECODED.items() if "truncated" not in kind}
+    assert without_details(problems) == {kind: places for kind, places in DECODED.items() if "truncated" not in kind}
 
 
 def test_what_was_found_good_is_not_decoded_again(channel: Table, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_what_was_found_good_is_not_decoded_again(channel: Table, tmp_path: Path
 
     problems = Problems("x")
     assert check_images(channel, problems, "decode", remembered, 2) == 4
-    assert told(problems) == DECODED
+    assert without_details(problems) == DECODED
     assert check_images(channel, Problems("x"), "headers", remembered, 2) == 4
 
     (channel.root / "007.jpg").write_bytes(jpeg()[:-200])  # another size
@@ -103,7 +103,7 @@ def test_what_was_found_good_is_not_decoded_again(channel: Table, tmp_path: Path
     os.utime(channel.root / "008.jpg", ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
     problems = Problems("x")
     assert check_images(channel, problems, "decode", remembered, 2) == 6
-    assert told(problems)["unreadable picture, truncated"] == [
+    assert without_details(problems)["unreadable picture, truncated"] == [
         f"{name}.jpg: image file is truncated" for name in ("007", "cut")
     ]
     assert check_images(channel, Problems("x"), "decode", remembered, 2) == 5

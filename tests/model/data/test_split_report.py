@@ -43,8 +43,8 @@ def test_many_classes_are_shortened_to_the_commonest_and_the_rarest() -> None:
     groups = np.arange(len(classes)).astype(str)
     names = [f"class{c}" for c in range(100)]
     report = report_split(groups, classes, np.zeros(len(classes), int), names, ["train"], None)
-    told = [line.split()[0] for line in report.text().splitlines()[3:]]
-    assert told == [f"class{c}" for c in range(99, 84, -1)] + ["..."] + [f"class{c}" for c in range(14, -1, -1)]
+    names_shown = [line.split()[0] for line in report.text().splitlines()[3:]]
+    assert names_shown == [f"class{c}" for c in range(99, 84, -1)] + ["..."] + [f"class{c}" for c in range(14, -1, -1)]
     assert "... 70 more classes of 85 to 16 pictures" in report.text()
     assert len(report.to_dict()["sides"]["train"]["classes"]) == 100
 

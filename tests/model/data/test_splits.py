@@ -77,7 +77,7 @@ def test_folds_part_no_group_and_none_is_empty(table: list[tuple[int, int]], fol
         return
     sides = assign(groups, classes, [1 / folds] * folds, seed)
     assert sides.dtype == np.int64 and sides.shape == classes.shape
-    assert all(len(found) == 1 for found in sides_of_groups(groups, sides).values())
+    assert all(len(own) == 1 for own in sides_of_groups(groups, sides).values())
     assert set(sides.tolist()) == set(range(folds))
 
 

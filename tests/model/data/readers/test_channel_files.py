@@ -8,7 +8,7 @@ import pytest
 
 from model.data.channel import read_channel
 from model.errors import Problems
-from tests.model.data.conftest import faults, read, touch, write_csv
+from tests.model.data.conftest import problems_of, read, touch, write_csv
 
 
 def test_links_inside_a_channel_are_followed_once_and_out_of_it_never(root: Path) -> None:
@@ -83,7 +83,7 @@ def test_paths_that_leave_the_channel_are_faults(root: Path) -> None:
 def test_a_missing_file_tells_one_of_another_extension(root: Path) -> None:
     touch(root, "images/a.JPEG", "b.jpg")
     write_csv(root, "path,label\na.jpg,0\nb.jpg,1\n")
-    assert faults(root)["missing file"] == ["train.csv row 2: images/a.jpg; nearest: images/a.JPEG"]
+    assert problems_of(root)["missing file"] == ["train.csv row 2: images/a.jpg; nearest: images/a.JPEG"]
 
 
 def test_a_folder_that_may_not_be_read_is_reported(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,4 +96,4 @@ def test_a_folder_that_may_not_be_read_is_reported(root: Path, monkeypatch: pyte
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert faults(root) == {"file or folder that cannot be read": ["owl: Permission denied"]}
+    assert problems_of(root) == {"file or folder that cannot be read": ["owl: Permission denied"]}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.model.data.conftest import faults, read, touch
+from tests.model.data.conftest import problems_of, read, touch
 
 
 def test_class_folders(root: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -39,7 +39,7 @@ def test_numbered_class_folders_are_in_the_order_of_their_numbers(root: Path) ->
 def test_class_folders_with_given_values(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(root, "dog/a.jpg", "cat/a.jpg", "dgo/b.jpg")
     given = {"animal": ["dog", "cat", "bird"]}
-    assert faults(root, attributes=given) == {
+    assert problems_of(root, attributes=given) == {
         "unknown label": ["dgo: animal = 'dgo', expected dog, cat, bird or 0 to 2; nearest: dog"]
     }
     (root / "dgo/b.jpg").unlink()

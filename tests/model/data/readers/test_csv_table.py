@@ -4,7 +4,7 @@ from pathlib import Path
 
 from model.data.channel import read_channel
 from model.errors import Problems
-from tests.model.data.conftest import faults, read, touch, write_csv
+from tests.model.data.conftest import problems_of, read, touch, write_csv
 
 
 def test_csv_with_pictures_beside_it_and_in_images(root: Path) -> None:
@@ -43,7 +43,7 @@ def test_picture_group_and_metadata_columns_by_name(root: Path) -> None:
     assert table.groups.tolist() == ["s1", "s2"]
     assert list(table.metadata) == ["price"]
     there = "there are file, shop, price, label; nearest:"
-    assert faults(root, picture_column="fiel", group_column="sohp", metadata_columns=["pricee", "shop"]) == {
+    assert problems_of(root, picture_column="fiel", group_column="sohp", metadata_columns=["pricee", "shop"]) == {
         "missing picture column": [f"t.csv has no column 'fiel'; {there} file"],
         "missing group column": [f"CSV t.csv has no column 'sohp'; {there} shop"],
         "missing metadata column": [f"CSV t.csv has no column 'pricee'; {there} price"],
@@ -53,21 +53,21 @@ def test_picture_group_and_metadata_columns_by_name(root: Path) -> None:
 def test_damaged_tables_are_reported(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg")
     write_csv(root, "path,label\na.jpg,0\nb.jpg,1,2\nb.jpg\nb.jpg,1\n")
-    assert faults(root) == {
+    assert problems_of(root) == {
         "row with too few or too many cells": [
             "train.csv row 3: 3 cells, the header has 2",
             "train.csv row 4: 1 cells, the header has 2",
         ]
     }
     write_csv(root, "path,label\na.jpg,착용샷\n", encoding="cp949")
-    assert faults(root) == {"table that is not UTF-8": ["train.csv row 2: save it as UTF-8"]}
+    assert problems_of(root) == {"table that is not UTF-8": ["train.csv row 2: save it as UTF-8"]}
     write_csv(root, 'path,label\na.jpg,0\n"b.jpg,1\n')
-    assert list(faults(root)) == ["table that is no CSV", "fewer than two classes"]
+    assert list(problems_of(root)) == ["table that is no CSV", "fewer than two classes"]
     write_csv(root, "path,label,label\na.jpg,0,0\nb.jpg,1,1\n")
-    assert faults(root) == {"column that stands twice": ["train.csv: label"]}
+    assert problems_of(root) == {"column that stands twice": ["train.csv: label"]}
     write_csv(root, "path,label\n")
-    assert list(faults(root)) == ["channel without pictures"]
+    assert list(problems_of(root)) == ["channel without pictures"]
     write_csv(root, "path,label\na.jpg,0\n,1\nb.jpg,1\n")
-    assert faults(root) == {"empty picture name": ["train.csv row 3: expected a path below the channel"]}
+    assert problems_of(root) == {"empty picture name": ["train.csv row 3: expected a path below the channel"]}
     write_csv(root, "\n\n")
-    assert faults(root, layout="csv") == {"empty table": ["train.csv"]}
+    assert problems_of(root, layout="csv") == {"empty table": ["train.csv"]}

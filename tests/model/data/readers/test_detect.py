@@ -10,7 +10,7 @@ from model.data.readers.detect import FILE_LAYOUTS, FOLDER_LAYOUTS, FileLayout
 from model.data.readers.rows import Rows
 from model.errors import Problems
 from model.settings.train import LAYOUTS
-from tests.model.data.conftest import faults, read, touch, write_csv
+from tests.model.data.conftest import problems_of, read, touch, write_csv
 
 
 @pytest.mark.parametrize(
@@ -33,11 +33,11 @@ def test_several_or_misnamed_tables_are_reported(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg")
     for name in ("one.csv", "two.csv"):
         write_csv(root, "path,label\na.jpg,0\nb.jpg,1\n", name)
-    assert faults(root) == {"several tables": ["one.csv, two.csv; name one by table"]}
-    assert faults(root, layout="lst") == {
+    assert problems_of(root) == {"several tables": ["one.csv, two.csv; name one by table"]}
+    assert problems_of(root, layout="lst") == {
         "missing table": [f"{root} holds none; there are a.jpg, b.jpg, one.csv, two.csv"]
     }
-    assert faults(root, table="tow.csv") == {
+    assert problems_of(root, table="tow.csv") == {
         "missing table": ["there is no 'tow.csv'; there are a.jpg, b.jpg, one.csv, two.csv; nearest: two.csv"]
     }
 
@@ -55,15 +55,15 @@ def test_a_csv_wins_over_folders_where_it_names_pictures(root: Path, caplog: pyt
 
 def test_channels_of_no_layout_are_reported(root: Path) -> None:
     missing = root / "none"
-    assert faults(missing) == {"missing channel": [f"{missing}: there is no such folder"]}
+    assert problems_of(missing) == {"missing channel": [f"{missing}: there is no such folder"]}
     touch(root, "file")
-    assert faults(root / "file") == {"missing channel": [f"{root}/file: a file, no folder"]}
+    assert problems_of(root / "file") == {"missing channel": [f"{root}/file: a file, no folder"]}
     (root / "empty").mkdir()
     touch(root / "empty", ".DS_Store")
-    assert faults(root / "empty") == {"empty channel": [f"{root}/empty: there is nothing in it"]}
+    assert problems_of(root / "empty") == {"empty channel": [f"{root}/empty: there is nothing in it"]}
     touch(root / "loose", "a.jpg", "images/b.jpg")
-    assert list(faults(root / "loose")) == ["channel of no known layout"]
-    assert "a.jpg, images" in faults(root / "loose")["channel of no known layout"][0]
+    assert list(problems_of(root / "loose")) == ["channel of no known layout"]
+    assert "a.jpg, images" in problems_of(root / "loose")["channel of no known layout"][0]
 
 
 def test_the_setting_names_every_layout() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.model.data.conftest import faults, read, touch
+from tests.model.data.conftest import problems_of, read, touch
 
 
 def test_sagemakers_lst(root: Path) -> None:
@@ -18,7 +18,7 @@ def test_sagemakers_lst(root: Path) -> None:
     named = read(root, attributes={"animal": ["cat", "dog", "bird"]})
     assert named.frame()["animal"].tolist() == ["dog", "cat", "bird"]
     (root / "train.lst").write_text("\n".join([*lines, "7\t1", "8\t1\tdir", "9\t1\tnone.jpg", "10\t0\tcat2.jpg"]))
-    assert faults(root) == {
+    assert problems_of(root) == {
         "row with too few or too many cells": [
             "train.lst row 5: '7\\t1', expected 3 cells as in the first row, tabs between"
         ],
@@ -33,4 +33,4 @@ def test_an_lst_of_several_labels_is_so_many_attributes(root: Path) -> None:
     (root / "train.lst").write_text("0\t1\t0\ta.jpg\n1\t0\t0\tb.jpg\n")
     table = read(root, attributes={"dress": ["no", "yes"], "hat": ["no", "yes"]})
     assert table.labels.to_dict("list") == {"dress": [1, 0], "hat": [0, 0]}
-    assert list(faults(root)) == ["several label columns"]
+    assert list(problems_of(root)) == ["several label columns"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.model.data.conftest import faults, read, touch
+from tests.model.data.conftest import problems_of, read, touch
 
 
 def manifest(root: Path, *records: object) -> None:
@@ -57,13 +57,13 @@ def test_faults_of_a_manifest(root: Path) -> None:
         '{"source-ref": "../c.jpg", "class": "1"}',
     ]
     (root / "x.jsonl").write_text("\n".join(lines))
-    found = faults(root)
-    assert found["several labels in one attribute"] == [
+    problems = problems_of(root)
+    assert problems["several labels in one attribute"] == [
         "x.jsonl row 3: class = [1, 0], expected one label; make an attribute of each"
     ]
-    assert [place.partition(":")[0] for place in found["row that is no manifest's"]] == [
+    assert [place.partition(":")[0] for place in problems["row that is no manifest's"]] == [
         "x.jsonl row 4",
         "x.jsonl row 5",
     ]
-    assert found["path out of the channel"] == ["x.jsonl row 6: '../c.jpg', expected a path below the channel"]
-    assert len(found) == 3
+    assert problems["path out of the channel"] == ["x.jsonl row 6: '../c.jpg', expected a path below the channel"]
+    assert len(problems) == 3

@@ -8,7 +8,7 @@ import pytest
 
 from model.data.channel import read_channel
 from model.errors import Problems
-from tests.model.data.conftest import faults, profile, read, touch, write_csv
+from tests.model.data.conftest import problems_of, profile, read, touch, write_csv
 
 
 @pytest.mark.parametrize("base", ["", "images/"])
@@ -56,10 +56,10 @@ def test_other_files_of_profiles_are_left_out_and_logged_in_one_line(
     with caplog.at_level(logging.WARNING, "rarebird"):
         table = read(root)
     assert len(table) == 7
-    told = [message for message in caplog.messages if "left out" in message]
-    assert len(told) == 1
-    assert told[0].startswith("3 files left out")
-    assert all(name in told[0] for name in ("mask6.jpg", "Thumbs.db", "stray.png"))
+    warnings = [message for message in caplog.messages if "left out" in message]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("3 files left out")
+    assert all(name in warnings[0] for name in ("mask6.jpg", "Thumbs.db", "stray.png"))
     assert "DS_Store" not in caplog.text
 
 
@@ -91,15 +91,15 @@ def test_links_out_of_a_profile_channel_are_reported(root: Path) -> None:
     (root / "000001_female_Asian_45/mask1.jpg").unlink()
     os.symlink("/etc/mask1.jpg", root / "000001_female_Asian_45/mask1.jpg")
     os.symlink("/etc", root / "000002_female_Asian_45")
-    found = faults(root)
-    assert list(found) == ["path out of the channel"]
-    names = [place.partition(":")[0] for place in found["path out of the channel"]]
+    problems = problems_of(root)
+    assert list(problems) == ["path out of the channel"]
+    names = [place.partition(":")[0] for place in problems["path out of the channel"]]
     assert names == ["000001_female_Asian_45/mask1.jpg", "000002_female_Asian_45"]
 
 
 def test_profile_folders_of_which_none_has_a_good_name(root: Path) -> None:
     profile(root, "images/one")
-    assert faults(root, layout="profiles") == {
+    assert problems_of(root, layout="profiles") == {
         "folder that is no profile": ["images/one: expected <id>_<gender>_<race>_<age>"]
     }
 
@@ -142,8 +142,8 @@ def test_faults_of_the_competitions_csv(root: Path) -> None:
         "000001,female,Asian,45,images/000001_female_Asian_45\n"
         "000005,male,Asian,30,x.jpg\n",
     )
-    found = faults(root)
-    assert {kind: [place.partition(":")[0] for place in places] for kind, places in found.items()} == {
+    problems = problems_of(root)
+    assert {kind: [place.partition(":")[0] for place in places] for kind, places in problems.items()} == {
         "missing file": ["train.csv row 5"],
         "duplicate picture": ["train.csv row 6"],
         "profile folder without pictures": ["train.csv row 4"],
@@ -156,4 +156,4 @@ def test_faults_of_the_competitions_csv(root: Path) -> None:
 def test_a_duplicate_column_of_the_competitions_csv_is_reported(root: Path) -> None:
     profile(root, "000001_female_Asian_45")
     write_csv(root, "path,label,label\n000001_female_Asian_45,0,1\n")
-    assert faults(root, attributes={"label": ["0", "1"]}) == {"column that stands twice": ["train.csv: label"]}
+    assert problems_of(root, attributes={"label": ["0", "1"]}) == {"column that stands twice": ["train.csv: label"]}

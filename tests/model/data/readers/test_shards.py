@@ -117,7 +117,7 @@ def test_a_broken_picture_in_a_shard_is_reported_by_its_name(loose):
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "message"),
     [
         ("../evil.png,shard-00000.tar,512,10", "path out of the channel"),
         ("/evil.png,shard-00000.tar,512,10", "path out of the channel"),
@@ -129,11 +129,11 @@ def test_a_broken_picture_in_a_shard_is_reported_by_its_name(loose):
         ("a/1.png,shard-00000.tar,512,10", "picture twice"),
     ],
 )
-def test_a_wrong_row_of_the_index_is_reported(loose, row, told):
+def test_a_wrong_row_of_the_index_is_reported(loose, row, message):
     target = packed(loose)
     with (target / INDEX).open("a") as file:
         file.write(f"{row}\n")
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         ChannelFiles(target)
 
 
