@@ -63,16 +63,9 @@ def main(
     settings, env = settings_layers.read(job_type, argv, usage)
     locations = Locations(env)
 
-    # the model: one, or several combined
-    if settings.models:
-        saved: SavedModel | Ensemble = load_combined(settings.models)
-    else:
-        model_dir = locations.saved_model_dir(settings.model_dir) or newest_model(locations.models_dir(None))
-        with opened_model(model_dir) as folder:
-            saved = load(folder)
+    # the model and the images to predict
+    saved = load_model(settings, locations)
     models = saved_models(saved)
-
-    # the images to predict
     earlier_dir = next((model.settings.eval_dir for model in models if model.settings.eval_dir), None)
     eval_dir = locations.required_channel("eval", settings.eval_dir, "inference.py", earlier_dir)
     output = locations.output_data_dir(settings.output_data_dir, settings.model_dir)
@@ -109,6 +102,15 @@ def main(
             raise Failure(message)
         log.warning(message)
     return ExitCode.DONE
+
+
+def load_model(settings: InferenceSettings, locations: Locations) -> SavedModel | Ensemble:
+    """Loads the models that the settings combine, else the model that they or the job name, else the newest run's."""
+    if settings.models:
+        return load_combined(settings.models)
+    model_dir = locations.saved_model_dir(settings.model_dir) or newest_model(locations.models_dir(None))
+    with opened_model(model_dir) as folder:
+        return load(folder)
 
 
 def read_inputs(settings: InferenceSettings, locations: Locations, eval_dir: Path) -> PredictionInput:
