@@ -39,9 +39,9 @@ def test_json_is_readable_and_has_no_nan(tmp_path: Path):
 
 
 def test_what_killed_writers_left_is_removed(tmp_path: Path):
-    for name in (".a.csv.17.part", ".b.csv.17.part", ".hidden", "c.part"):
+    for name in (".a.csv.17.part", ".b.csv.17.part", ".c.part", ".hidden", "d.part"):
         (tmp_path / name).touch()
     remove_parts(tmp_path, "a.csv")
-    assert sorted(os.listdir(tmp_path)) == [".b.csv.17.part", ".hidden", "c.part"]
+    assert sorted(os.listdir(tmp_path)) == [".b.csv.17.part", ".c.part", ".hidden", "d.part"]
     remove_parts(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == [".hidden", "c.part"]
+    assert sorted(os.listdir(tmp_path)) == [".hidden", "d.part"]
