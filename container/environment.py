@@ -62,7 +62,7 @@ class Environment:
 
     @property
     def uses_opt_ml(self) -> bool:
-        """Whether paths that no flag and no variable names are those of /opt/ml: in the image, or where it exists."""
+        """Whether paths that no flag and no variable names are those of /opt/ml: in the image, or if it exists."""
         return IN_IMAGE in self.variables or self.opt_ml.exists
 
     @property

@@ -27,8 +27,8 @@ class JobType(Generic[S]):
     Attributes:
         name: The word that starts it, as in `docker run IMAGE train` and `python -m jobs train`.
         settings: Its settings class.
-        script: Its file in the project's root; None where it is a module of the server's package.
-        defaults: The script's own defaults, where they differ from those of the settings class.
+        script: Its file in the project's root; None for the server, which is a package.
+        defaults: The script's own defaults, if they differ from those of the settings class.
         folders: Settings that name an input folder, and the name of that input: a channel of a training job, a
             processing input of other jobs.
         files: Settings that name a file or folder of the machine which launches the job. It is sent along as an input
@@ -36,7 +36,7 @@ class JobType(Generic[S]):
         local: Settings with paths of the machine which launches the job. They are not sent: the job takes the paths
             from its own /opt/ml.
         required: Those of `folders` without which no job can be launched.
-        data: The input that the launcher's flag --data names, "" where it has no such flag.
+        data: The input that the launcher's flag --data names, "" if it has no such flag.
         output: Name of the output folder, in RESULTS/JOB and below /opt/ml/processing (a training job's is
             /opt/ml/output/data; its model comes beside it).
         feeds: Inputs of later jobs that can be a job of this type by its name, each with the folder in RESULTS/JOB that
@@ -131,5 +131,5 @@ JOB_TYPES: dict[str, JobType[Any]] = {
 
 
 def find_job_type(word: str) -> JobType[Any] | None:
-    """The job type of that name or script, None where there is none."""
+    """The job type of that name or script, None if there is none."""
     return next((job_type for job_type in JOB_TYPES.values() if word in (job_type.name, job_type.script)), None)

@@ -1,6 +1,6 @@
 """The folders and files of a job: where each input is read from and each output is written to.
 
-Each is looked for by itself: what its flag names, else what its SM_* variable names, else its place in /opt/ml, else a
+Each path is found on its own: what its flag names, else what its SM_* variable names, else its path in /opt/ml, else a
 folder beside the job.
 """
 
@@ -69,7 +69,7 @@ class Locations:
 
     def part(self, folder: Path) -> tuple[int, int]:
         """This host's part of an input folder and the number of parts: (0, 1) if the host takes all that it has, as it
-        does where SageMaker itself has split the input between the hosts."""
+        does if SageMaker itself has split the input between the hosts."""
         if not self.env.uses_opt_ml or self._opt_ml.is_sharded(folder):
             return 0, 1
         return self.env.hosts.rank, len(self.env.hosts.names)

@@ -31,13 +31,13 @@ def run_folders(settings: TrainSettings, locations: Locations) -> list[Path]:
 def fingerprints(folders: Iterable[Path]) -> dict[Path, Fingerprint]:
     """By folder, the fingerprint of the model or ensemble in it; folders without one are left out. A model that is
     saved later has another fingerprint, whatever the clock of the file system says."""
-    found = {}
+    by_folder = {}
     for folder in folders:
         file = folder / (ENSEMBLE if is_ensemble(folder) else METRICS)
         if file.is_file():
             stat = file.stat()
-            found[folder] = (file.name, stat.st_mtime_ns, stat.st_ino)
-    return found
+            by_folder[folder] = (file.name, stat.st_mtime_ns, stat.st_ino)
+    return by_folder
 
 
 def newest(folders: Iterable[Path], before: Mapping[Path, Fingerprint]) -> Path | None:

@@ -16,7 +16,7 @@ from typing import Any
 from model.errors import InputError
 
 IN_CONTAINER = Path("/opt/ml")
-BASE_DIR = "SAGEMAKER_BASE_DIR"  # variable that names the folder where it is not /opt/ml
+BASE_DIR = "SAGEMAKER_BASE_DIR"  # variable that names the folder if it is not /opt/ml
 JOB_VARIABLES = ("SM_", "SAGEMAKER_", "TRAINING_JOB_")  # prefixes of the variables that a job reads
 PIPE = "pipe"
 SHARDED = "shardedbys3key"
@@ -29,7 +29,7 @@ class Hosts:
     Attributes:
         current: This machine's name.
         names: All names, sorted, which is SageMaker's order.
-        interface: The network interface between them, None where no config file names one.
+        interface: The network interface between them, None if no config file names one.
     """
 
     current: str

@@ -20,7 +20,7 @@ from model.settings.fields import Layer, as_dict, build, canonical
 
 S = TypeVar("S")
 
-CONFIG = Path("config.yaml")  # taken where it lies in the working folder and no other experiment file is named
+CONFIG = Path("config.yaml")  # used if it is in the working folder and no other experiment file is named
 
 
 def read(job_type: JobType[S], argv: Sequence[str] | None, usage: str) -> tuple[S, Environment]:
@@ -28,7 +28,7 @@ def read(job_type: JobType[S], argv: Sequence[str] | None, usage: str) -> tuple[
 
     Args:
         job_type: The job, with its settings class and the defaults of its script.
-        argv: Its flags; those of the process where None.
+        argv: Its flags; those of the process if None.
         usage: The text that --help prints above the flags.
 
     Raises:
@@ -80,7 +80,7 @@ def _of_this_job(job_type: JobType[Any], values: Mapping[str, Any]) -> dict[str,
 
 
 def read_experiment(path: Path) -> dict[str, Any]:
-    """An experiment file's settings. InputError where it is missing or no YAML mapping."""
+    """An experiment file's settings. InputError if it is missing or not a YAML mapping."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -169,5 +169,5 @@ def _end_with_parent() -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    with suppress(OSError, AttributeError):  # elsewhere than on Linux nothing is inherited
+    with suppress(OSError, AttributeError):  # not on Linux, where alone orphans are inherited
         ctypes.CDLL(None).prctl(option, value)

@@ -48,9 +48,9 @@ def bounded(seconds: float) -> type[H11Protocol]:
         def send_400_response(self, msg: str) -> None:
             body = json_bytes({"error": msg})
             headers = [("Content-Type", "application/json"), ("Connection", "close"), ("Content-Length", len(body))]
-            told = [(name.encode(), str(value).encode()) for name, value in headers]
+            encoded = [(name.encode(), str(value).encode()) for name, value in headers]
             if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):  # else an answer is under way already
-                self.transport.write(self.conn.send(h11.Response(status_code=400, headers=told)) or b"")
+                self.transport.write(self.conn.send(h11.Response(status_code=400, headers=encoded)) or b"")
                 self.transport.write(self.conn.send(h11.Data(data=body)) or b"")
             self.transport.close()
 

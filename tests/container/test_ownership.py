@@ -12,14 +12,10 @@ from container.ownership import OwnedFolder, hand_over, owned_folders
 OWNER = (1234, 1235)
 
 
-def owner(path: Path) -> tuple[int, int]:
-    stat = path.lstat()
-    return stat.st_uid, stat.st_gid
-
-
 def test_a_folder_that_is_not_there_yet_has_the_owner_of_the_one_above(tmp_path):
-    found = OwnedFolder.of(tmp_path / "a" / "b")
-    assert (found.path, found.existing, (found.uid, found.gid)) == (tmp_path / "a" / "b", tmp_path, owner(tmp_path))
+    stat = tmp_path.stat()
+    expected = OwnedFolder(tmp_path / "a" / "b", tmp_path, stat.st_uid, stat.st_gid)
+    assert OwnedFolder.of(tmp_path / "a" / "b") == expected
 
 
 def test_another_user_than_root_gives_nothing_away(tmp_path, monkeypatch):
@@ -28,19 +24,23 @@ def test_another_user_than_root_gives_nothing_away(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_created_folders_and_files_get_the_owner_and_others_keep_theirs(tmp_path):
+def test_created_folders_and_files_get_the_owner_and_others_keep_theirs(tmp_path, monkeypatch):
+    """What would be given is written down: a fault must not change folders above the test's own."""
+    given: dict[Path, tuple[int, int]] = {}
+    monkeypatch.setattr("container.ownership.os.lchown", lambda path, uid, gid: given.update({path: (uid, gid)}))
     mount = tmp_path / "mount"
     mount.mkdir()
     os.chown(mount, *OWNER)
     assert owned_folders([tmp_path]) == []  # root's own
     owned = owned_folders([mount / "runs" / "exp"])
-    (mount / "runs" / "exp").mkdir(parents=True)
+    run = mount / "runs" / "exp"
+    run.mkdir(parents=True)
+    (run / "metrics.json").touch()
     (mount / "beside").touch()
-    (mount / "runs" / "exp" / "theirs").touch()
-    os.chown(mount / "runs" / "exp" / "theirs", 77, 78)
-    (mount / "runs" / "exp" / "link").symlink_to(tmp_path / "outside")
-    (tmp_path / "outside").touch()
+    (run / "theirs").touch()
+    os.chown(run / "theirs", 77, 78)
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").touch()
+    (run / "link").symlink_to(tmp_path / "outside")
     hand_over(owned)
-    assert owner(mount / "runs") == owner(mount / "runs" / "exp") == owner(mount / "runs" / "exp" / "link") == OWNER
-    assert owner(mount / "runs" / "exp" / "theirs") == (77, 78)
-    assert owner(mount / "beside") == owner(tmp_path / "outside") == (0, 0)
+    assert given == dict.fromkeys([mount / "runs", run, run / "metrics.json", run / "link"], OWNER)

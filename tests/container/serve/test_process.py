@@ -17,7 +17,7 @@ import httpx2 as httpx
 import numpy as np
 import pytest
 
-from benchmarks.serving import Asking
+from benchmarks.serving import Clients
 from container import settings_layers
 from container.job_types import SERVE
 from container.serve.__main__ import main, model_folder, open_listener
@@ -261,6 +261,6 @@ def test_a_fuzzer_of_the_description_finds_no_500(process, model):
 @pytest.mark.long
 def test_memory_after_20000_requests_is_that_after_2000(process, model, pictures):
     server = process("--model_dir", str(model)).ready()
-    early, late = Asking(server.port, pictures).memory_after((2_000, 20_000), clients=32)
+    early, late = Clients(server.port, pictures).memory_after((2_000, 20_000), clients=32)
     print(f"{early:.1f} MiB after 2,000 requests, {late:.1f} MiB after 20,000")
     assert late < 1.05 * early

@@ -53,6 +53,7 @@ def test_one_picture_is_an_object_and_a_list_has_predictions_in_order():
     single = json.loads(encode_answers([READ], True, ResponseFormat(JSON), SCHEME))
     several = json.loads(encode_answers([UNREAD, READ], False, ResponseFormat(JSON), SCHEME))
     assert several == {"predictions": [{"error": "no, picture"}, single]}
+    assert json.loads(encode_answers([READ], False, ResponseFormat(JSON), SCHEME)) == {"predictions": [single]}
     assert single["metadata"] == {"age": 31} and np.allclose(single["probabilities"], PROBABILITIES, atol=1e-7)
 
 
