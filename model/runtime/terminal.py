@@ -47,7 +47,7 @@ def text_table(
     console = Console(file=io.StringIO(), width=width or UNLIMITED, color_system=None)
     with console.capture() as capture:
         console.print(table)
-    return capture.get().removesuffix("\n")
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
 def text_width(text: str) -> int:

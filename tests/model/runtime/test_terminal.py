@@ -79,7 +79,7 @@ def test_cells_are_plain_text_whatever_the_surroundings_say(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "10")
     cell = "[bold]a[/bold] :smile: https://x.y 12 'z' None"
-    assert text_table(["h"], [[cell]]).splitlines() == ["h".ljust(len(cell)), "-" * len(cell), cell]
+    assert text_table(["h"], [[cell]]).splitlines() == ["h", "-" * len(cell), cell]
 
 
 def test_a_table_is_wrapped_to_its_width():
@@ -93,7 +93,7 @@ def test_a_table_is_wrapped_to_its_width():
         ["샷착용샷"],
         ["b", "four"],
     ]
-    assert {displayed_width(line) for line in lines} == {16}
+    assert max(map(displayed_width, lines)) == 16 and not any(line.endswith(" ") for line in lines)
 
 
 def test_texts_are_measured_and_shortened_as_the_terminal_shows_them():
