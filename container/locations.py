@@ -19,6 +19,9 @@ from model.settings.inference import InferenceSettings
 from model.settings.train import TrainSettings
 
 CHANNEL_PREFIX = "SM_CHANNEL_"  # prefix of the variables that name channels
+NAME_A_MODEL = (  # the end of the message if no model is named and there is none to take
+    "set SM_CHANNEL_MODEL or --model_dir to a saved model's folder, as in SM_CHANNEL_MODEL=runs/exp python inference.py"
+)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from typing import Any
 
 import pandas as pd
 
+from model.artifacts.ensemble_file import read_ensemble_file
 from model.artifacts.files import ENSEMBLE, METRICS, SETTINGS
-from model.artifacts.metadata import read_records
+from model.artifacts.metadata import read_settings_and_metrics
 from model.atomic_write import write_beside
 from model.errors import InputError, did_you_mean
 from model.metrics.epoch_metrics import CRITERIA
@@ -81,7 +82,7 @@ def find_runs(root: Path) -> tuple[list[Run], list[str]]:
             run = read()
         except (InputError, OSError, KeyError, TypeError, ValueError) as error:
             told = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-            faults.append(f"{path}: {told}")
+            faults.append(told if told.startswith(f"{path}: ") else f"{path}: {told}")
         else:
             if run and not (run.folder in runs and runs[run.folder].finished):
                 runs[run.folder] = run
@@ -110,7 +111,7 @@ def _walk(root: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _saved_run(folder: Path) -> Run:
-    settings, metrics = read_records(folder)
+    settings, metrics = read_settings_and_metrics(folder)
     pictures = {side: (metrics["data"][side] or {}).get("pictures", 0) for side in ("train", "validation")}
     return Run(
         folder=folder,
@@ -154,9 +155,8 @@ def _unfinished_run(folder: Path) -> Run | None:
 
 def _ensemble(folder: Path, runs: Mapping[Path, Run]) -> Run | None:
     """settings: those that its members share, `various` where they do not; None where none of them can be read."""
-    told = json.loads((folder / ENSEMBLE).read_text(encoding="utf-8"))
-    places = [folder / member["model"] for member in told["members"]]
-    members = [runs[place] for place in places if place in runs]
+    ensemble = read_ensemble_file(folder)
+    members = [runs[folder / path] for path in ensemble.paths if folder / path in runs]
     if not members:
         return None
     settings = {
@@ -166,8 +166,8 @@ def _ensemble(folder: Path, runs: Mapping[Path, Run]) -> Run | None:
     return Run(
         folder=folder,
         saved=datetime.fromtimestamp((folder / ENSEMBLE).stat().st_mtime),
-        finished=bool(told["finished"]),
-        done=f"{len(places)} models",
+        finished=ensemble.finished,
+        done=f"{len(ensemble.members)} models",
         settings=settings,
         seconds=sum(member.seconds for member in members),
     )

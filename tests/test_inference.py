@@ -15,7 +15,7 @@ from PIL import Image
 
 import inference
 import inference_TTA
-from model.artifacts.files import find_model, newest_model
+from model.artifacts.discovery import find_model, newest_model
 from model.artifacts.saved_model import load_model, save_model
 from model.data.readers.channel_files import is_image
 from model.data.readers.shards import INDEX, write_shards

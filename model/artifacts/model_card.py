@@ -1,13 +1,16 @@
-"""The card of a saved model: what it was made from, how good it is, and how to use it."""
+"""Model cards, the README.md of a saved model or ensemble: data, scores, settings, and how to use it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tabulate import tabulate
 
+from model.artifacts.ensemble_file import EnsembleMember
+from model.artifacts.files import CARD
 from model.images.preprocessing import Preprocessing
+from model.labels import Scheme
 from model.metrics.epoch_metrics import CRITERIA
 from model.network.heads import Heads
 from model.settings.fields import differences
@@ -109,6 +112,29 @@ def model_card(settings: TrainSettings, heads: Heads, preprocessing: Preprocessi
         "",
         ", ".join(f"{name} {version}" for name, version in metrics["versions"].items())
         + f"; {metrics['hardware']}; {metrics['seconds']:.0f} s of training.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def ensemble_card(name: str, scheme: Scheme, combination: str, members: Sequence[EnsembleMember]) -> str:
+    """The README.md of an ensemble.
+
+    Args:
+        name: title of the card.
+        scheme: labels of the ensemble's answer.
+        combination: how the members' answers become one, in words.
+        members: folders and weights.
+    """
+    lines = [
+        f"# {name}",
+        "",
+        f"Tells {', '.join(scheme.names)} of a picture: {scheme.num_classes} classes. Its answer is {combination}.",
+        "",
+        "| member | weight |",
+        "| --- | --- |",
+        *(f"| [{member.path}]({member.path}/{CARD}) | {member.weight:g} |" for member in members),
+        "",
+        *USE,
     ]
     return "\n".join(lines) + "\n"
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.artifacts.ensemble import Ensemble, create_ensemble, load, load_combined, provenance_of
-from model.artifacts.files import find_model, newest_model
+from model.artifacts.combine import create_ensemble
+from model.artifacts.discovery import find_model, newest_model
+from model.artifacts.ensemble import Ensemble, load, load_combined, provenance_of
 from model.errors import InputError
 from model.prediction.api import predict
 
