@@ -13,6 +13,7 @@ from pathlib import Path
 
 from container.environment import Environment
 from container.opt_ml import OptMl
+from model.answers.files import OUTPUT
 from model.errors import InputError, did_you_mean, listing
 from model.settings.evaluation import EvaluationSettings
 from model.settings.inference import InferenceSettings
@@ -220,7 +221,7 @@ class Locations:
     def written_by_inference(self, settings: InferenceSettings) -> Iterator[Path]:
         output = self.output_data_dir(settings.output_data_dir, settings.model_dir)
         yield output
-        yield (output / (self.output_file(settings.output) or "output.csv")).parent
+        yield (output / (self.output_file(settings.output) or OUTPUT)).parent
 
     def written_by_evaluation(self, settings: EvaluationSettings) -> Iterator[Path]:
         folder = self.evaluation_dir(settings.output, settings.output_data_dir)

@@ -22,6 +22,7 @@ from model.artifacts.files import ENSEMBLE, METRICS, SETTINGS
 from model.artifacts.metadata import read_settings_and_metrics
 from model.atomic_write import write_beside
 from model.errors import InputError, did_you_mean
+from model.evaluation.files import EVALUATION_JSON
 from model.metrics.epoch_metrics import CRITERIA
 from model.runtime.terminal import shortened, text_table, text_width
 from model.settings.cli import from_flags
@@ -34,7 +35,6 @@ Lists the runs below a folder, finished and unfinished: the settings in which th
 pictures, and those of the evaluation.json that lies in a run's folder or below it (or above it, where the run is alone
 there), each with its interval."""
 
-EVALUATION = "evaluation.json"
 CHECKPOINTS = ".checkpoints"  # the hidden folder in which train.py keeps unfinished runs
 OTHERS = ("tensorboard", "wandb")  # folders in a run in which no run lies
 LISTED = {"f1": "val F1", "acc": "val accuracy"}  # scores of the validation pictures, with their headers
@@ -96,7 +96,7 @@ def find_runs(root: Path) -> tuple[list[Run], list[str]]:
     for folder, names in reversed(folders):  # an ensemble's members may be ensembles
         if ENSEMBLE in names:
             note(folder / ENSEMBLE, partial(_ensemble, folder, runs))
-    evaluations = [folder / EVALUATION for folder, names in folders if EVALUATION in names]
+    evaluations = [folder / EVALUATION_JSON for folder, names in folders if EVALUATION_JSON in names]
     for path in sorted(evaluations, key=lambda path: path.stat().st_mtime_ns):
         note(path, partial(_evaluate, path, runs))
     return list(runs.values()), faults
