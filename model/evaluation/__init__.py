@@ -4,4 +4,7 @@ matching: truth and answers side by side, by image name; label_scheme: which cla
 evaluate: all scores; subgroups: accuracy by group and by metadata value.
 summary: text for a terminal; report/: the HTML page.
 files: names of the files that evaluation writes.
+
+Tested by files of other names:
+    files: tests/test_evaluation.py
 """
