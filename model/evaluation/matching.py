@@ -97,9 +97,7 @@ def match_answers(
     if tables.truth:
         _check_truth(tables.truth, problems)
     groups = _find_groups(tables.truth, group_column, problems, notes)
-    labels_path = labels or labels_file(tables.labelled_file)
-    labels_json = LabelsJson.read(labels_path) if labels or labels_path.is_file() else None
-    classes = _find_classes(tables, labels_json, labels_path, problems, notes)
+    classes = _find_classes(tables, labels, problems, notes)
     problems.raise_if_any()
     assert classes and tables.truth and tables.answers  # else there were problems
 
@@ -125,7 +123,7 @@ def match_answers(
         group_names=groups.names,
         metadata=_match_metadata(tables.truth, tables.answers, groups.column),
         other=other,
-        provenance=_read_provenance(tables.labelled_file, labels_json, notes),
+        provenance=_read_provenance(tables.labelled_file, classes.labels, notes),
         unanswered=[name for name, answer in zip(names, answers, strict=True) if answer == NO_ANSWER],
         left_out=extra,
         notes=notes,
@@ -186,21 +184,25 @@ def _read_provenance(labelled_file: Path, labels: LabelsJson | None, notes: list
 
 @dataclass(frozen=True)
 class _Classes:
-    """Classes of each table in the order of its own rows, int64 (rows,)."""
+    """Classes of each table in the order of its own rows, int64 (rows,), and the labels.json that names them."""
 
+    labels: LabelsJson | None
     scheme: Scheme
     truth: np.ndarray
     answers: np.ndarray
     other: np.ndarray | None
 
 
-def _find_classes(
-    tables: _Tables, labels: LabelsJson | None, labels_path: Path, problems: Problems, notes: list[str]
-) -> _Classes | None:
-    """Finds the label scheme and reads all classes by it; None, and problems, where that is not possible."""
+def _find_classes(tables: _Tables, labels_path: Path | None, problems: Problems, notes: list[str]) -> _Classes | None:
+    """Finds the label scheme and reads all classes by it; None, and problems, where that is not possible.
+
+    labels_path: of the scheme, which must exist; None for the labels.json beside the answers, if there is one.
+    """
+    path = labels_path or labels_file(tables.labelled_file)
+    labels = LabelsJson.read(path) if labels_path or path.is_file() else None
     columns = list(tables.probabilities.columns) if tables.probabilities is not None else []
     class_tables = [table for table in (tables.truth, tables.answers, tables.other) if table]
-    scheme = find_scheme(labels, labels_path, columns, class_tables, problems, notes)
+    scheme = find_scheme(labels, path, columns, class_tables, problems, notes)
     if scheme is None:
         return None
     if tables.probabilities is not None:
@@ -215,7 +217,7 @@ def _find_classes(
         answers = tables.answers.classes(scheme, problems, numbers_first=True)
     if tables.other:
         other = tables.other.classes(scheme, problems, numbers_first=True)
-    return None if truth is None or answers is None else _Classes(scheme, truth, answers, other)
+    return None if truth is None or answers is None else _Classes(labels, scheme, truth, answers, other)
 
 
 def _check_truth(truth: ClassTable, problems: Problems) -> None:

@@ -33,6 +33,16 @@ def test_what_does_not_fit_is_told_and_leaves_nothing(models, tmp_path, named, t
     assert not list(tmp_path.iterdir())
 
 
+def test_an_ensemble_is_copied_with_its_members(models, tmp_path):
+    create_ensemble([str(models / "a"), str(models / "b")], tmp_path / "both")
+    create_ensemble([str(tmp_path / "both"), str(models / "a")], tmp_path / "three")
+    copied = {
+        path.relative_to(tmp_path / "three" / "both").as_posix() for path in (tmp_path / "three" / "both").rglob("*")
+    }
+    assert copied == {path.relative_to(tmp_path / "both").as_posix() for path in (tmp_path / "both").rglob("*")}
+    assert {"ensemble.json", "README.md", "labels.json", "a/model.safetensors", "b/README.md"} <= copied
+
+
 def test_nothing_is_overwritten(models, tmp_path):
     (tmp_path / "out").mkdir()
     with pytest.raises(InputError, match="exists"):

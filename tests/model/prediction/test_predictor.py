@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from model.data.loader import Batch
 from model.data.locations import ImageLocations
 from model.images.decode import UnreadablePicture
 from model.images.location import ImageLocation
@@ -107,6 +108,16 @@ def test_predictors_of_one_pipeline_share_their_decoding_and_each_has_its_own_pi
     for row in (0, 1):
         expected = np.mean([expected_of(root, row, scale) for scale in (1, 5, 2)], axis=0)
         np.testing.assert_allclose(found[row], expected, atol=1e-6)
+
+
+def test_an_image_that_one_pipeline_cannot_read_has_no_answer():
+    large = Batch(np.array([4, 5]), torch.zeros(2, 1, 8, 8, 3, dtype=torch.uint8), {})
+    small = Batch(np.array([5]), torch.zeros(1, 1, 6, 6, 3, dtype=torch.uint8), {4: "too large"})
+    for parts in ((large, small), (small, large)):
+        ensemble = EnsemblePredictor([make_predictor(side=part.pixels.shape[2]) for part in parts], SCHEME, next)
+        (answers,) = ensemble._predict_batches([parts])
+        assert answers.rows.tolist() == [5] and answers.unreadable == {4: "too large"}
+        assert answers.probabilities.shape == (1, 3)
 
 
 def test_batch_size_counts_views_and_their_mean_is_the_answer(channel):
