@@ -36,10 +36,9 @@ def test_what_does_not_fit_is_told_and_leaves_nothing(models, tmp_path, named, t
 def test_an_ensemble_is_copied_with_its_members(models, tmp_path):
     create_ensemble([str(models / "a"), str(models / "b")], tmp_path / "both")
     create_ensemble([str(tmp_path / "both"), str(models / "a")], tmp_path / "three")
-    copied = {
-        path.relative_to(tmp_path / "three" / "both").as_posix() for path in (tmp_path / "three" / "both").rglob("*")
-    }
-    assert copied == {path.relative_to(tmp_path / "both").as_posix() for path in (tmp_path / "both").rglob("*")}
+    source, copy = tmp_path / "both", tmp_path / "three" / "both"
+    copied = {path.relative_to(copy).as_posix() for path in copy.rglob("*")}
+    assert copied == {path.relative_to(source).as_posix() for path in source.rglob("*")}
     assert {"ensemble.json", "README.md", "labels.json", "a/model.safetensors", "b/README.md"} <= copied
 
 

@@ -270,3 +270,14 @@ def test_how_the_model_was_made_is_read_from_labels_json(files, tmp_path):
 def test_notes_name_files_by_their_last_folder_alone(files, tmp_path):
     notes = match_answers(*files("ImageID,ans\na,0\nb,0\n", "ImageID,ans\na,0\n")).notes
     assert any("no row in out/output.csv" in note for note in notes) and str(tmp_path) not in " ".join(notes)
+
+
+def test_labels_json_is_read_once(files, monkeypatch):
+    tables = files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n")
+    opened: list[str] = []
+    read_text = Path.read_text
+    monkeypatch.setattr(
+        Path, "read_text", lambda path, *args, **named: opened.append(path.name) or read_text(path, *args, **named)
+    )
+    match_answers(*tables)
+    assert opened.count("labels.json") == 1
