@@ -30,10 +30,11 @@ from typing import Any
 from container import job_script, settings_layers
 from container.job_types import EVALUATION
 from container.locations import Locations
-from model.answers.files import answers_file
+from model.answers.files import OUTPUT, TRUTH, answers_file
 from model.atomic_write import write_json, write_text
 from model.errors import ExitCode
 from model.evaluation.evaluate import Scores, evaluate
+from model.evaluation.files import EVALUATION_JSON, REPORT_HTML
 from model.evaluation.matching import match_answers
 from model.evaluation.report.render import render_report
 from model.evaluation.report.thumbnails import picture_folder
@@ -44,53 +45,56 @@ from model.metrics.bootstrap import Interval
 def main(argv: Sequence[str] | None = None) -> int:
     settings, env = settings_layers.read(EVALUATION, argv, __doc__ or "")
     locations = Locations(env)
-    truth = locations.ground_truth_dir(settings.ground_truth_dir) / "gt.csv"
+    truth = locations.ground_truth_dir(settings.ground_truth_dir) / TRUTH
     output = locations.answers_dir(settings.output_data_dir)
-    answers = in_output(output, settings.answers or "output.csv")
-    joined = match_answers(
+    answers = in_output(output, settings.answers or OUTPUT)
+    matched = match_answers(
         truth,
         answers,
         labels=Path(settings.labels) if settings.labels else None,
         group_column=settings.group_column,
         other_file=answers_file(in_output(output, settings.compare)) if settings.compare else None,
     )
-    pictures = picture_folder(Path(settings.pictures), joined.names) if settings.pictures else None
-    found = evaluate(joined, settings.gmean_classes, settings.resamples, settings.confidence, settings.seed)
-    print(f"{answers} against {truth}\n{summary(found)}", file=sys.stderr)
+    pictures = picture_folder(Path(settings.pictures), matched.names) if settings.pictures else None
+    evaluated = evaluate(matched, settings.gmean_classes, settings.resamples, settings.confidence, settings.seed)
+    print(f"{answers} against {truth}\n{summary(evaluated)}", file=sys.stderr)
 
     folder = locations.evaluation_dir(settings.output, settings.output_data_dir) or answers.parent
     compared = Path(settings.compare).name if settings.compare else None
-    content = {"multiclass_classification_metrics": model_monitor(found.joint), "rarebird": found.to_dict()}
-    write_json(folder / "evaluation.json", content)
-    write_text(folder / "report.html", render_report(found, joined, pictures, compared, datetime.date.today()))
-    print(f"\nwrote {folder / 'evaluation.json'} and {folder / 'report.html'}", file=sys.stderr)
-    scores = found.joint.scores
+    content = {"multiclass_classification_metrics": model_monitor(evaluated.joint), "rarebird": evaluated.to_dict()}
+    write_json(folder / EVALUATION_JSON, content)
+    write_text(folder / REPORT_HTML, render_report(evaluated, matched, pictures, compared, datetime.date.today()))
+    print(f"\nwrote {folder / EVALUATION_JSON} and {folder / REPORT_HTML}", file=sys.stderr)
+    scores = evaluated.joint.scores
     print(json.dumps({"accuracy": round(scores["accuracy"].value, 4), "f1": round(scores["macro_f1"].value, 4)}))
     return ExitCode.DONE
 
 
-def in_output(output: Path, given: str) -> Path:
-    """A file or folder of answers; the bare name of a file lies in SM_OUTPUT_DATA_DIR, as it does where inference
-    writes it."""
-    is_bare_file = Path(given).parent == Path() and given.lower().endswith(".csv")
-    return output / given if is_bare_file else Path(given)
+def in_output(output: Path, answers: str) -> Path:
+    """Path of answers, a file or a folder; the bare name of a file lies in the output directory, where inference writes
+    it."""
+    is_bare_file = Path(answers).parent == Path() and answers.lower().endswith(".csv")
+    return output / answers if is_bare_file else Path(answers)
 
 
 def model_monitor(scores: Scores) -> dict[str, Any]:
-    """The scores as SageMaker's model registry and pipelines read them (Developer Guide, "Model quality metrics and
-    Amazon CloudWatch monitoring"). The best constant classifier answers the commonest class of the truth."""
+    """The scores in the form that SageMaker's model registry and pipelines read.
+
+    Developer Guide, "Model quality metrics and Amazon CloudWatch monitoring". The best constant classifier answers the
+    commonest class of the truth.
+    """
     matrix = {
         actual: dict(zip(scores.class_names, (int(count) for count in row), strict=True))
         for actual, row in zip(scores.class_names, scores.confusion, strict=True)
     }
     metrics: dict[str, Any] = {"confusion_matrix": matrix}
     for name, score in scores.weighted.items():
-        metrics[name] = _deviating(score)
-        metrics[f"{name}_best_constant_classifier"] = _deviating(scores.constant[name])
+        metrics[name] = _with_deviation(score)
+        metrics[f"{name}_best_constant_classifier"] = _with_deviation(scores.constant[name])
     return metrics
 
 
-def _deviating(score: Interval) -> dict[str, Any]:
+def _with_deviation(score: Interval) -> dict[str, Any]:
     deviation = "NaN" if score.deviation is None else score.deviation  # the schema's own word where there is none
     return {"value": score.value, "standard_deviation": deviation}
 

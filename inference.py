@@ -28,12 +28,12 @@ from pathlib import Path
 
 from container import job_script, settings_layers
 from container.job_types import INFERENCE, JobType
-from container.locations import Locations
+from container.locations import NAME_A_MODEL, Locations
 from model.answers.files import ERRORS, answer_files, beside_answers
 from model.answers.write import write_answers
 from model.artifacts.archive import opened_model
+from model.artifacts.discovery import newest_model
 from model.artifacts.ensemble import Ensemble, load, load_combined, provenance_of, saved_models
-from model.artifacts.files import newest_model
 from model.artifacts.provenance import PROVENANCE_KEY
 from model.artifacts.saved_model import SavedModel
 from model.data.prediction_input import PredictionInput, read_info
@@ -88,7 +88,7 @@ def main(
     )
     started = time.monotonic()
     workers = worker_count(settings.num_workers)
-    answers = predictor.predict_table(eval_dir, inputs.locations, settings.batch_size, workers)
+    answers = predictor.predict_channel(eval_dir, inputs.locations, settings.batch_size, workers)
     labels = saved.labels() | {PROVENANCE_KEY: provenance_of(saved, settings.num_tta).to_dict()}
     unreadable = write_answers(answers, inputs.rows, inputs.name_column, labels, answers_file, probabilities_file)
     seconds = time.monotonic() - started
@@ -108,8 +108,8 @@ def load_model(settings: InferenceSettings, locations: Locations) -> SavedModel 
     """Loads the models that the settings combine, else the model that they or the job name, else the newest run's."""
     if settings.models:
         return load_combined(settings.models)
-    model_dir = locations.saved_model_dir(settings.model_dir) or newest_model(locations.models_dir(None))
-    with opened_model(model_dir) as folder:
+    model_dir = locations.saved_model_dir(settings.model_dir)
+    with opened_model(model_dir or newest_model(locations.models_dir(None), NAME_A_MODEL)) as folder:
         return load(folder)
 
 

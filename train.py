@@ -38,8 +38,9 @@ from container.job_types import TRAIN
 from container.locations import Locations
 from container.torchrun import refuse_alone
 from model import __version__
+from model.artifacts.discovery import is_finished
 from model.artifacts.ensemble import SOFT, save_ensemble
-from model.artifacts.files import is_ensemble, is_finished, is_saved_model
+from model.artifacts.files import is_ensemble, is_saved_model
 from model.artifacts.saved_model import save_model
 from model.data.datasets import read_tables
 from model.errors import ExitCode

@@ -184,7 +184,7 @@ class Bench:
     def inference_input(self) -> float:
         """Pictures a second of reading and decoding in inference."""
         predictor = self.make_predictor()
-        pictures = predictor.pictures(self.datasets.train.root, self.datasets.train.locations)
+        pictures = predictor.dataset(self.datasets.train.root, self.datasets.train.locations)
         items = in_order(len(pictures), self.settings.batch_size)
         return self.input_rate(batches(pictures, items, self.workers, self.pinned))
 
@@ -194,7 +194,7 @@ class Bench:
         table = self.datasets.train
         started = time.perf_counter()
         answered = 0
-        for answers in predictor.predict_table(table.root, table.locations, self.settings.batch_size, self.workers):
+        for answers in predictor.predict_channel(table.root, table.locations, self.settings.batch_size, self.workers):
             answered += len(answers.rows)
         return answered / (time.perf_counter() - started)
 

@@ -13,12 +13,16 @@ from pathlib import Path
 
 from container.environment import Environment
 from container.opt_ml import OptMl
+from model.answers.files import OUTPUT
 from model.errors import InputError, did_you_mean, listing
 from model.settings.evaluation import EvaluationSettings
 from model.settings.inference import InferenceSettings
 from model.settings.train import TrainSettings
 
 CHANNEL_PREFIX = "SM_CHANNEL_"  # prefix of the variables that name channels
+NAME_A_MODEL = (  # the end of the message if no model is named and there is none to take
+    "set SM_CHANNEL_MODEL or --model_dir to a saved model's folder, as in SM_CHANNEL_MODEL=runs/exp python inference.py"
+)
 
 
 @dataclass(frozen=True)
@@ -217,7 +221,7 @@ class Locations:
     def written_by_inference(self, settings: InferenceSettings) -> Iterator[Path]:
         output = self.output_data_dir(settings.output_data_dir, settings.model_dir)
         yield output
-        yield (output / (self.output_file(settings.output) or "output.csv")).parent
+        yield (output / (self.output_file(settings.output) or OUTPUT)).parent
 
     def written_by_evaluation(self, settings: EvaluationSettings) -> Iterator[Path]:
         folder = self.evaluation_dir(settings.output, settings.output_data_dir)

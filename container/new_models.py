@@ -12,7 +12,7 @@ from pathlib import Path
 
 from container.locations import Locations
 from container.supervise import ExitStatus
-from model.artifacts.files import ENSEMBLE, METRICS, is_ensemble
+from model.artifacts.files import last_written
 from model.artifacts.verify import model_problem
 from model.errors import ExitCode
 from model.settings.train import TrainSettings
@@ -33,7 +33,7 @@ def fingerprints(folders: Iterable[Path]) -> dict[Path, Fingerprint]:
     saved later has another fingerprint, whatever the clock of the file system says."""
     by_folder = {}
     for folder in folders:
-        file = folder / (ENSEMBLE if is_ensemble(folder) else METRICS)
+        file = last_written(folder)
         if file.is_file():
             stat = file.stat()
             by_folder[folder] = (file.name, stat.st_mtime_ns, stat.st_ino)

@@ -20,6 +20,7 @@ import pandas as pd
 from PIL import Image
 
 from exploration.portrait import Portrait
+from model.answers.files import TRUTH
 from model.errors import InputError
 from model.labels import mask_scheme
 from model.settings.cli import from_flags
@@ -177,7 +178,7 @@ def write_eval(folder: Path, persons: Sequence[Person], settings: DemoSettings) 
             rows.append((name, scheme.joint(codes), person.id))
     order = np.random.default_rng(settings.seed).permutation(len(rows))
     truth = pd.DataFrame([rows[i] for i in order], columns=["ImageID", "ans", "person"])
-    truth.to_csv(folder / "gt" / "gt.csv", index=False)
+    truth.to_csv(folder / "gt" / TRUTH, index=False)
     truth[["ImageID"]].assign(ans=0).to_csv(folder / "eval" / "info.csv", index=False)
 
 

@@ -17,10 +17,12 @@ from typing import Any
 
 import pandas as pd
 
+from model.artifacts.ensemble_file import read_ensemble_file
 from model.artifacts.files import ENSEMBLE, METRICS, SETTINGS
-from model.artifacts.metadata import read_records
+from model.artifacts.metadata import read_settings_and_metrics
 from model.atomic_write import write_beside
 from model.errors import InputError, did_you_mean
+from model.evaluation.files import EVALUATION_JSON
 from model.metrics.epoch_metrics import CRITERIA
 from model.runtime.terminal import shortened, text_table, text_width
 from model.settings.cli import from_flags
@@ -33,7 +35,6 @@ Lists the runs below a folder, finished and unfinished: the settings in which th
 pictures, and those of the evaluation.json that lies in a run's folder or below it (or above it, where the run is alone
 there), each with its interval."""
 
-EVALUATION = "evaluation.json"
 CHECKPOINTS = ".checkpoints"  # the hidden folder in which train.py keeps unfinished runs
 OTHERS = ("tensorboard", "wandb")  # folders in a run in which no run lies
 LISTED = {"f1": "val F1", "acc": "val accuracy"}  # scores of the validation pictures, with their headers
@@ -81,7 +82,7 @@ def find_runs(root: Path) -> tuple[list[Run], list[str]]:
             run = read()
         except (InputError, OSError, KeyError, TypeError, ValueError) as error:
             told = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-            faults.append(f"{path}: {told}")
+            faults.append(told if told.startswith(f"{path}: ") else f"{path}: {told}")
         else:
             if run and not (run.folder in runs and runs[run.folder].finished):
                 runs[run.folder] = run
@@ -95,7 +96,7 @@ def find_runs(root: Path) -> tuple[list[Run], list[str]]:
     for folder, names in reversed(folders):  # an ensemble's members may be ensembles
         if ENSEMBLE in names:
             note(folder / ENSEMBLE, partial(_ensemble, folder, runs))
-    evaluations = [folder / EVALUATION for folder, names in folders if EVALUATION in names]
+    evaluations = [folder / EVALUATION_JSON for folder, names in folders if EVALUATION_JSON in names]
     for path in sorted(evaluations, key=lambda path: path.stat().st_mtime_ns):
         note(path, partial(_evaluate, path, runs))
     return list(runs.values()), faults
@@ -110,7 +111,7 @@ def _walk(root: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _saved_run(folder: Path) -> Run:
-    settings, metrics = read_records(folder)
+    settings, metrics = read_settings_and_metrics(folder)
     pictures = {side: (metrics["data"][side] or {}).get("pictures", 0) for side in ("train", "validation")}
     return Run(
         folder=folder,
@@ -154,9 +155,8 @@ def _unfinished_run(folder: Path) -> Run | None:
 
 def _ensemble(folder: Path, runs: Mapping[Path, Run]) -> Run | None:
     """settings: those that its members share, `various` where they do not; None where none of them can be read."""
-    told = json.loads((folder / ENSEMBLE).read_text(encoding="utf-8"))
-    places = [folder / member["model"] for member in told["members"]]
-    members = [runs[place] for place in places if place in runs]
+    ensemble = read_ensemble_file(folder)
+    members = [runs[folder / path] for path in ensemble.paths if folder / path in runs]
     if not members:
         return None
     settings = {
@@ -166,8 +166,8 @@ def _ensemble(folder: Path, runs: Mapping[Path, Run]) -> Run | None:
     return Run(
         folder=folder,
         saved=datetime.fromtimestamp((folder / ENSEMBLE).stat().st_mtime),
-        finished=bool(told["finished"]),
-        done=f"{len(places)} models",
+        finished=ensemble.finished,
+        done=f"{len(ensemble.members)} models",
         settings=settings,
         seconds=sum(member.seconds for member in members),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import InputError
+from model.evaluation.files import EVALUATION_JSON
 from model.runtime.terminal import text_table
 from model.settings.cli import from_flags
 from model.settings.fields import setting
@@ -18,7 +19,7 @@ USAGE = "python -m exploration scores --evaluation FILE\n\nPrints accuracy, macr
 
 @dataclass(frozen=True)
 class ScoresSettings:
-    evaluation: str = setting("output/evaluation.json", "file that evaluation.py wrote", section="What is shown")
+    evaluation: str = setting(f"output/{EVALUATION_JSON}", "file that evaluation.py wrote", section="What is shown")
     weakest: int = setting(3, "classes to show, the lowest F1 first", low=0)
 
 

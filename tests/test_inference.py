@@ -15,8 +15,8 @@ from PIL import Image
 
 import inference
 import inference_TTA
-from model.artifacts.files import find_model, newest_model
-from model.artifacts.saved_model import load_model, save_model
+from model.artifacts.discovery import newest_model
+from model.artifacts.saved_model import load_model
 from model.data.readers.channel_files import is_image
 from model.data.readers.shards import INDEX, write_shards
 from model.errors import Failure, InputError
@@ -271,21 +271,6 @@ def test_predict_from_python_takes_paths_bytes_and_pictures(faces, models, infer
     assert found["picture"][0] == str(paths[0]) and found["picture"][1] == "1"
 
 
-def test_one_model_below_a_folder_is_it_and_several_are_an_error(models, tmp_path):
-    one = tmp_path / "one"
-    shutil.copytree(models / "joint", one / "deep" / "exp")
-    (one / "model.tar.gz").touch()
-    assert find_model(one) == one / "deep" / "exp"
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    with pytest.raises(InputError, match=r"2 saved models lie below it.*heads, joint"):
-        find_model(models)
-    with pytest.raises(InputError, match="no saved model lies in it"):
-        find_model(empty)
-    with pytest.raises(InputError, match="no such folder; nearest: joint"):
-        find_model(models / "jiont")
-
-
 def test_the_newest_finished_run_is_the_model_where_none_is_named(faces, models, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="SM_CHANNEL_MODEL or --model_dir"):
@@ -299,50 +284,6 @@ def test_the_newest_finished_run_is_the_model_where_none_is_named(faces, models,
     assert newest_model(tmp_path / "runs").name == "new"
     assert inference.main(["--eval_dir", str(faces / "eval"), "--num_workers", "0"]) == 0
     assert (tmp_path / "output" / "output.csv").exists()
-
-
-@pytest.mark.parametrize("missing", ["labels.json", "preprocessing.json", "metrics.json"])
-def test_a_model_with_a_part_missing_names_it(models, tmp_path, missing):
-    shutil.copytree(models / "joint", tmp_path / "exp")
-    (tmp_path / "exp" / missing).unlink()
-    with pytest.raises(InputError, match=missing.replace(".", r"\.")):
-        load_model(tmp_path / "exp")
-
-
-@pytest.mark.parametrize(
-    ("name", "change", "told"),
-    [
-        ("labels.json", lambda text: "{", "labels.json: cannot be read"),
-        ("labels.json", lambda text: text.replace('"classes": 18', '"classes": 17'), "do not answer"),
-        ("settings.yaml", lambda text: text.replace("resnet10t", "resnet10x"), "nearest: resnet10t"),
-        ("settings.yaml", lambda text: text + "colour: blue\n", "colour: there is no such setting"),
-        ("settings.yaml", lambda text: text.replace("resnet10t", "resnet18"), "the weights do not fit"),
-        ("preprocessing.json", lambda text: '{"hight": 3}', "not a preprocessing"),
-    ],
-)
-def test_a_model_that_is_damaged_says_where(models, tmp_path, name, change, told):
-    shutil.copytree(models / "joint", tmp_path / "exp")
-    path = tmp_path / "exp" / name
-    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
-    with pytest.raises(InputError, match=told):
-        load_model(tmp_path / "exp")
-
-
-def test_weights_that_were_cut_off_are_told(models, tmp_path):
-    shutil.copytree(models / "joint", tmp_path / "exp")
-    path = tmp_path / "exp" / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(InputError, match=r"model\.safetensors: cannot be read"):
-        load_model(tmp_path / "exp")
-
-
-def test_saving_again_leaves_no_parts(models, tmp_path):
-    saved = load_model(models / "joint")
-    (tmp_path / ".model.safetensors.1.part").touch()
-    save_model(tmp_path, saved.network.state_dict(), saved.settings, saved.heads, saved.preprocessing, saved.metrics)
-    assert not list(tmp_path.glob(".*"))
-    assert (tmp_path / "model.safetensors").stat().st_mode & 0o044
-    load_model(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -361,14 +302,6 @@ def test_wrong_flags_are_told(faces, models, flags, told):
     where = ["--eval_dir", str(faces / "eval"), "--model_dir", str(models / "joint")]
     with pytest.raises(InputError, match=told):
         inference.main([*where, *flags])
-
-
-def test_predict_wants_a_list_and_known_words(models):
-    with pytest.raises(InputError, match="expected a list of pictures"):
-        predict(models / "joint", "a.jpg")
-    for words in ({"tta_mode": "votes"}, {"num_tta": 0}):
-        with pytest.raises(InputError, match="tta_mode is soft or vote"):
-            predict(models / "joint", ["a.jpg"], **words)
 
 
 def test_what_a_killed_inference_left_is_removed_by_the_next(faces, infer, tmp_path):

@@ -15,8 +15,9 @@ from safetensors.torch import load_file
 
 import evaluation
 import inference
+from model.artifacts.discovery import is_finished
 from model.artifacts.ensemble import load
-from model.artifacts.files import is_ensemble, is_finished
+from model.artifacts.files import is_ensemble
 from model.errors import InputError
 from model.prediction.api import predict
 from model.prediction.predictor import EnsemblePredictor
@@ -99,14 +100,14 @@ def test_the_folds_answer_together_as_the_mean_of_them(folds, faces):
 
 
 def test_what_is_stopped_while_it_answers_out_of_fold_goes_on_there(faces, run_train, monkeypatch):
-    answered = EnsemblePredictor.predict_table
+    answered = EnsemblePredictor.predict_channel
 
     def stopped(self, *args):
         os.kill(os.getpid(), signal.SIGTERM)
         return answered(self, *args)
 
     with monkeypatch.context() as patched:
-        patched.setattr(EnsemblePredictor, "predict_table", stopped)
+        patched.setattr(EnsemblePredictor, "predict_channel", stopped)
         run = run_train(faces / "train", *FOLDS)
     assert is_ensemble(run) and not is_finished(run) and not (run / "out_of_fold").exists()
     trained = weights(run, "fold1", "fold2", "fold3")

@@ -36,10 +36,10 @@ import uvicorn
 from container import job_script, settings_layers
 from container.environment import Environment
 from container.job_types import SERVE
-from container.locations import Locations
+from container.locations import NAME_A_MODEL, Locations
 from container.serve.app import Server
 from container.serve.connection import bounded
-from model.artifacts.files import find_model, newest_model
+from model.artifacts.discovery import find_model, newest_model
 from model.errors import ExitCode, InputError
 from model.settings.serve import ServeSettings
 
@@ -93,7 +93,7 @@ def model_folder(settings: ServeSettings, env: Environment) -> Path | None:
         return None
     locations = Locations(env)
     folder = locations.served_model_dir(settings.model_dir)
-    return newest_model(locations.models_dir(None)) if folder is None else find_model(folder)
+    return newest_model(locations.models_dir(None), NAME_A_MODEL) if folder is None else find_model(folder)
 
 
 def open_listener(host: str, port: int) -> socket.socket:

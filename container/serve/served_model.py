@@ -19,8 +19,9 @@ from PIL import Image
 
 from container.serve.errors import RequestError
 from container.serve.limits import MIB, NotEnoughMemory, free_memory
+from model.artifacts.discovery import find_model
 from model.artifacts.ensemble import load, load_combined, saved_models
-from model.artifacts.files import WEIGHTS, find_model
+from model.artifacts.files import WEIGHTS
 from model.images.decode import UnreadablePicture, decoding_memory
 from model.labels import Scheme
 from model.prediction.api import make_predictor

@@ -21,6 +21,7 @@ from jobs.spec.job import UNIQUE_TAIL, Job, unique_name
 from jobs.spec.record import Record, now
 from jobs.storage.s3 import parse
 from jobs.storage.upload import send_folder
+from model.artifacts.archive import MODEL_ARCHIVE
 from model.errors import ExitCode, InputError
 
 CAPACITY_STARTS = 4  # of a job that is waited for and finds no machines
@@ -53,7 +54,7 @@ def places(job: Job) -> dict[str, str]:
     """Where what the job makes will lie, by what it is."""
     if job.is_training:
         output = f"{job.folder}/output"
-        packed = {"model": f"{output}/model.tar.gz", "output": f"{output}/output.tar.gz"}
+        packed = {"model": f"{output}/{MODEL_ARCHIVE}", "output": f"{output}/output.tar.gz"}
         return packed if job.compress else {"model": f"{output}/model/", "output": f"{output}/data/"}
     return {job.type.output: f"{job.folder}/{job.type.output}/"}
 

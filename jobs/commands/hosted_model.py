@@ -15,7 +15,7 @@ from jobs.spec.job import Account, unique_name
 from jobs.storage.s3 import exists, parse
 from jobs.storage.upload import send_folder
 from model.artifacts.archive import MODEL_ARCHIVE, pack
-from model.artifacts.files import find_model
+from model.artifacts.discovery import find_model
 from model.artifacts.verify import verify
 from model.errors import InputError
 

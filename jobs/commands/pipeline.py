@@ -32,6 +32,7 @@ from jobs.spec.inputs import s3_place, with_s3_inputs
 from jobs.spec.job import Input, Job
 from model.atomic_write import write_json
 from model.errors import ExitCode, InputError
+from model.evaluation.files import EVALUATION_JSON
 from model.settings.fields import setting
 
 Place = Callable[[Job], int]
@@ -103,7 +104,7 @@ def chain(flags: Any, job: Job, results: Path, run: Place) -> int:
         code = run(replace(step, machine=replace(job.machine, count=1, spot=False)))
     if code:
         return code
-    path = results / f"{job.name}-scores" / "evaluation" / "evaluation.json"
+    path = results / f"{job.name}-scores" / "evaluation" / EVALUATION_JSON
     passed, told = gate(read_evaluation(path), flags.gate, flags.low_gate)
     print(told)
     if not passed:

@@ -11,9 +11,10 @@ from container.job_types import EVALUATION, INFERENCE
 from jobs.requests.hosting import Hosted, package_request
 from jobs.requests.train_and_process import Request, processing_request, training_request
 from jobs.spec.job import Input, Job, own_checkpoints
+from model.evaluation.files import EVALUATION_JSON
 
 SCHEMA = "2020-12-01"
-SCORES = {"PropertyFileName": "Scores", "OutputName": "evaluation", "FilePath": "evaluation.json"}
+SCORES = {"PropertyFileName": "Scores", "OutputName": "evaluation", "FilePath": EVALUATION_JSON}
 CALLS = {  # of a step's kind: boto3's method, and the field of the name that the run gives
     "Training": ("create_training_job", "TrainingJobName"),
     "Processing": ("create_processing_job", "ProcessingJobName"),
@@ -59,7 +60,7 @@ def definition(
     hosted = Hosted(training.name, "s3://model/model.tar.gz", training.account, training.machine)
     package = package_request(hosted, group, "s3://evaluation.json", approval)
     package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"] = model
-    package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"] = joined(scores, "evaluation.json")
+    package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"] = joined(scores, EVALUATION_JSON)
     train = training_request(training)
     del train["TrainingJobName"]
     if training.checkpoints == own_checkpoints(training):  # another run must not go on from this one's

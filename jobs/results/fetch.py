@@ -13,6 +13,7 @@ from jobs.storage.s3 import Place, exists, get_file, get_folder, parse
 from model.artifacts.archive import MODEL_ARCHIVE, unpack_as
 from model.artifacts.verify import verify
 from model.errors import InputError
+from model.evaluation.files import EVALUATION_JSON, REPORT_HTML
 
 OUTPUT_ARCHIVE = "output.tar.gz"
 MODEL, OUTPUT, EVALUATION = "model", "output", "evaluation"
@@ -31,7 +32,7 @@ def _told(folder: Path) -> str:
 
 def tell_evaluation(folder: Path, tell: Tell) -> None:
     """The main scores, where there is an evaluation; else where the answers are."""
-    path = folder / EVALUATION / "evaluation.json"
+    path = folder / EVALUATION / EVALUATION_JSON
     if not path.is_file():
         tell(f"answers: {folder / OUTPUT}")
         return
@@ -40,7 +41,7 @@ def tell_evaluation(folder: Path, tell: Tell) -> None:
         score = told[name]
         interval = "" if score["low"] is None else f" ({score['low']:.4f} to {score['high']:.4f})"
         tell(f"{name}: {score['value']:.4f}{interval}")
-    tell(f"evaluation: {path}, {path.with_name('report.html').name} beside it")
+    tell(f"evaluation: {path}, {REPORT_HTML} beside it")
 
 
 def fetch(clients: Clients, kind: Kind, description: Mapping[str, Any], folder: Path, tell: Tell) -> None:

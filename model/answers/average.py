@@ -1,4 +1,4 @@
-"""`python -m model join`: probabilities of earlier inferences, averaged by weight into new answers."""
+"""`python -m model join`: the weighted mean of earlier inferences' probabilities, as new answers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from model.answers.files import PROBABILITIES, answer_files, labels_file
-from model.answers.read import read_probabilities, read_scheme
+from model.answers.files import OUTPUT, PROBABILITIES, answer_files, labels_file
+from model.answers.labels_json import LabelsJson
+from model.answers.read import read_probabilities
 from model.answers.write import Answers, write_answers
 from model.errors import Problems, listing
 from model.labels import Attribute, Scheme
@@ -32,7 +33,7 @@ class JoinSettings:
     files: list[str] = setting(
         [], "probabilities, each with its weight behind a colon where that is not 1", section="Joined", positional=True
     )
-    output: str = setting("output/output.csv", "file of the answers")
+    output: str = setting(f"output/{OUTPUT}", "file of the answers")
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
@@ -40,10 +41,20 @@ class JoinSettings:
             yield f"at least two files of probabilities are needed, not {len(self.files)}"
 
 
-def join_probabilities(files: Sequence[Path], weights: Sequence[float]) -> tuple[pd.DataFrame, Scheme]:
-    """The weighted mean by picture, in the first file's order, a column a class; the index is named as the pictures'
-    column; a row of NaN where no file has probabilities. InputError tells all faults: classes that differ, pictures
-    that a file lacks, weights that are none."""
+def average_probabilities(files: Sequence[Path], weights: Sequence[float]) -> tuple[pd.DataFrame, Scheme]:
+    """Averages the probabilities of each image over the files that have some for it.
+
+    Args:
+        files: probabilities.csv of each inference, matched by image name and by class name.
+        weights: one a file, 0 or more.
+
+    Returns:
+        The mean, float64 (N, C), in the first file's order, a column a class and the index named as its column of
+        images; a row is NaN where no file has probabilities. And the label scheme of the classes.
+
+    Raises:
+        InputError: lists every problem: unreadable files, invalid weights, different classes, images that a file lacks.
+    """
     problems = Problems("probabilities cannot be joined")
     frames = [read_probabilities(file, problems) for file in files]
     for file, weight in zip(files, weights):
@@ -52,43 +63,54 @@ def join_probabilities(files: Sequence[Path], weights: Sequence[float]) -> tuple
     if not sum(weights) > 0:
         problems.add("weights", "all are 0")
     problems.raise_if_any()
-    first, *others = [frame for frame in frames if frame is not None]
-    for file, frame in zip(files[1:], others):
-        if sorted(frame.columns) != sorted(first.columns):
-            problems.add("classes", f"{file}: {listing(frame.columns)}; {files[0]}: {listing(first.columns)}")
-        for one, other, in_one, in_other in ((first, frame, files[0], file), (frame, first, file, files[0])):
-            for name in one.index.difference(other.index):
-                problems.add("pictures that a file lacks", f"{name} of {in_one} is not in {in_other}")
-    beside = [labels_of_probabilities(file) for file in files]
-    schemes = [read_scheme(file, problems) for file in beside if file.is_file()]
+    tables = [frame for frame in frames if frame is not None]
+    _check_same_rows_and_classes(files, tables, problems)
+    label_files = [labels_of_probabilities(file) for file in files]
+    schemes = [LabelsJson.read(path).scheme(problems) for path in label_files if path.is_file()]
     problems.raise_if_any()
-    total, share = np.zeros(first.shape), np.zeros((len(first), 1))
-    for frame, weight in zip([first, *others], weights):
-        values = frame.loc[first.index, first.columns].to_numpy()
-        known = ~np.isnan(values).any(axis=1, keepdims=True)
-        total += np.where(known, values, 0) * weight
-        share += known * weight
-    mean = np.divide(total, share, out=np.full(first.shape, np.nan), where=share > 0)
-    fitting = [scheme for scheme in schemes if scheme and scheme.class_names == list(first.columns)]
-    scheme = fitting[0] if fitting else Scheme((Attribute("class", tuple(first.columns)),))
-    return pd.DataFrame(mean, index=first.index, columns=first.columns), scheme
+    classes = list(tables[0].columns)
+    fitting = [scheme for scheme in schemes if scheme and scheme.class_names == classes]
+    return _weighted_mean(tables, weights), fitting[0] if fitting else Scheme((Attribute("class", tuple(classes)),))
 
 
 def labels_of_probabilities(file: Path) -> Path:
-    """The labels.json of the answers that probabilities lie beside."""
+    """Path of the labels.json that belongs to a probabilities.csv or STEM.probabilities.csv."""
     stem = file.name.removesuffix(f".{PROBABILITIES}")
-    return labels_file(file.with_name("output.csv" if file.name == PROBABILITIES else f"{stem}.csv"))
+    return labels_file(file.with_name(OUTPUT if file.name == PROBABILITIES else f"{stem}.csv"))
+
+
+def _check_same_rows_and_classes(files: Sequence[Path], tables: Sequence[pd.DataFrame], problems: Problems) -> None:
+    first = tables[0]
+    for file, table in zip(files[1:], tables[1:]):
+        if sorted(table.columns) != sorted(first.columns):
+            problems.add("classes", f"{file}: {listing(table.columns)}; {files[0]}: {listing(first.columns)}")
+        for one, other, one_file, other_file in ((first, table, files[0], file), (table, first, file, files[0])):
+            for name in one.index.difference(other.index):
+                problems.add("pictures that a file lacks", f"{name} of {one_file} is not in {other_file}")
+
+
+def _weighted_mean(tables: Sequence[pd.DataFrame], weights: Sequence[float]) -> pd.DataFrame:
+    """The mean in the rows and columns of the first table; rows of NaN count for nothing."""
+    first = tables[0]
+    total, total_weight = np.zeros(first.shape), np.zeros((len(first), 1))
+    for table, weight in zip(tables, weights):
+        values = table.loc[first.index, first.columns].to_numpy()
+        is_known = ~np.isnan(values).any(axis=1, keepdims=True)
+        total += np.where(is_known, values, 0) * weight
+        total_weight += is_known * weight
+    mean = np.divide(total, total_weight, out=np.full(first.shape, np.nan), where=total_weight > 0)
+    return pd.DataFrame(mean, index=first.index, columns=first.columns)
 
 
 def main(argv: Sequence[str]) -> int:
     settings = from_flags(JoinSettings, argv, USAGE)
     weighted = parse_weighted(settings.files)
-    joined, scheme = join_probabilities([file for file, _ in weighted], [weight for _, weight in weighted])
-    read = ~joined.isna().any(axis=1).to_numpy()
-    unreadable = {int(row): "no file has probabilities for it" for row in np.flatnonzero(~read)}
-    answers = Answers(np.flatnonzero(read), joined.to_numpy(np.float32)[read], unreadable)
+    mean, scheme = average_probabilities([file for file, _ in weighted], [weight for _, weight in weighted])
+    is_read = ~mean.isna().any(axis=1).to_numpy()
+    unreadable = {int(row): "no file has probabilities for it" for row in np.flatnonzero(~is_read)}
+    answers = Answers(np.flatnonzero(is_read), mean.to_numpy(np.float32)[is_read], unreadable)
     output, probabilities = answer_files(Path(), settings.output)
-    info = pd.DataFrame({joined.index.name: joined.index})
-    write_answers(iter([answers]), info, str(joined.index.name), scheme.to_dict(), output, probabilities)
-    print(f"{len(joined):,} pictures joined from {len(weighted)} files: {output}")
+    info = pd.DataFrame({mean.index.name: mean.index})
+    write_answers([answers], info, str(mean.index.name), scheme.to_dict(), output, probabilities)
+    print(f"{len(mean):,} pictures joined from {len(weighted)} files: {output}")
     return 0

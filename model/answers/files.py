@@ -1,4 +1,7 @@
-"""names of output.csv, probabilities.csv, labels.json, errors.csv."""
+"""Names and paths of answers' files: output.csv, probabilities.csv, errors.csv, labels.json and the truth, gt.csv.
+
+Imports no pandas. Answers of another name than output.csv, STEM.csv, have STEM.probabilities.csv and so on beside them.
+"""
 
 from __future__ import annotations
 
@@ -6,42 +9,51 @@ from pathlib import Path
 
 from model.artifacts.files import LABELS
 
+OUTPUT = "output.csv"
+PROBABILITIES = "probabilities.csv"
+ERRORS = "errors.csv"
+TRUTH = "gt.csv"
 
-def answer_files(output: Path, given: str | None) -> tuple[Path, Path]:
-    """Where answers and probabilities go: output.csv and probabilities.csv, or the file that --output names (a bare
-    name lies in output) and STEM.probabilities.csv beside it."""
-    answers = output / (given or "output.csv")
-    if given is not None and Path(given).name != given:
-        answers = Path(given)
+
+def answer_files(folder: Path, output: str | None) -> tuple[Path, Path]:
+    """Paths of the answers and of their probabilities.
+
+    Args:
+        folder: the output directory.
+        output: the setting of inference: a file, of which a bare name lies in folder; None for output.csv.
+    """
+    if output is None:
+        answers = folder / OUTPUT
+    elif Path(output).name == output:
+        answers = folder / output
+    else:
+        answers = Path(output)
     return answers, beside_answers(answers, PROBABILITIES)
 
 
-PROBABILITIES = "probabilities.csv"
-ERRORS = "errors.csv"
-
-
 def beside_answers(answers: Path, name: str) -> Path:
-    """Where a file that belongs to answers lies: NAME beside output.csv, else STEM.NAME, so that several answers may
-    share a folder."""
-    return answers.with_name(name if answers.name == "output.csv" else f"{answers.stem}.{name}")
-
-
-def parts_of(answers: Path) -> list[Path]:
-    """The files of that name in the folders beside an answers' file that is missing, in the order of the folders'
-    names: what several hosts wrote. Empty where the file is there, and where there are not several such folders."""
-    if answers.is_file() or not answers.parent.is_dir():
-        return []
-    folders = sorted(entry for entry in answers.parent.iterdir() if not entry.name.startswith("."))
-    found = [folder / answers.name for folder in folders if (folder / answers.name).is_file()]
-    return found if len(found) > 1 else []
-
-
-def answers_file(place: Path) -> Path:
-    """The answers' file of a folder, or the file itself."""
-    return place if place.suffix.lower() == ".csv" and not place.is_dir() else place / "output.csv"
+    """Path of a file that belongs to answers: NAME beside output.csv, STEM.NAME beside STEM.csv."""
+    return answers.with_name(name if answers.name == OUTPUT else f"{answers.stem}.{name}")
 
 
 def labels_file(answers: Path) -> Path:
-    """Where the scheme of an answers' file lies: STEM.labels.json, else labels.json beside it."""
+    """Path of the labels.json of answers: STEM.labels.json if it exists, else labels.json beside them."""
     own = beside_answers(answers, LABELS)
     return own if own.is_file() else answers.with_name(LABELS)
+
+
+def answers_file(path: Path) -> Path:
+    """Path of the answers that path names: itself if it is a CSV, else output.csv in the folder."""
+    return path if path.suffix.lower() == ".csv" and not path.is_dir() else path / OUTPUT
+
+
+def host_parts(answers: Path) -> list[Path]:
+    """If answers is missing, the files of its name in the folders beside it, one a host, sorted by folder.
+
+    Empty where the file exists, and where fewer than two such folders hold one.
+    """
+    if answers.is_file() or not answers.parent.is_dir():
+        return []
+    folders = sorted(entry for entry in answers.parent.iterdir() if not entry.name.startswith("."))
+    parts = [folder / answers.name for folder in folders if (folder / answers.name).is_file()]
+    return parts if len(parts) > 1 else []

@@ -1,8 +1,10 @@
-"""Tables of pictures and classes as text: truth, answers and probabilities."""
+"""Reads tables of image names with classes (truth and answers) or with probabilities, as text, into pandas.
+
+Every problem of a file is collected in Problems; nothing is raised here.
+"""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,22 +15,28 @@ import pandas as pd
 
 from model.data.readers.columns import PICTURE_COLUMNS, column_named
 from model.data.readers.csv_table import read_csv
-from model.errors import InputError, Problems, did_you_mean, listing
+from model.errors import Problems, did_you_mean, listing
 from model.labels import Scheme, normal_text
 from model.metrics.scores import NO_ANSWER
 
 ANSWER_COLUMNS = ("ans", "y_pred", "label")
+ROUNDING = 1e-6  # averages of float32 probabilities may be this much above 1
 
-TWICE = "pictures that stand twice"
-UNKNOWN = "unknown classes"
-MISSING = "missing files"
-COLUMNS = "missing columns"
-PARTS = "parts that do not agree"
+# kinds of problems
+DUPLICATE_NAMES = "pictures that stand twice"
+UNKNOWN_CLASSES = "unknown classes"
+MISSING_FILES = "missing files"
+MISSING_COLUMNS = "missing columns"
+UNREADABLE_FILES = "unreadable files"
+DIFFERENT_PARTS = "parts that do not agree"
 
 
 @dataclass(frozen=True)
-class Cells:
-    """One table's column of pictures' names and that of classes, as text; all indexed by the file's lines."""
+class ClassTable:
+    """A table of image names and classes, as text.
+
+    names, values: the columns of names and of classes. They and table are indexed by the lines of the file.
+    """
 
     file: Path
     names: pd.Series
@@ -36,44 +44,115 @@ class Cells:
     table: pd.DataFrame
 
     def classes(self, scheme: Scheme, problems: Problems, numbers_first: bool = False) -> np.ndarray:
-        """int64, -1 where a cell is empty. Cells that name no class of the scheme are told. numbers_first: where the
-        names of classes are numbers, a number is the class's own, as in the answers of inference; else it is a name.
+        """The joint classes, int64 (N,), -1 for an empty cell. A cell that names no class of the scheme is a problem.
+
+        Args:
+            scheme: that names the classes.
+            problems: collects unknown classes.
+            numbers_first: how to read a number where the classes' names are numbers too: true for the number of a
+                class, as inference writes answers, false for its name.
         """
-        code: dict[str, int] = {"": NO_ANSWER}
+        code_of: dict[str, int] = {"": NO_ANSWER}
         for value in self.values.unique():
             if numbers_first and value.isdecimal() and int(value) < scheme.num_classes:
-                code[value] = int(value)
-            elif value not in code:
+                code_of[value] = int(value)
+            elif value not in code_of:
                 try:
-                    code[value] = scheme.class_of(value)
+                    code_of[value] = scheme.class_of(value)
                 except ValueError as error:
-                    where = self.values.index[self.values == value]
-                    problems.add(UNKNOWN, f"{self.file} {rows_text(where)}: {error}")
-                    code[value] = NO_ANSWER
-        return self.values.map(code).to_numpy(dtype=np.int64)
+                    rows = self.values.index[self.values == value]
+                    problems.add(UNKNOWN_CLASSES, f"{self.file} {rows_text(rows)}: {error}")
+                    code_of[value] = NO_ANSWER
+        return self.values.map(code_of).to_numpy(dtype=np.int64)
 
 
-def read_cells(path: Path, problems: Problems, parts: Sequence[Path] = ()) -> Cells | None:
-    """A table of pictures and classes; None where its columns cannot be had. All of its problems are told. parts: the
-    files whose rows are its own, one after the other, where it is not there itself."""
-    table = read_parts(parts, problems) if parts else read_frame(path, problems)
+def read_class_table(path: Path, problems: Problems, parts: Sequence[Path] = ()) -> ClassTable | None:
+    """Reads a table of image names and classes; None where a column or the file is missing.
+
+    Args:
+        path: the CSV.
+        problems: collects what is wrong with it.
+        parts: CSVs to read one after the other in its place, one of each host.
+    """
+    table = _read_parts(parts, problems) if parts else _read_frame(path, problems)
     if table is None:
         return None
-    picture = find_column(table, PICTURE_COLUMNS, "pictures", path, problems)
-    answer = find_column(table, ANSWER_COLUMNS, "classes", path, problems)
-    if picture is None or answer is None:
+    name_column = find_column(table, PICTURE_COLUMNS, "pictures", path, problems)
+    class_column = find_column(table, ANSWER_COLUMNS, "classes", path, problems)
+    if name_column is None or class_column is None:
         return None
-    names = read_names(table[picture], path, problems)
-    return Cells(path, names, table[answer].map(normal_text), table)
+    names = _read_names(table[name_column], path, problems)
+    return ClassTable(path, names, table[class_column].map(normal_text), table)
 
 
-def read_frame(path: Path, problems: Problems) -> pd.DataFrame | None:
-    """A CSV with its cells as text, indexed by the file's lines; None where it cannot be read, which is told."""
+def read_probabilities(path: Path, problems: Problems, parts: Sequence[Path] = ()) -> pd.DataFrame | None:
+    """Reads probabilities, float64 (N, C), indexed by image name, a column a class; None where that is not possible.
+
+    The index has the name of the file's column. An image without probabilities has a row of NaN. The arguments are
+    those of read_class_table.
+    """
+    table = _read_parts(parts, problems) if parts else _read_frame(path, problems)
+    if table is None:
+        return None
+    name_column = find_column(table, PICTURE_COLUMNS, "pictures", path, problems)
+    if name_column is None:
+        return None
+    names = _read_names(table.pop(name_column), path, problems)
+    numbers = np.full(table.shape, np.nan)
+    for position, (row, cells) in enumerate(zip(table.index, table.to_numpy())):
+        if not any(cells):
+            continue  # inference could not read the image
+        numbers[position] = [to_number(cell) for cell in cells]
+        invalid = np.flatnonzero(~((numbers[position] > -ROUNDING) & (numbers[position] < 1 + ROUNDING)))
+        if len(invalid):
+            column = invalid[0]
+            value = f"{table.columns[column]} = {cells[column] or 'an empty cell'}"
+            problems.add("not probabilities", f"{path} row {row}: {value}, expected 0 to 1")
+    return pd.DataFrame(numbers, index=pd.Index(names, name=name_column), columns=table.columns)
+
+
+def find_column(table: pd.DataFrame, known: Sequence[str], content: str, path: Path, problems: Problems) -> str | None:
+    """The first of the known names that the table has; None, and a problem, where it has none.
+
+    Args:
+        table: to search.
+        known: names of the column, the most usual first.
+        content: what the column holds, for the message.
+        path: file of the table, for the message.
+        problems: collects a missing column.
+    """
+    column = column_named(table.columns, *known)
+    if column is None:
+        close = next((hint for hint in (did_you_mean(name, table.columns) for name in known) if hint), "")
+        expected = " or ".join(known)
+        problems.add(
+            MISSING_COLUMNS,
+            f"{path}: no column of {content}: expected {expected}, found {listing(table.columns)}{close}",
+        )
+    return column
+
+
+def rows_text(rows: Iterable[int]) -> str:
+    """`row 3` or `rows 3, 8`."""
+    numbers = list(rows)
+    return f"row{'s' if len(numbers) > 1 else ''} {listing(numbers, 5)}"
+
+
+def to_number(text: str) -> float:
+    """The number that a cell holds, NaN where it holds none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _read_frame(path: Path, problems: Problems) -> pd.DataFrame | None:
+    """A CSV with its cells as text, indexed by the file's lines; None where it cannot be read."""
     if not path.is_file():
-        there = sorted(entry.name for entry in path.parent.glob("*.csv"))
-        beside = f"; tables beside it: {listing(there)}" if there else ""
+        tables = sorted(entry.name for entry in path.parent.glob("*.csv"))
+        beside = f"; tables beside it: {listing(tables)}" if tables else ""
         folder = "" if path.parent.is_dir() else f"; there is no folder {path.parent}"
-        problems.add(MISSING, f"{path}: no such file{folder}{beside}")
+        problems.add(MISSING_FILES, f"{path}: no such file{folder}{beside}")
         return None
     table = read_csv(path, problems)
     if table is None:
@@ -85,91 +164,30 @@ def read_frame(path: Path, problems: Problems) -> pd.DataFrame | None:
     return pd.DataFrame(table.rows, columns=columns, index=pd.Index(table.lines, dtype="int64"), dtype=str)
 
 
-def read_parts(paths: Sequence[Path], problems: Problems) -> pd.DataFrame | None:
-    """The rows of several CSVs of one kind, each named by its line and its file's folder. None, and problems told,
-    where one cannot be read or has other columns than the first."""
+def _read_parts(paths: Sequence[Path], problems: Problems) -> pd.DataFrame | None:
+    """The rows of the hosts' CSVs in one table, each indexed by its line and its file's folder.
+
+    None where one cannot be read or has other columns than the first.
+    """
     frames: list[pd.DataFrame] = []
     for path in paths:
-        frame = read_frame(path, problems)
+        frame = _read_frame(path, problems)
         if frame is None:
             return None
         if frames and list(frame.columns) != list(frames[0].columns):
-            told = f"expected {listing(frames[0].columns)}, as in {paths[0]}"
-            problems.add(PARTS, f"{path}: its columns are {listing(frame.columns)}, {told}")
+            expected = f"expected {listing(frames[0].columns)}, as in {paths[0]}"
+            problems.add(DIFFERENT_PARTS, f"{path}: its columns are {listing(frame.columns)}, {expected}")
             return None
         frames.append(frame.set_axis([f"{line} of {path.parent.name}" for line in frame.index]))
     return pd.concat(frames)
 
 
-def find_column(table: pd.DataFrame, known: Sequence[str], what: str, path: Path, problems: Problems) -> str | None:
-    """The first of the known names that the table has; None, and a problem told, where it has none."""
-    column = column_named(table.columns, *known)
-    if column is None:
-        close = next((hint for hint in (did_you_mean(name, table.columns) for name in known) if hint), "")
-        expected = " or ".join(known)
-        problems.add(
-            COLUMNS, f"{path}: no column of {what}: expected {expected}, found {listing(table.columns)}{close}"
-        )
-    return column
-
-
-def read_names(cells: pd.Series, path: Path, problems: Problems) -> pd.Series:
-    """Names of pictures as they are compared. Empty ones and those that stand twice are told."""
+def _read_names(cells: pd.Series, path: Path, problems: Problems) -> pd.Series:
+    """Names of images in the form in which they are compared. An empty name and a duplicate are problems."""
     names = cells.map(normal_text)
     for row in names.index[names == ""]:
         problems.add("rows without a picture's name", f"{path} row {row}")
-    again = names[names.duplicated(keep=False) & (names != "")]
-    for name, rows in again.groupby(again, sort=False):
-        problems.add(TWICE, f"{path} {rows_text(rows.index)}: {name!r}")
+    duplicates = names[names.duplicated(keep=False) & (names != "")]
+    for name, rows in duplicates.groupby(duplicates, sort=False):
+        problems.add(DUPLICATE_NAMES, f"{path} {rows_text(rows.index)}: {name!r}")
     return names
-
-
-def rows_text(rows: Iterable[int]) -> str:
-    """`row 3` or `rows 3, 8`."""
-    numbers = list(rows)
-    return f"row{'s' if len(numbers) > 1 else ''} {listing(numbers, 5)}"
-
-
-ROUNDING = 1e-6  # averages of float32 probabilities may be this much above 1
-
-
-def read_probabilities(path: Path, problems: Problems, parts: Sequence[Path] = ()) -> pd.DataFrame | None:
-    """By picture (the index, named as its column), a float column a class; rows of NaN where all cells are empty. None
-    where the file cannot be read. parts: as of read_cells."""
-    table = read_parts(parts, problems) if parts else read_frame(path, problems)
-    if table is None:
-        return None
-    picture = find_column(table, PICTURE_COLUMNS, "pictures", path, problems)
-    if picture is None:
-        return None
-    names = read_names(table.pop(picture), path, problems)
-    numbers = np.full(table.shape, np.nan)
-    for at, (row, cells) in enumerate(zip(table.index, table.to_numpy())):
-        if not any(cells):
-            continue  # inference could not read the picture
-        numbers[at] = [_number(cell) for cell in cells]
-        wrong = np.flatnonzero(~((numbers[at] > -ROUNDING) & (numbers[at] < 1 + ROUNDING)))
-        if len(wrong):
-            told = f"{table.columns[wrong[0]]} = {cells[wrong[0]] or 'an empty cell'}, expected 0 to 1"
-            problems.add("not probabilities", f"{path} row {row}: {told}")
-    return pd.DataFrame(numbers, index=pd.Index(names, name=picture), columns=table.columns)
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def read_scheme(path: Path, problems: Problems) -> Scheme | None:
-    """The scheme of a labels.json, None where it cannot be read."""
-    try:
-        return Scheme.from_dict(json.loads(path.read_text(encoding="utf-8-sig")))
-    except OSError as error:
-        problems.add(MISSING, f"{path}: {error.strerror}")
-    except ValueError as error:
-        problems.add("unreadable files", f"{path} is not JSON: {error}")
-    except InputError as error:
-        problems.add("unreadable files", f"{path}: {error}")
-    return None

@@ -1,11 +1,9 @@
-"""The files of answers: output.csv, probabilities.csv, labels.json and errors.csv, or STEM.csv, STEM.probabilities.csv
-and so on."""
+"""Writes answers as they come from a predictor: output.csv, probabilities.csv, errors.csv and labels.json."""
 
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,99 +13,101 @@ import numpy as np
 import pandas as pd
 
 from model.answers.files import ERRORS, beside_answers
-from model.artifacts.files import LABELS, is_saved_model
-from model.artifacts.provenance import PROVENANCE_KEY
-from model.atomic_write import remove_parts, write_beside, write_json
+from model.answers.labels_json import write_labels
+from model.atomic_write import remove_parts, write_beside
 from model.data.readers.columns import column_named
 from model.runtime.terminal import ProgressBar
 
 
+@dataclass(frozen=True)
+class Answers:
+    """Probabilities of a batch of images.
+
+    rows: int64 (N,), rows of the input that could be read.
+    probabilities: float32 (N, C), of the joint classes.
+    unreadable: reason by row, for the rows of the batch that could not be read.
+    """
+
+    rows: np.ndarray
+    probabilities: np.ndarray
+    unreadable: dict[int, str]
+
+
 def write_answers(
-    answers: Iterator[Answers],
+    answers: Iterable[Answers],
     info: pd.DataFrame,
     name_column: str,
     labels: Mapping[str, Any],
     answers_file: Path,
     probabilities_file: Path,
 ) -> int:
-    """Writes answers as they come, a row for every row of info in its order, and labels.json and errors.csv beside
-    them; all files take their names when the last is done. labels: what labels.json shall hold, the names under
-    `classes` among it. Returns the number of pictures without an answer."""
+    """Writes answers batch by batch, and labels.json and errors.csv beside them.
+
+    All files appear under their names when the last batch is written; before that they are temporary files.
+
+    Args:
+        answers: batches in the order of info's rows.
+        info: rows and columns of the input, as text.
+        name_column: the column of info with the images' names.
+        labels: content of labels.json; `classes` are the names of the classes.
+        answers_file: path of output.csv.
+        probabilities_file: path of probabilities.csv.
+
+    Returns:
+        Number of images without an answer.
+    """
     for file in (answers_file, probabilities_file):
         remove_parts(file.parent, file.name)
-    header = [str(column) for column in info.columns]
-    place = header.index(name_column)
-    names = info.iloc[:, place].tolist()
-    only_answer = name_column.lower() == "image_name"
-    answer = None if only_answer else column_named(header, "ans")
-    kept = info.to_numpy(dtype=object, copy=True)
-    if only_answer:
-        header, kept = [name_column, "y_pred"], kept[:, [place]]
-    elif answer is None:
-        header.append("ans")
-    at = len(header) - 1 if answer is None else header.index(answer)
-    kept = kept if answer is not None else np.column_stack([kept, np.full(len(kept), "", dtype=object)])
+    header, rows, answer_column = _answer_table(info, name_column)
+    names = info.iloc[:, [str(column) for column in info.columns].index(name_column)].tolist()
+    classes = labels["classes"]
     errors_file = beside_answers(answers_file, ERRORS)
     errors: list[tuple[str, str]] = []
     with ExitStack() as files, ProgressBar("answers", len(info)) as bar:
-        answer_rows = files.enter_context(csv_writer(answers_file))
-        probability_rows = files.enter_context(csv_writer(probabilities_file))
-        answer_rows.writerow(header)
-        probability_rows.writerow([name_column, *labels["classes"]])
+        answers_csv = files.enter_context(_csv_writer(answers_file))
+        probabilities_csv = files.enter_context(_csv_writer(probabilities_file))
+        answers_csv.writerow(header)
+        probabilities_csv.writerow([name_column, *classes])
         for batch in answers:
-            read = dict(zip(batch.rows.tolist(), batch.probabilities))
-            for row in sorted([*read, *batch.unreadable]):
-                probabilities = read.get(row)
-                cells = list(kept[row])
-                cells[at] = "" if probabilities is None else int(probabilities.argmax())
-                answer_rows.writerow(cells)
-                told = [""] * len(labels["classes"]) if probabilities is None else [f"{p:.7g}" for p in probabilities]
-                probability_rows.writerow([names[row], *told])
+            predicted = dict(zip(batch.rows.tolist(), batch.probabilities))
+            for row in sorted([*predicted, *batch.unreadable]):
+                probabilities = predicted.get(row)
                 if probabilities is None:
                     errors.append((names[row], batch.unreadable[row]))
+                    answer, texts = "", [""] * len(classes)
+                else:
+                    answer, texts = str(probabilities.argmax()), [f"{value:.7g}" for value in probabilities]
+                rows[row, answer_column] = answer
+                answers_csv.writerow(rows[row])
+                probabilities_csv.writerow([names[row], *texts])
             bar.update(len(batch.rows) + len(batch.unreadable))
         if errors:
-            error_rows = files.enter_context(csv_writer(errors_file))
-            error_rows.writerows([(name_column, "error"), *errors])
-        _write_labels(answers_file, labels)
+            files.enter_context(_csv_writer(errors_file)).writerows([(name_column, "error"), *errors])
+        write_labels(answers_file, labels)
     if not errors:
-        errors_file.unlink(missing_ok=True)
+        errors_file.unlink(missing_ok=True)  # of an earlier call
     return len(errors)
 
 
-def _write_labels(answers_file: Path, labels: Mapping[str, Any]) -> None:
-    """Beside STEM.csv STEM.labels.json, and labels.json where that does not tell the same classes: it tells of
-    output.csv how its model was made. In a saved model's folder labels.json is the model's own, which tells its heads
-    too."""
-    own, shared = beside_answers(answers_file, LABELS), answers_file.with_name(LABELS)
-    of_model = is_saved_model(answers_file.parent)
-    if own != shared or not of_model:
-        write_json(own, dict(labels))
-    classes = {name: told for name, told in labels.items() if name != PROVENANCE_KEY}
-    if own != shared and not of_model and not _tells(shared, classes):
-        write_json(shared, classes)
+def _answer_table(info: pd.DataFrame, name_column: str) -> tuple[list[str], np.ndarray, int]:
+    """Header of output.csv, its rows, object (N, columns), and the number of the column that the answers go to.
 
-
-def _tells(path: Path, classes: dict[str, Any]) -> bool:
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(told, dict) and told | classes == told
+    That column is info's own `ans` where there is one, else a new one behind the others. Names in a column
+    `image_name` are the tagging challenge's, whose answers are names and `y_pred` alone.
+    """
+    header = [str(column) for column in info.columns]
+    rows = info.to_numpy(dtype=object, copy=True)
+    new_column = "ans"
+    if name_column.lower() == "image_name":
+        header, rows, new_column = [name_column], rows[:, [header.index(name_column)]], "y_pred"
+    elif (own := column_named(header, "ans")) is not None:
+        return header, rows, header.index(own)
+    empty = np.full((len(rows), 1), "", dtype=object)
+    return [*header, new_column], np.hstack([rows, empty]), len(header)
 
 
 @contextmanager
-def csv_writer(path: Path) -> Iterator[Any]:
-    """A csv writer of a UTF-8 file that is written beside its place first."""
+def _csv_writer(path: Path) -> Iterator[Any]:
+    """A csv writer of a UTF-8 file that appears under its name when the block ends."""
     with write_beside(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
         yield csv.writer(file, lineterminator="\n")
-
-
-@dataclass(frozen=True)
-class Answers:
-    """rows: int64 (N,) of the input that could be read; probabilities: float32 (N, joint classes); unreadable:
-    {row: reason}."""
-
-    rows: np.ndarray
-    probabilities: np.ndarray
-    unreadable: dict[int, str]

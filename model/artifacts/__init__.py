@@ -1,0 +1,6 @@
+"""Saved models and ensembles: the folders that training ends with and that inference, evaluation and serving load.
+
+files, ensemble_file, metadata, provenance: what the folders hold, read without torch; discovery finds a model.
+saved_model, ensemble: saving and loading, with torch; model_card writes their README.md.
+verify checks that a model is whole; archive packs it as model.tar.gz; combine is `python -m model ensemble`.
+"""

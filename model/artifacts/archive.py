@@ -1,4 +1,4 @@
-"""model.tar.gz, as SageMaker packs and hands on a model's folder, unpacked safely."""
+"""model.tar.gz, the form in which SageMaker stores and passes on a model's folder: packing, and unpacking it safely."""
 
 from __future__ import annotations
 
@@ -12,34 +12,60 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from model.artifacts.files import find_model, models_below
+from model.artifacts.discovery import find_model, models_below
 from model.atomic_write import write_beside
 from model.errors import InputError
 from model.paths import leaves_folder
 
 MODEL_ARCHIVE = "model.tar.gz"
+FASTEST = 1  # of gzip: weights hardly get smaller at any level
 
 
 @contextmanager
 def opened_model(folder: Path) -> Iterator[Path]:
-    """The folder of the saved model or ensemble that lies in folder or below it, or in a model.tar.gz there, which is
-    unpacked for as long as the block lasts. InputError where there is none, or the archive cannot be trusted."""
+    """The folder of the saved model or ensemble in folder or below it, or in a model.tar.gz there.
+
+    An archive is unpacked for as long as the block lasts; folder may be the archive itself.
+
+    Raises:
+        InputError: there is no model, or the archive cannot be read or trusted.
+    """
     archive = folder if folder.is_file() and folder.name.endswith(".tar.gz") else folder / MODEL_ARCHIVE
     if not archive.is_file() or (folder.is_dir() and models_below(folder)):
         yield find_model(folder)
         return
-    with tempfile.TemporaryDirectory(prefix="rarebird-model-") as place:
-        unpack(archive, Path(place))
-        yield find_model(Path(place))
+    with tempfile.TemporaryDirectory(prefix="rarebird-model-") as temporary:
+        unpack(archive, Path(temporary))
+        yield find_model(Path(temporary))
+
+
+def pack(folder: Path, archive: Path, lead: str = "", wanted: Callable[[str], bool] = lambda _: True) -> None:
+    """Writes the files below a folder into an archive (.tar.gz); a link is stored as the file that it points to.
+
+    Args:
+        folder: whose files are packed, each by its path relative to folder.
+        archive: the file to write.
+        lead: goes before each path, as in `data/`.
+        wanted: whether to pack the file of a relative path.
+    """
+    with write_beside(archive) as beside, tarfile.open(beside, "w:gz", compresslevel=FASTEST, dereference=True) as tar:
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            if path.is_file() and wanted(name):
+                tar.add(path, arcname=f"{lead}{name}", recursive=False)
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpacks a .tar.gz into folder: files and folders alone. InputError, before anything is written, where a path
-    leaves the folder, or where there are links, devices or a name twice; and where the archive cannot be read."""
+    """Unpacks a .tar.gz into folder: regular files and folders alone.
+
+    Raises:
+        InputError: the archive cannot be read; or, before anything is written, a path leaves the folder, or a member
+            is a link, a device or a duplicate.
+    """
     try:
         with tarfile.open(archive, "r:*") as tar:
             members = tar.getmembers()
-            _check(archive, members)
+            _check_members(archive, members)
             for member in members:
                 path = folder / member.name
                 if member.isdir():
@@ -54,7 +80,36 @@ def unpack(archive: Path, folder: Path) -> None:
         raise InputError(f"{archive}: cannot be unpacked: {error}") from None
 
 
-def _check(archive: Path, members: list[tarfile.TarInfo]) -> None:
+def unpack_as(archive: Path, folder: Path, strip: str = "") -> None:
+    """Replaces folder with the content of an archive; on an error folder stays as it was.
+
+    Args:
+        archive: the .tar.gz to unpack.
+        folder: what the content becomes.
+        strip: folder inside the archive; where it exists, its content is taken instead of the whole.
+
+    Raises:
+        InputError: the archive cannot be read or trusted, see unpack.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    try:
+        try:
+            _read_whole(archive)
+            unpack(archive, temporary)
+        except (zlib.error, OSError, EOFError) as error:
+            raise InputError(f"{archive}: cannot be unpacked: {error}") from None
+        inner = temporary / strip
+        content = inner if strip and inner.is_dir() else temporary
+        content.chmod(0o755)  # mkdtemp makes it readable by its owner alone
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(content, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _check_members(archive: Path, members: list[tarfile.TarInfo]) -> None:
     seen: set[PurePosixPath] = set()
     for member in members:
         path = PurePosixPath(member.name)
@@ -67,42 +122,8 @@ def _check(archive: Path, members: list[tarfile.TarInfo]) -> None:
         seen.add(path)
 
 
-FASTEST = 1  # of gzip: weights hardly get smaller
-
-
-def pack(folder: Path, archive: Path, lead: str = "", wanted: Callable[[str], bool] = lambda _: True) -> None:
-    """The files below a folder as archive (.tar.gz), each by its path in the folder, below lead. Links are packed as
-    what they lead to."""
-    with write_beside(archive) as beside, tarfile.open(beside, "w:gz", compresslevel=FASTEST, dereference=True) as tar:
-        for path in sorted(folder.rglob("*")):
-            name = path.relative_to(folder).as_posix()
-            if path.is_file() and wanted(name):
-                tar.add(path, arcname=f"{lead}{name}", recursive=False)
-
-
-def unpack_as(archive: Path, folder: Path, strip: str = "") -> None:
-    """An archive's files as folder, which is replaced. strip: a folder in the archive whose content is meant, where
-    there is one. InputError where the archive cannot be trusted or read; nothing is changed then."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
-    try:
-        try:
-            _read_whole(archive)
-            unpack(archive, made)
-        except (zlib.error, OSError, EOFError) as error:
-            raise InputError(f"{archive}: cannot be unpacked: {error}") from None
-        inner = made / strip
-        kept = inner if strip and inner.is_dir() else made
-        kept.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(kept, folder)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-
-
 def _read_whole(archive: Path) -> None:
-    """Raises what gzip does where the archive is cut or its checksum does not hold; tarfile stops reading before it."""
+    """Raises gzip's error for an archive that is cut or whose checksum is wrong; tarfile stops reading before that."""
     with gzip.open(archive) as content:
         while content.read(1 << 20):
             pass

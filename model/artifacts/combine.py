@@ -1,12 +1,16 @@
-"""`python -m model ensemble`: saved models from anywhere into one folder that answers for them together."""
+"""`python -m model ensemble`: copies saved models from anywhere into one folder, an ensemble of them."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.artifacts.ensemble import COMBINE, create_ensemble
+from model.artifacts.ensemble import COMBINE, Ensemble, load_combined, save_ensemble
+from model.artifacts.ensemble_file import read_ensemble_file
+from model.artifacts.files import CARD, ENSEMBLE, NEEDED, is_ensemble
+from model.errors import InputError
 from model.settings.cli import from_flags
 from model.settings.fields import setting
 
@@ -27,7 +31,7 @@ class EnsembleSettings:
     output: str | None = setting(None, "folder to make; it must not exist yet")
     combine: str | None = setting(
         None,
-        "; ".join(f"{how}: {what}" for how, what in COMBINE.items()) + "; none: what fits the models",
+        "; ".join(f"{name}: {meaning}" for name, meaning in COMBINE.items()) + "; none: what fits the models",
         choices=COMBINE,
     )
 
@@ -39,8 +43,59 @@ class EnsembleSettings:
             yield "--output DIR is needed: the folder to make"
 
 
+def create_ensemble(models: Sequence[str], output: Path, combine: str | None = None) -> Ensemble:
+    """Copies saved models or ensembles into a new folder, an ensemble of them.
+
+    Args:
+        models: `PATH[:WEIGHT]` of each.
+        output: the folder, which must not exist; it appears when it is complete.
+        combine: as of model.artifacts.ensemble.load_combined.
+
+    Returns:
+        The ensemble of the models where they were.
+
+    Raises:
+        InputError: output exists, a model cannot be loaded, or they do not fit together; nothing is left in output.
+    """
+    if output.exists():
+        raise InputError(f"{output} exists; name a folder that does not")
+    ensemble = load_combined(models, combine, output)
+    paths: list[str] = []
+    unfinished = output.with_name(f".{output.name}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        for member in ensemble.members:
+            path = _free_name(member.folder.resolve().name, paths)
+            _copy_model(member.folder, unfinished / path)
+            paths.append(path)
+        save_ensemble(unfinished, paths, ensemble.weights, ensemble.combine, name=output.name)
+        unfinished.rename(output)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return ensemble
+
+
+def _free_name(name: str, taken: Sequence[str]) -> str:
+    """name, or the first of name-2, name-3, ... that is not taken."""
+    numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
+    return next(candidate for candidate in (name, *numbered) if candidate not in taken)
+
+
+def _copy_model(source: Path, target: Path) -> None:
+    """Copies the files of a saved model or an ensemble, and nothing else that lies in its folder."""
+    target.mkdir(parents=True)
+    if is_ensemble(source):
+        for path in read_ensemble_file(source).paths:
+            _copy_model(source / path, target / path)
+    for name in (*NEEDED, ENSEMBLE, CARD):
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
+
+
 def main(argv: Sequence[str]) -> int:
     settings = from_flags(EnsembleSettings, argv, USAGE)
-    made = create_ensemble(settings.models, Path(settings.output or ""), settings.combine)
-    print(f"{len(made.members)} models, {made.combine}, {made.scheme.num_classes} classes: {made.folder}")
+    ensemble = create_ensemble(settings.models, Path(settings.output or ""), settings.combine)
+    print(
+        f"{len(ensemble.members)} models, {ensemble.combine}, {ensemble.scheme.num_classes} classes: {ensemble.folder}"
+    )
     return 0

@@ -1,4 +1,4 @@
-"""What a saved model tells of itself in readable files, read without torch."""
+"""Settings and metrics of a saved model, read from settings.yaml and metrics.json without torch."""
 
 from __future__ import annotations
 
@@ -14,22 +14,29 @@ from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
 
 
-def read_records(folder: Path) -> tuple[TrainSettings, dict[str, Any]]:
-    """The settings and the metrics of a saved model, without its weights. InputError where they cannot be read."""
+def read_settings_and_metrics(folder: Path) -> tuple[TrainSettings, dict[str, Any]]:
+    """The settings and the metrics of the saved model in folder. InputError where they cannot be read."""
     return (
         build(TrainSettings, [Layer(f"{folder / SETTINGS}: {{}}", _read_yaml(folder / SETTINGS))]),
-        read_json(folder / METRICS),
+        read_json_object(folder / METRICS),
     )
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object. InputError where there is none."""
+def read_json_object(path: Path) -> dict[str, Any]:
+    """As load_json_object, with one InputError for every error; its message begins with the file's name."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return load_json_object(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path.name}: cannot be read: {error}") from None
+    except TypeError as error:
+        raise InputError(f"{path.name}: {error}") from None
+
+
+def load_json_object(path: Path) -> dict[str, Any]:
+    """Content of a JSON file. OSError and ValueError where it cannot be read, TypeError where it is no object."""
+    content: Any = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
-        raise InputError(f"{path.name}: expected a JSON object, not {type(content).__name__}")
+        raise TypeError(f"expected a JSON object, not {type(content).__name__}")
     return content
 
 

@@ -1,118 +1,118 @@
-"""The card of a saved model: what it was made from, how good it is, and how to use it."""
+"""Model cards, the README.md of a saved model or ensemble: data, scores, settings, and how to use it.
+
+The text is in templates/; this module fills it in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from model.artifacts.ensemble_file import EnsembleMember
+from model.artifacts.files import CARD
 from model.images.preprocessing import Preprocessing
+from model.labels import Scheme
 from model.metrics.epoch_metrics import CRITERIA
 from model.network.heads import Heads
+from model.runtime.terminal import text_width
 from model.settings.fields import differences
 from model.settings.train import TrainSettings
 
-USE = (
-    "## Use",
-    "",
-    "```",
-    "SM_CHANNEL_MODEL=<this folder> SM_CHANNEL_EVAL=<pictures> SM_OUTPUT_DATA_DIR=output python inference.py",
-    "```",
-)
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def model_card(settings: TrainSettings, heads: Heads, preprocessing: Preprocessing, metrics: Mapping[str, Any]) -> str:
-    """Markdown from what metrics.json holds (saved_model.METRICS)."""
-    data, validation = metrics["data"], metrics.get("validation")
-    scheme = heads.scheme
-    size = (
-        f"{preprocessing.height} x {preprocessing.width} pixels, {'colour' if preprocessing.channels == 3 else 'grey'}"
+    """The README.md of a saved model, as Markdown.
+
+    Args:
+        settings: of the run.
+        heads: of the network, with the label scheme.
+        preprocessing: of the images.
+        metrics: content of metrics.json.
+    """
+    validation = metrics.get("validation")
+    return _render(
+        "model_card.md.j2",
+        name=settings.name,
+        backbone=settings.model,
+        scheme=heads.scheme,
+        heads=len(heads.heads),
+        preprocessing=preprocessing,
+        metrics=metrics,
+        data=metrics["data"],
+        validation=validation,
+        best_criterion=settings.best_criterion,
+        scores=_scores_table(validation) if validation else "",
+        classes=_classes_table(heads.scheme.class_names, metrics["data"]["train"]["class_counts"], validation),
+        settings={name: value for name, value in differences(settings).items() if value is not None},
     )
-    lines = [
-        f"# {settings.name}",
-        "",
-        f"Tells {', '.join(scheme.names)} of a picture: {scheme.num_classes} classes, a `{settings.model}` with "
-        f"{'one head' if len(heads.heads) == 1 else f'{len(heads.heads)} heads'}, pictures seen at {size}.",
-        "",
-        "" if metrics["finished"] else "Training was stopped before its end; these are the best weights until then.\n",
-        "## Scores",
-        "",
-    ]
-    if validation:
-        lines += [
-            f"On the validation pictures ({data['validation']['pictures']:,}), after epoch {metrics['epoch']}, the one "
-            f"that scored best by {settings.best_criterion}:",
-            "",
-            tabulate(
-                [
-                    [metric.label, validation[name]]
-                    for name, metric in sorted(CRITERIA.items())
-                    if metric.score and name in validation
-                ],
-                headers=["score", "value"],
-                tablefmt="pipe",
-                floatfmt=".4f",
-            ),
-            "",
-            "They chose the weights and are therefore a little too good; `evaluation.py` scores pictures that nothing "
-            "was chosen by.",
-        ]
-    else:
-        why = "Training ended before the first" if data["validation"] else "There was no"
-        lines.append(f"{why} validation: nothing is known of how good it is. `evaluation.py` tells.")
-    rows = []
-    for code, name in enumerate(scheme.class_names):
-        row: list[Any] = [code, cell_text(name), data["train"]["class_counts"][code]]
-        if validation:
-            by_class = validation["per_class"]
-            row += [
-                int(by_class["support"][code]),
-                by_class["f1"][code],
-                by_class["precision"][code],
-                by_class["recall"][code],
-            ]
-        rows.append(row)
-    headers = ["class", "name", "training pictures"]
-    headers += ["validation pictures", "F1", "precision", "recall"] if validation else []
-    chosen = {key: value for key, value in differences(settings).items() if value is not None}
-    lines += [
-        "",
-        "## Classes",
-        "",
-        tabulate(rows, headers=headers, tablefmt="pipe", floatfmt=".3f"),
-        "",
-        "## Data",
-        "",
-        f"{data['train']['pictures']:,} pictures"
-        + (f" of {data['train']['groups']:,} groups by {data['grouped_by']}" if data["grouped_by"] else "")
-        + f", read from {data['source']}.",
-        "",
-        "## Settings",
-        "",
-        "Those that differ from the defaults; settings.yaml holds all.",
-        "",
-        *(f"- `{key}`: `{value}`" for key, value in chosen.items()),
-        "",
-        *USE,
-        "",
-        "```python",
-        "from model.prediction import predict",
-        'predict("<this folder>", ["picture.jpg"])  # a DataFrame: class, name, probabilities',
-        "```",
-        "",
-        "The score of a class with few training pictures is uncertain; look at its interval before relying on it. "
-        "Pictures that differ from the training data (another camera, other people) are answered as surely as those "
-        "that do not.",
-        "",
-        "## Made with",
-        "",
-        ", ".join(f"{name} {version}" for name, version in metrics["versions"].items())
-        + f"; {metrics['hardware']}; {metrics['seconds']:.0f} s of training.",
-    ]
-    return "\n".join(lines) + "\n"
+
+
+def ensemble_card(name: str, scheme: Scheme, combination: str, members: Sequence[EnsembleMember]) -> str:
+    """The README.md of an ensemble, as Markdown.
+
+    Args:
+        name: title of the card.
+        scheme: labels of the ensemble's answer.
+        combination: how the members' answers become one, in words.
+        members: folders and weights.
+    """
+    return _render("ensemble_card.md.j2", name=name, scheme=scheme, combination=combination, members=members, card=CARD)
 
 
 def cell_text(text: str) -> str:
-    """Text in a Markdown table."""
+    """Text for a cell of a Markdown table."""
     return text.replace("|", "\\|")
+
+
+def _render(template: str, **variables: Any) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(template).render(variables)
+
+
+def _scores_table(validation: Mapping[str, Any]) -> str:
+    rows = [
+        [metric.label, f"{validation[name]:.4f}"]
+        for name, metric in sorted(CRITERIA.items())
+        if metric.score and name in validation
+    ]
+    return _markdown_table(["score", "value"], rows, text_columns={0})
+
+
+def _classes_table(
+    class_names: Sequence[str], class_counts: Sequence[int], validation: Mapping[str, Any] | None
+) -> str:
+    """Number of images of each class, and its scores where there was a validation."""
+    headers = ["class", "name", "training pictures"]
+    rows = [[str(code), cell_text(name), str(class_counts[code])] for code, name in enumerate(class_names)]
+    if validation:
+        headers += ["validation pictures", "F1", "precision", "recall"]
+        per_class = validation["per_class"]
+        for code, row in enumerate(rows):
+            row.append(str(int(per_class["support"][code])))
+            row += [f"{per_class[score][code]:.3f}" for score in ("f1", "precision", "recall")]
+    return _markdown_table(headers, rows, text_columns={1})
+
+
+def _markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], text_columns: set[int]) -> str:
+    """A Markdown table that is aligned in a terminal too: text on the left, numbers on the right."""
+    widths = [max(text_width(header) + 2, *map(text_width, cells)) for header, *cells in zip(headers, *rows)]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = []
+        for column, (cell, width) in enumerate(zip(cells, widths)):
+            space = " " * (width - text_width(cell))
+            padded.append(cell + space if column in text_columns else space + cell)
+        return f"| {' | '.join(padded)} |"
+
+    dashes = ["-" * (width + 1) for width in widths]
+    rules = [f":{rule}" if column in text_columns else f"{rule}:" for column, rule in enumerate(dashes)]
+    return "\n".join([line(headers), f"|{'|'.join(rules)}|", *map(line, rows)])

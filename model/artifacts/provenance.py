@@ -1,4 +1,4 @@
-"""How a model was made, as it travels with the model's answers in labels.json to who reads their scores."""
+"""Provenance of answers: how the model that gave them was trained, as labels.json beside them records it."""
 
 from __future__ import annotations
 
@@ -14,22 +14,33 @@ from model.settings.fields import as_dict, differences
 from model.settings.train import TrainSettings
 
 PROVENANCE_KEY = "made"  # in labels.json
-SCORES = sorted(CRITERIA)  # of the validation pictures, as metrics.json calls them
+SCORES = sorted(CRITERIA)  # on the validation images, by their names in metrics.json
 
 
 @dataclass(frozen=True)
 class SplitSize:
-    """The pictures of training or validation. groups: persons or senders, of which each picture is one where the
-    data names none."""
+    """Size of the training or validation split.
+
+    groups: number of persons or senders; each image counts as one where the data name none.
+    """
 
     pictures: int
     groups: int
 
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> SplitSize:
+        return cls(int(saved["pictures"]), int(saved["groups"]))
+
 
 @dataclass(frozen=True)
 class MemberProvenance:
-    """One saved model. backbone: timm's name; settings: those that differ from their defaults and can change what comes
-    out; source, grouped_by and all else: as metrics.json holds them."""
+    """How one saved model was trained.
+
+    backbone: timm's name.
+    settings: those that differ from their defaults and can change the result.
+    scores: on the validation images, by the names of SCORES.
+    All other fields: as in metrics.json.
+    """
 
     name: str
     backbone: str
@@ -49,9 +60,15 @@ class MemberProvenance:
 
     @classmethod
     def of_run(cls, name: str, settings: TrainSettings, metrics: Mapping[str, Any]) -> MemberProvenance:
-        """metrics: as metrics.json holds them."""
-        telling = as_dict(settings, only_result=True)
-        chosen = {name: value for name, value in differences(settings).items() if name in telling}
+        """The provenance of a training run.
+
+        Args:
+            name: of the run, or of its folder in an ensemble.
+            settings: of the run.
+            metrics: content of its metrics.json.
+        """
+        changing_result = as_dict(settings, only_result=True)
+        chosen = {name: value for name, value in differences(settings).items() if name in changing_result}
         if settings.weights:
             chosen["weights"] = Path(settings.weights).name  # its folder means nothing elsewhere
         data, scores = metrics["data"], metrics["validation"] or {}
@@ -61,8 +78,8 @@ class MemberProvenance:
             settings=chosen,
             source=data["source"],
             grouped_by=data["grouped_by"],
-            train=_side(data["train"]),
-            validation=_side(data["validation"]) if data["validation"] else None,
+            train=SplitSize.from_dict(data["train"]),
+            validation=SplitSize.from_dict(data["validation"]) if data["validation"] else None,
             scores={name: scores[name] for name in SCORES if name in scores},
             best_criterion=settings.best_criterion,
             **{name: metrics[name] for name in ("finished", "epoch", "epochs", "seconds", "hardware", "versions")},
@@ -70,15 +87,15 @@ class MemberProvenance:
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> MemberProvenance:
-        """KeyError, TypeError, ValueError or AttributeError where the content is none of a member."""
+        """From dataclasses.asdict. KeyError, TypeError, ValueError or AttributeError for any other content."""
         return cls(
             name=str(saved["name"]),
             backbone=str(saved["backbone"]),
             settings=dict(saved["settings"]),
             source=str(saved["source"]),
             grouped_by=str(saved["grouped_by"]) if saved["grouped_by"] else None,
-            train=_side(saved["train"]),
-            validation=_side(saved["validation"]) if saved["validation"] else None,
+            train=SplitSize.from_dict(saved["train"]),
+            validation=SplitSize.from_dict(saved["validation"]) if saved["validation"] else None,
             scores={name: float(saved["scores"][name]) for name in SCORES if name in saved["scores"]},
             best_criterion=str(saved["best_criterion"]),
             finished=bool(saved["finished"]),
@@ -92,8 +109,13 @@ class MemberProvenance:
 
 @dataclass(frozen=True)
 class Provenance:
-    """model: its name; views: of each picture that was answered; joined: how the members' answers were joined, in
-    words, "" where there is one model."""
+    """How the model behind some answers was trained.
+
+    model: its name.
+    views: number of views of each image that were predicted (test-time augmentation).
+    joined: how the members' answers were combined, in words; "" for a single model.
+    members: the saved models.
+    """
 
     model: str
     views: int
@@ -106,13 +128,9 @@ class Provenance:
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Provenance:
-        """The inverse of to_dict. InputError where the content does not tell how a model was made."""
+        """The inverse of to_dict. InputError for any other content."""
         try:
             members = tuple(MemberProvenance.from_dict(member) for member in saved["members"])
             return cls(str(saved["model"]), int(saved["views"]), str(saved["joined"]), members)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"not how a model was made: {type(error).__name__}: {error}") from None
-
-
-def _side(counts: Mapping[str, Any]) -> SplitSize:
-    return SplitSize(int(counts["pictures"]), int(counts["groups"]))

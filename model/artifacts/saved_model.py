@@ -1,5 +1,5 @@
-"""A run ends as one folder of readable files: weights, settings, labels, preprocessing, metrics and a card.
-Inference, evaluation and serving take nothing else, and never a pickle."""
+"""A saved model, the result of a training run: a folder of safetensors weights, settings, labels, preprocessing,
+metrics and a model card. Inference, evaluation and serving need nothing else, and never load a pickle."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import yaml
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from model.artifacts.files import CARD, LABELS, METRICS, NEEDED, PREPROCESSING, SETTINGS, WEIGHTS
-from model.artifacts.metadata import read_json, read_records
+from model.artifacts.files import CARD, LABELS, METRICS, NEEDED, PREPROCESSING, SETTINGS, WEIGHTS, missing_files
+from model.artifacts.metadata import read_json_object, read_settings_and_metrics
 from model.artifacts.model_card import model_card
 from model.atomic_write import remove_parts, write_beside, write_json, write_text
 from model.errors import InputError, listing
@@ -29,7 +29,10 @@ from model.settings.train import TrainSettings
 
 @dataclass(frozen=True)
 class SavedModel:
-    """metrics: finished, validation scores, history, data and versions, as metrics.json holds them."""
+    """A model that was loaded from its folder.
+
+    metrics: content of metrics.json: finished, validation scores, history, data, versions.
+    """
 
     folder: Path
     network: Network
@@ -55,8 +58,10 @@ def save_model(
     preprocessing: Preprocessing,
     metrics: Mapping[str, Any],
 ) -> None:
-    """Writes the saved model's files into folder, each beside its place first; metrics.json, which says whether the
-    run is finished, last."""
+    """Writes a saved model's files into folder, each atomically.
+
+    metrics.json, which says whether the run is finished, is written last: a folder with it is whole.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     remove_parts(folder)
     with write_beside(folder / WEIGHTS) as path:
@@ -69,39 +74,43 @@ def save_model(
 
 
 def load_model(folder: Path) -> SavedModel:
-    """A saved model from its folder. InputError names what is missing or does not fit together."""
-    missing = [name for name in NEEDED if not (folder / name).is_file()]
-    if missing:
+    """Loads the saved model in folder, on the CPU and in evaluation mode.
+
+    Raises:
+        InputError: a file is missing or damaged, or the weights do not fit the settings; the message names it.
+    """
+    if missing := missing_files(folder):
         raise InputError(f"model {folder}: {listing(missing)} missing; a saved model holds {listing(NEEDED)}")
     try:
-        settings, metrics = read_records(folder)
-        labels = read_json(folder / LABELS)
+        settings, metrics = read_settings_and_metrics(folder)
+        labels = read_json_object(folder / LABELS)
         scheme = Scheme.from_dict(labels)
         heads = Heads.from_dict(scheme, labels)
-        preprocessing = Preprocessing.from_dict(read_json(folder / PREPROCESSING))
+        preprocessing = Preprocessing.from_dict(read_json_object(folder / PREPROCESSING))
     except InputError as error:
         raise InputError(f"model {folder}: {error}") from None
     backbone = make_backbone(settings.model, preprocessing, settings.drop_path, model_args=settings.model_args)
     network = Network(backbone, heads, settings.hidden_layers, settings.dropout)
-    network.load_state_dict(_weights(folder / WEIGHTS, network))
+    network.load_state_dict(_read_weights(folder / WEIGHTS, network))
     network.eval()
     return SavedModel(folder, network, heads, preprocessing, settings, metrics)
 
 
-def _weights(path: Path, network: Network) -> dict[str, torch.Tensor]:
-    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+def _read_weights(path: Path, network: Network) -> dict[str, torch.Tensor]:
+    """Tensors by name, which are exactly those of network. InputError lists what is missing, unknown or misshapen."""
+    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     try:
         with safe_open(path, framework="pt") as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in list(file.keys())}
-            faults = [f"{name} is missing" for name in wanted if name not in found]
-            faults += [f"{name} is unknown" for name in found if name not in wanted]
-            faults += [
-                f"{name} has shape {list(found[name])}, not {list(wanted[name])}"
-                for name in wanted
-                if name in found and found[name] != wanted[name]
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in list(file.keys())}
+            problems = [f"{name} is missing" for name in expected if name not in shapes]
+            problems += [f"{name} is unknown" for name in shapes if name not in expected]
+            problems += [
+                f"{name} has shape {list(shapes[name])}, not {list(expected[name])}"
+                for name in expected
+                if name in shapes and shapes[name] != expected[name]
             ]
-            if faults:
-                raise InputError(f"{path}: the weights do not fit {SETTINGS} and {LABELS}: {listing(faults, 6)}")
-            return {name: file.get_tensor(name) for name in wanted}
+            if problems:
+                raise InputError(f"{path}: the weights do not fit {SETTINGS} and {LABELS}: {listing(problems, 6)}")
+            return {name: file.get_tensor(name) for name in expected}
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None

@@ -1,78 +1,33 @@
-"""Whether a model that came back is whole: files, safetensors headers, settings and label schemes, without torch."""
+"""Checks that a saved model or ensemble is whole: its files, weights header, settings and labels; without torch."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.artifacts.files import (
-    ENSEMBLE,
-    LABELS,
-    METRICS,
-    NEEDED,
-    PREPROCESSING,
-    SETTINGS,
-    WEIGHTS,
-    is_ensemble,
-    is_saved_model,
-)
-from model.artifacts.metadata import read_json, read_records
+from model.artifacts.ensemble_file import read_ensemble_file
+from model.artifacts.files import LABELS, METRICS, PREPROCESSING, WEIGHTS, is_ensemble, is_saved_model, missing_files
+from model.artifacts.metadata import load_json_object, read_json_object, read_settings_and_metrics
 from model.errors import Failure, InputError, listing
 from model.labels import Scheme
 
-LENGTH = 8  # bytes before a safetensors header that tell its own, little-endian
-LONGEST = 100_000_000  # bytes that the format allows a header
-
-
-def model_problem(folder: Path) -> str | None:
-    """Why no job could take the model in folder, None where it can be taken."""
-    if is_ensemble(folder):
-        try:
-            members = [folder / member["model"] for member in _object(folder / ENSEMBLE)["members"]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            return f"{folder / ENSEMBLE} cannot be read: {error}"
-        return next((fault for member in members if (fault := model_problem(member))), None)
-    if not is_saved_model(folder):
-        there = listing(sorted(entry.name for entry in folder.iterdir())) if folder.is_dir() else ""
-        return f"no model lies in {folder}, which holds {there or 'nothing'}"
-    missing = [name for name in NEEDED if not (folder / name).is_file()]
-    if missing:
-        return f"the model in {folder} lacks {listing(missing)}"
-    for name in (LABELS, PREPROCESSING, METRICS):
-        try:
-            _object(folder / name)
-        except (OSError, ValueError) as error:
-            return f"{folder / name} cannot be read: {error}"
-    return _weights_fault(folder / WEIGHTS)
-
-
-def _weights_fault(path: Path) -> str | None:
-    """Documentation of safetensors, "Format": the header's length, the header as JSON, then the tensors."""
-    try:
-        with open(path, "rb") as file:
-            length = int.from_bytes(file.read(LENGTH), "little")
-            header: Any = json.loads(file.read(length)) if length <= LONGEST else None
-            size = os.fstat(file.fileno()).st_size
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        return f"{path} cannot be read: {type(error).__name__}: {error}"
-    expected = LENGTH + length + max(ends, default=0)
-    return None if size == expected and ends else f"{path} has {size:,} bytes where its header tells of {expected:,}"
-
-
-def _object(path: Path) -> dict[str, Any]:
-    content: Any = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise ValueError(f"expected a JSON object, not {type(content).__name__}")
-    return content
+LENGTH_BYTES = 8  # at the start of a safetensors file: the length of its header, little-endian
+MAX_HEADER_BYTES = 100_000_000  # that the format allows
 
 
 @dataclass(frozen=True)
 class Verified:
-    """models: saved models in the folder, one where it is no ensemble; finished: whether their run is."""
+    """What a model that passed verify() is.
+
+    models: number of saved models, 1 where the folder is no ensemble.
+    classes: number of joint classes of the channel that the model was trained on.
+    backbone: timm's name, comma-separated where an ensemble has several.
+    finished: whether no run that trained the model was stopped.
+    """
 
     folder: Path
     models: int
@@ -81,29 +36,79 @@ class Verified:
     finished: bool
 
     def __str__(self) -> str:
-        of = f"{self.models} models, " if self.models > 1 else ""
+        models = f"{self.models} models, " if self.models > 1 else ""
         stopped = "" if self.finished else ", of a run that was stopped"
-        return f"{of}{self.backbone}, {self.classes} classes{stopped}"
+        return f"{models}{self.backbone}, {self.classes} classes{stopped}"
 
 
 def verify(folder: Path) -> Verified:
-    """What the model in folder is. Failure says why no job could take it."""
-    fault = model_problem(folder)
-    if fault:
-        raise Failure(f"what came back is no model: {fault}")
-    members = [folder]
-    if is_ensemble(folder):
-        members = sorted(path.parent for path in folder.rglob(SETTINGS) if is_saved_model(path.parent))
-    backbones: set[str] = set()
-    finished = True
-    for member in members:
+    """Checks the model in folder and reads what it is. Failure says why no job could use it."""
+    problem = model_problem(folder)
+    if problem:
+        raise Failure(f"what came back is no model: {problem}")
+    finished = read_ensemble_file(folder).finished if is_ensemble(folder) else True
+    backbones, classes = set(), 0
+    models = list(_saved_models(folder))
+    for model in models:
         try:
-            settings, metrics = read_records(member)
-            labels = read_json(member / LABELS)
-            scheme = Scheme.from_dict(labels)
+            settings, metrics = read_settings_and_metrics(model)
+            labels = read_json_object(model / LABELS)
+            scheme = Scheme.from_dict(labels.get("channel", labels))
+            Scheme.from_dict(labels)
         except InputError as error:
-            raise Failure(f"what came back is no model: {member}: {error}") from None
+            raise Failure(f"what came back is no model: {model}: {error}") from None
         backbones.add(settings.model)
+        classes = scheme.num_classes
         finished = finished and bool(metrics.get("finished"))
-        classes = scheme.num_classes if "channel" not in labels else Scheme.from_dict(labels["channel"]).num_classes
-    return Verified(folder, len(members), classes, ", ".join(sorted(backbones)), finished)
+    return Verified(folder, len(models), classes, ", ".join(sorted(backbones)), finished)
+
+
+def model_problem(folder: Path) -> str | None:
+    """Why no job could use the model or ensemble in folder, None where it is whole.
+
+    Reads the files that are small and of the weights the header alone, so that it is fast for any size of model.
+    """
+    if is_ensemble(folder):
+        try:
+            ensemble = read_ensemble_file(folder)
+        except InputError as error:
+            return str(error)
+        problems = (model_problem(folder / path) for path in ensemble.paths)
+        return next((problem for problem in problems if problem), None)
+    if not is_saved_model(folder):
+        entries = listing(sorted(entry.name for entry in folder.iterdir())) if folder.is_dir() else ""
+        return f"no model lies in {folder}, which holds {entries or 'nothing'}"
+    if missing := missing_files(folder):
+        return f"the model in {folder} lacks {listing(missing)}"
+    for name in (LABELS, PREPROCESSING, METRICS):
+        try:
+            load_json_object(folder / name)
+        except (OSError, ValueError, TypeError) as error:
+            return f"{folder / name} cannot be read: {error}"
+    return _weights_problem(folder / WEIGHTS)
+
+
+def _weights_problem(path: Path) -> str | None:
+    """Why a safetensors file cannot be read: its header must be JSON and its tensors end where the file ends.
+
+    Documentation of safetensors, "Format": the header's length, the header as JSON, then the tensors.
+    """
+    try:
+        with open(path, "rb") as file:
+            length = int.from_bytes(file.read(LENGTH_BYTES), "little")
+            header: Any = json.loads(file.read(length)) if length <= MAX_HEADER_BYTES else None
+            size = os.fstat(file.fileno()).st_size
+        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        return f"{path} cannot be read: {type(error).__name__}: {error}"
+    expected = LENGTH_BYTES + length + max(ends, default=0)
+    return None if size == expected and ends else f"{path} has {size:,} bytes where its header tells of {expected:,}"
+
+
+def _saved_models(folder: Path) -> Iterator[Path]:
+    """Folders of the saved models that folder consists of: itself, or the members of the ensemble, in order."""
+    if not is_ensemble(folder):
+        yield folder
+        return
+    for path in read_ensemble_file(folder).paths:
+        yield from _saved_models(folder / path)

@@ -1,4 +1,4 @@
-"""The numbers of an evaluation, each with its interval, from truth and answers joined by name."""
+"""Computes all scores of an evaluation, each with its bootstrap interval, from truth and answers matched by name."""
 
 from __future__ import annotations
 
@@ -26,10 +26,13 @@ from model.metrics.scores import (
 )
 
 COMPARED = ("accuracy", "macro_f1", "gmean_f1", "balanced_accuracy")
+JOINT = ""  # the joint class among the targets, which are attributes by their names otherwise
 
 
 @dataclass(frozen=True)
 class ClassScores:
+    """Scores of one class. support: number of images of the class."""
+
     precision: Interval
     recall: Interval
     f1: Interval
@@ -42,9 +45,14 @@ class ClassScores:
 
 @dataclass(frozen=True)
 class Scores:
-    """Of the joint class or of one attribute. scores: those of metrics.scores_of; weighted: of
-    metrics.weighted_scores_of; constant: the same for always answering the commonest class of the truth;
-    confusion: int64 (C, C)."""
+    """Scores of the joint class or of one attribute, with C classes.
+
+    scores: by the names of metrics.scores.scores_of.
+    per_class: by the name of the class.
+    weighted: by the names of metrics.scores.weighted_scores_of.
+    constant: weighted, of a classifier that always answers the commonest class of the truth.
+    confusion: int64 (C, C), rows truth, columns answer.
+    """
 
     class_names: list[str]
     scores: dict[str, Interval]
@@ -55,17 +63,21 @@ class Scores:
 
     @property
     def without_truth(self) -> list[str]:
-        return [name for name, of_class in self.per_class.items() if not of_class.support]
+        """Names of the classes that no image is of."""
+        return [name for name, scores in self.per_class.items() if not scores.support]
 
     def to_dict(self) -> dict[str, Any]:
-        per_class = {name: of_class.to_dict() for name, of_class in self.per_class.items()}
+        per_class = {name: scores.to_dict() for name, scores in self.per_class.items()}
         return {**_dicts(self.scores), "per_class": per_class, "classes_without_truth": self.without_truth}
 
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The pictures whose most probable class has about one probability. confidence: its mean; accuracy: the share of
-    them that it is right for."""
+    """The images whose most probable class has a probability in one bin.
+
+    confidence: mean of that probability.
+    accuracy: share of the images that the class is right for.
+    """
 
     pictures: int
     confidence: float
@@ -77,10 +89,18 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All of one evaluation, for evaluation.json and for what is shown. attributes: where the scheme has several;
-    reliability: the bins that hold pictures; by_group: each group that has a name; by_metadata: the values of each
-    column of few; compare: the score of these answers less that of the others, on the same resamples;
-    resampled_over: the groups' column or `picture`, None without resamples."""
+    """Results of one evaluation, for evaluation.json, the summary and the page.
+
+    groups: number of groups, None without them.
+    resampled_over: the column of groups or `picture`, None without resamples.
+    attributes: scores by attribute, where the scheme has more than one.
+    gmean_classes: classes that the geometric mean of F1 is over.
+    calibration_error, reliability: None and empty without probabilities; only bins with images are listed.
+    by_group: each group that has a name.
+    by_metadata: by column of few values, its values.
+    compare: scores of these answers less those of the others, on the same resamples.
+    unanswered, left_out: number of images without an answer, and of answers without truth.
+    """
 
     pictures: int
     groups: int | None
@@ -100,7 +120,7 @@ class Evaluation:
     notes: list[str]
 
     def to_dict(self) -> dict[str, Any]:
-        """The block `rarebird` of evaluation.json: all but the groups, of which there may be as many as pictures."""
+        """The block `rarebird` of evaluation.json: all but the groups, of which there may be as many as images."""
         return {
             "pictures": self.pictures,
             "groups": self.groups,
@@ -111,11 +131,12 @@ class Evaluation:
             "left_out": self.left_out,
             **self.joint.to_dict(),
             "calibration_error": self.calibration_error.to_dict() if self.calibration_error else None,
-            "reliability": [of_bin.to_dict() for of_bin in self.reliability],
+            "reliability": [part.to_dict() for part in self.reliability],
             "gmean_classes": self.gmean_classes,
             "attributes": {name: scores.to_dict() for name, scores in self.attributes.items()},
             "metadata": {
-                column: {of.name: of.to_dict() for of in slices} for column, slices in self.by_metadata.items()
+                column: {subgroup.name: subgroup.to_dict() for subgroup in subgroups}
+                for column, subgroups in self.by_metadata.items()
             },
             "compare": _dicts(self.compare) if self.compare else None,
             "notes": self.notes,
@@ -123,109 +144,157 @@ class Evaluation:
 
 
 def evaluate(
-    joined: MatchedAnswers,
+    matched: MatchedAnswers,
     gmean_classes: Sequence[str] = (),
     resamples: int = 2000,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Evaluation:
-    """All scores of joined truth and answers with bootstrap intervals, all from one set of resamples.
+    """Computes all scores with percentile bootstrap intervals, all from one set of resamples.
 
-    gmean_classes: names or numbers of the joint classes whose F1 the geometric mean is over, else all; an
-    attribute's is over all of its values. InputError where one is unknown.
+    Args:
+        matched: truth and answers.
+        gmean_classes: names or numbers of the joint classes whose F1 the geometric mean is over, all where empty; an
+            attribute's is over all of its values.
+        resamples: number of bootstrap resamples; 0 for no intervals.
+        confidence: of the intervals.
+        seed: of the resamples.
+
+    Raises:
+        InputError: a class of gmean_classes is unknown.
     """
-    scheme = joined.scheme
+    scheme = matched.scheme
     chosen = _chosen_classes(scheme, gmean_classes)
-    targets: dict[str, tuple[Scheme, np.ndarray, np.ndarray]] = {"": (scheme, joined.truth, joined.answers)}
-    if len(scheme.attributes) > 1:
-        true, answers = scheme.split(joined.truth), scheme.split(joined.answers)
-        for name in scheme.names:
-            given = np.where(joined.answers == NO_ANSWER, NO_ANSWER, answers[name])
-            targets[name] = (scheme.only(name), true[name], given)
-    blocks = [count_statistics(truth, given, of.num_classes) for of, truth, given in targets.values()]
-    if joined.other is not None:
-        blocks.append(count_statistics(joined.truth, joined.other, scheme.num_classes))
-    if joined.probabilities is not None:
-        blocks.append(calibration_statistics(joined.probabilities, joined.truth))
-
-    statistics = sparse.csr_array(sparse.hstack(blocks))
-    totals = resample(statistics, joined.groups, resamples, seed)
-    parts = np.split(totals, np.cumsum([block.shape[1] for block in blocks])[:-1], axis=1)
+    targets = _targets(matched)
+    totals = _resampled_totals(matched, targets, resamples, seed)
 
     scored = {}
-    for (name, (of, truth, given)), part in zip(targets.items(), parts[: len(targets)], strict=True):
-        matrix = confusion(truth, given, of.num_classes)
-        scored[name] = _score(of.class_names, Counts.from_totals(part), matrix, None if name else chosen, confidence)
+    for (name, target), counts in zip(targets.items(), totals.targets, strict=True):
+        scored[name] = _score(target, counts, None if name else chosen, confidence)
     compare = None
-    if joined.other is not None:
-        these = scores_of(Counts.from_totals(parts[0]), chosen)
-        those = scores_of(Counts.from_totals(parts[len(targets)]), chosen)
-        compare = {name: interval(these[name] - those[name], confidence) for name in COMPARED}
-    reliability = [] if joined.probabilities is None else _reliability(parts[-1], confidence)
-    groups = None if joined.groups is None else int(joined.groups.max()) + 1
+    if totals.other is not None:
+        these, others = scores_of(totals.targets[0], chosen), scores_of(totals.other, chosen)
+        compare = {name: interval(these[name] - others[name], confidence) for name in COMPARED}
+    calibration_error, reliability = None, []
+    if totals.calibration is not None:
+        reliability = _reliability(totals.calibration, confidence)
+        if reliability:
+            calibration_error = interval(calibration_error_of(totals.calibration), confidence)
+    groups = None if matched.groups is None else int(matched.groups.max()) + 1
     return Evaluation(
-        pictures=len(joined.names),
+        pictures=len(matched.names),
         groups=groups,
-        resampled_over=(joined.group_column if groups else "picture") if resamples else None,
+        resampled_over=(matched.group_column if groups else "picture") if resamples else None,
         resamples=resamples,
         confidence=confidence,
-        joint=scored.pop(""),
+        joint=scored.pop(JOINT),
         attributes=scored,
         gmean_classes=[scheme.class_names[code] for code in chosen],
-        calibration_error=interval(calibration_error_of(parts[-1]), confidence) if reliability else None,
+        calibration_error=calibration_error,
         reliability=reliability,
-        by_group=subgroups_by_group(joined),
-        by_metadata=subgroups_by_metadata(joined, resamples, confidence, seed),
+        by_group=subgroups_by_group(matched),
+        by_metadata=subgroups_by_metadata(matched, resamples, confidence, seed),
         compare=compare,
-        unanswered=len(joined.unanswered),
-        left_out=len(joined.left_out),
-        notes=list(joined.notes),
+        unanswered=len(matched.unanswered),
+        left_out=len(matched.left_out),
+        notes=list(matched.notes),
     )
 
 
 def _chosen_classes(scheme: Scheme, asked: Sequence[str]) -> list[int]:
-    faults, chosen = [], []
+    """Numbers of the classes that gmean_classes names, all where it is empty."""
+    problems, chosen = [], []
     if " ".join(asked) in scheme.class_names:  # one name with spaces, whose words a flag has parted
         asked = [" ".join(asked)]
     for value in asked:
         try:
             chosen.append(scheme.class_of(value))
         except ValueError as error:
-            faults.append(f"gmean_classes: {error}")
-    if faults:
-        raise InputError("\n".join(faults))
+            problems.append(f"gmean_classes: {error}")
+    if problems:
+        raise InputError("\n".join(problems))
     return sorted(set(chosen)) or list(range(scheme.num_classes))
 
 
-def _score(
-    names: list[str], counts: Counts, matrix: np.ndarray, gmean_classes: list[int] | None, confidence: float
-) -> Scores:
-    """counts: of the sample and its resamples, (1 + resamples, C)."""
+@dataclass(frozen=True)
+class _Target:
+    """What is scored: the joint class or one attribute. truth, answers: int64 (N,), -1 without an answer."""
+
+    scheme: Scheme
+    truth: np.ndarray
+    answers: np.ndarray
+
+
+def _targets(matched: MatchedAnswers) -> dict[str, _Target]:
+    """The joint class first and, where the scheme has more than one, each attribute by its name."""
+    scheme = matched.scheme
+    targets = {JOINT: _Target(scheme, matched.truth, matched.answers)}
+    if len(scheme.attributes) > 1:
+        truth, answers = scheme.split(matched.truth), scheme.split(matched.answers)
+        for name in scheme.names:
+            answered = np.where(matched.answers == NO_ANSWER, NO_ANSWER, answers[name])
+            targets[name] = _Target(scheme.only(name), truth[name], answered)
+    return targets
+
+
+@dataclass(frozen=True)
+class _Totals:
+    """Statistics summed over the sample and over each resample: arrays of (1 + resamples, ...).
+
+    targets: counts of each target, in order.
+    other: counts of the answers to compare with.
+    calibration: summed rows of calibration_statistics.
+    """
+
+    targets: list[Counts]
+    other: Counts | None
+    calibration: np.ndarray | None
+
+
+def _resampled_totals(matched: MatchedAnswers, targets: dict[str, _Target], resamples: int, seed: int) -> _Totals:
+    """Sums the statistics of all scores side by side, so that every score sees the same resamples."""
+    blocks = [count_statistics(target.truth, target.answers, target.scheme.num_classes) for target in targets.values()]
+    if matched.other is not None:
+        blocks.append(count_statistics(matched.truth, matched.other, matched.scheme.num_classes))
+    if matched.probabilities is not None:
+        blocks.append(calibration_statistics(matched.probabilities, matched.truth))
+    totals = resample(sparse.csr_array(sparse.hstack(blocks)), matched.groups, resamples, seed)
+    # one part a block again, in the order above
+    parts = iter(np.split(totals, np.cumsum([block.shape[1] for block in blocks])[:-1], axis=1))
+    return _Totals(
+        targets=[Counts.from_totals(next(parts)) for _ in targets],
+        other=None if matched.other is None else Counts.from_totals(next(parts)),
+        calibration=None if matched.probabilities is None else next(parts),
+    )
+
+
+def _score(target: _Target, counts: Counts, gmean_classes: list[int] | None, confidence: float) -> Scores:
+    """Scores of one target. counts: of the sample and its resamples, (1 + resamples, C)."""
 
     def intervals(scores: dict[str, np.ndarray]) -> dict[str, Interval]:
         return {name: interval(values, confidence) for name, values in scores.items()}
 
-    of_classes = per_class_of(counts)
+    scores_by_class = per_class_of(counts)
     per_class = {
         name: ClassScores(
-            **intervals({score: values[:, code] for score, values in of_classes.items()}),
+            **intervals({score: values[:, code] for score, values in scores_by_class.items()}),
             support=int(counts.truth[0, code]),
         )
-        for code, name in enumerate(names)
+        for code, name in enumerate(target.scheme.class_names)
     }
     commonest = int(counts.truth[0].argmax())
     return Scores(
-        class_names=names,
+        class_names=target.scheme.class_names,
         scores=intervals(scores_of(counts, gmean_classes)),
         per_class=per_class,
         weighted=intervals(weighted_scores_of(counts)),
         constant=intervals(weighted_scores_of(counts.constant(commonest))),
-        confusion=matrix,
+        confusion=confusion(target.truth, target.answers, target.scheme.num_classes),
     )
 
 
 def _reliability(totals: np.ndarray, confidence: float) -> list[ReliabilityBin]:
-    """totals: summed rows of calibration_statistics, of the sample and its resamples."""
+    """The bins that hold images. totals: as _Totals.calibration."""
     bins = reliability_of(totals)
     return [
         ReliabilityBin(int(count), float(bins["confidence"][0, at]), interval(bins["accuracy"][:, at], confidence))

@@ -1,8 +1,7 @@
-"""The truth and the answers of a model, joined by the pictures' names, never by the order of rows."""
+"""Matches a model's answers with the truth by the images' names, never by the order of rows."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,40 +9,42 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from model.answers.files import PROBABILITIES, beside_answers, labels_file, parts_of
-from model.answers.read import (
-    ANSWER_COLUMNS,
-    COLUMNS,
-    MISSING,
-    PARTS,
-    UNKNOWN,
-    Cells,
-    _number,
-    find_column,
-    read_cells,
-    read_probabilities,
-    read_scheme,
-)
+from model.answers.files import PROBABILITIES, beside_answers, host_parts, labels_file
+from model.answers.labels_json import LabelsJson
+from model.answers.read import ANSWER_COLUMNS, ClassTable, find_column, read_class_table, read_probabilities
 from model.artifacts.files import LABELS
-from model.artifacts.provenance import PROVENANCE_KEY, Provenance
+from model.artifacts.provenance import Provenance
 from model.data.readers.columns import GROUP_COLUMNS, PICTURE_COLUMNS, column_named
-from model.errors import InputError, Problems, did_you_mean, listing
-from model.labels import Attribute, Scheme, normal_text
+from model.errors import Problems, listing
+from model.evaluation.label_scheme import (
+    check_parts,
+    check_probability_columns,
+    check_same_classes,
+    find_scheme,
+    true_classes,
+)
+from model.labels import Scheme, normal_text
 from model.metrics.scores import NO_ANSWER
-
-MOST_UNNAMED = 1000  # classes that numbers in a table may imply; a greater number is a mistake, such as an identifier
 
 
 @dataclass(frozen=True)
 class MatchedAnswers:
-    """Truth and answers side by side, in the order of the truth's rows.
+    """Truth and answers of the same images, in the order of the truth's rows.
 
-    truth: int64 (n,); answers: int64 (n,), -1 where there is none; probabilities: float (n, C), rows of NaN where
-    a picture has none, None where there are none at all; groups: int64 (n,), 0 ... G - 1, None where no column
-    holds any; group_names: of each, "" for a picture without one, which is a group of its own; metadata: the other
-    columns of the truth's table and the answers', (n,) texts each, "" where a cell or row is missing; other: the
-    answers to compare with; provenance: how the model that answered was made, None where labels.json does not tell it.
-    notes: sentences about what a reader of the scores must know.
+    scheme: labels of the classes, C of them.
+    names: of the N images.
+    truth: int64 (N,), true classes.
+    answers: int64 (N,), predicted classes, -1 without an answer.
+    probabilities: float64 (N, C), a row of NaN for an image without; None without a file of them.
+    groups: int64 (N,), 0 to G - 1, the person or sender of each image; None without a column of groups.
+    group_column: its name.
+    group_names: of each group; "" for an image without a group, which is a group of its own.
+    metadata: other columns of the truth and of the answers, N texts each, "" for an empty or missing cell.
+    other: int64 (N,), another model's predicted classes, to compare with.
+    provenance: how the model was trained, None where labels.json does not record it.
+    unanswered: names of the images without an answer.
+    left_out: names of the answers without truth.
+    notes: sentences that a reader of the scores must know.
     """
 
     scheme: Scheme
@@ -63,7 +64,7 @@ class MatchedAnswers:
 
     @property
     def correct(self) -> np.ndarray:
-        """Whether each picture is answered right, bool (n,)."""
+        """Whether each image is answered correctly, bool (N,)."""
         return self.truth == self.answers
 
 
@@ -74,205 +75,205 @@ def match_answers(
     group_column: str | None = None,
     other_file: Path | None = None,
 ) -> MatchedAnswers:
-    """Reads truth, answers, the scheme and probabilities beside the answers, and another model's answers to compare.
+    """Reads the truth and a model's answers, checks them, and matches them by name.
 
-    labels: the scheme's file, else labels.json beside the answers, else the classes that probabilities name, else
-    0 to the greatest found. Where an answers' file is missing, and folders beside it hold one of its name each, their
-    rows are the answers (model.finding.parts_of). InputError tells everything that is wrong with all of the files at
-    once.
+    Where an answers' file is missing, and at least two folders beside it hold one of its name, as several hosts write
+    them, the rows of those are the answers. Probabilities are read where they lie beside the answers.
+
+    Args:
+        truth_file: table of image names and true classes.
+        answers_file: output.csv.
+        labels: the label scheme; None for labels.json beside the answers, without one the classes that the
+            probabilities name, and without those 0 to the greatest class found.
+        group_column: column of persons or senders in the truth; None for one of a usual name, if there is one.
+        other_file: another model's answers, to compare with.
+
+    Raises:
+        InputError: lists everything that is wrong with all of the files.
     """
     problems = Problems("evaluation cannot read its input")
     notes: list[str] = []
-    truth = read_cells(truth_file, problems)
-    parts, other_parts = parts_of(answers_file), parts_of(other_file) if other_file else []
-    answers = read_cells(answers_file, problems, parts)
-    other = read_cells(other_file, problems, other_parts) if other_file else None
-    for several in filter(None, (parts, other_parts)):
-        _check_parts(several, problems)
-        notes.append(f"answers of {len(several)} folders joined: {listing(part.parent.name for part in several)}")
-    probabilities, beside = None, beside_answers(answers_file, PROBABILITIES)
-    in_parts = [beside_answers(part, PROBABILITIES) for part in parts]
-    if beside.is_file() or any(part.is_file() for part in in_parts):
-        probabilities = read_probabilities(beside, problems, in_parts)
-    else:
-        notes.append(f"no calibration error: there is no {beside.name} beside the answers")
-    groups: np.ndarray | None = None
-    group_names: list[str] = []
-    if truth:
-        if truth.table.empty:
-            problems.add("empty tables", f"{truth_file} has no rows")
-        for row in truth.values.index[truth.values == ""]:
-            problems.add("pictures without a true class", f"{truth_file} row {row}: {truth.names[row]!r}")
-        group_column = _find_group(truth, group_column, problems)
-        if group_column:
-            groups, group_names = _groups(truth.table[group_column], notes)
-    columns = list(probabilities.columns) if probabilities is not None else []
-    labelled = parts[0] if parts else answers_file
-    scheme = _find_scheme(labels, labelled, columns, [c for c in (truth, answers, other) if c], problems, notes)
-    if scheme and probabilities is not None:
-        _check_classes(columns, scheme, beside_answers(answers_file, PROBABILITIES), problems)
-    if scheme and other:
-        _check_same(scheme, other_parts[0] if other_parts else other.file, problems)
-    channel = _channel_of(labels or labels_file(labelled)) if scheme else None
-    true = _true_classes(truth, scheme, channel, problems, notes) if truth and scheme else None
-    given = answers.classes(scheme, problems, numbers_first=True) if answers and scheme else None
-    compared = other.classes(scheme, problems, numbers_first=True) if other and scheme else None
+    tables = _read_tables(truth_file, answers_file, other_file, problems, notes)
+    if tables.truth:
+        _check_truth(tables.truth, problems)
+    groups = _find_groups(tables.truth, group_column, problems, notes)
+    classes = _find_classes(tables, labels, problems, notes)
     problems.raise_if_any()
-    assert scheme and truth and answers and true is not None and given is not None  # else there were problems
+    assert classes and tables.truth and tables.answers  # else there were problems
 
-    names = truth.names.tolist()
-    extra = answers.names[~answers.names.isin(set(names))].tolist()
+    names = tables.truth.names.tolist()
+    extra = tables.answers.names[~tables.answers.names.isin(set(names))].tolist()
     if extra:
         notes.append(f"answers without truth, left out: {len(extra):,} ({listing(extra, 3)})")
-    classes = _match(names, answers, given, notes)
+    answers = _match_classes(names, tables.answers, classes.answers, notes)
+    probabilities = tables.probabilities
+    if probabilities is not None:
+        probabilities = _match_probabilities(names, probabilities[classes.scheme.class_names], notes)
+    other = None
+    if tables.other and classes.other is not None:
+        other = _match_classes(names, tables.other, classes.other, notes)
     return MatchedAnswers(
-        scheme=scheme,
+        scheme=classes.scheme,
         names=names,
-        truth=true,
-        answers=classes,
-        probabilities=None if probabilities is None else _match_rows(names, probabilities[scheme.class_names], notes),
-        groups=groups,
-        group_column=group_column,
-        group_names=group_names,
-        metadata=_metadata(truth, answers, group_column),
-        other=None if other is None or compared is None else _match(names, other, compared, notes),
-        provenance=_read_provenance(beside_answers(labelled, LABELS), notes),
-        unanswered=[name for name, answer in zip(names, classes, strict=True) if answer == NO_ANSWER],
+        truth=classes.truth,
+        answers=answers,
+        probabilities=probabilities,
+        groups=groups.codes,
+        group_column=groups.column,
+        group_names=groups.names,
+        metadata=_match_metadata(tables.truth, tables.answers, groups.column),
+        other=other,
+        provenance=_read_provenance(tables.labelled_file, classes.labels, notes),
+        unanswered=[name for name, answer in zip(names, answers, strict=True) if answer == NO_ANSWER],
         left_out=extra,
         notes=notes,
     )
 
 
-def _channel_of(labels: Path) -> Scheme | None:
-    """The whole scheme of the channel that a model of one attribute learnt from, None where it is no part of one."""
-    try:
-        return Scheme.from_dict(json.loads(labels.read_text(encoding="utf-8-sig"))["channel"])
-    except (OSError, ValueError, KeyError, TypeError, InputError):
+@dataclass(frozen=True)
+class _Tables:
+    """Tables as they were read, None for one that cannot be.
+
+    labelled_file, other_labelled_file: the answers that labels.json lies beside, of several hosts' the first.
+    """
+
+    truth: ClassTable | None
+    answers: ClassTable | None
+    other: ClassTable | None
+    probabilities: pd.DataFrame | None
+    probabilities_file: Path
+    labelled_file: Path
+    other_labelled_file: Path | None
+
+
+def _read_tables(
+    truth_file: Path, answers_file: Path, other_file: Path | None, problems: Problems, notes: list[str]
+) -> _Tables:
+    truth = read_class_table(truth_file, problems)
+    parts, other_parts = host_parts(answers_file), host_parts(other_file) if other_file else []
+    answers = read_class_table(answers_file, problems, parts)
+    other = read_class_table(other_file, problems, other_parts) if other_file else None
+    for hosts in filter(None, (parts, other_parts)):
+        check_parts(hosts, problems)
+        notes.append(f"answers of {len(hosts)} folders joined: {listing(part.parent.name for part in hosts)}")
+    probabilities = None
+    probabilities_file = beside_answers(answers_file, PROBABILITIES)
+    probability_parts = [beside_answers(part, PROBABILITIES) for part in parts]
+    if probabilities_file.is_file() or any(part.is_file() for part in probability_parts):
+        probabilities = read_probabilities(probabilities_file, problems, probability_parts)
+    else:
+        notes.append(f"no calibration error: there is no {probabilities_file.name} beside the answers")
+    return _Tables(
+        truth=truth,
+        answers=answers,
+        other=other,
+        probabilities=probabilities,
+        probabilities_file=probabilities_file,
+        labelled_file=parts[0] if parts else answers_file,
+        other_labelled_file=other_parts[0] if other_parts else other_file,
+    )
+
+
+def _read_provenance(labelled_file: Path, labels: LabelsJson | None, notes: list[str]) -> Provenance | None:
+    """From the labels.json that belongs to the answers alone, which is labels unless another scheme was named."""
+    path = beside_answers(labelled_file, LABELS)
+    if labels and labels.path == path:
+        return labels.provenance(notes)
+    return LabelsJson.read(path).provenance(notes) if path.is_file() else None
+
+
+@dataclass(frozen=True)
+class _Classes:
+    """Classes of each table in the order of its own rows, int64 (rows,), and the labels.json that names them."""
+
+    labels: LabelsJson | None
+    scheme: Scheme
+    truth: np.ndarray
+    answers: np.ndarray
+    other: np.ndarray | None
+
+
+def _find_classes(tables: _Tables, labels_path: Path | None, problems: Problems, notes: list[str]) -> _Classes | None:
+    """Finds the label scheme and reads all classes by it; None, and problems, where that is not possible.
+
+    labels_path: of the scheme, which must exist; None for the labels.json beside the answers, if there is one.
+    """
+    path = labels_path or labels_file(tables.labelled_file)
+    labels = LabelsJson.read(path) if labels_path or path.is_file() else None
+    columns = list(tables.probabilities.columns) if tables.probabilities is not None else []
+    class_tables = [table for table in (tables.truth, tables.answers, tables.other) if table]
+    scheme = find_scheme(labels, path, columns, class_tables, problems, notes)
+    if scheme is None:
         return None
+    if tables.probabilities is not None:
+        check_probability_columns(columns, scheme, tables.probabilities_file, problems)
+    if tables.other and tables.other_labelled_file:
+        check_same_classes(scheme, tables.other_labelled_file, problems)
+    truth = answers = other = None
+    if tables.truth:
+        channel = labels.channel_scheme() if labels else None
+        truth = true_classes(tables.truth, scheme, channel, problems, notes)
+    if tables.answers:
+        answers = tables.answers.classes(scheme, problems, numbers_first=True)
+    if tables.other:
+        other = tables.other.classes(scheme, problems, numbers_first=True)
+    return None if truth is None or answers is None else _Classes(labels, scheme, truth, answers, other)
 
 
-def _true_classes(
-    truth: Cells, scheme: Scheme, channel: Scheme | None, problems: Problems, notes: list[str]
-) -> np.ndarray:
-    """Where the truth tells the channel's joint classes and the answers one attribute, that attribute's."""
-    if channel is None:
-        return truth.classes(scheme, problems)
-    attribute = scheme.attributes[0]
-    own = {*attribute.values, *map(str, range(scheme.num_classes)), ""}
-    if all(value in own for value in truth.values.unique()):
-        notes.append(f"the truth is read as classes of {attribute.name}, not of {' and '.join(channel.names)} together")
-        return truth.classes(scheme, problems)
-    joint = truth.classes(channel, problems)
-    told = " and ".join(channel.names)
-    notes.append(f"the truth holds classes of {told} together, of which {attribute.name} is taken")
-    return np.where(joint == NO_ANSWER, NO_ANSWER, channel.split(joint)[attribute.name])
+def _check_truth(truth: ClassTable, problems: Problems) -> None:
+    if truth.table.empty:
+        problems.add("empty tables", f"{truth.file} has no rows")
+    for row in truth.values.index[truth.values == ""]:
+        problems.add("pictures without a true class", f"{truth.file} row {row}: {truth.names[row]!r}")
 
 
-def _find_group(truth: Cells, asked: str | None, problems: Problems) -> str | None:
-    if asked is None:
-        return column_named(truth.table.columns, *GROUP_COLUMNS)
-    return find_column(truth.table, (asked,), "groups", truth.file, problems)
+@dataclass(frozen=True)
+class _Groups:
+    """See MatchedAnswers; in the order of the truth's rows."""
+
+    column: str | None = None
+    codes: np.ndarray | None = None
+    names: list[str] = field(default_factory=list)
 
 
-def _groups(cells: pd.Series, notes: list[str]) -> tuple[np.ndarray, list[str]]:
-    values = cells.map(normal_text)
-    empty = values == ""
-    if empty.any():
-        notes.append(f"pictures without a {cells.name}, each a group of its own: {int(empty.sum()):,}")
-    keys = values.where(~empty, pd.Series([f"\0{row}" for row in values.index], index=values.index))
+def _find_groups(truth: ClassTable | None, column: str | None, problems: Problems, notes: list[str]) -> _Groups:
+    """Groups of the images from the column of that name, which must exist, or else from one of a usual name."""
+    if truth is None:
+        return _Groups()
+    if column is not None:
+        column = find_column(truth.table, (column,), "groups", truth.file, problems)
+    else:
+        column = column_named(truth.table.columns, *GROUP_COLUMNS)
+    if column is None:
+        return _Groups()
+    values = truth.table[column].map(normal_text)
+    is_empty = values == ""
+    if is_empty.any():
+        notes.append(f"pictures without a {column}, each a group of its own: {int(is_empty.sum()):,}")
+    # a key of its own for each image without a group
+    keys = values.where(~is_empty, pd.Series([f"\0{row}" for row in values.index], index=values.index))
     codes, names = pd.factorize(keys)
-    return codes.astype(np.int64), ["" if name.startswith("\0") else name for name in names]
+    return _Groups(column, codes.astype(np.int64), ["" if name.startswith("\0") else name for name in names])
 
 
-def _metadata(truth: Cells, answers: Cells, group_column: str | None) -> dict[str, list[str]]:
-    """The columns that are neither picture, class nor group, in the order of the truth's rows; where both tables have
-    a column, the truth's."""
-    own = {name.lower() for name in (*PICTURE_COLUMNS, *ANSWER_COLUMNS, group_column or "")}
-    matched = answers.table.set_axis(pd.Index(answers.names)).reindex(truth.names).fillna("")
-    columns = {name: table[name] for table in (matched, truth.table) for name in table.columns}
-    return {name: cells.map(normal_text).tolist() for name, cells in columns.items() if name.lower() not in own}
-
-
-def _find_scheme(
-    given: Path | None,
-    answers: Path,
-    columns: Sequence[str],
-    tables: Sequence[Cells],
-    problems: Problems,
-    notes: list[str],
-) -> Scheme | None:
-    path = given or labels_file(answers)
-    if given or path.is_file():
-        return read_scheme(path, problems)
-    if columns:
-        notes.append(f"no labels.json beside the answers: the {len(columns):,} classes are those of the probabilities")
-        return Scheme((Attribute("class", tuple(columns)),))
-    numbers = [_number(value) for table in tables for value in table.values.unique()]
-    found = [int(number) for number in numbers if number.is_integer()]
-    if not 0 <= max(found, default=-1) < MOST_UNNAMED:
-        problems.add(MISSING, f"{path}: without it classes must be whole numbers below {MOST_UNNAMED:,}")
-        return None
-    notes.append(f"no labels.json beside the answers: classes are 0 to {max(found)}, the greatest found")
-    return Scheme((Attribute("class", tuple(str(number) for number in range(max(found) + 1))),))
-
-
-def _read_provenance(path: Path, notes: list[str]) -> Provenance | None:
-    if not path.is_file():
-        return None
-    try:
-        saved = json.loads(path.read_text(encoding="utf-8-sig")).get(PROVENANCE_KEY)
-        return Provenance.from_dict(saved) if saved else None
-    except (OSError, ValueError, AttributeError, InputError) as error:
-        notes.append(f"how the model was made is left out: {path.name}: {error}")
-        return None
-
-
-def _check_classes(columns: Sequence[str], scheme: Scheme, path: Path, problems: Problems) -> None:
-    for name in scheme.class_names:
-        if name not in columns:
-            problems.add(COLUMNS, f"{path}: no column of class {name!r}{did_you_mean(name, columns)}")
-    for column in columns:
-        if column not in scheme.class_names:
-            close = did_you_mean(column, scheme.class_names)
-            problems.add(UNKNOWN, f"{path}: column {column!r}, expected {listing(scheme.class_names)}{close}")
-
-
-def _check_parts(parts: Sequence[Path], problems: Problems) -> None:
-    """Parts can only be joined where one model made them all."""
-    first, *others = (labels_file(part) for part in parts)
-    for path in others:
-        if path.is_file() != first.is_file():
-            problems.add(PARTS, f"of {first} and {path} one is missing")
-        elif path.is_file() and path.read_bytes() != first.read_bytes():
-            problems.add(PARTS, f"{path} tells another model than {first}")
-
-
-def _check_same(scheme: Scheme, other: Path, problems: Problems) -> None:
-    """Two models' answers can only be compared where one class means one thing."""
-    path = labels_file(other)
-    theirs = read_scheme(path, problems) if path.is_file() else scheme
-    if theirs and theirs.class_names != scheme.class_names:
-        expected = listing(scheme.class_names)
-        problems.add(UNKNOWN, f"{path}: its classes are {listing(theirs.class_names)}, those compared with {expected}")
-
-
-def _match(names: Sequence[str], table: Cells, classes: np.ndarray, notes: list[str]) -> np.ndarray:
-    """A table's classes in the order of names, -1 where there is none."""
-    row = pd.Index(table.names).get_indexer(pd.Index(names))
-    absent = [name for name, at in zip(names, row, strict=True) if at < 0]
-    matched = np.where(row < 0, NO_ANSWER, classes[row] if len(classes) else NO_ANSWER)
-    empty = [name for name, at, code in zip(names, row, matched, strict=True) if at >= 0 and code == NO_ANSWER]
+def _match_classes(names: Sequence[str], table: ClassTable, classes: np.ndarray, notes: list[str]) -> np.ndarray:
+    """A table's classes in the order of names, int64 (N,), -1 where the table has no row or an empty cell."""
+    rows = pd.Index(table.names).get_indexer(pd.Index(names))
+    absent = [name for name, row in zip(names, rows, strict=True) if row < 0]
+    matched = np.where(rows < 0, NO_ANSWER, classes[rows] if len(classes) else NO_ANSWER)
+    empty = [name for name, row, code in zip(names, rows, matched, strict=True) if row >= 0 and code == NO_ANSWER]
     file = Path(table.file.parent.name, table.file.name)  # notes are passed on: no more of this machine's folders
-    for what, pictures in (("no row", absent), ("an empty answer", empty)):
+    for reason, pictures in (("no row", absent), ("an empty answer", empty)):
         if pictures:
             share = f"{len(pictures):,} of {len(names):,}"
-            notes.append(f"pictures with {what} in {file}, counted as wrong: {share} ({listing(pictures, 3)})")
+            notes.append(f"pictures with {reason} in {file}, counted as wrong: {share} ({listing(pictures, 3)})")
     if len(absent) == len(names) and len(table.names):
         notes.append(f"no picture of the truth is in {file}: its names look like {listing(table.names, 2)}")
     return matched.astype(np.int64)
 
 
-def _match_rows(names: Sequence[str], probabilities: pd.DataFrame, notes: list[str]) -> np.ndarray:
+def _match_probabilities(names: Sequence[str], probabilities: pd.DataFrame, notes: list[str]) -> np.ndarray:
+    """Probabilities in the order of names, float64 (N, C), a row of NaN where there are none."""
     matched = probabilities.reindex(names).to_numpy(dtype=float)
     without = [name for name, row in zip(names, matched, strict=True) if np.isnan(row).all()]
     if without:
@@ -281,3 +282,14 @@ def _match_rows(names: Sequence[str], probabilities: pd.DataFrame, notes: list[s
             f"({listing(without, 3)})"
         )
     return matched
+
+
+def _match_metadata(truth: ClassTable, answers: ClassTable, group_column: str | None) -> dict[str, list[str]]:
+    """Columns that are neither image, class nor group, in the order of the truth's rows.
+
+    Where both tables have a column of a name, the truth's is taken.
+    """
+    known = {name.lower() for name in (*PICTURE_COLUMNS, *ANSWER_COLUMNS, group_column or "")}
+    matched = answers.table.set_axis(pd.Index(answers.names)).reindex(truth.names).fillna("")
+    columns = {name: table[name] for table in (matched, truth.table) for name in table.columns}
+    return {name: cells.map(normal_text).tolist() for name, cells in columns.items() if name.lower() not in known}

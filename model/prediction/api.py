@@ -1,4 +1,4 @@
-"""model/prediction/api.py."""
+"""`model.prediction.predict`, prediction from Python: a saved model's folder and images in, a DataFrame out."""
 
 from __future__ import annotations
 
@@ -18,25 +18,6 @@ from model.prediction.predictor import EnsemblePredictor, Predictor
 from model.runtime.hardware import find_hardware
 
 
-def make_predictor(
-    saved: SavedModel | Ensemble,
-    *,
-    num_tta: int = 1,
-    tta_mode: str = "soft",
-    seed: int = 0,
-    device: str = "auto",
-    precision: str = "auto",
-) -> EnsemblePredictor:
-    """A saved model or an ensemble ready to answer; the arguments are the settings of inference. InputError where they
-    do not fit."""
-    predictors = []
-    for model in saved_models(saved):
-        hardware = find_hardware(device, precision, model.settings.channels_last)
-        views = Views(model.preprocessing, num_tta, fixed=tta_mode == "soft" or num_tta == 1, seed=seed)
-        predictors.append(Predictor(model.network, model.heads, model.preprocessing, hardware, views))
-    return EnsemblePredictor(predictors, saved.scheme, saved.join if isinstance(saved, Ensemble) else next)
-
-
 def predict(
     model: str | Path,
     pictures: Sequence[Source],
@@ -48,11 +29,20 @@ def predict(
     device: str = "auto",
     precision: str = "auto",
 ) -> pd.DataFrame:
-    """Answers of a saved model's or an ensemble's folder for pictures given as paths, bytes or PIL pictures.
+    """Predicts images with a saved model or an ensemble.
 
-    A row a picture, in order: `picture` (its path, else its number), `class` (Int64, missing where it could not be
-    read), `name` of the class, each attribute by name where there are several, `error` (empty where it could be
-    read), and a column of probability (float32) per class by its name. InputError where the model cannot be loaded.
+    Args:
+        model: the saved model's or ensemble's folder.
+        pictures: images as paths, bytes or PIL images.
+        num_tta, tta_mode, seed, batch_size, device, precision: the settings of inference of the same names.
+
+    Returns:
+        One row per image, in order: `picture` (its path, else its number), `class` (Int64, missing where it could not
+        be read), `name` of the class, each attribute by name where there are several, `error` (empty where it could be
+        read), and for each class a column of probabilities (float32) by the class's name.
+
+    Raises:
+        InputError: the model cannot be loaded, or an argument is invalid.
     """
     if isinstance(pictures, (str, bytes, Path)):
         raise InputError(f"pictures: expected a list of pictures, as in [{str(pictures)[:40]!r}], not one")
@@ -66,23 +56,52 @@ def predict(
         probabilities[answers.rows] = answers.probabilities
         for row, reason in answers.unreadable.items():
             errors[row] = reason
-    names = [str(given) if isinstance(given, (str, Path)) else str(row) for row, given in enumerate(pictures)]
-    return answer_frame(names, probabilities, errors, saved.scheme)
+    names = [str(source) if isinstance(source, (str, Path)) else str(row) for row, source in enumerate(pictures)]
+    return _answer_frame(names, probabilities, errors, saved.scheme)
 
 
-def answer_frame(
+def make_predictor(
+    saved: SavedModel | Ensemble,
+    *,
+    num_tta: int = 1,
+    tta_mode: str = "soft",
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+) -> EnsemblePredictor:
+    """Places a loaded model or ensemble on its hardware, ready to predict.
+
+    The arguments are the settings of inference of the same names. InputError where they do not fit.
+    """
+    predictors = []
+    for model in saved_models(saved):
+        hardware = find_hardware(device, precision, model.settings.channels_last)
+        views = Views(model.preprocessing, num_tta, fixed=tta_mode == "soft" or num_tta == 1, seed=seed)
+        predictors.append(Predictor(model.network, model.heads, model.preprocessing, hardware, views))
+    combine = saved.combine_probabilities if isinstance(saved, Ensemble) else next
+    return EnsemblePredictor(predictors, saved.scheme, combine)
+
+
+def _answer_frame(
     names: Sequence[str], probabilities: np.ndarray, errors: Sequence[str], scheme: Scheme
 ) -> pd.DataFrame:
-    """What predict returns, from float (N, joint classes) with a row of NaN for an unreadable picture."""
-    read = ~np.isnan(probabilities).any(axis=1)
-    classes = np.where(read, np.nan_to_num(probabilities, nan=-1.0).argmax(axis=1), -1)
+    """The DataFrame that predict returns.
+
+    Args:
+        names: of the images.
+        probabilities: float32 (N, C), a row of NaN for an image that could not be read.
+        errors: why each image could not be read, "" where it could.
+        scheme: labels of the classes.
+    """
+    is_read = ~np.isnan(probabilities).any(axis=1)
+    classes = np.where(is_read, np.nan_to_num(probabilities, nan=-1.0).argmax(axis=1), -1)
     frame = pd.DataFrame({"picture": list(names), "class": pd.array(classes, dtype="Int64")})
-    frame.loc[~read, "class"] = pd.NA
-    frame["name"] = [scheme.class_names[code] if known else "" for code, known in zip(classes, read)]
+    frame.loc[~is_read, "class"] = pd.NA
+    frame["name"] = [scheme.class_names[code] if known else "" for code, known in zip(classes, is_read)]
     if len(scheme.attributes) > 1:
         codes = scheme.split(classes)
         for attribute in scheme.attributes:
-            values = [attribute.values[code] if known else "" for code, known in zip(codes[attribute.name], read)]
+            values = [attribute.values[code] if known else "" for code, known in zip(codes[attribute.name], is_read)]
             frame[attribute.name] = values
     frame["error"] = list(errors)
     return pd.concat([frame, pd.DataFrame(probabilities, columns=scheme.class_names)], axis=1)

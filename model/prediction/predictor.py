@@ -1,5 +1,7 @@
-"""From a saved model and pictures to probabilities: the one way that training's validation, inference, and calls
-from Python take."""
+"""Predictors: from images to class probabilities, for one network or an ensemble of them.
+
+Validation, inference, the server and Python callers all predict through these classes.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,16 @@ from model.labels import Scheme
 from model.network.heads import Heads
 from model.runtime.hardware import Hardware
 
-ModelInputs = tuple[torch.Tensor, ...]  # uint8 (views, height, width, channels) a way of seeing
+# One image as the models of an ensemble need it: uint8 (views, height, width, channels) for each distinct input
+# pipeline (size, channels and views) of the ensemble.
+ModelInputs = tuple[torch.Tensor, ...]
 
 
 class Predictor:
-    """A network on its hardware with the views it looks at. Call it with pixels."""
+    """A network on its hardware, with its preprocessing and the views of each image that it predicts.
+
+    Calling it with uint8 (N, views, height, width, channels) returns probabilities, float32 (N, C), on the CPU.
+    """
 
     def __init__(
         self, network: nn.Module, heads: Heads, preprocessing: Preprocessing, hardware: Hardware, views: Views
@@ -35,68 +42,95 @@ class Predictor:
 
     @torch.inference_mode()
     def logits(self, pixels: torch.Tensor) -> torch.Tensor:
-        """float32 (N, outputs), on the device, from uint8 (N, height, width, channels)."""
+        """Outputs of the network, float32 (N, outputs), on the device, from uint8 (N, height, width, channels)."""
         batch = self.preprocessing.normalised(self.hardware.pictures(pixels))
         with self.hardware.autocast():
             return self.network(batch).float()
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
-        """float32 (N, joint classes), on the CPU, from uint8 (N, views, height, width, channels)."""
-        number, views = pixels.shape[:2]
-        each = self.heads.probabilities(self.logits(pixels.flatten(0, 1))).cpu()
-        return self.views.combine(each.view(number, views, -1))
+        images, views = pixels.shape[:2]
+        # one forward pass for all views of all images
+        probabilities = self.heads.probabilities(self.logits(pixels.flatten(0, 1))).cpu()
+        return self.views.combine(probabilities.view(images, views, -1))
 
-    def pictures(self, root: Path, locations: ImageLocations) -> ImageDataset:
-        """A channel's images, to be read and viewed as this predictor wants them."""
+    def dataset(self, root: Path, locations: ImageLocations) -> ImageDataset:
+        """Images of a channel as a dataset that decodes them and makes this predictor's views."""
         return ImageDataset(root, locations, self.preprocessing.channels, self.views.draft, self.views)
 
 
 class EnsemblePredictor:
-    """Predictors that answer as one. Those that see pictures alike share their reading and decoding."""
+    """Predictors whose probabilities are combined into one answer.
+
+    Predictors with equal views share an input pipeline: each image is read, decoded and resized once for all of them.
+
+    Args:
+        predictors: at least one.
+        scheme: labels of the combined answer.
+        combine: takes the probabilities of all predictors, float32 (N, C of the predictor) in order, and returns
+            float32 (N, C of scheme); the default takes the only one.
+    """
 
     def __init__(
         self,
         predictors: Sequence[Predictor],
         scheme: Scheme,
-        join: Callable[[Iterator[np.ndarray]], np.ndarray] = next,
+        combine: Callable[[Iterator[np.ndarray]], np.ndarray] = next,
     ):
-        """join: the probabilities of all predictors, in order, to one answer over the classes of scheme."""
-        self.predictors, self.scheme, self.join = list(predictors), scheme, join
+        self.predictors, self.scheme, self.combine = list(predictors), scheme, combine
         self.hardware = predictors[0].hardware
+        # one predictor for each distinct input pipeline
         self.pipelines = list({predictor.views: predictor for predictor in predictors}.values())
 
-    def predict_table(self, root: Path, locations: ImageLocations, batch_size: int, workers: int) -> Iterator[Answers]:
-        """Of a channel's images, in their order. batch_size counts views. Memory is that of a few
-        batches, whatever the number of pictures."""
+    def predict_channel(
+        self, root: Path, locations: ImageLocations, batch_size: int, workers: int
+    ) -> Iterator[Answers]:
+        """Predicts images of a channel batch by batch, in their order.
+
+        Holds a few batches in memory, however many images there are.
+
+        Args:
+            root: folder of the channel.
+            locations: of the images.
+            batch_size: views in a forward pass.
+            workers: processes that decode, divided among the input pipelines; 0 decodes in this process.
+        """
         per_batch = self.images_per_batch(batch_size)
-        each = math.ceil(workers / len(self.pipelines))
+        per_pipeline = math.ceil(workers / len(self.pipelines))
         pinned = self.hardware.device.type == "cuda"
         streams = [
-            batches(pipeline.pictures(root, locations), in_order(len(locations), per_batch), each, pinned)
+            batches(pipeline.dataset(root, locations), in_order(len(locations), per_batch), per_pipeline, pinned)
             for pipeline in self.pipelines
         ]
-        return self._of_batches(zip(*streams, strict=True))
+        return self._predict_batches(zip(*streams, strict=True))
 
     def predict_images(self, sources: Sequence[Source], batch_size: int) -> Iterator[Answers]:
-        """As answers, for pictures given as paths, bytes or PIL pictures."""
-        for first in range(0, len(sources), self.images_per_batch(batch_size)):
-            rows, looks, unreadable = [], [], {}
-            for row in range(first, min(first + self.images_per_batch(batch_size), len(sources))):
+        """As predict_channel, for images given as paths, bytes or PIL images."""
+        per_batch = self.images_per_batch(batch_size)
+        for first in range(0, len(sources), per_batch):
+            rows, inputs, unreadable = [], [], {}
+            for row in range(first, min(first + per_batch, len(sources))):
                 try:
-                    looks.append(self.prepare(sources[row], row))
+                    inputs.append(self.prepare(sources[row], row))
                 except UnreadablePicture as error:
                     unreadable[row] = str(error)
                 else:
                     rows.append(row)
-            yield Answers(np.array(rows, np.int64), self.predict_inputs(looks), unreadable)
+            yield Answers(np.array(rows, np.int64), self.predict_inputs(inputs), unreadable)
 
     def images_per_batch(self, batch_size: int) -> int:
-        """Pictures of a forward pass of so many views."""
+        """Number of images in a forward pass of batch_size views."""
         return max(1, batch_size // self.pipelines[0].views.number)
 
     def prepare(self, source: Source, row: int = 0) -> ModelInputs:
-        """What the pipelines see of one picture, uint8 (views, height, width, channels) each; threads may look side by
-        side. row: that random views are drawn for. UnreadablePicture tells why it cannot be read."""
+        """Decodes one image and makes its views for each input pipeline; threads may call it at the same time.
+
+        Args:
+            source: path, bytes or PIL image.
+            row: seeds random views.
+
+        Raises:
+            UnreadablePicture: why the image cannot be read.
+        """
         return tuple(
             pipeline.views(
                 read_source(source, channels=pipeline.preprocessing.channels, draft=pipeline.views.draft), row
@@ -104,21 +138,22 @@ class EnsemblePredictor:
             for pipeline in self.pipelines
         )
 
-    def predict_inputs(self, looks: Sequence[ModelInputs]) -> np.ndarray:
-        """Probabilities, float32 (N, classes of the scheme), of pictures that were looked at."""
-        return self._joined([torch.stack(seen) for seen in zip(*looks, strict=True)])
+    def predict_inputs(self, inputs: Sequence[ModelInputs]) -> np.ndarray:
+        """Probabilities, float32 (N, C), of images that prepare has made ready."""
+        return self._predict_pixels([torch.stack(pixels) for pixels in zip(*inputs, strict=True)])
 
-    def _of_batches(self, seen: Iterable[tuple[Batch, ...]]) -> Iterator[Answers]:
-        """seen: the same rows by each pipeline."""
-        for batch in seen:
-            unreadable = {row: reason for part in batch for row, reason in part.unreadable.items()}
-            rows = np.array([row for row in batch[0].rows.tolist() if row not in unreadable], np.int64)
-            pixels = [part.pixels[np.isin(part.rows, rows)] for part in batch if part.pixels is not None and len(rows)]
-            yield Answers(rows, self._joined(pixels), unreadable)
+    def _predict_batches(self, batches_by_pipeline: Iterable[tuple[Batch, ...]]) -> Iterator[Answers]:
+        """Each tuple: a batch of the same rows from each pipeline."""
+        for parts in batches_by_pipeline:
+            # predict the rows that every pipeline could read
+            unreadable = {row: reason for part in parts for row, reason in part.unreadable.items()}
+            rows = np.array([row for row in parts[0].rows.tolist() if row not in unreadable], np.int64)
+            pixels = [part.pixels[np.isin(part.rows, rows)] for part in parts if part.pixels is not None and len(rows)]
+            yield Answers(rows, self._predict_pixels(pixels), unreadable)
 
-    def _joined(self, pixels: Sequence[torch.Tensor]) -> np.ndarray:
-        """pixels: of each pipeline, uint8 (N, views, height, width, channels); empty where there is no picture."""
+    def _predict_pixels(self, pixels: Sequence[torch.Tensor]) -> np.ndarray:
+        """pixels: uint8 (N, views, height, width, channels) from each pipeline; empty where there is no image."""
         if not pixels:
             return np.empty((0, self.scheme.num_classes), np.float32)
-        seen = dict(zip((pipeline.views for pipeline in self.pipelines), pixels, strict=True))
-        return self.join(predictor(seen[predictor.views]).numpy() for predictor in self.predictors)
+        by_views = dict(zip((pipeline.views for pipeline in self.pipelines), pixels, strict=True))
+        return self.combine(predictor(by_views[predictor.views]).numpy() for predictor in self.predictors)

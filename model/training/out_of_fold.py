@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from model.answers.files import OUTPUT, PROBABILITIES, TRUTH
 from model.answers.write import Answers, write_answers
 from model.artifacts.ensemble import PRODUCT, load, make_ensemble
 from model.atomic_write import write_beside
@@ -52,16 +53,9 @@ def answer_out_of_fold(
     truth = names.assign(ans=table.classes(), fold=plan.folds + 1)
     if table.grouped_by:
         truth["group"] = table.groups
-    with write_beside(folder / "gt.csv") as path:
+    with write_beside(folder / TRUTH) as path:
         truth.to_csv(path, index=False)
-    write_answers(
-        iter([answers]),
-        names,
-        NAME_COLUMN,
-        table.scheme.to_dict(),
-        folder / "output.csv",
-        folder / "probabilities.csv",
-    )
+    write_answers([answers], names, NAME_COLUMN, table.scheme.to_dict(), folder / OUTPUT, folder / PROBABILITIES)
 
     classes = np.full(len(table), NO_ANSWER, np.int64)
     classes[answers.rows] = answers.probabilities.argmax(1)
@@ -84,7 +78,7 @@ def _answer_folds(plan: Plan, models: Path, settings: TrainSettings, stop: StopS
         model = make_ensemble(models, members, [1.0] * len(members), PRODUCT)
         predictor = make_predictor(model, device=settings.device, precision=settings.precision)
         locations = table.locations.take(rows)
-        for answers in stop.outlived(predictor.predict_table(table.root, locations, settings.batch_size, workers)):
+        for answers in stop.outlived(predictor.predict_channel(table.root, locations, settings.batch_size, workers)):
             if stop.received is not None:
                 raise Stopped
             probabilities[rows[answers.rows]] = answers.probabilities

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from model.artifacts.files import is_finished
+from model.artifacts.discovery import is_finished
 from model.atomic_write import remove_parts
 from model.errors import InputError
 from model.training.checkpoints import Checkpoints, State

@@ -143,7 +143,7 @@ class Validator:
         """Logits, float32 (n, outputs), of which only the rows of this process are filled."""
         table, size = self.table, self.batch_size
         predictor = Predictor(network, self.heads, self.preprocessing, self.hardware, Views(self.preprocessing))
-        pictures = predictor.pictures(table.root, table.locations)
+        pictures = predictor.dataset(table.root, table.locations)
         rows = range(self.rank, len(table), self.world)
         items = [[(row, row) for row in rows[first : first + size]] for first in range(0, len(rows), size)]
         logits = torch.empty(len(table), self.heads.outputs)

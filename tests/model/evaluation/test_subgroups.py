@@ -14,7 +14,7 @@ SCHEME = Scheme((Attribute("kind", ("cat", "dog", "owl")),))
 
 
 @pytest.fixture
-def joined():
+def matched():
     """60 pictures of 12 persons, of whom the fifth has no name: five groups of one picture each."""
     generator = np.random.default_rng(3)
     truth = generator.integers(3, size=60)
@@ -35,57 +35,57 @@ def joined():
     )
 
 
-def test_groups_with_a_name_are_counted(joined):
-    found = {of.name: of for of in subgroups_by_group(joined)}
-    assert list(found) == [name for name in joined.group_names if name]
-    for at, name in enumerate(joined.group_names):
+def test_groups_with_a_name_are_counted(matched):
+    found = {of.name: of for of in subgroups_by_group(matched)}
+    assert list(found) == [name for name in matched.group_names if name]
+    for at, name in enumerate(matched.group_names):
         if name:
-            right = sum(joined.truth[row] == joined.answers[row] for row in range(60) if joined.groups[row] == at)
+            right = sum(matched.truth[row] == matched.answers[row] for row in range(60) if matched.groups[row] == at)
             assert (found[name].pictures, found[name].correct, found[name].accuracy.value) == (5, right, right / 5)
 
 
-def test_groups_of_one_picture_each_are_no_groups(joined):
-    alone = replace(joined, groups=np.arange(60), group_names=joined.names)
-    assert subgroups_by_group(alone) == subgroups_by_group(replace(joined, groups=None)) == []
+def test_groups_of_one_picture_each_are_no_groups(matched):
+    alone = replace(matched, groups=np.arange(60), group_names=matched.names)
+    assert subgroups_by_group(alone) == subgroups_by_group(replace(matched, groups=None)) == []
 
 
-def test_values_of_a_column_are_counted_and_an_empty_cell_is_one(joined):
-    found = subgroups_by_metadata(joined, 0, 0.95, 0)
+def test_values_of_a_column_are_counted_and_an_empty_cell_is_one(matched):
+    found = subgroups_by_metadata(matched, 0, 0.95, 0)
     assert list(found) == ["site"] and [of.name for of in found["site"]] == ["", "a", "b"]
     for of in found["site"]:
-        rows = [row for row in range(60) if joined.metadata["site"][row] == of.name]
-        right = sum(joined.truth[row] == joined.answers[row] for row in rows)
+        rows = [row for row in range(60) if matched.metadata["site"][row] == of.name]
+        right = sum(matched.truth[row] == matched.answers[row] for row in rows)
         assert (of.pictures, of.correct, of.accuracy.value) == (len(rows), right, right / len(rows))
         assert of.accuracy.low is None
 
 
-def test_a_column_has_from_two_to_twenty_values(joined):
+def test_a_column_has_from_two_to_twenty_values(matched):
     values = {"most": [str(row % MOST_VALUES) for row in range(60)], "more": [str(row % 21) for row in range(60)]}
-    assert list(subgroups_by_metadata(replace(joined, metadata=values), 0, 0.95, 0)) == ["most"]
+    assert list(subgroups_by_metadata(replace(matched, metadata=values), 0, 0.95, 0)) == ["most"]
 
 
-def test_an_interval_draws_whole_groups_and_leaves_out_draws_without_the_value(joined):
-    rare = ["rare" if person == 3 else "b" for person in joined.groups]
-    (of_b, of_rare) = subgroups_by_metadata(replace(joined, metadata={"site": rare}), 400, 0.9, 7)["site"]
+def test_an_interval_draws_whole_groups_and_leaves_out_draws_without_the_value(matched):
+    rare = ["rare" if person == 3 else "b" for person in matched.groups]
+    (of_b, of_rare) = subgroups_by_metadata(replace(matched, metadata={"site": rare}), 400, 0.9, 7)["site"]
     generator = np.random.default_rng(7)
     rates = {"rare": [], "b": []}
     for draw in generator.integers(12, size=(400, 12)):
-        rows = np.concatenate([np.flatnonzero(joined.groups == group) for group in draw])
+        rows = np.concatenate([np.flatnonzero(matched.groups == group) for group in draw])
         for name, found in rates.items():
             chosen = [row for row in rows if rare[row] == name]
             if chosen:
-                found.append(joined.correct[chosen].mean())
+                found.append(matched.correct[chosen].mean())
     assert 200 < len(rates["rare"]) < 300 and len(rates["b"]) == 400
     low, high = np.quantile(rates["b"], [0.05, 0.95])
     assert (of_b.accuracy.low, of_b.accuracy.high) == pytest.approx((low, high))
-    own = joined.correct[joined.groups == 3].mean()  # the one person who has it: no draw can tell otherwise
+    own = matched.correct[matched.groups == 3].mean()  # the one person who has it: no draw can tell otherwise
     assert (of_rare.accuracy.low, of_rare.accuracy.high) == pytest.approx((own, own)) and own > 0
 
 
-def test_the_evaluation_holds_them_and_its_file_the_metadata_alone(joined):
-    found = evaluate(joined, resamples=20)
-    assert found.by_group == subgroups_by_group(joined)
-    assert found.by_metadata == subgroups_by_metadata(joined, 20, 0.95, 0)
+def test_the_evaluation_holds_them_and_its_file_the_metadata_alone(matched):
+    found = evaluate(matched, resamples=20)
+    assert found.by_group == subgroups_by_group(matched)
+    assert found.by_metadata == subgroups_by_metadata(matched, 20, 0.95, 0)
     block = found.to_dict()
     assert "by_group" not in block and list(block["metadata"]) == ["site"]
     of = found.by_metadata["site"][1]

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.answers.files import answers_file, beside_answers
 from model.errors import InputError
 from model.evaluation.matching import match_answers
 from model.labels import Attribute, Scheme, mask_scheme
@@ -19,174 +18,123 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-@pytest.fixture
-def files(tmp_path):
-    """Writes gt.csv and output.csv (and what else is named) and returns the paths of the first two."""
-
-    def made(truth: str, answers: str, scheme: Scheme | None = KOREAN, **others: str) -> tuple[Path, Path]:
-        if scheme:
-            write(tmp_path / "out" / "labels.json", json.dumps(scheme.to_dict(), ensure_ascii=False))
-        for name, text in others.items():
-            write(tmp_path / "out" / f"{name}.csv", text)
-        return write(tmp_path / "gt" / "gt.csv", truth), write(tmp_path / "out" / "output.csv", answers)
-
-    return made
-
-
-def test_rows_are_joined_by_name_and_not_by_order(files):
-    joined = match_answers(*files("ImageID,ans\nc,2\na,0\nb,1\n", "ImageID,ans\na,0\nb,2\nc,1\n"))
-    assert joined.names == ["c", "a", "b"]
-    assert joined.truth.tolist() == [2, 0, 1]
-    assert joined.answers.tolist() == [1, 0, 2]
+def test_rows_are_matched_by_name_and_not_by_order(files):
+    matched = match_answers(*files("ImageID,ans\nc,2\na,0\nb,1\n", "ImageID,ans\na,0\nb,2\nc,1\n"))
+    assert matched.names == ["c", "a", "b"]
+    assert matched.truth.tolist() == [2, 0, 1]
+    assert matched.answers.tolist() == [1, 0, 2]
 
 
 @pytest.mark.parametrize("picture", ["ImageID", "image_name", "path"])
 @pytest.mark.parametrize("answer", ["ans", "y_pred", "label"])
 def test_columns_go_by_their_known_names(files, picture, answer):
-    joined = match_answers(*files(f"extra,{picture},{answer}\nx,a,1\n", f"{answer},{picture}\n착용샷,a\n"))
-    assert (joined.truth.tolist(), joined.answers.tolist()) == ([1], [0])
+    matched = match_answers(*files(f"extra,{picture},{answer}\nx,a,1\n", f"{answer},{picture}\n착용샷,a\n"))
+    assert (matched.truth.tolist(), matched.answers.tolist()) == ([1], [0])
 
 
 def test_classes_may_be_names_or_numbers_and_a_spreadsheets_numbers(files):
-    joined = match_answers(
+    matched = match_answers(
         *files("ImageID,ans\na,미분류\nb,1\nc,2.0\n", "ImageID,ans\na,2\nb,설치후배치컷\nc,미분류\n")
     )
-    assert joined.truth.tolist() == joined.answers.tolist() == [2, 1, 2]
+    assert matched.truth.tolist() == matched.answers.tolist() == [2, 1, 2]
 
 
 def test_where_names_are_numbers_an_answer_is_a_number_and_a_truth_is_a_name(files):
     """Class folders called 1, 2 and 3 are classes 0, 1 and 2, and inference writes 0, 1 and 2."""
     folders = Scheme((Attribute("label", ("1", "2", "3")),))
-    joined = match_answers(*files("ImageID,ans\na,1\nb,3\n", "ImageID,ans\na,0\nb,2\n", folders))
-    assert joined.truth.tolist() == joined.answers.tolist() == [0, 2]
+    matched = match_answers(*files("ImageID,ans\na,1\nb,3\n", "ImageID,ans\na,0\nb,2\n", folders))
+    assert matched.truth.tolist() == matched.answers.tolist() == [0, 2]
 
 
 def test_byte_order_mark_blank_lines_and_spaces_are_read_silently(files):
-    joined = match_answers(
+    matched = match_answers(
         *files("\ufeff\n\nImageID , ans\n a ,0\n\n,\n   \nb, 1\n", "\ufeffImageID,ans\r\na,0\r\n\r\nb,1\r\n")
     )
-    assert joined.names == ["a", "b"]
-    assert joined.answers.tolist() == [0, 1]
-    assert [note for note in joined.notes if "calibration" not in note] == []
+    assert matched.names == ["a", "b"]
+    assert matched.answers.tolist() == [0, 1]
+    assert [note for note in matched.notes if "calibration" not in note] == []
 
 
 def test_names_are_text_whatever_they_look_like(files):
     names = ["NA", "001", "1", "1.0", "None", "nan", "1e3"]
     table = "ImageID,ans\n" + "".join(f"{name},1\n" for name in names)
-    joined = match_answers(*files(table, table))
-    assert joined.names == names
-    assert joined.answers.tolist() == [1] * len(names)
+    matched = match_answers(*files(table, table))
+    assert matched.names == names
+    assert matched.answers.tolist() == [1] * len(names)
 
 
 def test_a_name_is_found_in_either_unicode_form(files):
     decomposed = unicodedata.normalize("NFD", "사진.jpg")
     assert decomposed != "사진.jpg"
-    joined = match_answers(*files("ImageID,ans\n사진.jpg,0\n", f"ImageID,ans\n{decomposed},{KOREAN.class_names[0]}\n"))
-    assert joined.answers.tolist() == [0]
+    matched = match_answers(*files("ImageID,ans\n사진.jpg,0\n", f"ImageID,ans\n{decomposed},{KOREAN.class_names[0]}\n"))
+    assert matched.answers.tolist() == [0]
 
 
 def test_missing_and_empty_answers_have_none_and_what_has_no_truth_is_left_out(files):
-    joined = match_answers(*files("ImageID,ans\na,0\nb,1\nc,2\n", "ImageID,ans\nz,0\nc,\na,0\n"))
-    assert joined.answers.tolist() == [0, -1, -1]
-    assert joined.unanswered == ["b", "c"]
-    assert joined.left_out == ["z"]
-    told = "\n".join(joined.notes)
+    matched = match_answers(*files("ImageID,ans\na,0\nb,1\nc,2\n", "ImageID,ans\nz,0\nc,\na,0\n"))
+    assert matched.answers.tolist() == [0, -1, -1]
+    assert matched.unanswered == ["b", "c"]
+    assert matched.left_out == ["z"]
+    told = "\n".join(matched.notes)
     assert "no row" in told and "1 of 3 (b)" in told
     assert "an empty answer" in told and "1 of 3 (c)" in told
     assert "answers without truth, left out: 1 (z)" in told
 
 
 def test_answers_of_no_picture_of_the_truth_are_all_wrong_and_names_are_shown(files):
-    joined = match_answers(*files("ImageID,ans\na.jpg,0\n", "ImageID,ans\nimages/a.jpg,0\n"))
-    assert joined.answers.tolist() == [-1]
-    assert any("its names look like images/a.jpg" in note for note in joined.notes)
+    matched = match_answers(*files("ImageID,ans\na.jpg,0\n", "ImageID,ans\nimages/a.jpg,0\n"))
+    assert matched.answers.tolist() == [-1]
+    assert any("its names look like images/a.jpg" in note for note in matched.notes)
     assert match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\n")).answers.tolist() == [-1]
 
 
 @pytest.mark.parametrize("column", ["group", "person", "sender", "people_path"])
 def test_groups_are_found_by_the_columns_name(files, column):
     truth, answers = files(f"ImageID,ans,{column}\na,0,p\nb,0,q\nc,1,p\n", "ImageID,ans\na,0\n")
-    joined = match_answers(truth, answers)
-    assert joined.group_column == column
-    assert joined.groups.tolist() == [0, 1, 0]
+    matched = match_answers(truth, answers)
+    assert matched.group_column == column
+    assert matched.groups.tolist() == [0, 1, 0]
 
 
 def test_groups_are_named_by_flag_and_pictures_without_one_stand_alone(files):
     truth = "ImageID,ans,person,house\na,0,p,x\nb,0,q,\nc,1,p,\nd,1,q,x\n"
-    joined = match_answers(*files(truth, "ImageID,ans\na,0\n"), group_column="house")
-    assert joined.groups.tolist() == [0, 1, 2, 0]
-    assert "pictures without a house, each a group of its own: 2" in joined.notes
+    matched = match_answers(*files(truth, "ImageID,ans\na,0\n"), group_column="house")
+    assert matched.groups.tolist() == [0, 1, 2, 0]
+    assert "pictures without a house, each a group of its own: 2" in matched.notes
     assert match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n")).groups is None
 
 
 def test_probabilities_are_matched_by_name_and_by_class(files):
     table = "ImageID,미분류,착용샷,설치후배치컷\nb,0.1,0.7,0.2\na,1.0000001,0,0\nc,,,\nz,0,0,1\n"
-    joined = match_answers(*files("ImageID,ans\na,0\nb,1\nc,1\nd,2\n", "ImageID,ans\na,0\n", probabilities=table))
-    np.testing.assert_array_equal(joined.probabilities[:2], [[0, 0, 1.0000001], [0.7, 0.2, 0.1]])
-    assert np.isnan(joined.probabilities[2:]).all()
-    assert any("without probabilities" in note and "2 (c, d)" in note for note in joined.notes)
+    matched = match_answers(*files("ImageID,ans\na,0\nb,1\nc,1\nd,2\n", "ImageID,ans\na,0\n", probabilities=table))
+    np.testing.assert_array_equal(matched.probabilities[:2], [[0, 0, 1.0000001], [0.7, 0.2, 0.1]])
+    assert np.isnan(matched.probabilities[2:]).all()
+    assert any("without probabilities" in note and "2 (c, d)" in note for note in matched.notes)
 
 
 def test_without_probabilities_that_is_told(files):
-    joined = match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n"))
-    assert joined.probabilities is None
-    assert any("probabilities.csv" in note for note in joined.notes)
-
-
-def test_without_labels_classes_are_those_found_or_those_of_the_probabilities(files):
-    plain = match_answers(*files("ImageID,ans\na,3\nb,0\n", "ImageID,ans\na,7.0\n", scheme=None))
-    assert plain.scheme.class_names == [str(number) for number in range(8)]
-    assert any("0 to 7" in note for note in plain.notes)
-    named = match_answers(
-        *files("ImageID,ans\na,2\nb,모자\n", "ImageID,ans\na,0\n", scheme=None,
-               probabilities="ImageID,신발,모자,옷\na,1,0,0\n")
-    )  # fmt: skip
-    assert named.scheme.class_names == ["신발", "모자", "옷"]
-    assert named.truth.tolist() == [2, 1]
-
-
-def test_labels_are_named_by_flag(files, tmp_path):
-    labels = write(tmp_path / "scheme.json", json.dumps(mask_scheme().to_dict()))
-    joined = match_answers(*files("ImageID,ans\na,none/female/60 and over\n", "ImageID,ans\na,17\n"), labels=labels)
-    assert joined.scheme.names == ("mask", "gender", "age")
-    assert joined.truth.tolist() == joined.answers.tolist() == [17]
-
-
-def test_a_scheme_that_is_named_must_be_there(files, tmp_path):
-    with pytest.raises(InputError, match=r"scheme\.json: No such file"):
-        match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n"), labels=tmp_path / "scheme.json")
+    matched = match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n"))
+    assert matched.probabilities is None
+    assert any("probabilities.csv" in note for note in matched.notes)
 
 
 def test_another_models_answers_are_matched_to_the_same_truth(files, tmp_path):
     other = write(tmp_path / "old" / "a.csv", "image_name,y_pred\nb,1\n")
-    joined = match_answers(*files("ImageID,ans\na,0\nb,1\n", "ImageID,ans\na,0\nb,0\n"), other_file=other)
-    assert joined.other.tolist() == [-1, 1]
+    matched = match_answers(*files("ImageID,ans\na,0\nb,1\n", "ImageID,ans\na,0\nb,0\n"), other_file=other)
+    assert matched.other.tolist() == [-1, 1]
     write(tmp_path / "old" / "labels.json", json.dumps(mask_scheme().to_dict()))
     with pytest.raises(InputError, match="those compared with 착용샷, 설치후배치컷, 미분류"):
         match_answers(tmp_path / "gt" / "gt.csv", tmp_path / "out" / "output.csv", other_file=other)
 
 
-@pytest.fixture
-def parts(tmp_path):
-    """The answers of two hosts, each in a folder of its own; returns the truth and the file that is missing."""
-    probabilities = f"ImageID,{','.join(KOREAN.class_names)}\n"
-    for host, names in (("algo-1", "ac"), ("algo-2", "bd")):
-        folder = tmp_path / "out" / host
-        write(folder / "output.csv", "ImageID,ans,house\n" + "".join(f"{name},1,{host}\n" for name in names))
-        write(folder / "probabilities.csv", probabilities + "".join(f"{name},0,1,0\n" for name in names))
-        write(folder / "labels.json", json.dumps(KOREAN.to_dict(), ensure_ascii=False))
-    write(tmp_path / "out" / "tensorboard" / "events", "")
-    return write(tmp_path / "gt" / "gt.csv", "ImageID,ans\na,0\nb,1\nc,2\nd,0\n"), tmp_path / "out" / "output.csv"
-
-
-def test_answers_of_several_hosts_are_joined(parts):
+def test_answers_of_several_hosts_are_matched(parts):
     truth, answers = parts
-    joined = match_answers(truth, answers, other_file=answers)
-    assert joined.scheme.class_names == KOREAN.class_names
-    assert joined.answers.tolist() == joined.other.tolist() == [1, 1, 1, 1] and not joined.unanswered
-    assert joined.probabilities[:, 1].tolist() == [1, 1, 1, 1]
-    assert joined.metadata == {"house": ["algo-1", "algo-2", "algo-1", "algo-2"]}
-    assert "answers of 2 folders joined: algo-1, algo-2" in joined.notes
+    matched = match_answers(truth, answers, other_file=answers)
+    assert matched.scheme.class_names == KOREAN.class_names
+    assert matched.answers.tolist() == matched.other.tolist() == [1, 1, 1, 1] and not matched.unanswered
+    assert matched.probabilities[:, 1].tolist() == [1, 1, 1, 1]
+    assert matched.metadata == {"house": ["algo-1", "algo-2", "algo-1", "algo-2"]}
+    assert "answers of 2 folders joined: algo-1, algo-2" in matched.notes
     write(answers, "ImageID,ans\na,0\n")
     assert match_answers(truth, answers).answers.tolist() == [0, -1, -1, -1]
 
@@ -283,44 +231,22 @@ def test_a_table_in_another_encoding_is_told(files):
         match_answers(truth, answers)
 
 
-@pytest.mark.parametrize("labels", ["{", "[]", "{}", '{"attributes": [{"name": "a", "values": ["x", "x"]}]}'])
-def test_a_broken_scheme_is_told(files, labels):
-    truth, answers = files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n", scheme=None)
-    write(answers.with_name("labels.json"), labels)
-    with pytest.raises(InputError, match=r"labels\.json"):
-        match_answers(truth, answers)
-
-
-@pytest.mark.parametrize("value", ["착용샷", "1000", "987654321012", "-1"])
-def test_without_labels_only_small_whole_numbers_are_classes(files, value):
-    with pytest.raises(InputError, match=r"labels\.json: without it classes must be whole numbers below 1,000|'-1'"):
-        match_answers(*files(f"ImageID,ans\na,{value}\n", f"ImageID,ans\na,{value}\n", scheme=None))
-
-
-def test_where_the_files_of_answers_lie(tmp_path):
-    assert answers_file(tmp_path) == tmp_path / "output.csv"
-    assert answers_file(tmp_path / "tta.csv") == tmp_path / "tta.csv"
-    assert beside_answers(tmp_path / "tta.csv", "probabilities.csv") == tmp_path / "tta.probabilities.csv"
-    assert beside_answers(tmp_path / "output.csv", "probabilities.csv") == tmp_path / "probabilities.csv"
-    write(tmp_path / "output.probabilities.csv", "")
-
-
 def test_groups_keep_their_names_and_a_picture_without_one_is_alone(files):
-    joined = match_answers(*files("ImageID,ans,person\na,0,x\nb,0,\nc,0,y\nd,1,x\n", "ImageID,ans\na,0\n"))
-    assert joined.groups.tolist() == [0, 1, 2, 0] and joined.group_names == ["x", "", "y"]
+    matched = match_answers(*files("ImageID,ans,person\na,0,x\nb,0,\nc,0,y\nd,1,x\n", "ImageID,ans\na,0\n"))
+    assert matched.groups.tolist() == [0, 1, 2, 0] and matched.group_names == ["x", "", "y"]
 
 
 def test_other_columns_of_both_tables_are_metadata_in_the_order_of_the_truth(files):
     truth = "image_name,label,sender,site,light\nb,1,s1,north,\na,0,s2,south,day\n"
     answers = "image_name,Y_PRED,camera,site,PATH\na,0,c1,elsewhere,x\nextra,0,c9,,x\n"
-    joined = match_answers(*files(truth, answers))
-    assert joined.metadata == {"camera": ["", "c1"], "site": ["north", "south"], "light": ["", "day"]}
-    assert (joined.group_column, joined.correct.tolist()) == ("sender", [False, True])
+    matched = match_answers(*files(truth, answers))
+    assert matched.metadata == {"camera": ["", "c1"], "site": ["north", "south"], "light": ["", "day"]}
+    assert (matched.group_column, matched.correct.tolist()) == ("sender", [False, True])
 
 
 def test_answers_without_rows_have_no_metadata_but_the_truths(files):
-    joined = match_answers(*files("ImageID,ans,site\na,0,north\n", "ImageID,ans,camera\n"))
-    assert joined.metadata == {"camera": [""], "site": ["north"]}
+    matched = match_answers(*files("ImageID,ans,site\na,0,north\n", "ImageID,ans,camera\n"))
+    assert matched.metadata == {"camera": [""], "site": ["north"]}
 
 
 def test_how_the_model_was_made_is_read_from_labels_json(files, tmp_path):
@@ -344,3 +270,14 @@ def test_how_the_model_was_made_is_read_from_labels_json(files, tmp_path):
 def test_notes_name_files_by_their_last_folder_alone(files, tmp_path):
     notes = match_answers(*files("ImageID,ans\na,0\nb,0\n", "ImageID,ans\na,0\n")).notes
     assert any("no row in out/output.csv" in note for note in notes) and str(tmp_path) not in " ".join(notes)
+
+
+def test_labels_json_is_read_once(files, monkeypatch):
+    tables = files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n")
+    opened: list[str] = []
+    read_text = Path.read_text
+    monkeypatch.setattr(
+        Path, "read_text", lambda path, *args, **named: opened.append(path.name) or read_text(path, *args, **named)
+    )
+    match_answers(*tables)
+    assert opened.count("labels.json") == 1

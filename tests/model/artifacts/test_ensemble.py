@@ -6,33 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.artifacts.ensemble import Ensemble, create_ensemble, load, load_combined, provenance_of
-from model.artifacts.files import find_model, newest_model
+from model.artifacts.combine import create_ensemble
+from model.artifacts.ensemble import load, load_combined, provenance_of
 from model.errors import InputError
 from model.prediction.api import predict
-
-
-@pytest.fixture(scope="module")
-def models(faces, tmp_path_factory):
-    """Untrained ones: two of the joint class with other weights and sizes, one an attribute."""
-    import train
-
-    folder = tmp_path_factory.mktemp("models")
-    small = ["--model", "resnet10t", "--pretrained", "false", "--epochs", "0", "--device", "cpu", "--precision", "fp32"]
-    kinds = {
-        "a": ["--seed", "1", "--input_size", "32", "24"],
-        "b": ["--seed", "2", "--input_size", "40", "30"],
-        **{name: ["--target", name, "--input_size", "32", "24"] for name in ("mask", "gender", "age")},
-    }
-    for name, flags in kinds.items():
-        where = ["--train_dir", str(faces / "train"), "--model_dir", str(folder), "--name", name]
-        assert train.main([*small, *where, *flags]) == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
-def pictures(faces):
-    return sorted((faces / "eval" / "images").iterdir())[:7]
 
 
 def probabilities(model: Path, pictures: list[Path]) -> np.ndarray:
@@ -71,53 +48,11 @@ def test_an_ensemble_may_be_a_member(models, pictures, tmp_path):
     assert len(load(tmp_path / "four").models()) == 4
 
 
-def test_what_is_copied_is_whole_and_alone(models, tmp_path):
-    (models / "a" / "notes.txt").write_text("mine")
-    create_ensemble([str(models / "a"), str(models / "a")], tmp_path / "runs" / "twice")
-    there = sorted(str(path.relative_to(tmp_path / "runs")) for path in (tmp_path / "runs").rglob("*.txt"))
-    assert there == [] and isinstance(load(tmp_path / "runs" / "twice"), Ensemble)
-    assert sorted(path.name for path in (tmp_path / "runs" / "twice").iterdir() if path.is_dir()) == ["a", "a-2"]
-    assert find_model(tmp_path) == tmp_path / "runs" / "twice" == newest_model(tmp_path / "runs")
-
-
-@pytest.mark.parametrize(
-    ("named", "told"),
-    [
-        (("a", "mask"), "only the same classes"),
-        (("a:0", "b:0"), "weights must be 0 or more"),
-        (("a:-1", "b"), "weights must be 0 or more"),
-        (("a:heavy", "b"), "'heavy' behind the colon is no number"),
-        (("a", "c"), "there is no such folder"),
-    ],
-)
-def test_what_does_not_fit_is_told_and_leaves_nothing(models, tmp_path, named, told):
-    with pytest.raises(InputError, match=told):
-        create_ensemble([str(models / name) for name in named], tmp_path / "out")
-    assert not list(tmp_path.iterdir())
-
-
-def test_nothing_is_overwritten(models, tmp_path):
-    (tmp_path / "out").mkdir()
-    with pytest.raises(InputError, match="exists"):
-        create_ensemble([str(models / "a")], tmp_path / "out")
-
-
 @pytest.mark.parametrize("place", ["../a", "/tmp", "."])
 def test_a_member_outside_is_refused(models, tmp_path, place):
     (tmp_path / "ensemble.json").write_text(json.dumps({"combine": "soft", "members": [{"model": place}]}))
     with pytest.raises(InputError, match="does not lie below"):
         load(tmp_path)
-
-
-def test_the_subcommands_say_what_they_made(models, pictures, tmp_path, capsys):
-    from model.__main__ import SUBCOMMANDS
-    from model.subcommands import run_subcommand
-
-    words = ["ensemble", str(models / "a"), str(models / "b"), "--output", str(tmp_path / "both")]
-    assert run_subcommand("model", SUBCOMMANDS, words) == 0
-    assert "2 models, soft, 18 classes" in capsys.readouterr().out
-    assert run_subcommand("model", SUBCOMMANDS, ["ensemble", str(models / "a")]) == 2
-    assert "--output DIR is needed" in capsys.readouterr().err
 
 
 def test_models_named_at_inference_answer_as_the_ensemble_of_them(models, faces, tmp_path):

@@ -1,0 +1,74 @@
+"""Finds the saved model or ensemble that a path stands for: in a folder, the only one below it, or the newest run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from model.artifacts.ensemble_file import read_ensemble_file
+from model.artifacts.files import ENSEMBLE, METRICS, WEIGHTS, is_ensemble, is_saved_model, last_written, missing_files
+from model.errors import InputError, did_you_mean, listing
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether folder holds the model or ensemble of a run that was not stopped."""
+    try:
+        if is_ensemble(folder):
+            return read_ensemble_file(folder).finished
+        return is_saved_model(folder) and bool(json.loads((folder / METRICS).read_text(encoding="utf-8"))["finished"])
+    except (InputError, OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def find_model(folder: Path) -> Path:
+    """folder, where a saved model or an ensemble lies in it, else the one below it.
+
+    Raises:
+        InputError: there is no such folder, no model in it or below it, or more than one below it.
+    """
+    if is_ensemble(folder) or is_saved_model(folder):
+        return folder
+    if not folder.is_dir():
+        siblings = [entry.name for entry in folder.parent.iterdir()] if folder.parent.is_dir() else []
+        raise InputError(f"model {folder}: there is no such folder{did_you_mean(folder.name, siblings)}")
+    below = models_below(folder)
+    if len(below) == 1:
+        return below[0]
+    if below:
+        raise InputError(
+            f"model {folder}: {len(below)} saved models lie below it, name one of them: "
+            + listing(path.relative_to(folder) for path in below)
+        )
+    entries = listing(sorted(entry.name for entry in folder.iterdir())) or "nothing"
+    raise InputError(
+        f"model {folder}: no saved model lies in it or below it; {listing(missing_files(folder))} are missing, "
+        f"it holds {entries}"
+    )
+
+
+def models_below(folder: Path) -> list[Path]:
+    """Folders of the saved models and ensembles below folder, without hidden ones and without an ensemble's members."""
+    ensembles = [path.parent for path in folder.rglob(ENSEMBLE)]
+    models = [path.parent for path in folder.rglob(WEIGHTS) if is_saved_model(path.parent)]
+    return sorted(
+        path
+        for path in (*ensembles, *models)
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not any(ensemble in path.parents for ensemble in ensembles)
+    )
+
+
+def newest_model(runs: Path, hint: str = "") -> Path:
+    """The finished run in a folder of runs that was saved last.
+
+    Args:
+        runs: folder with a run's folder for each.
+        hint: ends the message of the error: how to name a model.
+
+    Raises:
+        InputError: no finished run lies in runs.
+    """
+    finished = [folder for folder in runs.iterdir() if is_finished(folder)] if runs.is_dir() else []
+    if not finished:
+        raise InputError(f"no model is named and no finished run lies in {runs}{hint and ': '}{hint}")
+    return max(finished, key=lambda folder: last_written(folder).stat().st_mtime_ns)

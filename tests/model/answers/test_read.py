@@ -1,0 +1,96 @@
+"""Tables of names with classes or probabilities, as they are read; what does not fit together is matching's."""
+
+import numpy as np
+import pytest
+
+from model.answers.read import read_class_table, read_probabilities, rows_text, to_number
+from model.errors import Problems
+from model.labels import Attribute, Scheme
+
+TENS = Scheme((Attribute("ten", ("10", "2", "0")),))
+
+
+@pytest.fixture
+def problems():
+    return Problems("tables")
+
+
+@pytest.fixture
+def write(tmp_path):
+    def made(text: str, name: str = "a.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return tmp_path / name
+
+    return made
+
+
+def test_rows_are_indexed_by_the_files_lines(write, problems):
+    table = read_class_table(write("ImageID,note,ans\n\n a ,x,1\n\n\nb,y,\n"), problems)
+    assert table.names.to_dict() == {3: "a", 6: "b"} and table.values.to_dict() == {3: "1", 6: ""}
+    assert table.table.columns.tolist() == ["ImageID", "note", "ans"] and not problems
+
+
+def test_a_number_may_be_the_class_or_its_name(write, problems):
+    table = read_class_table(write("ImageID,ans\na,2\nb,10\nc,1\nd,\n"), problems)
+    assert table.classes(TENS, problems, numbers_first=True).tolist() == [2, 0, 1, -1]
+    assert table.classes(TENS, problems).tolist() == [1, 0, 1, -1] and not problems
+
+
+def test_an_unknown_class_is_told_once_with_its_rows(write, problems):
+    table = read_class_table(write("ImageID,ans\na,seven\nb,2\nc,seven\n"), problems)
+    assert table.classes(TENS, problems).tolist() == [-1, 1, -1]
+    assert len(problems) == 1 and "a.csv rows 2, 4: class = 'seven', expected" in str(problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("id,ans\na,1\n", "no column of pictures: expected ImageID or image_name or path"),
+        ("ImageID,answer\na,1\n", "no column of classes: expected ans or y_pred or label, found ImageID, answer"),
+        ("ImageID,ans,ans\na,1,2\n", "columns that stand twice"),
+    ],
+)
+def test_a_table_without_its_columns_is_none(write, problems, text, told):
+    assert read_class_table(write(text), problems) is None and told in str(problems)
+
+
+def test_a_missing_file_is_told_with_the_tables_beside_it(write, problems, tmp_path):
+    write("x\n", "other.csv")
+    assert read_class_table(tmp_path / "a.csv", problems) is None
+    assert "a.csv: no such file; tables beside it: other.csv" in str(problems)
+
+
+def test_names_that_are_empty_or_twice_are_told(write, problems):
+    read_class_table(write("ImageID,ans\na,1\n,1\nb,1\na,2\n"), problems)
+    assert "rows without a picture's name (1)" in str(problems) and "a.csv rows 2, 5: 'a'" in str(problems)
+
+
+def test_the_rows_of_parts_are_named_by_their_folders(write, problems, tmp_path):
+    parts = [write("ImageID,ans\na,1\n", "host1/o.csv"), write("ImageID,ans\nb,2\n", "host2/o.csv")]
+    table = read_class_table(tmp_path / "o.csv", problems, parts)
+    assert table.names.to_dict() == {"2 of host1": "a", "2 of host2": "b"} and table.file == tmp_path / "o.csv"
+    write("ImageID,label\nb,2\n", "host2/o.csv")
+    assert read_class_table(tmp_path / "o.csv", problems, parts) is None
+    assert "o.csv: its columns are ImageID, label, expected ImageID, ans" in str(problems)
+
+
+def test_probabilities_are_numbers_by_name_and_an_unread_picture_has_none(write, problems):
+    frame = read_probabilities(write("image_name,x,y\nb,0.25,0.75\na,,\nc,1.0000001,0\n"), problems)
+    assert frame.index.name == "image_name" and frame.index.tolist() == ["b", "a", "c"]
+    assert frame.columns.tolist() == ["x", "y"] and not problems
+    np.testing.assert_array_equal(frame, [[0.25, 0.75], [np.nan, np.nan], [1.0000001, 0]])
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [("0.5,", "y = an empty cell"), ("-0.1,1", "x = -0.1"), ("0,many", "y = many"), ("1.01,0", "x = 1.01")],
+)
+def test_what_is_no_probability_is_told_with_its_row(write, problems, cells, told):
+    read_probabilities(write(f"ImageID,x,y\na,1,0\nb,{cells}\n"), problems)
+    assert f"a.csv row 3: {told}, expected 0 to 1" in str(problems)
+
+
+def test_texts():
+    assert (rows_text([3]), rows_text([3, 8])) == ("row 3", "rows 3, 8")
+    assert to_number(" 2.5") == 2.5 and np.isnan(to_number("two"))

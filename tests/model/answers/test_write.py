@@ -1,0 +1,80 @@
+"""Answers as they are written, batch by batch."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model.answers.write import Answers, write_answers
+from model.labels import Attribute, Scheme
+
+SCHEME = Scheme((Attribute("kind", ("cat", "dog", "owl")),))
+BATCHES = [
+    Answers(np.array([0, 2]), np.float32([[0.1, 0.7, 0.2], [0.5, 0.25, 0.25]]), {1: "no such file"}),
+    Answers(np.array([3]), np.float32([[0, 0, 1]]), {}),
+]
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes the batches of four pictures; returns the number that had no answer."""
+
+    def written(info: dict[str, list[str]], name_column: str = "ImageID", name: str = "output", batches=BATCHES) -> int:
+        probabilities = "probabilities.csv" if name == "output" else f"{name}.probabilities.csv"
+        files = (tmp_path / f"{name}.csv", tmp_path / probabilities)
+        return write_answers(iter(batches), pd.DataFrame(info), name_column, SCHEME.to_dict(), *files)
+
+    return written
+
+
+def lines(tmp_path, name: str) -> list[str]:
+    return (tmp_path / name).read_text(encoding="utf-8").splitlines()
+
+
+def test_each_row_has_its_class_its_probabilities_or_a_reason(write, tmp_path):
+    info = {"ImageID": ["a", "b", "c", "d"], "note": ["w", "x", "착용", "z,z"]}
+    assert write(info) == 1
+    assert lines(tmp_path, "output.csv") == ["ImageID,note,ans", "a,w,1", "b,x,", "c,착용,0", 'd,"z,z",2']
+    assert lines(tmp_path, "probabilities.csv") == [
+        "ImageID,cat,dog,owl", "a,0.1,0.7,0.2", "b,,,", "c,0.5,0.25,0.25", "d,0,0,1",
+    ]  # fmt: skip
+    assert lines(tmp_path, "errors.csv") == ["ImageID,error", "b,no such file"]
+    assert json.loads((tmp_path / "labels.json").read_text()) == SCHEME.to_dict()
+
+
+def test_a_column_for_answers_keeps_its_place_and_name(write, tmp_path):
+    info = {"Ans": ["0"] * 4, "ImageID": ["a", "b", "c", "d"]}
+    write(info)
+    assert lines(tmp_path, "output.csv") == ["Ans,ImageID", "1,a", ",b", "0,c", "2,d"]
+    assert info["Ans"] == ["0"] * 4
+
+
+def test_image_name_has_names_and_y_pred_alone(write, tmp_path):
+    write({"category": ["x"] * 4, "image_name": ["a", "b", "c", "d"], "ans": ["0"] * 4}, "image_name")
+    assert lines(tmp_path, "output.csv") == ["image_name,y_pred", "a,1", "b,", "c,0", "d,2"]
+
+
+def test_errors_of_an_earlier_call_do_not_stay(write, tmp_path):
+    write({"ImageID": ["a", "b", "c", "d"]})
+    assert (tmp_path / "errors.csv").is_file()
+    assert write({"ImageID": ["a"]}, batches=[Answers(np.array([0]), np.float32([[1, 0, 0]]), {})]) == 0
+    assert not (tmp_path / "errors.csv").exists()
+
+
+def test_nothing_takes_its_name_before_the_last_batch(write, tmp_path):
+    def cut():
+        yield BATCHES[0]
+        assert sorted(path.name.split(".")[1] for path in tmp_path.iterdir()) == ["output", "probabilities"]
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write({"ImageID": ["a", "b", "c", "d"]}, batches=cut())
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_call_left_is_removed(write, tmp_path):
+    for name in (".output.csv.7.part", ".probabilities.csv.7.part", ".other.csv.7.part"):
+        (tmp_path / name).touch()
+    write({"ImageID": ["a", "b", "c", "d"]})
+    assert [path.name for path in tmp_path.glob(".*")] == [".other.csv.7.part"]

@@ -1,0 +1,59 @@
+"""`python -m model ensemble`: saved models from anywhere in one folder."""
+
+import pytest
+
+from model.artifacts.combine import create_ensemble
+from model.artifacts.discovery import find_model, newest_model
+from model.artifacts.ensemble import Ensemble, load
+from model.errors import InputError
+
+
+def test_what_is_copied_is_whole_and_alone(models, tmp_path):
+    (models / "a" / "notes.txt").write_text("mine")
+    create_ensemble([str(models / "a"), str(models / "a")], tmp_path / "runs" / "twice")
+    there = sorted(str(path.relative_to(tmp_path / "runs")) for path in (tmp_path / "runs").rglob("*.txt"))
+    assert there == [] and isinstance(load(tmp_path / "runs" / "twice"), Ensemble)
+    assert sorted(path.name for path in (tmp_path / "runs" / "twice").iterdir() if path.is_dir()) == ["a", "a-2"]
+    assert find_model(tmp_path) == tmp_path / "runs" / "twice" == newest_model(tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        (("a", "mask"), "only the same classes"),
+        (("a:0", "b:0"), "weights must be 0 or more"),
+        (("a:-1", "b"), "weights must be 0 or more"),
+        (("a:heavy", "b"), "'heavy' behind the colon is no number"),
+        (("a", "c"), "there is no such folder"),
+    ],
+)
+def test_what_does_not_fit_is_told_and_leaves_nothing(models, tmp_path, named, told):
+    with pytest.raises(InputError, match=told):
+        create_ensemble([str(models / name) for name in named], tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_ensemble_is_copied_with_its_members(models, tmp_path):
+    create_ensemble([str(models / "a"), str(models / "b")], tmp_path / "both")
+    create_ensemble([str(tmp_path / "both"), str(models / "a")], tmp_path / "three")
+    source, copy = tmp_path / "both", tmp_path / "three" / "both"
+    copied = {path.relative_to(copy).as_posix() for path in copy.rglob("*")}
+    assert copied == {path.relative_to(source).as_posix() for path in source.rglob("*")}
+    assert {"ensemble.json", "README.md", "labels.json", "a/model.safetensors", "b/README.md"} <= copied
+
+
+def test_nothing_is_overwritten(models, tmp_path):
+    (tmp_path / "out").mkdir()
+    with pytest.raises(InputError, match="exists"):
+        create_ensemble([str(models / "a")], tmp_path / "out")
+
+
+def test_the_subcommands_say_what_they_made(models, pictures, tmp_path, capsys):
+    from model.__main__ import SUBCOMMANDS
+    from model.subcommands import run_subcommand
+
+    words = ["ensemble", str(models / "a"), str(models / "b"), "--output", str(tmp_path / "both")]
+    assert run_subcommand("model", SUBCOMMANDS, words) == 0
+    assert "2 models, soft, 18 classes" in capsys.readouterr().out
+    assert run_subcommand("model", SUBCOMMANDS, ["ensemble", str(models / "a")]) == 2
+    assert "--output DIR is needed" in capsys.readouterr().err

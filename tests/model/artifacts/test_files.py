@@ -1,0 +1,23 @@
+"""What a folder holds, by the names of its files."""
+
+import pytest
+
+from model.artifacts.files import NEEDED, is_ensemble, is_saved_model, last_written, missing_files
+
+
+def test_a_saved_model_lacks_nothing(tmp_path, write_model):
+    assert missing_files(tmp_path) == list(NEEDED)
+    assert missing_files(write_model(tmp_path)) == [] and is_saved_model(tmp_path) and not is_ensemble(tmp_path)
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_what_is_missing_is_named(tmp_path, write_model, name):
+    (write_model(tmp_path) / name).unlink()
+    assert missing_files(tmp_path) == [name]
+    assert is_saved_model(tmp_path) == (name not in ("model.safetensors", "settings.yaml"))
+
+
+def test_an_ensemble_is_complete_with_ensemble_json_a_model_with_metrics_json(tmp_path, write_model):
+    assert last_written(write_model(tmp_path)) == tmp_path / "metrics.json"
+    (tmp_path / "ensemble.json").touch()
+    assert last_written(tmp_path) == tmp_path / "ensemble.json" and is_ensemble(tmp_path)

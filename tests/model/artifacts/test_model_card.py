@@ -1,0 +1,94 @@
+"""Model cards: the text of earlier versions, to the byte, and what a reader must be told."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from model.artifacts.ensemble import COMBINE
+from model.artifacts.ensemble_file import EnsembleMember, read_ensemble_file
+from model.artifacts.metadata import read_json_object, read_settings_and_metrics
+from model.artifacts.model_card import cell_text, ensemble_card, model_card
+from model.images.preprocessing import Preprocessing
+from model.labels import Attribute, Scheme
+from model.network.heads import Heads
+
+VERSIONS = Path(__file__).resolve().parents[2] / "earlier_versions"
+CARDS = sorted(path.relative_to(VERSIONS).as_posix() for path in VERSIONS.rglob("README.md"))
+
+
+def parts(folder: Path) -> tuple:
+    """What a card is made from."""
+    settings, metrics = read_settings_and_metrics(folder)
+    labels = read_json_object(folder / "labels.json")
+    heads = Heads.from_dict(Scheme.from_dict(labels), labels)
+    return settings, heads, Preprocessing.from_dict(read_json_object(folder / "preprocessing.json")), metrics
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_the_cards_of_earlier_versions_are_made_again(card):
+    folder, expected = (VERSIONS / card).parent, (VERSIONS / card).read_text(encoding="utf-8")
+    if (folder / "ensemble.json").is_file():
+        ensemble, labels = read_ensemble_file(folder), read_json_object(folder / "labels.json")
+        made = ensemble_card(
+            expected.split("\n")[0][2:], Scheme.from_dict(labels), COMBINE[ensemble.combine], ensemble.members
+        )
+    else:
+        made = model_card(*parts(folder))
+    assert made == expected
+
+
+@pytest.fixture
+def card():
+    """Makes a card of a run in which something is otherwise."""
+    settings, heads, preprocessing, metrics = parts(VERSIONS / "v0_1_0" / "one")
+
+    def make(scheme: Scheme | None = None, **changed: object) -> str:
+        made = Heads(scheme, heads.heads) if scheme else heads
+        return model_card(settings, made, preprocessing, json.loads(json.dumps(metrics)) | changed)
+
+    return make
+
+
+def test_a_stopped_run_says_so(card):
+    assert "Training was stopped before its end" in card(finished=False)
+    assert "Training was stopped before its end" not in card()
+
+
+def test_a_run_without_validation_has_no_scores(card):
+    data = read_json_object(VERSIONS / "v0_1_0" / "one" / "metrics.json")["data"]
+    assert "Training ended before the first validation: nothing is known" in card(validation=None)
+    text = card(validation=None, data=data | {"validation": None})
+    assert "There was no validation: nothing is known" in text and "| score" not in text and "recall" not in text
+
+
+def rows(text: str) -> list[list[str]]:
+    """Cells of the table of classes."""
+    table = text.split("## Classes\n\n")[1].split("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").replace("\\|", "/").split("|")] for line in table]
+
+
+def test_names_stay_as_they_are_called_and_columns_align(card):
+    names = ("1e5", "007", "착용샷", "a|b")
+    counts = {"pictures": 9, "groups": 9, "class_counts": [1, 22, 333, 4444]}
+    scheme = Scheme((Attribute("kind", names),))
+    text = card(
+        scheme, validation=None, data={"train": counts, "validation": None, "grouped_by": None, "source": "CSV"}
+    )
+    header, rule, *body = rows(text)
+    assert header == ["class", "name", "training pictures"]
+    assert body == [["0", "1e5", "1"], ["1", "007", "22"], ["2", "착용샷", "333"], ["3", "a/b", "4444"]]
+    assert [(cell[0], cell[-1]) for cell in rule] == [("-", ":"), (":", "-"), ("-", ":")]
+    lines = text.split("## Classes\n\n")[1].split("\n\n")[0].splitlines()
+    assert lines[4].endswith(" 333 |") and len(lines[4]) + 3 == len(lines[2])  # a Korean letter takes two columns
+
+
+def test_an_ensembles_card_names_its_members():
+    scheme = Scheme((Attribute("kind", ("a", "b")),))
+    text = ensemble_card("both", scheme, COMBINE["vote"], [EnsembleMember("x", 2.0), EnsembleMember("deep/y", 0.5)])
+    assert text.startswith("# both\n\nTells kind of a picture: 2 classes. Its answer is the weighted share of")
+    assert "| [x](x/README.md) | 2 |\n| [deep/y](deep/y/README.md) | 0.5 |\n\n## Use\n" in text
+
+
+def test_a_bar_in_a_cell_is_escaped():
+    assert cell_text("a|b") == "a\\|b"

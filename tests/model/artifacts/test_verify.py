@@ -1,0 +1,90 @@
+"""Whether a saved model or an ensemble is whole, without torch."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from model.artifacts.verify import model_problem, verify
+from model.errors import Failure
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_a_whole_model_is_told(tmp_path, write_model):
+    assert str(verify(write_model(tmp_path))) == "resnet10t, 2 classes"
+    assert str(verify(write_model(tmp_path, finished=False))).endswith("of a run that was stopped")
+
+
+def test_an_ensemble_is_told(tmp_path, write_model):
+    for name in ("a", "b"):
+        write_model(tmp_path / name)
+    (tmp_path / "ensemble.json").write_text(json.dumps({"members": [{"model": "a"}, {"model": "b"}]}))
+    assert str(verify(tmp_path)) == "2 models, resnet10t, 2 classes"
+
+
+def test_an_ensemble_of_a_run_that_was_stopped_between_its_models_is_not_finished(tmp_path, write_model):
+    write_model(tmp_path / "fold1")
+    content = {"combine": "soft", "finished": False, "members": [{"model": "fold1", "weight": 1}]}
+    (tmp_path / "ensemble.json").write_text(json.dumps(content))
+    assert not verify(tmp_path).finished
+    (tmp_path / "ensemble.json").write_text(json.dumps({**content, "finished": True}))
+    assert verify(tmp_path).finished
+    write_model(tmp_path / "fold1", finished=False)
+    assert not verify(tmp_path).finished
+
+
+def test_members_are_those_of_ensemble_json_at_any_depth_and_each_must_be_whole(tmp_path, write_model):
+    write_model(tmp_path / "earlier")  # lies there, and is no member
+    for name in ("sex", "age"):
+        write_model(tmp_path / "fold1" / name)
+    inner = {"combine": "product", "members": [{"model": "sex"}, {"model": "age"}]}
+    (tmp_path / "fold1" / "ensemble.json").write_text(json.dumps(inner))
+    (tmp_path / "ensemble.json").write_text('{"combine": "soft", "members": [{"model": "fold1"}]}')
+    assert verify(tmp_path).models == 2
+    (tmp_path / "fold1" / "age" / "labels.json").unlink()
+    assert model_problem(tmp_path) == f"the model in {tmp_path}/fold1/age lacks labels.json"
+
+
+@pytest.mark.parametrize("members", ["../a", "."])
+def test_a_member_outside_its_ensemble_is_a_problem(tmp_path, write_model, members):
+    write_model(tmp_path / "a")
+    (tmp_path / "both").mkdir()
+    (tmp_path / "both" / "ensemble.json").write_text(json.dumps({"combine": "soft", "members": [{"model": members}]}))
+    assert "does not lie below" in model_problem(tmp_path / "both")
+
+
+def test_a_folder_without_a_model_is_told_with_what_it_holds(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    assert model_problem(tmp_path) == f"no model lies in {tmp_path}, which holds notes.txt"
+    assert model_problem(tmp_path / "gone") == f"no model lies in {tmp_path}/gone, which holds nothing"
+
+
+def test_nothing_heavy_is_imported():
+    script = "import sys, model.artifacts.verify; print(sorted({'torch', 'numpy', 'pandas'} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
+
+
+def cut_weights(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (lambda folder: (folder / "metrics.json").unlink(), "metrics.json"),
+        (cut_weights, "bytes where its header tells of"),
+        (lambda folder: (folder / "settings.yaml").write_text("modle: x\n"), "nearest: model"),
+        (lambda folder: (folder / "labels.json").write_text("{}"), "not a label scheme"),
+        (lambda folder: (folder / "settings.yaml").write_text("- a\n"), "settings.yaml|no attribute"),
+    ],
+)
+def test_a_model_that_is_not_whole_is_told(harm: Callable[[Path], None], told, tmp_path, write_model):
+    harm(write_model(tmp_path / "model"))
+    with pytest.raises(Failure, match=told):
+        verify(tmp_path / "model")

@@ -1,0 +1,84 @@
+"""All scores of an evaluation from one set of resamples. Reference: scikit-learn."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, f1_score
+
+from model.errors import InputError
+from model.evaluation.evaluate import evaluate
+from model.evaluation.matching import MatchedAnswers
+from model.labels import Attribute, Scheme
+
+SCHEME = Scheme((Attribute("kind", ("cat", "dog", "owl")), Attribute("size", ("small", "large"))))
+
+
+@pytest.fixture
+def matched():
+    """200 pictures of 40 persons, with probabilities and other answers; some have no answer."""
+    draw = np.random.default_rng(5)
+    truth = draw.integers(6, size=200)
+    probabilities = draw.dirichlet(np.ones(6), 200)
+    probabilities[np.arange(200), truth] += 1
+    probabilities /= probabilities.sum(1, keepdims=True)
+    answers = np.where(draw.random(200) < 0.1, -1, probabilities.argmax(1))
+    other = np.where(draw.random(200) < 0.4, truth, draw.integers(6, size=200))
+    names = [f"{row}.jpg" for row in range(200)]
+    return MatchedAnswers(
+        SCHEME, names, truth, answers, probabilities, np.arange(200) // 5, "person", [f"p{i}" for i in range(40)],
+        other=other, unanswered=[name for name, answer in zip(names, answers) if answer < 0],
+    )  # fmt: skip
+
+
+def test_each_target_has_its_own_scores(matched):
+    found = evaluate(matched, resamples=0)
+    targets = {"": (matched.truth, matched.answers, found.joint, 6)}
+    for number, (name, classes) in enumerate((("kind", 3), ("size", 2))):
+        truth, answers = (codes // 2 if number == 0 else codes % 2 for codes in (matched.truth, matched.answers))
+        targets[name] = (truth, np.where(matched.answers < 0, -1, answers), found.attributes[name], classes)
+    for truth, answers, scores, classes in targets.values():
+        assert scores.scores["accuracy"].value == pytest.approx(accuracy_score(truth, answers))
+        expected = f1_score(truth, answers, labels=range(classes), average=None, zero_division=0)
+        assert [of.f1.value for of in scores.per_class.values()] == pytest.approx(list(expected))
+        assert scores.confusion.sum() == (answers >= 0).sum() and len(scores.class_names) == classes
+    assert found.unanswered == len(matched.unanswered) > 0
+
+
+def test_a_comparison_is_the_difference_on_the_same_resamples(matched):
+    found = evaluate(matched, resamples=300, confidence=0.9, seed=3)
+    expected = accuracy_score(matched.truth, matched.answers) - accuracy_score(matched.truth, matched.other)
+    gap = found.compare["accuracy"]
+    assert gap.value == pytest.approx(expected) and gap.low < expected < gap.high
+    same = evaluate(replace(matched, other=matched.answers), resamples=300).compare["macro_f1"]
+    assert (same.value, same.low, same.high) == (0, 0, 0)
+
+
+def test_the_calibration_error_is_that_of_the_most_probable_class(matched):
+    found = evaluate(matched, resamples=0)
+    top, confidence = matched.probabilities.argmax(1), matched.probabilities.max(1)
+    bins = np.minimum((confidence * 15).astype(int), 14)
+    gaps = [
+        abs((top == matched.truth)[bins == number].mean() - confidence[bins == number].mean()) * (bins == number).sum()
+        for number in set(bins)
+    ]
+    assert found.calibration_error.value == pytest.approx(sum(gaps) / 200)
+    assert sum(part.pictures for part in found.reliability) == 200
+
+
+def test_what_is_resampled_is_told(matched):
+    assert evaluate(matched, resamples=5).resampled_over == "person"
+    assert evaluate(matched, resamples=0).resampled_over is None
+    alone = replace(matched, groups=None, group_column=None, group_names=[], probabilities=None, other=None)
+    found = evaluate(alone, resamples=5)
+    assert (found.resampled_over, found.groups, found.compare, found.calibration_error) == ("picture", None, None, None)
+    assert found.reliability == [] and found.to_dict()["calibration_error"] is None
+
+
+def test_the_geometric_mean_is_over_the_classes_that_are_named(matched):
+    found = evaluate(matched, ["cat/small", "3"], resamples=0)
+    f1 = [found.joint.per_class[name].f1.value for name in ("cat/small", "dog/large")]
+    assert found.gmean_classes == ["cat/small", "dog/large"]
+    assert found.joint.scores["gmean_f1"].value == pytest.approx(np.sqrt(np.prod(f1)))
+    with pytest.raises(InputError, match=r"gmean_classes: class = 'cat'.*\ngmean_classes: class = '6'"):
+        evaluate(matched, ["cat", "6"])

@@ -1,0 +1,75 @@
+"""Which label scheme answers are evaluated by."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.answers.read import read_class_table
+from model.errors import InputError, Problems
+from model.evaluation.label_scheme import true_classes
+from model.evaluation.matching import match_answers
+from model.labels import mask_scheme
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_labels_classes_are_those_found_or_those_of_the_probabilities(files):
+    plain = match_answers(*files("ImageID,ans\na,3\nb,0\n", "ImageID,ans\na,7.0\n", scheme=None))
+    assert plain.scheme.class_names == [str(number) for number in range(8)]
+    assert any("0 to 7" in note for note in plain.notes)
+    named = match_answers(
+        *files("ImageID,ans\na,2\nb,모자\n", "ImageID,ans\na,0\n", scheme=None,
+               probabilities="ImageID,신발,모자,옷\na,1,0,0\n")
+    )  # fmt: skip
+    assert named.scheme.class_names == ["신발", "모자", "옷"]
+    assert named.truth.tolist() == [2, 1]
+
+
+def test_labels_are_named_by_flag(files, tmp_path):
+    labels = write(tmp_path / "scheme.json", json.dumps(mask_scheme().to_dict()))
+    matched = match_answers(*files("ImageID,ans\na,none/female/60 and over\n", "ImageID,ans\na,17\n"), labels=labels)
+    assert matched.scheme.names == ("mask", "gender", "age")
+    assert matched.truth.tolist() == matched.answers.tolist() == [17]
+
+
+def test_a_scheme_that_is_named_must_be_there(files, tmp_path):
+    with pytest.raises(InputError, match=r"scheme\.json: No such file"):
+        match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n"), labels=tmp_path / "scheme.json")
+
+
+@pytest.mark.parametrize("labels", ["{", "[]", "{}", '{"attributes": [{"name": "a", "values": ["x", "x"]}]}'])
+def test_a_broken_scheme_is_told(files, labels):
+    truth, answers = files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n", scheme=None)
+    write(answers.with_name("labels.json"), labels)
+    with pytest.raises(InputError, match=r"labels\.json"):
+        match_answers(truth, answers)
+
+
+@pytest.mark.parametrize("value", ["착용샷", "1000", "987654321012", "-1"])
+def test_without_labels_only_small_whole_numbers_are_classes(files, value):
+    with pytest.raises(InputError, match=r"labels\.json: without it classes must be whole numbers below 1,000|'-1'"):
+        match_answers(*files(f"ImageID,ans\na,{value}\n", f"ImageID,ans\na,{value}\n", scheme=None))
+
+
+JOINT = "ImageID,ans\na,17\nb,0\nc,\nd,worn/female/30 to 59\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "note"),
+    [
+        (JOINT, [2, 0, -1, 1], "the truth holds classes of mask and gender and age together, of which age is taken"),
+        ("ImageID,ans\na,2\nb,under 30\nc,\n", [2, 0, -1], "the truth is read as classes of age, not of mask and"),
+    ],
+)
+def test_a_model_of_one_attribute_takes_it_from_the_joint_truth(tmp_path, text, expected, note):
+    problems, notes = Problems("truth"), []
+    truth = read_class_table(write(tmp_path / "gt.csv", text), problems)
+    classes = true_classes(truth, mask_scheme().only("age"), mask_scheme(), problems, notes)
+    np.testing.assert_array_equal(classes, expected)
+    assert note in notes[0] and not problems
