@@ -15,7 +15,7 @@ SUBCOMMANDS = {
 
 
 def main(argv: Sequence[str]) -> int:
-    """The exit code of a verb."""
+    """The exit code of a subcommand."""
     return run_subcommand("exploration", SUBCOMMANDS, argv)
 
 

@@ -1,0 +1,137 @@
+"""Runs side by side, with the settings in which they differ: as a text table for the terminal and as a CSV table."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from exploration.run_records import SCORES, Run, Score
+from model.metrics.epoch_metrics import CRITERIA
+from model.runtime.terminal import shortened, text_table, text_width
+from model.settings.fields import as_dict, value_text
+from model.settings.train import TrainSettings
+
+WIDEST_CELL = 18  # of a setting's value or header, in columns of the terminal
+NARROWEST_TEXT = 40  # of a run's settings as a text, likewise
+# The scores that a value of the setting `sort` goes by; the second where a run has no validation pictures.
+SORTED_BY = {sort: (CRITERIA[name].name, CRITERIA[name].score) for sort, name in (("f1", "f1"), ("accuracy", "acc"))}
+
+
+def sorted_runs(runs: Sequence[Run], sort: str) -> list[Run]:
+    """Runs in the order that the setting `sort` names; those without a score come last."""
+
+    def key(run: Run) -> tuple[Any, ...]:
+        scores = [run.scores[name]["value"] for name in SORTED_BY.get(sort, ()) if name in run.scores]
+        newest = -run.saved.timestamp() if sort != "name" else 0.0
+        return (not scores, -(scores[0] or 0.0) if scores else 0.0, newest, run.folder.as_posix())
+
+    return sorted(runs, key=key)
+
+
+def differing_settings(runs: Sequence[Run]) -> list[str]:
+    """Names of the settings that are not the same in all runs, in the order of --help; without epochs, which each run
+    shows beside those that are done."""
+    names = dict.fromkeys(name for run in runs for name in run.settings)
+    order = list(as_dict(TrainSettings()))
+    differing = [name for name in names if name != "epochs" and len({repr(run.settings.get(name)) for run in runs}) > 1]
+    return sorted(differing, key=lambda name: order.index(name.split(".")[0]) if name.split(".")[0] in order else -1)
+
+
+def runs_text(runs: Sequence[Run], root: Path, width: int) -> str:
+    """Text tables of the runs, at most `width` wide.
+
+    The settings that differ are columns if these fit; else each run has a text of those settings that are not what
+    most runs have, and a last table shows what these have.
+    """
+    columns = {
+        "run": [_name(run, root) + ("" if run.finished else " (unfinished)") for run in runs],
+        "saved": [f"{run.saved:%m-%d %H:%M}" for run in runs],
+        "epochs": [run.done for run in runs],
+        "seconds": [f"{run.seconds:,.0f}" for run in runs],
+    }
+    for name, header in SCORES.items():
+        if any(name in run.scores for run in runs):
+            columns[header] = [_score_text(run.scores.get(name)) for run in runs]
+    values = {name: [value_text(run.settings.get(name)) for run in runs] for name in differing_settings(runs)}
+    as_columns = columns | {
+        broken_name(name, WIDEST_CELL): [shortened(text, WIDEST_CELL) for text in texts]
+        for name, texts in values.items()
+    }
+    if not values or table_width(as_columns) <= width:
+        return _tables_text(tables_that_fit(as_columns, width), width)
+    usual = {name: Counter(texts).most_common(1)[0][0] for name, texts in values.items()}
+    tables = tables_that_fit(columns, width)
+    if width - table_width(tables[-1]) < NARROWEST_TEXT:
+        tables.append({"run": columns["run"]})
+    tables[-1]["settings of its own"] = [
+        "  ".join(f"{name}={texts[number]}" for name, texts in values.items() if texts[number] != usual[name])
+        for number in range(len(runs))
+    ]
+    tables.append({"The settings of most runs, where they differ:": ["  ".join(map("=".join, usual.items()))]})
+    return _tables_text(tables, width)
+
+
+def _tables_text(tables: Sequence[Mapping[str, Sequence[str]]], width: int) -> str:
+    texts = []
+    for columns in tables:
+        right = [number for number, header in enumerate(columns) if header in ("epochs", "seconds")]
+        texts.append(text_table(list(columns), zip(*columns.values()), right, width))
+    return "\n\n".join(texts)
+
+
+def table_width(columns: Mapping[str, Sequence[str]]) -> int:
+    """Columns of the terminal that a table of these columns takes."""
+    return sum(max(map(text_width, [header, *texts])) for header, texts in columns.items()) + 2 * (len(columns) - 1)
+
+
+def tables_that_fit(columns: Mapping[str, list[str]], width: int) -> list[dict[str, list[str]]]:
+    """The columns as one table or several below each other, none wider than `width`; each begins with the first column.
+
+    A single column beside the first may be wider.
+    """
+    (first, names), *others = columns.items()
+    tables = [{first: names}]
+    for header, texts in others:
+        if len(tables[-1]) > 1 and table_width(tables[-1] | {header: texts}) > width:
+            tables.append({first: names})
+        tables[-1][header] = texts
+    return tables
+
+
+def broken_name(name: str, width: int) -> str:
+    """A setting's name in lines of at most `width`, broken after underscores and points."""
+    return "\n".join(re.findall(rf".{{1,{width}}}$|.{{1,{width}}}(?<=[_.])|[^_.]+[_.]?", name))
+
+
+def _name(run: Run, root: Path) -> str:
+    return run.folder.relative_to(root).as_posix() if root in run.folder.parents else run.folder.resolve().name
+
+
+def _score_text(score: Score | None) -> str:
+    if score is None:
+        return ""
+    interval = "" if score["low"] is None else f" {score['low']:.3f}..{score['high']:.3f}"
+    return f"{score['value']:.4f}{interval}"
+
+
+def runs_frame(runs: Sequence[Run], root: Path) -> pd.DataFrame:
+    """A row for each run: its scores with low and high, and the settings that differ, in full."""
+    rows = []
+    for run in runs:
+        row: dict[str, Any] = {
+            "run": _name(run, root),
+            "finished": run.finished,
+            "saved": run.saved.isoformat(timespec="seconds"),
+            "epochs": run.done,
+            "seconds": round(run.seconds, 1),
+        }
+        for name in SCORES:
+            score = run.scores.get(name, {})
+            row |= {name: score.get("value"), f"{name}_low": score.get("low"), f"{name}_high": score.get("high")}
+        rows.append(row | {name: value_text(run.settings.get(name)) for name in differing_settings(runs)})
+    return pd.DataFrame(rows)

@@ -1,0 +1,68 @@
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exploration.run_records import Run
+from exploration.runs_table import (
+    broken_name,
+    differing_settings,
+    runs_text,
+    sorted_runs,
+    table_width,
+    tables_that_fit,
+)
+from model.runtime.terminal import text_table
+
+ROOT = Path("runs")
+
+
+def run(name: str, f1: float | None = None, hours: int = 0, **settings: Any) -> Run:
+    scores = {} if f1 is None else {"val_f1": {"value": f1, "low": None, "high": None}}
+    saved = datetime(2026, 1, 1) + timedelta(hours=hours)
+    return Run(ROOT / name, saved, True, "1/1", {"lr": 0.1, "epochs": 1, **settings}, 1.0, scores)
+
+
+def names(runs: list[Run]) -> str:
+    return "".join(run.folder.name for run in runs)
+
+
+def test_columns_are_cut_into_tables_that_fit():
+    columns = {"run": ["a", "b"], "first": ["x" * 20] * 2, "second": ["y" * 20] * 2, "wide": ["z" * 50] * 2}
+    assert [list(table) for table in tables_that_fit(columns, 46)] == [["run", name] for name in list(columns)[1:]]
+    tables = tables_that_fit(columns, 47)
+    assert [list(table) for table in tables] == [["run", "first", "second"], ["run", "wide"]]
+    for table in tables:
+        assert table_width(table) == max(map(len, text_table(list(table), zip(*table.values())).splitlines()))
+
+
+def test_names_of_settings_are_broken_after_points_and_underscores():
+    assert broken_name("augmentation.random_resized_crop.scale", 18) == "augmentation.\nrandom_resized_\ncrop.scale"
+    assert broken_name("lr", 18) == "lr" and broken_name("a.bbbb_c", 3) == "a.\nbbbb_\nc"
+
+
+def test_settings_that_differ_are_in_the_order_of_help_and_epochs_are_none_of_them():
+    runs = [run("a", seed=1, lr=0.1, epochs=3), run("b", seed=2, lr=0.2), run("c", seed=2, lr=0.2, train_pictures=7)]
+    assert differing_settings(runs) == ["train_pictures", "lr", "seed"]
+    assert differing_settings(runs[:1]) == []
+
+
+def test_runs_without_a_score_come_last_and_equal_scores_the_newest_first():
+    runs = [run("a"), run("b", 0.5, hours=1), run("c", 0.5, hours=2), run("d", 0.7), run("e", hours=1), run("f", 0.0)]
+    assert names(sorted_runs(runs, "f1")) == "dcbfea"
+    assert names(sorted_runs(runs, "date")) == "cbeadf"
+    assert names(sorted_runs(runs[::-1], "name")) == "abcdef"
+
+
+@pytest.mark.parametrize(("width", "above"), [(80, "seconds"), (60, "run")])
+def test_settings_without_room_as_columns_are_a_text_for_each_run(width, above):
+    values = {f"setting{number}": "x" * 10 for number in range(8)}
+    runs = [run("a", **values), run("b", **values), run("c", **{**values, "setting3": "y"})]
+    text = runs_text([*runs, run("d", **dict.fromkeys(values, "z"))], ROOT, width)
+    assert max(map(len, text.splitlines())) <= width
+    headers, _, *rows = text[: text.index("\n\nThe settings of most runs")].split("\n\n")[-1].splitlines()
+    assert headers.split("  ")[headers.split("  ").index("settings of its own") - 1] == above
+    texts = {row.split()[0]: row.split()[5 if above == "seconds" else 1 :] for row in rows if row.strip()}
+    assert (texts["a"], texts["b"], texts["c"]) == ([], [], ["setting3=y"])
+    assert text.count("=z") == 8 and text.count("=xxxxxxxxxx") == 8
