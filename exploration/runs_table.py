@@ -12,7 +12,7 @@ import pandas as pd
 
 from exploration.run_records import SCORES, Run, Score
 from model.metrics.epoch_metrics import CRITERIA
-from model.runtime.terminal import shortened, text_table, text_width
+from model.runtime.terminal import shortened, table_width, text_table, text_width
 from model.settings.fields import as_dict, value_text
 from model.settings.train import TrainSettings
 
@@ -62,31 +62,43 @@ def runs_text(runs: Sequence[Run], root: Path, width: int) -> str:
         broken_name(name, WIDEST_CELL): [shortened(text, WIDEST_CELL) for text in texts]
         for name, texts in values.items()
     }
-    if not values or table_width(as_columns) <= width:
-        return _tables_text(tables_that_fit(as_columns, width), width)
+    if not values or _width(as_columns) <= width:
+        return _tables_text(tables_that_fit(as_columns, width))
     usual = {name: Counter(texts).most_common(1)[0][0] for name, texts in values.items()}
     tables = tables_that_fit(columns, width)
-    if width - table_width(tables[-1]) < NARROWEST_TEXT:
+    if width - _width(tables[-1]) < NARROWEST_TEXT:
         tables.append({"run": columns["run"]})
+    room = max(width - _width(tables[-1]) - 2, NARROWEST_TEXT)
     tables[-1]["settings of its own"] = [
-        "  ".join(f"{name}={texts[number]}" for name, texts in values.items() if texts[number] != usual[name])
-        for number in range(len(runs))
+        wrapped([f"{name}={texts[row]}" for name, texts in values.items() if texts[row] != usual[name]], room)
+        for row in range(len(runs))
     ]
-    tables.append({"The settings of most runs, where they differ:": ["  ".join(map("=".join, usual.items()))]})
-    return _tables_text(tables, width)
+    most = wrapped(list(map("=".join, usual.items())), width)
+    return f"{_tables_text(tables)}\n\nThe settings of most runs, where they differ:\n{most}"
 
 
-def _tables_text(tables: Sequence[Mapping[str, Sequence[str]]], width: int) -> str:
+def _tables_text(tables: Sequence[Mapping[str, Sequence[str]]]) -> str:
     texts = []
     for columns in tables:
         right = [number for number, header in enumerate(columns) if header in ("epochs", "seconds")]
-        texts.append(text_table(list(columns), zip(*columns.values()), right, width))
+        texts.append(text_table(list(columns), zip(*columns.values()), right))
     return "\n\n".join(texts)
 
 
-def table_width(columns: Mapping[str, Sequence[str]]) -> int:
-    """Columns of the terminal that a table of these columns takes."""
-    return sum(max(map(text_width, [header, *texts])) for header, texts in columns.items()) + 2 * (len(columns) - 1)
+def _width(columns: Mapping[str, Sequence[str]]) -> int:
+    return table_width(list(columns), list(zip(*columns.values())))
+
+
+def wrapped(texts: Sequence[str], width: int) -> str:
+    """Texts side by side in lines of at most `width`, each text whole, or shortened where it is wider."""
+    lines: list[str] = []
+    for text in texts:
+        text = shortened(text, width)
+        if lines and text_width(f"{lines[-1]}  {text}") <= width:
+            lines[-1] += f"  {text}"
+        else:
+            lines.append(text)
+    return "\n".join(lines)
 
 
 def tables_that_fit(columns: Mapping[str, list[str]], width: int) -> list[dict[str, list[str]]]:
@@ -97,7 +109,7 @@ def tables_that_fit(columns: Mapping[str, list[str]], width: int) -> list[dict[s
     (first, names), *others = columns.items()
     tables = [{first: names}]
     for header, texts in others:
-        if len(tables[-1]) > 1 and table_width(tables[-1] | {header: texts}) > width:
+        if len(tables[-1]) > 1 and _width(tables[-1] | {header: texts}) > width:
             tables.append({first: names})
         tables[-1][header] = texts
     return tables

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import sklearn.metrics as reference
 from PIL import Image
-from rich.cells import cell_len
+from wcwidth import wcswidth
 
 import evaluation
 from container import job_script
@@ -96,7 +96,7 @@ def test_a_table_of_classes_is_aligned_and_names_stay_text(tmp_path, capsys, nam
     lines = capsys.readouterr().err.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("class "))
     assert [line.split()[0] for line in lines[start + 2 : start + 5]] == names
-    assert len({cell_len(line) for line in lines[start : start + 5]}) == 1
+    assert len({wcswidth(line) for line in lines[start : start + 5]}) == 1
 
 
 def test_the_block_of_sagemaker(tmp_path):

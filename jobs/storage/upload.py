@@ -17,7 +17,7 @@ from typing import Any
 from jobs.aws.clients import code_of, explained
 from jobs.storage.s3 import PART, Found, Place, digests, objects
 from model.errors import Failure, InputError, listing
-from model.runtime.terminal import ProgressBar
+from model.runtime.terminal import progress_bar
 
 THREADS = 16
 WAITING = 4 * THREADS  # files looked at or under way at once
@@ -171,7 +171,7 @@ class _Sender:
         self.sent = Sent()
         self.lock = threading.Lock()
         self.started = self.told = time.monotonic()
-        self.bar = ProgressBar("sent", unit="B")
+        self.bar = progress_bar("sent", unit="B")
 
     def send(self, file: Local, item: Found | None) -> None:
         etag, md5 = digests(file.path)
@@ -191,7 +191,7 @@ class _Sender:
             self.sent.files += 1
             self.sent.size += file.size
             self.bar.update(file.size)
-            if not self.bar.shown and time.monotonic() - self.told >= PROGRESS_SECONDS:
+            if self.bar.disable and time.monotonic() - self.told >= PROGRESS_SECONDS:
                 self.told = time.monotonic()
                 rate = self.sent.size / 1e6 / (self.told - self.started)
                 self.tell(f"{self.sent} so far, {rate:.1f} MB/s")

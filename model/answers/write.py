@@ -16,7 +16,7 @@ from model.answers.files import ERRORS, beside_answers
 from model.answers.labels_json import write_labels
 from model.atomic_write import remove_parts, write_beside
 from model.data.readers.columns import column_named
-from model.runtime.terminal import ProgressBar
+from model.runtime.terminal import progress_bar
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def write_answers(
     classes = labels["classes"]
     errors_file = beside_answers(answers_file, ERRORS)
     errors: list[tuple[str, str]] = []
-    with ExitStack() as files, ProgressBar("answers", len(info)) as bar:
+    with ExitStack() as files, progress_bar("answers", len(info)) as bar:
         answers_csv = files.enter_context(_csv_writer(answers_file))
         probabilities_csv = files.enter_context(_csv_writer(probabilities_file))
         answers_csv.writerow(header)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from rich.cells import cell_len
+from wcwidth import wcswidth
 
 from exploration.__main__ import main
 from model.settings.fields import as_dict
@@ -165,7 +165,7 @@ def test_many_differences_become_a_text_a_run(tmp_path, listed):
     saved(tmp_path / "runs" / "default", 0.4)
     for width in (60, 100, 160):
         lines = listed(width=width)
-        assert max(map(cell_len, lines)) <= width
+        assert max(map(wcswidth, lines)) <= width
         text = " ".join(" ".join(lines).split())
         assert "augmentation.erasing.p=0.3" in text and "ema=0" in text
         usual_text = text.split("The settings of most runs, where they differ: ")[1]
@@ -177,7 +177,7 @@ def test_korean_names_align(tmp_path, listed):
     saved(tmp_path / "runs" / "b", 0.6, target="age")
     header, _, korean, plain = listed()
     at = header.index("epochs")
-    assert cell_len(korean[: korean.index("3/10")]) == len(plain[: plain.index("3/10")]) == at + 2
+    assert wcswidth(korean[: korean.index("3/10")]) == len(plain[: plain.index("3/10")]) == at + 2
 
 
 @pytest.mark.parametrize(

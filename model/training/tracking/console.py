@@ -5,22 +5,24 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Never
 
 from model.metrics.epoch_metrics import EPOCH_TABLE, METRIC_LINE
-from model.runtime import distributed
-from model.runtime.terminal import ProgressBar
+from model.runtime import distributed, terminal
 from model.training.progress import Progress
 from model.training.tracking.base import EpochResult, Tracker
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 log = logging.getLogger("rarebird")
 
 WIDTH = 10  # of a column in characters, at least
 
 
-def progress_bar(description: str, pictures: int, done: int) -> ProgressBar:
+def progress_bar(description: str, pictures: int, done: int) -> tqdm[Never]:
     """The bar of an epoch, on the terminal of rank 0 alone."""
-    return ProgressBar(description, pictures, done=done, shown=distributed.rank() == 0)
+    return terminal.progress_bar(description, pictures, done=done, shown=distributed.rank() == 0)
 
 
 def metric_line(entry: Mapping[str, Any]) -> str:

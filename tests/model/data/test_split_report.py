@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from rich.cells import cell_len
+from wcwidth import wcswidth
 
 from model.data.split_report import report_split
 from model.data.splits import assign, split
@@ -33,7 +33,7 @@ def test_the_table_has_even_columns_with_korean_names() -> None:
         groups, classes, sides, ["착용샷", "top", "신발 모자"], ["train", "validation"], "sender"
     ).text()
     lines = text.splitlines()
-    assert len({cell_len(line) for line in lines}) == 1
+    assert len({wcswidth(line) for line in lines}) == 1
     assert [line.split("  ")[0] for line in lines[2:]] == ["pictures", "groups (sender)", "착용샷", "top", "신발 모자"]
     assert lines[2].split()[1:] == [f"{(sides == 0).sum():,}", "80.0", f"{(sides == 1).sum():,}", "20.0"]
 
