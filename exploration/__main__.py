@@ -15,7 +15,7 @@ SUBCOMMANDS = {
 
 
 def main(argv: Sequence[str]) -> int:
-    """The exit code of a subcommand."""
+    """The exit code of a verb."""
     return run_subcommand("exploration", SUBCOMMANDS, argv)
 
 

@@ -1,4 +1,4 @@
-"""`python -m exploration scores`: accuracy, macro F1 and the weakest classes of an evaluation.json as a small table."""
+"""An evaluation.json as a small table: what a reader wants first, and the classes that hold it back."""
 
 from __future__ import annotations
 
@@ -24,23 +24,17 @@ class ScoresSettings:
 
 
 def scores_text(evaluation: dict[str, Any], weakest: int) -> str:
-    """The table of an evaluation.
-
-    Args:
-        evaluation: Content of evaluation.json.
-        weakest: Number of classes with truth to show, the lowest F1 first.
-    """
-    scores = evaluation["rarebird"]
-    rows = [["accuracy", *_cells(scores["accuracy"])], ["macro F1", *_cells(scores["macro_f1"])]]
-    per_class = {name: values for name, values in scores["per_class"].items() if values["support"]}
-    for name in sorted(per_class, key=lambda name: per_class[name]["f1"]["value"])[:weakest]:
-        rows.append([f"F1 of {name} ({per_class[name]['support']} pictures)", *_cells(per_class[name]["f1"])])
-    over = f"resampled over {scores['resampled_over']}" if scores["accuracy"]["low"] is not None else "no intervals"
-    return text_table([f"{scores['pictures']:,} pictures", "score", f"interval, {over}"], rows)
+    """The tables, from the content of an evaluation.json."""
+    told = evaluation["rarebird"]
+    rows = [["accuracy", *_cells(told["accuracy"])], ["macro F1", *_cells(told["macro_f1"])]]
+    seen = {name: scores for name, scores in told["per_class"].items() if scores["support"]}
+    lowest = sorted(seen, key=lambda name: seen[name]["f1"]["value"])[:weakest]
+    rows += [[f"F1 of {name} ({seen[name]['support']} pictures)", *_cells(seen[name]["f1"])] for name in lowest]
+    over = f"resampled over {told['resampled_over']}" if told["accuracy"]["low"] is not None else "no intervals"
+    return text_table([f"{told['pictures']:,} pictures", "score", f"interval, {over}"], rows)
 
 
 def _cells(score: dict[str, Any]) -> list[str]:
-    """Value and interval of a score."""
     interval = "" if score["low"] is None else f"{score['low']:.4f} to {score['high']:.4f}"
     return [f"{score['value']:.4f}", interval]
 

@@ -27,5 +27,6 @@ SUBCOMMANDS = {
     "doctor": ("jobs.commands.doctor", "checks what the places need"),
 }
 
+
 if __name__ == "__main__":
     sys.exit(run_subcommand("jobs", SUBCOMMANDS, sys.argv[1:]))

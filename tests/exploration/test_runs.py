@@ -13,6 +13,8 @@ import yaml
 from rich.cells import cell_len
 
 from exploration.__main__ import main
+from exploration.runs import blocks, broken, table_width
+from model.runtime.terminal import text_table
 from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
@@ -214,3 +216,16 @@ def test_what_train_leaves_is_read(faces, run_train, tmp_path, listed):
     lines = listed(width=130)
     assert row(lines, "first")[3] == "1/1" and ".." in row(lines, "first")[6]
     assert "train_pictures=140" in " ".join(lines) and "input_size=32 24" in " ".join(lines)
+
+
+def test_tables_are_cut_into_blocks_that_fit():
+    columns = {"run": ["a", "b"], "first": ["x" * 20] * 2, "second": ["y" * 20] * 2, "wide": ["z" * 50] * 2}
+    tables = blocks(columns, 49)
+    assert [list(table) for table in tables] == [["run", "first", "second"], ["run", "wide"]]
+    for table in tables:
+        assert table_width(table) == max(map(len, text_table(list(table), zip(*table.values())).splitlines()))
+
+
+def test_names_of_settings_are_broken_behind_points_and_underscores():
+    assert broken("augmentation.random_resized_crop.scale", 18) == "augmentation.\nrandom_resized_\ncrop.scale"
+    assert broken("lr", 18) == "lr" and broken("a.bbbb_c", 3) == "a.\nbbbb_\nc"

@@ -1,5 +1,8 @@
 """The HTML report of an evaluation, one file that needs nothing beside it.
 
-render makes the page from templates/; confusion (matrices), picture_lists (what opens from a cell), thumbnails,
-charts and sentences (the text, and how numbers are written) make its parts.
+render makes the page from templates/; confusion, picture_lists, thumbnails, charts and sentences make its matrices,
+lists of pictures, small pictures, figures and text.
+
+Tested by files of other names:
+    render: tests/model/evaluation/report/test_page.py
 """
