@@ -1,8 +1,9 @@
-"""`python -m jobs`: its help, its imports, and the README's commands."""
+"""`python -m jobs`: its help, its imports, its output in a pipe, and the README's commands."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from jobs.__main__ import SUBCOMMANDS
 from jobs.commands.doctor import CHECKS
 from jobs.commands.image import repository_uri
-from tests.jobs.conftest import BUCKET, MANIFEST, ROOT, leave, run_jobs, saved_model
+from tests.jobs.conftest import ACCOUNT, BUCKET, MANIFEST, ROOT, leave, run_jobs, saved_model
 
 ELSEWHERE = ("image", "--on docker", "--job_name trial")  # README's commands that the tests of the image run
 HEAVY = {"torch", "numpy", "pandas", "PIL", "boto3", "botocore", "regex", "tqdm"}
@@ -25,9 +26,8 @@ HEAVY = {"torch", "numpy", "pandas", "PIL", "boto3", "botocore", "regex", "tqdm"
 def imported(*argv: str) -> tuple[set[str], str]:
     """The modules that are imported by `python -m jobs ARGV`, and what it prints."""
     code = (
-        f"import sys; from jobs.__main__ import SUBCOMMANDS\n"
-        f"from model.subcommands import run_subcommand\n"
-        f"try: run_subcommand('jobs', SUBCOMMANDS, {list(argv)!r})\n"
+        f"import sys; from jobs.__main__ import main\n"
+        f"try: main({list(argv)!r})\n"
         f"except SystemExit: pass\n"
         f"print(*sys.modules)"
     )
@@ -51,6 +51,20 @@ def test_help_of_a_subcommand_needs_neither_torch_nor_boto3(name):
     assert "--" in output
     if name == "train":
         assert "--instance TEXT" in output and "--epochs N" in output
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "argv",
+    [["--help"], ["train", "--help"], ["stop", "--help"], ["train", *ACCOUNT, "--dry_run", "--data", "s3://b/t"]],
+)
+def test_a_reader_that_has_gone_ends_a_command_without_a_traceback(argv, unbuffered):
+    reader, writer = os.pipe()
+    os.close(reader)
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run([sys.executable, "-m", "jobs", *argv], stdout=writer, stderr=subprocess.PIPE, env=env)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def readme_commands() -> list[str]:
