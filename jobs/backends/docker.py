@@ -15,7 +15,7 @@ from container.opt_ml import IN_CONTAINER, OptMl
 from jobs.aws.clients import Clients
 from jobs.backends.child_processes import HostCommand, run_hosts
 from jobs.backends.hosts import Host, entry_arguments, input_mounts, write_host_folder
-from jobs.backends.local_run import collect, fetch_inputs, keep_checkpoints, start_record
+from jobs.backends.local_run import also_logged, collect, fetch_inputs, keep_checkpoints, start_record
 from jobs.spec.console import PrintLine
 from jobs.spec.flags import DOCKER, LOCAL_IMAGE
 from jobs.spec.job import Job
@@ -81,7 +81,7 @@ def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, pri
             engine("rm", "--force", f"{job.name}-{name}", check=False)
         if network:
             engine("network", "rm", network, check=False)
-    record = collect(job, record, hosts, codes, print_line)
+    record = collect(job, record, hosts, codes, also_logged(print_line, folder.log))
     keep_checkpoints(job, record, checkpoints, print_line)
     return record.code or 0
 

@@ -14,7 +14,7 @@ from container.project import PROJECT_ROOT
 from jobs.aws.clients import Clients
 from jobs.backends.child_processes import HostCommand, run_hosts
 from jobs.backends.hosts import Host, entry_arguments, input_mounts, link_inputs, settings_below, write_host_folder
-from jobs.backends.local_run import collect, fetch_inputs, keep_checkpoints, start_record
+from jobs.backends.local_run import also_logged, collect, fetch_inputs, keep_checkpoints, start_record
 from jobs.spec.console import PrintLine
 from jobs.spec.flags import HERE
 from jobs.spec.job import Job
@@ -48,7 +48,7 @@ def run(job: Job, results: Path, clients: Clients, print_line: PrintLine) -> int
         commands[host] = HostCommand(arguments, process_variables(job, opt_ml, port), opt_ml.base)
     print_line(f"{job.type.name} {job.name} on this machine, results in {record.folder}")
     codes = run_hosts(commands, folder.log, print_line)
-    record = collect(job, record, hosts, codes, print_line)
+    record = collect(job, record, hosts, codes, also_logged(print_line, folder.log))
     keep_checkpoints(job, record, checkpoints, print_line)
     return record.code or 0
 

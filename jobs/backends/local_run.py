@@ -11,7 +11,7 @@ from container.opt_ml import OptMl
 from jobs.aws.clients import Clients
 from jobs.requests.processing import processing_request
 from jobs.requests.training import training_request
-from jobs.results.fetch import print_scores, unpack_model
+from jobs.results.fetch import model_line, print_scores
 from jobs.spec.console import PrintLine
 from jobs.spec.job import Job
 from jobs.spec.record import STOPPED, JobRecord, utc_now
@@ -68,6 +68,17 @@ def fetch_inputs(job: Job, record: JobRecord, clients: Clients) -> dict[str, Pat
         shutil.rmtree(record.folder)
         raise
     return paths
+
+
+def also_logged(print_line: PrintLine, log: Path) -> PrintLine:
+    """print_line that appends each line to a job's log, too."""
+
+    def print_and_log(line: str) -> None:
+        with log.open("a", encoding="utf-8") as file:
+            print(line, file=file)
+        print_line(line)
+
+    return print_and_log
 
 
 def collect(
@@ -135,8 +146,13 @@ def _collect_training(
     move_folder(merge_folders(outputs, results.hosts / "data"), results.output)
     if model is None or (code != 0 and code not in STOPPED):
         return None
-    print_line(unpack_model(results))
-    return verify(results.model)
+    if code == 0:
+        move_folder(model, results.model)
+    else:  # the hosts' folders stay as they are
+        shutil.copytree(model, results.model)
+    verified = verify(results.model)
+    print_line(model_line(verified))
+    return verified
 
 
 def _collect_processing(

@@ -64,6 +64,9 @@ def test_hosts_here_have_the_names_that_their_folders_have(job_type, first, tmp_
     if job_type == "inference":
         folders = sorted(path.name for path in (tmp_path / "exp-9" / "output").iterdir())
         assert folders == ["algo-1", "algo-2"]
+    else:
+        log = (tmp_path / "exp-9" / "log.txt").read_text().splitlines()
+        assert log[-1] == f"model: {tmp_path / 'exp-9' / 'model'} (resnet10t, 2 classes)"  # a folder that is kept
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +13,11 @@ import pytest
 from container.job_types import INFERENCE, TRAIN
 from jobs.aws.clients import Clients
 from jobs.backends import local_process, local_run
-from jobs.backends.local_run import collect, keep_checkpoints, merge_folders, move_folder, start_record
+from jobs.backends.local_run import also_logged, collect, keep_checkpoints, merge_folders, move_folder, start_record
+from jobs.results import fetch
 from jobs.spec.inputs import Input
 from jobs.spec.job import Job
+from model.artifacts import archive
 from model.errors import Failure, InputError
 from tests.jobs.conftest import BUCKET, saved_model
 from tests.jobs.examples import LOCAL_JOB, saved_state, write_hosts
@@ -35,6 +38,42 @@ def test_what_hosts_leave_is_joined_and_checked(tmp_path):
         assert sorted(packed.getnames()) == sorted(path.name for path in (record.folder / "model").iterdir())
 
 
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the calls that pack, unpack, decompress or verify a model, as they are made."""
+    names: list[str] = []
+
+    def counted(module: Any, name: str) -> None:
+        function: Callable[..., Any] = getattr(module, name)
+
+        def count(*arguments: Any, **keywords: Any) -> Any:
+            names.append(name.strip("_"))
+            return function(*arguments, **keywords)
+
+        monkeypatch.setattr(module, name, count)
+
+    for module in (local_run, fetch, archive):
+        for name in ("pack", "unpack", "unpack_as", "verify"):
+            if hasattr(module, name):
+                counted(module, name)
+    monkeypatch.setattr("gzip.open", lambda *_, **__: pytest.fail("an archive is decompressed"))
+    return names
+
+
+@pytest.mark.parametrize(("code", "finished"), [(0, True), (0, False), (130, False)])
+def test_a_model_is_packed_once_verified_once_and_never_unpacked(code, finished, tmp_path, calls):
+    record = start_record(LOCAL_JOB, tmp_path, "here")
+    hosts = write_hosts(record, "algo-1")
+    model = saved_model(hosts["algo-1"].model)
+    (model / "metrics.json").write_text(json.dumps({"finished": finished}))
+    record = collect(LOCAL_JOB, record, hosts, {"algo-1": code}, lambda _: None)
+    keep_checkpoints(LOCAL_JOB, record, tmp_path / "checkpoints", lambda _: None)
+    assert calls == ["pack", "verify"]
+    assert (record.folder / "model" / "model.safetensors").is_file()
+    assert (record.folder / "model.tar.gz").is_file()
+    assert model.is_dir() is (code != 0)  # a stopped job's folders stay
+
+
 def test_a_failed_job_prints_its_failure_file_and_keeps_its_folders(tmp_path):
     record = start_record(replace(LOCAL_JOB, name="exp-2"), tmp_path, "here")
     hosts = write_hosts(record, "algo-1", "algo-2")
@@ -44,6 +83,14 @@ def test_a_failed_job_prints_its_failure_file_and_keeps_its_folders(tmp_path):
     assert collect(LOCAL_JOB, record, hosts, {"algo-2": 2, "algo-1": 143}, lines.append).code == 2
     assert lines[-1] == "InputError: no class b" and hosts["algo-2"].config.is_dir()
     assert saved_state(record) == "failed with 2"
+
+
+def test_a_failed_job_keeps_its_model_where_it_was(tmp_path, calls):
+    record = start_record(LOCAL_JOB, tmp_path, "here")
+    hosts = write_hosts(record, "algo-1")
+    model = saved_model(hosts["algo-1"].model)
+    collect(LOCAL_JOB, record, hosts, {"algo-1": 1}, lambda _: None)
+    assert calls == ["pack"] and model.is_dir() and not (record.folder / "model").exists()
 
 
 @pytest.mark.parametrize(("finished", "named", "kept"), [(True, None, 0), (True, "mine", 1), (False, None, 1)])
@@ -128,3 +175,10 @@ def test_nothing_is_overwritten(tmp_path):
         (tmp_path / name).mkdir()
     with pytest.raises(Failure, match="target is there already"):
         move_folder(tmp_path / "source", tmp_path / "target")
+
+
+def test_closing_lines_are_printed_and_logged(tmp_path):
+    (tmp_path / "log.txt").write_text("first\n")
+    lines: list[str] = []
+    also_logged(lines.append, tmp_path / "log.txt")("last")
+    assert lines == ["last"] and (tmp_path / "log.txt").read_text() == "first\nlast\n"
