@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
+from model.errors import ExitCode
 from model.subcommands import run_subcommand
 
 SUBCOMMANDS = {
@@ -27,5 +29,20 @@ SUBCOMMANDS = {
     "doctor": ("jobs.commands.doctor", "checks what the places need"),
 }
 
+
+def main(argv: Sequence[str]) -> int:
+    """Runs a subcommand; returns the exit code. A reader of stdout that has gone, as `| head`, ends it quietly."""
+    try:
+        try:
+            return run_subcommand("jobs", SUBCOMMANDS, argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        from jobs.spec.console import discard_stdout
+
+        discard_stdout()
+        return ExitCode.FAULT
+
+
 if __name__ == "__main__":
-    sys.exit(run_subcommand("jobs", SUBCOMMANDS, sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

@@ -1,134 +1,158 @@
-"""--on docker: a job in the image, a container a host, each with the tree below /opt/ml that SageMaker would mount."""
+"""--on docker: runs a job in the image, a container a host, each with the folders that SageMaker would mount at
+/opt/ml."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from container.environment import Environment
 from container.opt_ml import IN_CONTAINER, OptMl
-from jobs.aws.clients import Clients, Tell
-from jobs.backends.local_run import LOG, Child, begin, bring_inputs, collect, keep_checkpoints, run_children
-from jobs.backends.opt_ml import Host, input_places, write_tree
-from jobs.requests.train_and_process import arguments
+from jobs.aws.clients import Clients
+from jobs.backends.child_processes import HostCommand, run_hosts
+from jobs.backends.hosts import Host, entry_arguments, input_mounts, write_host_folder
+from jobs.backends.local_run import also_logged, collect, fetch_inputs, keep_checkpoints, start_record
+from jobs.spec.console import PrintLine
 from jobs.spec.flags import DOCKER, LOCAL_IMAGE
 from jobs.spec.job import Job
+from jobs.spec.results_folder import ResultsFolder
 from model.errors import Failure, InputError
 
 STOP_SECONDS = 120  # between SIGTERM and SIGKILL, as on SageMaker
 ENGINE = "docker"
 
 
-def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, tell: Tell) -> int:
-    """The job's exit code. Several hosts are algo-1, algo-2, ... on a network of their own."""
+@dataclass(frozen=True)
+class ContainerOptions:
+    """What the containers of a job have in common.
+
+    Attributes:
+        image: Name of the image.
+        shm_size: Size of /dev/shm, "2g".
+        gpus: Value of --gpus, None for no GPU.
+        network: Name of the network of several hosts, None for a single host.
+    """
+
+    image: str
+    shm_size: str
+    gpus: str | None
+    network: str | None = None
+
+
+def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, print_line: PrintLine) -> int:
+    """Runs a job to its end and collects its results; returns its exit code.
+
+    Several hosts are called algo-1, algo-2, ... and have a network of their own.
+
+    Args:
+        results: Folder of all jobs' results.
+        shm_size, gpus: The flags of these names.
+    """
     image = job.account.image or LOCAL_IMAGE
     check_engine(image)
-    record = begin(job, results, DOCKER)
-    folder = record.folder.resolve()
-    sources = bring_inputs(job, record, clients)
-    checkpoints = Path(job.checkpoints or folder / "checkpoints").resolve()
+    record = start_record(job, results, DOCKER)
+    folder = ResultsFolder(record.folder.resolve())
+    sources = fetch_inputs(job, record, clients)
+    checkpoints = Path(job.checkpoints or folder.path / "checkpoints").resolve()
     if job.is_training:
         checkpoints.mkdir(parents=True, exist_ok=True)
     names = [f"algo-{number}" for number in range(1, job.machine.count + 1)]
-    layouts: dict[str, OptMl] = {}
-    children: dict[str, Child] = {}
     network = job.name if len(names) > 1 else None
-    words = [job.type.name] if job.is_training else arguments(job)
+    options = ContainerOptions(image, shm_size, gpus_option(gpus), network)
+    mounts = input_mounts(OptMl(), job, sources)
+    hosts: dict[str, OptMl] = {}
+    commands: dict[str, HostCommand] = {}
     for name in names:
-        layout = layouts[name] = OptMl(folder / "ml" / name)
-        write_tree(layout, job, Host(name, names, "eth0"))
-        mounts = input_places(OptMl(), job, sources)
-        command = docker_run(
-            job, image, name, words, layout.base, mounts, checkpoints, network, shm_size, gpu_flag(gpus)
-        )
-        children[name] = Child(command, container_variables(job), folder)
-    tell(f"{job.type.name} {job.name} in {image}, results in {record.folder}")
+        opt_ml = hosts[name] = OptMl(folder.hosts / name)
+        write_host_folder(opt_ml, job, Host(name, names, "eth0"))
+        arguments = docker_run(job, name, opt_ml.base, mounts, checkpoints, options)
+        commands[name] = HostCommand(arguments, engine_variables(job), folder.path)
+    print_line(f"{job.type.name} {job.name} in {image}, results in {record.folder}")
     try:
         if network:
             engine(*network_command(job, network))
-        codes = run_children(children, folder / LOG, tell)
+        codes = run_hosts(commands, folder.log, print_line)
     finally:
         for name in names:
             engine("rm", "--force", f"{job.name}-{name}", check=False)
         if network:
             engine("network", "rm", network, check=False)
-    code = collect(job, record, layouts, codes, tell)
-    keep_checkpoints(job, record, code, checkpoints, tell)
-    return code
+    record = collect(job, record, hosts, codes, also_logged(print_line, folder.log))
+    keep_checkpoints(job, record, checkpoints, print_line)
+    return record.code or 0
 
 
 def network_command(job: Job, name: str) -> list[str]:
-    """The network of several hosts; isolated: they reach each other and nothing else."""
+    """Creates the network of several hosts. In an isolated job they reach each other and nothing else."""
     return ["network", "create", *(["--internal"] if job.account.isolated else []), name]
 
 
 def docker_run(
-    job: Job,
-    image: str,
-    host: str,
-    words: Sequence[str],
-    tree: Path,
-    mounts: Mapping[Path, Path],  # {place in the container: source}
-    checkpoints: Path,
-    network: str | None,
-    shm_size: str,
-    gpus: str | None,
+    job: Job, host: str, base: Path, mounts: Mapping[Path, Path], checkpoints: Path, options: ContainerOptions
 ) -> list[str]:
-    """The command of a host's container. Values of variables that may be secret are handed on by name alone."""
+    """The command of a host's container. Variables are passed by name alone, for their values may be secret.
+
+    Args:
+        host: The host's name.
+        base: The host's folder on this machine, mounted at /opt/ml.
+        mounts: Inputs: {path in the container: source}.
+        checkpoints: Folder of a training's checkpoints on this machine.
+    """
     command = [ENGINE, "run", "--name", f"{job.name}-{host}", "--hostname", host]
-    command += ["--stop-timeout", str(STOP_SECONDS), "--shm-size", shm_size]
-    if network:
-        command += ["--network", network, "--network-alias", host]
+    command += ["--stop-timeout", str(STOP_SECONDS), "--shm-size", options.shm_size]
+    if options.network:
+        command += ["--network", options.network, "--network-alias", host]
     elif job.account.isolated:
         command += ["--network", "none"]
-    if gpus:
-        command += ["--gpus", gpus]
-    command += ["--volume", f"{tree}:{IN_CONTAINER}"]
-    for place, source in mounts.items():
-        command += ["--volume", f"{source.resolve()}:{place}:ro"]
+    if options.gpus:
+        command += ["--gpus", options.gpus]
+    command += ["--volume", f"{base}:{IN_CONTAINER}"]
+    for path, source in mounts.items():
+        command += ["--volume", f"{source.resolve()}:{path}:ro"]
     if job.is_training:
         command += ["--volume", f"{checkpoints}:{OptMl().checkpoints}"]
-    for name in told_variables(job):
+    for name in container_variables(job):
         command += ["--env", name]
-    return [*command, image, *words]
+    return [*command, options.image, *entry_arguments(job)]
 
 
-def told_variables(job: Job) -> dict[str, str]:
-    """The variables of the container."""
+def container_variables(job: Job) -> dict[str, str]:
+    """The environment variables of the containers."""
     tracking = {name: value for name, value in Environment().variables.items() if name.startswith("WANDB_")}
     return {**tracking, **({"TRAINING_JOB_NAME": job.name} if job.is_training else {}), **job.environment}
 
 
-def container_variables(job: Job) -> dict[str, str]:
+def engine_variables(job: Job) -> dict[str, str]:
     """The environment of the docker command itself, from which --env NAME takes its values."""
-    return {**os.environ, **told_variables(job)}
+    return {**os.environ, **container_variables(job)}
 
 
-def gpu_flag(asked: str) -> str | None:
-    """What --gpus is given: as asked; auto: all where this machine has some."""
-    if asked == "none":
+def gpus_option(flag: str) -> str | None:
+    """The value of docker's --gpus: the flag's; for auto, all where this machine has GPUs; None for none."""
+    if flag == "none":
         return None
-    if asked != "auto":
-        return asked
+    if flag != "auto":
+        return flag
     return "all" if shutil.which("nvidia-smi") else None
 
 
-def engine(*words: str, check: bool = True) -> str:
-    """What the engine prints. Failure where a command that has to succeed does not."""
+def engine(*arguments: str, check: bool = True) -> str:
+    """Runs a docker command and returns what it prints. Raises Failure where it fails, unless check is False."""
     try:
-        done = subprocess.run([ENGINE, *words], capture_output=True, text=True)
+        done = subprocess.run([ENGINE, *arguments], capture_output=True, text=True)
     except FileNotFoundError:
         raise InputError("docker is not installed; --on here runs without it") from None
     if check and done.returncode:
-        raise Failure(f"docker {words[0]}: {done.stderr.strip()}")
+        raise Failure(f"docker {arguments[0]}: {done.stderr.strip()}")
     return done.stdout.strip()
 
 
 def check_engine(image: str) -> None:
-    """InputError where there is no engine, or no such image in it."""
+    """Raises InputError where docker does not answer or does not have the image."""
     try:
         engine("version", "--format", "{{.Server.Version}}")
     except Failure as error:

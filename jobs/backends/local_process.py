@@ -1,4 +1,4 @@
-"""--on here: a job as processes of this machine, one a host, each in a tree of its own as SageMaker lays it out."""
+"""--on here: runs a job as processes of this machine, one a host, each with its own folders laid out as /opt/ml."""
 
 from __future__ import annotations
 
@@ -11,57 +11,65 @@ from pathlib import Path
 from container.environment import Environment
 from container.opt_ml import BASE_DIR, JOB_VARIABLES, OptMl
 from container.project import PROJECT_ROOT
-from jobs.aws.clients import Clients, Tell
-from jobs.backends.local_run import LOG, Child, begin, bring_inputs, collect, keep_checkpoints, run_children
-from jobs.backends.opt_ml import Host, input_places, link_inputs, rebased, write_tree
-from jobs.requests.train_and_process import arguments
+from jobs.aws.clients import Clients
+from jobs.backends.child_processes import HostCommand, run_hosts
+from jobs.backends.hosts import Host, entry_arguments, input_mounts, link_inputs, settings_below, write_host_folder
+from jobs.backends.local_run import also_logged, collect, fetch_inputs, keep_checkpoints, start_record
+from jobs.spec.console import PrintLine
 from jobs.spec.flags import HERE
 from jobs.spec.job import Job
+from jobs.spec.results_folder import ResultsFolder
 
 
-def run(job: Job, results: Path, clients: Clients, tell: Tell) -> int:
-    """The job's exit code. Hosts of a training find each other: they are addresses of the loopback network, which need
-    no names. Those of other jobs are algo-1, algo-2, ... as everywhere, for their folders have these names."""
-    record = begin(job, results, HERE)
-    folder = record.folder.resolve()
-    sources = bring_inputs(job, record, clients)
-    checkpoints = Path(job.checkpoints or folder / "checkpoints").resolve()
-    hosts = {f"algo-{number}": f"127.0.0.{number}" for number in range(1, job.machine.count + 1)}
-    names = list(hosts.values() if job.is_training else hosts)
+def run(job: Job, results: Path, clients: Clients, print_line: PrintLine) -> int:
+    """Runs a job to its end and collects its results; returns its exit code.
+
+    The hosts of a training find each other by addresses of the loopback network, which need no names. Those of other
+    jobs are called algo-1, algo-2, ... as everywhere, for their output folders have these names.
+    """
+    record = start_record(job, results, HERE)
+    folder = ResultsFolder(record.folder.resolve())
+    sources = fetch_inputs(job, record, clients)
+    checkpoints = Path(job.checkpoints or folder.path / "checkpoints").resolve()
+    addresses = {f"algo-{number}": f"127.0.0.{number}" for number in range(1, job.machine.count + 1)}
+    names = list(addresses.values() if job.is_training else addresses)
     port = free_port()
-    layouts: dict[str, OptMl] = {}
-    children: dict[str, Child] = {}
-    for host, name in zip(hosts, names, strict=True):
-        layout = layouts[host] = OptMl(folder / "ml" / host)
-        here = replace(job, settings=rebased(job, layout.base))
-        write_tree(layout, here, Host(name, names, "lo"))
-        link_inputs(input_places(layout, here, sources))
+    hosts: dict[str, OptMl] = {}
+    commands: dict[str, HostCommand] = {}
+    for host, name in zip(addresses, names, strict=True):
+        opt_ml = hosts[host] = OptMl(folder.hosts / host)
+        host_job = replace(job, settings=settings_below(job, opt_ml.base))
+        write_host_folder(opt_ml, host_job, Host(name, names, "lo"))
+        link_inputs(input_mounts(opt_ml, host_job, sources))
         if job.is_training:
             checkpoints.mkdir(parents=True, exist_ok=True)
-            layout.checkpoints.symlink_to(checkpoints, target_is_directory=True)
-        words = [job.type.name] if job.is_training else arguments(here)
-        command = [sys.executable, "-m", "container.entrypoint", *words]
-        children[host] = Child(command, surroundings(job, layout, port), layout.base)
-    tell(f"{job.type.name} {job.name} on this machine, results in {record.folder}")
-    codes = run_children(children, folder / LOG, tell)
-    code = collect(job, record, layouts, codes, tell)
-    keep_checkpoints(job, record, code, checkpoints, tell)
-    return code
+            opt_ml.checkpoints.symlink_to(checkpoints, target_is_directory=True)
+        arguments = [sys.executable, "-m", "container.entrypoint", *entry_arguments(host_job)]
+        commands[host] = HostCommand(arguments, process_variables(job, opt_ml, port), opt_ml.base)
+    print_line(f"{job.type.name} {job.name} on this machine, results in {record.folder}")
+    codes = run_hosts(commands, folder.log, print_line)
+    record = collect(job, record, hosts, codes, also_logged(print_line, folder.log))
+    keep_checkpoints(job, record, checkpoints, print_line)
+    return record.code or 0
 
 
 def free_port() -> int:
-    """One of this machine that nobody listens on."""
+    """A port of this machine that nobody listens on."""
     with socket.socket() as free:
         free.bind(("", 0))
         return int(free.getsockname()[1])
 
 
-def surroundings(job: Job, layout: OptMl, port: int) -> dict[str, str]:
-    """The environment of a process: this one's without what a job reads, so that the tree alone tells it. port: where
-    several hosts meet."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(JOB_VARIABLES)}
+def process_variables(job: Job, opt_ml: OptMl, port: int) -> dict[str, str]:
+    """The environment of a host's process: this one's without what a job reads, so that only its folder counts.
+
+    Args:
+        opt_ml: The host's folder.
+        port: Where the hosts of a training meet.
+    """
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(JOB_VARIABLES)}
     tracking = {name: value for name, value in Environment().variables.items() if name.startswith("WANDB_")}
+    job_name = {"TRAINING_JOB_NAME": job.name} if job.is_training else {}
     path = os.pathsep.join(filter(None, [str(PROJECT_ROOT), os.environ.get("PYTHONPATH")]))
-    told = {"TRAINING_JOB_NAME": job.name} if job.is_training else {}
-    places = {BASE_DIR: str(layout.base), "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "MASTER_PORT": str(port)}
-    return {**kept, **tracking, **told, **job.environment, **places}
+    own = {BASE_DIR: str(opt_ml.base), "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "MASTER_PORT": str(port)}
+    return {**inherited, **tracking, **job_name, **job.environment, **own}

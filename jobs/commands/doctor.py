@@ -9,39 +9,41 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jobs.aws.clients import Clients, code_of, explained
-from jobs.spec.flags import LOCAL_IMAGE, AccountFlags, read_flags
-from model.errors import Failure, InputError
+from jobs.aws.calls import error_code, user_error
+from jobs.aws.clients import Clients
+from jobs.backends.docker import check_engine, engine
+from jobs.spec.command_line import read_flags
+from jobs.spec.flags import LOCAL_IMAGE, AccountFlags
+from model.errors import ExitCode, Failure, InputError
 
-ECR = r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([^:@]+)(?::([^@]+))?(?:@(sha256:\w+))?"
+ECR_IMAGE = r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([^:@]+)(?::([^@]+))?(?:@(sha256:\w+))?"
+ROLE_ARN = r"arn:aws[a-z-]*:iam::\d{12}:role/(?:.*/)?([^/]+)"
+MISSING = ("NoSuchBucket", "NoSuchEntity", "RepositoryNotFoundException", "ImageNotFoundException")  # error codes
 
-Check = Callable[[Clients, Any], str]
+Check = Callable[[Clients, Any], str]  # returns what was found; raises InputError or Failure
 
 
 def main(argv: Sequence[str]) -> int:
     flags, _ = read_flags(AccountFlags, argv, __doc__ or "")
-    faults = diagnose(Clients(flags.region, flags.profile), flags)
-    return 1 if faults else 0
+    failed = diagnose(Clients(flags.region, flags.profile), flags)
+    return ExitCode.FAULT if failed else ExitCode.DONE
 
 
 def diagnose(clients: Clients, flags: Any) -> int:
-    """Prints a line a check; returns how many failed."""
-    faults = 0
+    """Prints a line for each check; returns how many failed."""
+    failed = 0
     for name, check in CHECKS.items():
         try:
-            told = check(clients, flags)
-            print(f"ok       {name}: {told}")
+            print(f"ok       {name}: {check(clients, flags)}")
         except (InputError, Failure) as error:
-            faults += 1
+            failed += 1
             print(f"missing  {name}: {error}")
-    print(f"{faults} of {len(CHECKS)} checks failed" if faults else "all is there")
-    return faults
+    print(f"{failed} of {len(CHECKS)} checks failed" if failed else "all is there")
+    return failed
 
 
 def _engine(_: Clients, flags: Any) -> str:
-    from jobs.backends.docker import check_engine, engine
-
-    image = flags.image if flags.image and not re.fullmatch(ECR, flags.image) else LOCAL_IMAGE
+    image = flags.image if flags.image and not re.fullmatch(ECR_IMAGE, flags.image) else LOCAL_IMAGE
     check_engine(image)
     return f"{engine('version', '--format', '{{.Server.Version}}')}, with the image {image}"
 
@@ -55,17 +57,17 @@ def _region(clients: Clients, flags: Any) -> str:
 
 def _credentials(clients: Clients, flags: Any) -> str:
     _region(clients, flags)
-    return str(_asked("credentials", clients.client("sts").get_caller_identity)["Arn"])
+    return str(_ask("credentials", clients.client("sts").get_caller_identity)["Arn"])
 
 
 def _role(clients: Clients, flags: Any) -> str:
     if not flags.role:
         raise InputError("set --role, or SAGEMAKER_ROLE in the environment or .env, to the ARN of the jobs' role")
-    found = re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/(?:.*/)?([^/]+)", flags.role)
-    if not found:
+    arn = re.fullmatch(ROLE_ARN, flags.role)
+    if not arn:
         raise InputError(f"{flags.role!r} is no role's ARN, arn:aws:iam::ACCOUNT:role/NAME")
     _region(clients, flags)
-    role = _asked("role", clients.client("iam").get_role, RoleName=found[1])["Role"]
+    role = _ask("role", clients.client("iam").get_role, RoleName=arn[1])["Role"]
     if "sagemaker.amazonaws.com" not in str(role.get("AssumeRolePolicyDocument")):
         raise InputError(f"{flags.role}: its trust policy does not let sagemaker.amazonaws.com assume it")
     return str(role["Arn"])
@@ -74,37 +76,39 @@ def _role(clients: Clients, flags: Any) -> str:
 def _bucket(clients: Clients, flags: Any) -> str:
     if not flags.bucket:
         raise InputError("set --bucket, or SAGEMAKER_BUCKET in the environment or .env")
-    region = _region(clients, flags)
-    place = _asked("bucket", clients.s3.get_bucket_location, Bucket=flags.bucket)["LocationConstraint"] or "us-east-1"
-    if place != region:
-        raise InputError(f"{flags.bucket} is in {place}, the jobs run in {region}")
+    jobs_region = _region(clients, flags)
+    answer = _ask("bucket", clients.s3.get_bucket_location, Bucket=flags.bucket)
+    region = answer["LocationConstraint"] or "us-east-1"  # S3 answers None for its oldest region
+    if region != jobs_region:
+        raise InputError(f"{flags.bucket} is in {region}, the jobs run in {jobs_region}")
     return str(flags.bucket)
 
 
 def _image(clients: Clients, flags: Any) -> str:
     if not flags.image:
         raise InputError("set --image, or SAGEMAKER_IMAGE in the environment or .env; python -m jobs image pushes one")
-    found = re.fullmatch(ECR, flags.image)
-    if not found:
+    uri = re.fullmatch(ECR_IMAGE, flags.image)
+    if not uri:
         raise InputError(f"{flags.image!r} is no image of ECR, ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG")
-    account, _, repository, tag, digest = found.groups()
+    account, _, repository, tag, digest = uri.groups()
     _region(clients, flags)
-    wanted = {"imageDigest": digest} if digest else {"imageTag": tag or "latest"}
+    image_id = {"imageDigest": digest} if digest else {"imageTag": tag or "latest"}
     ecr = clients.client("ecr")
-    _asked("image", ecr.describe_images, registryId=account, repositoryName=repository, imageIds=[wanted])
+    _ask("image", ecr.describe_images, registryId=account, repositoryName=repository, imageIds=[image_id])
     return str(flags.image)
 
 
-def _asked(what: str, method: Callable[..., Any], **request: Any) -> Any:
+def _ask(action: str, method: Callable[..., Any], **request: Any) -> Any:
+    """The answer of a boto3 method. Raises InputError where what it names does not exist, or AWS refuses."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         return method(**request)
     except (ClientError, BotoCoreError) as error:
-        if code_of(error) in ("NoSuchBucket", "NoSuchEntity", "RepositoryNotFoundException", "ImageNotFoundException"):
+        if error_code(error) in MISSING:
             message = error.response["Error"]["Message"]
             raise InputError(f"{message}: {', '.join(map(str, request.values()))}") from None
-        raise explained(error, what) from error
+        raise user_error(error, action) from error
 
 
 CHECKS: dict[str, Check] = {

@@ -9,25 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobs.aws.job_kinds import ENDED, PIPELINE
-from jobs.commands.find_job import NamedFlags, find_job
+from jobs.commands.find_job import read_job_name
 from jobs.results.fetch import fetch
-from jobs.results.pipeline_run import fetch_run
-from jobs.spec.flags import read_flags
-from model.errors import InputError
+from jobs.results.pipeline_run import fetch_pipeline
+from model.errors import ExitCode, InputError
 
 
 def main(argv: Sequence[str]) -> int:
-    flags, _ = read_flags(NamedFlags, argv, __doc__ or "")
-    job = find_job(flags)
+    job = read_job_name(argv, __doc__ or "")
     if job.kind is None:
-        print(f"{job.name} ran on this machine; what it made is in {job.folder}")
-        return 0
+        print(f"{job.name} ran on this machine; what it made is in {job.results.path}")
+        return ExitCode.DONE
     description = job.follower().describe()
-    state = job.kind.state(description)
-    if state not in ENDED:
-        raise InputError(f"{job.name} has not ended: {state}; python -m jobs logs {job.name} follows it")
+    status = job.kind.status(description)
+    if status not in ENDED:
+        raise InputError(f"{job.name} has not ended: {status}; python -m jobs logs {job.name} follows it")
     if job.kind is PIPELINE:
-        fetch_run(job.clients, description, job.folder, print)
-        return 0
-    fetch(job.clients, job.kind, description, job.folder, print)
-    return 0
+        fetch_pipeline(job.clients, description, job.results.path, print)
+    else:
+        fetch(job.clients, job.kind, description, job.results, print)
+    return ExitCode.DONE

@@ -1,107 +1,130 @@
-"""A job by its name: from its record here, else as SageMaker knows it."""
+"""Finds a job by its name: by its record on this machine, else by asking SageMaker."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.aws.clients import ABSENT, Clients, call, code_of, explained
-from jobs.aws.follow import Follower
-from jobs.aws.job_kinds import KINDS, PIPELINE, RECORDED, Kind
-from jobs.results.pipeline_run import RUN, RunFollower
+from jobs.aws.calls import NOT_FOUND, call, error_code, user_error
+from jobs.aws.clients import Clients
+from jobs.aws.follower import Follower
+from jobs.aws.job_kinds import NAMED_KINDS, PIPELINE, RECORDED_KINDS, JobKind
+from jobs.results.pipeline_run import RUN, PipelineFollower
+from jobs.spec.command_line import read_flags
 from jobs.spec.flags import SAGEMAKER, AccountFlags
 from jobs.spec.record import LATEST, find_record, required_record
+from jobs.spec.results_folder import ResultsFolder
 from model.errors import InputError
 from model.settings.fields import setting
 
 
 @dataclass(frozen=True)
-class NamedFlags(AccountFlags):
+class JobNameFlags(AccountFlags):
     job: list[str] = setting([], "its name, the beginning of it, or latest (default)", section="Job", positional=True)
 
 
 @dataclass(frozen=True)
-class Named:
-    """folder: of its results; kind: None where it ran on this machine; state: of such a job."""
+class FoundJob:
+    """A job that was started.
+
+    Attributes:
+        command: Subcommand that started it; SageMaker's kind of job where it was started elsewhere.
+        on: here, docker or sagemaker.
+        results: Its results on this machine.
+        kind: SageMaker's kind; None for a job on this machine.
+        arn: Of a pipeline's execution, which has no name.
+        state: How a job on this machine stands.
+    """
 
     name: str
-    what: str
+    command: str
     on: str
-    folder: Path
-    kind: Kind | None
+    results: ResultsFolder
+    kind: JobKind | None
     clients: Clients
-    arn: str = ""  # of a pipeline's run, which has no name
+    arn: str = ""
     state: str = ""
 
     @property
     def request(self) -> dict[str, Any]:
-        """What the kind's calls are given."""
+        """The arguments of its kind's methods."""
         assert self.kind is not None
-        return {self.kind.name: self.arn or self.name}
+        return {self.kind.name_field: self.arn or self.name}
 
     def follower(self) -> Follower:
-        """InputError where the job ran on this machine."""
+        """Raises InputError for a job on this machine."""
         if self.kind is None:
-            raise InputError(f"{self.name} ran on this machine; its folder is {self.folder}")
+            raise InputError(f"{self.name} ran on this machine; its folder is {self.results.path}")
         if self.kind is PIPELINE:
-            return RunFollower(self.clients, self.kind, self.name, arn=self.arn)
+            return PipelineFollower(self.clients, self.kind, self.name, arn=self.arn)
         return Follower(self.clients, self.kind, self.name)
 
 
-def find_job(flags: Any, clients: Clients | None = None) -> Named:
-    """The job that a command's words mean. InputError where there is none."""
+def read_job_name(argv: Sequence[str], usage: str) -> FoundJob:
+    """The job that a command line with a name alone means. Raises InputError where there is none."""
+    flags, _ = read_flags(JobNameFlags, argv, usage)
+    return find_job(flags)
+
+
+def find_job(flags: Any) -> FoundJob:
+    """The job that flags.job names. Raises InputError where there is none."""
     if len(flags.job) > 1:
         raise InputError(f"one job at a time, not {len(flags.job)}: {' '.join(flags.job)}")
     name, results = (flags.job or [LATEST])[0], Path(flags.results)
     record = find_record(results, name)
     if record is not None:
-        found = clients or Clients(flags.region or record.region, flags.profile or record.profile)
-        kind = RECORDED[record.kind] if record.on == SAGEMAKER else None
-        arn = record.places.get(RUN, "")
-        return Named(record.name, record.what, record.on, record.folder, kind, found, arn, record.state)
-    found = clients or Clients(flags.region, flags.profile)
-    kind = kind_of(found, name) if name != LATEST and found.session.region_name else None
+        return FoundJob(
+            name=record.name,
+            command=record.command,
+            on=record.on,
+            results=ResultsFolder(record.folder),
+            kind=RECORDED_KINDS[record.kind] if record.on == SAGEMAKER else None,
+            clients=Clients(flags.region or record.region, flags.profile or record.profile),
+            arn=record.outputs.get(RUN, ""),
+            state=record.state,
+        )
+    clients = Clients(flags.region, flags.profile)
+    kind = find_kind(clients, name) if name != LATEST and clients.session.region_name else None
     if kind is None:
         required_record(results, name)
         raise InputError(f"no job {name!r} in {results}")
-    return Named(name, kind.word, SAGEMAKER, results / name, kind, found)
+    return FoundJob(name, kind.name, SAGEMAKER, ResultsFolder(results / name), kind, clients)
 
 
-def kind_of(clients: Clients, name: str) -> Kind | None:
-    """What SageMaker knows by this name, which was started elsewhere."""
+def find_kind(clients: Clients, name: str) -> JobKind | None:
+    """The kind of the SageMaker job of this name, None where there is none."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    for kind in KINDS.values():
+    for kind in NAMED_KINDS.values():
         try:
-            request: dict[str, Any] = {kind.name: name}
-            call(getattr(clients.sagemaker, kind.describe), **request)
+            request: dict[str, Any] = {kind.name_field: name}
+            call(getattr(clients.sagemaker, kind.describe_method), **request)
         except ClientError as error:
-            if code_of(error) in ABSENT:
+            if error_code(error) in NOT_FOUND:
                 continue
-            raise explained(error, f"job {name}") from error
+            raise user_error(error, f"job {name}") from error
         except BotoCoreError as error:
-            raise explained(error, f"job {name}") from error
+            raise user_error(error, f"job {name}") from error
         return kind
     return None
 
 
-def newest_jobs(clients: Clients, kinds: list[Kind], most: int) -> Iterator[dict[str, Any]]:
-    """What SageMaker lists of each kind, the newest first."""
+def newest_jobs(clients: Clients, kinds: list[JobKind], most: int) -> Iterator[dict[str, Any]]:
+    """Kind, name, status and time of creation of the newest jobs in SageMaker, `most` of each kind."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     for kind in kinds:
         try:
-            answer = call(
-                getattr(clients.sagemaker, kind.listing), SortBy="CreationTime", SortOrder="Descending", MaxResults=most
-            )
+            method = getattr(clients.sagemaker, kind.list_method)
+            answer = call(method, SortBy="CreationTime", SortOrder="Descending", MaxResults=most)
         except (ClientError, BotoCoreError) as error:
-            raise explained(error, f"list of {kind.word} jobs") from error
-        for summary in answer[kind.summaries]:
+            raise user_error(error, f"list of {kind.name} jobs") from error
+        for summary in answer[kind.summaries_field]:
             yield {
-                "kind": kind.word,
-                "name": summary[kind.name],
-                "status": summary[kind.status],
+                "kind": kind.name,
+                "name": summary[kind.name_field],
+                "status": summary[kind.status_field],
                 "created": summary["CreationTime"],
             }

@@ -1,60 +1,85 @@
-"""What the verbs of models at work share: the model, by folder, s3:// place or job, in S3."""
+"""The model of transform, deploy and register: found by folder, S3 URI or job name, and uploaded where it is local."""
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from jobs.aws.clients import Clients
-from jobs.requests.hosting import Hosted
-from jobs.spec.flags import SAGEMAKER, require
-from jobs.spec.inputs import produced
+from jobs.backends.sagemaker import create
+from jobs.requests.common import Requests
+from jobs.requests.hosted_model import HostedModel
+from jobs.spec.command_line import require
+from jobs.spec.earlier_jobs import resolve_source
+from jobs.spec.flags import SAGEMAKER
+from jobs.spec.inputs import is_remote
 from jobs.spec.job import Account, unique_name
-from jobs.storage.s3 import exists, parse
-from jobs.storage.upload import send_folder
+from jobs.storage.s3 import S3Uri, object_exists
+from jobs.storage.upload import upload_folder
 from model.artifacts.archive import MODEL_ARCHIVE, pack
 from model.artifacts.discovery import find_model
 from model.artifacts.verify import verify
 from model.errors import InputError
 
 
-def describe_model(flags: Any, stem: str) -> tuple[Hosted, Path | None]:
-    """The model as it will be named, its place in S3, and the local folder that has to be sent there first, None where
-    it is in S3 already."""
+@dataclass(frozen=True)
+class ModelToHost:
+    """A model and the local folder to upload first, None where the model is in S3 already."""
+
+    hosted: HostedModel
+    local: Path | None
+
+    def upload(self, clients: Clients) -> None:
+        """Checks, packs and uploads a local model. Raises InputError where its S3 URI is taken."""
+        if self.local is None:
+            return
+        uri = self.hosted.model
+        print(f"model: {self.local} ({verify(self.local)}) to {uri}")
+        with tempfile.TemporaryDirectory(prefix="rarebird-") as folder:
+            archive = Path(folder) / MODEL_ARCHIVE
+            pack(self.local, archive)
+            require_free(clients, uri)
+            prefix = S3Uri.parse(uri.removesuffix(MODEL_ARCHIVE))
+            print(f"model: {upload_folder(clients.s3, archive, prefix, kms_key=self.hosted.account.kms_key)}")
+
+
+def read_model(flags: Any, stem: str) -> ModelToHost:
+    """The model that --model_dir names.
+
+    Args:
+        flags: The launcher's.
+        stem: Beginning of the name where --job_name gives none.
+
+    Raises:
+        InputError: There is no such model, or the account is incomplete.
+    """
     require(flags, "role", "bucket", "image")
     if not flags.model_dir:
         raise InputError("--model_dir: name the model: s3://.../model.tar.gz, a saved model's folder, or a job")
     account = flags.account()
-    source = produced(flags.model_dir, "model", replace(flags, on=SAGEMAKER))
-    local = None if source.startswith("s3://") else find_model(Path(source))
+    source = resolve_source(flags.model_dir, "model", replace(flags, on=SAGEMAKER))
+    local = None if is_remote(source) else find_model(Path(source))
     variables = {key: str(value) for key, value in flags.environment.items()}
     name = flags.job_name or unique_name(stem)
     if local is not None:
-        source = f"{hosted_place(account, name, 'model')}{MODEL_ARCHIVE}"
-    return Hosted(name, source, account, flags.machine(), variables), local
+        source = f"{own_prefix(account, name, 'model')}{MODEL_ARCHIVE}"
+    return ModelToHost(HostedModel(name, source, account, flags.machine(), variables), local)
 
 
-def hosted_place(account: Account, name: str, part: str) -> str:
-    """Where a local model or its evaluation goes: a place of this name's own, for what is registered or deployed under
+def own_prefix(account: Account, name: str, part: str) -> str:
+    """Where a local model or its evaluation is uploaded to: below the name, for what is registered or deployed under
     another name must stay as it is."""
     return f"{account.root}/{name}/{part}/"
 
 
 def require_free(clients: Clients, uri: str) -> None:
-    """InputError where an object lies in the place already: a version or an endpoint may have it."""
-    if exists(clients.s3, parse(uri)):
+    """Raises InputError where an object has this URI already: a version or an endpoint may use it."""
+    if object_exists(clients.s3, S3Uri.parse(uri)):
         raise InputError(f"{uri} is there already; another --job_name")
 
 
-def send_model(hosted: Hosted, local: Path | None, clients: Clients) -> None:
-    """Packs and sends a local model, once it is found whole. InputError where one lies in its place already."""
-    if local is None:
-        return
-    print(f"model: {local} ({verify(local)}) to {hosted.model}")
-    with tempfile.TemporaryDirectory(prefix="rarebird-") as made:
-        pack(local, Path(made) / MODEL_ARCHIVE)
-        place = parse(hosted.model.removesuffix(MODEL_ARCHIVE))
-        require_free(clients, hosted.model)
-        print(f"model: {send_folder(clients.s3, Path(made) / MODEL_ARCHIVE, place, kms_key=hosted.account.kms_key)}")
+def create_all(clients: Clients, requests: Requests) -> None:
+    for method, request in requests:
+        create(clients, method, request, print)

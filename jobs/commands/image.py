@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from container.project import PROJECT_ROOT
-from jobs.aws.clients import Clients, code_of, explained
+from jobs.aws.calls import error_code, user_error
+from jobs.aws.clients import Clients
 from jobs.backends.docker import ENGINE, engine
-from jobs.spec.flags import LOCAL_IMAGE, AccountFlags, read_flags
-from model.errors import Failure, InputError
+from jobs.spec.command_line import read_flags
+from jobs.spec.flags import LOCAL_IMAGE, AccountFlags
+from model.errors import ExitCode, Failure, InputError
 from model.settings.fields import setting
 
-CHANGED = "-changed-"
+CHANGED = "-changed-"  # in the tag of files that differ from their commit
 
 
 @dataclass(frozen=True)
@@ -36,49 +38,51 @@ class ImageFlags(AccountFlags):
 
 def main(argv: Sequence[str]) -> int:
     flags, _ = read_flags(ImageFlags, argv, __doc__ or "")
-    folder = PROJECT_ROOT
     if not flags.push:
-        build(flags, folder)
-        return 0
-    tag = flags.tag or tag_of(folder)
+        build(flags)
+        return ExitCode.DONE
+    tag = flags.tag or commit_tag(PROJECT_ROOT)
     ecr = Clients(flags.region, flags.profile).client("ecr")
-    uri = f"{repository_of(ecr, flags.repository)}:{tag}"
-    if is_there(ecr, flags.repository, tag):
+    uri = f"{repository_uri(ecr, flags.repository)}:{tag}"
+    if image_exists(ecr, flags.repository, tag):
         if flags.tag or flags.base_image or CHANGED in tag:
             raise InputError(f"{uri} is there already, and tags never change; another --tag")
         print(f"{uri} is there already, of this commit; nothing is to do")
-        return 0
+        return ExitCode.DONE
     if flags.build:
-        build(flags, folder)
+        build(flags)
     log_in(ecr)
     engine("tag", LOCAL_IMAGE, uri)
-    if shown(ENGINE, "push", uri):
+    if run_in_terminal(ENGINE, "push", uri):
         raise Failure(f"docker push {uri} failed")
     print(f"{uri}\nSAGEMAKER_IMAGE={uri} in .env makes it the jobs' image")
-    return 0
+    return ExitCode.DONE
 
 
-def build(flags: ImageFlags, folder: Path) -> None:
+def build(flags: ImageFlags) -> None:
     arguments = ["--build-arg", f"BASE_IMAGE={flags.base_image}"] if flags.base_image else []
-    if shown(ENGINE, "build", "--tag", LOCAL_IMAGE, *arguments, str(folder)):
+    if run_in_terminal(ENGINE, "build", "--tag", LOCAL_IMAGE, *arguments, str(PROJECT_ROOT)):
         raise Failure("docker build failed")
 
 
-def shown(*command: str) -> int:
-    """The exit code of a command whose output goes to the terminal."""
+def run_in_terminal(*command: str) -> int:
+    """Runs a command whose output goes to the terminal; returns its exit code."""
     try:
         return subprocess.run(command).returncode
     except FileNotFoundError:
         raise InputError(f"{command[0]} is not installed") from None
 
 
-def tag_of(folder: Path) -> str:
-    """The commit of a folder's files; where they differ from it also a hash of the differences. InputError where it is
-    no checkout."""
+def commit_tag(folder: Path) -> str:
+    """The tag for a folder's files: their commit, with a hash of the differences where files differ from it.
 
-    def git(*words: str) -> bytes:
+    Raises:
+        InputError: The folder is no git checkout.
+    """
+
+    def git(*arguments: str) -> bytes:
         try:
-            done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True)
+            done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True)
         except FileNotFoundError:
             raise InputError("git is not installed; name a --tag") from None
         if done.returncode:
@@ -96,48 +100,47 @@ def tag_of(folder: Path) -> str:
     return f"{commit}{CHANGED}{changes.hexdigest()}"
 
 
-def repository_of(ecr: Any, name: str) -> str:
-    """The URI of a repository, made where it is missing."""
+def repository_uri(ecr: Any, name: str) -> str:
+    """The URI of a repository, which is created unless it exists."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         try:
-            found = ecr.describe_repositories(repositoryNames=[name])["repositories"][0]
+            repository = ecr.describe_repositories(repositoryNames=[name])["repositories"][0]
         except ClientError as error:
-            if code_of(error) != "RepositoryNotFoundException":
+            if error_code(error) != "RepositoryNotFoundException":
                 raise
-            made = ecr.create_repository(
+            repository = ecr.create_repository(
                 repositoryName=name,
                 imageTagMutability="IMMUTABLE",
                 imageScanningConfiguration={"scanOnPush": True},
-            )
-            found = made["repository"]
+            )["repository"]
     except (ClientError, BotoCoreError) as error:
-        raise explained(error, f"repository {name}") from error
-    return str(found["repositoryUri"])
+        raise user_error(error, f"repository {name}") from error
+    return str(repository["repositoryUri"])
 
 
-def is_there(ecr: Any, repository: str, tag: str) -> bool:
+def image_exists(ecr: Any, repository: str, tag: str) -> bool:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         return bool(ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"])
     except (ClientError, BotoCoreError) as error:
-        if code_of(error) == "ImageNotFoundException":
+        if error_code(error) == "ImageNotFoundException":
             return False
-        raise explained(error, f"repository {repository}") from error
+        raise user_error(error, f"repository {repository}") from error
 
 
 def log_in(ecr: Any) -> None:
-    """Hands the registry's password to the engine over its stdin; no command line and no log has it."""
+    """Passes the registry's password to docker on stdin, so that it is in no command line and no log."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        told = ecr.get_authorization_token()["authorizationData"][0]
+        authorization = ecr.get_authorization_token()["authorizationData"][0]
     except (ClientError, BotoCoreError) as error:
-        raise explained(error, "log in to ECR") from error
-    user, _, password = base64.b64decode(told["authorizationToken"]).decode().partition(":")
-    command = [ENGINE, "login", "--username", user, "--password-stdin", told["proxyEndpoint"]]
+        raise user_error(error, "log in to ECR") from error
+    user, _, password = base64.b64decode(authorization["authorizationToken"]).decode().partition(":")
+    command = [ENGINE, "login", "--username", user, "--password-stdin", authorization["proxyEndpoint"]]
     try:
         done = subprocess.run(command, input=password, capture_output=True, text=True)
     except FileNotFoundError:

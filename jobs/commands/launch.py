@@ -1,4 +1,4 @@
-"""A job from a command's flags to the place where it runs."""
+"""Starts a job on the backend that --on names; the common part of train, inference, inference_TTA and evaluation."""
 
 from __future__ import annotations
 
@@ -10,74 +10,72 @@ from pathlib import Path
 from typing import Any
 
 from container.job_types import JobType
-from jobs.requests.train_and_process import as_json
+from jobs.aws.clients import Clients
+from jobs.backends import docker, local_process, sagemaker
+from jobs.commands.dry_run import check_or_print
+from jobs.spec.console import print_line
 from jobs.spec.flags import DOCKER, HERE, SAGEMAKER
-from jobs.spec.from_flags import Described, describe
-from jobs.spec.inputs import with_s3_inputs
 from jobs.spec.job import Job
-from jobs.storage.script_mode import SOURCE, entry, pack_source
-from model.errors import InputError
+from jobs.spec.job_from_flags import JobFromFlags, read_job
+from jobs.storage.s3 import S3Uri
+from jobs.storage.script_mode import SOURCE_ARCHIVE, pack_source, toolkit_hyperparameters
+from jobs.storage.upload import upload_folder
+from model.errors import ExitCode, InputError
 
 
-def run(job_type: JobType[Any], argv: Sequence[str], usage: str) -> int:
-    """The exit code of a verb that starts a job."""
-    described = describe(job_type, argv, usage)
-    flags, job = described.flags, described.job
-    tell_left(described)
-    job, source = with_source(job, flags)
+def launch(job_type: JobType[Any], argv: Sequence[str], usage: str) -> int:
+    """Reads a command line and runs or starts the job; returns the exit code."""
+    command = read_job(job_type, argv, usage)
+    warn_not_sent(command)
+    flags = command.flags
+    job, source = with_source(command.job, flags)
     if flags.dry_run:
-        from jobs.backends.sagemaker import checked, request_of
-
-        method, request = request_of(with_s3_inputs(job))
-        checked([(method, request)])
-        print(as_json([(method, request)]))
-        return 0
-    from jobs.aws.clients import Clients
-    from jobs.backends.local_run import tell_line
-
+        check_or_print(flags, [sagemaker.job_request(job.with_s3_inputs())])
+        return ExitCode.DONE
     clients = Clients(flags.region, flags.profile)
     results = Path(flags.results)
     if source is not None and flags.on != SAGEMAKER:
         raise InputError("--script_mode is for SageMaker; here and on docker the code is at hand")
     if (results / job.name).exists():
         raise InputError(f"{results / job.name} is there already; another --job_name")
-    if flags.on == HERE:
-        from jobs.backends import local_process as here
-
-        return here.run(job, results, clients, tell_line)
-    if flags.on == DOCKER:
-        from jobs.backends import docker
-
-        return docker.run(job, results, clients, flags.shm_size, flags.gpus, tell_line)
-    from jobs.backends import sagemaker
-
+    if flags.on != SAGEMAKER:
+        return run_on_this_machine(job, flags, results, clients)
     if source is not None:
-        send_source(source, clients, flags.kms_key)
-    return sagemaker.run(job, results, clients, flags.wait, flags.delete, tell_line)
+        upload_source(source, clients, flags.kms_key)
+    return sagemaker.run(job, results, clients, flags.wait, flags.delete, print_line)
+
+
+def run_on_this_machine(job: Job, flags: Any, results: Path, clients: Clients) -> int:
+    """Runs a job with --on here or docker to its end; returns its exit code."""
+    if flags.on == HERE:
+        return local_process.run(job, results, clients, print_line)
+    assert flags.on == DOCKER
+    return docker.run(job, results, clients, flags.shm_size, flags.gpus, print_line)
 
 
 def with_source(job: Job, flags: Any) -> tuple[Job, str | None]:
-    """A job in script mode with the place in S3 from which AWS's container takes this folder; others as they are, and
-    None."""
+    """With --script_mode the job with its further hyperparameters and the source's S3 URI; else the job and None."""
     if not getattr(flags, "script_mode", False):
         return job, None
-    source = f"{job.folder}/source/{SOURCE}"
-    return replace(job, entry=entry(job, source, flags.region)), source
+    source = f"{job.s3_folder}/source/{SOURCE_ARCHIVE}"
+    return replace(job, entry=toolkit_hyperparameters(job, source, flags.region)), source
 
 
-def send_source(place: str, clients: Any, kms_key: str | None) -> None:
-    """Packs and sends this folder for script mode, and names what the container will install."""
-    from jobs.storage.s3 import parse
-    from jobs.storage.upload import send_folder
+def upload_source(source: str, clients: Clients, kms_key: str | None) -> None:
+    """Packs and uploads the project's source for script mode, and prints what the container will install.
 
-    with tempfile.TemporaryDirectory(prefix="rarebird-") as made:
-        wanted = pack_source(Path(made) / SOURCE)
-        send_folder(clients.s3, Path(made) / SOURCE, parse(place.removesuffix(SOURCE)), kms_key=kms_key)
-    print(f"the container installs, where it does not have them: {', '.join(wanted)}")
+    Args:
+        source: S3 URI of sourcedir.tar.gz.
+    """
+    with tempfile.TemporaryDirectory(prefix="rarebird-") as folder:
+        required = pack_source(Path(folder) / SOURCE_ARCHIVE)
+        prefix = S3Uri.parse(source.removesuffix(SOURCE_ARCHIVE))
+        upload_folder(clients.s3, Path(folder) / SOURCE_ARCHIVE, prefix, kms_key=kms_key)
+    print(f"the container installs, where it does not have them: {', '.join(required)}")
 
 
-def tell_left(described: Described) -> None:
-    """Settings that name places of this machine, which a job has none of."""
-    named = [name for name in described.left if name != "config"]
-    if named:
-        print(f"left to the job's own tree: {', '.join(named)}", file=sys.stderr)
+def warn_not_sent(command: JobFromFlags) -> None:
+    """Prints the settings that name paths of this machine, which the job takes from its own /opt/ml instead."""
+    names = [name for name in command.not_sent if name != "config"]
+    if names:
+        print(f"left to the job's own tree: {', '.join(names)}", file=sys.stderr)

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.aws.clients import Clients
-from jobs.aws.job_kinds import KINDS
+from jobs.aws.job_kinds import NAMED_KINDS
 from jobs.commands.find_job import newest_jobs
-from jobs.spec.flags import SAGEMAKER, AccountFlags, read_flags
-from jobs.spec.record import Record, records
+from jobs.spec.command_line import read_flags
+from jobs.spec.flags import SAGEMAKER, AccountFlags
+from jobs.spec.record import JobRecord, read_records
+from model.errors import ExitCode
 from model.runtime.terminal import text_table
 from model.settings.fields import setting
 
@@ -27,18 +29,18 @@ class ListFlags(AccountFlags):
 def main(argv: Sequence[str]) -> int:
     flags, _ = read_flags(ListFlags, argv, __doc__ or "")
     if flags.all:
-        found = newest_jobs(Clients(flags.region, flags.profile), list(KINDS.values()), flags.most)
-        rows = [[job["kind"], job["name"], job["status"], f"{job['created']:%Y-%m-%d %H:%M}"] for job in found]
+        jobs = newest_jobs(Clients(flags.region, flags.profile), list(NAMED_KINDS.values()), flags.most)
+        rows = [[job["kind"], job["name"], job["status"], f"{job['created']:%Y-%m-%d %H:%M}"] for job in jobs]
         print(text_table(["kind", "job", "status", "created"], rows))
-        return 0
-    known = records(Path(flags.results))[-flags.most :]
-    rows = [[job.what, job.name, job.on, _state(job), job.started] for job in known]
+        return ExitCode.DONE
+    records = read_records(Path(flags.results))[-flags.most :]
+    rows = [[record.command, record.name, record.on, _state(record), record.started] for record in records]
     print(text_table(["what", "job", "on", "status", "started"], rows))
-    return 0
+    return ExitCode.DONE
 
 
-def _state(job: Record) -> str:
-    """What is known of it without asking SageMaker."""
-    if job.restarted_as:
-        return f"restarted as {job.restarted_as}"
-    return "" if job.on == SAGEMAKER else job.state
+def _state(record: JobRecord) -> str:
+    """How a job stands, "" where only SageMaker knows."""
+    if record.restarted_as:
+        return f"restarted as {record.restarted_as}"
+    return "" if record.on == SAGEMAKER else record.state

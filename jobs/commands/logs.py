@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.aws.follow import ending
-from jobs.backends.local_run import LOG
-from jobs.commands.find_job import NamedFlags, find_job
-from jobs.spec.flags import read_flags
+from jobs.aws.follower import outcome
+from jobs.commands.find_job import JobNameFlags, find_job
+from jobs.spec.command_line import read_flags
 from model.errors import ExitCode
 from model.settings.fields import setting
 
 
 @dataclass(frozen=True)
-class LogsFlags(NamedFlags):
+class LogsFlags(JobNameFlags):
     follow: bool = setting(True, "to the end of the job; false: what there is so far")
 
 
@@ -27,19 +26,19 @@ def main(argv: Sequence[str]) -> int:
     job = find_job(flags)
     if job.kind is None:
         try:
-            print((job.folder / LOG).read_text(encoding="utf-8"), end="")
+            print(job.results.log.read_text(encoding="utf-8"), end="")
         except FileNotFoundError:
             print(f"{job.name} has written no line yet")
-        return 0
+        return ExitCode.DONE
     follower = job.follower()
     if not flags.follow:
-        follower.tell_log(follower.tail())
-        return 0
+        follower.print_log(follower.log_tail())
+        return ExitCode.DONE
     try:
-        description = follower.to_the_end()
+        description = follower.follow()
     except KeyboardInterrupt:
         print(f"{job.name} goes on; python -m jobs logs {job.name} comes back to it")
         return ExitCode.INTERRUPTED
-    code, lines = ending(job.kind, job.name, description, [])
+    code, lines = outcome(job.kind, job.name, description, [])
     print("\n".join(lines))
     return code

@@ -21,21 +21,25 @@ from typing import Any
 from container.job_types import EVALUATION, INFERENCE, TRAIN, JobType
 from jobs.aws.clients import Clients
 from jobs.aws.job_kinds import PIPELINE
-from jobs.commands.launch import tell_left
+from jobs.backends.sagemaker import create, how_to_come_back, save_record, upload_inputs
+from jobs.commands.dry_run import check_or_print
+from jobs.commands.launch import run_on_this_machine, warn_not_sent
 from jobs.commands.register import make_group, read_evaluation
-from jobs.requests.hosting import group_request
-from jobs.requests.pipeline import definition, step_requests
-from jobs.results.pipeline_run import RUN, RunFollower, follow_run
-from jobs.spec.flags import HERE, SAGEMAKER, TrainFlags, require
-from jobs.spec.from_flags import describe
-from jobs.spec.inputs import s3_place, with_s3_inputs
-from jobs.spec.job import Input, Job
+from jobs.requests.common import Request, tags, without_empty
+from jobs.requests.pipeline import Chain, Gate, pipeline_definition, step_requests
+from jobs.requests.registry import group_request
+from jobs.results.pipeline_run import RUN, PipelineFollower, follow_pipeline
+from jobs.spec.command_line import require
+from jobs.spec.flags import SAGEMAKER, TrainFlags
+from jobs.spec.inputs import Input, is_remote
+from jobs.spec.job import Job
+from jobs.spec.job_from_flags import read_job
+from jobs.spec.results_folder import ResultsFolder
+from jobs.storage.s3 import S3Uri
+from jobs.storage.upload import upload_folder
 from model.atomic_write import write_json
 from model.errors import ExitCode, InputError
-from model.evaluation.files import EVALUATION_JSON
 from model.settings.fields import setting
-
-Place = Callable[[Job], int]
 
 
 @dataclass(frozen=True)
@@ -59,132 +63,132 @@ class PipelineFlags(TrainFlags):
 
 
 def main(argv: Sequence[str]) -> int:
-    described = describe(TRAIN, argv, __doc__ or "", PipelineFlags)
-    flags, job = described.flags, described.job
-    tell_left(described)
+    command = read_job(TRAIN, argv, __doc__ or "", PipelineFlags)
+    warn_not_sent(command)
+    flags = command.flags
     for name in ("eval_data", "truth"):
         source = getattr(flags, name)
-        if not source or (not source.startswith("s3://") and not Path(source).is_dir()):
+        if not source or (not is_remote(source) and not Path(source).is_dir()):
             raise InputError(f"--{name} {source!r}: expected a folder or an s3:// prefix")
     if flags.on == SAGEMAKER or flags.dry_run:
-        return on_sagemaker(flags, job)
-    return on_this_machine(flags, job)
-
-
-def on_this_machine(flags: Any, job: Job) -> int:
-    """The chain job by job; the exit code of the first that fails."""
-    from jobs.backends import docker
-    from jobs.backends import local_process as here
-    from jobs.backends.local_run import tell_line
-
+        return on_sagemaker(flags, command.job)
     results, clients = Path(flags.results), Clients(flags.region, flags.profile)
-
-    def run(step: Job) -> int:
-        if flags.on == HERE:
-            return here.run(step, results, clients, tell_line)
-        return docker.run(step, results, clients, flags.shm_size, flags.gpus, tell_line)
-
-    return chain(flags, job, results, run)
+    return run_chain(flags, command.job, results, lambda job: run_on_this_machine(job, flags, results, clients))
 
 
-def chain(flags: Any, job: Job, results: Path, run: Place) -> int:
-    folder = results / job.name
-    steps: dict[str, tuple[JobType[Any], tuple[Input, ...]]] = {
-        "answers": (INFERENCE, (Input("eval", flags.eval_data), Input("model", str(folder / "model")))),
-        "scores": (
-            EVALUATION,
-            (Input("ground_truth", flags.truth), Input("predictions", str(results / f"{job.name}-answers" / "output"))),
-        ),
-    }
-    code = run(job)
-    for name, (job_type, inputs) in steps.items():
+def run_chain(flags: Any, training: Job, results: Path, run: Callable[[Job], int]) -> int:
+    """Runs the chain on this machine, job by job.
+
+    Args:
+        flags: The launcher's.
+        training: The first job.
+        results: Folder of all jobs' results.
+        run: Runs a job and returns its exit code.
+
+    Returns:
+        The exit code of the first job that fails, else NOT_PASSED or DONE.
+    """
+    folder = ResultsFolder(results / training.name)
+    answers = ResultsFolder(results / f"{training.name}-answers")
+    scores = ResultsFolder(results / f"{training.name}-scores")
+    steps: list[tuple[ResultsFolder, JobType[Any], tuple[Input, ...]]] = [
+        (answers, INFERENCE, (Input("eval", flags.eval_data), Input("model", str(folder.model)))),
+        (scores, EVALUATION, (Input("ground_truth", flags.truth), Input("predictions", str(answers.output)))),
+    ]
+    code = run(training)
+    for step, job_type, inputs in steps:
         if code:
             return code
-        step = replace(job, type=job_type, name=f"{job.name}-{name}", settings={}, inputs=inputs, checkpoints=None)
-        code = run(replace(step, machine=replace(job.machine, count=1, spot=False)))
+        job = replace(training, type=job_type, name=step.path.name, settings={}, inputs=inputs, checkpoints=None)
+        code = run(replace(job, machine=replace(training.machine, count=1, spot=False)))
     if code:
         return code
-    path = results / f"{job.name}-scores" / "evaluation" / EVALUATION_JSON
-    passed, told = gate(read_evaluation(path), flags.gate, flags.low_gate)
-    print(told)
+    passed, verdict = check_gate(read_evaluation(scores.scores), Gate(flags.gate, flags.low_gate))
+    print(verdict)
     if not passed:
         return ExitCode.NOT_PASSED
-    write_json(folder / "registered.json", {"model": str(folder / "model"), "evaluation": str(path), "gate": told})
-    print(f"registered: {folder / 'registered.json'}")
-    return 0
+    registered = folder.path / "registered.json"
+    write_json(registered, {"model": str(folder.model), "evaluation": str(scores.scores), "gate": verdict})
+    print(f"registered: {registered}")
+    return ExitCode.DONE
 
 
-def gate(evaluation: dict[str, Any], least: float, least_low: float) -> tuple[bool, str]:
-    """Whether a model's macro F1 and the lower end of its interval are high enough, and a sentence that tells it.
-    Without an interval a gate for it is not passed."""
+def check_gate(evaluation: dict[str, Any], gate: Gate) -> tuple[bool, str]:
+    """Whether a model passes the gate, and a sentence that says so.
+
+    A model without an interval does not pass a gate that asks for one.
+
+    Args:
+        evaluation: Content of evaluation.json.
+    """
     score = evaluation["rarebird"]["macro_f1"]
     low = score["low"]
-    passed = score["value"] >= least and (least_low <= 0 or (low is not None and low >= least_low))
+    passed = score["value"] >= gate.macro_f1 and (gate.low <= 0 or (low is not None and low >= gate.low))
     interval = "no interval" if low is None else f"interval from {low:.4f}"
-    word = "passes" if passed else "does not pass"
-    return passed, f"macro F1 {score['value']:.4f}, {interval}: {word} the gate {least:g}, from {least_low:g}"
+    result = "passes" if passed else "does not pass"
+    return passed, f"macro F1 {score['value']:.4f}, {interval}: {result} the gate {gate.macro_f1:g}, from {gate.low:g}"
 
 
 def on_sagemaker(flags: Any, job: Job) -> int:
-    """Makes or updates the pipeline and starts it; it goes on by itself."""
-    from jobs.backends import sagemaker
-    from jobs.requests.train_and_process import as_json, given, tags
-    from jobs.storage.s3 import parse
-    from jobs.storage.upload import send_folder
-
+    """Creates or updates the pipeline and starts an execution; with --wait follows it. Returns the exit code."""
     require(flags, "role", "bucket", "image")
-    remote = {}
-    for name in ("eval_data", "truth"):
-        source = getattr(flags, name)
-        remote[name] = source if source.startswith("s3://") else s3_place(job.account, source)
-    placed = with_s3_inputs(job)
-    made = definition(
-        placed, remote["eval_data"], remote["truth"], flags.group, flags.gate, flags.low_gate, flags.approval
+    sources = {name: getattr(flags, name) for name in ("eval_data", "truth")}
+    uris = {name: source if is_remote(source) else job.account.upload_uri(source) for name, source in sources.items()}
+    definition = pipeline_definition(
+        Chain(
+            training=job.with_s3_inputs(),
+            eval_data=uris["eval_data"],
+            truth=uris["truth"],
+            gate=Gate(flags.gate, flags.low_gate),
+            group=flags.group,
+            approval=flags.approval,
+        )
     )
-    request = {
-        "PipelineName": placed.name,
-        "PipelineDefinition": json.dumps(made),
+    request = pipeline_request(job, definition)
+    group = group_request(flags.group, job.account)
+    also_checked = [*step_requests(definition["Steps"]), ("create_model_package_group", group)]
+    if check_or_print(flags, [("create_pipeline", request)], also_checked):
+        return ExitCode.DONE
+    clients = Clients(flags.region, flags.profile)
+    upload_inputs(job, clients, flags.delete, print)
+    for name, source in sources.items():
+        if not is_remote(source):
+            prefix = S3Uri.parse(uris[name])
+            summary = upload_folder(clients.s3, Path(source), prefix, delete=flags.delete, kms_key=flags.kms_key)
+            print(f"{name}: {summary}")
+    make_group(clients, group)
+    create_or_update(clients, request)
+    start = {"PipelineName": job.name, "ClientRequestToken": str(uuid.uuid4())}
+    arn = create(clients, "start_pipeline_execution", start, print)["PipelineExecutionArn"]
+    results = Path(flags.results)
+    save_record(clients, PIPELINE, "pipeline", results / job.name, request, {RUN: arn})
+    print(f"started pipeline {job.name}; {how_to_come_back(job.name)}")
+    if not flags.wait:
+        return ExitCode.DONE
+    return follow_pipeline(PipelineFollower(clients, PIPELINE, job.name, arn=arn), results)
+
+
+def pipeline_request(job: Job, definition: Request) -> Request:
+    """CreatePipeline, of the training's name."""
+    return {
+        "PipelineName": job.name,
+        "PipelineDefinition": json.dumps(definition),
         "ClientRequestToken": str(uuid.uuid4()),
         "RoleArn": job.account.role,
-        **given(Tags=tags(job.account)),
+        **without_empty(Tags=tags(job.account)),
     }
-    group = group_request(flags.group, job.account)
-    own = [("create_model_package_group", group), ("create_pipeline", request)]
-    sagemaker.checked([*step_requests(made["Steps"]), *own])
-    if flags.dry_run:
-        print(as_json([("create_pipeline", request)]))
-        return 0
-    clients = Clients(flags.region, flags.profile)
-    sagemaker.send_inputs(job, clients, flags.delete, print)
-    for name, place in remote.items():
-        if place != getattr(flags, name):
-            source = Path(getattr(flags, name))
-            sent = send_folder(clients.s3, source, parse(place), delete=flags.delete, kms_key=flags.kms_key)
-            print(f"{name}: {sent}")
-    make_group(clients, group)
-    make_or_change(clients, request)
-    start = {"PipelineName": placed.name, "ClientRequestToken": str(uuid.uuid4())}
-    arn = sagemaker.send(clients, "start_pipeline_execution", start, print)["PipelineExecutionArn"]
-    results = Path(flags.results)
-    sagemaker.remember(clients, PIPELINE, "pipeline", placed.name, results, request, {RUN: arn})
-    print(f"started pipeline {placed.name}; {sagemaker.how_to_come_back(placed.name)}")
-    if not flags.wait:
-        return 0
-    return follow_run(RunFollower(clients, PIPELINE, placed.name, arn=arn), results)
 
 
-def make_or_change(clients: Clients, request: dict[str, Any]) -> None:
-    """Makes a pipeline; one of that name gets this definition, role and tags."""
-    from jobs.backends.sagemaker import send
-
+def create_or_update(clients: Clients, request: Request) -> None:
+    """Creates a pipeline; one of that name gets this definition, role and tags."""
     try:
-        send(clients, "create_pipeline", request, print)
+        create(clients, "create_pipeline", request, print)
         return
     except InputError as error:
         if "already exist" not in str(error):
             raise
-    new = {name: request[name] for name in ("PipelineName", "PipelineDefinition", "RoleArn")}
-    arn = send(clients, "update_pipeline", new, print)["PipelineArn"]
+    changes = {name: request[name] for name in ("PipelineName", "PipelineDefinition", "RoleArn")}
+    arn = create(clients, "update_pipeline", changes, print)["PipelineArn"]
     if "Tags" in request:
-        send(clients, "add_tags", {"ResourceArn": arn, "Tags": request["Tags"]}, print)
+        create(clients, "add_tags", {"ResourceArn": arn, "Tags": request["Tags"]}, print)
     print(f"pipeline {request['PipelineName']} was there; it has this definition now")

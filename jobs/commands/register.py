@@ -11,69 +11,61 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jobs.commands.hosted_model import describe_model, hosted_place, require_free, send_model
-from jobs.requests.hosting import group_request, package_request
-from jobs.requests.train_and_process import as_json
-from jobs.spec.flags import RegisterFlags, read_flags
-from model.errors import InputError
+from jobs.aws.clients import Clients
+from jobs.backends.sagemaker import create
+from jobs.commands.dry_run import check_or_print
+from jobs.commands.hosted_model import own_prefix, read_model, require_free
+from jobs.requests.registry import group_request, package_request
+from jobs.spec.command_line import read_flags
+from jobs.spec.flags import RegisterFlags
+from jobs.spec.inputs import is_remote
+from jobs.storage.s3 import S3Uri
+from jobs.storage.upload import upload_folder
+from model.errors import ExitCode, InputError
 
 
 def main(argv: Sequence[str]) -> int:
-    from jobs.aws.clients import Clients
-    from jobs.backends import sagemaker
-
     flags, _ = read_flags(RegisterFlags, argv, __doc__ or "")
-    hosted, local = describe_model(flags, "model")
-    remote = flags.evaluation.startswith("s3://")
-    scores = None if remote or not flags.evaluation else read_evaluation(Path(flags.evaluation))
-    place = (
-        flags.evaluation if remote or not flags.evaluation else hosted_place(hosted.account, hosted.name, "evaluation")
-    )
-    uri = place if remote or not place else f"{place}{Path(flags.evaluation).name}"
-    requests = [
-        ("create_model_package_group", group_request(flags.group, hosted.account)),
-        ("create_model_package", package_request(hosted, flags.group, uri or None, flags.approval, scores)),
-    ]
-    sagemaker.checked(requests)
-    if flags.dry_run:
-        print(as_json(requests))
-        return 0
+    model = read_model(flags, "model")
+    hosted = model.hosted
+    scores, uri = None, flags.evaluation
+    if flags.evaluation and not is_remote(flags.evaluation):
+        scores = read_evaluation(Path(flags.evaluation))
+        uri = own_prefix(hosted.account, hosted.name, "evaluation") + Path(flags.evaluation).name
+    group = group_request(flags.group, hosted.account)
+    package = package_request(hosted, flags.group, uri or None, flags.approval, scores)
+    if check_or_print(flags, [("create_model_package_group", group), ("create_model_package", package)]):
+        return ExitCode.DONE
     clients = Clients(flags.region, flags.profile)
     if scores is not None:
         require_free(clients, uri)
-    send_model(hosted, local, clients)
+    model.upload(clients)
     if scores is not None:
-        from jobs.storage.s3 import parse
-        from jobs.storage.upload import send_folder
-
-        send_folder(clients.s3, Path(flags.evaluation), parse(place), kms_key=flags.kms_key)
-    print(register(clients, requests))
-    return 0
-
-
-def register(clients: Any, requests: Sequence[tuple[str, dict[str, Any]]]) -> str:
-    """The ARN of the new version; its group is made where it is missing."""
-    from jobs.backends.sagemaker import send
-
-    (_, group), (method, package) = requests
+        prefix = S3Uri.parse(own_prefix(hosted.account, hosted.name, "evaluation"))
+        upload_folder(clients.s3, Path(flags.evaluation), prefix, kms_key=flags.kms_key)
     make_group(clients, group)
-    token = str(uuid.uuid4())  # made once: a call that is tried again makes no second version
-    return str(send(clients, method, {**package, "ClientToken": token}, print)["ModelPackageArn"])
+    print(create_version(clients, package))
+    return ExitCode.DONE
 
 
-def make_group(clients: Any, group: dict[str, Any]) -> None:
-    """Where there is none of that name."""
-    from jobs.backends.sagemaker import send
-
+def make_group(clients: Clients, group: dict[str, Any]) -> None:
+    """Creates a group of versions unless there is one of that name."""
     try:
-        send(clients, "create_model_package_group", group, print)
+        create(clients, "create_model_package_group", group, print)
     except InputError as error:
         if "already exist" not in str(error):
             raise
 
 
+def create_version(clients: Clients, package: dict[str, Any]) -> str:
+    """Creates a version of a model; returns its ARN."""
+    token = str(uuid.uuid4())  # the same for every attempt: a retried call creates no second version
+    answer = create(clients, "create_model_package", {**package, "ClientToken": token}, print)
+    return str(answer["ModelPackageArn"])
+
+
 def read_evaluation(path: Path) -> dict[str, Any]:
-    """The content of an evaluation.json. InputError where it is none."""
+    """The content of an evaluation.json. Raises InputError for any other file."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         content["rarebird"]["macro_f1"]["value"], content["multiclass_classification_metrics"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from jobs.storage.upload import local_files
 from model.data.readers.channel_files import is_image
 from model.data.readers.shards import INDEX, write_shards
-from model.errors import InputError
+from model.errors import ExitCode, InputError
 from model.settings.cli import from_flags
 from model.settings.fields import setting
 
@@ -38,15 +38,15 @@ def main(argv: Sequence[str]) -> int:
         raise InputError(f"{target}: is there already")
     if (source / INDEX).exists():
         raise InputError(f"{source}: its pictures are in shards already")
-    made = target.with_name(f".{target.name}.part")
-    shutil.rmtree(made, ignore_errors=True)
+    unfinished = target.with_name(f".{target.name}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)
     try:
         names = [file.name for file in local_files(source)]
-        pictures, shards = write_shards(source, made, names, is_image, flags.shard_mb << 20)
+        pictures, shards = write_shards(source, unfinished, names, is_image, flags.shard_mb << 20)
         if not pictures:
             raise InputError(f"{source}: there is no picture in it")
-        made.rename(target)
+        unfinished.rename(target)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
     print(f"{target}: {pictures:,} pictures in {shards:,} shards, {len(names) - pictures:,} other files beside them")
-    return 0
+    return ExitCode.DONE

@@ -9,49 +9,59 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from jobs.aws.clients import ABSENT, call, code_of, explained
-from jobs.aws.job_kinds import ENDPOINT
-from jobs.commands.find_job import NamedFlags, find_job
-from jobs.spec.flags import read_flags
-from model.errors import InputError
+from jobs.aws.calls import NOT_FOUND, call, error_code, user_error
+from jobs.aws.job_kinds import ENDPOINT, JobKind
+from jobs.commands.find_job import FoundJob, JobNameFlags, find_job
+from jobs.spec.command_line import read_flags
+from model.errors import ExitCode, InputError
 
 
 def main(argv: Sequence[str]) -> int:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    flags, _ = read_flags(NamedFlags, argv, __doc__ or "")
+    flags, _ = read_flags(JobNameFlags, argv, __doc__ or "")
     if not flags.job:
         raise InputError("name the job that is to be stopped")
     job = find_job(flags)
     if job.kind is None:
         raise InputError(f"{job.name} runs on this machine: Ctrl-C stops it")
-    try:
-        call(getattr(job.clients.sagemaker, job.kind.stop), **job.request)
-    except (ClientError, BotoCoreError) as error:
-        raise explained(error, f"stop {job.name}") from error
+    stop(job, job.kind)
     if job.kind is ENDPOINT:
-        removed = ["endpoint", *remove_made_with(job.clients.sagemaker, job.name)]
-        print(f"{job.name} is deleted: {', '.join(removed)}")
-        return 0
+        deleted = ["endpoint", *delete_config_and_model(job.clients.sagemaker, job.name)]
+        print(f"{job.name} is deleted: {', '.join(deleted)}")
+        return ExitCode.DONE
     print(f"{job.name} is being stopped; python -m jobs logs {job.name} follows it")
-    return 0
+    return ExitCode.DONE
 
 
-def remove_made_with(sagemaker: Any, endpoint: str) -> list[str]:
-    """Deletes the configuration and the model of an endpoint's name, which deploy makes with it; what was deleted. An
-    endpoint made elsewhere has them under other names: they stay."""
+def stop(job: FoundJob, kind: JobKind) -> None:
+    """Stops a job on SageMaker; for an endpoint this deletes it."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    removed = []
-    for word, method, name in (
+    try:
+        call(getattr(job.clients.sagemaker, kind.stop_method), **job.request)
+    except (ClientError, BotoCoreError) as error:
+        raise user_error(error, f"stop {job.name}") from error
+
+
+def delete_config_and_model(sagemaker: Any, endpoint: str) -> list[str]:
+    """Deletes the configuration and the model that have an endpoint's name, as deploy creates them.
+
+    An endpoint created elsewhere has them under other names: they stay.
+
+    Returns:
+        What was deleted, in words.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    deleted = []
+    for noun, method, name_field in (
         ("configuration", sagemaker.delete_endpoint_config, "EndpointConfigName"),
         ("model", sagemaker.delete_model, "ModelName"),
     ):
         try:
-            named: dict[str, Any] = {name: endpoint}
-            call(method, **named)
-            removed.append(word)
+            request: dict[str, Any] = {name_field: endpoint}
+            call(method, **request)
+            deleted.append(noun)
         except (ClientError, BotoCoreError) as error:
-            if code_of(error) not in ABSENT:
-                raise explained(error, f"the endpoint {endpoint} is deleted; its {word}") from error
-    return removed
+            if error_code(error) not in NOT_FOUND:
+                raise user_error(error, f"the endpoint {endpoint} is deleted; its {noun}") from error
+    return deleted

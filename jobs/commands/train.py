@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from container.job_types import TRAIN
-from jobs.commands.launch import run
+from jobs.commands.launch import launch
 
 
 def main(argv: Sequence[str]) -> int:
-    return run(TRAIN, argv, __doc__ or "")
+    return launch(TRAIN, argv, __doc__ or "")

@@ -9,66 +9,71 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from jobs.aws.clients import Clients
+from jobs.aws.follower import Follower
 from jobs.aws.job_kinds import TRANSFORM
-from jobs.commands.hosted_model import describe_model, send_model
-from jobs.requests.hosting import Transform, model_request, transform_request
-from jobs.requests.train_and_process import as_json
-from jobs.spec.flags import TransformFlags, read_flags
-from jobs.spec.inputs import s3_place
+from jobs.backends.sagemaker import follow_and_fetch, how_to_come_back, save_record
+from jobs.commands.dry_run import check_or_print
+from jobs.commands.hosted_model import create_all, read_model
+from jobs.requests.hosted_model import model_request
+from jobs.requests.transform import Transform, transform_request
+from jobs.spec.command_line import read_flags
+from jobs.spec.flags import TransformFlags
+from jobs.spec.inputs import Input, is_remote
+from jobs.spec.job import Account
+from jobs.spec.results_folder import ResultsFolder
+from jobs.storage.s3 import S3Uri
+from jobs.storage.upload import upload_folder
 from model.data.readers.channel_files import IMAGE_SUFFIXES
-from model.errors import InputError
+from model.errors import ExitCode, InputError
 
-PICTURES = "pictures"  # below it lie folders' pictures alone, without tables and lists
+IMAGES = "pictures"  # folder in S3 for uploads of images alone, without the tables and lists of a channel
 
 
 def main(argv: Sequence[str]) -> int:
     flags, _ = read_flags(TransformFlags, argv, __doc__ or "")
-    hosted, local = describe_model(flags, "transform")
-    if not flags.data:
-        raise InputError("--data: name the pictures' folder or s3:// prefix")
-    remote = flags.data.startswith("s3://")
-    if not remote and not Path(flags.data).is_dir():
-        raise InputError(f"--data {flags.data}: there is no such folder")
+    model = read_model(flags, "transform")
+    hosted = model.hosted
     transform = Transform(
-        source=flags.data if remote else s3_place(hosted.account, flags.data, PICTURES),
+        images=images_in_s3(flags, hosted.account),
         accept=flags.accept,
         content_type=flags.content_type,
         payload_mb=flags.max_payload_mb,
         concurrent=flags.concurrent,
     )
-    requests = [
-        ("create_model", model_request(hosted)),
-        ("create_transform_job", transform_request(hosted, transform)),
-    ]
-    from jobs.aws.clients import Clients
-    from jobs.aws.follow import Follower
-    from jobs.backends import sagemaker
-    from jobs.storage.s3 import parse
-    from jobs.storage.upload import send_folder
-
-    sagemaker.checked(requests)
-    if flags.dry_run:
-        print(as_json(requests))
-        return 0
+    request = transform_request(hosted, transform)
+    requests = [("create_model", model_request(hosted)), ("create_transform_job", request)]
+    if check_or_print(flags, requests):
+        return ExitCode.DONE
     clients = Clients(flags.region, flags.profile)
-    send_model(hosted, local, clients)
-    if not remote:
-        sent = send_folder(
+    model.upload(clients)
+    if not is_remote(flags.data):
+        summary = upload_folder(
             clients.s3,
             Path(flags.data),
-            parse(transform.source),
+            S3Uri.parse(transform.images.source),
             delete=flags.delete,
             kms_key=flags.kms_key,
             suffixes=IMAGE_SUFFIXES,
         )
-        print(f"pictures: {sent}")
-    for method, request in requests:
-        sagemaker.send(clients, method, request, print)
-    made = {"output": requests[1][1]["TransformOutput"]["S3OutputPath"]}
-    results = Path(flags.results)
-    record = sagemaker.remember(clients, TRANSFORM, "transform", hosted.name, results, requests[1][1], made)
-    print(f"started transform {hosted.name}; {sagemaker.how_to_come_back(hosted.name)}")
+        print(f"pictures: {summary}")
+    create_all(clients, requests)
+    outputs = {"output": request["TransformOutput"]["S3OutputPath"]}
+    record = save_record(clients, TRANSFORM, "transform", Path(flags.results) / hosted.name, request, outputs)
+    print(f"started transform {hosted.name}; {how_to_come_back(hosted.name)}")
     if not flags.wait:
-        return 0
-    return sagemaker.wait_for(Follower(clients, TRANSFORM, hosted.name), record.folder)[0]
+        return ExitCode.DONE
+    return follow_and_fetch(Follower(clients, TRANSFORM, hosted.name), ResultsFolder(record.folder))[0]
+
+
+def images_in_s3(flags: Any, account: Account) -> Input:
+    """The images that --data names, as they are once a local folder is uploaded. Raises InputError without them."""
+    if not flags.data:
+        raise InputError("--data: name the pictures' folder or s3:// prefix")
+    if is_remote(flags.data):
+        return Input("pictures", flags.data)
+    if not Path(flags.data).is_dir():
+        raise InputError(f"--data {flags.data}: there is no such folder")
+    return Input("pictures", account.upload_uri(flags.data, IMAGES))

@@ -11,65 +11,60 @@ from dataclasses import replace
 from pathlib import Path
 
 from container.job_types import TRAIN
+from jobs.aws.clients import Clients
+from jobs.aws.follower import Follower
 from jobs.aws.job_kinds import TUNING
-from jobs.commands.launch import send_source, tell_left, with_source
-from jobs.requests.train_and_process import as_json, tuning_request
-from jobs.requests.tuning import parameter_ranges, tuning_config
+from jobs.backends.sagemaker import create, follow_and_fetch, how_to_come_back, save_record, upload_inputs
+from jobs.commands.dry_run import check_or_print
+from jobs.commands.launch import upload_source, warn_not_sent, with_source
+from jobs.requests.tuning import Search, parameter_ranges, tuning_config, tuning_request
 from jobs.spec.flags import SAGEMAKER, TuneFlags
-from jobs.spec.from_flags import describe
-from jobs.spec.inputs import with_s3_inputs
 from jobs.spec.job import unique_name
+from jobs.spec.job_from_flags import read_job
+from jobs.spec.results_folder import ResultsFolder
+from model.errors import ExitCode
 
-NAME_LENGTH = 32  # of tuning jobs, BC HyperParameterTuningJobName
+NAME_LENGTH = 32  # characters of a tuning job's name (boto3, HyperParameterTuningJobName)
 
 
 def main(argv: Sequence[str]) -> int:
-    described = describe(TRAIN, ["--on", SAGEMAKER, *argv], __doc__ or "", TuneFlags)
-    flags = described.flags
-    tell_left(described)
-    name = flags.job_name or short_name(described.settings.name)
-    asked, source = with_source(replace(described.job, name=name), flags)
+    command = read_job(TRAIN, ["--on", SAGEMAKER, *argv], __doc__ or "", TuneFlags)
+    warn_not_sent(command)
+    flags = command.flags
+    name = flags.job_name or short_unique_name(command.settings.name)
+    job, source = with_source(replace(command.job, name=name), flags)
     if flags.spot:
         print(
             "a training that loses its spot machine begins anew: those of a search keep no checkpoints", file=sys.stderr
         )
-    job = with_s3_inputs(asked)
-    seed = described.settings.seed or None
-    tuning = tuning_config(
-        parameter_ranges(flags.ranges),
-        flags.objective,
-        flags.trainings,
-        flags.at_once,
-        flags.strategy,
-        flags.stop_early,
-        seed,
+    search = Search(
+        objective=flags.objective,
+        trainings=None if flags.strategy == "Grid" else flags.trainings,
+        at_once=flags.at_once,
+        strategy=flags.strategy,
+        stop_early=flags.stop_early,
+        seed=command.settings.seed or None,
     )
-    if flags.strategy == "Grid":  # the grid itself says how many there are
-        del tuning["ResourceLimits"]["MaxNumberOfTrainingJobs"]
-    request = tuning_request(job, tuning)
-
-    from jobs.aws.clients import Clients
-    from jobs.aws.follow import Follower
-    from jobs.backends import sagemaker
-
-    sagemaker.checked([("create_hyper_parameter_tuning_job", request)])
-    if flags.dry_run:
-        print(as_json([("create_hyper_parameter_tuning_job", request)]))
-        return 0
+    config = tuning_config(parameter_ranges(flags.ranges), search)
+    request = tuning_request(job.with_s3_inputs(), config)
+    if check_or_print(flags, [("create_hyper_parameter_tuning_job", request)]):
+        return ExitCode.DONE
     clients = Clients(flags.region, flags.profile)
     if source is not None:
-        send_source(source, clients, flags.kms_key)
-    sagemaker.send_inputs(asked, clients, flags.delete, print)
-    sagemaker.send(clients, "create_hyper_parameter_tuning_job", request, print)
-    record = sagemaker.remember(clients, TUNING, "tune", name, Path(flags.results), request, {})
-    print(f"started tuning {name}; {sagemaker.how_to_come_back(name)}")
+        upload_source(source, clients, flags.kms_key)
+    upload_inputs(job, clients, flags.delete, print)
+    create(clients, "create_hyper_parameter_tuning_job", request, print)
+    record = save_record(clients, TUNING, "tune", Path(flags.results) / name, request, {})
+    print(f"started tuning {name}; {how_to_come_back(name)}")
     if not flags.wait:
-        return 0
-    return sagemaker.wait_for(Follower(clients, TUNING, name, logs=False), record.folder)[0]
+        return ExitCode.DONE
+    return follow_and_fetch(Follower(clients, TUNING, name, logs=False), ResultsFolder(record.folder))[0]
 
 
-def short_name(stem: str) -> str:
+def short_unique_name(stem: str) -> str:
     """A unique name of the length that tuning jobs may have."""
-    made = unique_name(stem)
-    tail = "-".join(made.rsplit("-", 3)[1:])
-    return f"{made[: NAME_LENGTH - len(tail) - 1].strip('-')}-{tail}" if len(made) > NAME_LENGTH else made
+    name = unique_name(stem)
+    if len(name) <= NAME_LENGTH:
+        return name
+    tail = "-".join(name.rsplit("-", 3)[1:])
+    return f"{name[: NAME_LENGTH - len(tail) - 1].strip('-')}-{tail}"

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.aws.clients import Clients
-from jobs.spec.flags import AccountFlags, read_flags, require
-from jobs.spec.inputs import s3_place
-from jobs.spec.job import Account
-from jobs.storage.s3 import parse
-from jobs.storage.upload import send_folder
-from model.errors import InputError
+from jobs.spec.command_line import read_flags, require
+from jobs.spec.flags import AccountFlags
+from jobs.spec.job import DEFAULT_PREFIX, Account
+from jobs.storage.s3 import S3Uri
+from jobs.storage.upload import upload_folder
+from model.errors import ExitCode, InputError
 from model.settings.fields import setting
 
 
@@ -36,8 +36,9 @@ def main(argv: Sequence[str]) -> int:
         raise InputError(f"{source}: there is no such file or folder")
     if not flags.to:
         require(flags, "bucket")
-    to = flags.to or s3_place(Account(bucket=flags.bucket, prefix=flags.prefix or "rarebird"), str(source))
+    account = Account(bucket=flags.bucket, prefix=flags.prefix or DEFAULT_PREFIX)
+    uri = flags.to or account.upload_uri(str(source))
     s3 = Clients(flags.region, flags.profile).s3
-    sent = send_folder(s3, source, parse(to), delete=flags.delete, kms_key=flags.kms_key)
-    print(f"{to}: {sent}")
-    return 0
+    summary = upload_folder(s3, source, S3Uri.parse(uri), delete=flags.delete, kms_key=flags.kms_key)
+    print(f"{uri}: {summary}")
+    return ExitCode.DONE

@@ -1,83 +1,87 @@
-"""The chain as a definition of SageMaker Pipelines (its JSON schema, version 2020-12-01): train, answer, evaluate, and
-register where the score and its interval pass the gate."""
+"""The definition of a SageMaker pipeline (JSON schema of version 2020-12-01): train, answer, evaluate, and register the
+model where its score and interval pass the gate."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from container.job_types import EVALUATION, INFERENCE
-from jobs.requests.hosting import Hosted, package_request
-from jobs.requests.train_and_process import Request, processing_request, training_request
-from jobs.spec.job import Input, Job, own_checkpoints
+from jobs.requests.common import Request
+from jobs.requests.hosted_model import HostedModel
+from jobs.requests.processing import processing_request
+from jobs.requests.registry import package_request
+from jobs.requests.training import training_request
+from jobs.spec.inputs import Input
+from jobs.spec.job import Job
 from model.evaluation.files import EVALUATION_JSON
 
 SCHEMA = "2020-12-01"
+MODEL = {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}  # known when the pipeline runs
+EXECUTION_ID = {"Get": "Execution.PipelineExecutionId"}
 SCORES = {"PropertyFileName": "Scores", "OutputName": "evaluation", "FilePath": EVALUATION_JSON}
-CALLS = {  # of a step's kind: boto3's method, and the field of the name that the run gives
+STEP_METHODS = {  # by step type: boto3's method, and the field of the job's name, which the execution fills in
     "Training": ("create_training_job", "TrainingJobName"),
     "Processing": ("create_processing_job", "ProcessingJobName"),
     "RegisterModel": ("create_model_package", None),
 }
-KNOWN_LATER = ({"Get"}, {"Std:Join"})
-PLACE = "s3://bucket/known/when/it/runs"
-RUN = {"Get": "Execution.PipelineExecutionId"}
+FUNCTIONS = ({"Get"}, {"Std:Join"})  # keys of the mappings that an execution replaces by a value
+SAMPLE_URI = "s3://bucket/known/when/it/runs"  # stands for such a value where a step is checked
 
 
-def joined(*parts: str | Mapping[str, Any]) -> Request:
-    """Parts joined by / when the pipeline runs."""
-    return {"Std:Join": {"On": "/", "Values": list(parts)}}
+@dataclass(frozen=True)
+class Gate:
+    """What a model must reach to be registered.
+
+    Attributes:
+        macro_f1: Lowest macro F1.
+        low: Lowest lower end of its interval; 0 asks for no interval.
+    """
+
+    macro_f1: float
+    low: float
 
 
-def definition(
-    training: Job, eval_data: str, truth: str, group: str, gate: float, low_gate: float, approval: str
-) -> Request:
-    """training: with its inputs in S3, as are eval_data (pictures) and truth (gt.csv); gate: least macro F1; low_gate:
-    least lower end of its interval."""
-    model = {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}
-    folder = f"{training.account.root}/pipelines/{training.name}"
-    processing = replace(training, settings={}, machine=replace(training.machine, count=1))
-    answers, scores = joined(folder, RUN, "answers"), joined(folder, RUN, "evaluation")
-    inference = _processing(
-        replace(
-            processing,
-            type=INFERENCE,
-            inputs=(Input("eval", eval_data), Input("model", "s3://model/model.tar.gz")),
-        ),
-        {"model": model},
-        answers,
-    )
-    evaluation = _processing(
-        replace(
-            processing,
-            type=EVALUATION,
-            inputs=(Input("ground_truth", truth), Input("predictions", "s3://answers")),
-        ),
-        {"predictions": answers},
-        scores,
-    )
-    hosted = Hosted(training.name, "s3://model/model.tar.gz", training.account, training.machine)
-    package = package_request(hosted, group, "s3://evaluation.json", approval)
-    package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"] = model
-    package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"] = joined(scores, EVALUATION_JSON)
-    train = training_request(training)
-    del train["TrainingJobName"]
-    if training.checkpoints == own_checkpoints(training):  # another run must not go on from this one's
-        train["CheckpointConfig"]["S3Uri"] = joined(folder, RUN, "checkpoints")
-    conditions = [_at_least("rarebird.macro_f1.value", gate)]
-    if low_gate > 0:  # without an interval the lower end is null, which no comparison takes
-        conditions.append(_at_least("rarebird.macro_f1.low", low_gate))
+@dataclass(frozen=True)
+class Chain:
+    """A training and what follows it in a pipeline.
+
+    Attributes:
+        training: The training job, with its inputs in S3.
+        eval_data: S3 URI of the images to answer.
+        truth: S3 URI of the folder of their gt.csv.
+        gate: See Gate.
+        group: The registry's group of model versions.
+        approval: Status of a registered version.
+    """
+
+    training: Job
+    eval_data: str
+    truth: str
+    gate: Gate
+    group: str
+    approval: str
+
+    def run_uri(self, *parts: str) -> Request:
+        """An S3 URI below the folder of one execution."""
+        return _join(f"{self.training.account.root}/pipelines/{self.training.name}", EXECUTION_ID, *parts)
+
+
+def pipeline_definition(chain: Chain) -> Request:
+    """The definition; the URIs of one execution are functions in it, which the execution evaluates."""
+    answers, scores = chain.run_uri("answers"), chain.run_uri("evaluation")
     steps = [
-        _step("Train", "Training", train),
-        _step("Answer", "Processing", inference),
-        _step("Evaluate", "Processing", evaluation) | {"DependsOn": ["Answer"], "PropertyFiles": [SCORES]},
+        _step("Train", "Training", _train(chain)),
+        _step("Answer", "Processing", _answer(chain, answers)),
+        _step("Evaluate", "Processing", _evaluate(chain, answers, scores))
+        | {"DependsOn": ["Answer"], "PropertyFiles": [SCORES]},
         {
             "Name": "Gate",
             "Type": "Condition",
             "Arguments": {
-                "Conditions": conditions,
-                "IfSteps": [_step("Register", "RegisterModel", package)],
+                "Conditions": _conditions(chain.gate),
+                "IfSteps": [_step("Register", "RegisterModel", _register(chain, scores))],
                 "ElseSteps": [],
             },
         },
@@ -85,49 +89,93 @@ def definition(
     return {"Version": SCHEMA, "Metadata": {}, "Parameters": [], "Steps": steps}
 
 
-def _step(name: str, kind: str, arguments: Request) -> Request:
-    return {"Name": name, "Type": kind, "Arguments": arguments}
+def _train(chain: Chain) -> Request:
+    request = training_request(chain.training)
+    del request["TrainingJobName"]
+    if chain.training.checkpoints == chain.training.default_checkpoints:
+        # an execution must not resume from the checkpoints of another
+        request["CheckpointConfig"]["S3Uri"] = chain.run_uri("checkpoints")
+    return request
+
+
+def _answer(chain: Chain, answers: Request) -> Request:
+    inputs = (Input("eval", chain.eval_data), Input("model", "s3://model/model.tar.gz"))
+    job = replace(_processing_job(chain), type=INFERENCE, inputs=inputs)
+    return _processing(job, {"model": MODEL}, answers)
+
+
+def _evaluate(chain: Chain, answers: Request, scores: Request) -> Request:
+    inputs = (Input("ground_truth", chain.truth), Input("predictions", "s3://answers"))
+    job = replace(_processing_job(chain), type=EVALUATION, inputs=inputs)
+    return _processing(job, {"predictions": answers}, scores)
+
+
+def _register(chain: Chain, scores: Request) -> Request:
+    training = chain.training
+    hosted = HostedModel(training.name, "s3://model/model.tar.gz", training.account, training.machine)
+    request = package_request(hosted, chain.group, "s3://evaluation.json", chain.approval)
+    request["InferenceSpecification"]["Containers"][0]["ModelDataUrl"] = MODEL
+    request["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"] = _join(scores, EVALUATION_JSON)
+    return request
+
+
+def _conditions(gate: Gate) -> list[Request]:
+    conditions = [_at_least("rarebird.macro_f1.value", gate.macro_f1)]
+    if gate.low > 0:  # without an interval its lower end is null, which no comparison takes
+        conditions.append(_at_least("rarebird.macro_f1.low", gate.low))
+    return conditions
+
+
+def _at_least(path: str, minimum: float) -> Request:
+    value = {"Std:JsonGet": {"PropertyFile": {"Get": "Steps.Evaluate.PropertyFiles.Scores"}, "Path": path}}
+    return {"Type": "GreaterThanOrEqualTo", "LeftValue": value, "RightValue": minimum}
+
+
+def _processing_job(chain: Chain) -> Job:
+    return replace(chain.training, settings={}, machine=replace(chain.training.machine, count=1))
 
 
 def _processing(job: Job, sources: Mapping[str, Any], output: Request) -> Request:
-    """A processing step's arguments; sources: inputs whose places are known when the pipeline runs."""
+    """The arguments of a processing step.
+
+    Args:
+        sources: The inputs whose URIs are known when the pipeline runs.
+        output: URI of its output, likewise.
+    """
     request = processing_request(job)
     del request["ProcessingJobName"]
-    for given in request["ProcessingInputs"]:
-        if given["InputName"] in sources:
-            given["S3Input"]["S3Uri"] = sources[given["InputName"]]
+    for entry in request["ProcessingInputs"]:
+        if entry["InputName"] in sources:
+            entry["S3Input"]["S3Uri"] = sources[entry["InputName"]]
     request["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] = output
     return request
 
 
-def _at_least(path: str, least: float) -> Request:
-    value = {"Std:JsonGet": {"PropertyFile": {"Get": "Steps.Evaluate.PropertyFiles.Scores"}, "Path": path}}
-    return {"Type": "GreaterThanOrEqualTo", "LeftValue": value, "RightValue": least}
+def _step(name: str, step_type: str, arguments: Request) -> Request:
+    return {"Name": name, "Type": step_type, "Arguments": arguments}
+
+
+def _join(*parts: str | Mapping[str, Any]) -> Request:
+    """The parts with / between them, joined when the pipeline runs."""
+    return {"Std:Join": {"On": "/", "Values": list(parts)}}
 
 
 def step_requests(steps: Sequence[Mapping[str, Any]]) -> list[tuple[str, Request]]:
-    """Each step as the call that it becomes, with a name and, for what only a run knows, places that a check takes."""
-    found = []
+    """The boto3 method and request that each step becomes, with sample values for what only an execution knows."""
+    requests = []
     for step in steps:
         if step["Type"] == "Condition":
-            found += step_requests(step["Arguments"]["IfSteps"])
+            requests += step_requests(step["Arguments"]["IfSteps"])
             continue
-        method, name = CALLS[step["Type"]]
-        request = _settled(step["Arguments"])
-        found.append((method, {**request, **({name: step["Name"]} if name else {})}))
-    return found
+        method, name_field = STEP_METHODS[step["Type"]]
+        request = _with_sample_values(step["Arguments"])
+        requests.append((method, {**request, **({name_field: step["Name"]} if name_field else {})}))
+    return requests
 
 
-def _settled(value: Any) -> Any:
+def _with_sample_values(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return PLACE if set(value) in KNOWN_LATER else {key: _settled(item) for key, item in value.items()}
-    return [_settled(item) for item in value] if isinstance(value, list) else value
-
-
-def step_names(steps: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Every step's name, those behind a condition too."""
-    found = []
-    for step in steps:
-        found.append(str(step["Name"]))
-        found += step_names(step["Arguments"].get("IfSteps", []) if step["Type"] == "Condition" else [])
-    return found
+        if set(value) in FUNCTIONS:
+            return SAMPLE_URI
+        return {key: _with_sample_values(item) for key, item in value.items()}
+    return [_with_sample_values(item) for item in value] if isinstance(value, list) else value

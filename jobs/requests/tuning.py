@@ -1,73 +1,80 @@
-"""The ranges of a tuning job, from the settings object."""
+"""The request that creates a tuning job: ranges of settings, objective, and the training that is varied."""
 
 from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from jobs.requests.train_and_process import Request
-from jobs.spec.hyperparameters import text_of
+from jobs.requests.common import Request, tags, without_empty
+from jobs.requests.training import training_definition
+from jobs.spec.hyperparameters import to_text
+from jobs.spec.job import Job
 from model.errors import InputError, did_you_mean, listing
 from model.metrics.epoch_metrics import METRIC_LINE
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
 
-LOGARITHMIC = ("lr", "weight_decay")  # where the order of magnitude is what matters
+LOGARITHMIC = ("lr", "weight_decay")  # settings whose order of magnitude matters
 OBJECTIVES = {metric.name: metric for metric in METRIC_LINE}
 
 
-def parameter_ranges(asked: Mapping[str, Any]) -> Request:
-    """ParameterRanges from {setting: [low, high]} of numbers, or {setting: [value, ...]} of anything else.
+@dataclass(frozen=True)
+class Search:
+    """How values are tried.
 
-    Every bound and value must be one that training takes; InputError tells all that are not. [low, high] of a setting
-    with choices, and three or more numbers, are values to choose from.
+    Attributes:
+        objective: Metric of training to optimise.
+        trainings: Trainings in all; None for a grid, which has as many as combinations.
+        at_once: Trainings at the same time.
+        strategy: Bayesian, Random, Hyperband or Grid.
+        stop_early: End trainings that will not be the best.
+        seed: Of the search; None for none.
     """
-    known = {field.name: field for field in dataclasses.fields(TrainSettings)}
-    hints = typing.get_type_hints(TrainSettings)
-    faults: list[str] = []
-    whole: list[Request] = []
-    real: list[Request] = []
-    named: list[Request] = []
-    for name, values in asked.items():
-        if name not in known:
-            faults.append(f"ranges: {name}: there is no such setting{did_you_mean(name, known)}")
-            continue
-        if not isinstance(values, (list, tuple)) or len(values) < 2:
-            faults.append(f"ranges: {name}: expected [low, high], or the values to choose from, not {values!r}")
-            continue
-        told = []
-        for value in values:
-            try:
-                told.append(getattr(build(TrainSettings, [Layer(f"ranges: {name}", {name: value})]), name))
-            except InputError as error:
-                faults += [line.strip() for line in str(error).splitlines()[1:]]
-        if len(told) < len(values):
-            continue
-        hint = hints[name]
-        is_number = hint in (int, float, float | None) and len(values) == 2
-        if is_number and told[0] >= told[1]:
-            faults.append(f"ranges: {name}: {told[0]} is not below {told[1]}")
-        elif is_number:
-            kind = "Logarithmic" if name in LOGARITHMIC and told[0] > 0 else "Auto"
-            bounds = {"MinValue": text_of(told[0]), "MaxValue": text_of(told[1]), "ScalingType": kind}
-            (whole if hint is int else real).append({"Name": name, **bounds})
-        else:
-            named.append({"Name": name, "Values": [text_of(value) for value in told]})
-    if not asked:
-        faults.append("ranges: name what to vary, as in --ranges '{lr: [0.0001, 0.01], loss: [focal, cross_entropy]}'")
-    if faults:
-        raise InputError("tuning:\n" + "\n".join(f"  {fault}" for fault in faults))
-    kinds = {"IntegerParameterRanges": whole, "ContinuousParameterRanges": real, "CategoricalParameterRanges": named}
-    return {kind: ranges for kind, ranges in kinds.items() if ranges}
+
+    objective: str
+    trainings: int | None
+    at_once: int
+    strategy: str
+    stop_early: bool
+    seed: int | None
 
 
-def tuning_config(
-    ranges: Request, objective: str, trainings: int, at_once: int, strategy: str, early_stopping: bool, seed: int | None
-) -> Request:
-    """HyperParameterTuningJobConfig. InputError where the objective is no metric of ours, or a grid has ranges of
-    numbers (API reference, HyperParameterTuningJobConfig, Strategy)."""
+def tuning_request(job: Job, config: Request) -> Request:
+    """CreateHyperParameterTuningJob.
+
+    Args:
+        job: The training; settings that the search varies are left out of it.
+        config: HyperParameterTuningJobConfig.
+    """
+    names = [entry["Name"] for entries in config["ParameterRanges"].values() for entry in entries]
+    static = {name: value for name, value in {**job.settings, **job.entry}.items() if name not in names}
+    definition = {
+        "StaticHyperParameters": static,
+        **training_definition(job),
+        **without_empty(Environment=dict(job.environment)),
+    }
+    definition.pop("CheckpointConfig", None)  # the trainings would share it, each resuming from another's checkpoint
+    machine = definition.pop("ResourceConfig")
+    machine.pop("KeepAlivePeriodInSeconds", None)
+    return {
+        "HyperParameterTuningJobName": job.name,
+        "HyperParameterTuningJobConfig": config,
+        "TrainingJobDefinition": {**definition, "ResourceConfig": machine},
+        **without_empty(Tags=tags(job.account)),
+    }
+
+
+def tuning_config(ranges: Request, search: Search) -> Request:
+    """HyperParameterTuningJobConfig.
+
+    Raises:
+        InputError: The objective is no metric of training, or a grid has ranges of numbers (API reference,
+            HyperParameterTuningJobConfig, Strategy).
+    """
+    objective, strategy = search.objective, search.strategy
     if objective not in OBJECTIVES:
         raise InputError(
             f"--objective {objective}: expected one of {listing(OBJECTIVES)}{did_you_mean(objective, OBJECTIVES)}"
@@ -80,8 +87,69 @@ def tuning_config(
             "Type": "Minimize" if OBJECTIVES[objective].higher_is_better is False else "Maximize",
             "MetricName": objective,
         },
-        "ResourceLimits": {"MaxNumberOfTrainingJobs": trainings, "MaxParallelTrainingJobs": at_once},
+        "ResourceLimits": {
+            **without_empty(MaxNumberOfTrainingJobs=search.trainings),
+            "MaxParallelTrainingJobs": search.at_once,
+        },
         "ParameterRanges": ranges,
-        "TrainingJobEarlyStoppingType": "Auto" if early_stopping else "Off",
-        **({} if seed is None else {"RandomSeed": seed}),
+        "TrainingJobEarlyStoppingType": "Auto" if search.stop_early else "Off",
+        **({} if search.seed is None else {"RandomSeed": search.seed}),
     }
+
+
+def parameter_ranges(varied: Mapping[str, Any]) -> Request:
+    """ParameterRanges from the flag --ranges.
+
+    Args:
+        varied: {setting: [low, high]} for numbers, {setting: [value, ...]} for anything else. Two values of a setting
+            with choices, and three or more numbers, are values to choose from.
+
+    Raises:
+        InputError: With all names, bounds and values that training does not take.
+    """
+    integer: list[Request] = []
+    continuous: list[Request] = []
+    categorical: list[Request] = []
+    hints = typing.get_type_hints(TrainSettings)
+    problems: list[str] = []
+    for name, values in varied.items():
+        decoded, wrong = _decode_values(name, values)
+        problems += wrong
+        if wrong:
+            continue
+        hint = hints[name]
+        if hint not in (int, float, float | None) or len(decoded) != 2:
+            categorical.append({"Name": name, "Values": [to_text(value) for value in decoded]})
+            continue
+        low, high = decoded
+        if low >= high:
+            problems.append(f"ranges: {name}: {low} is not below {high}")
+            continue
+        scaling = "Logarithmic" if name in LOGARITHMIC and low > 0 else "Auto"
+        entry = {"Name": name, "MinValue": to_text(low), "MaxValue": to_text(high), "ScalingType": scaling}
+        (integer if hint is int else continuous).append(entry)
+    if not varied:
+        problems.append(
+            "ranges: name what to vary, as in --ranges '{lr: [0.0001, 0.01], loss: [focal, cross_entropy]}'"
+        )
+    if problems:
+        raise InputError("tuning:\n" + "\n".join(f"  {problem}" for problem in problems))
+    return without_empty(
+        IntegerParameterRanges=integer, ContinuousParameterRanges=continuous, CategoricalParameterRanges=categorical
+    )
+
+
+def _decode_values(name: str, values: Any) -> tuple[Sequence[Any], list[str]]:
+    """The values of a setting as training reads them, and what is wrong with them."""
+    known = [field.name for field in dataclasses.fields(TrainSettings)]
+    if name not in known:
+        return [], [f"ranges: {name}: there is no such setting{did_you_mean(name, known)}"]
+    if not isinstance(values, (list, tuple)) or len(values) < 2:
+        return [], [f"ranges: {name}: expected [low, high], or the values to choose from, not {values!r}"]
+    decoded, problems = [], []
+    for value in values:
+        try:
+            decoded.append(getattr(build(TrainSettings, [Layer(f"ranges: {name}", {name: value})]), name))
+        except InputError as error:
+            problems += [line.strip() for line in str(error).splitlines()[1:]]
+    return decoded, problems

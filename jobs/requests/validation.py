@@ -1,7 +1,7 @@
-"""Requests checked on botocore's own model before they are sent: types, required and unknown names, lengths, patterns,
-enumerations and bounds. Needs neither credentials nor a region nor a network.
+"""Checks requests against botocore's model of SageMaker before they are sent: types, required and unknown names,
+lengths, patterns, enumerations and bounds. Needs neither credentials nor a region nor a network.
 
-botocore's own ParamValidator looks at types, names and minima only.
+botocore's own ParamValidator checks types, names and minima only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import regex
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
-from jobs.aws.clients import models
+from jobs.aws.clients import service_model_loader
 from model.errors import InputError, did_you_mean, listing
 
 SCALARS: dict[str, tuple[type, ...]] = {
@@ -26,8 +26,8 @@ SCALARS: dict[str, tuple[type, ...]] = {
     "timestamp": (object,),
     "blob": (bytes, bytearray),
 }
-AGEING = ("InstanceType",)  # enumerations that AWS adds to between releases of botocore
-FLAGS = {  # of a field: the flag that sets it
+GROWING = ("InstanceType",)  # enumerations that AWS extends between releases of botocore: unknown values are warnings
+FLAGS = {  # by field, the launcher's flag that sets it
     "AlgorithmSpecification.TrainingImage": "--image",
     "AppSpecification.ImageUri": "--image",
     "PrimaryContainer.Image": "--image",
@@ -62,142 +62,150 @@ FLAGS = {  # of a field: the flag that sets it
 }
 
 
+Problems = Iterator[tuple[str, str, bool]]  # field, what is wrong with it, whether it is an error (else a warning)
+
+
 @functools.cache
 def service(name: str = "sagemaker") -> ServiceModel:
-    return ServiceModel(models().load_service_model(name, "service-2"), name)
+    return ServiceModel(service_model_loader().load_service_model(name, "service-2"), name)
 
 
 def operation(method: str, name: str = "sagemaker") -> OperationModel:
-    """By boto3's name of it: create_training_job."""
+    """The model of an operation by boto3's name of it, as create_training_job."""
     model = service(name)
-    known = {operation.lower(): operation for operation in model.operation_names}
+    names = {operation.lower(): operation for operation in model.operation_names}
     try:
-        return model.operation_model(known[method.replace("_", "")])
+        return model.operation_model(names[method.replace("_", "")])
     except KeyError:
         raise ValueError(f"{name} has no {method}") from None
 
 
 def check_request(method: str, request: Mapping[str, Any]) -> list[str]:
-    """Raises InputError with every fault of a request, each with its field; returns warnings. method: boto3's name."""
-    faults: list[str] = []
+    """Checks a request.
+
+    Args:
+        method: boto3's name of the operation.
+
+    Returns:
+        Warnings.
+
+    Raises:
+        InputError: With all errors, each with its field and the flag that sets it.
+    """
+    errors: list[str] = []
     warnings: list[str] = []
-    for path, sentence, grave in _faults(operation(method).input_shape, request, ""):
-        (faults if grave else warnings).append(f"{path}{_flag(path)}: {sentence}")
-    faults += [f"{path}{_flag(path)}: {sentence}" for path, sentence in _contradictions(method, request)]
-    if faults:
-        raise InputError(f"request {method}:\n" + "\n".join(f"  {fault}" for fault in faults))
+    for field, message, is_error in _check(operation(method).input_shape, request, ""):
+        (errors if is_error else warnings).append(f"{field}{_flag(field)}: {message}")
+    errors += [f"{field}{_flag(field)}: {message}" for field, message in _contradictions(method, request)]
+    if errors:
+        raise InputError(f"request {method}:\n" + "\n".join(f"  {error}" for error in errors))
     return warnings
 
 
-def _flag(path: str) -> str:
-    bare = regex.sub(r"\[\d+\]", "", path)
-    tails = [bare.split(".", at)[at] for at in range(bare.count(".") + 1)]
-    flag = next((FLAGS[name] for name in (*tails, *bare.split(".")) if name in FLAGS), None)
+def _flag(field: str) -> str:
+    """` (--FLAG)` of the longest end of a field's path that is in FLAGS, else of a name in it, else ""."""
+    path = regex.sub(r"\[\d+\]", "", field)
+    ends = [path.split(".", at)[at] for at in range(path.count(".") + 1)]
+    flag = next((FLAGS[name] for name in (*ends, *path.split(".")) if name in FLAGS), None)
     return f" ({flag})" if flag else ""
 
 
-Found = Iterator[tuple[str, str, bool]]  # field, what is wrong, whether it is refused
-
-
-def _faults(shape: Shape, value: Any, path: str) -> Found:
+def _check(shape: Shape, value: Any, field: str) -> Problems:
+    """The problems of a value and everything in it. field: path of names and positions, "" for the request itself."""
     if isinstance(shape, StructureShape):
-        yield from _structure(shape, value, path)
+        yield from _check_structure(shape, value, field)
     elif isinstance(shape, MapShape):
         if not isinstance(value, Mapping):
-            yield path, f"expected a mapping, not {value!r}", True
+            yield field, f"expected a mapping, not {value!r}", True
             return
-        yield from _bounds(shape, len(value), "entries", path)
+        yield from _check_bounds(shape, len(value), "entries", field)
         for key, item in value.items():
-            yield from _faults(shape.key, key, f"{path}.{key}" if path else str(key))
-            yield from _faults(shape.value, item, f"{path}.{key}" if path else str(key))
+            inner = f"{field}.{key}" if field else str(key)
+            yield from _check(shape.key, key, inner)
+            yield from _check(shape.value, item, inner)
     elif isinstance(shape, ListShape):
         if not isinstance(value, (list, tuple)):
-            yield path, f"expected a list, not {value!r}", True
+            yield field, f"expected a list, not {value!r}", True
             return
-        yield from _bounds(shape, len(value), "entries", path)
+        yield from _check_bounds(shape, len(value), "entries", field)
         for at, item in enumerate(value):
-            yield from _faults(shape.member, item, f"{path}[{at}]")
+            yield from _check(shape.member, item, f"{field}[{at}]")
     else:
-        yield from _scalar(shape, value, path)
+        yield from _check_scalar(shape, value, field)
 
 
-def _structure(shape: StructureShape, value: Any, path: str) -> Found:
+def _check_structure(shape: StructureShape, value: Any, field: str) -> Problems:
     if not isinstance(value, Mapping):
-        yield path, f"expected a mapping, not {value!r}", True
+        yield field, f"expected a mapping, not {value!r}", True
         return
-    lead = f"{path}." if path else ""
+    lead = f"{field}." if field else ""
     for name in shape.required_members:
         if name not in value:
             yield f"{lead}{name}", "is required", True
     if getattr(shape, "is_tagged_union", False) and len(value) != 1:
-        yield path, f"takes exactly one of {listing(shape.members)}", True
+        yield field, f"takes exactly one of {listing(shape.members)}", True
     for name, item in value.items():
         if name not in shape.members:
             yield f"{lead}{name}", f"there is no such field{did_you_mean(name, shape.members)}", True
         else:
-            yield from _faults(shape.members[name], item, f"{lead}{name}")
+            yield from _check(shape.members[name], item, f"{lead}{name}")
 
 
-def _scalar(shape: Shape, value: Any, path: str) -> Found:
-    kinds = SCALARS[shape.type_name]
-    if not _is_one_of(value, kinds) or (isinstance(value, bool) and shape.type_name != "boolean"):
-        yield path, f"expected {shape.type_name}, not {value!r}", True
+def _check_scalar(shape: Shape, value: Any, field: str) -> Problems:
+    is_type = isinstance(value, SCALARS[shape.type_name])
+    if not is_type or (isinstance(value, bool) and shape.type_name != "boolean"):
+        yield field, f"expected {shape.type_name}, not {value!r}", True
         return
     if shape.type_name != "string":
-        yield from _bounds(shape, value, "", path)
+        yield from _check_bounds(shape, value, "", field)
         return
-    yield from _bounds(shape, len(value), "characters", path)
+    yield from _check_bounds(shape, len(value), "characters", field)
     choices = getattr(shape, "enum", [])
     if choices and value not in choices:
-        ageing = path.rsplit(".", 1)[-1] in AGEING and regex.fullmatch(r"ml\.[a-z0-9-]+\.[a-z0-9-]+", value)
         close = did_you_mean(value, choices)
-        if ageing:
-            yield path, f"botocore does not know {value!r}; it is sent as it is{close}", False
+        if field.rsplit(".", 1)[-1] in GROWING and regex.fullmatch(r"ml\.[a-z0-9-]+\.[a-z0-9-]+", value):
+            yield field, f"botocore does not know {value!r}; it is sent as it is{close}", False
         else:
-            yield path, f"{value!r} is none of {listing(choices)}{close}", True
+            yield field, f"{value!r} is none of {listing(choices)}{close}", True
     pattern = shape.metadata.get("pattern")
-    if pattern and not compiled(pattern).fullmatch(value):
-        yield path, f"{_short(value)} does not fit the pattern {pattern}", True
+    if pattern and not compile_pattern(pattern).fullmatch(value):
+        yield field, f"{_shortened(value)} does not fit the pattern {pattern}", True
 
 
-def _is_one_of(value: Any, kinds: tuple[type, ...]) -> bool:
-    return isinstance(value, kinds)
-
-
-def _bounds(shape: Shape, size: Any, of: str, path: str) -> Found:
+def _check_bounds(shape: Shape, size: Any, noun: str, field: str) -> Problems:
+    """noun: what is counted; "" where the value itself is bounded."""
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    noun = f" {of}" if of else ""
     if low is not None and size < low:
-        yield path, f"has {size:,}{noun}, expected at least {low:,}" if of else f"{size} is below {low}", True
+        yield field, f"has {size:,} {noun}, expected at least {low:,}" if noun else f"{size} is below {low}", True
     if high is not None and size > high:
-        yield path, f"has {size:,}{noun}, expected at most {high:,}" if of else f"{size} is above {high}", True
+        yield field, f"has {size:,} {noun}, expected at most {high:,}" if noun else f"{size} is above {high}", True
 
 
-def _short(value: str) -> str:
+def _shortened(value: str) -> str:
     return repr(value if len(value) <= 80 else value[:77] + "...")
 
 
 @functools.cache
-def compiled(pattern: str) -> regex.Pattern[str]:
-    """A pattern of AWS's models, which are Java's: \\p{L} and such, surrogate pairs for what lies beyond \\uFFFF."""
+def compile_pattern(pattern: str) -> regex.Pattern[str]:
+    """Compiles a pattern of AWS's models, which are Java's: \\p{L}, and surrogate pairs beyond \\uFFFF."""
     return regex.compile(pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF"))
 
 
 def _contradictions(method: str, request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Rules between fields, which the service has and its model does not tell (API reference of each field)."""
-    training = request.get("TrainingJobDefinition") if method == "create_hyper_parameter_tuning_job" else request
-    condition = (training or {}).get("StoppingCondition", {})
+    """Problems with rules between fields, which are in the API reference and not in botocore's model."""
+    is_tuning = method == "create_hyper_parameter_tuning_job"
+    training: Mapping[str, Any] = (request.get("TrainingJobDefinition") or {}) if is_tuning else request
+    condition = training.get("StoppingCondition", {})
     run, wait = condition.get("MaxRuntimeInSeconds"), condition.get("MaxWaitTimeInSeconds")
-    numbers = isinstance(run, int) and isinstance(wait, int)
-    if numbers and wait < run:
+    if isinstance(run, int) and isinstance(wait, int) and wait < run:
         yield "StoppingCondition.MaxWaitTimeInSeconds", f"{wait} is below MaxRuntimeInSeconds, {run}"
-    if wait is not None and not (training or {}).get("EnableManagedSpotTraining"):
+    if wait is not None and not training.get("EnableManagedSpotTraining"):
         yield "StoppingCondition.MaxWaitTimeInSeconds", "belongs to spot training (--spot)"
-    names = [channel.get("ChannelName") for channel in (training or {}).get("InputDataConfig", [])]
+    names = [channel.get("ChannelName") for channel in training.get("InputDataConfig", [])]
     for name in sorted({str(name) for name in names if names.count(name) > 1}):
         yield "InputDataConfig", f"two channels are called {name}"
-    resources = (training or {}).get("ResourceConfig", {})
-    if resources.get("KeepAlivePeriodInSeconds") and (training or {}).get("EnableManagedSpotTraining"):
+    resources = training.get("ResourceConfig", {})
+    if resources.get("KeepAlivePeriodInSeconds") and training.get("EnableManagedSpotTraining"):
         yield "ResourceConfig.KeepAlivePeriodInSeconds", "a warm pool cannot be of spot instances"
     for field in ("InstanceCount", "VolumeSizeInGB"):
         if resources.get(field) == 0:

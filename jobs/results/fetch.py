@@ -1,4 +1,4 @@
-"""What a job made, in one layout wherever it ran: RESULTS/JOB/{model.tar.gz, model/, output/, evaluation/}."""
+"""Downloads what an ended SageMaker job left in S3 into RESULTS/JOB, and prints its model or scores."""
 
 from __future__ import annotations
 
@@ -7,101 +7,124 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jobs.aws.clients import Clients, Tell, call, explained
-from jobs.aws.job_kinds import PROCESSING, TRAINING, TRANSFORM, TUNING, Kind
-from jobs.storage.s3 import Place, exists, get_file, get_folder, parse
+from jobs.aws.calls import call, user_error
+from jobs.aws.clients import Clients
+from jobs.aws.job_kinds import PROCESSING, TRAINING, TRANSFORM, TUNING, JobKind
+from jobs.spec.console import PrintLine
+from jobs.spec.results_folder import OUTPUT_ARCHIVE, ResultsFolder
+from jobs.storage.s3 import S3Uri, download_file, download_folder, object_exists
 from model.artifacts.archive import MODEL_ARCHIVE, unpack_as
-from model.artifacts.verify import verify
+from model.artifacts.verify import Verified, verify
 from model.errors import InputError
-from model.evaluation.files import EVALUATION_JSON, REPORT_HTML
-
-OUTPUT_ARCHIVE = "output.tar.gz"
-MODEL, OUTPUT, EVALUATION = "model", "output", "evaluation"
 
 
-def model_from_archive(folder: Path) -> str:
-    """Unpacks and checks RESULTS/JOB/model.tar.gz; a line that tells the model. Failure where it is no model,
-    InputError where the archive is none or not harmless."""
-    unpack_as(folder / MODEL_ARCHIVE, folder / MODEL)
-    return _told(folder / MODEL)
+def unpack_model(results: ResultsFolder) -> str:
+    """Unpacks and checks RESULTS/JOB/model.tar.gz; returns the line that describes the model.
+
+    Raises:
+        InputError: The archive cannot be read or trusted.
+        Failure: It holds no usable model.
+    """
+    unpack_as(results.model_archive, results.model)
+    return model_line(verify(results.model))
 
 
-def _told(folder: Path) -> str:
-    return f"model: {folder} ({verify(folder)})"
+def model_line(model: Verified) -> str:
+    return f"model: {model.folder} ({model})"
 
 
-def tell_evaluation(folder: Path, tell: Tell) -> None:
-    """The main scores, where there is an evaluation; else where the answers are."""
-    path = folder / EVALUATION / EVALUATION_JSON
-    if not path.is_file():
-        tell(f"answers: {folder / OUTPUT}")
+def print_scores(results: ResultsFolder, print_line: PrintLine) -> None:
+    """Prints the main scores where there is an evaluation, else where the answers are."""
+    if not results.scores.is_file():
+        print_line(f"answers: {results.output}")
         return
-    told = json.loads(path.read_text(encoding="utf-8"))["rarebird"]
+    scores = json.loads(results.scores.read_text(encoding="utf-8"))["rarebird"]
     for name in ("accuracy", "macro_f1"):
-        score = told[name]
+        score = scores[name]
         interval = "" if score["low"] is None else f" ({score['low']:.4f} to {score['high']:.4f})"
-        tell(f"{name}: {score['value']:.4f}{interval}")
-    tell(f"evaluation: {path}, {REPORT_HTML} beside it")
+        print_line(f"{name}: {score['value']:.4f}{interval}")
+    print_line(f"evaluation: {results.scores}, {results.report.name} beside it")
 
 
-def fetch(clients: Clients, kind: Kind, description: Mapping[str, Any], folder: Path, tell: Tell) -> None:
-    """Brings down what an ended job left in S3, and checks a model. InputError where it left nothing."""
-    folder.mkdir(parents=True, exist_ok=True)
+def fetch(
+    clients: Clients, kind: JobKind, description: Mapping[str, Any], results: ResultsFolder, print_line: PrintLine
+) -> None:
+    """Downloads what an ended job left in S3, and checks a model.
+
+    Args:
+        kind, description: The job, as SageMaker describes it.
+        results: Where to; made if it is missing.
+
+    Raises:
+        InputError: The job left nothing.
+        Failure: What it left is no usable model.
+    """
+    results.path.mkdir(parents=True, exist_ok=True)
     if kind is TRAINING:
-        _fetch_training(clients, description, folder, tell)
+        _fetch_training(clients, description, results, print_line)
     elif kind is PROCESSING:
         for output in description.get("ProcessingOutputConfig", {}).get("Outputs", []):
-            place = parse(output["S3Output"]["S3Uri"])
-            count = _fetched(clients, place, folder / output["OutputName"])
-            tell(f"{output['OutputName']}: {count:,} files in {folder / output['OutputName']}")
-        tell_evaluation(folder, tell)
+            folder = results.path / output["OutputName"]
+            count = _download(clients, S3Uri.parse(output["S3Output"]["S3Uri"]), folder)
+            print_line(f"{output['OutputName']}: {count:,} files in {folder}")
+        print_scores(results, print_line)
     elif kind is TRANSFORM:
-        place = parse(description["TransformOutput"]["S3OutputPath"])
-        count = _fetched(clients, place, folder / "transform")
-        tell(f"answers: {count:,} in {folder / 'transform'}")
+        folder = results.path / "transform"
+        count = _download(clients, S3Uri.parse(description["TransformOutput"]["S3OutputPath"]), folder)
+        print_line(f"answers: {count:,} in {folder}")
     elif kind is TUNING:
-        best = description.get("BestTrainingJob", {})
-        if not best:
-            raise InputError(f"{description['HyperParameterTuningJobName']}: no training reached its objective")
-        (folder / "best.json").write_text(json.dumps(best, indent=2, default=str) + "\n", encoding="utf-8")
-        tell(f"best training: {best['TrainingJobName']} {json.dumps(best.get('TunedHyperParameters', {}))}")
-        _fetch_training(clients, _described(clients, best["TrainingJobName"]), folder, tell)
+        _fetch_best_training(clients, description, results, print_line)
     else:
         raise InputError("an endpoint leaves nothing to fetch")
 
 
-def _fetched(clients: Clients, place: Place, folder: Path) -> int:
-    count = get_folder(clients.s3, place, folder)
+def _download(clients: Clients, uri: S3Uri, folder: Path) -> int:
+    count = download_folder(clients.s3, uri, folder)
     if not count:
-        raise InputError(f"{place}: the job left nothing there")
+        raise InputError(f"{uri}: the job left nothing there")
     return count
 
 
-def _described(clients: Clients, training: str) -> dict[str, Any]:
+def _fetch_best_training(
+    clients: Clients, tuning: Mapping[str, Any], results: ResultsFolder, print_line: PrintLine
+) -> None:
+    best = tuning.get("BestTrainingJob", {})
+    if not best:
+        raise InputError(f"{tuning['HyperParameterTuningJobName']}: no training reached its objective")
+    (results.path / "best.json").write_text(json.dumps(best, indent=2, default=str) + "\n", encoding="utf-8")
+    name = best["TrainingJobName"]
+    print_line(f"best training: {name} {json.dumps(best.get('TunedHyperParameters', {}))}")
+    _fetch_training(clients, _describe_training(clients, name), results, print_line)
+
+
+def _describe_training(clients: Clients, name: str) -> dict[str, Any]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return dict(call(clients.sagemaker.describe_training_job, TrainingJobName=training))
+        return dict(call(clients.sagemaker.describe_training_job, TrainingJobName=name))
     except (ClientError, BotoCoreError) as error:
-        raise explained(error, f"{TRAINING.word} {training}") from error
+        raise user_error(error, f"{TRAINING.name} {name}") from error
 
 
-def _fetch_training(clients: Clients, description: Mapping[str, Any], folder: Path, tell: Tell) -> None:
-    """The model before all else: a fault in what lies beside it must not keep it away."""
-    uri = description.get("ModelArtifacts", {}).get("S3ModelArtifacts")
-    if not uri:
+def _fetch_training(
+    clients: Clients, description: Mapping[str, Any], results: ResultsFolder, print_line: PrintLine
+) -> None:
+    """Downloads the model first: an error in the output beside it must not keep it away."""
+    text = description.get("ModelArtifacts", {}).get("S3ModelArtifacts")
+    if not text:
         raise InputError(f"{description.get('TrainingJobName')}: it left no model")
-    place = parse(uri)
-    if place.key.endswith(".tar.gz"):
-        get_file(clients.s3, place, folder / MODEL_ARCHIVE)
-        tell(model_from_archive(folder))
-        beside = Place(place.bucket, place.key.removesuffix(MODEL_ARCHIVE) + OUTPUT_ARCHIVE)
-        if exists(clients.s3, beside):
-            get_file(clients.s3, beside, folder / OUTPUT_ARCHIVE)
-            unpack_as(folder / OUTPUT_ARCHIVE, folder / OUTPUT, strip="data")
+    model = S3Uri.parse(text)
+    if model.key.endswith(".tar.gz"):
+        download_file(clients.s3, model, results.model_archive)
+        print_line(unpack_model(results))
+        output = S3Uri(model.bucket, model.key.removesuffix(MODEL_ARCHIVE) + OUTPUT_ARCHIVE)
+        if object_exists(clients.s3, output):
+            download_file(clients.s3, output, results.output_archive)
+            unpack_as(results.output_archive, results.output, strip="data")
         return
-    if not get_folder(clients.s3, place, folder / MODEL):
-        raise InputError(f"{place}: there is no model")
-    tell(_told(folder / MODEL))
-    beside = Place(place.bucket, place.folder.key.removesuffix("model/") + "data/")
-    get_folder(clients.s3, beside, folder / OUTPUT)
+    # a job with CompressionType NONE leaves plain folders
+    if not download_folder(clients.s3, model, results.model):
+        raise InputError(f"{model}: there is no model")
+    print_line(model_line(verify(results.model)))
+    output = S3Uri(model.bucket, model.folder.key.removesuffix("model/") + "data/")
+    download_folder(clients.s3, output, results.output)

@@ -1,4 +1,4 @@
-"""A run of a SageMaker pipeline: followed step by step to its end, and what it made brought down."""
+"""Follows an execution of a SageMaker pipeline, step by step, and fetches what its steps left."""
 
 from __future__ import annotations
 
@@ -7,89 +7,107 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jobs.aws.clients import Clients, Tell, call, explained
-from jobs.aws.follow import Follower, ending
-from jobs.aws.job_kinds import PIPELINE, PROCESSING, TRAINING, Kind
+from jobs.aws.calls import call, user_error
+from jobs.aws.clients import Clients
+from jobs.aws.follower import Follower, outcome
+from jobs.aws.job_kinds import PIPELINE, PROCESSING, TRAINING, JobKind
 from jobs.results.fetch import fetch
+from jobs.spec.console import PrintLine
+from jobs.spec.results_folder import ResultsFolder
 from model.errors import ExitCode
 
-RUN = "run"  # of a record's places: the run's ARN
-FOLDERS = {"Train": "", "Answer": "-answers", "Evaluate": "-scores"}  # of a step's results, after the pipeline's name
-JOBS: dict[str, Kind] = {"TrainingJob": TRAINING, "ProcessingJob": PROCESSING}  # by what a step's metadata call them
+RUN = "run"  # key of the execution's ARN in the outputs of a record
+FOLDER_ENDINGS = {"Train": "", "Answer": "-answers", "Evaluate": "-scores"}  # of a step's results, after the job's name
+STEP_KINDS: dict[str, JobKind] = {"TrainingJob": TRAINING, "ProcessingJob": PROCESSING}  # by key of a step's metadata
 
 
 @dataclass
-class RunFollower(Follower):
-    """Follows the run of this ARN; each step's log is that of its job."""
+class PipelineFollower(Follower):
+    """Follows the execution of this ARN. It has no log of its own; its steps' jobs have theirs.
+
+    Attributes:
+        statuses: The printed status of each step.
+    """
 
     arn: str = ""
     logs: bool = False
-    seen: dict[str, str] = field(default_factory=dict)
+    statuses: dict[str, str] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
-        """The run's description, with its steps under Steps. InputError or Failure where AWS does not answer."""
+        """The execution's description, with its steps as "Steps". Raises InputError or Failure where AWS does not
+        answer."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        def asked(method: str, **request: Any) -> Any:
+        def ask(method: str, **request: Any) -> Any:
             return call(
                 getattr(self.clients.sagemaker, method),
                 sleep=self.sleep,
-                tell=self.tell,
+                print_line=self.print_line,
                 PipelineExecutionArn=self.arn,
                 **request,
             )
 
         try:
-            description = dict(asked(PIPELINE.describe))
+            description = dict(ask(PIPELINE.describe_method))
             steps: list[Any] = []
             request: dict[str, Any] = {"SortOrder": "Ascending"}
             while True:
-                answer = asked("list_pipeline_execution_steps", **request)
+                answer = ask("list_pipeline_execution_steps", **request)
                 steps += answer["PipelineExecutionSteps"]
                 if not answer.get("NextToken"):
                     return {**description, "Steps": steps}
                 request["NextToken"] = answer["NextToken"]
         except (ClientError, BotoCoreError) as error:
-            raise explained(error, f"pipeline {self.name}") from error
+            raise user_error(error, f"pipeline {self.name}") from error
 
-    def tell_changes(self, description: Mapping[str, Any]) -> None:
-        """The statuses of steps that are new, and the run's own."""
+    def print_changes(self, description: Mapping[str, Any]) -> None:
+        """Prints new statuses of steps, then the execution's own."""
         for step in description["Steps"]:
             name, status, reason = step["StepName"], step["StepStatus"], step.get("FailureReason", "")
-            if self.seen.get(name) != status:
-                self.seen[name] = status
-                self.tell(f"[{self.name}] {name}: {status}{f': {reason}' if reason else ''}")
-        super().tell_changes(description)
+            if self.statuses.get(name) != status:
+                self.statuses[name] = status
+                self.print_line(f"[{self.name}] {name}: {status}{f': {reason}' if reason else ''}")
+        super().print_changes(description)
 
 
-def follow_run(follower: RunFollower, results: Path) -> int:
-    """Follows a run to its end and brings down what it made: 0 where its model is registered, 3 where it does not pass
-    the gate, 1 where a step failed or it was stopped. Ctrl-C leaves it running."""
+def follow_pipeline(follower: PipelineFollower, results: Path) -> int:
+    """Follows an execution to its end and fetches what it left. Ctrl-C leaves it running.
+
+    Returns:
+        The exit code: DONE where the model is registered, NOT_PASSED where it does not pass the gate, FAULT where a
+        step failed or the execution was stopped.
+    """
     try:
-        description = follower.to_the_end()
+        description = follower.follow()
     except KeyboardInterrupt:
-        follower.tell(f"{follower.name} goes on; python -m jobs logs {follower.name} comes back to it")
+        follower.print_line(f"{follower.name} goes on; python -m jobs logs {follower.name} comes back to it")
         return ExitCode.INTERRUPTED
-    code, lines = ending(PIPELINE, follower.name, description, [])
+    code, lines = outcome(PIPELINE, follower.name, description, [])
     for line in lines:
-        follower.tell(line)
+        follower.print_line(line)
     if code:
         return code
-    fetch_run(follower.clients, description, results / follower.name, follower.tell)
+    fetch_pipeline(follower.clients, description, results / follower.name, follower.print_line)
     registered = next((step for step in description["Steps"] if step["StepName"] == "Register"), None)
     if registered is None:
-        follower.tell("the model does not pass the gate; it is not registered")
+        follower.print_line("the model does not pass the gate; it is not registered")
         return ExitCode.NOT_PASSED
-    follower.tell(f"registered: {registered.get('Metadata', {}).get('RegisterModel', {}).get('Arn', '')}")
+    follower.print_line(f"registered: {registered.get('Metadata', {}).get('RegisterModel', {}).get('Arn', '')}")
     return 0
 
 
-def fetch_run(clients: Clients, description: Mapping[str, Any], folder: Path, tell: Tell) -> None:
-    """What each step's job left: the model in folder, answers and scores in folders beside it, as they lie where the
-    chain runs on this machine."""
+def fetch_pipeline(clients: Clients, description: Mapping[str, Any], folder: Path, print_line: PrintLine) -> None:
+    """Downloads what each step's job left: the model into folder, answers and scores into folders beside it, where a
+    chain on this machine puts them.
+
+    Args:
+        description: The execution's, with its steps.
+        folder: RESULTS/JOB.
+    """
     for step in description["Steps"]:
-        for made, kind in JOBS.items():
-            arn = step.get("Metadata", {}).get(made, {}).get("Arn")
-            if arn and step["StepStatus"] == "Succeeded" and step["StepName"] in FOLDERS:
-                job = Follower(clients, kind, arn.rsplit("/", 1)[-1], tell).describe()
-                fetch(clients, kind, job, folder.with_name(folder.name + FOLDERS[step["StepName"]]), tell)
+        for key, kind in STEP_KINDS.items():
+            arn = step.get("Metadata", {}).get(key, {}).get("Arn")
+            if arn and step["StepStatus"] == "Succeeded" and step["StepName"] in FOLDER_ENDINGS:
+                job = Follower(clients, kind, arn.rsplit("/", 1)[-1], print_line).describe()
+                results = ResultsFolder(folder.with_name(folder.name + FOLDER_ENDINGS[step["StepName"]]))
+                fetch(clients, kind, job, results, print_line)

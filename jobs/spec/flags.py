@@ -1,38 +1,21 @@
-"""The flags of the launcher, and which words of a command are its own and which the job's."""
+"""The launcher's flags: a dataclass for each subcommand that starts a job, endpoint or search."""
 
 from __future__ import annotations
 
-import dataclasses
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import Any
 
-from container.environment import Environment
-from container.job_types import JobType
-from jobs.spec.job import Account, Limits, Machine
-from model.errors import InputError, did_you_mean
-from model.settings.aliases import aliases_of
-from model.settings.cli import from_flags, help_text
-from model.settings.fields import canonical, setting
+from jobs.spec.job import DEFAULT_PREFIX, Account, Limits, Machine
+from model.settings.fields import setting
 
-S = TypeVar("S")
-
-HERE, DOCKER, SAGEMAKER = "here", "docker", "sagemaker"
-VARIABLES = {  # of the environment or .env, where no flag says it
-    "role": ("SAGEMAKER_ROLE",),
-    "bucket": ("SAGEMAKER_BUCKET",),
-    "prefix": ("SAGEMAKER_PREFIX",),
-    "image": ("SAGEMAKER_IMAGE",),
-    "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
-    "profile": ("AWS_PROFILE",),
-}
-LOCAL_IMAGE = "rarebird"
+HERE, DOCKER, SAGEMAKER = "here", "docker", "sagemaker"  # values of --on: the backends
+LOCAL_IMAGE = "rarebird"  # the image's name in the engine of this machine
 
 
 @dataclass(frozen=True)
 class AccountFlags:
-    """What every verb takes."""
+    """Flags of every subcommand that uses AWS."""
 
     role: str = setting("", "ARN of the role that the job has; else SAGEMAKER_ROLE", section="Account")
     bucket: str = setting("", "for data, models and answers; else SAGEMAKER_BUCKET")
@@ -45,6 +28,8 @@ class AccountFlags:
 
 @dataclass(frozen=True)
 class LaunchFlags(AccountFlags):
+    """Flags of every subcommand that starts a job or an endpoint."""
+
     on: str = setting(
         HERE, "where the job runs: here, in the image, on SageMaker", choices=(HERE, DOCKER, SAGEMAKER), section="Place"
     )
@@ -77,7 +62,7 @@ class LaunchFlags(AccountFlags):
             role=self.role,
             image=self.image,
             bucket=self.bucket,
-            prefix=self.prefix or "rarebird",
+            prefix=self.prefix or DEFAULT_PREFIX,
             tags={key: str(value) for key, value in self.tags.items()},
             subnets=tuple(self.subnets),
             security_groups=tuple(self.security_groups),
@@ -89,6 +74,8 @@ class LaunchFlags(AccountFlags):
 
 @dataclass(frozen=True)
 class TrainFlags(LaunchFlags):
+    """Flags of train."""
+
     data: str = setting("", "folder or s3:// prefix to learn from, as train_dir", section="Training")
     mode: str = setting(
         "File", "File: copied before the start; FastFile: read as it is needed", choices=("File", "FastFile")
@@ -118,16 +105,20 @@ class TrainFlags(LaunchFlags):
 
 @dataclass(frozen=True)
 class ProcessFlags(LaunchFlags):
+    """Flags of inference and inference_TTA."""
+
     data: str = setting("", "folder or s3:// prefix of the pictures, as eval_dir", section="Input")
 
 
 @dataclass(frozen=True)
 class EvaluationFlags(LaunchFlags):
-    pass
+    """Flags of evaluation."""
 
 
 @dataclass(frozen=True)
 class TuneFlags(TrainFlags):
+    """Flags of tune."""
+
     on: str = setting(SAGEMAKER, "a search runs on SageMaker", choices=(SAGEMAKER,), section="Place")
     ranges: dict[str, Any] = setting(
         {}, "what is varied: {lr: [0.0001, 0.01], loss: [focal, cross_entropy]}", section="Tuning"
@@ -150,6 +141,8 @@ class TuneFlags(TrainFlags):
 
 @dataclass(frozen=True)
 class ModelFlags(LaunchFlags):
+    """Flags of transform, deploy and register."""
+
     on: str = setting(SAGEMAKER, "hosted models are SageMaker's", choices=(SAGEMAKER,), section="Place")
     model_dir: str = setting(
         "", "the model: s3://.../model.tar.gz or a prefix, a saved model's folder, or a job's name", section="Model"
@@ -158,6 +151,8 @@ class ModelFlags(LaunchFlags):
 
 @dataclass(frozen=True)
 class TransformFlags(ModelFlags):
+    """Flags of transform."""
+
     data: str = setting("", "folder or s3:// prefix of the pictures", section="Transform")
     accept: str = setting("application/json", "form of the answers")
     content_type: str = setting("application/x-image", "of the pictures")
@@ -167,6 +162,8 @@ class TransformFlags(ModelFlags):
 
 @dataclass(frozen=True)
 class DeployFlags(ModelFlags):
+    """Flags of deploy: the settings of an endpoint."""
+
     kind: str = setting("realtime", "of endpoint", choices=("realtime", "serverless", "async"), section="Endpoint")
     memory_mb: int = setting(4096, "of a serverless endpoint, a multiple of 1024", unit="MB")
     concurrency: int = setting(5, "requests at once to a serverless endpoint", low=1)
@@ -184,75 +181,10 @@ class DeployFlags(ModelFlags):
 
 @dataclass(frozen=True)
 class RegisterFlags(ModelFlags):
+    """Flags of register."""
+
     group: str = setting("rarebird", "group of the model's versions, made where it is missing", section="Registry")
     evaluation: str = setting("", "evaluation.json with the model's scores: a file or s3://")
     approval: str = setting(
         "PendingManualApproval", "status", choices=("PendingManualApproval", "Approved", "Rejected")
     )
-
-
-def split_flags(cls: type, argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The words of a command that are flags of cls with their values, and the others."""
-    names = {field.name for field in dataclasses.fields(cls)}
-    ours: list[str] = []
-    others: list[str] = []
-    to = ours if any(field.metadata["positional"] for field in dataclasses.fields(cls)) else others
-    for token in argv:
-        if token.startswith("--") and len(token) > 2:
-            to = ours if _name(token) in names else others
-        elif token == "-h":
-            to = ours
-        to.append(token)
-    return ours, others
-
-
-def read_flags(
-    cls: type[S], argv: Sequence[str], usage: str, job_type: JobType[Any] | None = None
-) -> tuple[S, list[str]]:
-    """The launcher's flags, filled from the environment and .env where they are not given, and the words that are left
-    to the job. --help prints and ends. job_type: without one, words that are left are an InputError."""
-    ours, others = split_flags(cls, argv)
-    if "-h" in ours or "--help" in others:
-        text = help_text(cls, usage)
-        if job_type is not None:
-            text += "\nFlags of the job itself are taken too:\n\n" + help_text(job_type.settings, "").lstrip("\n")
-        print(text)
-        raise SystemExit(0)
-    known = {field.name for field in dataclasses.fields(cast(Any, cls))}
-    if job_type is not None:
-        known |= {field.name for field in dataclasses.fields(job_type.settings)}
-        known |= set(aliases_of(job_type.alias_script))
-    unknown = [word for word in others if word.startswith("--") and _name(word) not in known]
-    if others and job_type is None:
-        unknown = unknown or others
-    if unknown:
-        lines = [f"  {word}: there is no such flag{did_you_mean(_name(word), known)}" for word in unknown]
-        raise InputError("flags:\n" + "\n".join(lines))
-    return filled(from_flags(cls, ours, usage)), others
-
-
-def _name(flag: str) -> str:
-    return canonical(flag.lstrip("-").partition("=")[0])
-
-
-def filled(flags: S) -> S:
-    """Flags that are empty take what the environment or .env says; on docker not the image, which is SageMaker's."""
-    variables = dict(Environment().variables)
-    if "AWS_ACCESS_KEY_ID" in os.environ and "AWS_PROFILE" not in os.environ:
-        variables.pop("AWS_PROFILE", None)  # .env's would win over keys of the environment, which win over .env
-    found: dict[str, Any] = {}
-    in_engine = getattr(flags, "on", "") == DOCKER and not getattr(flags, "dry_run", False)
-    for name, keys in VARIABLES.items():
-        if name == "image" and in_engine:
-            continue
-        if getattr(flags, name, None) == "":
-            found[name] = next((variables[key] for key in keys if variables.get(key)), "")
-    return replace(flags, **found)  # type: ignore[type-var]
-
-
-def require(flags: Any, *names: str) -> None:
-    """InputError tells all of these that neither a flag nor the environment names."""
-    missing = [name for name in names if not getattr(flags, name)]
-    if missing:
-        lines = [f"  --{name}: not given; or {VARIABLES[name][0]} in the environment or .env" for name in missing]
-        raise InputError("for SageMaker:\n" + "\n".join(lines))

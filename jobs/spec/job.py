@@ -1,38 +1,35 @@
-"""One description of a job: type, inputs, settings, machine, limits, account. The three places take the same."""
+"""The description of a job (type, settings, inputs, machine, limits, account), which every backend takes."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from container.job_types import TRAIN, JobType
+from jobs.spec.inputs import Input
 
-NAME_LENGTH = 63  # of job names, BC TrainingJobName
+DEFAULT_PREFIX = "rarebird"  # in the bucket
+NAME_LENGTH = 63  # characters of a job's name (boto3, create_training_job, TrainingJobName)
 UNIQUE_TAIL = r"-\d{8}-\d{6}-[0-9a-f]{4}$"  # of unique_name
-TUNE = "tune"  # what records call a search: many trainings, of which the best is fetched
-
-
-@dataclass(frozen=True)
-class Input:
-    """A folder that a job reads. name: its channel; source: s3://BUCKET/PREFIX or a path; mode: File or FastFile."""
-
-    name: str
-    source: str
-    mode: str = "File"
-    content_type: str | None = None
-
-    @property
-    def is_remote(self) -> bool:
-        return self.source.startswith("s3://")
 
 
 @dataclass(frozen=True)
 class Machine:
-    """keep_alive: seconds that a warm pool is kept after the job; volume_gb: None where the instance has a disk."""
+    """The machines of a job.
+
+    Attributes:
+        instance: SageMaker's instance type.
+        count: Number of machines.
+        volume_gb: Disk of each, None where the instance type brings its own.
+        spot: Spot capacity.
+        keep_alive: Seconds that the machines are kept for a next job (a warm pool).
+    """
 
     instance: str = "ml.m5.xlarge"
     count: int = 1
@@ -43,7 +40,13 @@ class Machine:
 
 @dataclass(frozen=True)
 class Limits:
-    """In seconds; max_wait: running and waiting for spot capacity together; attempts: starts after internal errors."""
+    """Limits of a job.
+
+    Attributes:
+        max_run: Seconds that it may run.
+        max_wait: Seconds that it may wait for spot capacity and run, together.
+        attempts: Starts after internal errors of SageMaker.
+    """
 
     max_run: int = 86_400
     max_wait: int | None = None
@@ -52,13 +55,23 @@ class Limits:
 
 @dataclass(frozen=True)
 class Account:
-    """What of an AWS account a job uses. prefix: in the bucket, below it lies everything of ours; kms_key: of outputs
-    and volumes; isolated: no network in the container; encrypt_traffic: between hosts."""
+    """What a job uses of an AWS account.
+
+    Attributes:
+        role: ARN of the role that the job gets.
+        image: URI of the image in ECR.
+        bucket, prefix: Where data, models and answers are kept: s3://BUCKET/PREFIX.
+        tags: On everything that is created.
+        subnets, security_groups: Of the VPC.
+        kms_key: Encrypts outputs and volumes.
+        isolated: No network in the container.
+        encrypt_traffic: Encrypt the traffic between machines.
+    """
 
     role: str = ""
     image: str = ""
     bucket: str = ""
-    prefix: str = "rarebird"
+    prefix: str = DEFAULT_PREFIX
     tags: Mapping[str, str] = field(default_factory=dict)
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
@@ -71,12 +84,35 @@ class Account:
         """s3://BUCKET/PREFIX."""
         return "/".join(part for part in (f"s3://{self.bucket}", self.prefix.strip("/")) if part)
 
+    def upload_uri(self, source: str, folder: str = "data") -> str:
+        """The S3 URI to upload a local folder or file to.
+
+        The same for the same path, so that only changes are uploaded; machines with equal paths share it.
+
+        Args:
+            source: Path on this machine.
+            folder: Below s3://BUCKET/PREFIX.
+        """
+        path = Path(source).resolve()
+        digest = hashlib.blake2b(str(path).encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name).strip("-") or "data"
+        return f"{self.root}/{folder}/{stem}-{digest}/"
+
 
 @dataclass(frozen=True)
 class Job:
-    """type: which job it is; name: unique, as AWS asks for names; settings: those that differ from their
-    defaults, as text; checkpoints: an S3 prefix or a folder, None for none; compress: model.tar.gz, else a plain
-    prefix; environment: further variables; entry: hyperparameters of AWS's own containers in script mode."""
+    """A job as every backend takes it.
+
+    Attributes:
+        type: train, inference, inference_TTA or evaluation.
+        name: Unique, of the characters that AWS allows.
+        settings: Those that differ from their defaults, as text.
+        inputs, machine, limits, account: See their classes.
+        checkpoints: Where training keeps them: an S3 prefix, a folder, or None.
+        compress: Whether SageMaker packs the model as model.tar.gz; else it leaves the files below a prefix.
+        environment: Further variables of the container.
+        entry: Hyperparameters for AWS's own containers in script mode.
+    """
 
     type: JobType[Any]
     name: str
@@ -95,23 +131,41 @@ class Job:
         return self.type is TRAIN
 
     @property
-    def folder(self) -> str:
-        """What of this job lies in S3: s3://BUCKET/PREFIX/JOB."""
+    def s3_folder(self) -> str:
+        """The job's own folder in S3: s3://BUCKET/PREFIX/JOB."""
         return f"{self.account.root}/{self.name}"
 
+    @property
+    def default_checkpoints(self) -> str:
+        """Where a training keeps its checkpoints in S3 if no flag says otherwise."""
+        return f"{self.s3_folder}/checkpoints"
 
-def own_checkpoints(job: Job) -> str:
-    """Where a training keeps its checkpoints in S3 where no other place is named."""
-    return f"{job.folder}/checkpoints"
+    @property
+    def uploads(self) -> list[tuple[Input, str]]:
+        """The local inputs, each with the S3 URI to upload it to."""
+        return [(each, self.account.upload_uri(each.source)) for each in self.inputs if not each.is_remote]
+
+    def with_s3_inputs(self) -> Job:
+        """The job with all inputs in S3, as it is once the uploads are done."""
+        inputs = (
+            each if each.is_remote else replace(each, source=self.account.upload_uri(each.source))
+            for each in self.inputs
+        )
+        return replace(self, inputs=tuple(inputs))
 
 
 def unique_name(stem: str, now: float | None = None) -> str:
-    """STEM-20261121-093000-1a2b: a name that AWS takes, sorted by time, of no other job."""
+    """STEM-20261121-093000-1a2b: a name that AWS takes, sorted by time, of no other job.
+
+    Args:
+        stem: Any text; characters that AWS does not take become dashes.
+        now: Seconds since the epoch, the current time where None.
+    """
     moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     tail = f"-{moment}-{secrets.token_hex(2)}"
     return name_stem(stem)[: NAME_LENGTH - len(tail)].strip("-") + tail
 
 
 def name_stem(text: str) -> str:
-    """Letters, digits and single dashes of a text; `job` where nothing is left."""
+    """The letters, digits and single dashes of a text; `job` where nothing is left."""
     return re.sub(r"[^a-zA-Z0-9]+", "-", text).strip("-") or "job"

@@ -1,4 +1,4 @@
-"""What was started, by name: RESULTS/JOB/job.json, beside what came back."""
+"""The record of each started job, RESULTS/JOB/job.json, and how a job is found by its name."""
 
 from __future__ import annotations
 
@@ -15,23 +15,34 @@ from model.errors import ExitCode, InputError, did_you_mean
 RECORD = "job.json"
 LATEST = "latest"
 STOPPED = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
+JSON_KEYS = {"command": "what", "outputs": "places"}  # in job.json, where they differ from the attributes' names
 
 
 @dataclass(frozen=True)
-class Record:
-    """kind: training, processing, transform, tuning, endpoint or pipeline; on: here, docker or sagemaker; started: ISO
-    8601, UTC; places: s3:// places of `model`, `output`, `evaluation`, the ARN of a pipeline's `run`; request: what was
-    sent; region, profile: where; code: with which a job on this machine ended, None while it runs; stopped: a training
-    that saved its model and ended with 0 before its last epoch; restarted_as: the job that was started in its place,
-    where it found no machines."""
+class JobRecord:
+    """What is known of a started job without asking SageMaker.
+
+    Attributes:
+        command: Subcommand that started it: train, deploy, ...
+        kind: SageMaker's kind of job: training, processing, transform, tuning, endpoint or pipeline.
+        on: here, docker or sagemaker.
+        started: ISO 8601, UTC.
+        folder: RESULTS/JOB; not in the file.
+        outputs: S3 URIs of `model`, `output`, `evaluation`; the ARN of a pipeline's `run`.
+        request: The request that was sent.
+        region, profile: AWS's, of a job on SageMaker.
+        code: Exit code of a job on this machine, None while it runs.
+        stopped: Whether a training saved its model and ended with 0 before its last epoch.
+        restarted_as: Name of the job that was started instead of one that found no machines.
+    """
 
     name: str
-    what: str
+    command: str
     kind: str
     on: str
     started: str
     folder: Path = Path()
-    places: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
     request: Mapping[str, Any] = field(default_factory=dict)
     region: str = ""
     profile: str = ""
@@ -39,73 +50,85 @@ class Record:
     stopped: bool = False
     restarted_as: str = ""
 
+    @classmethod
+    def read(cls, path: Path) -> JobRecord:
+        """From job.json. Raises OSError, ValueError or TypeError where the file is no record."""
+        content = json.loads(path.read_text(encoding="utf-8"))
+        attributes = {key: attribute for attribute, key in JSON_KEYS.items()}
+        return cls(**{attributes.get(key, key): value for key, value in content.items()}, folder=path.parent)
+
+    def save(self) -> None:
+        content = {JSON_KEYS.get(name, name): value for name, value in asdict(self).items() if name != "folder"}
+        write_json(self.folder / RECORD, content)
+
     @property
     def failed(self) -> bool:
         return self.code is not None and self.code not in (ExitCode.DONE, *STOPPED)
 
     @property
     def state(self) -> str:
-        """Of a job on this machine."""
+        """How a job on this machine stands, in words."""
         if self.code is None:
             return "not done"
         return f"failed with {self.code}" if self.failed else "stopped" if self.code or self.stopped else "done"
 
-    def save(self) -> None:
-        content = asdict(self)
-        del content["folder"]
-        write_json(self.folder / RECORD, content)
 
+def read_records(results: Path, commands: tuple[str, ...] | None = None) -> list[JobRecord]:
+    """The records below a folder of results, the oldest first; files that are no record are skipped.
 
-def records(results: Path, made_by: tuple[str, ...] | None = None) -> list[Record]:
-    """Every record (of these kinds) below a folder of results, the oldest first; a file that is none is left out."""
-    found = []
+    Args:
+        commands: Only jobs that these subcommands started; None for all.
+    """
+    records = []
     for path in results.glob(f"*/{RECORD}") if results.is_dir() else []:
         try:
-            found.append(Record(**json.loads(path.read_text(encoding="utf-8")), folder=path.parent))
-        except (OSError, ValueError, TypeError):
+            records.append(JobRecord.read(path))
+        except (OSError, ValueError, TypeError, AttributeError):
             continue
-    wanted = [record for record in found if made_by is None or record.what in made_by]
-    return sorted(wanted, key=lambda record: (record.started, record.name))
+    chosen = [record for record in records if commands is None or record.command in commands]
+    return sorted(chosen, key=lambda record: (record.started, record.name))
 
 
-def find_record(results: Path, name: str, made_by: tuple[str, ...] | None = None) -> Record | None:
-    """The record of a job (of these kinds), `latest` the newest, or the only one that begins with the name. For a job
-    that was restarted under another name, the record of the one in its place."""
-    known = records(results, made_by)
-    by_name = {record.name: record for record in known}
-    close = known[-1:] if name in ("", LATEST) else beginning(known, name)
+def find_record(results: Path, name: str, commands: tuple[str, ...] | None = None) -> JobRecord | None:
+    """The record of a job by its name, by a beginning that only it has, or `latest` (also ""); None without one.
+
+    A job that was restarted under another name gives the record of the job that replaced it.
+    """
+    records = read_records(results, commands)
+    by_name = {record.name: record for record in records}
+    candidates = records[-1:] if name in ("", LATEST) else beginning_with(name, records)
     if name in by_name:
-        close = [by_name[name]]
-    if len(close) != 1:
+        candidates = [by_name[name]]
+    if len(candidates) != 1:
         return None
-    found = close[0]
-    while found.restarted_as in by_name:
-        found = by_name[found.restarted_as]
-    return found
+    record = candidates[0]
+    while record.restarted_as in by_name:
+        record = by_name[record.restarted_as]
+    return record
 
 
-def beginning(known: Sequence[Record], name: str) -> list[Record]:
-    """Those whose names begin so, without those that were restarted under another."""
-    return [record for record in known if record.name.startswith(name) and not record.restarted_as]
+def beginning_with(name: str, records: Sequence[JobRecord]) -> list[JobRecord]:
+    """The records whose names begin so, without jobs that were restarted under another name."""
+    return [record for record in records if record.name.startswith(name) and not record.restarted_as]
 
 
-def required_record(results: Path, name: str) -> Record:
-    """As find_record; InputError where there is none, or several begin so."""
+def required_record(results: Path, name: str) -> JobRecord:
+    """As find_record; raises InputError where there is none, or several begin with the name."""
     record = find_record(results, name)
     if record is None:
-        known = records(results)
-        refuse_several(results, name, known)
-        names = [record.name for record in known]
+        records = read_records(results)
+        refuse_ambiguous(results, name, records)
+        names = [known.name for known in records]
         raise InputError(f"no job {name or LATEST!r} in {results}{did_you_mean(name, names)}")
     return record
 
 
-def refuse_several(results: Path, name: str, known: Sequence[Record]) -> None:
-    """InputError where several of these begin with the name."""
-    several = [record.name for record in beginning(known, name)] if name else []
-    if len(several) > 1:
-        raise InputError(f"{len(several)} jobs in {results} begin with {name}: {', '.join(several[:12])}")
+def refuse_ambiguous(results: Path, name: str, records: Sequence[JobRecord]) -> None:
+    """Raises InputError where several of these records begin with the name."""
+    names = [record.name for record in beginning_with(name, records)] if name else []
+    if len(names) > 1:
+        raise InputError(f"{len(names)} jobs in {results} begin with {name}: {', '.join(names[:12])}")
 
 
-def now() -> str:
+def utc_now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -1,8 +1,7 @@
-"""Places in S3, and what lies there brought down."""
+"""S3 URIs, listing of objects, and downloads."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,137 +9,108 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.aws.clients import code_of, explained
+from jobs.aws.calls import error_code, user_error
+from jobs.storage.etag import etag_and_md5
 from model.atomic_write import write_beside
 from model.errors import InputError, listing
 from model.paths import leaves_folder
 
 THREADS = 16
-PART = 16 << 20  # bytes; larger files go up in parts of this size, of which S3 makes the ETag
-MOST_PARTS = 10_000
 
 
 @dataclass(frozen=True)
-class Place:
-    """key: "" is the bucket's root; one that ends in / is a prefix of a folder."""
+class S3Uri:
+    """s3://BUCKET/KEY. key: "" for the bucket's root, ends in / for a folder."""
 
     bucket: str
     key: str
+
+    @classmethod
+    def parse(cls, text: str) -> S3Uri:
+        """From s3://BUCKET/KEY. Raises InputError for any other text."""
+        if not text.startswith("s3://") or not text[5:].partition("/")[0]:
+            raise InputError(f"{text!r}: expected s3://BUCKET/PREFIX")
+        bucket, _, key = text[5:].partition("/")
+        return cls(bucket, key)
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
 
     @property
-    def folder(self) -> Place:
-        return self if not self.key or self.key.endswith("/") else Place(self.bucket, f"{self.key}/")
-
-    def below(self, name: str) -> Place:
-        return Place(self.bucket, f"{self.folder.key}{name}")
+    def folder(self) -> S3Uri:
+        """The same with / at the end of the key."""
+        return self if not self.key or self.key.endswith("/") else S3Uri(self.bucket, f"{self.key}/")
 
 
 @dataclass(frozen=True)
-class Found:
-    """An object: key, size in bytes, ETag without quotes."""
+class S3Object:
+    """An object of a listing. size: bytes; etag: without quotes."""
 
     key: str
     size: int
     etag: str
 
 
-def parse(uri: str) -> Place:
-    """InputError where it is no s3:// URI."""
-    if not uri.startswith("s3://") or not uri[5:].partition("/")[0]:
-        raise InputError(f"{uri!r}: expected s3://BUCKET/PREFIX")
-    bucket, _, key = uri[5:].partition("/")
-    return Place(bucket, key)
-
-
-def objects(s3: Any, place: Place) -> Iterator[Found]:
-    """Those whose keys begin so, in the order of their keys' UTF-8 bytes, a page at a time."""
+def list_objects(s3: Any, prefix: S3Uri) -> Iterator[S3Object]:
+    """The objects whose keys begin with the prefix, sorted by the UTF-8 bytes of their keys; asked for page by page."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=place.bucket, Prefix=place.key):
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=prefix.bucket, Prefix=prefix.key):
             for item in page.get("Contents", []):
-                yield Found(item["Key"], item["Size"], item["ETag"].strip('"'))
+                yield S3Object(item["Key"], item["Size"], item["ETag"].strip('"'))
     except (ClientError, BotoCoreError) as error:
-        if code_of(error) == "NoSuchBucket":
-            raise InputError(f"{place}: there is no bucket {place.bucket}") from None
-        raise explained(error, str(place)) from error
+        if error_code(error) == "NoSuchBucket":
+            raise InputError(f"{prefix}: there is no bucket {prefix.bucket}") from None
+        raise user_error(error, str(prefix)) from error
 
 
-def exists(s3: Any, place: Place) -> bool:
-    return any(found.key == place.key for found in objects(s3, place))
+def object_exists(s3: Any, uri: S3Uri) -> bool:
+    return any(item.key == uri.key for item in list_objects(s3, uri))
 
 
-def get_file(s3: Any, place: Place, path: Path) -> None:
-    """One object, whole or not at all. InputError where there is none."""
+def download_file(s3: Any, uri: S3Uri, path: Path) -> None:
+    """Downloads one object; path is written whole or not at all. Raises InputError where there is no such object."""
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        with write_beside(path) as beside:
-            s3.download_file(place.bucket, place.key, str(beside))
+        with write_beside(path) as unfinished:
+            s3.download_file(uri.bucket, uri.key, str(unfinished))
     except (ClientError, BotoCoreError, Boto3Error) as error:
-        if code_of(error) in ("404", "NoSuchKey", "NoSuchBucket"):
-            raise InputError(f"{place}: there is no such object") from None
-        raise explained(error, str(place)) from error
+        if error_code(error) in ("404", "NoSuchKey", "NoSuchBucket"):
+            raise InputError(f"{uri}: there is no such object") from None
+        raise user_error(error, str(uri)) from error
 
 
-def get_folder(s3: Any, place: Place, folder: Path) -> int:
-    """The objects below a prefix as files; those that are there and have the object's ETag stay. Under KMS, and where
-    another program sent the object in parts of its own, that cannot be told: it is fetched again. Returns how many
-    there are. InputError where a key leads out of the folder; nothing is fetched then."""
-    prefix = place.folder
-    found = list(objects(s3, prefix))
-    if not found and place.key and exists(s3, place):  # an object, no folder
-        get_file(s3, place, folder / place.key.rsplit("/", 1)[-1])
+def download_folder(s3: Any, uri: S3Uri, folder: Path) -> int:
+    """Downloads the objects below a prefix, or the one object of that key.
+
+    A local file with the object's size and ETag is kept. The ETag does not show that they are the same where the object
+    is encrypted with KMS or was uploaded in other parts: such an object is downloaded again.
+
+    Returns:
+        The number of objects.
+
+    Raises:
+        InputError: A key leads out of the folder; nothing is downloaded then.
+    """
+    prefix = uri.folder
+    items = list(list_objects(s3, prefix))
+    if not items and uri.key and object_exists(s3, uri):
+        download_file(s3, uri, folder / uri.key.rsplit("/", 1)[-1])
         return 1
-    names = {item.key.removeprefix(prefix.key): item for item in found if not item.key.endswith("/")}
-    bad = [name for name in names if leaves_folder(name, strict=True)]
-    if bad:
-        raise InputError(f"{prefix}: keys that lead out of a folder; nothing is fetched: {listing(bad)}")
+    items_by_name = {item.key.removeprefix(prefix.key): item for item in items if not item.key.endswith("/")}
+    outside = [name for name in items_by_name if leaves_folder(name, strict=True)]
+    if outside:
+        raise InputError(f"{prefix}: keys that lead out of a folder; nothing is fetched: {listing(outside)}")
 
-    def get(name: str) -> None:
-        path = folder / name
-        same = path.is_file() and os.path.getsize(path) == names[name].size and digests(path)[0] == names[name].etag
-        if not same:
-            get_file(s3, Place(place.bucket, names[name].key), path)
+    def download(name: str) -> None:
+        item, path = items_by_name[name], folder / name
+        if not (path.is_file() and os.path.getsize(path) == item.size and etag_and_md5(path)[0] == item.etag):
+            download_file(s3, S3Uri(uri.bucket, item.key), path)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        for _ in pool.map(get, names):
+        for _ in pool.map(download, items_by_name):
             pass
-    return len(names)
-
-
-def digests(path: Path) -> tuple[str, str]:
-    """The ETag that S3 gives a file sent by upload.send_folder, and the MD5 of the whole."""
-    whole = hashlib.md5(usedforsecurity=False)
-    parts: list[bytes] = []
-    length = path.stat().st_size
-    size = part_size(length)
-    with path.open("rb") as content:
-        while True:
-            part = hashlib.md5(usedforsecurity=False)
-            left = size
-            while left and (chunk := content.read(min(left, 1 << 20))):
-                whole.update(chunk)
-                part.update(chunk)
-                left -= len(chunk)
-            if left == size and parts:
-                break
-            parts.append(part.digest())
-            if left:
-                break
-    if length < PART:
-        return whole.hexdigest(), whole.hexdigest()
-    of_parts = hashlib.md5(b"".join(parts), usedforsecurity=False)
-    return f"{of_parts.hexdigest()}-{len(parts)}", whole.hexdigest()
-
-
-def part_size(size: int) -> int:
-    """Of a file of so many bytes, as boto3's transfer chooses it: PART, doubled until 10,000 parts hold the file."""
-    part = PART
-    while size > part * MOST_PARTS:
-        part *= 2
-    return part
+    return len(items_by_name)

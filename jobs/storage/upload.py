@@ -1,5 +1,5 @@
-"""A folder to S3: in parallel, only what is not there yet, with bounded memory, so that a second call goes on where the
-first was stopped."""
+"""Uploads a folder to S3: in parallel, only files that S3 does not have yet, so that a second run resumes an
+interrupted one; memory does not grow with the number of files."""
 
 from __future__ import annotations
 
@@ -8,210 +8,233 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.aws.clients import code_of, explained
-from jobs.storage.s3 import PART, Found, Place, digests, objects
+from jobs.aws.calls import error_code, user_error
+from jobs.spec.console import PrintLine
+from jobs.storage.etag import PART_BYTES, etag_and_md5
+from jobs.storage.s3 import S3Object, S3Uri, list_objects
 from model.errors import Failure, InputError, listing
 from model.runtime.terminal import progress_bar
 
 THREADS = 16
-WAITING = 4 * THREADS  # files looked at or under way at once
-PROGRESS_SECONDS = 10.0
-MD5 = "md5"  # of an object's metadata: where the bucket encrypts with KMS, the ETag is none
-BATCH = 1000  # objects that one call removes at most
-
-Tell = Callable[[str], None]
+MOST_PENDING = 4 * THREADS  # files submitted and not yet done
+PROGRESS_SECONDS = 10.0  # between two progress lines
+MD5 = "md5"  # key in an object's metadata: where the bucket encrypts with KMS, the ETag is no MD5
+DELETE_BATCH = 1000  # objects of one call, S3's limit
 
 
 @dataclass
-class Sent:
-    """Files and bytes that went up, files that lay there already, objects removed."""
+class UploadSummary:
+    """Files and bytes uploaded, files that S3 had already, objects deleted."""
 
     files: int = 0
     size: int = 0
     same: int = 0
-    removed: int = 0
+    deleted: int = 0
 
     def __str__(self) -> str:
-        removed = f", {self.removed:,} removed" if self.removed else ""
-        return f"{self.files:,} files sent ({self.size / 1e6:,.1f} MB), {self.same:,} there already{removed}"
+        deleted = f", {self.deleted:,} removed" if self.deleted else ""
+        return f"{self.files:,} files sent ({self.size / 1e6:,.1f} MB), {self.same:,} there already{deleted}"
 
 
 @dataclass(frozen=True)
-class Local:
-    """A file of the folder: its key below the prefix, path, size in bytes."""
+class LocalFile:
+    """A file to upload. name: its key below the prefix; size: bytes."""
 
     name: str
     path: Path
     size: int
 
 
-def local_files(source: Path) -> Iterator[Local]:
-    """The files below a folder, or the one file, in the order in which S3 lists their keys; names that begin with a dot
-    are left out, as channels leave them out. Links are followed, as they are in a channel on the disk."""
+def local_files(source: Path) -> Iterator[LocalFile]:
+    """The files below a folder, or the one file, in the order in which S3 lists their keys.
+
+    Names that begin with a dot are left out, as channels leave them out; links are followed, as in a local channel.
+    """
     if source.is_file():
-        yield Local(source.name, source, source.stat().st_size)
+        yield LocalFile(source.name, source, source.stat().st_size)
         return
-    yield from _below(source, "")
+    yield from _files_below(source, "")
 
 
-def _below(folder: Path, lead: str) -> Iterator[Local]:
-    found: list[tuple[bytes, os.DirEntry[str]]] = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
+def _files_below(folder: Path, lead: str) -> Iterator[LocalFile]:
+    entries: list[tuple[bytes, os.DirEntry[str]]] = []
+    with os.scandir(folder) as scan:
+        for entry in scan:
             if not entry.name.startswith("."):
                 name = entry.name + ("/" if entry.is_dir() else "")
-                found.append((name.encode("utf-8", "surrogateescape"), entry))
-    for key, entry in sorted(found, key=lambda pair: pair[0]):
+                entries.append((name.encode("utf-8", "surrogateescape"), entry))
+    for key, entry in sorted(entries, key=lambda pair: pair[0]):
         if key.endswith(b"/"):
-            yield from _below(Path(entry.path), f"{lead}{entry.name}/")
+            yield from _files_below(Path(entry.path), f"{lead}{entry.name}/")
         elif entry.is_file():
-            yield Local(f"{lead}{entry.name}", Path(entry.path), entry.stat().st_size)
+            yield LocalFile(f"{lead}{entry.name}", Path(entry.path), entry.stat().st_size)
 
 
-def changes(
-    source: Path, there: Iterator[Found], prefix: str, suffixes: tuple[str, ...] = ()
-) -> Iterator[tuple[Local | None, Found | None]]:
-    """Files (of these suffixes, () all) and objects side by side, merged in the order of their names; None where one
-    has no other."""
-    here = (file for file in local_files(source) if not suffixes or file.name.lower().endswith(suffixes))
-    file, item = next(here, None), next(there, None)
+def pair_by_name(
+    source: Path, items: Iterator[S3Object], prefix: str, suffixes: tuple[str, ...] = ()
+) -> Iterator[tuple[LocalFile | None, S3Object | None]]:
+    """Merges local files and objects, both sorted, into pairs of the same name; None where one has no counterpart.
+
+    Args:
+        source: Folder or file.
+        items: Objects below prefix, in S3's order.
+        prefix: Key of the folder in S3.
+        suffixes: Lower-case endings of the files that count; () for all files.
+    """
+    files = (file for file in local_files(source) if not suffixes or file.name.lower().endswith(suffixes))
+    file, item = next(files, None), next(items, None)
     while file is not None or item is not None:
-        ours = file.name.encode("utf-8", "surrogateescape") if file else None
-        theirs = item.key.removeprefix(prefix).encode() if item else None
-        if theirs is None or (ours is not None and ours < theirs):
+        file_name = file.name.encode("utf-8", "surrogateescape") if file else None
+        item_name = item.key.removeprefix(prefix).encode() if item else None
+        if item_name is None or (file_name is not None and file_name < item_name):
             yield file, None
-            file = next(here, None)
-        elif ours is None or theirs < ours:
+            file = next(files, None)
+        elif file_name is None or item_name < file_name:
             yield None, item
-            item = next(there, None)
+            item = next(items, None)
         else:
             yield file, item
-            file, item = next(here, None), next(there, None)
+            file, item = next(files, None), next(items, None)
 
 
-def send_folder(
+def upload_folder(
     s3: Any,
     source: Path,
-    place: Place,
+    uri: S3Uri,
     *,
     delete: bool = False,
     kms_key: str | None = None,
     suffixes: tuple[str, ...] = (),
-    tell: Tell = print,
-) -> Sent:
-    """Makes the objects below a prefix those of a folder (or of one file).
+    print_line: PrintLine = print,
+) -> UploadSummary:
+    """Makes the objects below a prefix those of a folder, or of one file.
 
-    delete: remove objects that the folder does not have; without it, they are an InputError, for a job would read them.
-    suffixes: of the files that are sent, in small letters; () all.
-    Failure tells the files that could not be sent, or the objects that could not be removed; the same call goes on with
-    the rest.
+    Args:
+        s3: boto3's client.
+        source: Folder or file.
+        uri: Prefix.
+        delete: Delete objects that the folder does not have. Without it they are an error, for a job would read them.
+        kms_key: Key to encrypt the objects with.
+        suffixes: Lower-case endings of the files to upload; () for all files.
+        print_line: Prints progress where stderr is no terminal.
+
+    Raises:
+        InputError: The folder is empty, or there are objects that it does not have.
+        Failure: Files could not be uploaded or objects not deleted; the same call resumes with the rest.
     """
-    prefix = place.folder
-    sender = _Sender(s3, prefix, kms_key, tell)
-    extra: list[str] = []
-    under_way: set[Future[None]] = set()
-    with sender.bar, ThreadPoolExecutor(THREADS, thread_name_prefix="send") as pool:
+    prefix = uri.folder
+    uploader = _Uploader(s3, prefix, kms_key, print_line)
+    extra_keys: list[str] = []
+    pending: set[Future[None]] = set()
+    with uploader.bar, ThreadPoolExecutor(THREADS, thread_name_prefix="send") as pool:
         try:
-            for file, item in changes(source, objects(s3, prefix), prefix.key, suffixes):
+            for file, item in pair_by_name(source, list_objects(s3, prefix), prefix.key, suffixes):
                 if file is None:
                     assert item is not None
                     if not item.key.endswith("/"):
-                        extra.append(item.key)
+                        extra_keys.append(item.key)
                     continue
-                under_way.add(pool.submit(sender.send, file, item))
-                if len(under_way) >= WAITING:
-                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                    sender.raise_fault(done)
-            sender.raise_fault(wait(under_way).done)
+                pending.add(pool.submit(uploader.upload, file, item))
+                if len(pending) >= MOST_PENDING:
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    uploader.raise_error(done)
+            uploader.raise_error(wait(pending).done)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    if not sender.sent.files and not sender.sent.same:
+    summary = uploader.summary
+    if not summary.files and not summary.same:
         raise InputError(f"{source}: there is nothing in it to send")
-    if extra and not delete:
-        names = listing([key.removeprefix(prefix.key) for key in extra], 5)
-        raise InputError(f"{prefix}: {len(extra):,} objects are not in {source}: {names}; --delete removes them there")
-    remove(s3, prefix, extra)
-    sender.sent.removed = len(extra)
-    return sender.sent
+    if extra_keys and not delete:
+        names = listing([key.removeprefix(prefix.key) for key in extra_keys], 5)
+        raise InputError(
+            f"{prefix}: {len(extra_keys):,} objects are not in {source}: {names}; --delete removes them there"
+        )
+    delete_objects(s3, prefix, extra_keys)
+    summary.deleted = len(extra_keys)
+    return summary
 
 
-def remove(s3: Any, prefix: Place, keys: Sequence[str]) -> None:
-    """Removes objects. Failure tells all that could not be."""
+def delete_objects(s3: Any, prefix: S3Uri, keys: Sequence[str]) -> None:
+    """Deletes objects. Raises Failure with the first of those that could not be deleted and their number."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    faults: list[str] = []
+    errors: list[str] = []
     try:
-        for first in range(0, len(keys), BATCH):
-            batch = [{"Key": key} for key in keys[first : first + BATCH]]
+        for first in range(0, len(keys), DELETE_BATCH):
+            batch = [{"Key": key} for key in keys[first : first + DELETE_BATCH]]
             answer = s3.delete_objects(Bucket=prefix.bucket, Delete={"Objects": batch, "Quiet": True})
-            faults += [
+            errors += [
                 f"{error.get('Key', '').removeprefix(prefix.key)} ({error.get('Code')}: {error.get('Message')})"
                 for error in answer.get("Errors", [])
             ]
     except (ClientError, BotoCoreError) as error:
-        raise explained(error, f"{prefix}: what is not in the folder cannot be removed") from error
-    if faults:
-        raise Failure(f"{prefix}: {len(faults):,} of {len(keys):,} objects could not be removed: {listing(faults, 5)}")
+        raise user_error(error, f"{prefix}: what is not in the folder cannot be removed") from error
+    if errors:
+        raise Failure(f"{prefix}: {len(errors):,} of {len(keys):,} objects could not be removed: {listing(errors, 5)}")
 
 
-class _Sender:
-    def __init__(self, s3: Any, prefix: Place, kms_key: str | None, tell: Tell):
+class _Uploader:
+    """Uploads single files from several threads and counts them."""
+
+    def __init__(self, s3: Any, prefix: S3Uri, kms_key: str | None, print_line: PrintLine):
         from boto3.s3.transfer import TransferConfig
 
-        self.s3, self.prefix, self.tell = s3, prefix, tell
+        self.s3, self.prefix, self.print_line = s3, prefix, print_line
         self.extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
-        self.config = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART, max_concurrency=4)
-        self.sent = Sent()
+        self.config = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=4)
+        self.summary = UploadSummary()
         self.lock = threading.Lock()
-        self.started = self.told = time.monotonic()
+        self.started = self.printed = time.monotonic()
         self.bar = progress_bar("sent", unit="B")
 
-    def send(self, file: Local, item: Found | None) -> None:
-        etag, md5 = digests(file.path)
-        if item is not None and item.size == file.size and (item.etag == etag or self._has(item, md5)):
+    def upload(self, file: LocalFile, item: S3Object | None) -> None:
+        """Uploads a file unless the object of its name, None where there is none, has the same content."""
+        etag, md5 = etag_and_md5(file.path)
+        if item is not None and item.size == file.size and (item.etag == etag or self._has_md5(item, md5)):
             with self.lock:
-                self.sent.same += 1
+                self.summary.same += 1
             return
         key = f"{self.prefix.key}{file.name}"
         extra = {**self.extra, "Metadata": {MD5: md5}}
-        if file.size < PART:
+        if file.size < PART_BYTES:
             content = file.path.read_bytes()
-            check = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
-            self.s3.put_object(Bucket=self.prefix.bucket, Key=key, Body=content, ContentMD5=check, **extra)
+            checksum = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+            self.s3.put_object(Bucket=self.prefix.bucket, Key=key, Body=content, ContentMD5=checksum, **extra)
         else:
             self.s3.upload_file(str(file.path), self.prefix.bucket, key, ExtraArgs=extra, Config=self.config)
         with self.lock:
-            self.sent.files += 1
-            self.sent.size += file.size
+            self.summary.files += 1
+            self.summary.size += file.size
             self.bar.update(file.size)
-            if self.bar.disable and time.monotonic() - self.told >= PROGRESS_SECONDS:
-                self.told = time.monotonic()
-                rate = self.sent.size / 1e6 / (self.told - self.started)
-                self.tell(f"{self.sent} so far, {rate:.1f} MB/s")
+            if self.bar.disable and time.monotonic() - self.printed >= PROGRESS_SECONDS:
+                self.printed = time.monotonic()
+                rate = self.summary.size / 1e6 / (self.printed - self.started)
+                self.print_line(f"{self.summary} so far, {rate:.1f} MB/s")
 
-    def _has(self, item: Found, md5: str) -> bool:
-        """Whether an object of the same size whose ETag is no MD5 (encrypted with KMS, or sent in other parts) holds
-        the same, by what was noted when it was sent."""
+    def _has_md5(self, item: S3Object, md5: str) -> bool:
+        """Whether the metadata of an object whose ETag is no MD5 (encrypted with KMS, or uploaded in other parts) hold
+        this MD5."""
         head = self.s3.head_object(Bucket=self.prefix.bucket, Key=item.key)
         return bool(head.get("Metadata", {}).get(MD5) == md5)
 
-    def raise_fault(self, done: set[Future[None]]) -> None:
+    def raise_error(self, done: set[Future[None]]) -> None:
+        """Raises the first error of the uploads that ended, as one for the user."""
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
 
         for future in done:
             error = future.exception()
             if isinstance(error, (ClientError, BotoCoreError, Boto3Error)):
-                if code_of(error) == "NoSuchBucket":
+                if error_code(error) == "NoSuchBucket":
                     raise InputError(f"{self.prefix}: there is no bucket {self.prefix.bucket}") from None
-                raise explained(error, f"{self.prefix}, after {self.sent}") from error
+                raise user_error(error, f"{self.prefix}, after {self.summary}") from error
             if isinstance(error, OSError):
                 raise Failure(f"{error.filename}: cannot be read: {error.strerror}") from None
             if error is not None:

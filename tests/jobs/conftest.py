@@ -1,16 +1,36 @@
-"""What tests of the launcher share: an account that does not exist, and descriptions of jobs."""
+"""What tests of the launcher share: an account that does not exist, a moto server in place of AWS, stubbed answers."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+import shlex
+import socket
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
+from botocore.validate import ParamValidator
+from moto.server import ThreadedMotoServer
 
+from jobs.__main__ import SUBCOMMANDS
+from jobs.aws.clients import Clients
+from jobs.requests.validation import check_request, operation
+from jobs.storage.s3 import S3Uri, list_objects
+from model.artifacts.archive import pack
+from model.subcommands import run_subcommand
+
+ROOT = Path(__file__).resolve().parents[2]
 ROLE = "arn:aws:iam::123456789012:role/service-role/SageMaker-Execution"
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/rarebird:abc1234"
-ACCOUNT = ("--role", ROLE, "--bucket", "rarebird-test", "--image", IMAGE)
+BUCKET = "rarebird-test"
+ACCOUNT = ("--role", ROLE, "--bucket", BUCKET, "--image", IMAGE)
+MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"})  # of an image
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +49,119 @@ def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def dry_run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """`python -m jobs SUBCOMMAND FLAGS --dry_run` on SageMaker: exit code, stdout and stderr."""
-    from jobs.__main__ import SUBCOMMANDS
-    from model.subcommands import run_subcommand
 
-    def run(verb: str, *flags: str) -> tuple[int, str, str]:
+    def run(command: str, *flags: str) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = run_subcommand("jobs", SUBCOMMANDS, [verb, *ACCOUNT, "--on", "sagemaker", "--dry_run", *flags])
+        code = run_jobs(command, *ACCOUNT, "--on", "sagemaker", "--dry_run", *flags)
         out, err = capsys.readouterr()
         return code, out, err
 
     return run
+
+
+@pytest.fixture
+def valid_requests(dry_run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The requests of a dry run by boto3's method, which pass botocore's own check and ours; no network is used."""
+
+    def no_network(*_: Any, **__: Any) -> None:
+        raise AssertionError("a dry run must not use the network")
+
+    def run(command: str, flags: str, method: str = "") -> dict[str, dict[str, Any]]:
+        monkeypatch.setattr(socket.socket, "connect", no_network)
+        code, out, err = dry_run(command, *shlex.split(flags.replace("{configs}", str(ROOT / "configs"))))
+        assert code == 0, err
+        content = json.loads(out)
+        requests = {method: content} if method else {name.replace("-", "_"): value for name, value in content.items()}
+        for name, request in requests.items():
+            assert not ParamValidator().validate(request, operation(name).input_shape).has_errors()
+            assert check_request(name, request) == []
+        return requests
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The URL of a moto server."""
+    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    yield f"http://{host}:{port}"
+    moto.stop()
+
+
+@pytest.fixture
+def aws(server: str, monkeypatch: pytest.MonkeyPatch, no_account: None) -> Callable[[str], Any]:
+    """Makes a client of the server, emptied, with a bucket; the subcommands use the same server."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setattr("jobs.aws.follower.POLL_SECONDS", 0.0)
+    urllib.request.urlopen(urllib.request.Request(f"{server}/moto-api/reset", method="POST")).read()
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    return boto3.client
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder of five pictures, and a hidden one."""
+    folder = tmp_path / "train"
+    for name in ("a/1.jpg", "a/2.jpg", "b/착용 3.jpg", "a.jpg", "a-b.jpg", ".hidden/4.jpg"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode() * 50)
+    return folder
+
+
+@pytest.fixture
+def stubbed(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Clients whose answers the test queues: (clients, stubs of sagemaker and of logs)."""
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "eu-west-1"}
+    clients = Clients()
+    clients.__dict__["sagemaker"] = boto3.client("sagemaker", **keys)
+    clients.__dict__["logs"] = boto3.client("logs", **keys)
+    stubs = Stubber(clients.sagemaker), Stubber(clients.logs)
+    for stub in stubs:
+        stub.activate()
+    return clients, *stubs
+
+
+def run_jobs(command: str, *flags: str) -> int:
+    """`python -m jobs COMMAND FLAGS`, in this process."""
+    return run_subcommand("jobs", SUBCOMMANDS, [command, *flags])
+
+
+def keys(prefix: str = "") -> list[str]:
+    """The keys in the bucket."""
+    return [item.key for item in list_objects(boto3.client("s3"), S3Uri(BUCKET, prefix))]
+
+
+def saved_model(folder: Path) -> Path:
+    """The files of a saved model, the least that passes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+    (folder / "settings.yaml").write_text("model: resnet10t\nepochs: 3\n")
+    (folder / "labels.json").write_text(json.dumps({"attributes": [{"name": "mask", "values": ["worn", "none"]}]}))
+    (folder / "preprocessing.json").write_text("{}")
+    (folder / "metrics.json").write_text('{"finished": true}')
+    return folder
+
+
+def leave(job: str, folder: Path, **archives: Path) -> None:
+    """Puts what a training would leave into S3, and lines into its log."""
+    s3, logs = boto3.client("s3"), boto3.client("logs")
+    for name, content in archives.items():
+        archive = folder / f"{name}.tar.gz"
+        pack(content, archive, lead="data/" if name == "output" else "")
+        s3.upload_file(str(archive), BUCKET, f"rarebird/{job}/output/{name}.tar.gz")
+    group, stream = "/aws/sagemaker/TrainingJobs", f"{job}/algo-1-1700000000"
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    now = int(time.time() * 1000)
+    lines = ["started", "epoch=1 val_f1=0.5000; val_acc=0.6000; lr=0.001; pictures_per_second=9.0;", "saved model"]
+    logs.put_log_events(
+        logGroupName=group, logStreamName=stream, logEvents=[{"timestamp": now, "message": line} for line in lines]
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from jobs.storage.s3 import objects, parse
+from jobs.storage.s3 import S3Uri, list_objects
 
 PICTURES = int(os.environ.get("RAREBIRD_TEST_PICTURES", "2000"))
 MOST_MB = 250  # resident, of which Python with boto3 takes about 90
@@ -42,16 +42,16 @@ def test_many_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             path = tmp_path / "data" / f"{number % 100:02d}" / f"{number}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(os.urandom(2000))
-        place = "s3://many-pictures/data/"
-        command = [sys.executable, "-m", "jobs", "upload", str(tmp_path / "data"), "--to", place]
+        uri = "s3://many-pictures/data/"
+        command = [sys.executable, "-m", "jobs", "upload", str(tmp_path / "data"), "--to", uri]
         root = Path(__file__).resolve().parents[2]
         first = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL)
-        while sum(1 for _ in objects(s3, parse(place))) < PICTURES // 2:
+        while sum(1 for _ in list_objects(s3, S3Uri.parse(uri))) < PICTURES // 2:
             assert first.poll() is None
             time.sleep(0.5 if PICTURES < 10_000 else 2)
         first.send_signal(signal.SIGKILL)
         first.wait()
-        there = sum(1 for _ in objects(s3, parse(place)))
+        there = sum(1 for _ in list_objects(s3, S3Uri.parse(uri)))
         assert PICTURES // 2 <= there < PICTURES
 
         measured = [sys.executable, "-c", MEASURED, *command]
@@ -59,7 +59,7 @@ def test_many_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert second.returncode == 0, second.stderr
         told, _, peak = second.stdout.rpartition("peak KiB ")
         assert f"{PICTURES - there:,} files sent" in told and f"{there:,} there already" in told
-        assert sum(1 for _ in objects(s3, parse(place))) == PICTURES
+        assert sum(1 for _ in list_objects(s3, S3Uri.parse(uri))) == PICTURES
         print(f"{PICTURES:,} pictures, {there:,} before it was killed; at most {int(peak) / 1024:.0f} MiB")
         assert int(peak) / 1024 < MOST_MB
     finally:

@@ -1,0 +1,75 @@
+"""The request that creates a training job."""
+
+from __future__ import annotations
+
+from container.opt_ml import OptMl
+from jobs.requests.common import Request, tags, volume_key, vpc, without_empty
+from jobs.spec.inputs import Input
+from jobs.spec.job import Job
+from jobs.spec.metrics import metric_definitions
+
+
+def training_request(job: Job) -> Request:
+    """CreateTrainingJob."""
+    return {
+        "TrainingJobName": job.name,
+        **training_definition(job),
+        **without_empty(Tags=tags(job.account), Environment=dict(job.environment)),
+        "HyperParameters": {**job.settings, **job.entry},
+    }
+
+
+def training_definition(job: Job) -> Request:
+    """The fields that a training job and the trainings of a tuning job have in common."""
+    account, machine, limits = job.account, job.machine, job.limits
+    checkpoints = {"S3Uri": job.checkpoints, "LocalPath": str(OptMl().checkpoints)}
+    return {
+        "AlgorithmSpecification": {
+            "TrainingImage": account.image,
+            "TrainingInputMode": "File",
+            "MetricDefinitions": metric_definitions(),
+        },
+        "RoleArn": account.role,
+        "InputDataConfig": [_channel(each) for each in job.inputs],
+        "OutputDataConfig": {
+            "S3OutputPath": account.root,
+            **without_empty(KmsKeyId=account.kms_key, CompressionType=None if job.compress else "NONE"),
+        },
+        "ResourceConfig": {
+            "InstanceType": machine.instance,
+            "InstanceCount": machine.count,
+            **without_empty(
+                VolumeSizeInGB=machine.volume_gb,
+                VolumeKmsKeyId=volume_key(account, machine.instance),
+                KeepAlivePeriodInSeconds=machine.keep_alive or None,
+            ),
+        },
+        "StoppingCondition": {
+            "MaxRuntimeInSeconds": limits.max_run,
+            **without_empty(
+                MaxWaitTimeInSeconds=(limits.max_wait or limits.max_run) if machine.spot else limits.max_wait
+            ),
+        },
+        **without_empty(
+            EnableManagedSpotTraining=machine.spot,
+            CheckpointConfig=checkpoints if job.checkpoints else None,
+            RetryStrategy={"MaximumRetryAttempts": limits.attempts} if limits.attempts else None,
+            EnableNetworkIsolation=account.isolated,
+            EnableInterContainerTrafficEncryption=account.encrypt_traffic,
+        ),
+        **vpc(account),
+    }
+
+
+def _channel(channel: Input) -> Request:
+    return {
+        "ChannelName": channel.name,
+        "DataSource": {
+            "S3DataSource": {
+                "S3DataType": "S3Prefix",
+                "S3Uri": channel.s3_prefix,
+                "S3DataDistributionType": "FullyReplicated",
+            }
+        },
+        "InputMode": channel.mode,
+    }

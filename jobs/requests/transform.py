@@ -1,0 +1,65 @@
+"""The request that creates a batch transform job: one request to the model's server per image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobs.requests.common import Request, tags, volume_key, without_empty
+from jobs.requests.hosted_model import HostedModel
+from jobs.spec.inputs import Input
+
+
+@dataclass(frozen=True)
+class Transform:
+    """What a transform job reads and how it asks.
+
+    Attributes:
+        images: The images, in S3.
+        accept: MIME type of the answers.
+        content_type: MIME type of the images.
+        payload_mb: Size of the largest image, MB.
+        concurrent: Requests at once to a machine; 0 for what the server says.
+        timeout: Seconds of a request.
+        retries: Further tries of a request.
+    """
+
+    images: Input
+    accept: str = "application/json"
+    content_type: str = "application/x-image"
+    payload_mb: int = 6
+    concurrent: int = 0
+    timeout: int = 60
+    retries: int = 1
+
+
+def transform_request(hosted: HostedModel, transform: Transform) -> Request:
+    """CreateTransformJob: each object is an image, its answer OBJECT.out below the job's output."""
+    account, machine = hosted.account, hosted.machine
+    return {
+        "TransformJobName": hosted.name,
+        "ModelName": hosted.name,
+        "TransformInput": {
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": transform.images.s3_prefix}},
+            "ContentType": transform.content_type,
+            "CompressionType": "None",
+            "SplitType": "None",
+        },
+        "TransformOutput": {
+            "S3OutputPath": f"{account.root}/{hosted.name}/transform",
+            "Accept": transform.accept,
+            "AssembleWith": "None",
+            **without_empty(KmsKeyId=account.kms_key),
+        },
+        "TransformResources": {
+            "InstanceType": machine.instance,
+            "InstanceCount": machine.count,
+            **without_empty(VolumeKmsKeyId=volume_key(account, machine.instance)),
+        },
+        "BatchStrategy": "SingleRecord",
+        "MaxPayloadInMB": transform.payload_mb,
+        **without_empty(MaxConcurrentTransforms=transform.concurrent or None, Tags=tags(account)),
+        "ModelClientConfig": {
+            "InvocationsTimeoutInSeconds": transform.timeout,
+            "InvocationsMaxRetries": transform.retries,
+        },
+    }

@@ -1,0 +1,57 @@
+"""Lines of output while a job runs: the callable that prints one, and training's epochs as a table."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from jobs.spec.metrics import metric_definitions
+from model.metrics.epoch_metrics import METRIC_LINE
+
+PrintLine = Callable[[str], None]
+
+HEADER_ROWS = 20  # rows of the table between two headers
+COLUMN_WIDTH = 10  # characters, at least
+
+
+def print_line(line: str) -> None:
+    """Prints a line at once, also where stdout is a file or a pipe.
+
+    Where the pipe's reader has gone, as `| head`, lines are dropped: the job that prints them must not end for it.
+    """
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        discard_stdout()
+
+
+def discard_stdout() -> None:
+    """Sends what is still to be printed to nowhere, so that Python's flush of stdout at its end does not raise (Python
+    documentation, signal, "Note on SIGPIPE")."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@dataclass
+class MetricTable:
+    """Training's epoch lines as rows of a table, with a header before the first row and again after HEADER_ROWS."""
+
+    rows: int = 0
+    patterns: Mapping[str, re.Pattern[str]] = field(
+        default_factory=lambda: {metric["Name"]: re.compile(metric["Regex"]) for metric in metric_definitions()}
+    )
+
+    def row(self, line: str) -> list[str] | None:
+        """The lines to print in place of a log line, None where it is not an epoch's."""
+        epoch = re.search(r"(?:^|: )epoch=(\d+) (?!step=)", line)
+        matches = [pattern.search(line) for pattern in self.patterns.values()]
+        if not epoch or not any(matches):
+            return None
+        names = [metric.name if len(metric.name) <= COLUMN_WIDTH else metric.column for metric in METRIC_LINE]
+        headers = [f"{name:>{COLUMN_WIDTH}}" for name in names]
+        values = [f"{match[1] if match else '':>{len(header)}}" for match, header in zip(matches, headers)]
+        lines = ["epoch  " + "  ".join(headers)] if self.rows % HEADER_ROWS == 0 else []
+        self.rows += 1
+        return [*lines, f"{epoch[1]:>5}  " + "  ".join(values)]

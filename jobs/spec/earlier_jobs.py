@@ -1,0 +1,55 @@
+"""Inputs given by the name of an earlier job: where that job's model, answers or evaluation lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from container.job_types import JOB_TYPES, TRAIN
+from jobs.spec.flags import SAGEMAKER
+from jobs.spec.inputs import is_remote
+from jobs.spec.record import find_record, read_records, refuse_ambiguous
+from model.errors import InputError
+
+TUNE = "tune"  # subcommand of a tuning job, whose best training is fetched and has a model
+
+
+def resolve_source(source: str, input_name: str, flags: Any) -> str:
+    """Resolves a job name to the path or S3 URI of its output; a path or S3 URI stays as it is.
+
+    The results on this machine are taken where they are there and can be used, else those in S3. For a tuning job, the
+    best training's model, once it is fetched.
+
+    Args:
+        source: A path, an S3 URI, a job's name, the beginning of it, or `latest`.
+        input_name: The input that the source is for: model, predictions, evaluation, ...
+        flags: The launcher's, with `results` and `on`.
+
+    Raises:
+        InputError: The job failed, or several jobs begin with the name.
+    """
+    if is_remote(source) or not source or Path(source).exists() or "/" in source:
+        return source
+    results, commands = Path(flags.results), producers(input_name)
+    record = find_record(results, source, commands)
+    if record is None:
+        if commands:
+            refuse_ambiguous(results, source, read_records(results, commands))
+        return source
+    if record.failed:
+        raise InputError(f"{input_name}: {record.command} {record.name} {record.state}; nothing is taken from it")
+    folder = next(
+        (job_type.feeds[input_name] for job_type in JOB_TYPES.values() if input_name in job_type.feeds), "output"
+    )
+    local = record.folder / folder
+    if local.is_dir() and (flags.on != SAGEMAKER or record.on != SAGEMAKER):
+        return str(local)
+    if record.command == TUNE and not local.is_dir():
+        raise InputError(f"{input_name}: python -m jobs fetch {record.name} brings the best model of the search first")
+    return record.outputs.get(folder, str(local))
+
+
+def producers(input_name: str) -> tuple[str, ...] | None:
+    """The subcommands whose jobs an input can be, by name or `latest`; None for any."""
+    names = [job_type.name for job_type in JOB_TYPES.values() if input_name in job_type.feeds]
+    return (*names, TUNE) if TRAIN.name in names else tuple(names) or None

@@ -1,0 +1,123 @@
+"""From a command line to the description of the job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from container.environment import Environment
+from container.job_types import EVALUATION, INFERENCE, INFERENCE_TTA, TRAIN, JobType
+from jobs.spec.command_line import read_flags, require
+from jobs.spec.earlier_jobs import resolve_source
+from jobs.spec.flags import SAGEMAKER, EvaluationFlags, LaunchFlags, ProcessFlags, TrainFlags
+from jobs.spec.hyperparameters import read_settings, split_settings
+from jobs.spec.inputs import Input, check_inputs
+from jobs.spec.job import NAME_LENGTH, Job, unique_name
+from model.errors import InputError
+
+FLAGS: dict[str, type] = {  # the launcher's flags by the job type's name
+    TRAIN.name: TrainFlags,
+    INFERENCE.name: ProcessFlags,
+    INFERENCE_TTA.name: ProcessFlags,
+    EVALUATION.name: EvaluationFlags,
+}
+JOB_NAME = rf"[a-zA-Z0-9](-*[a-zA-Z0-9]){{0,{NAME_LENGTH - 1}}}"  # pattern of TrainingJobName
+WANDB_VARIABLES = ("WANDB_MODE", "WANDB_PROJECT", "WANDB_ENTITY")  # sent to SageMaker; the key is not
+
+
+@dataclass(frozen=True)
+class JobFromFlags:
+    """What a command line means.
+
+    Attributes:
+        flags: The launcher's.
+        job: The job, with its inputs' sources as they were given.
+        settings: The job's own settings object.
+        not_sent: Names of settings that only mean something on this machine.
+    """
+
+    flags: Any
+    job: Job
+    settings: Any
+    not_sent: list[str]
+
+
+def read_job(job_type: JobType[Any], argv: Sequence[str], usage: str, flags_class: type | None = None) -> JobFromFlags:
+    """Reads a command line.
+
+    Args:
+        job_type: What is started.
+        argv: The flags of launcher and job.
+        usage: The text that --help prints above the flags.
+        flags_class: The launcher's flags; those of the job type where None.
+
+    Raises:
+        InputError: With what is wrong in flags, settings and inputs.
+    """
+    read: tuple[Any, list[str]] = read_flags(flags_class or FLAGS[job_type.name], argv, usage, job_type)
+    flags, job_argv = read
+    settings = read_settings(job_type, job_argv)
+    hyperparameters, inputs, not_sent = split_settings(job_type, settings)
+    for_sagemaker = flags.on == SAGEMAKER or flags.dry_run
+    if for_sagemaker:
+        require(flags, "role", "bucket", "image")
+    inputs = complete_inputs(job_type, flags, inputs)
+    check_inputs(inputs, job_type.required_inputs)
+    job = Job(
+        type=job_type,
+        name=job_name(job_type, flags, settings),
+        settings=hyperparameters,
+        inputs=tuple(inputs),
+        machine=flags.machine(),
+        limits=flags.limits(),
+        account=flags.account(),
+        checkpoints=getattr(flags, "checkpoints", None),
+        compress=getattr(flags, "compress", True),
+        environment={
+            **(wandb_variables() if job_type is TRAIN and for_sagemaker else {}),
+            **{key: str(value) for key, value in flags.environment.items()},
+        },
+    )
+    if job.is_training and for_sagemaker and flags.spot and not job.checkpoints:
+        job = replace(job, checkpoints=job.default_checkpoints)
+    return JobFromFlags(flags, job, settings, not_sent)
+
+
+def job_name(job_type: JobType[Any], flags: LaunchFlags, settings: Any) -> str:
+    """--job_name, else a unique name. Raises InputError where AWS would not take it."""
+    name = flags.job_name or unique_name(settings.name if job_type is TRAIN else job_type.name)
+    if not re.fullmatch(JOB_NAME, name):
+        raise InputError(f"--job_name {name!r}: expected letters, digits and single dashes, at most {NAME_LENGTH}")
+    return name
+
+
+def complete_inputs(job_type: JobType[Any], flags: LaunchFlags, inputs: Sequence[Input]) -> list[Input]:
+    """The inputs that settings name, with those of the launcher's own flags, and with job names resolved."""
+    by_name = {each.name: each for each in inputs}
+    data = getattr(flags, "data", "")
+    if data:
+        name = job_type.data
+        if name in by_name:
+            raise InputError(f"--data and --{name}_dir both name the channel {name}; give one of them")
+        by_name = {name: Input(name, data), **by_name}
+    mode = getattr(flags, "mode", "File")
+    return [
+        replace(
+            each,
+            source=resolve_source(each.source, each.name, flags),
+            mode=mode if each.name in ("train", "validation") else "File",
+        )
+        for each in by_name.values()
+    ]
+
+
+def wandb_variables() -> dict[str, str]:
+    """The variables of Weights & Biases that a training on SageMaker gets.
+
+    The key is not among them, for whoever may see the request could read it. On this machine the job has all of them
+    from its environment.
+    """
+    variables = Environment().variables
+    return {name: variables[name] for name in WANDB_VARIABLES if variables.get(name)}

@@ -1,0 +1,104 @@
+"""Jobs followed to their end, against answers of SageMaker that botocore's Stubber checks."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from botocore.stub import ANY
+
+from jobs.aws.follower import Follower, lacked_capacity, outcome
+from jobs.aws.job_kinds import ENDPOINT, TRAINING
+from model.errors import InputError
+from tests.jobs.stubs import (
+    NAME,
+    START,
+    describe,
+    described,
+    follower,
+    no_log,
+    vanishing,
+)
+
+
+def test_a_spot_job_that_is_interrupted_and_restarted(stubbed):
+    clients, sagemaker, logs = stubbed
+    describe(sagemaker, "InProgress", "Starting", "Starting")
+    describe(sagemaker, "InProgress", "Interrupted", "Starting", "Training", "Interrupted")
+    describe(sagemaker, "InProgress", "Restarting", "Starting", "Training", "Interrupted", "Restarting", "Training")
+    end = described(
+        "Completed",
+        "Completed",
+        *("Starting", "Training", "Interrupted", "Restarting", "Training", "Uploading", "Completed"),
+        TrainingStartTime=START,
+        TrainingEndTime=START + datetime.timedelta(seconds=1000),
+        TrainingTimeInSeconds=1000,
+        BillableTimeInSeconds=300,
+    )
+    sagemaker.add_response("describe_training_job", end, {"TrainingJobName": NAME})
+    no_log(logs, 7)
+    watched, lines = follower(clients)
+    description = watched.follow()
+    assert [line.split("] ")[1].split(":")[0] for line in lines] == [
+        *("Starting", "Training", "Interrupted", "Restarting", "Training", "Uploading", "Completed")
+    ]
+    assert any("taken away" in line for line in lines)
+    code, ending = outcome(TRAINING, NAME, description, [])
+    assert code == 0
+    assert "duration: 1,000 s" in ending and "billable: 300 s, spot saved 70%" in ending
+    sagemaker.assert_no_pending_responses()
+
+
+def test_an_endpoint_is_waited_for(stubbed):
+    clients, sagemaker, logs = stubbed
+    stream, group = "all/i-0123abc", {"logGroupName": f"/aws/sagemaker/Endpoints/{NAME}"}
+    events = {**group, "logStreamName": stream, "startFromHead": True, "limit": ANY}
+    least = {
+        "EndpointName": NAME,
+        "EndpointArn": f"arn:aws:sagemaker:eu-west-1:123456789012:endpoint/{NAME}",
+        "CreationTime": START,
+        "LastModifiedTime": START,
+    }
+    for status in ("Creating", "InService"):
+        sagemaker.add_response("describe_endpoint", {**least, "EndpointStatus": status}, {"EndpointName": NAME})
+    logs.add_client_error("describe_log_streams", "ResourceNotFoundException", expected_params=group)
+    logs.add_response("describe_log_streams", {"logStreams": [{"logStreamName": stream}]}, group)
+    logs.add_response("get_log_events", {"events": [{"message": "up"}], "nextForwardToken": "f/1"}, events)
+    logs.add_response("get_log_events", {"events": [], "nextForwardToken": "f/1"}, {**events, "nextToken": "f/1"})
+    no_log(logs, 3)
+    lines: list[str] = []
+    watched = Follower(clients, ENDPOINT, NAME, lines.append, sleep=lambda _: None)
+    watched.clients.logs.get_log_events = vanishing(watched.clients.logs.get_log_events, 2)
+    assert outcome(ENDPOINT, NAME, watched.follow(), [])[0] == 0
+    assert lines == [f"[{NAME}] Creating", f"[{NAME}] InService", "up"]
+
+
+def test_a_log_that_may_not_be_read_is_one_warning(stubbed):
+    clients, sagemaker, logs = stubbed
+    for _ in range(3):
+        describe(sagemaker, "InProgress", "Training", "Training")
+    describe(sagemaker, "Completed", "Completed", "Training", "Completed")
+    for _ in range(8):
+        logs.add_client_error("describe_log_streams", "AccessDeniedException", "no")
+    watched, lines = follower(clients)
+    watched.follow()
+    assert sum("the log cannot be read" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("refused", ["describe_training_job", "describe_log_streams"])
+def test_credentials_that_expire_while_following_leave_the_job_and_say_how_to_come_back(refused, stubbed):
+    clients, sagemaker, logs = stubbed
+    describe(sagemaker, "InProgress", "Training", "Training")
+    if refused == "describe_training_job":
+        no_log(logs, 1)
+    (sagemaker if refused == "describe_training_job" else logs).add_client_error(refused, "ExpiredTokenException")
+    with pytest.raises(InputError) as raised:
+        follower(clients)[0].follow()
+    message = str(raised.value)
+    assert "have expired" in message and "same command" not in message
+    assert f"{NAME} is not stopped by this; python -m jobs logs {NAME}" in message
+
+
+def test_a_lack_of_capacity_is_known():
+    assert lacked_capacity({"FailureReason": "CapacityError: Unable to provision requested ML compute capacity."})
+    assert not lacked_capacity({"FailureReason": "AlgorithmError"}) and not lacked_capacity({})

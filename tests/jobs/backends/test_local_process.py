@@ -1,0 +1,115 @@
+"""Jobs in processes of this machine: their environment, and whole jobs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from container.job_types import JOB_TYPES
+from container.opt_ml import OptMl
+from jobs.aws.clients import Clients
+from jobs.backends import local_process
+from jobs.backends.child_processes import HostCommand
+from jobs.backends.local_process import process_variables
+from jobs.spec.console import PrintLine
+from jobs.spec.inputs import Input
+from jobs.spec.job import Job, Machine
+from tests.jobs.conftest import ROOT, saved_model
+from tests.jobs.examples import LOCAL_JOB
+
+SMALL = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "28"]
+SMALL += ["--epochs", "1", "--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+def test_a_process_sees_only_its_own_folders(monkeypatch):
+    monkeypatch.setenv("SM_CHANNEL_TRAIN", "/other")
+    monkeypatch.setenv("SM_HP_EPOCHS", "9")
+    monkeypatch.setenv("WANDB_API_KEY", "secret")
+    variables = process_variables(replace(LOCAL_JOB, environment={"OMP_NUM_THREADS": "1"}), OptMl(Path("/x")), 7000)
+    assert not any(name.startswith("SM_") for name in variables)
+    assert variables["SAGEMAKER_BASE_DIR"] == "/x" and variables["TRAINING_JOB_NAME"] == "exp-1"
+    assert variables["OMP_NUM_THREADS"] == "1" and variables["WANDB_API_KEY"] == "secret"
+
+
+@pytest.mark.parametrize(("job_type", "first"), [("inference", "algo-1"), ("train", "127.0.0.1")])
+def test_hosts_here_have_the_names_that_their_folders_have(job_type, first, tmp_path, monkeypatch):
+    configs = []
+
+    def run_hosts(commands: dict[str, HostCommand], log: Path, print_line: PrintLine) -> dict[str, int]:
+        for command in commands.values():
+            opt_ml = OptMl(Path(command.variables["SAGEMAKER_BASE_DIR"]))
+            folder = opt_ml.config if job_type == "train" else opt_ml.processing_config
+            configs.append(json.loads((folder / "resourceconfig.json").read_text()))
+            if job_type == "train":
+                saved_model(opt_ml.model)
+            else:
+                (opt_ml.processing_output / configs[-1]["current_host"]).mkdir()
+        return dict.fromkeys(commands, 0)
+
+    monkeypatch.setattr(local_process, "run_hosts", run_hosts)
+    (tmp_path / "data").mkdir()
+    name = "train" if job_type == "train" else "eval"
+    job = Job(JOB_TYPES[job_type], "exp-9", {}, (Input(name, str(tmp_path / "data")),), Machine(count=2))
+    assert local_process.run(job, tmp_path, Clients(), lambda _: None) == 0
+    assert configs[0]["current_host"] == first and len(configs[0]["hosts"]) == 2
+    if job_type == "inference":
+        folders = sorted(path.name for path in (tmp_path / "exp-9" / "output").iterdir())
+        assert folders == ["algo-1", "algo-2"]
+    else:
+        log = (tmp_path / "exp-9" / "log.txt").read_text().splitlines()
+        assert log[-1] == f"model: {tmp_path / 'exp-9' / 'model'} (resnet10t, 2 classes)"  # a folder that is kept
+
+
+@pytest.fixture
+def start() -> Start:
+    """python -m jobs, in the working folder."""
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", "jobs", *arguments]
+        return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    return start
+
+
+@pytest.mark.long
+def test_the_chain_trains_answers_and_scores_and_the_model_comes_back(start: Start, faces: Path) -> None:
+    data = ["--data", str(faces / "train"), "--eval_data", str(faces / "eval"), "--truth", str(faces / "gt")]
+    chain = start("pipeline", *data, "--gate", "0", "--job_name", "faces", *SMALL)
+    output, _ = chain.communicate()
+    assert chain.returncode == 0, output
+    files = {path.relative_to("results").as_posix() for path in Path("results").rglob("*") if path.is_file()}
+    expected = "faces/model.tar.gz faces/model/model.safetensors faces/output/split.csv faces/log.txt faces/job.json "
+    expected += "faces-answers/output/output.csv faces-scores/evaluation/report.html faces/registered.json"
+    assert files >= set(expected.split())
+    score = json.loads(Path("results/faces-scores/evaluation/evaluation.json").read_text())["rarebird"]
+    assert f"macro F1 {score['macro_f1']['value']:.4f}" in output
+    assert not list(Path("results").glob("*/ml")) and not Path("results/faces/checkpoints").exists()
+
+
+def test_a_job_that_fails_shows_why_and_how_to_go_on(start: Start, faces: Path) -> None:
+    failing = start("train", "--data", str(faces / "eval"), "--job_name", "wrong", *SMALL)
+    output, _ = failing.communicate()
+    assert failing.returncode == 2 and "Traceback" not in output
+    assert "train wrong ended with 2; its log: results/wrong/log.txt" in output and "channel train" in output
+    assert not Path("results/wrong/model").exists()
+
+
+@pytest.mark.long
+def test_jobs_of_several_hosts_do_not_meet_each_other(start: Start, faces: Path) -> None:
+    arguments = ["train", "--data", str(faces / "train"), "--instances", "2", *SMALL]
+    both = [start(*arguments, "--job_name", name) for name in ("first", "second")]
+    for job in both:
+        output, _ = job.communicate()
+        assert job.returncode == 0 and "2 processes" in output, output
+    first, second = (Path("results", name, "model", "model.safetensors").read_bytes() for name in ("first", "second"))
+    assert first == second

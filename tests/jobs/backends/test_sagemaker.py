@@ -1,0 +1,103 @@
+"""Jobs started, followed and fetched, against answers of SageMaker that botocore's Stubber checks."""
+
+from __future__ import annotations
+
+import pytest
+
+from container.job_types import TRAIN
+from jobs.aws.clients import Clients
+from jobs.backends.sagemaker import create, follow_and_fetch, run
+from jobs.spec.inputs import Input
+from jobs.spec.job import Account, Job
+from jobs.spec.record import find_record, read_records
+from jobs.spec.results_folder import ResultsFolder
+from tests.jobs.stubs import (
+    ANY_EVENTS,
+    ANY_REQUEST,
+    LEAST,
+    NAME,
+    describe,
+    follower,
+    no_log,
+    vanishing,
+)
+
+
+def test_a_failed_job_prints_its_reason_and_last_lines_and_is_no_success(stubbed, tmp_path):
+    clients, sagemaker, logs = stubbed
+    describe(sagemaker, "Failed", "Failed", "Training", "Failed", FailureReason="AlgorithmError: no class b, exit 2")
+    logs.add_response("describe_log_streams", {"logStreams": [{"logStreamName": f"{NAME}/algo-1-17"}]}, ANY_REQUEST)
+    events = {"events": [{"message": "line 1"}, {"message": "error: no class b"}], "nextForwardToken": "f/1"}
+    logs.add_response("get_log_events", events, ANY_EVENTS)
+    logs.add_response("get_log_events", {"events": [], "nextForwardToken": "f/1"}, {**ANY_EVENTS, "nextToken": "f/1"})
+    no_log(logs, 3)
+    watched, lines = follower(clients)
+    watched.clients.logs.get_log_events = vanishing(watched.clients.logs.get_log_events, 2)
+    code, _ = follow_and_fetch(watched, ResultsFolder(tmp_path))
+    text = "\n".join(lines)
+    assert code == 1
+    assert "FailureReason: AlgorithmError: no class b, exit 2" in text
+    assert text.rindex("error: no class b") > text.index("the last lines of its log:")
+
+
+@pytest.mark.parametrize(
+    ("secondary", "word"),
+    [("Stopped", "Stopped"), ("MaxWaitTimeExceeded", "--max_wait"), ("MaxRuntimeExceeded", "--max_run")],
+)
+def test_a_stopped_job_is_no_success(secondary, word, stubbed, tmp_path, monkeypatch):
+    clients, sagemaker, logs = stubbed
+    describe(sagemaker, "Stopping", "Stopping", "Stopping")
+    describe(sagemaker, "Stopped", secondary, "Stopping", secondary)
+    no_log(logs, 5)
+    fetched = []
+    monkeypatch.setattr("jobs.backends.sagemaker.fetch", lambda *arguments: fetched.append(arguments))
+    watched, lines = follower(clients)
+    code, _ = follow_and_fetch(watched, ResultsFolder(tmp_path))
+    assert code == 1 and word in "\n".join(lines)
+    assert len(fetched) == 1  # SageMaker keeps the model of a stopped job
+
+
+def test_ctrl_c_leaves_the_job_running_and_says_how_to_come_back(stubbed, tmp_path):
+    clients, sagemaker, logs = stubbed
+    describe(sagemaker, "InProgress", "Training", "Training")
+    no_log(logs, 1)
+    watched, lines = follower(clients)
+
+    def pressed(_: float) -> None:
+        raise KeyboardInterrupt
+
+    watched.sleep = pressed
+    assert follow_and_fetch(watched, ResultsFolder(tmp_path))[0] == 130
+    assert f"python -m jobs logs {NAME}" in lines[-1]
+
+
+def test_a_start_that_was_heard_though_its_answer_was_lost_is_no_fault(stubbed, monkeypatch):
+    clients, sagemaker, _ = stubbed
+    monkeypatch.setattr("jobs.aws.calls.FIRST_PAUSE", 0.0)
+    sagemaker.add_client_error("create_training_job", "InternalFailure", "try later", 500)
+    sagemaker.add_client_error("create_training_job", "ResourceInUse", "exists")
+    lines: list[str] = []
+    assert create(clients, "create_training_job", LEAST, lines.append) == {}
+    assert len(lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"), [("faces", "faces"), ("my-exp-a-b", "my-exp-a-b"), ("exp-20261121-093000-1a2b", "exp")]
+)
+def test_a_restart_for_lack_of_machines_is_found_by_the_first_name(name, stem, tmp_path, monkeypatch):
+    ends = [{"FailureReason": "CapacityError: none free"}, {}]
+    monkeypatch.setattr("jobs.backends.sagemaker.create", lambda *_: {})
+    monkeypatch.setattr("jobs.backends.sagemaker.check_requests", lambda _: None)
+    monkeypatch.setattr(
+        "jobs.backends.sagemaker.follow_and_fetch", lambda *_: (1 if len(ends) == 2 else 0, ends.pop(0))
+    )
+    monkeypatch.setattr("jobs.backends.sagemaker.CAPACITY_PAUSE", 0.0)
+    account = Account(bucket="b", role=LEAST["RoleArn"])
+    job = Job(TRAIN, name, {}, (Input("train", "s3://b/x"),), account=account)
+    clients = Clients("eu-west-1")
+    assert run(job, tmp_path, clients, True, False, lambda _: None) == 0
+    second = next(record for record in read_records(tmp_path) if record.name != name)
+    assert second.name.startswith(f"{stem}-2") and not second.restarted_as
+    for given in (name, name[:3], "latest"):
+        record = find_record(tmp_path, given)
+        assert record is not None and record.name == second.name

@@ -1,0 +1,107 @@
+"""Jobs started on each backend; on SageMaker against a moto server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jobs.spec.job import Job
+from jobs.storage.s3 import S3Uri
+from tests.jobs.conftest import ACCOUNT, BUCKET, keys, leave, run_jobs, saved_model
+
+
+def test_a_training_from_a_folder_to_a_model(aws, pictures, tmp_path, capsys):
+    left = tmp_path / "left"
+    left.mkdir()
+    (left / "split.csv").write_text("path\n")
+    leave("exp-1", tmp_path, model=saved_model(tmp_path / "made"), output=left)
+    flags = ("train", *ACCOUNT, "--on", "sagemaker", "--data", str(pictures), "--job_name", "exp-1", "--wait")
+    assert run_jobs(*flags, "--epochs", "3", "--spot") == 0
+    output = capsys.readouterr().out
+    assert "5 files sent" in output and "resnet10t, 2 classes" in output
+    assert "0.5000" in output and "val_f1" in output and "saved model" in output
+    job = aws("sagemaker").describe_training_job(TrainingJobName="exp-1")
+    assert job["HyperParameters"] == {"epochs": "3"}
+    source = job["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"]
+    assert len(keys(S3Uri.parse(source).key)) == 5
+    results = Path("results/exp-1")
+    assert sorted(path.name for path in results.iterdir()) == [
+        *("job.json", "model", "model.tar.gz", "output", "output.tar.gz")
+    ]
+    assert (results / "output" / "split.csv").is_file()
+
+    assert run_jobs("train", *flags[1:]) == 2  # the name is taken
+    assert run_jobs("status") == 0 and "training exp-1: Completed" in capsys.readouterr().out
+    assert run_jobs("logs", "exp", "--follow", "false") == 0 and "started" in capsys.readouterr().out
+    assert run_jobs("fetch", "latest") == 0 and "2 classes" in capsys.readouterr().out
+    assert run_jobs("list") == 0 and "exp-1" in capsys.readouterr().out
+    assert run_jobs("list", "--all", "--most", "5") == 0 and "Completed" in capsys.readouterr().out
+    assert run_jobs("status", "exq-1") == 2 and "nearest: exp-1" in capsys.readouterr().err
+
+
+def test_inference_and_evaluation_as_processing_jobs(aws, pictures, tmp_path, capsys):
+    s3 = aws("s3")
+    s3.put_object(Bucket=BUCKET, Key="rarebird/answers-1/output/output.csv", Body=b"ImageID,ans\n")
+    flags = ("--on", "sagemaker", "--wait")
+    model = ("--model_dir", f"s3://{BUCKET}/m/model.tar.gz")
+    assert run_jobs("inference", *ACCOUNT, *flags, "--data", str(pictures), *model, "--job_name", "answers-1") == 0
+    assert Path("results/answers-1/output/output.csv").is_file()
+    truth = tmp_path / "gt"
+    truth.mkdir()
+    (truth / "gt.csv").write_text("ImageID,ans\n")
+    evaluation = {"rarebird": {name: {"value": 0.5, "low": 0.4, "high": 0.6} for name in ("accuracy", "macro_f1")}}
+    s3.put_object(
+        Bucket=BUCKET, Key="rarebird/scores-1/evaluation/evaluation.json", Body=json.dumps(evaluation).encode()
+    )
+    inputs = ("--ground_truth_dir", str(truth), "--output_data_dir", "answers-1", "--job_name", "scores-1")
+    assert run_jobs("evaluation", *ACCOUNT, *flags, *inputs) == 0
+    assert "macro_f1: 0.5000 (0.4000 to 0.6000)" in capsys.readouterr().out
+    request = json.loads(Path("results/scores-1/job.json").read_text())["request"]
+    sources = {entry["InputName"]: entry["S3Input"]["S3Uri"] for entry in request["ProcessingInputs"]}
+    assert sources["predictions"] == f"s3://{BUCKET}/rarebird/answers-1/output/"
+
+
+def test_all_that_is_uploaded_is_under_the_key(aws, pictures, tmp_path):
+    model = saved_model(tmp_path / "model")
+    (tmp_path / "gt").mkdir()
+    (tmp_path / "gt" / "gt.csv").write_text("ImageID,ans\n")
+    flags = (*ACCOUNT, "--kms_key", "alias/mine", "--on", "sagemaker", "--data", str(pictures))
+    assert run_jobs("transform", *flags, "--model_dir", str(model), "--job_name", "k-1") == 0
+    assert run_jobs("train", *flags, "--script_mode", "--job_name", "k-2") == 0
+    chain = ("--eval_data", str(pictures / "a"), "--truth", str(tmp_path / "gt"), "--job_name", "k-3")
+    assert run_jobs("pipeline", *flags, *chain) == 0
+    uploaded = keys("rarebird/")
+    for name in ("sourcedir.tar.gz", "gt.csv", "model.tar.gz"):
+        assert any(key.endswith(name) for key in uploaded)
+    for key in uploaded:
+        assert aws("s3").head_object(Bucket=BUCKET, Key=key)["SSEKMSKeyId"].endswith("alias/mine"), key
+
+
+@pytest.mark.parametrize("backend", ["here", "docker"])
+def test_the_backend_is_the_one_of_on(backend, monkeypatch):
+    module = {"here": "local_process", "docker": "docker"}[backend]
+    jobs: list[Job] = []
+    monkeypatch.setattr(f"jobs.backends.{module}.run", lambda job, *_: jobs.append(job) or 7)
+    Path("data").mkdir()
+    assert run_jobs("train", "--on", backend, "--data", "data", "--job_name", "exp-1") == 7
+    assert [job.name for job in jobs] == ["exp-1"]
+
+
+@pytest.mark.parametrize("backend", ["here", "docker", "sagemaker"])
+def test_a_name_with_results_is_refused_before_anything_is_sent(backend, capsys):
+    Path("results/exp-1").mkdir(parents=True)
+    flags = ("--on", backend, "--data", "s3://b/x", "--job_name", "exp-1")
+    assert run_jobs("train", *ACCOUNT, *flags) == 2
+    assert "results/exp-1 is there already; another --job_name" in capsys.readouterr().err
+
+
+def test_script_mode_is_for_sagemaker(capsys):
+    assert run_jobs("train", "--data", "s3://b/x", "--script_mode") == 2
+    assert "--script_mode is for SageMaker" in capsys.readouterr().err
+
+
+def test_settings_of_this_machine_are_not_sent(dry_run):
+    _, _, err = dry_run("train", "--data", "s3://b/x", "--model_dir", "runs", "--checkpoint_dir", "c")
+    assert err == "left to the job's own tree: model_dir, checkpoint_dir\n"

@@ -1,0 +1,69 @@
+"""Versions of models in the registry."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jobs.commands.register import read_evaluation
+from jobs.storage.s3 import S3Uri
+from model.errors import InputError
+from tests.jobs.conftest import ACCOUNT, BUCKET, run_jobs, saved_model
+
+
+def write_evaluation(path: Path, value: float, low: float | None = None, high: float | None = None) -> Path:
+    scores = {name: {"value": value, "low": low, "high": high} for name in ("accuracy", "macro_f1")}
+    path.write_text(json.dumps({"rarebird": scores, "multiclass_classification_metrics": {}}))
+    return path
+
+
+def test_a_version_in_the_registry_stays_as_it_is(aws, tmp_path, capsys):
+    model = saved_model(tmp_path / "model")
+    uris = []
+    for value in (0.5, 0.75):
+        (model / "README.md").write_text(f"of {value}")
+        evaluation = write_evaluation(tmp_path / "evaluation.json", value)
+        flags = (*ACCOUNT, "--model_dir", str(model), "--evaluation", str(evaluation))
+        assert run_jobs("register", *flags, "--job_name", f"v-{value:.0%}".strip("%")) == 0
+        arn = capsys.readouterr().out.splitlines()[-1]
+        package = aws("sagemaker").describe_model_package(ModelPackageName=arn)
+        url = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+        uris.append((url, package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]))
+    assert len({*uris[0], *uris[1]}) == 4
+    key = S3Uri.parse(uris[0][1]).key
+    first = aws("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    assert json.loads(first)["rarebird"]["accuracy"]["value"] == 0.5
+    assert run_jobs("register", *flags, "--job_name", "v-50") == 2
+    assert "is there already; another --job_name" in capsys.readouterr().err
+    remote = (*ACCOUNT, "--model_dir", uris[0][0], "--evaluation", str(evaluation), "--job_name", "v-50")
+    assert run_jobs("register", *remote) == 2  # the evaluation of the first version
+    assert aws("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read() == first
+
+
+def test_a_model_is_registered_with_its_scores(aws, tmp_path, capsys):
+    evaluation = write_evaluation(tmp_path / "evaluation.json", 0.5, 0.4, 0.6)
+    flags = (*ACCOUNT, "--model_dir", str(saved_model(tmp_path / "model")), "--evaluation", str(evaluation))
+    for _ in range(2):  # the group is there the second time
+        assert run_jobs("register", *flags, "--group", "faces") == 0
+    arn = capsys.readouterr().out.splitlines()[-1]
+    package = aws("sagemaker").describe_model_package(ModelPackageName=arn)
+    assert package["CustomerMetadataProperties"]["macro_f1_low"] == "0.4000"
+    assert package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("/evaluation.json")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"), [("--group a_b", "ModelPackageGroupName"), ("--evaluation nowhere.json", "nowhere.json")]
+)
+def test_wrong_versions_are_refused(flags, message, dry_run):
+    code, out, err = dry_run("register", "--model_dir", "s3://b/m/model.tar.gz", *flags.split())
+    assert (code, out) == (2, "")
+    assert message in err
+
+
+@pytest.mark.parametrize("content", ["{}", "[1]", "no json", '{"rarebird": {"macro_f1": {"value": 1}}}'])
+def test_another_file_is_no_evaluation(content, tmp_path):
+    (tmp_path / "other.json").write_text(content)
+    with pytest.raises(InputError, match=r"other\.json: not an evaluation\.json"):
+        read_evaluation(tmp_path / "other.json")

@@ -1,0 +1,38 @@
+"""Shards packed by command. That training and inference read them as they read the folder: tests/test_shards.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.jobs.conftest import run_jobs
+
+
+def test_pictures_are_packed_and_other_files_lie_beside_the_shards(pictures, capsys):
+    (pictures / "info.csv").write_text("ImageID,ans\n")
+    assert run_jobs("shards", str(pictures), "--output", "packed") == 0
+    assert capsys.readouterr().out == "packed: 5 pictures in 1 shards, 1 other files beside them\n"
+    assert Path("packed/info.csv").is_file() and list(Path("packed").glob("*.tar")) and not list(Path().glob(".*.part"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["a"], "name the folder and where its shards go"),
+        (["a", "b", "--output", "x"], "name the folder and where its shards go"),
+        (["nowhere", "--output", "x"], "nowhere: there is no such folder"),
+        (["a", "--output", "b"], "b: is there already"),
+        (["packed", "--output", "x"], "its pictures are in shards already"),
+        (["b", "--output", "x"], "b: there is no picture in it"),
+    ],
+)
+def test_what_cannot_be_packed_is_refused_and_leaves_nothing(flags, message, capsys):
+    for name in ("a", "b", "packed"):
+        Path(name).mkdir()
+    Path("a/1.jpg").touch()
+    Path("packed/shards.csv").touch()
+    before = sorted(Path().rglob("*"))
+    assert run_jobs("shards", *flags) == 2
+    assert message in capsys.readouterr().err
+    assert sorted(Path().rglob("*")) == before

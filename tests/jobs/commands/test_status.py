@@ -1,0 +1,38 @@
+"""How jobs stand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jobs.backends.local_run import collect, start_record
+from tests.jobs.conftest import ACCOUNT, BUCKET, leave, run_jobs, saved_model
+from tests.jobs.examples import LOCAL_JOB, saved_state, write_hosts
+
+
+@pytest.mark.parametrize(
+    ("code", "finished", "state"),
+    [(0, True, "done"), (0, False, "stopped"), (130, False, "stopped"), (5, True, "failed with 5")],
+)
+def test_how_a_job_on_this_machine_stands_is_in_its_record(code, finished, state, tmp_path, capsys):
+    job = replace(LOCAL_JOB, name="exp-2")
+    record = start_record(job, tmp_path, "here")
+    assert saved_state(record) == "not done"
+    hosts = write_hosts(record, "algo-1")
+    saved_model(hosts["algo-1"].model)
+    (hosts["algo-1"].model / "metrics.json").write_text(json.dumps({"finished": finished}))
+    collect(job, record, hosts, {"algo-1": code}, lambda _: None)
+    for command in ("status", "list"):
+        assert run_jobs(command, *(["exp-2"] if command == "status" else []), "--results", str(tmp_path)) == 0
+        output = capsys.readouterr().out
+        assert state in output and (command == "list" or f"train exp-2: {state}, on here; its log: " in output)
+
+
+def test_how_a_job_on_sagemaker_stands_is_asked_for(aws, tmp_path, capsys):
+    leave("exp-1", tmp_path, model=saved_model(tmp_path / "model"))
+    assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", "--data", f"s3://{BUCKET}/x", "--job_name", "exp-1") == 0
+    assert run_jobs("status") == 0 and "training exp-1: Completed" in capsys.readouterr().out
+    assert not Path("results/exp-1/model").exists()  # nothing is fetched

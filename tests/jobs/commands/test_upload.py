@@ -1,0 +1,28 @@
+"""Uploads by command."""
+
+from __future__ import annotations
+
+from tests.jobs.conftest import BUCKET, keys, run_jobs
+
+
+def test_a_folder_goes_where_the_command_says_or_to_a_place_of_its_own(aws, pictures, capsys):
+    assert run_jobs("upload", str(pictures), "--to", f"s3://{BUCKET}/here") == 0
+    assert capsys.readouterr().out.startswith(f"s3://{BUCKET}/here: 5 files sent") and len(keys("here/")) == 5
+    for summary in ("5 files sent", "0 files sent (0.0 MB), 5 there already"):
+        assert run_jobs("upload", str(pictures), "--bucket", BUCKET, "--prefix", "p") == 0
+        assert summary in capsys.readouterr().out
+    assert len(keys("p/data/train-")) == 5
+
+
+def test_objects_that_a_folder_does_not_have_are_deleted_only_where_asked_for(aws, pictures, capsys):
+    upload = ("upload", str(pictures), "--to", f"s3://{BUCKET}/here")
+    assert run_jobs(*upload) == 0
+    (pictures / "a.jpg").unlink()
+    assert run_jobs(*upload) == 2 and "--delete removes them there" in capsys.readouterr().err
+    assert run_jobs(*upload, "--delete") == 0 and "1 removed" in capsys.readouterr().out
+
+
+def test_what_cannot_be_uploaded_is_refused(capsys):
+    assert run_jobs("upload") == 2 and "name one folder" in capsys.readouterr().err
+    assert run_jobs("upload", "nowhere") == 2 and "no such file or folder" in capsys.readouterr().err
+    assert run_jobs("upload", ".") == 2 and "--bucket: not given" in capsys.readouterr().err

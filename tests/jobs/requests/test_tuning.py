@@ -1,0 +1,92 @@
+"""Requests of tuning jobs."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+from botocore.validate import ParamValidator
+
+from jobs.requests.tuning import parameter_ranges
+from jobs.requests.validation import check_request, operation
+from model.errors import InputError
+
+
+def test_ranges_come_from_the_settings():
+    asked = {
+        "lr": [1e-5, 0.1],
+        "epochs": [3, 30],
+        "loss": ["focal", "cross_entropy"],
+        "input_size": [[32, 24], [64, 48]],
+    }
+    assert parameter_ranges(asked) == {
+        "IntegerParameterRanges": [{"Name": "epochs", "MinValue": "3", "MaxValue": "30", "ScalingType": "Auto"}],
+        "ContinuousParameterRanges": [
+            {"Name": "lr", "MinValue": "1e-05", "MaxValue": "0.1", "ScalingType": "Logarithmic"}
+        ],
+        "CategoricalParameterRanges": [
+            {"Name": "loss", "Values": ["focal", "cross_entropy"]},
+            {"Name": "input_size", "Values": ["[32, 24]", "[64, 48]"]},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({}, "name what to vary"),
+        ({"lrr": [1, 2]}, "nearest: lr"),
+        ({"lr": 0.1}, r"expected \[low, high\]"),
+        ({"lr": [0.1, 0.01]}, "0.1 is not below 0.01"),
+        ({"loss": ["focal", "focul"]}, "nearest: focal"),
+        ({"epochs": [1, 2.5]}, "expected a whole number"),
+        ({"lr": [-1, 0.1]}, "expected at least 0"),
+    ],
+)
+def test_wrong_ranges_are_refused(asked, message):
+    with pytest.raises(InputError, match=message):
+        parameter_ranges(asked)
+
+
+TUNE = "--data s3://b/t --ranges '{lr: [0.0001, 0.01], loss: [focal, cross_entropy]}'"
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        "",
+        "--trainings 50 --at_once 5 --strategy Random --stop_early --seed 7 --spot --objective val_loss",
+        "--strategy Hyperband --kms_key alias/k",
+        "--lr 0.5 --epochs 4 --instances 2 --keep_alive 60",
+    ],
+)
+def test_a_search_passes_the_check(flags, dry_run):
+    code, out, err = dry_run("tune", *shlex.split(f"{TUNE} {flags}"))
+    assert code == 0, err
+    request = json.loads(out)
+    method = "create_hyper_parameter_tuning_job"
+    assert not ParamValidator().validate(request, operation(method).input_shape).has_errors()
+    assert check_request(method, request) == []
+    assert {"lr", "loss"}.isdisjoint(request["TrainingJobDefinition"]["StaticHyperParameters"])
+    assert "CheckpointConfig" not in request["TrainingJobDefinition"]  # trainings would share it
+    assert ("keep no checkpoints" in err) is ("--spot" in flags)
+    assert len(request["HyperParameterTuningJobName"]) <= 32
+
+
+def test_an_objective_that_is_no_metric_is_refused(dry_run):
+    code, _, err = dry_run("tune", *shlex.split(f"{TUNE} --objective val_ff1"))
+    assert code == 2 and "nearest: val_f1" in err
+
+
+def test_a_grid_of_values_passes_the_check(dry_run):
+    flags = "--data s3://b/t --strategy Grid --ranges '{lr: [0.1, 0.01, 0.001], loss: [focal, cross_entropy]}'"
+    code, out, err = dry_run("tune", *shlex.split(flags))
+    assert code == 0, err
+    assert check_request("create_hyper_parameter_tuning_job", json.loads(out)) == []
+
+
+def test_all_wrong_ranges_are_in_one_message():
+    with pytest.raises(InputError) as raised:
+        parameter_ranges({"lrr": [1, 2], "lr": [0.1, 0.01], "loss": ["focul", "focus"]})
+    assert len(str(raised.value).splitlines()) == 1 + 4

@@ -1,0 +1,81 @@
+"""What jobs left in S3, fetched and checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from jobs.aws.job_kinds import TRAINING, TUNING
+from jobs.results.fetch import fetch, unpack_model
+from jobs.spec.results_folder import ResultsFolder
+from jobs.storage.s3 import S3Uri
+from jobs.storage.upload import upload_folder
+from model.artifacts.archive import pack
+from model.artifacts.verify import verify
+from model.errors import InputError
+from tests.jobs.conftest import ACCOUNT, BUCKET, leave, run_jobs, saved_model
+
+
+def test_a_whole_model_is_described(tmp_path):
+    pack(saved_model(tmp_path / "made"), tmp_path / "model.tar.gz")
+    assert unpack_model(ResultsFolder(tmp_path)) == f"model: {tmp_path / 'model'} (resnet10t, 2 classes)"
+    (tmp_path / "model" / "metrics.json").write_text('{"finished": false}')
+    assert str(verify(tmp_path / "model")).endswith("of a run that was stopped")
+
+
+def test_the_best_training_of_a_search_that_aws_refuses_is_an_error(tmp_path):
+    from botocore.exceptions import ClientError
+
+    class Refusing:
+        class sagemaker:
+            @staticmethod
+            def describe_training_job(**_: Any) -> None:
+                raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DescribeTrainingJob")
+
+    description = {"BestTrainingJob": {"TrainingJobName": "best-1"}}
+    with pytest.raises(InputError, match="training best-1: not allowed"):
+        fetch(Refusing, TUNING, description, ResultsFolder(tmp_path / "r"), print)  # type: ignore[arg-type]
+
+
+def test_a_model_that_is_no_model_is_a_failure(aws, tmp_path, capsys):
+    model = saved_model(tmp_path / "made")
+    (model / "labels.json").unlink()
+    leave("exp-3", tmp_path, model=model)
+    flags = ("--on", "sagemaker", "--data", f"s3://{BUCKET}/x", "--job_name", "exp-3", "--wait")
+    assert run_jobs("train", *ACCOUNT, *flags) == 1
+    assert "labels.json" in capsys.readouterr().err
+
+
+def test_an_uncompressed_model_is_fetched(aws, tmp_path):
+    class Uncompressed:
+        s3 = boto3.client("s3")
+        sagemaker = None
+
+    upload_folder(Uncompressed.s3, saved_model(tmp_path / "made"), S3Uri.parse(f"s3://{BUCKET}/j/output/model/"))
+    description = {"ModelArtifacts": {"S3ModelArtifacts": f"s3://{BUCKET}/j/output/model/"}}
+    lines: list[str] = []
+    fetch(Uncompressed, TRAINING, description, ResultsFolder(tmp_path / "r"), lines.append)  # type: ignore[arg-type]
+    assert "2 classes" in lines[-1]
+
+
+def test_a_job_that_left_nothing_is_an_error(aws, pictures, capsys):
+    model = ("--model_dir", f"s3://{BUCKET}/m/model.tar.gz")
+    for name in ("inference", "transform"):
+        backend = ("--on", "sagemaker") if name == "inference" else ()
+        flags = (*ACCOUNT, *backend, "--data", str(pictures), *model, "--job_name", f"empty-{name}")
+        assert run_jobs(name, *flags) == 0
+        assert run_jobs("fetch", f"empty-{name}") == 2
+        assert "the job left nothing there" in capsys.readouterr().err
+
+
+def test_an_error_in_the_output_beside_a_model_does_not_keep_it_away(aws, tmp_path, capsys):
+    leave("exp-4", tmp_path, model=saved_model(tmp_path / "made"))
+    aws("s3").put_object(Bucket=BUCKET, Key="rarebird/exp-4/output/output.tar.gz", Body=b"no archive")
+    flags = ("--on", "sagemaker", "--data", f"s3://{BUCKET}/x", "--job_name", "exp-4", "--wait")
+    assert run_jobs("train", *ACCOUNT, *flags) == 2
+    captured = capsys.readouterr()
+    assert "model: results/exp-4/model (resnet10t, 2 classes)" in captured.out and "output.tar.gz" in captured.err
+    assert Path("results/exp-4/model/model.safetensors").is_file()

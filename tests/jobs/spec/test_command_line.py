@@ -1,0 +1,66 @@
+"""The launcher's flags from a command line, the environment and .env."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from container.job_types import TRAIN
+from jobs.aws.clients import Clients
+from jobs.spec.command_line import read_flags, split_flags, with_variables
+from jobs.spec.flags import (
+    AccountFlags,
+    TrainFlags,
+)
+from model.errors import InputError
+from tests.jobs.conftest import IMAGE, ROLE, run_jobs
+
+
+def test_a_dry_run_takes_no_region_and_names_all_that_is_missing(capsys):
+    assert run_jobs("train", "--data", "s3://b/t", "--dry-run") == 2
+    err = capsys.readouterr().err
+    assert "--role" in err and "--bucket" in err and "--image" in err and "SAGEMAKER_ROLE" in err
+
+
+def test_dotenv_names_the_account_and_flags_win(capsys):
+    Path(".env").write_text(f"SAGEMAKER_ROLE={ROLE}\nSAGEMAKER_BUCKET=from-file\nSAGEMAKER_IMAGE={IMAGE}\n")
+    flags = ["--data", "s3://b/t", "--dry-run", "--bucket", "from-flag", "--prefix", "a/b"]
+    assert run_jobs("train", *flags) == 0
+    request = json.loads(capsys.readouterr().out)
+    assert request["RoleArn"] == ROLE
+    assert request["OutputDataConfig"]["S3OutputPath"] == "s3://from-flag/a/b"
+
+
+def test_keys_of_the_environment_win_over_a_profile_of_dotenv(monkeypatch):
+    Path(".env").write_text("AWS_PROFILE=from-file\n")
+    assert with_variables(AccountFlags()).profile == "from-file"
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-environment")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    flags = with_variables(AccountFlags())
+    assert flags.profile == ""
+    assert Clients("eu-west-1", flags.profile).session.get_credentials().access_key == "of-the-environment"
+    monkeypatch.setenv("AWS_PROFILE", "of-the-environment")
+    assert with_variables(AccountFlags()).profile == "of-the-environment"
+
+
+def test_docker_takes_sagemakers_image_only_where_it_is_named(monkeypatch):
+    monkeypatch.setenv("SAGEMAKER_IMAGE", "uri")
+    images = {on: read_flags(TrainFlags, ["--on", on], "")[0].image for on in ("docker", "sagemaker")}
+    assert images == {"docker": "", "sagemaker": "uri"}
+    assert read_flags(TrainFlags, ["--on", "docker", "--image", "mine"], "")[0].image == "mine"
+
+
+def test_flags_are_split_between_the_launcher_and_the_job():
+    argv = ["--data", "d", "--epochs", "3", "--input-size", "32", "24", "--job-name=x", "--spot"]
+    own, others = split_flags(TrainFlags, argv)
+    assert own == ["--data", "d", "--job-name=x", "--spot"]
+    assert others == ["--epochs", "3", "--input-size", "32", "24"]
+
+
+def test_a_flag_that_nobody_knows_is_refused_with_the_nearest():
+    with pytest.raises(InputError, match="--epoks: there is no such flag; nearest: epochs"):
+        read_flags(TrainFlags, ["--epoks", "3"], "", TRAIN)
+    with pytest.raises(InputError, match="more: there is no such flag"):
+        read_flags(AccountFlags, ["more"], "")

@@ -1,0 +1,49 @@
+"""Lines that are printed while a job runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from jobs.spec.console import HEADER_ROWS, MetricTable, print_line
+from tests.jobs.conftest import ROOT
+
+
+def test_lines_of_metrics_become_a_table():
+    table = MetricTable()
+    rows = table.row(
+        "algo-1: epoch=1 val_f1=0.5000; val_acc=0.6000; train_loss=1.2; lr=1e-05; pictures_per_second=3.0;"
+    )
+    assert rows is not None and len(rows) == 2
+    assert rows[0].split()[:3] == ["epoch", "val_f1", "val_acc"]
+    assert rows[1].split() == ["1", "0.5000", "0.6000", "1.2", "1e-05", "3.0"]
+    assert len(table.row("epoch=2 val_f1=0.6;") or []) == 1
+    assert table.row("epoch=2 step=5 train_loss=1.0; lr=0.1;") is None
+    assert table.row("best epoch=1 val_f1=0.5000; val_acc=0.6000;") is None
+
+
+def test_the_header_comes_again():
+    table = MetricTable()
+    lengths = [len(table.row(f"epoch={epoch} val_f1=0.5;") or []) for epoch in range(2 * HEADER_ROWS)]
+    assert [at for at, length in enumerate(lengths) if length == 2] == [0, HEADER_ROWS]
+
+
+def test_lines_are_printed_at_once(monkeypatch):
+    flushed: list[bool] = []
+    monkeypatch.setattr("builtins.print", lambda *_, flush=False: flushed.append(flush))
+    print_line("x")
+    assert flushed == [True]
+
+
+def test_a_job_goes_on_when_the_reader_of_its_lines_has_gone(tmp_path):
+    code = (
+        "import sys; from jobs.spec.console import print_line; print_line('a'); print_line('b'); open(sys.argv[1], 'x')"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "end")], stdout=writer, stderr=subprocess.PIPE, cwd=ROOT
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"") and (tmp_path / "end").exists()

@@ -1,0 +1,65 @@
+"""Inputs given by the name of an earlier job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from jobs.backends.local_run import start_record
+from jobs.spec.command_line import read_flags
+from jobs.spec.earlier_jobs import producers, resolve_source
+from jobs.spec.flags import (
+    TrainFlags,
+)
+from jobs.spec.record import JobRecord
+from model.errors import InputError
+from tests.jobs.conftest import saved_model
+from tests.jobs.examples import LOCAL_JOB
+
+
+def test_a_path_or_uri_stays_as_it_is(tmp_path):
+    flags = TrainFlags(results=str(tmp_path))
+    (tmp_path / "here").mkdir(exist_ok=True)
+    for source in ("s3://b/x", "a/b", "", str(tmp_path / "here"), "no-such-job"):
+        assert resolve_source(source, "model", flags) == source
+
+
+def test_an_output_is_taken_where_it_can_be_used(tmp_path):
+    outputs = {"model": "s3://b/m.tar.gz", "output": "s3://b/o/"}
+    folder = tmp_path / "j-1"
+    JobRecord("j-1", "train", "training", "sagemaker", "2026", folder, outputs).save()
+    here, sagemaker = (TrainFlags(results=str(tmp_path), on=on) for on in ("here", "sagemaker"))
+    assert resolve_source("j-1", "model", here) == "s3://b/m.tar.gz"  # nothing is fetched yet
+    saved_model(folder / "model")
+    assert resolve_source("latest", "model", here) == str(folder / "model")
+    assert resolve_source("j-1", "model", sagemaker) == "s3://b/m.tar.gz"
+    assert resolve_source("j-1", "predictions", here) == "j-1"  # a training has no answers
+
+
+def test_nothing_is_taken_from_a_job_that_failed(tmp_path):
+    flags = TrainFlags(results=str(tmp_path))
+    for name, code in (("stopped", 130), ("bad", 5)):
+        JobRecord(name, "train", "training", "here", "2026", tmp_path / name, code=code).save()
+        saved_model(tmp_path / name / "model")
+    assert resolve_source("stopped", "model", flags) == str(tmp_path / "stopped" / "model")
+    with pytest.raises(InputError, match="train bad failed with 5; nothing is taken from it"):
+        resolve_source("bad", "model", flags)
+
+
+def test_who_makes_an_input():
+    assert producers("model") == ("train", "tune") and producers("predictions") == ("inference", "inference_TTA")
+    assert producers("weights") is None
+
+
+def test_a_model_of_jobs_that_begin_so_and_of_a_search(tmp_path):
+    flags = read_flags(TrainFlags, ["--results", str(tmp_path), "--on", "sagemaker"], "")[0]
+    for name in ("j1", "j2"):
+        start_record(replace(LOCAL_JOB, name=name), tmp_path, "here")
+    with pytest.raises(InputError, match=r"2 jobs in .* begin with j: j1, j2"):
+        resolve_source("j", "model", flags)
+    JobRecord("s-1", "tune", "tuning", "sagemaker", "2026", tmp_path / "s-1").save()
+    with pytest.raises(InputError, match="python -m jobs fetch s-1 brings the best model"):
+        resolve_source("s-1", "model", flags)
+    saved_model(tmp_path / "s-1" / "model")
+    assert resolve_source("s-1", "model", flags) == str(tmp_path / "s-1" / "model")

@@ -1,0 +1,76 @@
+"""From a command line to a job; wrong command lines are refused with the field named."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+
+from container.job_types import TRAIN
+from jobs.spec.job_from_flags import read_job
+from tests.jobs.conftest import ACCOUNT
+
+
+def test_a_training_gets_the_variables_of_tracking_but_not_the_key(dry_run, monkeypatch):
+    for name in ("WANDB_MODE", "WANDB_PROJECT", "WANDB_API_KEY", "WANDB_DIR"):
+        monkeypatch.setenv(name, name.lower())
+    flags = ("--data", "s3://b/t", "--environment", "{WANDB_PROJECT: named, A: 1}")
+    environment = json.loads(dry_run("train", *flags)[1])["Environment"]
+    assert environment == {"WANDB_MODE": "wandb_mode", "WANDB_PROJECT": "named", "A": "1"}
+    assert "Environment" not in json.loads(
+        dry_run("evaluation", "--ground_truth_dir", "s3://b/gt", "--output_data_dir", "s3://b/a")[1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--job_name under_score", "--job_name"),
+        (f"--job_name {'a' * 64}", "--job_name"),
+        ("--role nobody", "RoleArn (--role)"),
+        ("--instance m5", "ResourceConfig.InstanceType (--instance)"),
+        ("--spot --max_run 100 --max_wait 50", "StoppingCondition.MaxWaitTimeInSeconds (--max_wait)"),
+        ("--max_wait 50", "belongs to spot training"),
+        ("--spot --keep_alive 60", "a warm pool cannot be of spot instances"),
+        ("--keep_alive 21601", "ResourceConfig.KeepAlivePeriodInSeconds (--keep_alive): 21601 is above 21600"),
+        ("--attempts 31", "RetryStrategy.MaximumRetryAttempts (--attempts): 31 is above 30"),
+        ("--tags '{\"a#b\": c}'", "Tags[0].Key (--tags)"),
+        ("--kms_key 'a b'", "OutputDataConfig.KmsKeyId (--kms_key)"),
+        ("--subnets s-1", "VpcConfig.SecurityGroupIds (--security_groups)"),
+        ("--environment '{1A: b}'", "Environment.1A"),
+        (f"--attributes '{{kind: [{', '.join(f'value{n}' for n in range(400))}]}}'", "HyperParameters.attributes"),
+        (f"--image {'x' * 256}", "AlgorithmSpecification.TrainingImage (--image)"),
+        ("--validation_dir nowhere", "validation: nowhere: there is no such file or folder"),
+        ("--epochs many", "--epochs = 'many': expected a whole number"),
+        ("--epoks 3", "nearest: epochs"),
+        ("--train_dir s3://b/c", "both name the channel train"),
+        ("--checkpoints folder", "CheckpointConfig.S3Uri"),
+        ("--script_mode --isolated", "installs from the network"),
+    ],
+)
+def test_wrong_descriptions_are_refused_with_the_field_named(flags, message, dry_run):
+    code, out, err = dry_run("train", "--data", "s3://b/t", *shlex.split(flags))
+    assert (code, out) == (2, "")
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("flags", "checkpoints"),
+    [
+        ("", None),
+        ("--spot", "s3://rarebird-test/rarebird/j/checkpoints"),
+        ("--spot --checkpoints s3://b/c", "s3://b/c"),
+    ],
+)
+def test_a_training_on_spot_keeps_checkpoints(flags, checkpoints):
+    argv = [*ACCOUNT, "--on", "sagemaker", "--data", "s3://b/t", "--job_name", "j", *shlex.split(flags)]
+    assert read_job(TRAIN, argv, "").job.checkpoints == checkpoints
+
+
+def test_a_job_name_and_mode_are_the_launchers():
+    argv = ["--data", "s3://b/t", "--validation_dir", "s3://b/v", "--weights", "s3://b/w.pth", "--mode", "FastFile"]
+    command = read_job(TRAIN, [*argv, "--name", "My run", "--epochs", "2"], "")
+    assert command.job.name.startswith("My-run-2") and command.settings.epochs == 2
+    modes = {each.name: each.mode for each in command.job.inputs}
+    assert modes == {"train": "FastFile", "validation": "FastFile", "weights": "File"}

@@ -1,0 +1,38 @@
+"""ETags of local files. That S3's are the same is tested with uploads (test_upload.py)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from jobs.storage import etag
+from jobs.storage.etag import MOST_PARTS, PART_BYTES, etag_and_md5, part_size
+
+
+def md5(content: bytes) -> Any:
+    return hashlib.md5(content, usedforsecurity=False)
+
+
+@pytest.mark.parametrize("size", [0, 1, 63])
+def test_a_small_files_etag_is_its_md5(size, tmp_path, monkeypatch):
+    monkeypatch.setattr(etag, "PART_BYTES", 64)
+    (tmp_path / "file").write_bytes(bytes(range(size)))
+    assert etag_and_md5(tmp_path / "file") == (md5(bytes(range(size))).hexdigest(),) * 2
+
+
+@pytest.mark.parametrize(("size", "parts"), [(64, 1), (65, 2), (128, 2), (129, 3)])
+def test_a_large_files_etag_is_made_of_its_parts(size, parts, tmp_path, monkeypatch):
+    monkeypatch.setattr(etag, "PART_BYTES", 64)
+    monkeypatch.setattr(etag, "CHUNK_BYTES", 10)
+    content = bytes(range(256))[:size]
+    (tmp_path / "file").write_bytes(content)
+    digests = [md5(content[start : start + 64]).digest() for start in range(0, size, 64)]
+    expected = f"{md5(b''.join(digests)).hexdigest()}-{parts}"
+    assert etag_and_md5(tmp_path / "file") == (expected, md5(content).hexdigest())
+
+
+def test_parts_grow_with_files_that_would_have_too_many():
+    assert part_size(PART_BYTES * MOST_PARTS) == PART_BYTES
+    assert part_size(PART_BYTES * MOST_PARTS + 1) == 2 * PART_BYTES

@@ -1,0 +1,75 @@
+"""Answers of SageMaker and CloudWatch that a test queues in botocore's Stubber (the fixture `stubbed`)."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from botocore.stub import ANY, Stubber
+
+from jobs.aws.clients import Clients
+from jobs.aws.follower import Follower
+from jobs.aws.job_kinds import TRAINING
+
+START = datetime.datetime(2026, 11, 21, 9, tzinfo=datetime.UTC)
+NAME = "exp-1"
+LEAST = {
+    "TrainingJobName": NAME,
+    "RoleArn": "arn:aws:iam::123456789012:role/x",
+    "OutputDataConfig": {"S3OutputPath": "s3://b"},
+}
+ANY_REQUEST = {"logGroupName": "/aws/sagemaker/TrainingJobs", "logStreamNamePrefix": f"{NAME}/"}
+ANY_EVENTS = {"logGroupName": ANY, "logStreamName": ANY, "startFromHead": True, "limit": ANY}
+
+
+def described(status: str, secondary: str, *transitions: str, **more: Any) -> dict[str, Any]:
+    """A description of the training; transitions: its secondary statuses so far."""
+    changes = [
+        {"Status": name, "StartTime": START + datetime.timedelta(seconds=at), "StatusMessage": f"message {name}"}
+        for at, name in enumerate(transitions)
+    ]
+    return {
+        "TrainingJobName": NAME,
+        "TrainingJobArn": f"arn:aws:sagemaker:eu-west-1:123456789012:training-job/{NAME}",
+        "ModelArtifacts": {"S3ModelArtifacts": "s3://b/model.tar.gz"},
+        "TrainingJobStatus": status,
+        "SecondaryStatus": secondary,
+        "AlgorithmSpecification": {"TrainingInputMode": "File"},
+        "ResourceConfig": {"VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 1},
+        "CreationTime": START,
+        "SecondaryStatusTransitions": changes,
+        **more,
+    }
+
+
+def describe(stub: Stubber, *arguments: Any, **more: Any) -> None:
+    """Queues a description, as `described` makes it."""
+    stub.add_response("describe_training_job", described(*arguments, **more), {"TrainingJobName": NAME})
+
+
+def no_log(stub: Stubber, times: int) -> None:
+    """Queues answers that there is no log yet."""
+    for _ in range(times):
+        stub.add_client_error("describe_log_streams", "ResourceNotFoundException")
+
+
+def follower(clients: Clients, **more: Any) -> tuple[Follower, list[str]]:
+    """A follower of the training, and the list of lines that it prints."""
+    lines: list[str] = []
+    return Follower(clients, TRAINING, NAME, lines.append, sleep=lambda _: None, **more), lines
+
+
+def vanishing(method: Any, after: int) -> Any:
+    """The method; after so many calls its log stream is gone."""
+    from botocore.exceptions import ClientError
+
+    calls = []
+
+    def called(**request: Any) -> Any:
+        calls.append(request)
+        if len(calls) > after:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "gone"}}, "GetLogEvents")
+        return method(**request)
+
+    return called
