@@ -104,6 +104,13 @@ def runs(tmp_path: Path) -> Runs:
     return Runs(tmp_path)
 
 
+def test_a_run_has_its_own_folder_but_in_what_sagemaker_packs():
+    own = RunLocation(Path("runs"), Path("checkpoints"))
+    packed = RunLocation(Path("model"), Path("checkpoints"), is_packed=True)
+    assert (own.run_dir("exp"), own.checkpoints_dir("exp")) == (Path("runs/exp"), Path("checkpoints/exp"))
+    assert (packed.run_dir("exp"), packed.checkpoints_dir("exp")) == (Path("model"), Path("checkpoints/exp"))
+
+
 def test_a_free_name_is_taken(runs):
     claimed = runs.claim()
     assert (claimed.name, claimed.run_dir, claimed.state) == ("exp", runs.models / "exp", None)
