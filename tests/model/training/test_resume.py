@@ -152,10 +152,12 @@ def test_resume_never_passes_over_finished_names_too(runs):
     assert (claimed.name, claimed.state) == ("exp1", None)
 
 
-def test_an_unfinished_run_is_resumed_although_it_has_a_saved_model(runs):
+@pytest.mark.parametrize("finished", [False, True])
+def test_an_unfinished_run_is_resumed_although_it_has_a_saved_model(runs, finished):
     runs.unfinished("exp")
-    runs.save_model(runs.models / "exp", finished=False)
-    assert runs.claim().state["epoch"] == 5
+    runs.save_model(runs.models / "exp", finished)
+    claimed = runs.claim()
+    assert claimed.name == "exp" and claimed.state["epoch"] == 5
 
 
 def test_names_that_are_passed_over_are_not_locked(runs):
