@@ -229,8 +229,8 @@ def hold(folder: Path) -> subprocess.Popen[str]:
 def test_the_lock_dies_with_its_owner_although_a_worker_outlives_it(tmp_path):
     holder = hold(tmp_path)
     lock = Lock(tmp_path)
-    told = lock.acquire()
-    assert told is not None and f"process {holder.pid}" in told
+    holder_text = lock.acquire()
+    assert holder_text is not None and f"process {holder.pid}" in holder_text
     holder.kill()
     holder.wait()
     assert subprocess.run(["pgrep", "-g", str(holder.pid)], capture_output=True).stdout, "the forked child should live"
