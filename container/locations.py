@@ -112,10 +112,6 @@ class Locations:
             return Path(flag)
         return self.env.path("SM_MODEL_DIR") or (self._opt_ml.model if self.env.uses_opt_ml else Path("runs"))
 
-    def run_dir(self, models: Path, name: str) -> Path:
-        """The folder of a run: models/NAME, or models itself if SageMaker packs that."""
-        return models if self.is_packed(models) else models / name
-
     def is_packed(self, models: Path) -> bool:
         """Whether this is /opt/ml/model, which SageMaker packs as it stands."""
         return models.resolve() == self._opt_ml.model.resolve()

@@ -1,4 +1,4 @@
-"""Several models by one command: an attribute each, a fold each, both; stopped and gone on with."""
+"""Several models by one job: an attribute each, a fold each, both; stopped and resumed."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ SEPARATE = ["--target", "separate"]
 FOLDS = ["--folds", "3"]
 
 
-def weights(run, *places: str) -> list[dict[str, torch.Tensor]]:
-    return [load_file(run / place / "model.safetensors") for place in places]
+def weights(run, *folders: str) -> list[dict[str, torch.Tensor]]:
+    return [load_file(run / folder / "model.safetensors") for folder in folders]
 
 
 def equal(a: list[dict[str, torch.Tensor]], b: list[dict[str, torch.Tensor]]) -> bool:
@@ -62,8 +62,8 @@ def test_each_attribute_gets_a_model_with_its_own_settings(faces, run_train, tmp
     assert inference.main(["--eval_dir", str(faces / "eval"), *where]) == 0
     asked = ["--ground_truth_dir", str(faces / "gt"), "--output_data_dir", str(tmp_path / "out"), "--resamples", "9"]
     assert evaluation.main(asked) == 0
-    found = json.loads((tmp_path / "out" / "evaluation.json").read_text())["rarebird"]
-    assert len(found["per_class"]) == 18 and set(found["attributes"]) == {"mask", "gender", "age"}
+    result = json.loads((tmp_path / "out" / "evaluation.json").read_text())["rarebird"]
+    assert len(result["per_class"]) == 18 and set(result["attributes"]) == {"mask", "gender", "age"}
 
 
 def test_every_row_is_answered_by_the_fold_that_did_not_see_it(folds, faces):
@@ -151,8 +151,8 @@ def test_members_that_are_finished_are_kept_and_the_unfinished_goes_on(faces, ru
     caplog.clear()
     run = run_train(faces / "train", *FOLDS)
     assert run.name == "exp" and "finished before" in caplog.text and "resumed epoch=1 step=1" in caplog.text
-    places = ("fold1", "fold2", "fold3")
-    assert equal(weights(run, *places), weights(folds[0], *places))
+    folders = ("fold1", "fold2", "fold3")
+    assert equal(weights(run, *folders), weights(folds[0], *folders))
     assert json.loads((run / "ensemble.json").read_text())["finished"]
     run_train(faces / "train", *FOLDS, "--epochs", "0")
     assert (run.parent / "exp1" / "ensemble.json").is_file()
@@ -171,7 +171,7 @@ def test_models_that_are_gone_are_written_again_without_training(faces, run_trai
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "message"),
     [
         (["--folds", "1"], "0 .one model on a split. or at least 2"),
         (["--folds", "99"], "99 folds need as many groups"),
@@ -181,8 +181,8 @@ def test_models_that_are_gone_are_written_again_without_training(faces, run_trai
         (["--separate", '{"age": {"lr": 1}}'], "separate belongs to target separate"),
     ],
 )
-def test_what_cannot_be_is_told(faces, run_train, flags, told):
-    with pytest.raises(InputError, match=told):
+def test_what_cannot_be_is_told(faces, run_train, flags, message):
+    with pytest.raises(InputError, match=message):
         run_train(faces / "train", *flags)
 
 
@@ -197,8 +197,8 @@ def test_lists_of_groups_say_who_is_on_which_side(faces, run_train, tmp_path):
     (tmp_path / "valid.txt").write_text("\n".join(folders[9:12]))
     lists = ["--train_groups", str(tmp_path / "train.txt"), "--validation_groups", str(tmp_path / "valid.txt")]
     run = run_train(faces / "train", *lists, "--epochs", "0")
-    found = pd.read_csv(run / "split.csv")
-    sides = {side: {path.split("/")[-2] for path in rows["path"]} for side, rows in found.groupby("side")}
+    result = pd.read_csv(run / "split.csv")
+    sides = {side: {path.split("/")[-2] for path in rows["path"]} for side, rows in result.groupby("side")}
     assert sides == {"train": set(folders[:9]), "validation": set(folders[9:12])}
 
     (tmp_path / "valid.txt").write_text("\n".join([*folders[8:10], "000001_femal_Asian_45"]))

@@ -1,4 +1,4 @@
-"""Stopping and going on: by signal, by crash, by kill; the weights are those of never having stopped."""
+"""Stopping and resuming: by signal, by crash, by kill; the weights are those of a run that never stopped."""
 
 from __future__ import annotations
 
@@ -77,11 +77,11 @@ def at_update(monkeypatch):
 
     def arm(number: int, action) -> None:
         count = 0
-        of = Trainer._update
+        update_as_before = Trainer._update
 
         def update(self) -> None:
             nonlocal count
-            of(self)
+            update_as_before(self)
             count += 1
             if count == number:
                 action()
@@ -114,19 +114,19 @@ def test_a_signal_inside_an_accumulated_step_changes_nothing(faces, run_train, m
     """Three batches an optimiser step, a validation after each epoch; the signal comes while a batch is awaited."""
     flags = ["--accumulate", "3", "--batch_size", "8", "--epochs", "2", "--validation", "0.3"]
     whole = run_train(faces / "train", *flags, name="whole")
-    from model.training import trainer as loop
+    from model.training import trainer
 
-    batches, given = loop.batches, 0
+    batches, taken = trainer.batches, 0
 
     def interrupted(*arguments):
-        nonlocal given
+        nonlocal taken
         for batch in batches(*arguments):
-            given += 1
-            if given == signal_at:
+            taken += 1
+            if taken == signal_at:
                 os.kill(os.getpid(), signal.SIGTERM)
             yield batch
 
-    monkeypatch.setattr(loop, "batches", interrupted)
+    monkeypatch.setattr(trainer, "batches", interrupted)
     run_train(faces / "train", *flags, name="stopped")
     monkeypatch.undo()
     stopped = run_train(faces / "train", *flags, name="stopped")
@@ -155,8 +155,8 @@ def test_sigterm_saves_a_model_and_the_same_command_goes_on(faces, run_train, un
     before = signal.getsignal(signal.SIGTERM)
     at_update(STEPS + 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
     run = run_train(faces / "train", *LONG)
-    found = json.loads((run / "metrics.json").read_text())
-    assert not found["finished"] and found["epochs"] == 1
+    saved = json.loads((run / "metrics.json").read_text())
+    assert not saved["finished"] and saved["epochs"] == 1
     assert "stopped before its end" in (run / "README.md").read_text()
     assert signal.getsignal(signal.SIGTERM) == before
     monkeypatch.undo()
@@ -223,19 +223,19 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(faces, 
     for _ in range(30):
         process = start(faces / "train", tmp_path, "exp", *flags, threads=2)
         if kills >= 3:
-            told, _ = process.communicate()
+            output, _ = process.communicate()
         else:
             assert process.stdout is not None
-            told = ""
-            while "batches of" not in told and (line := process.stdout.readline()):
-                told += line
+            output = ""
+            while "batches of" not in output and (line := process.stdout.readline()):
+                output += line
             while not list((tmp_path / ".checkpoints" / "exp").glob("checkpoint-*.pt")) and process.poll() is None:
                 time.sleep(0.01)
             time.sleep(draw.uniform(0.0, 0.8))
             process.send_signal(signal.SIGKILL)
-            told += process.communicate()[0]
+            output += process.communicate()[0]
             kills += process.returncode == -signal.SIGKILL
-        inside += "resumed epoch=" in told
+        inside += "resumed epoch=" in output
         if process.returncode == 0:
             break
     assert process.returncode == 0 and kills == 3 and inside >= 1
@@ -249,8 +249,8 @@ def test_the_second_of_two_runs_of_one_name_is_told_who_holds_it(faces, tmp_path
     while "batches of" not in first.stdout.readline():
         assert first.poll() is None
     second = start(faces / "train", tmp_path, "exp", "--epochs", "200")
-    told, _ = second.communicate()
+    output, _ = second.communicate()
     first.terminate()
     rest, _ = first.communicate()
-    assert second.returncode == 2 and f"process {first.pid}" in told and "Traceback" not in told
+    assert second.returncode == 2 and f"process {first.pid}" in output and "Traceback" not in output
     assert first.returncode == 0 and "stopped by SIGTERM" in rest

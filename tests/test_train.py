@@ -33,17 +33,17 @@ def test_a_run_ends_as_one_folder_of_readable_files(faces, run_train, caplog):
     with caplog.at_level(logging.INFO, "rarebird"):
         run = run_train(faces / "train", "--epochs", "2")
     assert {path.name for path in run.iterdir()} == SAVED | {"split.csv", "split.json", "tensorboard"}
-    found = metrics(run)
-    assert found["finished"] and found["epochs"] == 2 and len(found["history"]) == 2
-    assert found["data"]["train"]["groups"] + found["data"]["validation"]["groups"] == 24
+    saved = metrics(run)
+    assert saved["finished"] and saved["epochs"] == 2 and len(saved["history"]) == 2
+    assert saved["data"]["train"]["groups"] + saved["data"]["validation"]["groups"] == 24
     assert yaml.safe_load((run / "settings.yaml").read_text())["epochs"] == 2
     assert json.loads((run / "labels.json").read_text())["classes"][5] == "worn/female/60 and over"
     card = (run / "README.md").read_text()
     assert "worn/female/60 and over" in card and "macro F1" in card
     lines = [METRIC_LINE.match(line) for line in caplog.messages]
     assert [int(line[1]) for line in lines if line] == [1, 2]
-    low, high = found["validation"]["intervals"]["acc"]
-    assert low <= found["validation"]["acc"] <= high
+    low, high = saved["validation"]["intervals"]["acc"]
+    assert low <= saved["validation"]["acc"] <= high
     assert "24 groups" not in caplog.text and "train: " in caplog.text and "settings that differ" in caplog.text
     assert not list(run.rglob("*.pt"))
 
@@ -61,10 +61,10 @@ def test_what_follows_the_run_is_written_beside_the_split(faces, run_train, tmp_
 
 def test_the_weights_are_those_of_the_best_epoch(faces, run_train):
     run = run_train(faces / "train", "--epochs", "3", "--best_criterion", "loss")
-    found = metrics(run)
-    losses = [entry["val_loss"] for entry in found["history"]]
-    assert found["epoch"] == 1 + losses.index(min(losses))
-    assert found["validation"]["loss"] == pytest.approx(min(losses))
+    saved = metrics(run)
+    losses = [entry["val_loss"] for entry in saved["history"]]
+    assert saved["epoch"] == 1 + losses.index(min(losses))
+    assert saved["validation"]["loss"] == pytest.approx(min(losses))
 
 
 @pytest.mark.parametrize("target", ["joint", "heads", "gender"])
@@ -103,18 +103,18 @@ def test_settings_train(faces, run_train, flags):
 
 def test_without_validation_the_last_weights_are_saved(faces, run_train):
     run = run_train(faces / "train", "--validation", "0", "--epochs", "1")
-    found = metrics(run)
-    assert found["validation"] is None and found["data"]["train"]["groups"] == 24
+    saved = metrics(run)
+    assert saved["validation"] is None and saved["data"]["train"]["groups"] == 24
     assert "no validation" in (run / "README.md").read_text()
     assert not (run / "split.csv").exists()
 
 
 def test_averaged_weights_are_what_is_saved(faces, run_train, monkeypatch):
     kept = {}
-    of = Trainer.train
+    train_as_before = Trainer.train
 
     def watched(self, state=None):
-        outcome = of(self, state)
+        outcome = train_as_before(self, state)
         kept["average"], kept["last"] = self.ema.module.state_dict(), self.network.state_dict()
         return outcome
 
@@ -135,8 +135,8 @@ def test_a_validation_channel_is_used_whole(faces, run_train, tmp_path):
 
     shutil.copytree(tmp_path / "validation", copied)
     run = run_train(faces / "train", "--validation_dir", str(copied))
-    found = metrics(run)
-    assert (found["data"]["train"]["pictures"], found["data"]["validation"]["pictures"]) == (168, 35)
+    saved = metrics(run)
+    assert (saved["data"]["train"]["pictures"], saved["data"]["validation"]["pictures"]) == (168, 35)
 
 
 def test_no_epoch_saves_the_initial_model(faces, run_train):
@@ -189,9 +189,9 @@ def test_early_stopping_ends_a_run_that_gets_no_better(faces, run_train, caplog)
 
 
 def test_a_loss_that_is_not_finite_says_where_and_what_to_try(faces, run_train):
-    with pytest.raises(Failure) as told:
+    with pytest.raises(Failure) as error:
         run_train(faces / "train", "--lr", "1e30", "--warmup_epochs", "0", "--epochs", "5", "--optimizer", "sgd")
-    assert re.search(r"not finite at epoch \d+, step \d+, learning rate .*--lr.*--clip_grad", str(told.value))
+    assert re.search(r"not finite at epoch \d+, step \d+, learning rate .*--lr.*--clip_grad", str(error.value))
 
 
 def test_correcting_the_same_thing_twice_is_said(faces, run_train, caplog):
@@ -215,9 +215,9 @@ def test_faults_of_both_channels_are_told_before_weights_are_looked_for(faces, r
         folder = tmp_path / side / "images" / "000001_female_Asian_30"
         folder.mkdir(parents=True)
         (folder / "normal.jpg").write_bytes(b"")
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as error:
         run_train(tmp_path / "train", "--validation_dir", str(tmp_path / "validation"), "--weights", "nowhere.pth")
-    text = str(told.value)
+    text = str(error.value)
     assert "channel train" in text and "channel validation" in text and "nowhere" not in text
 
 
@@ -256,7 +256,7 @@ def test_a_single_group_is_learnt_from_without_validation(faces, run_train, tmp_
 
 
 @pytest.mark.parametrize(
-    ("heads", "told"),
+    ("heads", "message"),
     [
         ({"agee": {"loss_weight": 5}}, "no attribute 'agee'; nearest: age"),
         ({"age": {"loss_weight": "two"}}, "heads: age: loss_weight = 'two': expected a number"),
@@ -265,8 +265,8 @@ def test_a_single_group_is_learnt_from_without_validation(faces, run_train, tmp_
         ({"age": 3}, "heads: age: expected a mapping"),
     ],
 )
-def test_what_heads_may_not_be_is_told(faces, run_train, heads, told):
-    with pytest.raises(InputError, match=told):
+def test_what_heads_may_not_be_is_told(faces, run_train, heads, message):
+    with pytest.raises(InputError, match=message):
         run_train(faces / "train", "--target", "heads", "--heads", json.dumps(heads))
 
 
@@ -278,21 +278,21 @@ def test_an_augmentation_whose_pictures_no_network_takes_is_told(faces, run_trai
 def test_a_missing_label_column_is_told_with_every_other_fault(tmp_path, run_train):
     (tmp_path / "train.csv").write_text("image_name,lable\np0.jpg,1\np1.jpg,2\n")
     (tmp_path / "p0.jpg").write_text("no picture")
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as error:
         run_train(tmp_path)
-    assert "nearest: label" in str(told.value) and "p0.jpg" in str(told.value) and "p1.jpg" in str(told.value)
+    assert "nearest: label" in str(error.value) and "p0.jpg" in str(error.value) and "p1.jpg" in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "message"),
     [
         (["--model", "resnet18.foo"], r"has resnet18\..*nearest: resnet18"),
         (["--model", "resnet18", "--batch_size", "1"], "batch norm cannot learn from a batch of 1"),
         (["--augmentation", '{"mixup": {"p": 3}}'], "mixup: p = 3, expected at most 1"),
     ],
 )
-def test_what_no_training_can_begin_with_is_told(faces, run_train, flags, told):
-    with pytest.raises(InputError, match=told):
+def test_what_no_training_can_begin_with_is_told(faces, run_train, flags, message):
+    with pytest.raises(InputError, match=message):
         run_train(faces / "train", *flags)
 
 

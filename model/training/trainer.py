@@ -10,8 +10,7 @@ import logging
 import math
 import signal
 import time
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,26 +19,26 @@ import torch
 from PIL import Image
 from timm.utils import ModelEmaV3
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 
 from model.data.datasets import Datasets
 from model.data.loader import Batch, ImageDataset, batches, unreadable_images
 from model.data.sampling import EpochSampler
-from model.errors import Failure, InputError
+from model.errors import Failure
 from model.images.augmentation import Augmentation, make_augmentation, make_mixing
 from model.images.preprocessing import Preprocessing
 from model.metrics.epoch_metrics import CRITERIA
-from model.network.freezing import fix_norm, freeze, unfreeze
+from model.network.freezing import fix_norm
 from model.network.heads import Heads
 from model.network.network import Network
 from model.runtime import distributed
-from model.runtime.hardware import Hardware, compiled, worker_count
+from model.runtime.hardware import Hardware, worker_count
 from model.runtime.seeding import mixed_seed, seed_all
 from model.runtime.signals import Stopped, StopSignal
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints, State
 from model.training.criterion import Criterion, head_targets
 from model.training.optim import Accumulation, Schedule, make_optimiser
+from model.training.parallel import ParallelNetwork
 from model.training.progress import Best, Outcome, Progress
 from model.training.tracking.base import EpochResult, Tracker
 from model.training.tracking.console import progress_bar
@@ -48,8 +47,6 @@ from model.training.validation import Validation, Validator
 log = logging.getLogger("rarebird")
 
 FINITE_EVERY = 10  # optimiser steps between two checks that the loss is finite, each of which waits for a GPU
-
-Forward = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -110,13 +107,8 @@ class Trainer:
             table.classes(), settings.sampler_power, settings.batch_size, settings.seed, self.rank, self.world
         )
         augmentation = make_augmentation(settings.augmentation, self.preprocessing)
-        self.images = ImageDataset(
-            table.root,
-            table.locations,
-            self.preprocessing.channels,
-            augmentation.draft,
-            RandomAugmentation(augmentation, settings.seed),
-        )
+        prepare, channels = RandomAugmentation(augmentation, settings.seed), self.preprocessing.channels
+        self.images = ImageDataset(table.root, table.locations, channels, augmentation.draft, prepare)
         self.mixing = make_mixing(settings.augmentation)
         self.targets = head_targets(self.heads, table)
 
@@ -129,27 +121,18 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(hardware.device.type, enabled=hardware.precision == "fp16")
         self.ema = ModelEmaV3(self.network, decay=settings.ema, use_warmup=True) if settings.ema else None
         self.scored: nn.Module = self.ema.module if self.ema else self.network  # validated and saved
-        self.validator = self._make_validator(datasets)
+        self.validator: Validator | None = None
+        if datasets.validation is not None:
+            batch_size, workers = settings.batch_size, self.workers
+            self.validator = Validator(
+                datasets.validation, self.heads, self.preprocessing, hardware, self.criterion, batch_size, workers, stop
+            )
 
         self.progress = Progress()
         self.is_between_updates = True
         self.rate = 0.0  # pictures a second of the current epoch
-        self._frozen: bool | None = None
-        self._prepare_network()
-
-    def _make_validator(self, datasets: Datasets) -> Validator | None:
-        if datasets.validation is None:
-            return None
-        return Validator(
-            datasets.validation,
-            self.heads,
-            self.preprocessing,
-            self.hardware,
-            self.criterion,
-            self.settings.batch_size,
-            self.workers,
-            self.stop,
-        )
+        # freezes parts: after the optimiser, which has to have the parameters of all
+        self.parallel = ParallelNetwork(self.network, settings, hardware)
 
     def train(self, state: State | None = None) -> Outcome:
         """Trains until the last epoch, early stopping or a signal.
@@ -198,7 +181,7 @@ class Trainer:
     def _train_epoch(self) -> None:
         """Trains on the batches of the current epoch that are left."""
         progress, device, steps = self.progress, self.hardware.device, self.sampler.steps
-        model, forward = self._prepare_network()
+        self.parallel.prepare(progress.epoch)
         self.network.train()
         if self.settings.freeze_norm:
             fix_norm(self.network.backbone)
@@ -214,7 +197,7 @@ class Trainer:
             for step, batch in enumerate(self.stop.outlived(loaded), first):
                 self.is_between_updates = False
                 # forward and backward pass; gradients accumulate until the optimiser step
-                loss = self._accumulate_gradients(batch, step, model, forward)
+                loss = self._accumulate_gradients(batch, step)
                 accumulated_loss += loss
                 # note a loss that is not finite, on the device so that this step need not wait for it
                 bad_step = self.first_bad_step.clamp(max=step + 1)
@@ -232,32 +215,12 @@ class Trainer:
                 self._after_update()
         self.rate = (steps - first) * size / max(time.monotonic() - began, 1e-9)
 
-    def _prepare_network(self) -> tuple[nn.Module, Forward]:
-        """The network as this epoch trains it: for its gradients, and for its forward pass. Both are made again when
-        other parts are trained than in the epoch before; the optimiser has the parameters of all parts and skips those
-        without gradients."""
-        thawed_after = self.settings.freeze_epochs
-        frozen = not thawed_after or self.progress.epoch < thawed_after
-        if self._frozen != frozen:
-            self._frozen = frozen
-            unfreeze(self.network)
-            if frozen:
-                freeze(self.network, self.settings.freeze)
-            self._model: nn.Module = self.network
-            if self.world > 1:
-                devices = [self.hardware.device] if self.hardware.device.type == "cuda" else None
-                self._model = DistributedDataParallel(self.network, device_ids=devices)
-            self._forward: Forward = compiled(self._model) if self.settings.compile else self._model
-        return self._model, self._forward
-
-    def _accumulate_gradients(self, batch: Batch, step: int, model: nn.Module, forward: Forward) -> torch.Tensor:
+    def _accumulate_gradients(self, batch: Batch, step: int) -> torch.Tensor:
         """Forward and backward pass of a batch. Returns its loss, a scalar on the device.
 
         Args:
             batch: Pictures of this process.
             step: Position of the batch in the epoch.
-            model: Network that collects the gradients.
-            forward: Its forward pass.
         """
         device, epoch = self.hardware.device, self.progress.epoch
         if batch.unreadable or batch.pixels is None:
@@ -270,10 +233,9 @@ class Trainer:
             inputs, partner, own = self.mixing(inputs)
         targets = [classes[batch.rows].to(device, non_blocking=True) for classes in self.targets]
         # processes exchange gradients in the last backward pass before the optimiser step only
-        exchanges = self.world == 1 or self.accumulation.ends_group(step)
-        with nullcontext() if exchanges else model.no_sync():  # type: ignore[operator]
+        with self.parallel.exchange(self.accumulation.ends_group(step)):
             with self.hardware.autocast():
-                logits = _checked_forward(forward, inputs)
+                logits = self.parallel(inputs)
             loss = self.criterion(logits, targets, partner, own)
             self.scaler.scale(loss / self.accumulation.group_size(step)).backward()
         return loss.detach()
@@ -387,19 +349,6 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])
         self.scaler.load_state_dict(state["scaler"])
-
-
-def _checked_forward(forward: Forward, inputs: torch.Tensor) -> torch.Tensor:
-    """forward(inputs), with an InputError if batch norm has too few pictures or pixels."""
-    try:
-        return forward(inputs)
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
-            raise
-        raise InputError(
-            f"batch norm cannot learn from a batch of {len(inputs)} at this size: a larger batch_size, a larger "
-            "input_size or more pictures are needed"
-        ) from None
 
 
 def _on_cpu(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -83,9 +83,9 @@ def test_the_model_of_inference_is_named_or_sagemakers(tree, monkeypatch):
 
 def test_a_run_has_its_own_folder_but_in_what_sagemaker_packs(tree):
     paths = locations()
-    assert paths.run_dir(Path("runs"), "exp") == Path("runs/exp")
-    assert paths.run_dir(tree / "model", "exp") == tree / "model"
-    assert paths.run_dir(tree / "other", "exp") == tree / "other" / "exp"
+    assert not paths.is_packed(Path("runs"))
+    assert paths.is_packed(tree / "model")
+    assert not paths.is_packed(tree / "other")
 
 
 def test_checkpoints_lie_where_they_are_told_and_never_in_what_is_packed(tree):

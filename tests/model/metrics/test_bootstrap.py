@@ -47,7 +47,7 @@ def brute_resamples(groups: np.ndarray | None, pictures: int, resamples: int, se
 def test_intervals_equal_those_of_a_brute_force_bootstrap(pictures, grouped):
     truth, answers, other, groups = pictures
     groups = groups if grouped else None
-    blocks = [count_statistics(truth, given, CLASSES) for given in (answers, other)]
+    blocks = [count_statistics(truth, classes, CLASSES) for classes in (answers, other)]
     totals = resample(sparse.csr_array(sparse.hstack(blocks)), groups, resamples=200, seed=7)
     these, those = (scores_of(Counts.from_totals(part)) for part in np.split(totals, 2, axis=1))
     drawn = brute_resamples(groups, len(truth), 200, 7)
@@ -57,11 +57,11 @@ def test_intervals_equal_those_of_a_brute_force_bootstrap(pictures, grouped):
             expected = np.array([metric(truth[d], answers[d]) for d in drawn])
             np.testing.assert_allclose(these[name], expected, atol=1e-12)
             difference = expected - [metric(truth[d], other[d]) for d in drawn]
-            found = interval(these[name] - those[name], confidence=0.9)
+            estimate = interval(these[name] - those[name], confidence=0.9)
             low, high = np.percentile(difference[1:], [5, 95])
-            assert found.value == pytest.approx(difference[0])
-            assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
-            assert found.deviation == pytest.approx(np.std(difference[1:], ddof=1))
+            assert estimate.value == pytest.approx(difference[0])
+            assert (estimate.low, estimate.high) == (pytest.approx(low), pytest.approx(high))
+            assert estimate.deviation == pytest.approx(np.std(difference[1:], ddof=1))
 
 
 def test_calibration_error_is_resampled_as_by_brute_force(pictures):
@@ -77,10 +77,10 @@ def test_calibration_error_is_resampled_as_by_brute_force(pictures):
 def test_resamples_depend_on_the_seed_and_not_on_how_many_are_drawn_at_once(pictures, monkeypatch):
     truth, answers, _, groups = pictures
     statistics = count_statistics(truth, answers, CLASSES)
-    found = resample(statistics, groups, 100, seed=0)
+    totals = resample(statistics, groups, 100, seed=0)
     monkeypatch.setattr(bootstrap, "DRAWS_AT_ONCE", 17 * 7)
-    np.testing.assert_array_equal(resample(statistics, groups, 100, seed=0), found)
-    assert not np.array_equal(resample(statistics, groups, 100, seed=1)[1:], found[1:])
+    np.testing.assert_array_equal(resample(statistics, groups, 100, seed=0), totals)
+    assert not np.array_equal(resample(statistics, groups, 100, seed=1)[1:], totals[1:])
 
 
 def test_groups_of_pictures_that_are_alike_give_wider_intervals():

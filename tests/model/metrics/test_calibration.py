@@ -54,14 +54,14 @@ def test_reliability_is_the_mean_confidence_and_accuracy_of_each_bin():
     probabilities = generator.dirichlet(np.ones(3), size=200)
     truth = generator.integers(3, size=200)
     probabilities[7] = np.nan
-    found = reliability_of(calibration_statistics(probabilities, truth, 10).sum(axis=0))
+    reliability = reliability_of(calibration_statistics(probabilities, truth, 10).sum(axis=0))
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     for at in range(10):
         inside = (confidence > at / 10) & (confidence <= (at + 1) / 10)
-        assert found["pictures"][at] == inside.sum()
+        assert reliability["pictures"][at] == inside.sum()
         if inside.any():
-            assert found["confidence"][at] == pytest.approx(confidence[inside].mean())
-            assert found["accuracy"][at] == pytest.approx(right[inside].mean())
+            assert reliability["confidence"][at] == pytest.approx(confidence[inside].mean())
+            assert reliability["accuracy"][at] == pytest.approx(right[inside].mean())
         else:
-            assert np.isnan(found["confidence"][at]) and np.isnan(found["accuracy"][at])
-    assert found["pictures"].sum() == 199
+            assert np.isnan(reliability["confidence"][at]) and np.isnan(reliability["accuracy"][at])
+    assert reliability["pictures"].sum() == 199

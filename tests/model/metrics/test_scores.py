@@ -30,7 +30,7 @@ def test_scores_equal_scikit_learns(case):
     num_classes, truth, answers = case
     labels = range(num_classes)
     macro = {"labels": labels, "average": "macro", "zero_division": 0}
-    found = scores(truth, answers, num_classes)
+    result = scores(truth, answers, num_classes)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # y_pred contains classes not in y_true
         expected = {
@@ -41,9 +41,9 @@ def test_scores_equal_scikit_learns(case):
             "balanced_accuracy": reference.balanced_accuracy_score(truth, answers),
             "gmean_f1": gmean(reference.f1_score(truth, answers, labels=labels, average=None, zero_division=0)),
         }
-    assert found.keys() == expected.keys()
+    assert result.keys() == expected.keys()
     for name, value in expected.items():
-        np.testing.assert_allclose(found[name], value, err_msg=name, **CLOSE)
+        np.testing.assert_allclose(result[name], value, err_msg=name, **CLOSE)
 
 
 @settings(max_examples=100, deadline=None)
@@ -51,9 +51,9 @@ def test_scores_equal_scikit_learns(case):
 def test_per_class_equals_scikit_learns(case):
     num_classes, truth, answers = case
     expected = reference.precision_recall_fscore_support(truth, answers, labels=range(num_classes), zero_division=0)
-    found = per_class(truth, answers, num_classes)
+    result = per_class(truth, answers, num_classes)
     for name, values in zip(("precision", "recall", "f1", "support"), expected, strict=True):
-        np.testing.assert_allclose(found[name], values, err_msg=name, **CLOSE)
+        np.testing.assert_allclose(result[name], values, err_msg=name, **CLOSE)
 
 
 @settings(max_examples=40, deadline=None)
@@ -62,7 +62,7 @@ def test_weighted_scores_equal_scikit_learns(case):
     num_classes, truth, answers = case
     counts = Counts.from_answers(truth, answers, num_classes)
     commonest = int(counts.truth.argmax())
-    for given_answers, found in (
+    for given_answers, result in (
         (answers, weighted_scores_of(counts)),
         (np.full_like(truth, commonest), weighted_scores_of(counts.constant(commonest))),
     ):
@@ -75,9 +75,9 @@ def test_weighted_scores_equal_scikit_learns(case):
             "weighted_f1": reference.f1_score(truth, given_answers, **weighted),
             "weighted_f2": reference.fbeta_score(truth, given_answers, beta=2, **weighted),
         }
-        assert found.keys() == expected.keys()
+        assert result.keys() == expected.keys()
         for name, value in expected.items():
-            np.testing.assert_allclose(found[name], value, err_msg=name, **CLOSE)
+            np.testing.assert_allclose(result[name], value, err_msg=name, **CLOSE)
 
 
 @pytest.mark.filterwarnings("ignore:A single label")
@@ -88,9 +88,9 @@ def test_confusion_equals_scikit_learns_and_leaves_unanswered_out(case):
     expected = np.zeros((num_classes, num_classes), dtype=int)
     if (answers >= 0).any():
         expected = reference.confusion_matrix(truth[answers >= 0], answers[answers >= 0], labels=range(num_classes))
-    found = confusion(truth, answers, num_classes)
-    assert found.dtype == np.int64
-    np.testing.assert_array_equal(found, expected)
+    result = confusion(truth, answers, num_classes)
+    assert result.dtype == np.int64
+    np.testing.assert_array_equal(result, expected)
 
 
 def test_geometric_mean_over_chosen_classes():

@@ -113,10 +113,10 @@ def test_a_soft_target_costs_the_mix_of_its_hard_ones(loss: nn.Module, outputs: 
 
 @pytest.mark.parametrize("loss, outputs", every_loss())
 def test_gradients_are_those_of_finite_differences(loss: nn.Module, outputs: int, logits: Tensor) -> None:
-    given = logits[:6, :outputs].double().requires_grad_()
+    inputs = logits[:6, :outputs].double().requires_grad_()
     targets = torch.arange(6) % max(outputs, 2)
-    assert torch.autograd.gradcheck(lambda x: loss(x, targets), given)
-    assert torch.autograd.gradcheck(lambda x: loss(x, soft(targets, max(outputs, 2), 0.3).double()), given)
+    assert torch.autograd.gradcheck(lambda x: loss(x, targets), inputs)
+    assert torch.autograd.gradcheck(lambda x: loss(x, soft(targets, max(outputs, 2), 0.3).double()), inputs)
 
 
 @pytest.mark.parametrize("loss, outputs", [*every_loss(), (FocalLoss(0.01), 4), (FocalLoss(0.0), 4)])
@@ -245,8 +245,8 @@ def test_weights_move_with_the_loss_and_are_not_saved_with_it() -> None:
 
 
 def test_correcting_the_prior_twice_is_told() -> None:
-    told = double_correction(1.0, "inverse", 1.0)
-    assert told is not None and "2 times over" in told and "sampler_strength" in told
+    warning = double_correction(1.0, "inverse", 1.0)
+    assert warning is not None and "2 times over" in warning and "sampler_strength" in warning
     assert double_correction(0.5, "effective", 0.75) is not None
     assert double_correction(0.7, "inverse", 0.3) is None
     assert double_correction(0.0, "inverse", 1.0) is None

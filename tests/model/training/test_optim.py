@@ -9,18 +9,18 @@ from model.training.optim import Accumulation, Schedule, make_optimiser
 STEPS = 10
 
 
-def settings(**given: object) -> TrainSettings:
-    return build(TrainSettings, [Layer("--{}", {"epochs": 4, "lr": 0.1, "optimizer": "sgd", **given})])
+def settings(**values: object) -> TrainSettings:
+    return build(TrainSettings, [Layer("--{}", {"epochs": 4, "lr": 0.1, "optimizer": "sgd", **values})])
 
 
-def rates(**given: object) -> list[float]:
+def rates(**values: object) -> list[float]:
     """The learning rate of each step of a run."""
-    made = settings(**given)
+    chosen = settings(**values)
     network = torch.nn.Linear(2, 2)
-    optimiser = make_optimiser(made, network)
-    schedule = Schedule(made, optimiser, STEPS)
+    optimiser = make_optimiser(chosen, network)
+    schedule = Schedule(chosen, optimiser, STEPS)
     seen = []
-    for step in range(made.epochs * STEPS):
+    for step in range(chosen.epochs * STEPS):
         seen.append(optimiser.param_groups[0]["lr"])
         optimiser.step()
         schedule.after_step(step + 1)
@@ -32,14 +32,14 @@ def rates(**given: object) -> list[float]:
 @pytest.mark.parametrize("name", ["adamw", "SGD", "madgrad", "lamb", "AdamW"])
 def test_optimisers_go_by_timms_names_in_any_case(name):
     network = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.BatchNorm1d(3))
-    made = make_optimiser(settings(optimizer=name, weight_decay=0.3), network)
-    decays = {id(p): group["weight_decay"] for group in made.param_groups for p in group["params"]}
+    optimiser = make_optimiser(settings(optimizer=name, weight_decay=0.3), network)
+    decays = {id(p): group["weight_decay"] for group in optimiser.param_groups for p in group["params"]}
     assert decays[id(network[0].weight)] == 0.3
     assert decays[id(network[0].bias)] == decays[id(network[1].weight)] == 0
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("values", "message"),
     [
         ({"optimizer": "adamz"}, "nearest: adam"),
         ({"optimizer": "sgd", "optimizer_args": {"momentom": 0.9}}, "momentom"),
@@ -48,9 +48,9 @@ def test_optimisers_go_by_timms_names_in_any_case(name):
         ({"scheduler": "cosine", "scheduler_args": {"min": 1}}, "min"),
     ],
 )
-def test_what_there_is_not_is_told(given, told):
-    with pytest.raises(InputError, match=told):
-        rates(**given)
+def test_what_there_is_not_is_told(values, message):
+    with pytest.raises(InputError, match=message):
+        rates(**values)
 
 
 def test_cosine_rises_while_warming_up_and_falls_to_the_end():
@@ -95,12 +95,12 @@ def test_no_schedule_and_plateau():
 )
 def test_a_schedule_goes_on_from_its_state(name, arguments, tmp_path):
     """The rates after a stop at step 17, through a file, are those of never having stopped."""
-    made = settings(scheduler=name, scheduler_args=arguments)
+    chosen = settings(scheduler=name, scheduler_args=arguments)
 
     def fresh():
         network = torch.nn.Linear(2, 2)
-        optimiser = make_optimiser(made, network)
-        return optimiser, Schedule(made, optimiser, STEPS)
+        optimiser = make_optimiser(chosen, network)
+        return optimiser, Schedule(chosen, optimiser, STEPS)
 
     def advance(optimiser, schedule, first, last):
         seen = []

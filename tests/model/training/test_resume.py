@@ -104,6 +104,13 @@ def runs(tmp_path: Path) -> Runs:
     return Runs(tmp_path)
 
 
+def test_a_run_has_its_own_folder_but_in_what_sagemaker_packs():
+    own = RunLocation(Path("runs"), Path("checkpoints"))
+    packed = RunLocation(Path("model"), Path("checkpoints"), is_packed=True)
+    assert (own.run_dir("exp"), own.checkpoints_dir("exp")) == (Path("runs/exp"), Path("checkpoints/exp"))
+    assert (packed.run_dir("exp"), packed.checkpoints_dir("exp")) == (Path("model"), Path("checkpoints/exp"))
+
+
 def test_a_free_name_is_taken(runs):
     claimed = runs.claim()
     assert (claimed.name, claimed.run_dir, claimed.state) == ("exp", runs.models / "exp", None)
@@ -145,10 +152,12 @@ def test_resume_never_passes_over_finished_names_too(runs):
     assert (claimed.name, claimed.state) == ("exp1", None)
 
 
-def test_an_unfinished_run_is_resumed_although_it_has_a_saved_model(runs):
+@pytest.mark.parametrize("finished", [False, True])
+def test_an_unfinished_run_is_resumed_although_it_has_a_saved_model(runs, finished):
     runs.unfinished("exp")
-    runs.save_model(runs.models / "exp", finished=False)
-    assert runs.claim().state["epoch"] == 5
+    runs.save_model(runs.models / "exp", finished)
+    claimed = runs.claim()
+    assert claimed.name == "exp" and claimed.state["epoch"] == 5
 
 
 def test_names_that_are_passed_over_are_not_locked(runs):
@@ -220,8 +229,8 @@ def hold(folder: Path) -> subprocess.Popen[str]:
 def test_the_lock_dies_with_its_owner_although_a_worker_outlives_it(tmp_path):
     holder = hold(tmp_path)
     lock = Lock(tmp_path)
-    told = lock.acquire()
-    assert told is not None and f"process {holder.pid}" in told
+    holder_text = lock.acquire()
+    assert holder_text is not None and f"process {holder.pid}" in holder_text
     holder.kill()
     holder.wait()
     assert subprocess.run(["pgrep", "-g", str(holder.pid)], capture_output=True).stdout, "the forked child should live"

@@ -1,0 +1,78 @@
+"""The network as an epoch trains it: parts of it frozen, spread over the processes of torchrun, compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from model.errors import InputError
+from model.network.freezing import freeze, unfreeze
+from model.network.network import Network
+from model.runtime import distributed
+from model.runtime.hardware import Hardware, compiled
+from model.settings.train import TrainSettings
+
+
+class ParallelNetwork:
+    """Forward passes of a network whose gradients are averaged over the processes.
+
+    Args:
+        network: The network, on its device.
+        settings: freeze, freeze_epochs and compile.
+        hardware: The device.
+
+    Raises:
+        InputError: If `freeze` names no part of the network.
+    """
+
+    def __init__(self, network: Network, settings: TrainSettings, hardware: Hardware):
+        self.network, self.settings, self.hardware = network, settings, hardware
+        self.world = distributed.world()
+        self._frozen: bool | None = None
+        self.prepare(epoch=0)
+
+    def prepare(self, epoch: int) -> None:
+        """Freezes the parts that an epoch does not train. The network is wrapped again if these are others than before;
+        the optimiser has the parameters of all parts and skips those without gradients.
+
+        Args:
+            epoch: The epoch, from 0.
+        """
+        thawed_after = self.settings.freeze_epochs
+        frozen = not thawed_after or epoch < thawed_after
+        if self._frozen == frozen:
+            return
+        self._frozen = frozen
+        unfreeze(self.network)
+        if frozen:
+            freeze(self.network, self.settings.freeze)
+        self._model: nn.Module = self.network
+        if self.world > 1:
+            devices = [self.hardware.device] if self.hardware.device.type == "cuda" else None
+            self._model = DistributedDataParallel(self.network, device_ids=devices)
+        self._forward: Callable[..., torch.Tensor] = compiled(self._model) if self.settings.compile else self._model
+
+    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Logits (N, outputs) of inputs (N, channels, height, width). InputError if batch norm has too few pictures or
+        pixels."""
+        try:
+            return self._forward(inputs)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise InputError(
+                f"batch norm cannot learn from a batch of {len(inputs)} at this size: a larger batch_size, a larger "
+                "input_size or more pictures are needed"
+            ) from None
+
+    def exchange(self, enabled: bool) -> AbstractContextManager[Any]:
+        """The context of a forward and backward pass, in which the processes exchange gradients only if enabled. They
+        add up in each process until then."""
+        if enabled or self.world == 1:
+            return nullcontext()
+        return self._model.no_sync()  # type: ignore[operator]
