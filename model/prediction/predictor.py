@@ -14,7 +14,7 @@ from torch import nn
 from model.answers.write import Answers
 from model.data.loader import Batch, ImageDataset, batches, in_order
 from model.data.locations import ImageLocations
-from model.images.decode import Source, UnreadablePicture, read_source
+from model.images.decode import Source, UnreadableImage, read_source
 from model.images.preprocessing import Preprocessing
 from model.images.tta import Views
 from model.labels import Scheme
@@ -36,7 +36,7 @@ class Predictor:
     @torch.inference_mode()
     def logits(self, pixels: torch.Tensor) -> torch.Tensor:
         """float32 (N, outputs), on the device, from uint8 (N, height, width, channels)."""
-        batch = self.preprocessing.normalised(self.hardware.pictures(pixels))
+        batch = self.preprocessing.normalise(self.hardware.to_device(pixels))
         with self.hardware.autocast():
             return self.network(batch).float()
 
@@ -84,7 +84,7 @@ class EnsemblePredictor:
             for row in range(first, min(first + self.images_per_batch(batch_size), len(sources))):
                 try:
                     looks.append(self.prepare(sources[row], row))
-                except UnreadablePicture as error:
+                except UnreadableImage as error:
                     unreadable[row] = str(error)
                 else:
                     rows.append(row)
@@ -96,7 +96,7 @@ class EnsemblePredictor:
 
     def prepare(self, source: Source, row: int = 0) -> ModelInputs:
         """What the pipelines see of one picture, uint8 (views, height, width, channels) each; threads may look side by
-        side. row: that random views are drawn for. UnreadablePicture tells why it cannot be read."""
+        side. row: that random views are drawn for. UnreadableImage tells why it cannot be read."""
         return tuple(
             pipeline.views(
                 read_source(source, channels=pipeline.preprocessing.channels, draft=pipeline.views.draft), row
