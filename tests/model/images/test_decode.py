@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from model.images import decode as pictures
+from model.images import decode
 from model.images.decode import (
     UnreadableImage,
     decoding_memory,
@@ -194,7 +194,7 @@ def by_the_whole_array(picture: Image.Image) -> np.ndarray:
 
 @pytest.mark.parametrize("strip", [1, 100, 1 << 20])
 def test_deep_pictures_are_converted_in_strips_as_at_once(monkeypatch: pytest.MonkeyPatch, strip: int) -> None:
-    monkeypatch.setattr(pictures, "STRIP", strip)
+    monkeypatch.setattr(decode, "STRIP", strip)
     draw = np.random.default_rng(strip)
     shape = (37, 23)
     odd = (draw.random(shape) * 200 - 20).astype(np.float32)
@@ -217,7 +217,7 @@ def test_a_deep_picture_takes_no_more_than_strips_of_it_beside_itself() -> None:
     in_channels(picture, 1)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert most < 40 * pictures.STRIP
+    assert most < 40 * decode.STRIP
 
 
 def test_the_memory_of_decoding_is_told_by_the_header() -> None:
