@@ -110,12 +110,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     hardware = find_hardware(settings.device, settings.precision, settings.channels_last, env.local_rank)
     distributed.start(env.rank, env.world, hardware.device)
     checked = location.checkpoints / ".checked"
-    tables = distributed.on_first(lambda: read_tables(settings, train_dir, validation_dir, checked))
+    tables = distributed.on_rank_zero(lambda: read_tables(settings, train_dir, validation_dir, checked))
     plan = make_plan(settings, *tables)
 
     # the name to train under, new or of an unfinished run that is resumed
     identity = {**as_dict(settings, only_result=True), **plan.identity()}
-    claimed = distributed.on_first(lambda: claim(settings.name, location, identity, settings.resume))
+    claimed = distributed.on_rank_zero(lambda: claim(settings.name, location, identity, settings.resume))
     if location.is_packed and claimed.state is None and is_finished(claimed.run_dir):
         log.warning("%s holds the model of a finished run, which this one replaces", claimed.run_dir)
     output = output_dir(locations.training_output_dir(settings.output_data_dir), claimed, location.is_packed)
@@ -178,7 +178,7 @@ def train_one(run: Run, training: TrainingJob) -> int | None:
     if not training.plan.is_single:
         log.info("\n%s of %s", run.folder, training.claim.name)
         folder, checkpoints = folder / run.folder, checkpoints.member(run.folder)
-        state = distributed.on_first(checkpoints.newest)
+        state = distributed.on_rank_zero(checkpoints.newest)
     heads = make_heads(
         run.datasets.train.scheme,
         settings.target,

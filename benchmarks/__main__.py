@@ -156,7 +156,7 @@ class Bench:
         targets = [classes[: self.settings.batch_size].to(self.hardware.device) for classes in trainer.targets]
 
         def step() -> None:
-            inputs = self.preprocessing.normalised(self.hardware.pictures(pixels))
+            inputs = self.preprocessing.normalise(self.hardware.to_device(pixels))
             with self.hardware.autocast():
                 logits = trainer.network(inputs)
             trainer.criterion(logits, targets).backward()

@@ -22,7 +22,7 @@ from container.serve.limits import MIB, NotEnoughMemory, free_memory
 from model.artifacts.discovery import find_model
 from model.artifacts.ensemble import load, load_combined, saved_models
 from model.artifacts.files import WEIGHTS
-from model.images.decode import UnreadablePicture, decoding_memory
+from model.images.decode import UnreadableImage, decoding_memory
 from model.labels import Scheme
 from model.prediction.api import make_predictor
 from model.prediction.predictor import ModelInputs
@@ -81,12 +81,12 @@ class ServedModel:
                 free = free_memory()
                 if free is not None and needed > free:
                     amounts = f"{needed / MIB:,.0f} MiB of memory, of which {max(0, free) / MIB:,.0f} are free"
-                    raise UnreadablePicture(f"too large: decoding it takes up to {amounts}")
+                    raise UnreadableImage(f"too large: decoding it takes up to {amounts}")
                 try:
                     return self.predictor.prepare(picture, row)
                 finally:
                     _trim_heap()
-        except UnreadablePicture as error:
+        except UnreadableImage as error:
             raise RequestError(400, str(error), body_read=True) from None
         except MemoryError:
             raise RequestError(400, "too large for the memory of this machine", body_read=True) from None

@@ -15,7 +15,7 @@ import numpy as np
 from model.atomic_write import write_beside
 from model.data.table import Table
 from model.errors import Problems
-from model.images.decode import UnreadablePicture, picture_size, picture_source, read_source
+from model.images.decode import UnreadableImage, image_size, image_source, read_source
 from model.images.location import ImageLocation
 
 CHUNK = 64  # images per task of a thread
@@ -84,12 +84,12 @@ def _read_all(
 
 def _read_error(root: Path, location: ImageLocation, how: str) -> str | None:
     try:
-        source = picture_source(root, location)
+        source = image_source(root, location)
         if how == "decode":
             read_source(source)
         else:
-            picture_size(source)
-    except UnreadablePicture as error:
+            image_size(source)
+    except UnreadableImage as error:
         return str(error)
     return None
 

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from model.data.locations import ImageLocations
 from model.errors import Failure, listing
-from model.images.decode import UnreadablePicture, read_picture
+from model.images.decode import UnreadableImage, read_image
 
 log = logging.getLogger("rarebird")
 
@@ -85,8 +85,8 @@ class ImageDataset(Dataset[Sample]):
     def __getitem__(self, item: Item) -> Sample:
         row, draw = item
         try:
-            image = read_picture(self.root, self.locations[row], self.channels, self.draft)
-        except UnreadablePicture as error:
+            image = read_image(self.root, self.locations[row], self.channels, self.draft)
+        except UnreadableImage as error:
             return row, str(error)
         return row, self.transform(image, draw)
 

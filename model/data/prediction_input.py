@@ -45,7 +45,7 @@ def read_info(root: Path, *, table: str | None = None, picture_column: str | Non
 
     Every row is kept, duplicates too. A row whose image does not exist has the path at which it was expected, one
     outside the channel a path that leaves it, an empty name the path "": reading such an image raises
-    UnreadablePicture with the reason.
+    UnreadableImage with the reason.
 
     Args:
         root: Folder of the channel.

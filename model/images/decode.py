@@ -1,6 +1,6 @@
 """Decodes images: from a file, bytes or a part of a shard to an upright 8-bit RGB or grey image.
 
-Whatever a damaged file leads PIL to raise becomes an UnreadablePicture with a reason for people.
+Whatever a damaged file leads PIL to raise becomes an UnreadableImage with a reason for people.
 """
 
 from __future__ import annotations
@@ -39,29 +39,29 @@ PIXEL_MEMORY = {"": 10, "WEBP": 18, "JPEG2000": 20}
 TRANSPARENT_MEMORY, COEFFICIENTS_MEMORY = 18, 6
 STRIP = 1 << 16  # pixels that are converted in float64 at a time
 
-# PIL warns of odd metadata and of very large images; what matters is raised as UnreadablePicture.
+# PIL warns of odd metadata and of very large images; what matters is raised as UnreadableImage.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-class UnreadablePicture(ValueError):
+class UnreadableImage(ValueError):
     """An image cannot be read. The message is the reason: its kind and, after a colon, the details."""
 
 
-def picture_source(root: Path, location: ImageLocation) -> Source:
-    """The source of a channel's image. UnreadablePicture where its path is empty or leaves the channel."""
+def image_source(root: Path, location: ImageLocation) -> Source:
+    """The source of a channel's image. UnreadableImage where its path is empty or leaves the channel."""
     if not location.file:
-        raise UnreadablePicture("no picture is named")
+        raise UnreadableImage("no picture is named")
     if leaves_folder(location.file):
-        raise UnreadablePicture(f"a path out of the channel: {location.file}")
+        raise UnreadableImage(f"a path out of the channel: {location.file}")
     file = os.path.join(root, location.file)
     return file if location.shard is None else (file, location.offset, location.size)
 
 
-def read_picture(
+def read_image(
     root: Path, location: ImageLocation, channels: int = 3, draft: tuple[int, int] | None = None
 ) -> Image.Image:
     """Reads an image of the channel at root: see read_source."""
-    return read_source(picture_source(root, location), channels, draft)
+    return read_source(image_source(root, location), channels, draft)
 
 
 def read_source(source: Source, channels: int = 3, draft: tuple[int, int] | None = None) -> Image.Image:
@@ -75,14 +75,14 @@ def read_source(source: Source, channels: int = 3, draft: tuple[int, int] | None
             has opened already is left as it is.
 
     Raises:
-        UnreadablePicture: Says why it cannot be read.
+        UnreadableImage: Says why it cannot be read.
     """
-    image = open_picture(source, draft)
+    image = open_image(source, draft)
     with _reasons():
         return in_channels(image, channels)
 
 
-def open_picture(source: Source, draft: tuple[int, int] | None = None) -> Image.Image:
+def open_image(source: Source, draft: tuple[int, int] | None = None) -> Image.Image:
     """Decodes an image and turns it upright, in its own mode; the first of several frames or pages. Arguments and
     errors are those of read_source."""
     content = _content(source)
@@ -100,13 +100,13 @@ def open_picture(source: Source, draft: tuple[int, int] | None = None) -> Image.
         return upright
 
 
-def picture_size(source: Source) -> tuple[int, int]:
+def image_size(source: Source) -> tuple[int, int]:
     """Width and height by the header, before turning upright. Nothing is decoded, and only the header of a file is
     read."""
     if isinstance(source, (str, Path)):
         with _reasons_of_files(), open(source, "rb") as file:
             if not os.fstat(file.fileno()).st_size:
-                raise UnreadablePicture("empty file")
+                raise UnreadableImage("empty file")
             with _reasons():
                 return Image.open(file).size
     content = _content(source)
@@ -117,7 +117,7 @@ def picture_size(source: Source) -> tuple[int, int]:
 def decoding_memory(content: bytes, draft: tuple[int, int] | None = None) -> int:
     """Upper bound in bytes of the memory in which read_source reads an encoded image, by its header."""
     if not content:
-        raise UnreadablePicture("empty file")
+        raise UnreadableImage("empty file")
     with _reasons():
         image = Image.open(io.BytesIO(content))
         coefficients = image.width * image.height if "progressive" in image.info else 0
@@ -209,7 +209,7 @@ def _content(source: Source) -> bytes | Image.Image:
             file.seek(offset)
             content = file.read(size)
         if 0 < len(content) < size:
-            raise UnreadablePicture(f"truncated: {len(content):,} of {size:,} bytes from byte {offset:,} of {path}")
+            raise UnreadableImage(f"truncated: {len(content):,} of {size:,} bytes from byte {offset:,} of {path}")
     elif isinstance(source, (str, Path)):
         with _reasons_of_files(), open(source, "rb") as file:
             content = file.read()
@@ -217,35 +217,35 @@ def _content(source: Source) -> bytes | Image.Image:
         with _reasons_of_files():
             content = source.read()
     if not content:
-        raise UnreadablePicture("empty file")
+        raise UnreadableImage("empty file")
     return content
 
 
 @contextmanager
 def _reasons_of_files() -> Iterator[None]:
-    """Raises errors of the file system as UnreadablePicture."""
+    """Raises errors of the file system as UnreadableImage."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError):
-        raise UnreadablePicture("no such file") from None
+        raise UnreadableImage("no such file") from None
     except IsADirectoryError:
-        raise UnreadablePicture("a folder, no picture") from None
+        raise UnreadableImage("a folder, no picture") from None
     except OSError as error:
-        raise UnreadablePicture(f"cannot be opened: {error.strerror or error}") from error
+        raise UnreadableImage(f"cannot be opened: {error.strerror or error}") from error
 
 
 @contextmanager
 def _reasons() -> Iterator[None]:
-    """Raises errors of PIL as UnreadablePicture."""
+    """Raises errors of PIL as UnreadableImage."""
     try:
         yield
-    except (UnreadablePicture, MemoryError):
+    except (UnreadableImage, MemoryError):
         raise
     except UnidentifiedImageError:
-        raise UnreadablePicture("cannot be identified as a picture") from None
+        raise UnreadableImage("cannot be identified as a picture") from None
     except Image.DecompressionBombError:
-        raise UnreadablePicture(f"too large: more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from None
+        raise UnreadableImage(f"too large: more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from None
     except Exception as error:  # PIL's decoders raise anything on damaged files
         text = str(error) or type(error).__name__
         kind = "truncated" if "truncated" in text or isinstance(error, EOFError) else "cannot be decoded"
-        raise UnreadablePicture(f"{kind}: {text}") from error
+        raise UnreadableImage(f"{kind}: {text}") from error

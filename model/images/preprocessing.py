@@ -108,7 +108,7 @@ class Preprocessing:
         height, width), is channels_last without a copy."""
         return torch.from_numpy(np.array(image, dtype=np.uint8).reshape(self.height, self.width, self.channels))
 
-    def normalised(self, pixels: torch.Tensor) -> torch.Tensor:
+    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """The network's input, float32, from uint8 (or float, 0 to 255) pixels (N, channels, height, width)."""
         batch = pixels.float()
         if self.mean:

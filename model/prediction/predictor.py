@@ -16,7 +16,7 @@ from torch import nn
 from model.answers.write import Answers
 from model.data.loader import Batch, ImageDataset, batches, in_order
 from model.data.locations import ImageLocations
-from model.images.decode import Source, UnreadablePicture, read_source
+from model.images.decode import Source, UnreadableImage, read_source
 from model.images.preprocessing import Preprocessing
 from model.images.tta import Views
 from model.labels import Scheme
@@ -43,7 +43,7 @@ class Predictor:
     @torch.inference_mode()
     def logits(self, pixels: torch.Tensor) -> torch.Tensor:
         """Outputs of the network, float32 (N, outputs), on the device, from uint8 (N, height, width, channels)."""
-        batch = self.preprocessing.normalised(self.hardware.pictures(pixels))
+        batch = self.preprocessing.normalise(self.hardware.to_device(pixels))
         with self.hardware.autocast():
             return self.network(batch).float()
 
@@ -111,7 +111,7 @@ class EnsemblePredictor:
             for row in range(first, min(first + per_batch, len(sources))):
                 try:
                     inputs.append(self.prepare(sources[row], row))
-                except UnreadablePicture as error:
+                except UnreadableImage as error:
                     unreadable[row] = str(error)
                 else:
                     rows.append(row)
@@ -129,7 +129,7 @@ class EnsemblePredictor:
             row: seeds random views.
 
         Raises:
-            UnreadablePicture: why the image cannot be read.
+            UnreadableImage: why the image cannot be read.
         """
         return tuple(
             pipeline.views(

@@ -68,7 +68,7 @@ def gather(value: T) -> list[T]:
     return values
 
 
-def on_first(function: Callable[[], T]) -> T:
+def on_rank_zero(function: Callable[[], T]) -> T:
     """Calls a function on rank 0 and returns its result on every process; an InputError there is raised on all."""
     if world() == 1:
         return function()
@@ -85,7 +85,7 @@ def on_first(function: Callable[[], T]) -> T:
     return result
 
 
-def any_of(flag: bool, device: torch.device) -> bool:
+def any_rank(flag: bool, device: torch.device) -> bool:
     """Whether the flag is set on any process. device: that of the process group's tensors."""
     if world() == 1:
         return flag

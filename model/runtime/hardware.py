@@ -49,7 +49,7 @@ class Hardware:
         memory_format = torch.channels_last if self.channels_last else torch.contiguous_format
         return network.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]
 
-    def pictures(self, pixels: torch.Tensor) -> torch.Tensor:
+    def to_device(self, pixels: torch.Tensor) -> torch.Tensor:
         """Moves a loader's uint8 (N, height, width, channels) to the device as (N, channels, height, width)."""
         batch = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
         return batch if self.channels_last else batch.contiguous()

@@ -37,7 +37,7 @@ class StopSignal:
             raise KeyboardInterrupt
         self.received = self.received or number
 
-    def outlived(self, items: Iterable[T]) -> Iterator[T]:
+    def interruptible(self, items: Iterable[T]) -> Iterator[T]:
         """Yields the items of a loader. A signal to the whole process group ends the loader's workers too; the
         RuntimeError that follows becomes Stopped."""
         try:

@@ -78,7 +78,9 @@ def _answer_folds(plan: Plan, models: Path, settings: TrainSettings, stop: StopS
         model = make_ensemble(models, members, [1.0] * len(members), PRODUCT)
         predictor = make_predictor(model, device=settings.device, precision=settings.precision)
         locations = table.locations.take(rows)
-        for answers in stop.outlived(predictor.predict_channel(table.root, locations, settings.batch_size, workers)):
+        for answers in stop.interruptible(
+            predictor.predict_channel(table.root, locations, settings.batch_size, workers)
+        ):
             if stop.received is not None:
                 raise Stopped
             probabilities[rows[answers.rows]] = answers.probabilities

@@ -194,7 +194,7 @@ class Trainer:
         size = self.sampler.pictures_per_step
         title = f"epoch {progress.epoch + 1}/{self.settings.epochs}"
         with progress_bar(title, steps * size, first * size) as bar:
-            for step, batch in enumerate(self.stop.outlived(loaded), first):
+            for step, batch in enumerate(self.stop.interruptible(loaded), first):
                 self.is_between_updates = False
                 # forward and backward pass; gradients accumulate until the optimiser step
                 loss = self._accumulate_gradients(batch, step)
@@ -227,7 +227,7 @@ class Trainer:
             raise unreadable_images(self.images, batch.unreadable)
         # dropout and mixing depend on the position only, so that a resumed run draws the same
         seed_all(mixed_seed(self.settings.seed, 2, epoch, step, self.rank))
-        inputs = self.preprocessing.normalised(self.hardware.pictures(batch.pixels))
+        inputs = self.preprocessing.normalise(self.hardware.to_device(batch.pixels))
         partner, own = None, 1.0
         if self.mixing is not None:
             inputs, partner, own = self.mixing(inputs)
@@ -260,7 +260,7 @@ class Trainer:
         is_last = progress.batches == self.sampler.steps
         is_check = is_last or progress.updates % FINITE_EVERY == 0
         # several processes have to agree on stopping; they ask each other less often than one process looks
-        stopping = (is_check or self.world == 1) and distributed.any_of(
+        stopping = (is_check or self.world == 1) and distributed.any_rank(
             self.stop.received is not None, self.hardware.device
         )
         is_due = time.monotonic() - self.saved_at >= settings.checkpoint_seconds

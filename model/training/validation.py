@@ -150,7 +150,7 @@ class Validator:
         stopped = False
         try:
             loaded = batches(pictures, items, self.workers, self.hardware.device.type == "cuda")
-            for batch in self.stop.outlived(loaded):
+            for batch in self.stop.interruptible(loaded):
                 if self.stop.received is not None:
                     raise Stopped
                 if batch.unreadable or batch.pixels is None:
@@ -159,6 +159,6 @@ class Validator:
         except Stopped:
             stopped = True
         # All processes stop together, or the others would wait in gather
-        if distributed.any_of(stopped, self.hardware.device):
+        if distributed.any_rank(stopped, self.hardware.device):
             raise Stopped
         return logits

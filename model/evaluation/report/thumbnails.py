@@ -11,7 +11,7 @@ from pathlib import Path
 
 from model.data.readers.channel_files import IMAGES, ChannelFiles
 from model.errors import InputError, did_you_mean, listing
-from model.images.decode import UnreadablePicture, read_picture
+from model.images.decode import UnreadableImage, read_image
 
 LONGEST_SIDE = 144  # pixels
 QUALITY = 75
@@ -70,8 +70,8 @@ def make_thumbnails(files: ChannelFiles, names: Sequence[str], characters: int) 
 def make_thumbnail(files: ChannelFiles, path: str) -> Thumbnail | None:
     """The thumbnail of a picture by its path below the folder, or in its shards; None for an unreadable picture."""
     try:
-        picture = read_picture(files.root, files.shards.locate(path), draft=(LONGEST_SIDE, LONGEST_SIDE))
-    except UnreadablePicture:
+        picture = read_image(files.root, files.shards.locate(path), draft=(LONGEST_SIDE, LONGEST_SIDE))
+    except UnreadableImage:
         return None
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     picture.info.clear()  # comments and GPS positions stay out of the page

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from model.artifacts.model_card import cell_text
-from model.images.decode import UnreadablePicture, read_picture
+from model.images.decode import UnreadableImage, read_image
 from model.metrics.scores import divide
 from model.training.validation import Validation
 
@@ -142,7 +142,7 @@ def _thumbnail(validation: Validation, row: int) -> Image.Image:
     """The picture of a row; a grey tile if it can no longer be read."""
     table = validation.table
     try:
-        picture = read_picture(table.root, table.locations[row], draft=TILE)
-    except UnreadablePicture:
+        picture = read_image(table.root, table.locations[row], draft=TILE)
+    except UnreadableImage:
         return Image.new("RGB", TILE, GREY)
     return ImageOps.contain(picture, TILE)

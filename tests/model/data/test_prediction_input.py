@@ -7,7 +7,7 @@ import pytest
 
 from model.data.prediction_input import PredictionInput, read_info
 from model.errors import InputError
-from model.images.decode import UnreadablePicture, read_picture
+from model.images.decode import UnreadableImage, read_image
 from tests.model.data.conftest import touch, write_csv
 
 
@@ -33,8 +33,8 @@ def test_info_keeps_every_row_and_column_in_order(root: Path) -> None:
         (6, "out of the channel"),
         (7, "no picture is"),
     ):
-        with pytest.raises(UnreadablePicture, match=reason):
-            read_picture(root, inputs.locations[row])
+        with pytest.raises(UnreadableImage, match=reason):
+            read_image(root, inputs.locations[row])
 
 
 def named(inputs: PredictionInput) -> tuple[str, list[str]]:
@@ -63,8 +63,8 @@ def test_info_without_a_table_is_every_picture(root: Path) -> None:
     assert inputs.name_column == "ImageID"
     assert inputs.rows["ImageID"].tolist() == ["a.jpg", "b.jpg", "b/x.PNG", "c.jpg"]
     assert inputs.locations.paths[:3] == ["a.jpg", "b.jpg", "b/x.PNG"]
-    with pytest.raises(UnreadablePicture, match="out of the channel"):
-        read_picture(root, inputs.locations[3])
+    with pytest.raises(UnreadableImage, match="out of the channel"):
+        read_image(root, inputs.locations[3])
 
 
 def test_info_that_cannot_be_read_is_reported(root: Path) -> None:

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from model.images import decode as pictures
+from model.images import decode
 from model.images.decode import (
-    UnreadablePicture,
+    UnreadableImage,
     decoding_memory,
+    image_size,
     in_channels,
-    open_picture,
-    picture_size,
-    read_picture,
+    open_image,
+    read_image,
     read_source,
 )
 from model.images.location import ImageLocation
@@ -194,7 +194,7 @@ def by_the_whole_array(picture: Image.Image) -> np.ndarray:
 
 @pytest.mark.parametrize("strip", [1, 100, 1 << 20])
 def test_deep_pictures_are_converted_in_strips_as_at_once(monkeypatch: pytest.MonkeyPatch, strip: int) -> None:
-    monkeypatch.setattr(pictures, "STRIP", strip)
+    monkeypatch.setattr(decode, "STRIP", strip)
     draw = np.random.default_rng(strip)
     shape = (37, 23)
     odd = (draw.random(shape) * 200 - 20).astype(np.float32)
@@ -217,7 +217,7 @@ def test_a_deep_picture_takes_no_more_than_strips_of_it_beside_itself() -> None:
     in_channels(picture, 1)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert most < 40 * pictures.STRIP
+    assert most < 40 * decode.STRIP
 
 
 def test_the_memory_of_decoding_is_told_by_the_header() -> None:
@@ -227,7 +227,7 @@ def test_the_memory_of_decoding_is_told_by_the_header() -> None:
     assert decoding_memory(encoded(grey, "JPEG"), draft=(40, 30)) == 50 * 40 * 10
     assert decoding_memory(encoded(grey, "JPEG", progressive=True), draft=(40, 30)) == 50 * 40 * 10 + 100 * 80 * 6
     for content, told in ((b"", "empty file"), (b"no picture", "identified")):
-        with pytest.raises(UnreadablePicture, match=told):
+        with pytest.raises(UnreadableImage, match=told):
             decoding_memory(content)
 
 
@@ -257,7 +257,7 @@ def test_exif_orientation_is_applied(orientation: int, form: str, draft: tuple[i
     difference = np.abs(np.asarray(found, float) - np.asarray(expected.resize(found.size, Image.Resampling.BOX), float))
     assert np.median(difference) < 3
     assert difference.mean() < 6
-    assert in_channels(open_picture(open_picture(content))).size == expected.size  # it is not turned a second time
+    assert in_channels(open_image(open_image(content))).size == expected.size  # it is not turned a second time
 
 
 @pytest.mark.parametrize(
@@ -302,9 +302,9 @@ def test_a_picture_is_read_from_path_bytes_file_shard_and_pil_alike(tmp_path: Pa
     opened = Image.open(io.BytesIO(content))
     for source in (tmp_path / "a.png", str(tmp_path / "a.png"), content, io.BytesIO(content), shard, opened):
         assert np.array_equal(np.asarray(read_source(source)), np.asarray(two_halves()))
-        assert picture_size(source if not isinstance(source, io.BytesIO) else content) == (64, 48)
-    assert np.array_equal(np.asarray(read_picture(tmp_path, ImageLocation("a.png"))), np.asarray(two_halves()))
-    in_shard = read_picture(tmp_path, ImageLocation("inside.png", "shard.bin", 6, len(content)))
+        assert image_size(source if not isinstance(source, io.BytesIO) else content) == (64, 48)
+    assert np.array_equal(np.asarray(read_image(tmp_path, ImageLocation("a.png"))), np.asarray(two_halves()))
+    in_shard = read_image(tmp_path, ImageLocation("inside.png", "shard.bin", 6, len(content)))
     assert np.array_equal(np.asarray(in_shard), np.asarray(two_halves()))
 
 
@@ -319,8 +319,8 @@ def test_reasons_are_short_and_tell_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "shard").write_bytes(jpeg)
 
     def reason(path: str, shard: str | None = None, offset: int = 0, size: int = -1) -> str:
-        with pytest.raises(UnreadablePicture) as told:
-            read_picture(tmp_path, ImageLocation(path, shard, offset, size))
+        with pytest.raises(UnreadableImage) as told:
+            read_image(tmp_path, ImageLocation(path, shard, offset, size))
         return str(told.value)
 
     assert reason("cut.jpg").startswith("truncated: ")
@@ -337,11 +337,11 @@ def test_reasons_are_short_and_tell_what_is_wrong(tmp_path: Path) -> None:
     assert reason("") == "no picture is named"
     assert reason("a.jpg", "shard", 0, len(jpeg) + 5).startswith("truncated: ")
     assert reason("a.jpg", "shard", len(jpeg), 10) == "empty file"
-    with pytest.raises(UnreadablePicture, match="empty file"):
-        picture_size(tmp_path / "empty.jpg")
-    with pytest.raises(UnreadablePicture, match="cannot be identified"):
-        picture_size(tmp_path / "text.jpg")
-    assert picture_size(tmp_path / "cut.jpg") == (64, 64)
+    with pytest.raises(UnreadableImage, match="empty file"):
+        image_size(tmp_path / "empty.jpg")
+    with pytest.raises(UnreadableImage, match="cannot be identified"):
+        image_size(tmp_path / "text.jpg")
+    assert image_size(tmp_path / "cut.jpg") == (64, 64)
 
 
 def test_what_the_system_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,18 +349,18 @@ def test_what_the_system_refuses_is_told(tmp_path: Path, monkeypatch: pytest.Mon
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("builtins.open", refuse)
-    with pytest.raises(UnreadablePicture, match="cannot be opened: Permission denied"):
-        read_picture(tmp_path, ImageLocation("a.jpg"))
+    with pytest.raises(UnreadableImage, match="cannot be opened: Permission denied"):
+        read_image(tmp_path, ImageLocation("a.jpg"))
 
 
 def test_names_with_dots_inside_the_channel_are_no_way_out(tmp_path: Path) -> None:
     two_halves().save(tmp_path / "a..b.png")
-    assert read_picture(tmp_path, ImageLocation("a..b.png")).size == (64, 48)
+    assert read_image(tmp_path, ImageLocation("a..b.png")).size == (64, 48)
 
 
 def test_a_picture_above_pils_limit_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    with pytest.raises(UnreadablePicture, match="too large: more than 2,000 pixels"):
+    with pytest.raises(UnreadableImage, match="too large: more than 2,000 pixels"):
         read_source(encoded(two_halves(), "PNG"))
 
 
@@ -390,7 +390,7 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
     frames = [Image.new("P", (16, 16), colour) for colour in (0, 1)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     before = len(os.listdir("/proc/self/fd"))
-    kept = [(read_source(tmp_path / "a.gif"), picture_size(tmp_path / "a.gif")) for _ in range(3)]
+    kept = [(read_source(tmp_path / "a.gif"), image_size(tmp_path / "a.gif")) for _ in range(3)]
     assert len(os.listdir("/proc/self/fd")) == before and len(kept) == 3
 
 

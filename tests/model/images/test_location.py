@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from model.images.decode import UnreadablePicture, picture_source
+from model.images.decode import UnreadableImage, image_source
 from model.images.location import ImageLocation
 
 
@@ -12,8 +12,8 @@ def test_the_file_to_open_is_the_image_or_its_shard():
 
 
 def test_the_source_is_the_file_or_a_byte_range_of_the_shard(tmp_path: Path):
-    assert picture_source(tmp_path, ImageLocation("a/b.jpg")) == f"{tmp_path}/a/b.jpg"
-    assert picture_source(tmp_path, ImageLocation("b.jpg", "s.tar", 512, 9)) == (f"{tmp_path}/s.tar", 512, 9)
+    assert image_source(tmp_path, ImageLocation("a/b.jpg")) == f"{tmp_path}/a/b.jpg"
+    assert image_source(tmp_path, ImageLocation("b.jpg", "s.tar", 512, 9)) == (f"{tmp_path}/s.tar", 512, 9)
 
 
 @pytest.mark.parametrize(
@@ -25,5 +25,5 @@ def test_the_source_is_the_file_or_a_byte_range_of_the_shard(tmp_path: Path):
     ],
 )
 def test_a_location_outside_the_channel_has_no_source(tmp_path: Path, location: ImageLocation, reason: str):
-    with pytest.raises(UnreadablePicture, match=reason):
-        picture_source(tmp_path, location)
+    with pytest.raises(UnreadableImage, match=reason):
+        image_source(tmp_path, location)

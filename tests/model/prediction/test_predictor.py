@@ -13,7 +13,7 @@ from torch import nn
 
 from model.data.loader import Batch
 from model.data.locations import ImageLocations
-from model.images.decode import UnreadablePicture
+from model.images.decode import UnreadableImage
 from model.images.location import ImageLocation
 from model.images.preprocessing import Preprocessing
 from model.images.tta import Views
@@ -135,5 +135,5 @@ def test_an_image_that_cannot_be_read_says_why():
     Image.new("RGB", (64, 64)).save(content, "PNG")
     predictor = EnsemblePredictor([make_predictor()], SCHEME)
     assert predictor.prepare(content.getvalue())[0].shape == (1, 8, 8, 3)
-    with pytest.raises(UnreadablePicture):
+    with pytest.raises(UnreadableImage):
         predictor.prepare(content.getvalue()[:40])

@@ -35,10 +35,10 @@ def test_one_process_needs_no_group():
     distributed.start(0, 1, cpu)
     assert (distributed.rank(), distributed.world()) == (0, 1)
     assert distributed.gather("a") == ["a"]
-    assert distributed.on_first(lambda: 7) == 7
-    assert distributed.any_of(True, cpu) and not distributed.any_of(False, cpu)
+    assert distributed.on_rank_zero(lambda: 7) == 7
+    assert distributed.any_rank(True, cpu) and not distributed.any_rank(False, cpu)
     with pytest.raises(InputError, match="no such channel"):
-        distributed.on_first(refuse)
+        distributed.on_rank_zero(refuse)
     distributed.stop()
 
 
@@ -58,10 +58,10 @@ def refuse():
     raise InputError("no such channel")
 calls = []
 print(distributed.gather({"rank": rank}))
-print(distributed.on_first(lambda: calls.append(rank) or f"from {rank}"), calls)
-print(distributed.any_of(rank == 1, cpu), distributed.any_of(False, cpu))
+print(distributed.on_rank_zero(lambda: calls.append(rank) or f"from {rank}"), calls)
+print(distributed.any_rank(rank == 1, cpu), distributed.any_rank(False, cpu))
 try:
-    distributed.on_first(refuse)
+    distributed.on_rank_zero(refuse)
 except InputError as error:
     print("refused:", error)
 distributed.stop()

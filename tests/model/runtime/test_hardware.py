@@ -44,10 +44,10 @@ def test_what_there_is_not_is_told(device, precision, told):
 
 def test_pictures_of_a_loader_are_channels_last_without_a_copy():
     pixels = torch.randint(0, 256, (4, 8, 6, 3), dtype=torch.uint8)
-    placed = find_hardware("cpu", "fp32").pictures(pixels)
+    placed = find_hardware("cpu", "fp32").to_device(pixels)
     assert placed.shape == (4, 3, 8, 6)
     assert placed.is_contiguous(memory_format=torch.channels_last) and placed.data_ptr() == pixels.data_ptr()
-    assert find_hardware("cpu", "fp32", channels_last=False).pictures(pixels).is_contiguous()
+    assert find_hardware("cpu", "fp32", channels_last=False).to_device(pixels).is_contiguous()
 
 
 def test_compiling_without_a_compiler_warns_and_goes_on(monkeypatch, caplog):

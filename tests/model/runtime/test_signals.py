@@ -36,7 +36,7 @@ def batches() -> Iterator[int]:
 
 def test_workers_that_a_signal_ended_are_no_error():
     stop = StopSignal()
-    loaded = stop.outlived(batches())
+    loaded = stop.interruptible(batches())
     assert next(loaded) == 1
     stop.received = signal.SIGTERM
     with pytest.raises(Stopped):
@@ -45,4 +45,4 @@ def test_workers_that_a_signal_ended_are_no_error():
 
 def test_workers_that_ended_by_themselves_are_one():
     with pytest.raises(RuntimeError, match="is killed"):
-        list(StopSignal().outlived(batches()))
+        list(StopSignal().interruptible(batches()))

@@ -17,7 +17,7 @@ from model.data.readers.channel_files import ChannelFiles, is_image
 from model.data.readers.shards import INDEX, read_shards, write_shards
 from model.data.sampling import EpochSampler
 from model.errors import InputError, Problems
-from model.images.decode import read_picture
+from model.images.decode import read_image
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_the_table_is_that_of_the_loose_files(loose):
     assert second.labels.equals(first.labels) and second.scheme == first.scheme
     assert len(set(second.locations.shards)) > 1 and (target / "notes.txt").read_text() == "kept"
     for row in range(len(first)):
-        pixels = [np.asarray(read_picture(table.root, table.locations[row])) for table in (first, second)]
+        pixels = [np.asarray(read_image(table.root, table.locations[row])) for table in (first, second)]
         assert np.array_equal(*pixels)
     assert check_images(second, problems) == len(second) and not problems
 
