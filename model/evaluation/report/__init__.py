@@ -2,4 +2,7 @@
 
 render makes the page from templates/; confusion (matrices), picture_lists (what opens from a cell), thumbnails,
 charts and sentences (the text, and how numbers are written) make its parts.
+
+Tested by files of other names:
+    __init__: tests/model/evaluation/report/test_browser.py
 """
