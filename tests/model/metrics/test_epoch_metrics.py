@@ -32,8 +32,9 @@ sys.modules[module.__name__] = module
 exec(compile(source, str(path), "exec"), vars(module))
 
 import train
-from jobs.requests.tuning import tuning_config
-from jobs.spec.metrics import MetricTable, metric_definitions
+from jobs.requests.tuning import Search, tuning_config
+from jobs.spec.console import MetricTable
+from jobs.spec.metrics import metric_definitions
 from model.artifacts.provenance import SCORES
 from model.settings.cli import help_text
 from model.settings.train import TrainSettings
@@ -56,7 +57,7 @@ metrics = json.loads((run / "metrics.json").read_text())
 (record,) = metrics["history"]
 line = metric_line(record)
 regex = next(entry["Regex"] for entry in metric_definitions() if entry["Name"] == "val_balanced_accuracy")
-objective = tuning_config({}, "val_balanced_accuracy", 1, 1, "Bayesian", False, None)
+objective = tuning_config({}, Search("val_balanced_accuracy", 1, 1, "Bayesian", False, None))
 print(json.dumps({
     "value": record["val_balanced_accuracy"],
     "best": metrics["validation"]["balanced_accuracy"],
