@@ -120,10 +120,10 @@ def read_inputs(settings: InferenceSettings, locations: Locations, eval_dir: Pat
             eval_dir, "a table names pictures that other hosts have; they divide its rows themselves"
         )
     inputs = read_info(eval_dir, table=settings.table, picture_column=settings.picture_column)
-    part, parts = locations.part(eval_dir)
+    part, parts = locations.host_part(eval_dir)
     if parts > 1:
         log.info("part %d of %d is this host's", part + 1, parts)
-        inputs = inputs.take(range(part, len(inputs), parts))
+        inputs = inputs.part(part, parts)
     return inputs
 
 

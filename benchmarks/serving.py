@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from container.project import PROJECT_ROOT
+from container.project_root import PROJECT_ROOT
 from model.artifacts.ensemble import load
 from model.data.readers.channel_files import IMAGE_SUFFIXES
 from model.errors import InputError

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from container.project import PROJECT_ROOT
+from container.project_root import PROJECT_ROOT
 from model.errors import Failure, InputError
 from model.runtime.terminal import text_table
 from model.settings.cli import from_flags

@@ -29,13 +29,13 @@ from container.failure import FAILURE, Report
 from container.job_script import LESS_MEMORY, SHARED_MEMORY, on_sigterm, report_exception
 from container.job_types import JOB_TYPES, SERVE, TRAIN, JobType, find_job_type
 from container.locations import Locations
-from container.new_models import fingerprints, require_model, run_folders
+from container.model_check import fingerprints, require_model, run_folders
 from container.ownership import hand_over, owned_folders
-from container.project import PROJECT_ROOT
-from container.rank import first_failure
+from container.project_root import PROJECT_ROOT
 from container.sm_variables import sm_variables
 from container.supervise import ExitStatus, supervise
 from container.torchrun import process_count, torchrun, torchrun_variables, wait_for_names
+from container.torchrun_child import first_failure
 from model.errors import ExitCode, InputError, did_you_mean, listing
 
 OUT_OF_MEMORY = f"out of memory: the system killed a process of this job; {LESS_MEMORY}, or give the container more"

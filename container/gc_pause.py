@@ -9,7 +9,7 @@ import gc
 import sys
 from pathlib import Path
 
-from container.project import PROJECT_ROOT
+from container.project_root import PROJECT_ROOT
 
 
 def is_script(file: str | None) -> bool:

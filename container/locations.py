@@ -1,7 +1,7 @@
 """The folders and files of a job: where each input is read from and each output is written to.
 
 Each path is found on its own: what its flag names, else what its SM_* variable names, else its path in /opt/ml, else a
-folder beside the job.
+folder beside the job. The paths in /opt/ml themselves are in `opt_ml`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Locations:
             )
         return folder
 
-    def part(self, folder: Path) -> tuple[int, int]:
+    def host_part(self, folder: Path) -> tuple[int, int]:
         """This host's part of an input folder and the number of parts: (0, 1) if the host takes all that it has, as it
         does if SageMaker itself has split the input between the hosts."""
         if not self.env.uses_opt_ml or self._opt_ml.is_sharded(folder):

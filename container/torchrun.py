@@ -42,14 +42,23 @@ def process_count(settings: TrainSettings, variables: Mapping[str, str]) -> int:
 def torchrun(
     script: Path, flags: Sequence[str], processes: int, hosts: Hosts, variables: Mapping[str, str]
 ) -> list[str]:
-    """The command line that starts a script in this host's processes, each under container.rank."""
+    """The command line that starts a script in this host's processes, each under container.torchrun_child."""
     options = ["--nproc_per_node", str(processes)]
     if len(hosts.names) > 1:
         options += ["--nnodes", str(len(hosts.names)), "--node_rank", str(hosts.rank)]
         options += ["--master_addr", hosts.master, "--master_port", variables.get("MASTER_PORT", str(PORT))]
     else:
         options += ["--standalone", "--local-addr", "127.0.0.1"]  # the host's name may have no address
-    return [sys.executable, "-m", "torch.distributed.run", *options, "--module", "container.rank", str(script), *flags]
+    return [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        *options,
+        "--module",
+        "container.torchrun_child",
+        str(script),
+        *flags,
+    ]
 
 
 def torchrun_variables(hosts: Hosts, processes: int, variables: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from container.environment import Environment
 from container.opt_ml import BASE_DIR, JOB_VARIABLES, OptMl
-from container.project import PROJECT_ROOT
+from container.project_root import PROJECT_ROOT
 from jobs.aws.clients import Clients
 from jobs.backends.child_processes import HostCommand, run_hosts
 from jobs.backends.hosts import Host, entry_arguments, input_mounts, link_inputs, settings_below, write_host_folder

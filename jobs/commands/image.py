@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from container.project import PROJECT_ROOT
+from container.project_root import PROJECT_ROOT
 from jobs.aws.calls import error_code, user_error
 from jobs.aws.clients import Clients
 from jobs.backends.docker import ENGINE, engine

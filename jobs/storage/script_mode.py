@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from container.job_types import JOB_TYPES
-from container.project import PROJECT_ROOT
+from container.project_root import PROJECT_ROOT
 from jobs.spec.job import Job
 from model.artifacts.archive import pack
 from model.errors import InputError

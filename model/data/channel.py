@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from model.data.default_scheme import default_scheme
-from model.data.locations import ImageLocations
+from model.data.image_locations import ImageLocations
 from model.data.readers.channel_files import ChannelFiles, has_content
 from model.data.readers.columns import GROUP_COLUMNS, LABEL_COLUMNS, column_named
 from model.data.readers.detect import read_rows

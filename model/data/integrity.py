@@ -16,7 +16,7 @@ from model.atomic_write import write_beside
 from model.data.table import Table
 from model.errors import Problems
 from model.images.decode import UnreadableImage, image_size, image_source, read_source
-from model.images.location import ImageLocation
+from model.images.image_location import ImageLocation
 
 CHUNK = 64  # images per task of a thread
 PROGRESS_SECONDS = 10.0

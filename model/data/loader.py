@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
-from model.data.locations import ImageLocations
+from model.data.image_locations import ImageLocations
 from model.errors import Failure, listing
 from model.images.decode import UnreadableImage, read_image
 

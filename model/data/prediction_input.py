@@ -1,4 +1,6 @@
-"""Input of inference: the rows of info.csv, or all images of a folder, with where each row's image lies."""
+"""Input of inference: the rows of info.csv, or all images of a folder, with where each row's image lies; a
+host of several takes its part of the rows.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from model.data.locations import ImageLocations
+from model.data.image_locations import ImageLocations
 from model.data.readers.channel_files import ChannelFiles, has_content, is_image
 from model.data.readers.csv_table import has_picture_column, picture_column_of, read_csv
 from model.data.readers.detect import choose_table
@@ -38,6 +40,10 @@ class PredictionInput:
         """These rows alone, in this order."""
         at = np.asarray(rows, dtype=np.int64)
         return PredictionInput(self.rows.iloc[at].reset_index(drop=True), self.name_column, self.locations.take(at))
+
+    def part(self, index: int, count: int) -> PredictionInput:
+        """The rows of one host of several: every count-th, from `index` on."""
+        return self.take(range(index, len(self), count))
 
 
 def read_info(root: Path, *, table: str | None = None, picture_column: str | None = None) -> PredictionInput:

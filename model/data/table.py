@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model.data.locations import ImageLocations
+from model.data.image_locations import ImageLocations
 from model.labels import Scheme
 
 

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from model.images.location import ImageLocation
+from model.images.image_location import ImageLocation
 from model.paths import leaves_folder
 
 Shard = tuple[str | Path, int, int]  # a file, and offset and size in bytes of the image in it

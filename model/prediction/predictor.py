@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from model.answers.write import Answers
+from model.data.image_locations import ImageLocations
 from model.data.loader import Batch, ImageDataset, batches, in_order
-from model.data.locations import ImageLocations
 from model.images.decode import Source, UnreadableImage, read_source
 from model.images.preprocessing import Preprocessing
 from model.images.tta import Views

@@ -1,6 +1,7 @@
 """Processes that train together: joining torchrun's process group, and exchanging Python values between its ranks.
 
-Without a process group, every function works as for a single process of rank 0.
+Without a process group, every function works as for a single process of rank 0. Rows of inference are divided among
+hosts by `model.data.prediction_input`.
 """
 
 from __future__ import annotations

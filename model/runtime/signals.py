@@ -1,4 +1,6 @@
-"""SIGTERM and Ctrl-C during training: noted, so that the loop can stop after its current step."""
+"""SIGTERM and Ctrl-C inside the training loop: noted, so that it can stop after its current step. Elsewhere in a job
+the handler is `container.job_script.on_sigterm`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The names that settings choose among, each list once: losses, layouts, interpolations, precisions, media types."""
+"""The names that settings choose among, read by flags and --help without torch.
+
+What they stand for: losses in model.training.losses, layouts in model.data.readers.detect, interpolations in
+model.images.preprocessing, precisions in model.runtime.hardware.
+"""
 
 from __future__ import annotations
 

@@ -183,6 +183,8 @@ def at_targets(by_class: Tensor, targets: Tensor) -> Tensor:
 def make_loss(name: str, *, gamma: float, smoothing: float, weight: Tensor | None) -> Loss:
     """The loss that the setting `loss` names, with those of the arguments that it takes.
 
+    Each name also is a choice of the setting: `model.settings.choices.LOSSES`.
+
     Raises:
         InputError: If there is no loss of the name; the message has the nearest.
     """

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from container.project import PROJECT_ROOT
+from container.project_root import PROJECT_ROOT
 from container.supervise import children
 from model.artifacts.verify import model_problem
 

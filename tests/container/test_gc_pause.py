@@ -9,7 +9,7 @@ from pathlib import Path
 
 import container.gc_pause
 from container.gc_pause import is_script
-from container.project import PROJECT_ROOT
+from container.project_root import PROJECT_ROOT
 
 
 def test_only_our_scripts_count():

@@ -8,7 +8,7 @@ import pytest
 
 from container import job_types
 from container.job_types import INFERENCE, INFERENCE_TTA, JOB_TYPES, SERVE, TRAIN, JobType, find_job_type
-from container.project import PROJECT_ROOT
+from container.project_root import PROJECT_ROOT
 from jobs.spec.job_from_flags import FLAGS
 from model.settings.fields import as_dict
 

@@ -152,10 +152,10 @@ def test_a_processing_jobs_folders(processing, monkeypatch):
 
 def test_each_host_takes_its_part_unless_sagemaker_has_dealt_it_out(processing):
     folder = processing / "processing" / "input" / "eval"
-    assert locations().part(folder) == (1, 2)
+    assert locations().host_part(folder) == (1, 2)
     config = processing / "config" / "processingjobconfig.json"
     config.write_text(config.read_text().replace("FullyReplicated", "ShardedByS3Key"))
-    assert locations().part(folder) == (0, 1)
+    assert locations().host_part(folder) == (0, 1)
 
 
 def test_an_input_in_parts_is_refused_where_the_whole_is_needed(processing):

@@ -1,4 +1,6 @@
-"""Detects the layout of a channel and reads its rows. The two tables here list every layout with its reader."""
+"""Detects the layout of a channel and reads its rows. The two tables here list every layout with its reader;
+its name also is a choice of the setting: `model.settings.choices.LAYOUTS`.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from model.errors import InputError, Problems
-from model.images.location import ImageLocation
+from model.images.image_location import ImageLocation
 
 INDEX = "shards.csv"
 COLUMNS = ["path", "shard", "offset", "size"]

@@ -1,4 +1,6 @@
-"""Charts of the report as numbers: bars of a histogram and points of the reliability curve; templates draw the SVG."""
+"""Charts of the report as numbers: bars of a histogram and points of the calibration plot (its bins are
+`model.metrics.calibration.CALIBRATION_BINS`). The templates draw the SVG.
+"""
 
 from __future__ import annotations
 

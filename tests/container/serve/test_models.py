@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from container import job_script
-from container.project import PROJECT_ROOT
+from container.project_root import PROJECT_ROOT
 from container.serve import models
 from container.serve import served_model as served
 from container.serve.__main__ import main

@@ -14,12 +14,12 @@ import pytest
 from PIL import Image
 
 import model.data.integrity
+from model.data.image_locations import ImageLocations
 from model.data.integrity import check_images
-from model.data.locations import ImageLocations
 from model.data.table import Table
 from model.errors import Problems
 from model.images.decode import read_source
-from model.images.location import ImageLocation
+from model.images.image_location import ImageLocation
 from model.labels import Attribute, Scheme
 
 

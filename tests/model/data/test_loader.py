@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from model.data import loader as loading
+from model.data.image_locations import ImageLocations
 from model.data.loader import ImageDataset, batches, in_order
-from model.data.locations import ImageLocations
-from model.images.location import ImageLocation
+from model.images.image_location import ImageLocation
 
 
 @pytest.mark.parametrize("left", [1e3, float("inf")])

@@ -23,7 +23,7 @@ from model.images.decode import (
     read_image,
     read_source,
 )
-from model.images.location import ImageLocation
+from model.images.image_location import ImageLocation
 
 LEFT, RIGHT = (200, 30, 60), (20, 120, 240)
 

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import nn
 
+from model.data.image_locations import ImageLocations
 from model.data.loader import Batch
-from model.data.locations import ImageLocations
 from model.images.decode import UnreadableImage
-from model.images.location import ImageLocation
+from model.images.image_location import ImageLocation
 from model.images.preprocessing import Preprocessing
 from model.images.tta import Views
 from model.labels import Attribute, Scheme

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from model.images.decode import UnreadableImage, image_source
-from model.images.location import ImageLocation
+from model.images.image_location import ImageLocation
 
 
 def test_the_file_to_open_is_the_image_or_its_shard():

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from model.images.location import ImageLocation
+from model.images.image_location import ImageLocation
 
 ENCODING, ERRORS = "utf-8", "surrogatepass"  # every str survives, one that is not valid Unicode too
 

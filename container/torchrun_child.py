@@ -1,7 +1,7 @@
 """One of torchrun's children: runs a script as a child of its own and notes how it ended, since torchrun reports all
 failures alike.
 
-    torchrun ... --module container.rank SCRIPT [FLAGS]
+    torchrun ... --module container.torchrun_child SCRIPT [FLAGS]
 """
 
 from __future__ import annotations

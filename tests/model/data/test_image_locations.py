@@ -4,8 +4,8 @@ import pickletools
 import numpy as np
 import pytest
 
-from model.data.locations import ImageLocations
-from model.images.location import ImageLocation
+from model.data.image_locations import ImageLocations
+from model.images.image_location import ImageLocation
 
 MIXED = [
     ImageLocation("a.jpg"),

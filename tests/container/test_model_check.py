@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from container import new_models
+from container import model_check
 from container.environment import Environment
 from container.locations import Locations
-from container.new_models import fingerprints, newest, require_model, run_folders
+from container.model_check import fingerprints, newest, require_model, run_folders
 from container.supervise import ExitStatus
 from model.errors import ExitCode
 from model.settings.train import TrainSettings
@@ -74,7 +74,7 @@ def test_what_sagemaker_packs_is_the_runs_folder(tmp_path):
     ],
 )
 def test_the_model_decides_how_a_training_ended(tmp_path, monkeypatch, code, received, problem, expected, reason):
-    monkeypatch.setattr(new_models, "model_problem", lambda folder: problem)
+    monkeypatch.setattr(model_check, "model_problem", lambda folder: problem)
     save(tmp_path / "exp")
     settings = TrainSettings(model_dir=str(tmp_path))
     so_far = "" if code == ExitCode.DONE else "so far"

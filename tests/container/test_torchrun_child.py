@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 from container.environment import RANKS_DIR
-from container.project import PROJECT_ROOT
-from container.rank import first_failure
+from container.project_root import PROJECT_ROOT
+from container.torchrun_child import first_failure
 
 
 def test_a_process_that_does_not_heed_sigterm_is_killed_and_noted_as_stopped(tmp_path):
@@ -22,7 +22,7 @@ def test_a_process_that_does_not_heed_sigterm_is_killed_and_noted_as_stopped(tmp
         "open(sys.argv[1], 'w').close()\ntime.sleep(60)"
     )
     words = [str(deaf), str(tmp_path / "ready")]
-    body = f"from container import rank\nrank.PATIENCE = 0.5\nrank.main({words})"
+    body = f"from container import torchrun_child\nrank.PATIENCE = 0.5\nrank.main({words})"
     env = {**os.environ, RANKS_DIR: str(tmp_path), "RANK": "3"}
     process = subprocess.Popen([sys.executable, "-c", body], cwd=PROJECT_ROOT, env=env)
     while not (tmp_path / "ready").exists():
@@ -58,7 +58,7 @@ def test_a_script_that_leaves_no_message_is_noted_with_its_code(tmp_path):
     script = tmp_path / "script.py"
     script.write_text("import sys; sys.exit(int(sys.argv[1]))")
     for code in (0, 7):
-        command = [sys.executable, "-m", "container.rank", str(script), str(code)]
+        command = [sys.executable, "-m", "container.torchrun_child", str(script), str(code)]
         assert subprocess.run(command, cwd=PROJECT_ROOT, env=env).returncode == code
         assert json.loads((tmp_path / "0.json").read_text())["code"] == code
     first = first_failure(tmp_path)
