@@ -56,7 +56,7 @@ test: $(SET_UP)
 
 # The tests that predict, with `precision auto` forced to each, whatever units the processor has, in another order of sets.
 PREDICTING = tests/test_inference.py tests/test_plan.py tests/test_processing.py tests/test_shards.py \
-  tests/test_earlier_versions.py tests/model/test_ensemble.py tests/container/serve
+  tests/test_earlier_versions.py tests/model/artifacts tests/model/prediction tests/model/training tests/container/serve
 test-precision: export OMP_NUM_THREADS = 1
 test-precision: $(SET_UP)
 	PYTHONHASHSEED=1 $(PY) -m pytest $(TWO_AT_ONCE) --auto_precision bf16 $(PREDICTING)
