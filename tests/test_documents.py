@@ -133,3 +133,11 @@ def test_requirements_are_pinned_within_the_ranges_of_pyproject():
             pinned[name] = version
     assert pinned.keys() == wanted.keys()
     assert all(wanted[name].contains(version) for name, version in pinned.items())
+
+
+@pytest.mark.parametrize("document", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_modules_that_a_document_names_exist(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = set(re.findall(r"[a-z_]+(?:/[a-z_]+)+\.py", text))
+    assert len(named) > 8
+    assert not [path for path in sorted(named) if not ((ROOT / path).is_file() or (ROOT / "model" / path).is_file())]
