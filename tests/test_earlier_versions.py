@@ -7,6 +7,7 @@ are what inference.py --num_tta 2 answered with both in fp32.
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -88,3 +89,8 @@ def test_a_checkpoint_resumes_to_the_weights_of_the_earlier_run(earlier, caplog)
     assert weights.keys() == expected.keys()
     for parameter in expected:
         torch.testing.assert_close(weights[parameter], expected[parameter], rtol=0, atol=1e-5)
+    # the saved weights are those of the best epoch; the history also has the epochs after the checkpoint
+    histories = [json.loads(Path(folder, "metrics.json").read_text())["history"] for folder in ("one", "../runs/one")]
+    for before, after in zip(*histories, strict=True):
+        del before["pictures_per_second"], after["pictures_per_second"]
+        assert after == pytest.approx(before, abs=1e-5)
