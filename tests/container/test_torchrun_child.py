@@ -22,7 +22,7 @@ def test_a_process_that_does_not_heed_sigterm_is_killed_and_noted_as_stopped(tmp
         "open(sys.argv[1], 'w').close()\ntime.sleep(60)"
     )
     words = [str(deaf), str(tmp_path / "ready")]
-    body = f"from container import torchrun_child\nrank.PATIENCE = 0.5\nrank.main({words})"
+    body = f"from container import torchrun_child\ntorchrun_child.PATIENCE = 0.5\ntorchrun_child.main({words})"
     env = {**os.environ, RANKS_DIR: str(tmp_path), "RANK": "3"}
     process = subprocess.Popen([sys.executable, "-c", body], cwd=PROJECT_ROOT, env=env)
     while not (tmp_path / "ready").exists():
