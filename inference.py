@@ -64,7 +64,7 @@ def main(
     locations = Locations(env)
 
     # the model and the images to predict
-    saved = load_model(settings, locations)
+    saved = load_chosen_model(settings, locations)
     models = saved_models(saved)
     earlier_dir = next((model.settings.eval_dir for model in models if model.settings.eval_dir), None)
     eval_dir = locations.required_channel("eval", settings.eval_dir, "inference.py", earlier_dir)
@@ -104,7 +104,7 @@ def main(
     return ExitCode.DONE
 
 
-def load_model(settings: InferenceSettings, locations: Locations) -> SavedModel | Ensemble:
+def load_chosen_model(settings: InferenceSettings, locations: Locations) -> SavedModel | Ensemble:
     """Loads the models that the settings combine, else the model that they or the job name, else the newest run's."""
     if settings.models:
         return load_combined(settings.models)

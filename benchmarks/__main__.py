@@ -23,7 +23,7 @@ import torch
 from model.data.channel import read_channel
 from model.data.datasets import Datasets
 from model.data.loader import Batch, batches, in_order
-from model.errors import InputError, Problems
+from model.errors import ExitCode, InputError, Problems
 from model.images.tta import Views
 from model.network.backbone import make_preprocessing
 from model.network.heads import make_heads
@@ -227,4 +227,4 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(ExitCode.BAD_INPUT)

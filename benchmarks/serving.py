@@ -31,7 +31,7 @@ from PIL import Image
 from container.project_root import PROJECT_ROOT
 from model.artifacts.ensemble import load
 from model.data.readers.channel_files import IMAGE_SUFFIXES
-from model.errors import InputError
+from model.errors import ExitCode, InputError
 from model.prediction.api import make_predictor
 from model.prediction.predictor import EnsemblePredictor
 from model.runtime.terminal import text_table
@@ -233,4 +233,4 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(ExitCode.BAD_INPUT)

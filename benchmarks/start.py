@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from container.project_root import PROJECT_ROOT
-from model.errors import Failure, InputError
+from model.errors import ExitCode, Failure, InputError
 from model.runtime.terminal import text_table
 from model.settings.cli import from_flags
 from model.settings.fields import setting
@@ -190,4 +190,4 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     except (InputError, Failure) as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, InputError) else 1)
+        sys.exit(ExitCode.BAD_INPUT if isinstance(error, InputError) else ExitCode.FAULT)

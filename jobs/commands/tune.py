@@ -24,7 +24,7 @@ from jobs.spec.job_from_flags import read_job
 from jobs.spec.results_folder import ResultsFolder
 from model.errors import ExitCode
 
-NAME_LENGTH = 32  # characters of a tuning job's name (boto3, HyperParameterTuningJobName)
+TUNING_NAME_LENGTH = 32  # characters of a tuning job's name (boto3, HyperParameterTuningJobName)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -64,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
 def short_unique_name(stem: str) -> str:
     """A unique name of the length that tuning jobs may have."""
     name = unique_name(stem)
-    if len(name) <= NAME_LENGTH:
+    if len(name) <= TUNING_NAME_LENGTH:
         return name
     tail = "-".join(name.rsplit("-", 3)[1:])
-    return f"{name[: NAME_LENGTH - len(tail) - 1].strip('-')}-{tail}"
+    return f"{name[: TUNING_NAME_LENGTH - len(tail) - 1].strip('-')}-{tail}"

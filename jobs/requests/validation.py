@@ -62,7 +62,7 @@ FLAGS = {  # by field, the launcher's flag that sets it
 }
 
 
-Problems = Iterator[tuple[str, str, bool]]  # field, what is wrong with it, whether it is an error (else a warning)
+FieldProblems = Iterator[tuple[str, str, bool]]  # field, what is wrong with it, whether it is an error (else a warning)
 
 
 @functools.cache
@@ -110,7 +110,7 @@ def _flag(field: str) -> str:
     return f" ({flag})" if flag else ""
 
 
-def _check(shape: Shape, value: Any, field: str) -> Problems:
+def _check(shape: Shape, value: Any, field: str) -> FieldProblems:
     """The problems of a value and everything in it. field: path of names and positions, "" for the request itself."""
     if isinstance(shape, StructureShape):
         yield from _check_structure(shape, value, field)
@@ -134,7 +134,7 @@ def _check(shape: Shape, value: Any, field: str) -> Problems:
         yield from _check_scalar(shape, value, field)
 
 
-def _check_structure(shape: StructureShape, value: Any, field: str) -> Problems:
+def _check_structure(shape: StructureShape, value: Any, field: str) -> FieldProblems:
     if not isinstance(value, Mapping):
         yield field, f"expected a mapping, not {value!r}", True
         return
@@ -151,7 +151,7 @@ def _check_structure(shape: StructureShape, value: Any, field: str) -> Problems:
             yield from _check(shape.members[name], item, f"{lead}{name}")
 
 
-def _check_scalar(shape: Shape, value: Any, field: str) -> Problems:
+def _check_scalar(shape: Shape, value: Any, field: str) -> FieldProblems:
     is_type = isinstance(value, SCALARS[shape.type_name])
     if not is_type or (isinstance(value, bool) and shape.type_name != "boolean"):
         yield field, f"expected {shape.type_name}, not {value!r}", True
@@ -172,7 +172,7 @@ def _check_scalar(shape: Shape, value: Any, field: str) -> Problems:
         yield field, f"{_shortened(value)} does not fit the pattern {pattern}", True
 
 
-def _check_bounds(shape: Shape, size: Any, noun: str, field: str) -> Problems:
+def _check_bounds(shape: Shape, size: Any, noun: str, field: str) -> FieldProblems:
     """noun: what is counted; "" where the value itself is bounded."""
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is not None and size < low:

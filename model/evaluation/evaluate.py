@@ -26,7 +26,7 @@ from model.metrics.scores import (
 )
 
 COMPARED = ("accuracy", "macro_f1", "gmean_f1", "balanced_accuracy")
-JOINT = ""  # the joint class among the targets, which are attributes by their names otherwise
+JOINT_CLASS = ""  # the joint class among the targets, which are attributes by their names otherwise
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def evaluate(
         resampled_over=(matched.group_column if groups else "picture") if resamples else None,
         resamples=resamples,
         confidence=confidence,
-        joint=scored.pop(JOINT),
+        joint=scored.pop(JOINT_CLASS),
         attributes=scored,
         gmean_classes=[scheme.class_names[code] for code in chosen],
         calibration_error=calibration_error,
@@ -228,7 +228,7 @@ class _Target:
 def _targets(matched: MatchedAnswers) -> dict[str, _Target]:
     """The joint class first and, where the scheme has more than one, each attribute by its name."""
     scheme = matched.scheme
-    targets = {JOINT: _Target(scheme, matched.truth, matched.answers)}
+    targets = {JOINT_CLASS: _Target(scheme, matched.truth, matched.answers)}
     if len(scheme.attributes) > 1:
         truth, answers = scheme.split(matched.truth), scheme.split(matched.answers)
         for name in scheme.names:

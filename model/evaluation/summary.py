@@ -9,7 +9,7 @@ from model.evaluation.evaluate import Evaluation, Scores
 from model.metrics.bootstrap import Interval
 from model.runtime.terminal import text_table
 
-LABELS = {
+SCORE_LABELS = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
     "balanced_accuracy": "balanced accuracy",
@@ -33,7 +33,7 @@ def summary(evaluation: Evaluation) -> str:
     sections += [_class_table(name, scores, evaluation) for name, scores in evaluation.attributes.items()]
     if evaluation.compare:
         rows = [
-            [LABELS[name], *_number(difference, "+.4f"), verdict(difference)]
+            [SCORE_LABELS[name], *_number(difference, "+.4f"), verdict(difference)]
             for name, difference in evaluation.compare.items()
         ]
         header = ["these answers less the others", *_interval_header(evaluation, "difference"), ""]
@@ -43,7 +43,7 @@ def summary(evaluation: Evaluation) -> str:
 
 def _attribute_table(evaluation: Evaluation) -> str:
     names = ("accuracy", "macro_f1", "balanced_accuracy")
-    header = [text for name in names for text in _interval_header(evaluation, LABELS[name])]
+    header = [text for name in names for text in _interval_header(evaluation, SCORE_LABELS[name])]
     rows = [
         [attribute, *(text for name in names for text in _number(scores.scores[name]))]
         for attribute, scores in evaluation.attributes.items()
@@ -76,7 +76,7 @@ def notes_of(evaluation: Evaluation) -> list[str]:
 
 def labelled_scores(evaluation: Evaluation) -> dict[str, Interval]:
     """The scores of all pictures by label, as the tables name them."""
-    labels = dict(LABELS)
+    labels = dict(SCORE_LABELS)
     if len(evaluation.gmean_classes) < len(evaluation.joint.class_names):
         labels["gmean_f1"] += f" of {listing(evaluation.gmean_classes, 5)}"
     scores = {label: evaluation.joint.scores[name] for name, label in labels.items()}

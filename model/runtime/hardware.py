@@ -128,7 +128,9 @@ def keep_freed_memory() -> None:
 
 def compiled(network: nn.Module) -> Callable[..., torch.Tensor]:
     """torch.compile; without a C++ compiler the network as it is, with a warning."""
-    if not any(map(shutil.which, COMPILERS)):
+    from torch._inductor import config  # its list of compilers: $CXX, or the one of the system
+
+    if not any(shutil.which(name) for name in (*config.cpp.cxx, *COMPILERS) if name):
         log.warning("compile: no C++ compiler (g++) is installed here; going on without it")
         return network
     return torch.compile(network)

@@ -1,4 +1,6 @@
-"""Text tables and progress bars. Widths are those on a terminal, where a Korean letter takes two columns."""
+"""Text tables and progress bars. Widths are those on a terminal, where a Korean letter takes two columns; what makes
+them is imported when the first is needed.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +8,22 @@ import sys
 from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING, Never
 
-from tabulate import MIN_PADDING, tabulate
-from wcwidth import wcswidth
-
 if TYPE_CHECKING:
     from tqdm import tqdm
 
 
 def text_table(headers: Sequence[str], rows: Iterable[Sequence[str]], right: Container[int] = ()) -> str:
     """A table as plain text: a line of headers, a line of dashes, a line a row; `right`: the columns aligned right."""
+    from tabulate import tabulate
+
     alignment = ["right" if number in right else "left" for number in range(len(headers))]
     return tabulate(list(rows), headers, disable_numparse=True, colalign=alignment)
 
 
 def table_width(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     """The columns of the terminal that `text_table` takes."""
+    from tabulate import MIN_PADDING
+
     cells = zip(*rows) if rows else [()] * len(headers)
     widths = [
         max(text_width(header) + MIN_PADDING, *map(text_width, texts), 0) for header, texts in zip(headers, cells)
@@ -30,16 +33,18 @@ def table_width(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
 
 def text_width(text: str) -> int:
     """The columns of the terminal that the widest line of a text takes."""
+    from wcwidth import wcswidth
+
     return max(map(wcswidth, text.split("\n")))
 
 
 def shortened(text: str, width: int) -> str:
     """A text without its middle, where it takes more columns of the terminal than `width`."""
-    if wcswidth(text) <= width:
+    if text_width(text) <= width:
         return text
     head, tail = text[: len(text) // 2], text[len(text) // 2 :]
-    while wcswidth(f"{head}…{tail}") > width:
-        if wcswidth(head) > wcswidth(tail):
+    while text_width(f"{head}…{tail}") > width:
+        if text_width(head) > text_width(tail):
             head = head[:-1]
         else:
             tail = tail[1:]

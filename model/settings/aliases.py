@@ -14,7 +14,7 @@ from model.errors import InputError, did_you_mean, listing
 from model.settings.decode import decode
 from model.settings.fields import canonical
 
-TRAIN, INFERENCE = "train.py", "inference.py"
+TRAIN_PY, INFERENCE_PY = "train.py", "inference.py"
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Alias:
 
 # What values and arguments of other systems, in lower case, are called here
 TARGETS = {"all": "heads", "class": "joint"}
-LAYOUTS = {"customdatasetsplitbyprofile": "profiles"}
-LOSSES = {
+LAYOUT_ALIASES = {"customdatasetsplitbyprofile": "profiles"}
+LOSS_ALIASES = {
     "bceloss": "bce",
     "bcewithlogitsloss": "bce",
     "crossentropyloss": "cross_entropy",
@@ -85,9 +85,9 @@ def _switch(name: str, value: Any) -> Callable[[Any, Mapping[str, Any]], dict[st
 
 def _dataset(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
     name = str(value).strip().lower()
-    if name not in LAYOUTS:
+    if name not in LAYOUT_ALIASES:
         raise ValueError("a dataset class is not needed: the channel's layout is recognised, or named by `layout`")
-    return {"layout": LAYOUTS[name]}
+    return {"layout": LAYOUT_ALIASES[name]}
 
 
 def _dataset_args(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,9 +110,9 @@ def _augmentation_args(value: Any, beside: Mapping[str, Any]) -> dict[str, Any]:
 
 def _criterion(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
     name = str(value).strip().lower()
-    if name not in LOSSES:
-        raise ValueError(f"expected one of {listing(LOSSES)}{did_you_mean(name, LOSSES)}")
-    return {"loss": LOSSES[name]}
+    if name not in LOSS_ALIASES:
+        raise ValueError(f"expected one of {listing(LOSS_ALIASES)}{did_you_mean(name, LOSS_ALIASES)}")
+    return {"loss": LOSS_ALIASES[name]}
 
 
 def _criterion_args(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,39 +157,39 @@ def _ensemble(value: Any, beside: Mapping[str, Any]) -> dict[str, Any]:
 
 
 ALIASES = (
-    Alias("data_dir", TRAIN, "`train_dir`", _same("train_dir")),
-    Alias("train_profile", TRAIN, "`train_groups`", _same("train_groups")),
-    Alias("valid_profile", TRAIN, "`validation_groups`", _same("validation_groups")),
-    Alias("train_batch_size", TRAIN, "`batch_size`", _same("batch_size")),
-    Alias("valid_batch_size", TRAIN, "nothing: validation takes `batch_size`, which changes no score", _nothing),
-    Alias("dataset", TRAIN, "`layout: profiles` for CustomDatasetSplitByProfile", _dataset),
-    Alias("dataset_args", TRAIN, "`target`: output all is `heads`, class is `joint`, mask, gender or age itself",
+    Alias("data_dir", TRAIN_PY, "`train_dir`", _same("train_dir")),
+    Alias("train_profile", TRAIN_PY, "`train_groups`", _same("train_groups")),
+    Alias("valid_profile", TRAIN_PY, "`validation_groups`", _same("validation_groups")),
+    Alias("train_batch_size", TRAIN_PY, "`batch_size`", _same("batch_size")),
+    Alias("valid_batch_size", TRAIN_PY, "nothing: validation takes `batch_size`, which changes no score", _nothing),
+    Alias("dataset", TRAIN_PY, "`layout: profiles` for CustomDatasetSplitByProfile", _dataset),
+    Alias("dataset_args", TRAIN_PY, "`target`: output all is `heads`, class is `joint`, mask, gender or age itself",
          _dataset_args),
-    Alias("augmentation_args", TRAIN, "`augmentation: {NAME: {ARGUMENT: VALUE}}`", _augmentation_args),
-    Alias("model_args", TRAIN, "`model_args`; of them pretrained, num_classes, drop_rate (`dropout`), drop_path_rate "
-         "(`drop_path`) and in_chans (`channels`) are settings of their own", _model_args),
-    Alias("criterion", TRAIN, "`loss`: BCELoss is `bce`", _criterion),
-    Alias("criterion_args", TRAIN, "`focal_gamma`, `label_smoothing`; weight: `class_weights: given` with "
+    Alias("augmentation_args", TRAIN_PY, "`augmentation: {NAME: {ARGUMENT: VALUE}}`", _augmentation_args),
+    Alias("model_args", TRAIN_PY, "`model_args`; of them pretrained, num_classes, drop_rate (`dropout`), "
+         "drop_path_rate (`drop_path`) and in_chans (`channels`) are settings of their own", _model_args),
+    Alias("criterion", TRAIN_PY, "`loss`: BCELoss is `bce`", _criterion),
+    Alias("criterion_args", TRAIN_PY, "`focal_gamma`, `label_smoothing`; weight: `class_weights: given` with "
          "`class_weight_values`; classes: `num_classes`", _criterion_args),
-    Alias("infer_data_dir", TRAIN, "`eval_dir`, kept with the model for inference.py", _same("eval_dir")),
-    Alias("model_name", TRAIN, "`model`", _same("model")),
-    Alias("cv", TRAIN, "`folds: 5`, grouped as well as stratified", _switch("folds", 5)),
-    Alias("multi", TRAIN, "`target: separate`", _switch("target", "separate")),
-    Alias("kfold_num", TRAIN, "`folds`", _same("folds")),
-    Alias("pretrain", TRAIN, "`pretrained`", _same("pretrained")),
-    Alias("num_epoch", TRAIN, "`epochs`; 0 saves the initial model", _same("epochs")),
-    Alias("epoch", TRAIN, "`epochs`", _same("epochs")),
-    Alias("learning_rate", TRAIN, "`lr`", _same("lr")),
-    Alias("infer_data_dir", INFERENCE, "`eval_dir`", _same("eval_dir")),
-    Alias("model_name", INFERENCE, "nothing: the saved model knows its backbone", _nothing),
-    Alias("pth_name", INFERENCE, "nothing: a saved model holds its best weights", _nothing),
-    Alias("output_name", INFERENCE, "`output`", _output_name),
-    Alias("cv", INFERENCE, "nothing: the folds' folder is a model, `model_dir`", _nothing),
-    Alias("multi", INFERENCE, "nothing: the folder of separate models is a model, `model_dir`", _nothing),
-    Alias("ensemble", INFERENCE, "`models`, or one folder made by `python -m model ensemble`", _ensemble),
-    Alias("ensemble_model_name", INFERENCE, "nothing: saved models know their backbones", _nothing),
-    Alias("ensemble_model_dir", INFERENCE, "`models`", _same("models")),
-    Alias("split", INFERENCE, "`table: SPLIT.csv` of the eval channel", _split),
+    Alias("infer_data_dir", TRAIN_PY, "`eval_dir`, kept with the model for inference.py", _same("eval_dir")),
+    Alias("model_name", TRAIN_PY, "`model`", _same("model")),
+    Alias("cv", TRAIN_PY, "`folds: 5`, grouped as well as stratified", _switch("folds", 5)),
+    Alias("multi", TRAIN_PY, "`target: separate`", _switch("target", "separate")),
+    Alias("kfold_num", TRAIN_PY, "`folds`", _same("folds")),
+    Alias("pretrain", TRAIN_PY, "`pretrained`", _same("pretrained")),
+    Alias("num_epoch", TRAIN_PY, "`epochs`; 0 saves the initial model", _same("epochs")),
+    Alias("epoch", TRAIN_PY, "`epochs`", _same("epochs")),
+    Alias("learning_rate", TRAIN_PY, "`lr`", _same("lr")),
+    Alias("infer_data_dir", INFERENCE_PY, "`eval_dir`", _same("eval_dir")),
+    Alias("model_name", INFERENCE_PY, "nothing: the saved model knows its backbone", _nothing),
+    Alias("pth_name", INFERENCE_PY, "nothing: a saved model holds its best weights", _nothing),
+    Alias("output_name", INFERENCE_PY, "`output`", _output_name),
+    Alias("cv", INFERENCE_PY, "nothing: the folds' folder is a model, `model_dir`", _nothing),
+    Alias("multi", INFERENCE_PY, "nothing: the folder of separate models is a model, `model_dir`", _nothing),
+    Alias("ensemble", INFERENCE_PY, "`models`, or one folder made by `python -m model ensemble`", _ensemble),
+    Alias("ensemble_model_name", INFERENCE_PY, "nothing: saved models know their backbones", _nothing),
+    Alias("ensemble_model_dir", INFERENCE_PY, "`models`", _same("models")),
+    Alias("split", INFERENCE_PY, "`table: SPLIT.csv` of the eval channel", _split),
 )  # fmt: skip
 
 

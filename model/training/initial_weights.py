@@ -18,7 +18,7 @@ from model.network.heads import Heads
 from model.network.network import BACKBONE, Network
 from model.settings.train import TrainSettings
 
-HEADS = "heads."  # prefix of a network's own classifiers
+HEADS_PREFIX = "heads."  # prefix of a network's own classifiers
 
 
 def make_network(settings: TrainSettings, heads: Heads, preprocessing: Preprocessing) -> Network:
@@ -86,7 +86,7 @@ def load_weights(network: Network, path: Path) -> None:
     left_out = {
         key
         for key, value in weights.items()
-        if key.startswith((*classifiers, HEADS)) and (key not in state or state[key].shape != value.shape)
+        if key.startswith((*classifiers, HEADS_PREFIX)) and (key not in state or state[key].shape != value.shape)
     }
     if left_out:
         shapes = listing(f"{key} {list(weights[key].shape)}" for key in sorted(left_out))
@@ -106,7 +106,7 @@ def _mismatches(weights: Mapping[str, torch.Tensor], state: Mapping[str, torch.T
     missing = [
         key
         for key in state
-        if key not in weights and not key.startswith(HEADS) and not key.endswith("num_batches_tracked")
+        if key not in weights and not key.startswith(HEADS_PREFIX) and not key.endswith("num_batches_tracked")
     ]
     unknown = [key for key in weights if key not in state]
     reshaped = [

@@ -17,6 +17,7 @@ from typing import Literal
 
 from model.errors import InputError, Problems
 from model.images.image_location import ImageLocation
+from model.paths import leaves_folder
 
 INDEX = "shards.csv"
 COLUMNS = ["path", "shard", "offset", "size"]
@@ -82,7 +83,7 @@ def _add_entry(root: Path, row: list[str], entries: dict[str, Entry], shard_size
         path, shard, offset, size = row[0], row[1], int(row[2]), int(row[3])
     except (IndexError, ValueError):
         return "row that tells no place"
-    if not path or posixpath.normpath(path) != path or path.startswith(("/", "../")) or path == "..":
+    if not path or posixpath.normpath(path) != path or leaves_folder(path):
         return "path out of the channel"
     if "/" in shard or shard in ("", ".", ".."):
         return "shard out of the channel"

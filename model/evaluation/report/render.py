@@ -23,13 +23,13 @@ from model.evaluation.report.confusion import Matrix, make_matrix
 from model.evaluation.report.picture_lists import PictureLists
 from model.evaluation.report.thumbnails import Thumbnail, make_thumbnails
 from model.evaluation.subgroups import MOST_VALUES, Subgroup
-from model.evaluation.summary import LABELS, intervals, labelled_scores, notes_of, verdict
+from model.evaluation.summary import SCORE_LABELS, intervals, labelled_scores, notes_of, verdict
 from model.labels import JOIN, Scheme
 from model.metrics.scores import NO_ANSWER
 from model.settings.fields import value_text
 
 TEMPLATES = Path(__file__).parent / "templates"
-JOINT = "All attributes together"
+JOINT_TITLE = "All attributes together"
 MISTAKES = 24
 WORST_GROUPS = 10
 ROWS_UNFOLDED = 24  # classes; with more the better ones are folded away
@@ -92,7 +92,7 @@ def render_report(
     """
     lists = PictureLists(matched)
     scheme, provenance = matched.scheme, matched.provenance
-    joint = scheme.names[0] if len(scheme.attributes) == 1 else JOINT
+    joint = scheme.names[0] if len(scheme.attributes) == 1 else JOINT_TITLE
     targets = [_target(joint, scheme, evaluation.joint, matched, lists)]
     targets += [
         _target(name, scheme.only(name), scores, matched, lists) for name, scores in evaluation.attributes.items()
@@ -123,7 +123,7 @@ def render_report(
         mistakes=[_mistake(row, matched, lists.confidence[row], small) for row in rows],
         with_pictures=pictures is not None,
         compared=compared or "the others",
-        differences={LABELS[name]: gap for name, gap in (evaluation.compare or {}).items()},
+        differences={SCORE_LABELS[name]: gap for name, gap in (evaluation.compare or {}).items()},
         scores=labelled_scores(evaluation),
         content=lists.content(small, set(on_page)),
         version=__version__,

@@ -11,7 +11,7 @@ from model.artifacts.provenance import MemberProvenance, SplitSize
 from model.errors import listing
 from model.evaluation.evaluate import Evaluation, Scores
 from model.evaluation.subgroups import Subgroup
-from model.evaluation.summary import LABELS, verdict
+from model.evaluation.summary import SCORE_LABELS, verdict
 from model.labels import Scheme
 from model.metrics.bootstrap import Interval
 from model.metrics.epoch_metrics import METRIC_LINE
@@ -180,7 +180,7 @@ def comparison_sentence(compare: dict[str, Interval], compared: str) -> str:
         "not told apart": f"not told apart from that of {compared}: the interval holds 0",
         "": f"compared with that of {compared}",
     }
-    return f"The {LABELS['macro_f1']} of these answers is {words[verdict(gap)]}; the difference is " + (
+    return f"The {SCORE_LABELS['macro_f1']} of these answers is {words[verdict(gap)]}; the difference is " + (
         f"{difference(gap.value)}{inside(gap, difference)}."
     )
 

@@ -65,6 +65,15 @@ def test_one_compiler_is_enough(monkeypatch, compiler):
     assert compiled(network) is not network
 
 
+def test_the_compiler_that_torch_would_call_counts(monkeypatch):
+    from torch._inductor import config
+
+    monkeypatch.setattr(config.cpp, "cxx", (None, "clang++"))  # as with CXX=clang++
+    monkeypatch.setattr(hardware.shutil, "which", lambda name: f"/usr/bin/{name}" if name == "clang++" else None)
+    monkeypatch.setattr(torch, "compile", lambda network: "compiled")
+    assert compiled(torch.nn.Linear(2, 2)) == "compiled"
+
+
 def test_workers_are_those_asked_for_or_one_less_than_the_cores(monkeypatch):
     assert worker_count(0) == 0 and worker_count(5) == 5
     for cores, workers in ((1, 1), (2, 1), (8, 7), (64, 12)):
