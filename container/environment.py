@@ -26,9 +26,7 @@ HYPERPARAMETER_PREFIX = "SM_HP_"  # prefix of the variables that AWS's toolkit m
 CLIENTS_OWN = ("sagemaker_", "_tuning_objective_metric")  # prefixes of hyperparameters that are not the job's
 IN_IMAGE = "RAREBIRD_IMAGE"  # set by the Dockerfile
 FAILURE_FILE = "RAREBIRD_FAILURE_FILE"  # the file into which a supervised job writes why it failed
-RANKS_DIR = (
-    "RAREBIRD_RANKS_DIR"  # the folder in which container.torchrun_child notes how each of torchrun's children ended
-)
+RANKS_DIR = "RAREBIRD_RANKS_DIR"  # the folder in which each container.torchrun_child notes how it ended
 SERVE_PREFIX = "SERVE_"  # prefix of the server's settings: variables are all that SageMaker gives an endpoint
 KUBERNETES = re.compile(  # variables that a container gets of a service named serve or serve-...; no settings
     r"SERVE_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT=(tcp|udp|sctp)://.*|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?=.*)"

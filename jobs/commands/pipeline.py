@@ -4,9 +4,9 @@ its interval pass the gate. Here, in the image, or as a SageMaker Pipeline.
     python -m jobs pipeline --data data/train --eval_data data/eval --truth data/gt --gate 0.5 --low_gate 0.45
     python -m jobs pipeline --on sagemaker --data s3://... --eval_data s3://... --truth s3://... --gate 0.5 --wait
 
-Here and in the image a model that passes is told in RESULTS/JOB/registered.json. On SageMaker the pipeline of that name
-is made, or changed where it is there, and a run of it started; --wait follows that and fetches what it made. A model
-that does not pass ends the command with exit code 3.
+Here and in the image a model that passes is recorded in RESULTS/JOB/registered.json. On SageMaker the pipeline of that
+name is created, or updated where it exists, and a run of it started; --wait follows the run and fetches what it left. A
+model that does not pass ends the command with exit code 3.
 """
 
 from __future__ import annotations

@@ -9,15 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from model.artifacts.ensemble_file import EnsembleMember
 from model.artifacts.files import CARD
 from model.images.preprocessing import Preprocessing
 from model.labels import Scheme
 from model.metrics.epoch_metrics import CRITERIA
 from model.network.heads import Heads
-from model.runtime.terminal import text_width
+from model.runtime.terminal import text_table
 from model.settings.fields import differences
 from model.settings.train import TrainSettings
 
@@ -69,6 +67,8 @@ def cell_text(text: str) -> str:
 
 
 def _render(template: str, **variables: Any) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # 0.1 s, which no job's start should wait for
+
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -84,7 +84,7 @@ def _scores_table(validation: Mapping[str, Any]) -> str:
         for name, metric in sorted(CRITERIA.items())
         if metric.score and name in validation
     ]
-    return _markdown_table(["score", "value"], rows, text_columns={0})
+    return text_table(["score", "value"], rows, right=[1], style="pipe")
 
 
 def _classes_table(
@@ -99,20 +99,4 @@ def _classes_table(
         for code, row in enumerate(rows):
             row.append(str(int(per_class["support"][code])))
             row += [f"{per_class[score][code]:.3f}" for score in ("f1", "precision", "recall")]
-    return _markdown_table(headers, rows, text_columns={1})
-
-
-def _markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], text_columns: set[int]) -> str:
-    """A Markdown table that is aligned in a terminal too: text on the left, numbers on the right."""
-    widths = [max(text_width(header) + 2, *map(text_width, cells)) for header, *cells in zip(headers, *rows)]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = []
-        for column, (cell, width) in enumerate(zip(cells, widths)):
-            space = " " * (width - text_width(cell))
-            padded.append(cell + space if column in text_columns else space + cell)
-        return f"| {' | '.join(padded)} |"
-
-    dashes = ["-" * (width + 1) for width in widths]
-    rules = [f":{rule}" if column in text_columns else f"{rule}:" for column, rule in enumerate(dashes)]
-    return "\n".join([line(headers), f"|{'|'.join(rules)}|", *map(line, rows)])
+    return text_table(headers, rows, right=[n for n in range(len(headers)) if n != 1], style="pipe")

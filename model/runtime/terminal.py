@@ -12,12 +12,21 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 
-def text_table(headers: Sequence[str], rows: Iterable[Sequence[str]], right: Container[int] = ()) -> str:
-    """A table as plain text: a line of headers, a line of dashes, a line a row; `right`: the columns aligned right."""
+def text_table(
+    headers: Sequence[str], rows: Iterable[Sequence[str]], right: Container[int] = (), style: str = "simple"
+) -> str:
+    """A table as plain text: a line of headers, a line of dashes, a line a row.
+
+    Args:
+        headers: One a column.
+        rows: Cells, as many as there are headers.
+        right: Numbers of the columns to align on the right.
+        style: A table format of tabulate: "simple", or "pipe" for Markdown.
+    """
     from tabulate import tabulate
 
     alignment = ["right" if number in right else "left" for number in range(len(headers))]
-    return tabulate(list(rows), headers, disable_numparse=True, colalign=alignment)
+    return tabulate(list(rows), headers, style, disable_numparse=True, colalign=alignment)
 
 
 def table_width(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> int:

@@ -64,6 +64,11 @@ def test_python_begins_with_compiled_modules(engine):
     assert "[True, True, True]" in log
 
 
+def test_a_quota_of_processor_time_counts_as_cores(engine):
+    program = "from model.runtime.hardware import cpu_count; print('cores', cpu_count())"
+    assert "cores 1\n" in engine.start("python", "-c", program, options=("--cpus", "1")).ends_with(0)
+
+
 def test_a_change_of_code_builds_no_wheel_anew(build, image, docker, described, tmp_path):
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
     for name in listed.stdout.splitlines():

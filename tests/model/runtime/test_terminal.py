@@ -34,6 +34,11 @@ def test_columns_are_aligned_as_the_terminal_shows_them():
     ]
 
 
+def test_a_table_may_be_markdown():
+    table = text_table(["class", "n"], [["착용샷", "1"]], right=[1], style="pipe")
+    assert [line.replace(" ", "") for line in table.splitlines()] == ["|class|n|", "|:--------|----:|", "|착용샷|1|"]
+
+
 def test_cells_are_text_not_numbers():
     assert text_table(["seed"], [["0017"], ["1e5"]]).splitlines()[2:] == ["0017", "1e5"]
 
