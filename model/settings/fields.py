@@ -36,7 +36,8 @@ def setting(
         default: Its value where no layer has one. Lists and mappings are copied for each instance.
         help: Its meaning, with that of the value that turns it off.
         unit: Unit of the number.
-        choices: The values that it takes; for a list, the values of its items.
+        choices: The values that it takes; for a list, the values of its items. A mapping stays the registry that it
+            is: names that are added to it later are choices too.
         low: Lower bound of the number, inclusive; for a list, of its items.
         high: Upper bound, likewise.
         result: False if it cannot change what a job computes; a resumed run may then differ in it.
@@ -46,7 +47,7 @@ def setting(
     metadata = {
         "help": help,
         "unit": unit,
-        "choices": tuple(choices),
+        "choices": choices if isinstance(choices, Mapping) else tuple(choices),
         "low": low,
         "high": high,
         "result": result,
