@@ -1,0 +1,64 @@
+"""Runs a job in a process in which torch and the libraries that need it cannot be imported, with a backend that needs
+none: `child.py inference ARGS`, `child.py serve ARGS`, `child.py ensemble ARGS`, `child.py predict MODEL CSV IMAGE ...`.
+
+The backend's network is toy.npz: weight (channels, outputs) and bias (outputs,) of a linear classifier on the mean
+colour of an image, from 0 to 1.
+"""
+
+from __future__ import annotations
+
+import sys
+
+FORBIDDEN = ("torch", "torchvision", "timm", "torchsampler")
+sys.modules.update(dict.fromkeys(FORBIDDEN))  # importing a module that is None there raises ImportError
+
+import numpy as np
+
+import inference
+from container.serve import __main__ as server
+from model.__main__ import SUBCOMMANDS
+from model.artifacts.files import NETWORK_FILES
+from model.artifacts.saved_model import SavedModel
+from model.images.inputs import PIXELS, Inputs
+from model.prediction import predict
+from model.prediction.backend import Backend
+from model.prediction.backends import BACKENDS
+from model.subcommands import run_subcommand
+
+TOY = "toy.npz"
+
+
+class ToyBackend(Backend):
+    """A linear classifier on the mean colour."""
+
+    def __init__(self, saved: SavedModel, device: str, precision: str):
+        super().__init__(saved.heads)
+        with np.load(saved.folder / TOY) as network:
+            self.weight, self.bias = network["weight"], network["bias"]
+
+    def logits(self, inputs: Inputs) -> np.ndarray:
+        colour = inputs.arrays[PIXELS].mean(axis=(1, 2), dtype=np.float32) / np.float32(255)
+        return colour @ self.weight + self.bias
+
+    def __str__(self) -> str:
+        return "toy"
+
+
+def main(job: str, *arguments: str) -> int:
+    NETWORK_FILES.append(TOY)
+    BACKENDS[TOY] = ToyBackend
+    if job == "inference":
+        return inference.main(arguments)
+    if job == "serve":
+        return server.main(arguments)
+    if job == "ensemble":
+        return run_subcommand("model", SUBCOMMANDS, ["ensemble", *arguments])
+    folder, csv, *images = arguments
+    predict(folder, images).to_csv(csv, index=False)
+    return 0
+
+
+if __name__ == "__main__":
+    code = main(*sys.argv[1:])
+    assert not any(sys.modules.get(name) for name in FORBIDDEN)
+    sys.exit(code)
