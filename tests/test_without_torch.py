@@ -27,8 +27,9 @@ from model.network.heads import make_heads
 from model.settings.train import TrainSettings
 
 ROOT = Path(__file__).resolve().parents[1]
-CHILD = [sys.executable, str(ROOT / "tests" / "without_torch" / "child.py")]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+FOLDER = ROOT / "tests" / "without_torch"
+CHILD = [sys.executable, str(FOLDER / "child.py")]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(FOLDER), str(ROOT)])}
 SCHEME = Scheme((Attribute("kind", ("cat", "dog", "bird")), Attribute("size", ("small", "large"))))
 HEADS = make_heads(SCHEME, "heads", lambda head: "bce" if head == "size" else "cross_entropy")
 PIPELINE = InputPipeline(Preprocessing(12, 16))
@@ -189,6 +190,6 @@ def test_a_saved_model_is_loaded_without_torch_which_its_backend_imports():
     )
     folder = ROOT / "tests" / "earlier_versions" / "v0_1_0" / "many"
     run = subprocess.run(
-        [sys.executable, "-c", code, str(folder)], env=ENVIRONMENT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(folder)], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert run.stdout == "4 []\nTrue\n['timm', 'torch', 'torchvision']\n"

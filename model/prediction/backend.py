@@ -46,8 +46,8 @@ class Backend(ABC):
         """
         return thread_batches(dataset, items, workers)
 
-    def limit_threads(self, most: int) -> None:
+    def limit_threads(self, most: int) -> None:  # noqa: B027
         """Computes with at most this many threads from now on, in the whole process."""
 
-    def release_memory(self) -> None:
+    def release_memory(self) -> None:  # noqa: B027
         """Gives the memory of the network back, caches included. The backend cannot be used afterwards."""

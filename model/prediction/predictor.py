@@ -141,7 +141,9 @@ class EnsemblePredictor:
             # predict the rows that every pipeline could read
             unreadable = {row: reason for part in parts for row, reason in part.unreadable.items()}
             rows = np.array([row for row in parts[0].rows.tolist() if row not in unreadable], np.int64)
-            inputs = [part.inputs.take(np.isin(part.rows, rows)) for part in parts if part.inputs is not None and len(rows)]
+            inputs = [
+                part.inputs.take(np.isin(part.rows, rows)) for part in parts if part.inputs is not None and len(rows)
+            ]
             yield Answers(rows, self._predict_batch(inputs), unreadable)
 
     def _predict_batch(self, inputs: Sequence[Inputs]) -> np.ndarray:

@@ -1,5 +1,7 @@
-"""Runs a job in a process in which torch and the libraries that need it cannot be imported, with a backend that needs
-none: `child.py inference ARGS`, `child.py serve ARGS`, `child.py ensemble ARGS`, `child.py predict MODEL CSV IMAGE ...`.
+"""Runs a job with a backend that needs no torch, in a process that cannot import it (sitecustomize.py).
+
+    child.py inference|serve|ensemble ARGS
+    child.py predict MODEL CSV IMAGE ...
 
 The backend's network is toy.npz: weight (channels, outputs) and bias (outputs,) of a linear classifier on the mean
 colour of an image, from 0 to 1.
@@ -8,9 +10,6 @@ colour of an image, from 0 to 1.
 from __future__ import annotations
 
 import sys
-
-FORBIDDEN = ("torch", "torchvision", "timm", "torchsampler")
-sys.modules.update(dict.fromkeys(FORBIDDEN))  # importing a module that is None there raises ImportError
 
 import numpy as np
 
@@ -59,6 +58,5 @@ def main(job: str, *arguments: str) -> int:
 
 
 if __name__ == "__main__":
-    code = main(*sys.argv[1:])
-    assert not any(sys.modules.get(name) for name in FORBIDDEN)
-    sys.exit(code)
+    assert sys.modules["torch"] is None  # sitecustomize.py has run
+    sys.exit(main(*sys.argv[1:]))

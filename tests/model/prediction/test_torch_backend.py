@@ -52,7 +52,8 @@ def test_probabilities_are_those_of_the_logits(models):
     assert logits.dtype == probabilities.dtype == np.float32 and logits.shape == probabilities.shape == (3, 18)
     np.testing.assert_allclose(probabilities, backend.heads.probabilities(logits), rtol=1e-5)
     pixels = torch.from_numpy(INPUTS.arrays[PIXELS]).permute(0, 3, 1, 2) / 255
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (backend.preprocessing.mean, backend.preprocessing.std))
+    preprocessing = backend.preprocessing
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (preprocessing.mean, preprocessing.std))
     with torch.inference_mode():
         expected = load_network(load_model(models / "a"))((pixels - mean) / std)
     np.testing.assert_allclose(logits, expected, atol=1e-4)
