@@ -14,6 +14,7 @@ import sys
 import numpy as np
 
 import inference
+from container import job_script
 from container.serve import __main__ as server
 from model.__main__ import SUBCOMMANDS
 from model.artifacts.files import NETWORK_FILES
@@ -49,7 +50,7 @@ def main(job: str, *arguments: str) -> int:
     if job == "inference":
         return inference.main(arguments)
     if job == "serve":
-        return server.main(arguments)
+        job_script.run(lambda: server.main(arguments))
     if job == "ensemble":
         return run_subcommand("model", SUBCOMMANDS, ["ensemble", *arguments])
     folder, csv, *images = arguments
