@@ -193,3 +193,17 @@ def test_a_saved_model_is_loaded_without_torch_which_its_backend_imports():
         [sys.executable, "-c", code, str(folder)], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert run.stdout == "4 []\nTrue\n['timm', 'torch', 'torchvision']\n"
+
+
+@pytest.mark.parametrize("folder", ["without_torch", ""], ids=["without", "with"])
+def test_a_server_of_several_models_imports_torch_at_its_start_where_it_is_installed(folder):
+    code = (
+        "import sys, container.serve.models as models\n"
+        "models.import_libraries()\n"
+        "print('container.serve.served_model' in sys.modules, sys.modules.get('torch') is not None)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests" / folder)}
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert run.stdout == f"True {not folder}\n"

@@ -6,8 +6,9 @@ model needs are imported inside its factory.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from model.artifacts.files import WEIGHTS, network_file
 from model.artifacts.saved_model import SavedModel
@@ -19,7 +20,8 @@ Factory = Callable[[SavedModel, str, str], Backend]  # (saved model, settings de
 
 def make_torch_backend(saved: SavedModel, device: str, precision: str) -> Backend:
     """The torch backend of a saved model."""
-    from model.prediction.torch_backend import TorchBackend  # it imports torch
+    with paused_collector():
+        from model.prediction.torch_backend import TorchBackend  # it imports torch
 
     return TorchBackend.load(saved, device, precision)
 
@@ -46,5 +48,23 @@ def make_backend(saved: SavedModel, device: str, precision: str) -> Backend:
 
 def import_torch() -> None:
     """Imports torch and what its backend needs, where it is installed: the first model would wait for it."""
-    with suppress(ImportError):
+    with suppress(ImportError), paused_collector():
         import model.prediction.torch_backend  # noqa: F401
+
+
+@contextmanager
+def paused_collector() -> Iterator[None]:
+    """Pauses Python's garbage collector: it would go through the objects of an import again and again, and free none.
+
+    Job scripts freeze the objects of their imports, which live as long as the process; in them, those of this import
+    are frozen too.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        if gc.get_freeze_count():
+            gc.freeze()
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,5 +1,6 @@
 """The choice of a saved model's backend."""
 
+import gc
 import shutil
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from model.artifacts.files import NETWORK_FILES
 from model.artifacts.saved_model import load_model
 from model.errors import InputError
-from model.prediction.backends import BACKENDS, make_backend
+from model.prediction.backends import BACKENDS, make_backend, paused_collector
 
 
 def test_each_network_file_has_a_backend():
@@ -24,3 +25,22 @@ def test_the_file_chooses_the_backend(models, tmp_path, monkeypatch):
     (tmp_path / "exp" / "toy.npz").unlink()
     with pytest.raises(InputError, match=r"exp: it has no network; expected model\.safetensors, toy\.npz"):
         make_backend(saved, "cpu", "fp32")
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_rests_in_an_import_and_then_is_as_before(monkeypatch, enabled):
+    frozen = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
+    try:
+        if not enabled:
+            gc.disable()
+        for count in (0, 1):  # objects that the job script froze
+            monkeypatch.setattr(gc, "get_freeze_count", lambda count=count: count)
+            with paused_collector():
+                assert not gc.isenabled()
+            assert gc.isenabled() == enabled and len(frozen) == count
+        with pytest.raises(ImportError), paused_collector():
+            raise ImportError
+        assert gc.isenabled() == enabled and len(frozen) == 1
+    finally:
+        gc.enable()
