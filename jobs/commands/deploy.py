@@ -18,12 +18,11 @@ from jobs.commands.hosted_model import create_all, read_model
 from jobs.requests.endpoint import Endpoint, endpoint_config_request, endpoint_request
 from jobs.requests.hosted_model import model_request
 from jobs.spec.command_line import read_flags
-from jobs.spec.flags import DeployFlags
 from model.errors import ExitCode, InputError
 
 
 def main(argv: Sequence[str]) -> int:
-    flags, _ = read_flags(DeployFlags, argv, __doc__ or "")
+    flags, _ = read_flags("deploy", argv, __doc__ or "")
     model = read_model(flags, "endpoint")
     hosted = model.hosted
     if flags.kind == "serverless" and not hosted.model.endswith(".tar.gz"):

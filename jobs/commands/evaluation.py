@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from container.job_types import EVALUATION
 from jobs.commands.launch import launch
 
 
 def main(argv: Sequence[str]) -> int:
-    return launch(EVALUATION, argv, __doc__ or "")
+    return launch("evaluation", argv, __doc__ or "")

@@ -16,7 +16,7 @@ from model.errors import ExitCode, InputError
 
 
 def main(argv: Sequence[str]) -> int:
-    job = read_job_name(argv, __doc__ or "")
+    job = read_job_name("fetch", argv, __doc__ or "")
     if job.kind is None:
         print(f"{job.name} ran on this machine; what it made is in {job.results.path}")
         return ExitCode.DONE

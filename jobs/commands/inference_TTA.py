@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from container.job_types import INFERENCE_TTA
 from jobs.commands.launch import launch
 
 
 def main(argv: Sequence[str]) -> int:
-    return launch(INFERENCE_TTA, argv, __doc__ or "")
+    return launch("inference_TTA", argv, __doc__ or "")
