@@ -94,13 +94,12 @@ def _refuse_unknown(command: str, others: Sequence[str]) -> None:
     for token in unknown:
         flag, name = token.partition("=")[0], _flag_name(token)
         commands = takers(name) if token.startswith("--") else []
+        nearest = did_you_mean(name, known)
         if commands:
-            take = "take" if len(commands) > 1 else "takes"
-            lines.append(
-                f"  {flag}: {command} does not take it; {listing(commands, len(FLAGS))} {take} it{did_you_mean(name, known)}"
-            )
+            others_take = f"{listing(commands, len(FLAGS))} {'take' if len(commands) > 1 else 'takes'} it"
+            lines.append(f"  {flag}: {command} does not take it; {others_take}{nearest}")
         else:
-            lines.append(f"  {flag}: there is no such flag{did_you_mean(name, known)}")
+            lines.append(f"  {flag}: there is no such flag{nearest}")
     if lines:
         raise InputError("flags:\n" + "\n".join(lines))
 
