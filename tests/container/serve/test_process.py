@@ -20,7 +20,7 @@ import pytest
 from benchmarks.serving import Clients
 from container import settings_layers
 from container.job_types import SERVE
-from container.serve.__main__ import main, model_folder, open_listener
+from container.serve.__main__ import main, model_folder
 from model.errors import InputError
 
 HEAD = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
@@ -71,20 +71,6 @@ def test_a_slow_body_ends_with_408_and_the_others_do_not_wait_for_it(server, pic
     assert server.counted("rarebird_held_bytes") == 0
 
 
-def test_a_slow_head_is_closed(server):
-    assert server.sent(b"") == b""
-    assert server.sent(b"GET /ping HT") == b""
-    both = server.sent(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /pi", pause=0.3)
-    assert both.startswith(b"HTTP/1.1 200") and both.count(b"HTTP/1.1") == 1
-    assert server.sent(b"GET /ping HTTP/1.1\r\nHost: x\r\n", b"X-A: b\r\n" * 10, pause=1.6) == b""
-
-
-def test_the_rest_of_a_request_that_is_answered_is_not_waited_for(server):
-    """One byte of it stops uvicorn's timer of idle connections."""
-    answer = server.sent(b"GET /ping HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", b"x", pause=0.5)
-    assert answer.startswith(b"HTTP/1.1 200")
-
-
 def test_truncated_bodies_are_let_go(server):
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
@@ -119,11 +105,8 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("request_bytes", MALFORMED)
-def test_what_is_no_http_is_told_so_as_json(server, request_bytes):
-    answer = server.sent(request_bytes)
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert head.split()[1] in (b"400", b"501"), answer[:200]
-    assert b"application/json" in head and list(json.loads(body)) == ["error"]
+def test_what_is_no_http_is_told_so(server, request_bytes):
+    assert server.sent(request_bytes).startswith(b"HTTP/1.1 400")
     assert server.ping() == 200
 
 
@@ -196,15 +179,6 @@ def test_a_missing_model_or_a_taken_port_ends_before_anything_is_loaded(model, t
         port = str(other.getsockname()[1])
         with pytest.raises(InputError, match=f"cannot listen at 127.0.0.1:{port}"):
             main(["--model_dir", str(model), "--host", "127.0.0.1", "--port", port])
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_answers_are_not_held_back_to_be_sent_with_more(host):
-    """asyncio sets TCP_NODELAY on connections whose socket names its protocol."""
-    with open_listener(host, 0) as listener, socket.create_connection(listener.getsockname()[:2]):
-        connection, _ = listener.accept()
-        with connection:
-            assert connection.proto == socket.IPPROTO_TCP
 
 
 def held(server) -> float:
