@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from container.serve.errors import RequestError
+from container.http.errors import RequestError
+from container.http.json_body import JSON, json_bytes
 from model.labels import Scheme
 
 if TYPE_CHECKING:
     import numpy as np
 
-JSON, LINES, CSV = "application/json", "application/jsonlines", "text/csv"
+LINES, CSV = "application/jsonlines", "text/csv"
 VERBOSE = "verbose"
 OFFERED = f"{JSON}, {JSON};{VERBOSE}, {LINES}, {LINES};{VERBOSE} or {CSV}"
 
@@ -138,11 +138,3 @@ def _csv(answers: Sequence[Answer], scheme: Scheme) -> bytes:
 def _rounded(probabilities: np.ndarray) -> list[float]:
     """Rounded as in probabilities.csv."""
     return [float(f"{value:.7g}") for value in probabilities.tolist()]
-
-
-def json_bytes(content: Any) -> bytes:
-    """JSON in UTF-8; a lone surrogate, which UTF-8 cannot encode, stays escaped."""
-    try:
-        return json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8")
-    except UnicodeEncodeError:
-        return json.dumps(content, allow_nan=False).encode("ascii")

@@ -7,15 +7,14 @@ import json
 import numpy as np
 import pytest
 
-from container.serve.errors import RequestError
+from container.http.errors import RequestError
+from container.http.json_body import JSON
 from container.serve.responses import (
     CSV,
-    JSON,
     LINES,
     Answer,
     ResponseFormat,
     encode_answers,
-    json_bytes,
     negotiate_format,
 )
 from model.labels import mask_scheme
@@ -69,8 +68,3 @@ def test_lines_and_rows_are_one_a_picture():
     first, second = encode_answers([READ, UNREAD], False, ResponseFormat(CSV), SCHEME).decode().splitlines()
     assert len(first.split(",")) == SCHEME.num_classes
     assert second == "," * SCHEME.num_classes + '"no, picture"'
-
-
-def test_a_lone_surrogate_stays_escaped_and_other_text_does_not():
-    assert json_bytes({"a": "\u00e4"}) == '{"a": "\u00e4"}'.encode()
-    assert json_bytes({"a": "\ud800"}) == b'{"a": "\\ud800"}'
