@@ -40,7 +40,7 @@ from model.data.prediction_input import PredictionInput, read_info
 from model.errors import ExitCode, Failure
 from model.images.tta import fixed_views_text
 from model.prediction.api import make_predictor
-from model.runtime.hardware import worker_count
+from model.runtime.workers import worker_count
 from model.settings.inference import InferenceSettings
 
 log = logging.getLogger("rarebird")

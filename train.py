@@ -44,6 +44,7 @@ from model.artifacts.files import is_ensemble, is_saved_model
 from model.artifacts.saved_model import save_model
 from model.data.datasets import read_tables
 from model.errors import ExitCode
+from model.images.pipeline import InputPipeline
 from model.network.backbone import backbone_name, make_preprocessing
 from model.network.heads import make_heads
 from model.runtime import distributed
@@ -186,7 +187,7 @@ def train_one(run: Run, training: TrainingJob) -> int | None:
         settings.num_classes,
         training.plan.channel,
     )
-    preprocessing = make_preprocessing(settings)
+    pipeline = InputPipeline(make_preprocessing(settings))
     finished = state if state is not None and state["finished"] else None
     if finished is not None and not training.plan.is_single and is_finished(folder):
         log.info("finished before")
@@ -197,7 +198,7 @@ def train_one(run: Run, training: TrainingJob) -> int | None:
             outcome = Outcome.from_state(finished)
         else:
             seed_all(mixed_seed(settings.seed, 0))
-            model = TrainableModel(make_network(settings, heads, preprocessing), heads, preprocessing)
+            model = TrainableModel(make_network(settings, heads, pipeline.preprocessing), heads, pipeline)
             trainer = Trainer(settings, run.datasets, model, training.hardware, checkpoints, training.stop, trackers)
             if distributed.rank() == 0:
                 log_training(settings, trainer, run.datasets.summary())
@@ -205,7 +206,7 @@ def train_one(run: Run, training: TrainingJob) -> int | None:
             outcome = trainer.train(state)
         if distributed.rank() == 0 and outcome.stopped_by != signal.SIGINT:
             metrics = run_metrics(outcome, run.datasets.summary(), training.hardware)
-            save_model(folder, outcome.weights, settings, heads, preprocessing, metrics)
+            save_model(folder, outcome.weights, settings, heads, pipeline, metrics)
             if outcome.stopped_by is None:
                 checkpoints.finish(outcome.to_state())
     best = outcome.progress.best
@@ -256,7 +257,7 @@ def log_training(settings: TrainSettings, trainer: Trainer, data: dict[str, Any]
         if data[side]:
             by = f" of {data[side]['groups']:,} groups by {data['grouped_by']}" if data["grouped_by"] else ""
             log.info("%s: %s pictures%s", side, f"{data[side]['pictures']:,}", by)
-    heads, preprocessing = trainer.heads, trainer.preprocessing
+    heads, preprocessing = trainer.heads, trainer.pipeline.preprocessing
     parameters = sum(parameter.numel() for parameter in trainer.network.parameters()) / 1e6
     log.info(
         f"{settings.model}: {parameters:.1f} M parameters, {preprocessing.height}x{preprocessing.width} pixels, "

@@ -18,19 +18,25 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from model.data.channel import read_channel
 from model.data.datasets import Datasets
-from model.data.loader import Batch, batches, in_order
+from model.data.image_dataset import Batch, in_order
+from model.data.loader import batches
 from model.errors import ExitCode, InputError, Problems
+from model.images.inputs import Inputs
+from model.images.pipeline import InputPipeline
 from model.images.tta import Views
 from model.network.backbone import make_preprocessing
 from model.network.heads import make_heads
+from model.network.tensors import network_tensors
 from model.prediction.predictor import EnsemblePredictor, Predictor
-from model.runtime.hardware import find_hardware, worker_count
+from model.runtime.hardware import find_hardware
 from model.runtime.signals import StopSignal
 from model.runtime.terminal import text_table
+from model.runtime.workers import worker_count
 from model.settings.choices import PRECISIONS
 from model.settings.cli import from_flags
 from model.settings.fields import Layer, build, setting
@@ -92,7 +98,8 @@ def main(argv: Sequence[str]) -> int:
         ]
         for name, values in rates.items()
     ]
-    height, width = bench.preprocessing.height, bench.preprocessing.width
+    preprocessing = bench.pipeline.preprocessing
+    height, width = preprocessing.height, preprocessing.width
     print(
         f"{settings.model} at {height}x{width}, batch {settings.batch_size}, {len(bench.datasets.train):,} pictures, "
         f"{bench.workers} workers; {bench.hardware}; torch {torch.__version__}; median of {settings.rounds} rounds"
@@ -127,38 +134,39 @@ class Bench:
         self.datasets = Datasets(table.take(range(min(settings.pictures, len(table)))), None)
         self.hardware = find_hardware(settings.device, settings.precision)
         self.heads = make_heads(table.scheme, "joint", lambda head: str(head_setting(train_settings, head, "loss")))
-        self.preprocessing = make_preprocessing(train_settings)
+        self.pipeline = InputPipeline(make_preprocessing(train_settings))
         self.workers = worker_count(settings.num_workers)
         self.pinned = self.hardware.device.type == "cuda"
 
     def make_trainer(self) -> Trainer:
         """A new trainer of a network with random weights."""
-        network = make_network(self.settings, self.heads, self.preprocessing)
-        model = TrainableModel(network, self.heads, self.preprocessing)
+        network = make_network(self.settings, self.heads, self.pipeline.preprocessing)
+        model = TrainableModel(network, self.heads, self.pipeline)
         checkpoints = Checkpoints(self.scratch / "checkpoints")
         return Trainer(self.settings, self.datasets, model, self.hardware, checkpoints, StopSignal(), Tracker())
 
     def make_predictor(self) -> Predictor:
         """A predictor with a network of random weights."""
-        network = make_network(self.settings, self.heads, self.preprocessing)
-        return Predictor(network, self.heads, self.preprocessing, self.hardware, Views(self.preprocessing))
+        network = make_network(self.settings, self.heads, self.pipeline.preprocessing)
+        return Predictor(network, self.heads, self.hardware, Views(self.pipeline))
 
-    def make_pixels(self) -> torch.Tensor:
-        """Noise in the form of a loader's batch, uint8 (N, height, width, 3)."""
-        size = (self.settings.batch_size, self.preprocessing.height, self.preprocessing.width, 3)
-        return torch.randint(0, 256, size, dtype=torch.uint8)
+    def make_inputs(self) -> Inputs:
+        """Noise in the form of a loader's batch."""
+        size = (self.settings.batch_size, self.pipeline.preprocessing.height, self.pipeline.preprocessing.width, 3)
+        images = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+        return Inputs.stack([self.pipeline.inputs([pixels]) for pixels in images])
 
     def training_steps(self) -> float:
         """Pictures a second of forward, backward and update on one batch in memory."""
         trainer = self.make_trainer()
         trainer.network.train()
-        pixels = self.make_pixels()
+        inputs = self.make_inputs()
         targets = [classes[: self.settings.batch_size].to(self.hardware.device) for classes in trainer.targets]
 
         def step() -> None:
-            inputs = self.preprocessing.normalise(self.hardware.to_device(pixels))
+            tensors = network_tensors(inputs.by_view(), self.pipeline.preprocessing, self.hardware)
             with self.hardware.autocast():
-                logits = trainer.network(inputs)
+                logits = trainer.network(**tensors)
             trainer.criterion(logits, targets).backward()
             trainer.optimiser.step()
             trainer.optimiser.zero_grad(set_to_none=True)
@@ -178,8 +186,8 @@ class Bench:
 
     def inference_steps(self) -> float:
         """Pictures a second of inference on one batch in memory."""
-        predictor, pixels = self.make_predictor(), self.make_pixels().unsqueeze(1)
-        return self.rate(lambda: predictor(pixels), steps=max(8, len(self.datasets.train) // self.settings.batch_size))
+        predictor, inputs = self.make_predictor(), self.make_inputs()
+        return self.rate(lambda: predictor(inputs), steps=max(8, len(self.datasets.train) // self.settings.batch_size))
 
     def inference_input(self) -> float:
         """Pictures a second of reading and decoding in inference."""

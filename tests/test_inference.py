@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from PIL import Image
 
 import inference
@@ -194,24 +193,23 @@ def test_tta_is_the_mean_of_the_views_of_each_picture(infer, faces, models, mode
     """Reference: the views made one by one from the decoded picture and predicted without TTA."""
     saved = load_model(models / model)
     from model.images.decode import read_source
+    from model.images.inputs import Inputs
     from model.images.tta import FIXED, Views
     from model.prediction.predictor import Predictor
     from model.runtime.hardware import find_hardware
 
     _, found, _ = infer("--num_tta", "4", model=model)
-    views = Views(saved.preprocessing, 4)
-    alone = Predictor(
-        saved.network, saved.heads, saved.preprocessing, find_hardware("cpu", "fp32"), Views(saved.preprocessing)
-    )
+    views, preprocessing = Views(saved.pipeline, 4), saved.pipeline.preprocessing
+    alone = Predictor(saved.network, saved.heads, find_hardware("cpu", "fp32"), Views(saved.pipeline))
     for row in (0, 5):
         picture = read_source(faces / "eval" / "images" / found["ImageID"][row], draft=views.draft)
         each = []
         for view in FIXED[:4]:
-            box = saved.preprocessing.box(*picture.size, view.zoom, view.right, view.down)
-            seen = saved.preprocessing.fit_image(picture, box)
+            box = preprocessing.box(*picture.size, view.zoom, view.right, view.down)
+            seen = preprocessing.fit_image(picture, box)
             seen = seen.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if view.flip else seen
-            each.append(alone(saved.preprocessing.to_pixels(seen)[None, None])[0])
-        assert torch.stack(each).mean(0).numpy() == pytest.approx(found.iloc[row, 1:].to_numpy(float), abs=1e-5)
+            each.append(alone(Inputs.stack([saved.pipeline.inputs([preprocessing.to_pixels(seen)])]))[0])
+        assert np.mean(each, axis=0) == pytest.approx(found.iloc[row, 1:].to_numpy(float), abs=1e-5)
 
 
 def test_inference_tta_has_four_views_by_default(infer):

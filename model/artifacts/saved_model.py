@@ -18,7 +18,7 @@ from model.artifacts.metadata import read_json_object, read_settings_and_metrics
 from model.artifacts.model_card import model_card
 from model.atomic_write import remove_parts, write_beside, write_json, write_text
 from model.errors import InputError, listing
-from model.images.preprocessing import Preprocessing
+from model.images.pipeline import InputPipeline
 from model.labels import Scheme
 from model.network.backbone import make_backbone
 from model.network.heads import Heads
@@ -37,7 +37,7 @@ class SavedModel:
     folder: Path
     network: Network
     heads: Heads
-    preprocessing: Preprocessing
+    pipeline: InputPipeline
     settings: TrainSettings
     metrics: dict[str, Any]
 
@@ -55,7 +55,7 @@ def save_model(
     weights: Mapping[str, torch.Tensor],
     settings: TrainSettings,
     heads: Heads,
-    preprocessing: Preprocessing,
+    pipeline: InputPipeline,
     metrics: Mapping[str, Any],
 ) -> None:
     """Writes a saved model's files into folder, each atomically.
@@ -68,8 +68,8 @@ def save_model(
         save_file({name: value.contiguous() for name, value in weights.items()}, path)
     write_text(folder / SETTINGS, yaml.safe_dump(as_dict(settings), allow_unicode=True, sort_keys=False))
     write_json(folder / LABELS, heads.to_dict())
-    write_json(folder / PREPROCESSING, preprocessing.to_dict())
-    write_text(folder / CARD, model_card(settings, heads, preprocessing, metrics))
+    write_json(folder / PREPROCESSING, pipeline.to_dict())
+    write_text(folder / CARD, model_card(settings, heads, pipeline.preprocessing, metrics))
     write_json(folder / METRICS, dict(metrics))
 
 
@@ -86,14 +86,14 @@ def load_model(folder: Path) -> SavedModel:
         labels = read_json_object(folder / LABELS)
         scheme = Scheme.from_dict(labels)
         heads = Heads.from_dict(scheme, labels)
-        preprocessing = Preprocessing.from_dict(read_json_object(folder / PREPROCESSING))
+        pipeline = InputPipeline.from_dict(read_json_object(folder / PREPROCESSING))
     except InputError as error:
         raise InputError(f"model {folder}: {error}") from None
-    backbone = make_backbone(settings.model, preprocessing, settings.drop_path, model_args=settings.model_args)
+    backbone = make_backbone(settings.model, pipeline.preprocessing, settings.drop_path, model_args=settings.model_args)
     network = Network(backbone, heads, settings.hidden_layers, settings.dropout)
     network.load_state_dict(_read_weights(folder / WEIGHTS, network))
     network.eval()
-    return SavedModel(folder, network, heads, preprocessing, settings, metrics)
+    return SavedModel(folder, network, heads, pipeline, settings, metrics)
 
 
 def _read_weights(path: Path, network: Network) -> dict[str, torch.Tensor]:

@@ -2,5 +2,6 @@
 
 readers/ reads the layouts; channel makes a labelled Table of them (with default_scheme), prediction_input the rows to
 predict; image_locations holds where the images lie; integrity reads every image once; splits, split_report and datasets
-decide what is trained and validated on; sampling orders an epoch; loader decodes batches in worker processes.
+decide what is trained and validated on; sampling orders an epoch; image_dataset decodes the images of a batch, in
+threads or, by loader, in worker processes.
 """

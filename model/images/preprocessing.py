@@ -1,5 +1,5 @@
-"""Preprocessing: from a decoded image to the network's input, by one object that is saved with the model and used by
-training, inference and serving alike."""
+"""Preprocessing: from a decoded image to the network's input size, and the constants of its normalisation. Imports no
+torch: model.network.tensors normalises."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from model.errors import InputError, did_you_mean, listing
@@ -17,14 +17,13 @@ from model.images.decode import MODES
 from model.settings.choices import FITS, INTERPOLATIONS
 
 RESAMPLING = {name: Image.Resampling[name.upper()] for name in INTERPOLATIONS}
-MIN_IMAGE_STD = 1 / 255  # an image of one colour has no deviation to divide by
 
 Box = tuple[float, float, float, float]  # left, upper, right, lower, in pixels of the image
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Fits images to the network's input size and normalises them.
+    """Fits images to the network's input size; says how they are normalised.
 
     Attributes:
         height: Height of the network's input in pixels.
@@ -103,21 +102,9 @@ class Preprocessing:
         colour = tuple(round(255 * value) for value in mean)
         return colour[0] if mode == "L" else colour
 
-    def to_pixels(self, image: Image.Image) -> torch.Tensor:
-        """Converts a fitted image to uint8 (height, width, channels). A stack of these, permuted to (N, channels,
-        height, width), is channels_last without a copy."""
-        return torch.from_numpy(np.array(image, dtype=np.uint8).reshape(self.height, self.width, self.channels))
-
-    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
-        """The network's input, float32, from uint8 (or float, 0 to 255) pixels (N, channels, height, width)."""
-        batch = pixels.float()
-        if self.mean:
-            mean = torch.tensor(self.mean, device=batch.device).view(1, -1, 1, 1) * 255
-            std = torch.tensor(self.std, device=batch.device).view(1, -1, 1, 1) * 255
-            return (batch - mean) / std
-        mean = batch.mean((1, 2, 3), keepdim=True)
-        std = batch.std((1, 2, 3), keepdim=True, correction=0).clamp(min=MIN_IMAGE_STD * 255)
-        return (batch - mean) / std
+    def to_pixels(self, image: Image.Image) -> NDArray[np.uint8]:
+        """Converts a fitted image to uint8 (height, width, channels)."""
+        return np.array(image, dtype=np.uint8).reshape(self.height, self.width, self.channels)
 
     def to_dict(self) -> dict[str, Any]:
         """The content of preprocessing.json."""

@@ -1,5 +1,5 @@
 """The network: a timm backbone with one or several classifiers on it.
 
-backbone (timm's networks, their names and preprocessing), network (the module), heads (what its outputs mean), freezing
-(parameters that are not trained).
+backbone (timm's networks, their names and preprocessing), network (the module), tensors (what its forward takes), heads
+(what its outputs mean), freezing (parameters that are not trained).
 """

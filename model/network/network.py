@@ -13,7 +13,7 @@ BACKBONE = "backbone."  # prefix of the backbone's parameter names
 
 
 class Network(nn.Module):
-    """Maps normalised images, float32 (N, channels, height, width), to the logits of all heads, (N, outputs).
+    """Maps the tensors of network_tensors to the logits of all heads, (N, outputs); of these it uses the images.
 
     Args:
         backbone: A timm network without classifier, which maps images to features (N, features).
@@ -28,8 +28,9 @@ class Network(nn.Module):
         features = int(getattr(backbone, "head_hidden_size", None) or backbone.num_features)  # type: ignore[arg-type]
         self.heads = nn.ModuleList(_classifier(features, hidden_layers, head.outputs, dropout) for head in heads.heads)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        features = self.backbone(images)
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """pixels: normalised images, float32 (N, channels, height, width)."""
+        features = self.backbone(pixels)
         return torch.cat([head(features) for head in self.heads], dim=1)
 
 

@@ -76,8 +76,8 @@ def make_predictor(
     predictors = []
     for model in saved_models(saved):
         hardware = find_hardware(device, precision, model.settings.channels_last)
-        views = Views(model.preprocessing, num_tta, fixed=tta_mode == "soft" or num_tta == 1, seed=seed)
-        predictors.append(Predictor(model.network, model.heads, model.preprocessing, hardware, views))
+        views = Views(model.pipeline, num_tta, fixed=tta_mode == "soft" or num_tta == 1, seed=seed)
+        predictors.append(Predictor(model.network, model.heads, hardware, views))
     combine = saved.combine_probabilities if isinstance(saved, Ensemble) else next
     return EnsemblePredictor(predictors, saved.scheme, combine)
 

@@ -14,48 +14,53 @@ import torch
 from torch import nn
 
 from model.answers.write import Answers
+from model.data.image_dataset import Batch, ImageDataset, in_order
 from model.data.image_locations import ImageLocations
-from model.data.loader import Batch, ImageDataset, batches, in_order
+from model.data.loader import batches
+from model.decisions import Decision
 from model.images.decode import Source, UnreadableImage, read_source
-from model.images.preprocessing import Preprocessing
+from model.images.inputs import Inputs
 from model.images.tta import Views
 from model.labels import Scheme
 from model.network.heads import Heads
+from model.network.tensors import network_tensors
 from model.runtime.hardware import Hardware
 
-# One image as the models of an ensemble need it: uint8 (views, height, width, channels) for each distinct input
-# pipeline (size, channels and views) of the ensemble.
-ModelInputs = tuple[torch.Tensor, ...]
+# One image as the models of an ensemble need it: inputs (views, ...) for each distinct input pipeline (size, channels
+# and views) of the ensemble.
+ModelInputs = tuple[Inputs, ...]
+
+
+DEFAULT = Decision()
 
 
 class Predictor:
-    """A network on its hardware, with its preprocessing and the views of each image that it predicts.
+    """A network on its hardware, with the views of each image that it predicts.
 
-    Calling it with uint8 (N, views, height, width, channels) returns probabilities, float32 (N, C), on the CPU.
+    Calling it with inputs (N, views, ...) returns probabilities, float32 (N, C).
     """
 
     def __init__(
-        self, network: nn.Module, heads: Heads, preprocessing: Preprocessing, hardware: Hardware, views: Views
+        self, network: nn.Module, heads: Heads, hardware: Hardware, views: Views, decision: Decision = DEFAULT
     ):
         self.network = hardware.place(network).eval()
-        self.heads, self.preprocessing, self.hardware, self.views = heads, preprocessing, hardware, views
+        self.heads, self.hardware, self.views, self.decision = heads, hardware, views, decision
 
     @torch.inference_mode()
-    def logits(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Outputs of the network, float32 (N, outputs), on the device, from uint8 (N, height, width, channels)."""
-        batch = self.preprocessing.normalise(self.hardware.to_device(pixels))
+    def logits(self, inputs: Inputs) -> torch.Tensor:
+        """Outputs of the network, float32 (N, outputs), on the device, from inputs (N, ...)."""
+        tensors = network_tensors(inputs, self.views.pipeline.preprocessing, self.hardware)
         with self.hardware.autocast():
-            return self.network(batch).float()
+            return self.network(**tensors).float()
 
-    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
-        images, views = pixels.shape[:2]
+    def __call__(self, inputs: Inputs) -> np.ndarray:
         # one forward pass for all views of all images
-        probabilities = self.heads.probabilities(self.logits(pixels.flatten(0, 1))).cpu()
-        return self.views.combine(probabilities.view(images, views, -1))
+        probabilities = self.heads.probabilities(self.logits(inputs.by_view())).cpu().numpy()
+        return self.views.combine(probabilities.reshape(len(inputs), self.views.number, -1), self.decision)
 
     def dataset(self, root: Path, locations: ImageLocations) -> ImageDataset:
         """Images of a channel as a dataset that decodes them and makes this predictor's views."""
-        return ImageDataset(root, locations, self.preprocessing.channels, self.views.draft, self.views)
+        return ImageDataset(root, locations, self.views)
 
 
 class EnsemblePredictor:
@@ -132,15 +137,13 @@ class EnsemblePredictor:
             UnreadableImage: why the image cannot be read.
         """
         return tuple(
-            pipeline.views(
-                read_source(source, channels=pipeline.preprocessing.channels, draft=pipeline.views.draft), row
-            )
+            pipeline.views(read_source(source, channels=pipeline.views.channels, draft=pipeline.views.draft), row)
             for pipeline in self.pipelines
         )
 
     def predict_inputs(self, inputs: Sequence[ModelInputs]) -> np.ndarray:
         """Probabilities, float32 (N, C), of images that prepare has made ready."""
-        return self._predict_pixels([torch.stack(pixels) for pixels in zip(*inputs, strict=True)])
+        return self._predict_parts([Inputs.stack(images) for images in zip(*inputs, strict=True)])
 
     def _predict_batches(self, batches_by_pipeline: Iterable[tuple[Batch, ...]]) -> Iterator[Answers]:
         """Each tuple: a batch of the same rows from each pipeline."""
@@ -148,12 +151,14 @@ class EnsemblePredictor:
             # predict the rows that every pipeline could read
             unreadable = {row: reason for part in parts for row, reason in part.unreadable.items()}
             rows = np.array([row for row in parts[0].rows.tolist() if row not in unreadable], np.int64)
-            pixels = [part.pixels[np.isin(part.rows, rows)] for part in parts if part.pixels is not None and len(rows)]
-            yield Answers(rows, self._predict_pixels(pixels), unreadable)
+            inputs = [
+                part.inputs.take(np.isin(part.rows, rows)) for part in parts if part.inputs is not None and len(rows)
+            ]
+            yield Answers(rows, self._predict_parts(inputs), unreadable)
 
-    def _predict_pixels(self, pixels: Sequence[torch.Tensor]) -> np.ndarray:
-        """pixels: uint8 (N, views, height, width, channels) from each pipeline; empty where there is no image."""
-        if not pixels:
+    def _predict_parts(self, inputs: Sequence[Inputs]) -> np.ndarray:
+        """inputs: those (N, views, ...) from each pipeline; empty where there is no image."""
+        if not inputs:
             return np.empty((0, self.scheme.num_classes), np.float32)
-        by_views = dict(zip((pipeline.views for pipeline in self.pipelines), pixels, strict=True))
-        return self.combine(predictor(by_views[predictor.views]).numpy() for predictor in self.predictors)
+        by_views = dict(zip((pipeline.views for pipeline in self.pipelines), inputs, strict=True))
+        return self.combine(predictor(by_views[predictor.views]) for predictor in self.predictors)

@@ -1,4 +1,4 @@
-"""The hardware that a network runs on: device, precision, compilation, worker processes, the CPU's memory allocator."""
+"""The hardware that a network runs on: device, precision, compilation, the CPU's memory allocator."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from joblib import cpu_count
 from torch import nn
 
 from model.errors import InputError
@@ -23,7 +22,6 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 CPU_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}  # flags in /proc/cpuinfo of bf16 units; the last is Arm's
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # parameters of mallopt in glibc's malloc.h
 COMPILERS = ("g++", "gcc")  # torch.compile needs one of them
-MAX_WORKERS = 12  # that num_workers -1 starts
 
 
 @dataclass(frozen=True)
@@ -48,11 +46,6 @@ class Hardware:
         """Moves a network to the device, in its memory format."""
         memory_format = torch.channels_last if self.channels_last else torch.contiguous_format
         return network.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]
-
-    def to_device(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Moves a loader's uint8 (N, height, width, channels) to the device as (N, channels, height, width)."""
-        batch = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
-        return batch if self.channels_last else batch.contiguous()
 
     def __str__(self) -> str:
         if self.device.type == "cuda":
@@ -134,11 +127,3 @@ def compiled(network: nn.Module) -> Callable[..., torch.Tensor]:
         log.warning("compile: no C++ compiler (g++) is installed here; going on without it")
         return network
     return torch.compile(network)
-
-
-def worker_count(setting: int) -> int:
-    """Number of processes that read images: as set, or by the number of cores that this process may use (its affinity
-    and the quota of its control group, as of `docker run --cpus`)."""
-    if setting >= 0:
-        return setting
-    return max(1, min(cpu_count() - 1, MAX_WORKERS))

@@ -15,8 +15,8 @@ from model.artifacts.ensemble import PRODUCT, load, make_ensemble
 from model.atomic_write import write_beside
 from model.metrics.scores import NO_ANSWER, scores
 from model.prediction.api import make_predictor
-from model.runtime.hardware import worker_count
 from model.runtime.signals import Stopped, StopSignal
+from model.runtime.workers import worker_count
 from model.settings.train import TrainSettings
 from model.training.plan import Plan
 

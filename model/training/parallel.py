@@ -57,16 +57,17 @@ class ParallelNetwork:
             self._model = DistributedDataParallel(self.network, device_ids=devices)
         self._forward: Callable[..., torch.Tensor] = compiled(self._model) if self.settings.compile else self._model
 
-    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Logits (N, outputs) of inputs (N, channels, height, width). InputError if batch norm has too few pictures or
-        pixels."""
+    def __call__(self, **tensors: torch.Tensor) -> torch.Tensor:
+        """Logits (N, outputs) of the tensors of network_tensors, (N, ...). InputError if batch norm has too few
+        images or pixels."""
         try:
-            return self._forward(inputs)
+            return self._forward(**tensors)
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise
+            size = len(next(iter(tensors.values())))
             raise InputError(
-                f"batch norm cannot learn from a batch of {len(inputs)} at this size: a larger batch_size, a larger "
+                f"batch norm cannot learn from a batch of {size} at this size: a larger batch_size, a larger "
                 "input_size or more pictures are needed"
             ) from None
 

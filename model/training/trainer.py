@@ -16,27 +16,30 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from timm.utils import ModelEmaV3
 from torch import nn
 
 from model.data.datasets import Datasets
-from model.data.loader import Batch, ImageDataset, batches, unreadable_images
+from model.data.image_dataset import Batch, ImageDataset, unreadable_images
+from model.data.loader import batches
 from model.data.sampling import EpochSampler
 from model.errors import Failure
-from model.images.augmentation import Augmentation, make_augmentation, make_mixing
-from model.images.preprocessing import Preprocessing
+from model.images.pipeline import InputPipeline
 from model.metrics.epoch_metrics import CRITERIA
 from model.network.freezing import fix_norm
 from model.network.heads import Heads
 from model.network.network import Network
+from model.network.tensors import network_tensors
 from model.runtime import distributed
-from model.runtime.hardware import Hardware, worker_count
+from model.runtime.hardware import Hardware
 from model.runtime.seeding import mixed_seed, seed_all
 from model.runtime.signals import Stopped, StopSignal
+from model.runtime.workers import worker_count
 from model.settings.train import TrainSettings
+from model.training.augmentation import make_augmentation
 from model.training.checkpoints import Checkpoints, State
 from model.training.criterion import Criterion, head_targets
+from model.training.mixing import make_mixing
 from model.training.optim import Accumulation, Schedule, make_optimiser
 from model.training.parallel import ParallelNetwork
 from model.training.progress import Best, Outcome, Progress
@@ -51,22 +54,11 @@ FINITE_EVERY = 10  # optimiser steps between two checks that the loss is finite,
 
 @dataclass(frozen=True)
 class TrainableModel:
-    """A network with what its outputs mean (heads) and how its inputs are made (preprocessing)."""
+    """A network with what its outputs mean (heads) and how its inputs are made (pipeline)."""
 
     network: Network
     heads: Heads
-    preprocessing: Preprocessing
-
-
-class RandomAugmentation:
-    """Augments a training picture; what is random depends on the run's seed and the number of the draw only."""
-
-    def __init__(self, augmentation: Augmentation, seed: int):
-        self.augmentation, self.seed = augmentation, seed
-
-    def __call__(self, picture: Image.Image, draw: int) -> torch.Tensor:
-        seed_all(mixed_seed(self.seed, 1, draw))
-        return self.augmentation(picture)
+    pipeline: InputPipeline
 
 
 class Trainer:
@@ -97,7 +89,7 @@ class Trainer:
     ):
         self.settings, self.hardware, self.checkpoints = settings, hardware, checkpoints
         self.stop, self.tracker = stop, tracker
-        self.network, self.heads, self.preprocessing = model.network, model.heads, model.preprocessing
+        self.network, self.heads, self.pipeline = model.network, model.heads, model.pipeline
         self.rank, self.world = distributed.rank(), distributed.world()
         self.workers = worker_count(settings.num_workers)
 
@@ -106,9 +98,8 @@ class Trainer:
         self.sampler = EpochSampler(
             table.classes(), settings.sampler_power, settings.batch_size, settings.seed, self.rank, self.world
         )
-        augmentation = make_augmentation(settings.augmentation, self.preprocessing)
-        prepare, channels = RandomAugmentation(augmentation, settings.seed), self.preprocessing.channels
-        self.images = ImageDataset(table.root, table.locations, channels, augmentation.draft, prepare)
+        augmentation = make_augmentation(settings.augmentation, self.pipeline, settings.seed)
+        self.images = ImageDataset(table.root, table.locations, augmentation)
         self.mixing = make_mixing(settings.augmentation)
         self.targets = head_targets(self.heads, table)
 
@@ -125,7 +116,7 @@ class Trainer:
         if datasets.validation is not None:
             batch_size, workers = settings.batch_size, self.workers
             self.validator = Validator(
-                datasets.validation, self.heads, self.preprocessing, hardware, self.criterion, batch_size, workers, stop
+                datasets.validation, self.heads, self.pipeline, hardware, self.criterion, batch_size, workers, stop
             )
 
         self.progress = Progress()
@@ -223,19 +214,19 @@ class Trainer:
             step: Position of the batch in the epoch.
         """
         device, epoch = self.hardware.device, self.progress.epoch
-        if batch.unreadable or batch.pixels is None:
+        if batch.unreadable or batch.inputs is None:
             raise unreadable_images(self.images, batch.unreadable)
         # dropout and mixing depend on the position only, so that a resumed run draws the same
         seed_all(mixed_seed(self.settings.seed, 2, epoch, step, self.rank))
-        inputs = self.preprocessing.normalise(self.hardware.to_device(batch.pixels))
+        tensors = network_tensors(batch.inputs.by_view(), self.pipeline.preprocessing, self.hardware)
         partner, own = None, 1.0
         if self.mixing is not None:
-            inputs, partner, own = self.mixing(inputs)
+            tensors, partner, own = self.mixing(tensors)
         targets = [classes[batch.rows].to(device, non_blocking=True) for classes in self.targets]
         # processes exchange gradients in the last backward pass before the optimiser step only
         with self.parallel.exchange(self.accumulation.ends_group(step)):
             with self.hardware.autocast():
-                logits = self.parallel(inputs)
+                logits = self.parallel(**tensors)
             loss = self.criterion(logits, targets, partner, own)
             self.scaler.scale(loss / self.accumulation.group_size(step)).backward()
         return loss.detach()

@@ -12,9 +12,10 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from model.data.loader import batches, unreadable_images
+from model.data.image_dataset import unreadable_images
+from model.data.loader import batches
 from model.data.table import Table
-from model.images.preprocessing import Preprocessing
+from model.images.pipeline import InputPipeline
 from model.images.tta import Views
 from model.metrics.bootstrap import interval, resample
 from model.metrics.epoch_metrics import CRITERIA
@@ -94,7 +95,7 @@ class Validator:
     Args:
         table: The validation pictures.
         heads: The heads of the network.
-        preprocessing: The network's preprocessing.
+        pipeline: Makes the network's inputs.
         hardware: Where the network runs.
         criterion: The training loss.
         batch_size: Pictures of a forward pass, over all processes.
@@ -106,14 +107,14 @@ class Validator:
         self,
         table: Table,
         heads: Heads,
-        preprocessing: Preprocessing,
+        pipeline: InputPipeline,
         hardware: Hardware,
         criterion: Criterion,
         batch_size: int,
         workers: int,
         stop: StopSignal,
     ):
-        self.table, self.heads, self.preprocessing, self.hardware = table, heads, preprocessing, hardware
+        self.table, self.heads, self.pipeline, self.hardware = table, heads, pipeline, hardware
         self.criterion, self.workers, self.stop = criterion, workers, stop
         self.rank, self.world = distributed.rank(), distributed.world()
         self.batch_size = max(1, batch_size // self.world)
@@ -142,7 +143,7 @@ class Validator:
     def _logits(self, network: nn.Module) -> torch.Tensor:
         """Logits, float32 (n, outputs), of which only the rows of this process are filled."""
         table, size = self.table, self.batch_size
-        predictor = Predictor(network, self.heads, self.preprocessing, self.hardware, Views(self.preprocessing))
+        predictor = Predictor(network, self.heads, self.hardware, Views(self.pipeline))
         pictures = predictor.dataset(table.root, table.locations)
         rows = range(self.rank, len(table), self.world)
         items = [[(row, row) for row in rows[first : first + size]] for first in range(0, len(rows), size)]
@@ -153,9 +154,9 @@ class Validator:
             for batch in self.stop.interruptible(loaded):
                 if self.stop.received is not None:
                     raise Stopped
-                if batch.unreadable or batch.pixels is None:
+                if batch.unreadable or batch.inputs is None:
                     raise unreadable_images(pictures, batch.unreadable)
-                logits[batch.rows] = predictor.logits(batch.pixels.flatten(0, 1)).cpu()
+                logits[batch.rows] = predictor.logits(batch.inputs.by_view()).cpu()
         except Stopped:
             stopped = True
         # All processes stop together, or the others would wait in gather

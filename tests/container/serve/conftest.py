@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 
 from container.serve.app import Server
 from model.artifacts.saved_model import save_model
+from model.images.pipeline import InputPipeline
 from model.labels import mask_scheme
 from model.network.backbone import make_preprocessing
 from model.network.heads import make_heads
@@ -42,15 +43,15 @@ def make_model(folder: Path, seed: int = 1, target: str = "joint") -> Path:
     told = {"model": "resnet10t", "pretrained": False, "input_size": [32, 24], "target": target}
     settings = build(TrainSettings, [Layer("{}", told)])
     heads = make_heads(mask_scheme(), target, lambda head: "cross_entropy")
-    preprocessing = make_preprocessing(settings)
-    network = make_network(settings, heads, preprocessing)
+    pipeline = InputPipeline(make_preprocessing(settings))
+    network = make_network(settings, heads, pipeline.preprocessing)
     with torch.no_grad():
         for parameter in network.heads.parameters():
             parameter.mul_(100)
     counts = {"pictures": 0, "class_counts": [0] * heads.scheme.num_classes}
     data = {"train": counts, "validation": None, "grouped_by": None, "source": "nowhere"}
     metrics = {"finished": True, "data": data, "versions": {}, "hardware": "", "seconds": 0}
-    save_model(folder, network.state_dict(), settings, heads, preprocessing, metrics)
+    save_model(folder, network.state_dict(), settings, heads, pipeline, metrics)
     return folder
 
 

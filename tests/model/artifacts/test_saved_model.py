@@ -13,9 +13,9 @@ from model.errors import InputError
 
 def test_a_model_is_loaded_as_it_was_saved(models, tmp_path):
     saved = load_model(models / "a")
-    save_model(tmp_path, saved.network.state_dict(), saved.settings, saved.heads, saved.preprocessing, saved.metrics)
+    save_model(tmp_path, saved.network.state_dict(), saved.settings, saved.heads, saved.pipeline, saved.metrics)
     again = load_model(tmp_path)
-    assert (again.settings, again.heads, again.preprocessing) == (saved.settings, saved.heads, saved.preprocessing)
+    assert (again.settings, again.heads, again.pipeline) == (saved.settings, saved.heads, saved.pipeline)
     assert again.metrics == saved.metrics and again.scheme.num_classes == 18 and not again.network.training
     for name, value in saved.network.state_dict().items():
         assert torch.equal(again.network.state_dict()[name], value)
@@ -68,7 +68,7 @@ def test_weights_that_were_cut_off_are_told(models, tmp_path):
 def test_saving_again_leaves_no_parts(models, tmp_path):
     saved = load_model(models / "a")
     (tmp_path / ".model.safetensors.1.part").touch()
-    save_model(tmp_path, saved.network.state_dict(), saved.settings, saved.heads, saved.preprocessing, saved.metrics)
+    save_model(tmp_path, saved.network.state_dict(), saved.settings, saved.heads, saved.pipeline, saved.metrics)
     assert not list(tmp_path.glob(".*"))
     assert (tmp_path / "model.safetensors").stat().st_mode & 0o044
     load_model(tmp_path)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from model.errors import InputError
@@ -47,8 +46,7 @@ def test_pad_fills_with_the_colour_that_normalisation_makes_zero():
     pixels = padded.to_pixels(padded.fit_image(gradient(200, 100)))
     assert pixels[0, 30].tolist() == [128, 102, 51]
     assert pixels[30, 0, 0] < 8 and pixels[30, -1, 0] > 247
-    normal = padded.normalise(pixels.permute(2, 0, 1).unsqueeze(0))
-    assert normal[0, :, 0, 30].abs().max() < 0.02
+    assert (pixels[0, 30] / 255 - padded.mean) / padded.std == pytest.approx(0, abs=0.02)
 
 
 def test_zoom_cuts_where_it_is_told():
@@ -62,26 +60,6 @@ def test_crop_pct_takes_the_middle_and_views_cut_from_that():
     assert seen.box(100, 100, zoom=0.5, right=0.0, down=1.0) == pytest.approx((10, 50, 50, 90))
     assert seen.whole_box(100, 100) == (0, 0, 100, 100)
     assert seen.draft == (62, 62)
-
-
-def test_normalised_is_torchvisions():
-    """Reference: torchvision.transforms.v2.functional.normalize of pixels from 0 to 1."""
-    from torchvision.transforms.v2.functional import normalize
-
-    pixels = torch.randint(0, 256, (4, 3, 64, 48), dtype=torch.uint8)
-    expected = normalize(pixels.float() / 255, list(FACES.mean), list(FACES.std))
-    assert torch.allclose(FACES.normalise(pixels), expected, atol=1e-5)
-
-
-def test_a_picture_by_itself_is_normalised_to_mean_0_and_deviation_1():
-    pixels = torch.randint(0, 256, (3, 3, 20, 20), dtype=torch.uint8)
-    normal = Preprocessing(20, 20).normalise(pixels)
-    assert torch.allclose(normal.mean((1, 2, 3)), torch.zeros(3), atol=1e-5)
-    assert torch.allclose(normal.std((1, 2, 3), correction=0), torch.ones(3), atol=1e-4)
-
-
-def test_a_picture_of_one_colour_stays_finite():
-    assert torch.isfinite(Preprocessing(8, 8).normalise(torch.full((1, 3, 8, 8), 200, dtype=torch.uint8))).all()
 
 
 def test_grey_has_one_channel():

@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
+from model.decisions import Decision
 from model.errors import InputError
+from model.images.pipeline import InputPipeline
 from model.images.preprocessing import Preprocessing
 from model.images.tta import FIXED, UNTOUCHED, Views, fixed_views_text
 
-SMALL = Preprocessing(32, 24)
+FIT = Preprocessing(32, 24)
+SMALL = InputPipeline(FIT)
 
 
 @pytest.fixture
@@ -19,35 +21,56 @@ def picture() -> Image.Image:
 
 @pytest.mark.parametrize(("number", "fixed"), [(1, True), (4, True), (8, True), (16, True), (5, False)])
 def test_the_untouched_picture_is_always_the_first_view(picture, number, fixed):
-    made = Views(SMALL, number, fixed)(picture, row=3)
+    made = Views(SMALL, number, fixed)(picture, row=3).arrays["pixels"]
     assert made.shape == (number, 32, 24, 3)
-    assert torch.equal(made[0], SMALL.to_pixels(SMALL.fit_image(picture)))
+    assert made.dtype == np.uint8 and np.array_equal(made[0], FIT.to_pixels(FIT.fit_image(picture)))
 
 
 def test_fixed_views_differ_from_each_other_and_are_the_same_for_every_row(picture):
     views = Views(SMALL, 16)
-    made = views(picture, 0)
-    assert len({view.numpy().tobytes() for view in made}) == 16
-    assert torch.equal(made, views(picture, 9))
+    made = views(picture, 0).arrays["pixels"]
+    assert len({view.tobytes() for view in made}) == 16
+    assert np.array_equal(made, views(picture, 9).arrays["pixels"])
     assert len(set(FIXED)) == len(FIXED) and FIXED[0] == UNTOUCHED
 
 
 def test_a_flipped_view_is_the_flipped_picture(picture):
-    made = Views(SMALL, 2)(picture, 0)
-    assert torch.equal(made[1], made[0].flip(1))
+    made = Views(SMALL, 2)(picture, 0).arrays["pixels"]
+    assert np.array_equal(made[1], np.fliplr(made[0]))
 
 
 def test_random_views_are_a_function_of_seed_and_row(picture):
-    views = Views(SMALL, 6, fixed=False, seed=1)
-    assert torch.equal(views(picture, 4), views(picture, 4))
-    assert not torch.equal(views(picture, 4)[1:], views(picture, 5)[1:])
-    assert not torch.equal(views(picture, 4)[1:], Views(SMALL, 6, fixed=False, seed=2)(picture, 4)[1:])
+    def made(seed: int, row: int) -> np.ndarray:
+        return Views(SMALL, 6, fixed=False, seed=seed)(picture, row).arrays["pixels"]
+
+    assert np.array_equal(made(1, 4), made(1, 4))
+    assert not np.array_equal(made(1, 4)[1:], made(1, 5)[1:])
+    assert not np.array_equal(made(1, 4)[1:], made(2, 4)[1:])
 
 
 def test_soft_joining_is_the_mean_and_voting_counts_answers():
-    each = torch.tensor([[[0.9, 0.1, 0.0], [0.4, 0.6, 0.0], [0.3, 0.0, 0.7]]])
-    assert torch.allclose(Views(SMALL, 3).combine(each), each.mean(1))
-    assert torch.allclose(Views(SMALL, 3, fixed=False).combine(each), torch.tensor([[1 / 3, 1 / 3, 1 / 3]]))
+    each = np.float32([[[0.9, 0.1, 0.0], [0.4, 0.6, 0.0], [0.3, 0.0, 0.7]]])
+    np.testing.assert_allclose(Views(SMALL, 3).combine(each, Decision()), each.mean(1), rtol=1e-6)
+    votes = Views(SMALL, 3, fixed=False)
+    np.testing.assert_allclose(votes.combine(each, Decision()), [[1 / 3, 1 / 3, 1 / 3]], rtol=1e-6)
+    np.testing.assert_allclose(votes.combine(each, Decision(biases=(0.0, 9.0, 0.0))), [[0, 2 / 3, 1 / 3]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 4, 7, 8, 18, 31, 32, 33, 64, 100, 1000])
+def test_the_mean_of_views_is_torchs_to_the_last_digit(classes):
+    """Reference: torch.mean, by which earlier versions averaged views."""
+    torch = pytest.importorskip("torch")
+    draw = np.random.default_rng(classes)
+    for number in range(1, 17):
+        for images in (1, 5, 64):
+            logits = draw.normal(size=(images, number, classes)) * 3
+            each = (np.exp(logits) / np.exp(logits).sum(2, keepdims=True)).astype(np.float32)
+            found = Views(SMALL, number).combine(each, Decision())
+            assert found.dtype == np.float32
+            np.testing.assert_array_equal(found, torch.from_numpy(each).mean(1).numpy())
+            voted = Views(SMALL, number, fixed=False).combine(each, Decision())
+            votes = torch.nn.functional.one_hot(torch.from_numpy(each).argmax(2), classes).float()
+            np.testing.assert_array_equal(voted, votes.mean(1).numpy())
 
 
 def test_jpegs_are_decoded_large_enough_for_the_closest_view():

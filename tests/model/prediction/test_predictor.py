@@ -11,10 +11,12 @@ import torch
 from PIL import Image
 from torch import nn
 
+from model.data.image_dataset import Batch
 from model.data.image_locations import ImageLocations
-from model.data.loader import Batch
 from model.images.decode import UnreadableImage
 from model.images.image_location import ImageLocation
+from model.images.inputs import Inputs
+from model.images.pipeline import InputPipeline
 from model.images.preprocessing import Preprocessing
 from model.images.tta import Views
 from model.labels import Attribute, Scheme
@@ -32,17 +34,15 @@ class ChannelMeans(nn.Module):
         super().__init__()
         self.scale, self.seen = scale, 0
 
-    def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        self.seen += len(batch)
-        return batch.mean((2, 3)) * self.scale
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        self.seen += len(pixels)
+        return pixels.mean((2, 3)) * self.scale
 
 
 def make_predictor(scale: float = 1.0, side: int = 8, views: int = 1) -> Predictor:
-    preprocessing = Preprocessing(side, side, mean=(0.0,) * 3, std=(1.0,) * 3)
+    pipeline = InputPipeline(Preprocessing(side, side, mean=(0.0,) * 3, std=(1.0,) * 3))
     heads = make_heads(SCHEME, "joint", lambda head: "cross_entropy")
-    return Predictor(
-        ChannelMeans(scale), heads, preprocessing, find_hardware("cpu", "fp32"), Views(preprocessing, views)
-    )
+    return Predictor(ChannelMeans(scale), heads, find_hardware("cpu", "fp32"), Views(pipeline, views))
 
 
 def mean_of(answers: list) -> np.ndarray:
@@ -101,9 +101,9 @@ def test_predictors_of_one_pipeline_share_their_decoding_and_each_has_its_own_pi
     root, _ = channel
     predictors = [make_predictor(1.0), make_predictor(5.0), make_predictor(2.0, side=6)]
     ensemble = EnsemblePredictor(predictors, SCHEME, lambda answers: mean_of(list(answers)))
-    assert [pipeline.preprocessing.height for pipeline in ensemble.pipelines] == [8, 6]
+    assert [predictor.views.pipeline.preprocessing.height for predictor in ensemble.pipelines] == [8, 6]
     inputs = ensemble.prepare(root / "0.png")
-    assert [tuple(pixels.shape) for pixels in inputs] == [(1, 8, 8, 3), (1, 6, 6, 3)]
+    assert [part.arrays["pixels"].shape for part in inputs] == [(1, 8, 8, 3), (1, 6, 6, 3)]
     found = ensemble.predict_inputs([inputs, ensemble.prepare(root / "1.png")])
     for row in (0, 1):
         expected = np.mean([expected_of(root, row, scale) for scale in (1, 5, 2)], axis=0)
@@ -111,10 +111,11 @@ def test_predictors_of_one_pipeline_share_their_decoding_and_each_has_its_own_pi
 
 
 def test_an_image_that_one_pipeline_cannot_read_has_no_answer():
-    large = Batch(np.array([4, 5]), torch.zeros(2, 1, 8, 8, 3, dtype=torch.uint8), {})
-    small = Batch(np.array([5]), torch.zeros(1, 1, 6, 6, 3, dtype=torch.uint8), {4: "too large"})
+    large = Batch(np.array([4, 5]), Inputs({"pixels": np.zeros((2, 1, 8, 8, 3), np.uint8)}), {})
+    small = Batch(np.array([5]), Inputs({"pixels": np.zeros((1, 1, 6, 6, 3), np.uint8)}), {4: "too large"})
     for parts in ((large, small), (small, large)):
-        ensemble = EnsemblePredictor([make_predictor(side=part.pixels.shape[2]) for part in parts], SCHEME, next)
+        sides = [part.inputs.arrays["pixels"].shape[2] for part in parts]
+        ensemble = EnsemblePredictor([make_predictor(side=side) for side in sides], SCHEME, next)
         (answers,) = ensemble._predict_batches([parts])
         assert answers.rows.tolist() == [5] and answers.unreadable == {4: "too large"}
         assert answers.probabilities.shape == (1, 3)
@@ -134,6 +135,6 @@ def test_an_image_that_cannot_be_read_says_why():
     content = io.BytesIO()
     Image.new("RGB", (64, 64)).save(content, "PNG")
     predictor = EnsemblePredictor([make_predictor()], SCHEME)
-    assert predictor.prepare(content.getvalue())[0].shape == (1, 8, 8, 3)
+    assert predictor.prepare(content.getvalue())[0].arrays["pixels"].shape == (1, 8, 8, 3)
     with pytest.raises(UnreadableImage):
         predictor.prepare(content.getvalue()[:40])

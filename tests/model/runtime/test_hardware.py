@@ -7,7 +7,7 @@ import torch
 
 from model.errors import InputError
 from model.runtime import hardware
-from model.runtime.hardware import compiled, find_hardware, worker_count
+from model.runtime.hardware import compiled, find_hardware
 
 
 def test_a_cpu_without_bf16_units_computes_in_fp32_and_one_with_them_in_bf16(monkeypatch):
@@ -42,14 +42,6 @@ def test_what_there_is_not_is_told(device, precision, told):
         find_hardware(device, precision)
 
 
-def test_pictures_of_a_loader_are_channels_last_without_a_copy():
-    pixels = torch.randint(0, 256, (4, 8, 6, 3), dtype=torch.uint8)
-    placed = find_hardware("cpu", "fp32").to_device(pixels)
-    assert placed.shape == (4, 3, 8, 6)
-    assert placed.is_contiguous(memory_format=torch.channels_last) and placed.data_ptr() == pixels.data_ptr()
-    assert find_hardware("cpu", "fp32", channels_last=False).to_device(pixels).is_contiguous()
-
-
 def test_compiling_without_a_compiler_warns_and_goes_on(monkeypatch, caplog):
     monkeypatch.setattr(hardware.shutil, "which", lambda name: None)
     network = torch.nn.Linear(2, 2)
@@ -72,10 +64,3 @@ def test_the_compiler_that_torch_would_call_counts(monkeypatch):
     monkeypatch.setattr(hardware.shutil, "which", lambda name: f"/usr/bin/{name}" if name == "clang++" else None)
     monkeypatch.setattr(torch, "compile", lambda network: "compiled")
     assert compiled(torch.nn.Linear(2, 2)) == "compiled"
-
-
-def test_workers_are_those_asked_for_or_one_less_than_the_cores(monkeypatch):
-    assert worker_count(0) == 0 and worker_count(5) == 5
-    for cores, workers in ((1, 1), (2, 1), (8, 7), (64, 12)):
-        monkeypatch.setattr(hardware, "cpu_count", lambda cores=cores: cores)
-        assert worker_count(-1) == workers

@@ -52,14 +52,14 @@ def test_alone_it_is_the_network_itself(network):
     network.eval()
     for enabled in (True, False):
         with parallel.exchange(enabled):
-            assert torch.equal(parallel(inputs), network(inputs))
+            assert torch.equal(parallel(pixels=inputs), network(inputs))
 
 
 def test_too_few_pictures_for_batch_norm_are_bad_input(network):
     network.train()
     small = torch.randn(1, 3, 8, 8)
     with pytest.raises(InputError, match=r"batch of 1 at this size: a larger batch_size"):
-        ParallelNetwork(network, TrainSettings(), CPU)(small)
+        ParallelNetwork(network, TrainSettings(), CPU)(pixels=small)
 
 
 def test_other_errors_stay_what_they_are(network):
@@ -69,4 +69,4 @@ def test_other_errors_stay_what_they_are(network):
 
     network.backbone.conv1 = Broken()
     with pytest.raises(ValueError, match="something else"):
-        ParallelNetwork(network, TrainSettings(), CPU)(torch.randn(2, 3, 32, 24))
+        ParallelNetwork(network, TrainSettings(), CPU)(pixels=torch.randn(2, 3, 32, 24))

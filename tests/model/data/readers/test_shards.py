@@ -6,18 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from model.data.channel import read_channel
+from model.data.image_dataset import ImageDataset
 from model.data.integrity import check_images
-from model.data.loader import ImageDataset, batches
+from model.data.loader import batches
 from model.data.prediction_input import read_info
 from model.data.readers.channel_files import ChannelFiles, is_image
 from model.data.readers.shards import INDEX, read_shards, write_shards
 from model.data.sampling import EpochSampler
 from model.errors import InputError, Problems
 from model.images.decode import read_image
+from model.images.pipeline import InputPipeline
+from model.images.preprocessing import Preprocessing
+from model.images.tta import Views
 
 
 @pytest.fixture
@@ -63,15 +66,13 @@ def test_ranks_read_every_picture_once_an_epoch_shuffled_by_seed(tmp_path, worke
         Image.fromarray(np.full((4, 4, 3), 10 * row, np.uint8)).save(folder / f"{row % 3}" / f"{row:02d}.png")
     table = read_channel(packed(folder, 300), Problems("channel"))
     assert table is not None and len(set(table.locations.shards)) > 2
-    pictures = ImageDataset(
-        table.root, table.locations, 3, (0, 0), lambda picture, _: torch.from_numpy(np.array(picture))
-    )
+    pictures = ImageDataset(table.root, table.locations, Views(InputPipeline(Preprocessing(4, 4))))
 
     def read(seed: int, epoch: int, rank: int) -> list[int]:
         """The pictures' own numbers, in the order in which a rank gets them."""
         sampler = EpochSampler(table.labels.iloc[:, 0].to_numpy(), 0.0, 8, seed, rank, world=2)
         got = batches(pictures, sampler.batches(epoch), workers)
-        return [int(pixels[0, 0, 0]) // 10 for batch in got for pixels in batch.pixels]
+        return [int(pixels[0, 0, 0, 0]) // 10 for batch in got for pixels in batch.inputs.arrays["pixels"]]
 
     for epoch in (1, 2):
         ranks = [read(0, epoch, rank) for rank in (0, 1)]

@@ -1,0 +1,130 @@
+"""Images of a channel as a dataset of inputs, and batches of them by threads. Imports no torch."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from model.data.image_locations import ImageLocations
+from model.errors import Failure, listing
+from model.images.decode import UnreadableImage, read_image
+from model.images.inputs import Inputs
+
+PREFETCHED = 4  # batches per worker
+
+Item = tuple[int, int]  # a row, and the draw that seeds its random changes
+Sample = tuple[int, Inputs | str]  # a row, and its inputs or the reason why it cannot be read
+
+
+class Transform(Protocol):
+    """Makes the inputs of a decoded image."""
+
+    @property
+    def channels(self) -> int:
+        """Channels that images are decoded to: 3 for RGB, 1 for grey."""
+        ...
+
+    @property
+    def draft(self) -> tuple[int, int]:
+        """Width and height that a JPEG must at least be decoded at."""
+        ...
+
+    def __call__(self, image: Image.Image, draw: int, /) -> Inputs:
+        """The inputs of one image, (views, ...). draw: seeds what is random."""
+        ...
+
+
+@dataclass
+class Batch:
+    """Some images of a dataset.
+
+    Attributes:
+        rows: int64 (N,), the readable images of the batch.
+        inputs: Their inputs, (N, views, ...); None where no image of the batch can be read.
+        unreadable: Reason by row for the images that cannot be read.
+    """
+
+    rows: NDArray[np.int64]
+    inputs: Inputs | None
+    unreadable: dict[int, str]
+
+
+class ImageDataset:
+    """Reads and decodes images and applies a transform; an unreadable image gives its reason instead of inputs.
+
+    Args:
+        root: Folder of the channel.
+        locations: Where each row's image lies.
+        transform: Makes the inputs of each image.
+    """
+
+    def __init__(self, root: Path, locations: ImageLocations, transform: Transform):
+        self.root, self.locations, self.transform = root, locations, transform
+        self.channels, self.draft = transform.channels, transform.draft
+
+    def __len__(self) -> int:
+        return len(self.locations)
+
+    def __getitem__(self, item: Item) -> Sample:
+        row, draw = item
+        try:
+            image = read_image(self.root, self.locations[row], self.channels, self.draft)
+        except UnreadableImage as error:
+            return row, str(error)
+        return row, self.transform(image, draw)
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Collects samples of an ImageDataset into one batch."""
+    rows = [row for row, inputs in samples if not isinstance(inputs, str)]
+    readable = [inputs for _, inputs in samples if not isinstance(inputs, str)]
+    unreadable = {row: reason for row, reason in samples if isinstance(reason, str)}
+    return Batch(np.array(rows, dtype=np.int64), Inputs.stack(readable) if readable else None, unreadable)
+
+
+def thread_batches(dataset: ImageDataset, items: Iterable[list[Item]], workers: int) -> Iterator[Batch]:
+    """Loads batches by threads. For transforms that draw from no global generator: those of prediction.
+
+    Args:
+        dataset: Images.
+        items: The items of each batch; the batches come back in this order.
+        workers: Number of threads, each of which reads whole batches; 0 reads in the calling thread.
+    """
+
+    def load(batch: list[Item]) -> Batch:
+        return collate([dataset[item] for item in batch])
+
+    if not workers:
+        yield from map(load, items)
+        return
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="loader")
+    pending: deque[Future[Batch]] = deque()
+    try:
+        for batch in items:
+            pending.append(pool.submit(load, batch))
+            if len(pending) > PREFETCHED * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def unreadable_images(dataset: ImageDataset, reasons: Mapping[int, str]) -> Failure:
+    """The error to raise where images that the integrity check could read cannot be read later. reasons: by row."""
+    details = [f"{dataset.locations[row].path}: {reason}" for row, reason in reasons.items()]
+    return Failure(f"pictures in {dataset.root} cannot be read: {listing(details, 5)}; --check decode finds them first")
+
+
+def in_order(rows: int, batch_size: int) -> Iterator[list[Item]]:
+    """The items of rows 0 ... rows - 1 in batches."""
+    for first in range(0, rows, batch_size):
+        yield [(row, row) for row in range(first, min(first + batch_size, rows))]

@@ -1,0 +1,47 @@
+"""The input pipeline that is saved with a model and used by training, inference and serving alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.images.inputs import PIXELS, Inputs
+from model.images.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True)
+class InputPipeline:
+    """Makes a network's inputs from the fitted views of an image.
+
+    Attributes:
+        preprocessing: Fits images to the network's input size.
+    """
+
+    preprocessing: Preprocessing
+
+    @property
+    def channels(self) -> int:
+        """Channels that images are decoded to: 3 for RGB, 1 for grey."""
+        return self.preprocessing.channels
+
+    @property
+    def draft(self) -> tuple[int, int]:
+        """Minimal width and height at which a JPEG has to be decoded."""
+        return self.preprocessing.draft
+
+    def inputs(self, pixels: Sequence[NDArray[np.uint8]]) -> Inputs:
+        """The inputs of one image, (views, ...), from each view's pixels, uint8 (height, width, channels)."""
+        return Inputs({PIXELS: np.stack(pixels)})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of preprocessing.json."""
+        return self.preprocessing.to_dict()
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> InputPipeline:
+        """The inverse of to_dict. InputError names each invalid field."""
+        return cls(Preprocessing.from_dict(saved))

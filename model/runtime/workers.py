@@ -1,0 +1,15 @@
+"""The number of worker processes or threads that read images. Imports no torch."""
+
+from __future__ import annotations
+
+from joblib import cpu_count
+
+MAX_WORKERS = 12  # that num_workers -1 starts
+
+
+def worker_count(setting: int) -> int:
+    """Number of workers that read images: as set, or by the number of cores that this process may use (its affinity
+    and the quota of its control group, as of `docker run --cpus`)."""
+    if setting >= 0:
+        return setting
+    return max(1, min(cpu_count() - 1, MAX_WORKERS))
