@@ -23,7 +23,8 @@ import container.gc_pause  # noqa: F401
 # isort: split
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from container import job_script, settings_layers
@@ -64,27 +65,27 @@ def main(
     locations = Locations(env)
 
     # the model and the images to predict
-    saved = load_chosen_model(settings, locations)
-    models = saved_models(saved)
-    earlier_dir = next((model.settings.eval_dir for model in models if model.settings.eval_dir), None)
-    eval_dir = locations.required_channel("eval", settings.eval_dir, "inference.py", earlier_dir)
-    output = locations.output_data_dir(settings.output_data_dir, settings.model_dir)
-    answers_file, probabilities_file = answer_files(output, locations.output_file(settings.output))
-    inputs = read_inputs(settings, locations, eval_dir)
+    with chosen_model(settings, locations) as saved:
+        models = saved_models(saved)
+        earlier_dir = next((model.settings.eval_dir for model in models if model.settings.eval_dir), None)
+        eval_dir = locations.required_channel("eval", settings.eval_dir, "inference.py", earlier_dir)
+        output = locations.output_data_dir(settings.output_data_dir, settings.model_dir)
+        answers_file, probabilities_file = answer_files(output, locations.output_file(settings.output))
+        inputs = read_inputs(settings, locations, eval_dir)
+        predictor = make_predictor(
+            saved,
+            num_tta=settings.num_tta,
+            tta_mode=settings.tta_mode,
+            seed=settings.seed,
+            device=settings.device,
+            precision=settings.precision,
+        )
 
     # predict and write, batch by batch
-    predictor = make_predictor(
-        saved,
-        num_tta=settings.num_tta,
-        tta_mode=settings.tta_mode,
-        seed=settings.seed,
-        device=settings.device,
-        precision=settings.precision,
-    )
     count = f"{len(models)} models, " if len(models) > 1 else ""
     log.info(
         f"{len(inputs):,} pictures in {eval_dir}; model {saved.folder}: {count}{saved.scheme.num_classes} classes; "
-        f"{settings.num_tta} view{'s' if settings.num_tta > 1 else ''}; {predictor.hardware}"
+        f"{settings.num_tta} view{'s' if settings.num_tta > 1 else ''}; {predictor.backends[0]}"
     )
     started = time.monotonic()
     workers = worker_count(settings.num_workers)
@@ -104,13 +105,16 @@ def main(
     return ExitCode.DONE
 
 
-def load_chosen_model(settings: InferenceSettings, locations: Locations) -> SavedModel | Ensemble:
-    """Loads the models that the settings combine, else the model that they or the job name, else the newest run's."""
+@contextmanager
+def chosen_model(settings: InferenceSettings, locations: Locations) -> Iterator[SavedModel | Ensemble]:
+    """Loads the models that the settings combine, else the model that they or the job name, else the newest run's.
+    Its files are there for as long as the block lasts."""
     if settings.models:
-        return load_combined(settings.models)
+        yield load_combined(settings.models)
+        return
     model_dir = locations.saved_model_dir(settings.model_dir)
     with opened_model(model_dir or newest_model(locations.models_dir(None), NAME_A_MODEL)) as folder:
-        return load(folder)
+        yield load(folder)
 
 
 def read_inputs(settings: InferenceSettings, locations: Locations, eval_dir: Path) -> PredictionInput:

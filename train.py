@@ -206,7 +206,8 @@ def train_one(run: Run, training: TrainingJob) -> int | None:
             outcome = trainer.train(state)
         if distributed.rank() == 0 and outcome.stopped_by != signal.SIGINT:
             metrics = run_metrics(outcome, run.datasets.summary(), training.hardware)
-            save_model(folder, outcome.weights, settings, heads, pipeline, metrics)
+            weights = {name: value.numpy() for name, value in outcome.weights.items()}
+            save_model(folder, weights, settings, heads, pipeline, metrics)
             if outcome.stopped_by is None:
                 checkpoints.finish(outcome.to_state())
     best = outcome.progress.best

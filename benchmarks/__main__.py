@@ -25,6 +25,7 @@ from model.data.channel import read_channel
 from model.data.datasets import Datasets
 from model.data.image_dataset import Batch, in_order
 from model.data.loader import batches
+from model.decisions import Decision
 from model.errors import ExitCode, InputError, Problems
 from model.images.inputs import Inputs
 from model.images.pipeline import InputPipeline
@@ -33,6 +34,7 @@ from model.network.backbone import make_preprocessing
 from model.network.heads import make_heads
 from model.network.tensors import network_tensors
 from model.prediction.predictor import EnsemblePredictor, Predictor
+from model.prediction.torch_backend import TorchBackend
 from model.runtime.hardware import find_hardware
 from model.runtime.signals import StopSignal
 from model.runtime.terminal import text_table
@@ -148,7 +150,8 @@ class Bench:
     def make_predictor(self) -> Predictor:
         """A predictor with a network of random weights."""
         network = make_network(self.settings, self.heads, self.pipeline.preprocessing)
-        return Predictor(network, self.heads, self.hardware, Views(self.pipeline))
+        backend = TorchBackend(network, self.heads, self.pipeline.preprocessing, self.hardware)
+        return Predictor(backend, Views(self.pipeline), Decision())
 
     def make_inputs(self) -> Inputs:
         """Noise in the form of a loader's batch."""

@@ -138,7 +138,7 @@ def main(argv: Sequence[str]) -> int:
                 answered = clients.run_for(count, settings.seconds)
                 rates[name].append(len(answered) / (time.perf_counter() - started))
                 seconds[name] += answered
-        print(f"{settings.model_dir}; batch {settings.batch_size}; {predictor.hardware}; {len(pictures)} pictures")
+        print(f"{settings.model_dir}; batch {settings.batch_size}; {predictor.backends[0]}; {len(pictures)} pictures")
         print(rates_table(server_of, rates, seconds))
         if settings.requests:
             totals = (settings.requests // 10, settings.requests)

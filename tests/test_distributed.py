@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from model.artifacts.saved_model import load_model
+from model.prediction.torch_backend import load_network
 
 ROOT = Path(__file__).resolve().parents[1]
 # Layer norms do not see the batch, so two halves of one are the whole; dropout and mixing would draw otherwise.
@@ -53,6 +54,6 @@ def test_batch_norm_and_averages_are_saved_and_loaded_and_bad_input_ends_all(fac
     flags = ["--model", "resnet10t", "--input_size", "32", "24", "--ema", "0.9", "--accumulate", "2"]
     ended = torchrun(faces / "train", tmp_path, *flags)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    load_model(tmp_path / "exp")
+    load_network(load_model(tmp_path / "exp"))
     refused = torchrun(faces / "train", tmp_path, *flags, "--batch_size", "27")
     assert refused.returncode != 0 and "batch_size 27 does not divide among 2 processes" in refused.stderr

@@ -192,15 +192,16 @@ def test_the_answers_file_can_be_named(faces, models, tmp_path, monkeypatch, giv
 def test_tta_is_the_mean_of_the_views_of_each_picture(infer, faces, models, model):
     """Reference: the views made one by one from the decoded picture and predicted without TTA."""
     saved = load_model(models / model)
+    from model.decisions import Decision
     from model.images.decode import read_source
     from model.images.inputs import Inputs
     from model.images.tta import FIXED, Views
     from model.prediction.predictor import Predictor
-    from model.runtime.hardware import find_hardware
+    from model.prediction.torch_backend import TorchBackend
 
     _, found, _ = infer("--num_tta", "4", model=model)
     views, preprocessing = Views(saved.pipeline, 4), saved.pipeline.preprocessing
-    alone = Predictor(saved.network, saved.heads, find_hardware("cpu", "fp32"), Views(saved.pipeline))
+    alone = Predictor(TorchBackend.load(saved, "cpu", "fp32"), Views(saved.pipeline), Decision())
     for row in (0, 5):
         picture = read_source(faces / "eval" / "images" / found["ImageID"][row], draft=views.draft)
         each = []

@@ -17,6 +17,8 @@ from safetensors.torch import load_file
 import train
 from model.artifacts.saved_model import load_model
 from model.errors import Failure, InputError
+from model.network.probabilities import joint_probabilities
+from model.prediction.torch_backend import load_network
 from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 from model.training.trainer import Trainer
@@ -71,8 +73,8 @@ def test_the_weights_are_those_of_the_best_epoch(faces, run_train):
 def test_every_target_is_saved_and_loaded(faces, run_train, target):
     saved = load_model(run_train(faces / "train", "--target", target))
     assert saved.scheme.names == (("gender",) if target == "gender" else ("mask", "gender", "age"))
-    logits = saved.network(torch.zeros(2, 3, 32, 24))
-    assert saved.heads.probabilities(logits).shape == (2, saved.scheme.num_classes)
+    logits = load_network(saved)(torch.zeros(2, 3, 32, 24))
+    assert joint_probabilities(saved.heads, logits).shape == (2, saved.scheme.num_classes)
 
 
 def test_heads_have_losses_and_weights_of_their_own(faces, run_train):
@@ -142,7 +144,7 @@ def test_a_validation_channel_is_used_whole(faces, run_train, tmp_path):
 def test_no_epoch_saves_the_initial_model(faces, run_train):
     run = run_train(faces / "train", "--epochs", "0")
     assert metrics(run)["epochs"] == 0
-    load_model(run)
+    load_network(load_model(run))
 
 
 def test_frozen_parts_do_not_learn_until_they_are_thawed(faces, run_train, tmp_path):
@@ -152,7 +154,7 @@ def test_frozen_parts_do_not_learn_until_they_are_thawed(faces, run_train, tmp_p
     def moved(name: str, *flags: str) -> set[str]:
         run = run_train(faces / "train", "--weights", str(start), "--validation", "0", *flags, name=name)
         after = load_file(run / "model.safetensors")
-        parameters = dict(load_model(run).network.named_parameters())
+        parameters = dict(load_network(load_model(run)).named_parameters())
         return {key.split(".")[0] for key in parameters if not torch.equal(before[key], after[key])}
 
     assert moved("frozen", "--freeze", "backbone") == {"heads"}

@@ -15,7 +15,7 @@ from container.serve.batching import Batcher
 from container.serve.telemetry import Counters
 from model.settings.serve import ServeSettings
 
-if TYPE_CHECKING:  # it imports torch
+if TYPE_CHECKING:  # it imports numpy, pandas and Pillow
     from container.serve.served_model import ServedModel
 
 T = TypeVar("T")
@@ -103,8 +103,7 @@ class LoadedModels:
         while loaded.users:
             await asyncio.sleep(0.01)
         loaded.batcher.close()
-        del loaded
-        await in_daemon_thread(_release_memory)
+        await in_daemon_thread(loaded.model.release_memory)
 
     async def close(self) -> None:
         """Stops all models and threads."""
@@ -133,20 +132,17 @@ async def in_daemon_thread(function: Callable[..., T], *arguments: object) -> T:
 
 
 def import_libraries() -> None:
-    """Imports torch and the rest, which the first load would wait for."""
+    """Imports the libraries that the first load would wait for, torch among them where it is installed."""
     import container.serve.served_model  # noqa: F401
+    from model.prediction.backends import import_torch
+
+    import_torch()
 
 
 def _load(folder: Path | None, settings: ServeSettings) -> ServedModel:
     from container.serve.served_model import ServedModel
 
     return ServedModel(folder, settings)
-
-
-def _release_memory() -> None:
-    from container.serve.served_model import release_memory
-
-    release_memory()
 
 
 def _core_count() -> int:

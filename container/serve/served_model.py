@@ -1,19 +1,18 @@
 """ServedModel: a saved model or an ensemble that answers requests.
 
-The one module here that imports torch: it is imported when the server already listens and answers /ping with 503.
+It is imported when the server already listens and answers /ping with 503. Imports no torch itself: the model's backend
+does.
 """
 
 from __future__ import annotations
 
 import ctypes
-import gc
 import io
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from joblib import cpu_count
 from PIL import Image
 
@@ -22,7 +21,7 @@ from container.http.limits import MIB, free_memory
 from container.serve.errors import NotEnoughMemory
 from model.artifacts.discovery import find_model
 from model.artifacts.ensemble import load, load_combined, saved_models
-from model.artifacts.files import WEIGHTS
+from model.artifacts.files import NETWORK_FILES
 from model.images.decode import UnreadableImage, decoding_memory
 from model.labels import Scheme
 from model.prediction.api import make_predictor
@@ -57,11 +56,12 @@ class ServedModel:
                 device=settings.device,
                 precision=settings.precision,
             )
-            torch.set_num_threads(min(torch.get_num_threads(), cpu_count()))
+            for backend in self.predictor.backends:
+                backend.limit_threads(cpu_count())
             self.folder, self.num_models = saved.folder, len(saved_models(saved))
             self.batch_size = self.predictor.images_per_batch(settings.batch_size)
             self.predict([self.prepare(_blank_picture())])
-        except (MemoryError, torch.OutOfMemoryError) as error:
+        except MemoryError as error:
             raise NotEnoughMemory(str(error) or "out of memory") from None
 
     @property
@@ -101,15 +101,13 @@ class ServedModel:
         views = self.predictor.pipelines[0].views.number
         return (
             f"{self.folder}: {members}{self.scheme.num_classes} classes; {views} view{'s' if views > 1 else ''}; "
-            f"{self.predictor.hardware}"
+            f"{self.predictor.backends[0]}"
         )
 
-
-def release_memory() -> None:
-    """Gives the memory of an unloaded model back."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    def release_memory(self) -> None:
+        """Gives the memory of the model back, which cannot be used afterwards."""
+        for backend in self.predictor.backends:
+            backend.release_memory()
 
 
 def _trim_heap() -> None:
@@ -120,10 +118,11 @@ def _trim_heap() -> None:
 
 
 def _model_folder(path: Path) -> Path:
-    """The folder of the model in a folder. NotEnoughMemory if twice its weights (the file and the network) need more
-    than is free."""
+    """The folder of the model in a folder. NotEnoughMemory if twice its network files (the file and the network) need
+    more than is free."""
     folder = find_model(path)
-    needed, free = 2 * sum(file.stat().st_size for file in folder.rglob(WEIGHTS)), free_memory()
+    files = [file for name in NETWORK_FILES for file in folder.rglob(name)]
+    needed, free = 2 * sum(file.stat().st_size for file in files), free_memory()
     if free is not None and needed > free:
         raise NotEnoughMemory(f"the model in {folder} needs some {needed:,} bytes of memory, there are {free:,}")
     return folder

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from model.artifacts.ensemble import COMBINE, Ensemble, load_combined, save_ensemble
 from model.artifacts.ensemble_file import read_ensemble_file
-from model.artifacts.files import CARD, ENSEMBLE, NEEDED, is_ensemble
+from model.artifacts.files import CARD, ENSEMBLE, NEEDED, NETWORK_FILES, is_ensemble
+from model.artifacts.verify import model_problem
 from model.errors import InputError
 from model.settings.cli import from_flags
 from model.settings.fields import setting
@@ -60,6 +61,9 @@ def create_ensemble(models: Sequence[str], output: Path, combine: str | None = N
     if output.exists():
         raise InputError(f"{output} exists; name a folder that does not")
     ensemble = load_combined(models, combine, output)
+    for member in ensemble.members:
+        if problem := model_problem(member.folder):
+            raise InputError(problem)
     paths: list[str] = []
     unfinished = output.with_name(f".{output.name}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -87,7 +91,7 @@ def _copy_model(source: Path, target: Path) -> None:
     if is_ensemble(source):
         for path in read_ensemble_file(source).paths:
             _copy_model(source / path, target / path)
-    for name in (*NEEDED, ENSEMBLE, CARD):
+    for name in (*NETWORK_FILES, *NEEDED, ENSEMBLE, CARD):
         if (source / name).is_file():
             shutil.copyfile(source / name, target / name)
 

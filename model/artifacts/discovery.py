@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from model.artifacts.ensemble_file import read_ensemble_file
-from model.artifacts.files import ENSEMBLE, METRICS, WEIGHTS, is_ensemble, is_saved_model, last_written, missing_files
+from model.artifacts.files import ENSEMBLE, METRICS, SETTINGS, is_ensemble, is_saved_model, last_written, missing_files
 from model.errors import InputError, did_you_mean, listing
 
 
@@ -49,7 +49,7 @@ def find_model(folder: Path) -> Path:
 def models_below(folder: Path) -> list[Path]:
     """Folders of the saved models and ensembles below folder, without hidden ones and without an ensemble's members."""
     ensembles = [path.parent for path in folder.rglob(ENSEMBLE)]
-    models = [path.parent for path in folder.rglob(WEIGHTS) if is_saved_model(path.parent)]
+    models = [path.parent for path in folder.rglob(SETTINGS) if is_saved_model(path.parent)]
     return sorted(
         path
         for path in (*ensembles, *models)

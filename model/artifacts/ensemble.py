@@ -17,6 +17,7 @@ from model.artifacts.model_card import ensemble_card
 from model.artifacts.provenance import MemberProvenance, Provenance
 from model.artifacts.saved_model import SavedModel, load_model
 from model.atomic_write import write_json, write_text
+from model.decisions import Decision
 from model.errors import InputError, listing
 from model.labels import Scheme
 from model.paths import parse_weighted
@@ -37,6 +38,7 @@ class Ensemble:
     weights: one a member, 0 or more.
     combine: a key of COMBINE.
     scheme: labels of the answer; for PRODUCT the attributes of all members.
+    decision: how the combined probabilities become a class.
     """
 
     folder: Path
@@ -44,6 +46,7 @@ class Ensemble:
     weights: tuple[float, ...]
     combine: str
     scheme: Scheme
+    decision: Decision = Decision()
 
     def labels(self) -> dict[str, Any]:
         """What labels.json holds of the classes."""

@@ -11,12 +11,21 @@ PREPROCESSING = "preprocessing.json"
 METRICS = "metrics.json"
 CARD = "README.md"
 ENSEMBLE = "ensemble.json"
-NEEDED = (WEIGHTS, SETTINGS, LABELS, PREPROCESSING, METRICS)  # files without which a saved model cannot be loaded
+
+# Names of the file that holds the network, one for each backend (model.prediction.backends.BACKENDS). A folder with one
+# of them is a saved model; if it has several, the first is used.
+NETWORK_FILES = [WEIGHTS]
+NEEDED = (SETTINGS, LABELS, PREPROCESSING, METRICS)  # the other files without which a saved model cannot be loaded
+
+
+def network_file(folder: Path) -> str | None:
+    """Name of the file that holds the network of the saved model in folder; None if there is none."""
+    return next((name for name in NETWORK_FILES if (folder / name).is_file()), None)
 
 
 def is_saved_model(folder: Path) -> bool:
     """Whether a saved model lies in folder itself, whole or not."""
-    return (folder / WEIGHTS).is_file() and (folder / SETTINGS).is_file()
+    return network_file(folder) is not None and (folder / SETTINGS).is_file()
 
 
 def is_ensemble(folder: Path) -> bool:
@@ -24,9 +33,16 @@ def is_ensemble(folder: Path) -> bool:
     return (folder / ENSEMBLE).is_file()
 
 
+def needed_files() -> list[str]:
+    """Names of the files without which a saved model cannot be loaded, as an error message lists them."""
+    return [" or ".join(NETWORK_FILES), *NEEDED]
+
+
 def missing_files(folder: Path) -> list[str]:
-    """Names of the files that a saved model in folder lacks; empty for a model that is whole."""
-    return [name for name in NEEDED if not (folder / name).is_file()]
+    """Those of needed_files that a saved model in folder lacks; empty for a model that is whole."""
+    network, *others = needed_files()
+    missing = [name for name in others if not (folder / name).is_file()]
+    return missing if network_file(folder) else [network, *missing]
 
 
 def last_written(folder: Path) -> Path:

@@ -1,5 +1,8 @@
 """A saved model, the result of a training run: a folder of safetensors weights, settings, labels, preprocessing,
-metrics and a model card. Inference, evaluation and serving need nothing else, and never load a pickle."""
+metrics and a model card. Inference, evaluation and serving need nothing else, and never load a pickle.
+
+Imports no torch: the network is read by the backend that predicts with it (model.prediction.backends).
+"""
 
 from __future__ import annotations
 
@@ -8,41 +11,56 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 import yaml
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
-from model.artifacts.files import CARD, LABELS, METRICS, NEEDED, PREPROCESSING, SETTINGS, WEIGHTS, missing_files
+from model.artifacts.files import (
+    CARD,
+    LABELS,
+    METRICS,
+    PREPROCESSING,
+    SETTINGS,
+    WEIGHTS,
+    missing_files,
+    needed_files,
+)
 from model.artifacts.metadata import read_json_object, read_settings_and_metrics
 from model.artifacts.model_card import model_card
 from model.atomic_write import remove_parts, write_beside, write_json, write_text
+from model.decisions import Decision
 from model.errors import InputError, listing
 from model.images.pipeline import InputPipeline
 from model.labels import Scheme
-from model.network.backbone import make_backbone
 from model.network.heads import Heads
-from model.network.network import Network
 from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A model that was loaded from its folder.
+    """A model that was loaded from its folder, without its network.
 
-    metrics: content of metrics.json: finished, validation scores, history, data, versions.
+    Attributes:
+        folder: The model's folder.
+        settings: Settings of its training.
+        heads: Heads of the network, with the label scheme.
+        pipeline: Makes its inputs of images.
+        decision: How its probabilities become a class.
+        metrics: Content of metrics.json: finished, validation scores, history, data, versions.
     """
 
     folder: Path
-    network: Network
+    settings: TrainSettings
     heads: Heads
     pipeline: InputPipeline
-    settings: TrainSettings
+    decision: Decision
     metrics: dict[str, Any]
 
     @property
     def scheme(self) -> Scheme:
+        """Labels of its answers."""
         return self.heads.scheme
 
     def labels(self) -> dict[str, Any]:
@@ -52,7 +70,7 @@ class SavedModel:
 
 def save_model(
     folder: Path,
-    weights: Mapping[str, torch.Tensor],
+    weights: Mapping[str, NDArray[Any]],
     settings: TrainSettings,
     heads: Heads,
     pipeline: InputPipeline,
@@ -61,11 +79,21 @@ def save_model(
     """Writes a saved model's files into folder, each atomically.
 
     metrics.json, which says whether the run is finished, is written last: a folder with it is whole.
+
+    Args:
+        folder: The model's folder.
+        weights: State of the network by parameter name.
+        settings: Settings of the training.
+        heads: Heads of the network, with the label scheme.
+        pipeline: Makes its inputs of images.
+        metrics: Content of metrics.json.
     """
     folder.mkdir(parents=True, exist_ok=True)
     remove_parts(folder)
+    # safetensors takes contiguous arrays alone; ascontiguousarray makes an axis for a scalar
+    contiguous = {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in weights.items()}
     with write_beside(folder / WEIGHTS) as path:
-        save_file({name: value.contiguous() for name, value in weights.items()}, path)
+        save_file(contiguous, path)
     write_text(folder / SETTINGS, yaml.safe_dump(as_dict(settings), allow_unicode=True, sort_keys=False))
     write_json(folder / LABELS, heads.to_dict())
     write_json(folder / PREPROCESSING, pipeline.to_dict())
@@ -74,43 +102,18 @@ def save_model(
 
 
 def load_model(folder: Path) -> SavedModel:
-    """Loads the saved model in folder, on the CPU and in evaluation mode.
+    """Loads the saved model in folder, all but the network.
 
     Raises:
-        InputError: a file is missing or damaged, or the weights do not fit the settings; the message names it.
+        InputError: A file is missing or damaged; the message names it.
     """
     if missing := missing_files(folder):
-        raise InputError(f"model {folder}: {listing(missing)} missing; a saved model holds {listing(NEEDED)}")
+        raise InputError(f"model {folder}: {listing(missing)} missing; a saved model holds {listing(needed_files())}")
     try:
         settings, metrics = read_settings_and_metrics(folder)
         labels = read_json_object(folder / LABELS)
-        scheme = Scheme.from_dict(labels)
-        heads = Heads.from_dict(scheme, labels)
+        heads = Heads.from_dict(Scheme.from_dict(labels), labels)
         pipeline = InputPipeline.from_dict(read_json_object(folder / PREPROCESSING))
     except InputError as error:
         raise InputError(f"model {folder}: {error}") from None
-    backbone = make_backbone(settings.model, pipeline.preprocessing, settings.drop_path, model_args=settings.model_args)
-    network = Network(backbone, heads, settings.hidden_layers, settings.dropout)
-    network.load_state_dict(_read_weights(folder / WEIGHTS, network))
-    network.eval()
-    return SavedModel(folder, network, heads, pipeline, settings, metrics)
-
-
-def _read_weights(path: Path, network: Network) -> dict[str, torch.Tensor]:
-    """Tensors by name, which are exactly those of network. InputError lists what is missing, unknown or misshapen."""
-    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    try:
-        with safe_open(path, framework="pt") as file:
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in list(file.keys())}
-            problems = [f"{name} is missing" for name in expected if name not in shapes]
-            problems += [f"{name} is unknown" for name in shapes if name not in expected]
-            problems += [
-                f"{name} has shape {list(shapes[name])}, not {list(expected[name])}"
-                for name in expected
-                if name in shapes and shapes[name] != expected[name]
-            ]
-            if problems:
-                raise InputError(f"{path}: the weights do not fit {SETTINGS} and {LABELS}: {listing(problems, 6)}")
-            return {name: file.get_tensor(name) for name in expected}
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
+    return SavedModel(folder, settings, heads, pipeline, Decision(), metrics)

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from model.artifacts.ensemble_file import read_ensemble_file
-from model.artifacts.files import LABELS, METRICS, PREPROCESSING, WEIGHTS, is_ensemble, is_saved_model, missing_files
+from model.artifacts.files import (
+    LABELS,
+    METRICS,
+    PREPROCESSING,
+    WEIGHTS,
+    is_ensemble,
+    is_saved_model,
+    missing_files,
+    network_file,
+)
 from model.artifacts.metadata import load_json_object, read_json_object, read_settings_and_metrics
 from model.errors import Failure, InputError, listing
 from model.labels import Scheme
@@ -85,7 +94,7 @@ def model_problem(folder: Path) -> str | None:
             load_json_object(folder / name)
         except (OSError, ValueError, TypeError) as error:
             return f"{folder / name} cannot be read: {error}"
-    return _weights_problem(folder / WEIGHTS)
+    return _weights_problem(folder / WEIGHTS) if network_file(folder) == WEIGHTS else None
 
 
 def _weights_problem(path: Path) -> str | None:

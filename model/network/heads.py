@@ -1,12 +1,17 @@
-"""Heads: how a network's logits are divided among classifiers, and the joint probabilities that they give."""
+"""Heads: how a network's logits are divided among classifiers, and the joint probabilities that they give.
+
+Imports no torch. model.network.probabilities has the probabilities of tensors.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from model.errors import InputError, listing
 from model.labels import HEADS, JOINT, Scheme
@@ -28,12 +33,15 @@ class Head:
     classes: int
     outputs: int
 
-    def log_probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+    def log_probabilities(self, logits: NDArray[Any]) -> NDArray[np.float32]:
         """float32 (N, classes) from this head's logits (N, outputs)."""
-        logits = logits.float()
+        logits = logits.astype(np.float32)
         if self.outputs == 1:
-            return torch.cat([torch.nn.functional.logsigmoid(-logits), torch.nn.functional.logsigmoid(logits)], dim=1)
-        return torch.log_softmax(logits, dim=1)
+            # log sigmoid(-x) and log sigmoid(x)
+            return -np.logaddexp(np.float32(0), np.concatenate([logits, -logits], axis=1))
+        # log softmax; without the shift by the maximum, exp overflows
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True)
@@ -55,9 +63,10 @@ class Heads:
         """Number of logits of all heads together."""
         return sum(head.outputs for head in self.heads)
 
-    def split(self, logits: torch.Tensor) -> list[torch.Tensor]:
-        """Splits the network's logits (N, outputs) into each head's, (N, its outputs)."""
-        return list(logits.split([head.outputs for head in self.heads], dim=1))
+    def split(self, logits: Any) -> list[Any]:
+        """Splits logits (N, outputs), an array or a tensor, into each head's, (N, its outputs)."""
+        ends = accumulate(head.outputs for head in self.heads)
+        return [logits[:, end - head.outputs : end] for head, end in zip(self.heads, ends)]
 
     def targets(self, codes: Mapping[str, Any]) -> list[Any]:
         """Each head's classes from those of the attributes (integer arrays or tensors)."""
@@ -67,14 +76,14 @@ class Heads:
         """The scheme of one head's attributes."""
         return Scheme(tuple(self.scheme.attribute(name) for name in head.attributes))
 
-    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+    def probabilities(self, logits: NDArray[Any]) -> NDArray[np.float32]:
         """Joint probabilities, float32 (N, joint classes), from logits (N, outputs): the product over the heads, which
         are assumed to be independent."""
-        joint = torch.zeros(len(logits), 1, device=logits.device)
+        joint = np.zeros((len(logits), 1), np.float32)
         for head, part in zip(self.heads, self.split(logits)):
             # outer sum of log probabilities; the last head varies fastest, as in Scheme.joint
-            joint = (joint.unsqueeze(2) + head.log_probabilities(part).unsqueeze(1)).flatten(1)
-        return joint.exp()
+            joint = (joint[:, :, None] + head.log_probabilities(part)[:, None, :]).reshape(len(logits), -1)
+        return np.exp(joint)
 
     def to_dict(self) -> dict[str, Any]:
         """The content of labels.json: labels() and the heads."""

@@ -14,8 +14,8 @@ from model.errors import InputError
 from model.images.decode import Source
 from model.images.tta import Views
 from model.labels import Scheme
+from model.prediction.backends import make_backend
 from model.prediction.predictor import EnsemblePredictor, Predictor
-from model.runtime.hardware import find_hardware
 
 
 def predict(
@@ -69,15 +69,17 @@ def make_predictor(
     device: str = "auto",
     precision: str = "auto",
 ) -> EnsemblePredictor:
-    """Places a loaded model or ensemble on its hardware, ready to predict.
+    """Reads the networks of a loaded model or ensemble and places them on their hardware, ready to predict.
 
-    The arguments are the settings of inference of the same names. InputError where they do not fit.
+    The arguments are the settings of inference of the same names.
+
+    Raises:
+        InputError: A network cannot be read, or the arguments do not fit.
     """
     predictors = []
     for model in saved_models(saved):
-        hardware = find_hardware(device, precision, model.settings.channels_last)
         views = Views(model.pipeline, num_tta, fixed=tta_mode == "soft" or num_tta == 1, seed=seed)
-        predictors.append(Predictor(model.network, model.heads, hardware, views))
+        predictors.append(Predictor(make_backend(model, device, precision), views, model.decision))
     combine = saved.combine_probabilities if isinstance(saved, Ensemble) else next
     return EnsemblePredictor(predictors, saved.scheme, combine)
 

@@ -1,6 +1,6 @@
-"""Predictors: from images to class probabilities, for one network or an ensemble of them.
+"""Predictors: from images to class probabilities, for one network or an ensemble of them, on any backend.
 
-Validation, inference, the server and Python callers all predict through these classes.
+Inference, the server and Python callers all predict through these classes.
 """
 
 from __future__ import annotations
@@ -10,52 +10,39 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import nn
 
 from model.answers.write import Answers
 from model.data.image_dataset import Batch, ImageDataset, in_order
 from model.data.image_locations import ImageLocations
-from model.data.loader import batches
 from model.decisions import Decision
 from model.images.decode import Source, UnreadableImage, read_source
 from model.images.inputs import Inputs
 from model.images.tta import Views
 from model.labels import Scheme
-from model.network.heads import Heads
-from model.network.tensors import network_tensors
-from model.runtime.hardware import Hardware
+from model.prediction.backend import Backend
 
-# One image as the models of an ensemble need it: inputs (views, ...) for each distinct input pipeline (size, channels
-# and views) of the ensemble.
+# One image as the models of an ensemble need it: its views for each distinct input pipeline (size, channels and views)
+# of the ensemble.
 ModelInputs = tuple[Inputs, ...]
 
 
-DEFAULT = Decision()
-
-
 class Predictor:
-    """A network on its hardware, with the views of each image that it predicts.
+    """A backend with the views of each image that it predicts.
 
     Calling it with inputs (N, views, ...) returns probabilities, float32 (N, C).
+
+    Args:
+        backend: Computes the network.
+        views: Makes the inputs of an image and combines the probabilities of its views.
+        decision: Decides which class a random view votes for.
     """
 
-    def __init__(
-        self, network: nn.Module, heads: Heads, hardware: Hardware, views: Views, decision: Decision = DEFAULT
-    ):
-        self.network = hardware.place(network).eval()
-        self.heads, self.hardware, self.views, self.decision = heads, hardware, views, decision
-
-    @torch.inference_mode()
-    def logits(self, inputs: Inputs) -> torch.Tensor:
-        """Outputs of the network, float32 (N, outputs), on the device, from inputs (N, ...)."""
-        tensors = network_tensors(inputs, self.views.pipeline.preprocessing, self.hardware)
-        with self.hardware.autocast():
-            return self.network(**tensors).float()
+    def __init__(self, backend: Backend, views: Views, decision: Decision):
+        self.backend, self.views, self.decision = backend, views, decision
 
     def __call__(self, inputs: Inputs) -> np.ndarray:
         # one forward pass for all views of all images
-        probabilities = self.heads.probabilities(self.logits(inputs.by_view())).cpu().numpy()
+        probabilities = self.backend.probabilities(inputs.by_view())
         return self.views.combine(probabilities.reshape(len(inputs), self.views.number, -1), self.decision)
 
     def dataset(self, root: Path, locations: ImageLocations) -> ImageDataset:
@@ -69,9 +56,9 @@ class EnsemblePredictor:
     Predictors with equal views share an input pipeline: each image is read, decoded and resized once for all of them.
 
     Args:
-        predictors: at least one.
-        scheme: labels of the combined answer.
-        combine: takes the probabilities of all predictors, float32 (N, C of the predictor) in order, and returns
+        predictors: At least one.
+        scheme: Labels of the combined answer.
+        combine: Takes the probabilities of all predictors, float32 (N, C of the predictor) in order, and returns
             float32 (N, C of scheme); the default takes the only one.
     """
 
@@ -82,9 +69,13 @@ class EnsemblePredictor:
         combine: Callable[[Iterator[np.ndarray]], np.ndarray] = next,
     ):
         self.predictors, self.scheme, self.combine = list(predictors), scheme, combine
-        self.hardware = predictors[0].hardware
         # one predictor for each distinct input pipeline
         self.pipelines = list({predictor.views: predictor for predictor in predictors}.values())
+
+    @property
+    def backends(self) -> list[Backend]:
+        """The backend of each predictor."""
+        return [predictor.backend for predictor in self.predictors]
 
     def predict_channel(
         self, root: Path, locations: ImageLocations, batch_size: int, workers: int
@@ -97,13 +88,14 @@ class EnsemblePredictor:
             root: folder of the channel.
             locations: of the images.
             batch_size: views in a forward pass.
-            workers: processes that decode, divided among the input pipelines; 0 decodes in this process.
+            workers: processes or threads that decode, divided among the input pipelines; 0 decodes in this one.
         """
         per_batch = self.images_per_batch(batch_size)
         per_pipeline = math.ceil(workers / len(self.pipelines))
-        pinned = self.hardware.device.type == "cuda"
         streams = [
-            batches(pipeline.dataset(root, locations), in_order(len(locations), per_batch), per_pipeline, pinned)
+            pipeline.backend.batches(
+                pipeline.dataset(root, locations), in_order(len(locations), per_batch), per_pipeline
+            )
             for pipeline in self.pipelines
         ]
         return self._predict_batches(zip(*streams, strict=True))
@@ -136,14 +128,12 @@ class EnsemblePredictor:
         Raises:
             UnreadableImage: why the image cannot be read.
         """
-        return tuple(
-            pipeline.views(read_source(source, channels=pipeline.views.channels, draft=pipeline.views.draft), row)
-            for pipeline in self.pipelines
-        )
+        views = [pipeline.views for pipeline in self.pipelines]
+        return tuple(each(read_source(source, channels=each.channels, draft=each.draft), row) for each in views)
 
     def predict_inputs(self, inputs: Sequence[ModelInputs]) -> np.ndarray:
         """Probabilities, float32 (N, C), of images that prepare has made ready."""
-        return self._predict_parts([Inputs.stack(images) for images in zip(*inputs, strict=True)])
+        return self._predict_batch([Inputs.stack(images) for images in zip(*inputs, strict=True)])
 
     def _predict_batches(self, batches_by_pipeline: Iterable[tuple[Batch, ...]]) -> Iterator[Answers]:
         """Each tuple: a batch of the same rows from each pipeline."""
@@ -154,10 +144,10 @@ class EnsemblePredictor:
             inputs = [
                 part.inputs.take(np.isin(part.rows, rows)) for part in parts if part.inputs is not None and len(rows)
             ]
-            yield Answers(rows, self._predict_parts(inputs), unreadable)
+            yield Answers(rows, self._predict_batch(inputs), unreadable)
 
-    def _predict_parts(self, inputs: Sequence[Inputs]) -> np.ndarray:
-        """inputs: those (N, views, ...) from each pipeline; empty where there is no image."""
+    def _predict_batch(self, inputs: Sequence[Inputs]) -> np.ndarray:
+        """inputs: (N, views, ...) from each pipeline; empty where there is no image."""
         if not inputs:
             return np.empty((0, self.scheme.num_classes), np.float32)
         by_views = dict(zip((pipeline.views for pipeline in self.pipelines), inputs, strict=True))

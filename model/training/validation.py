@@ -12,8 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from model.data.image_dataset import unreadable_images
-from model.data.loader import batches
+from model.data.image_dataset import ImageDataset, unreadable_images
 from model.data.table import Table
 from model.images.pipeline import InputPipeline
 from model.images.tta import Views
@@ -21,7 +20,8 @@ from model.metrics.bootstrap import interval, resample
 from model.metrics.epoch_metrics import CRITERIA
 from model.metrics.scores import Counts, confusion, count_statistics, per_class, scores, scores_of
 from model.network.heads import Heads
-from model.prediction.predictor import Predictor
+from model.network.probabilities import joint_probabilities
+from model.prediction.torch_backend import TorchBackend
 from model.runtime import distributed
 from model.runtime.hardware import Hardware
 from model.runtime.signals import Stopped, StopSignal
@@ -131,32 +131,32 @@ class Validator:
             for buffer in network.buffers():
                 dist.broadcast(buffer, 0)
         network.train()  # makes some backbones drop what they cached from earlier weights
-        logits = self._logits(network)
-        for rank, rows in enumerate(distributed.gather(logits[self.rank :: self.world].numpy())):
-            logits[rank :: self.world] = torch.from_numpy(rows)
-        probabilities = self.heads.probabilities(logits)
+        own_logits = self._logits(network)
+        for rank, rows in enumerate(distributed.gather(own_logits[self.rank :: self.world])):
+            own_logits[rank :: self.world] = rows
+        logits = torch.from_numpy(own_logits)
+        probabilities = joint_probabilities(self.heads, logits)
         with torch.inference_mode():
             loss = self.criterion.cpu()(logits, self.targets).item()
         self.criterion.to(self.hardware.device)
         return Validation(self.table, probabilities.numpy(), probabilities.argmax(1).numpy(), loss)
 
-    def _logits(self, network: nn.Module) -> torch.Tensor:
+    def _logits(self, network: nn.Module) -> np.ndarray:
         """Logits, float32 (n, outputs), of which only the rows of this process are filled."""
         table, size = self.table, self.batch_size
-        predictor = Predictor(network, self.heads, self.hardware, Views(self.pipeline))
-        pictures = predictor.dataset(table.root, table.locations)
+        backend = TorchBackend(network, self.heads, self.pipeline.preprocessing, self.hardware)
+        pictures = ImageDataset(table.root, table.locations, Views(self.pipeline))
         rows = range(self.rank, len(table), self.world)
         items = [[(row, row) for row in rows[first : first + size]] for first in range(0, len(rows), size)]
-        logits = torch.empty(len(table), self.heads.outputs)
+        logits = np.empty((len(table), self.heads.outputs), np.float32)
         stopped = False
         try:
-            loaded = batches(pictures, items, self.workers, self.hardware.device.type == "cuda")
-            for batch in self.stop.interruptible(loaded):
+            for batch in self.stop.interruptible(backend.batches(pictures, items, self.workers)):
                 if self.stop.received is not None:
                     raise Stopped
                 if batch.unreadable or batch.inputs is None:
                     raise unreadable_images(pictures, batch.unreadable)
-                logits[batch.rows] = predictor.logits(batch.inputs.by_view()).cpu()
+                logits[batch.rows] = backend.logits(batch.inputs.by_view())
         except Stopped:
             stopped = True
         # All processes stop together, or the others would wait in gather

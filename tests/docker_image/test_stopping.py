@@ -8,6 +8,7 @@ import re
 import pytest
 
 from model.artifacts.saved_model import load_model
+from model.prediction.torch_backend import load_network
 
 pytestmark = pytest.mark.image
 
@@ -27,7 +28,7 @@ def test_sigterm_in_mid_epoch_saves_the_model_and_the_next_start_goes_on(
     container.stop(20)  # then SIGKILL, and 137; the service waits 120 s
     log = container.ends_with(0)
     assert "SIGTERM" in log and "epoch=2" not in log
-    load_model(tree.model)
+    load_network(load_model(tree.model))
     assert not json.loads((tree.model / "metrics.json").read_text())["finished"]
     assert tree.output("failure") is None and any((tree.folder / "checkpoints").iterdir())
 

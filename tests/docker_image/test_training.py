@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from model.artifacts.saved_model import load_model
 from model.prediction.api import predict
+from model.prediction.torch_backend import load_network
 
 pytestmark = pytest.mark.image
 
@@ -105,7 +106,7 @@ def test_two_hosts_train_together_and_agree_with_one(engine, make_tree, channels
     one, two = (load_file(tree.model / "model.safetensors") for tree in (alone, first))
     assert one.keys() == two.keys()
     assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
-    load_model(first.model)
+    load_network(load_model(first.model))
 
 
 def test_a_job_is_also_run_as_a_command(engine, trained, people, tmp_path):

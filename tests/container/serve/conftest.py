@@ -51,7 +51,8 @@ def make_model(folder: Path, seed: int = 1, target: str = "joint") -> Path:
     counts = {"pictures": 0, "class_counts": [0] * heads.scheme.num_classes}
     data = {"train": counts, "validation": None, "grouped_by": None, "source": "nowhere"}
     metrics = {"finished": True, "data": data, "versions": {}, "hardware": "", "seconds": 0}
-    save_model(folder, network.state_dict(), settings, heads, pipeline, metrics)
+    weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    save_model(folder, weights, settings, heads, pipeline, metrics)
     return folder
 
 

@@ -92,7 +92,7 @@ def test_nothing_heavy_is_imported_before_the_server_listens():
 
 def test_a_model_in_use_is_unloaded_once_it_is_not():
     async def ask() -> list[str]:
-        loaded = LoadedModel("", None, Closing())
+        loaded = LoadedModel("", Released(), Closing())
         all_models = LoadedModels(ServeSettings(num_workers=1), Counters())
         all_models.loaded["a"] = loaded
         with loaded.in_use():
@@ -109,8 +109,12 @@ def test_a_model_in_use_is_unloaded_once_it_is_not():
         def close(self) -> None:
             events.append("closed")
 
+    class Released:
+        def release_memory(self) -> None:
+            events.append("released")
+
     events: list[str] = []
-    assert asyncio.run(ask()) == ["used", "closed"]
+    assert asyncio.run(ask()) == ["used", "closed", "released"]
 
 
 @pytest.mark.parametrize("fault", [KeyError("x"), RuntimeError("of torch"), ValueError("of timm")])

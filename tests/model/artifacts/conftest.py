@@ -1,4 +1,4 @@
-"""Saved models: the least files that pass as one, and untrained networks."""
+"""Saved models: the least files that pass as one."""
 
 from __future__ import annotations
 
@@ -24,26 +24,3 @@ def write_model() -> Callable[..., Path]:
         return folder
 
     return write
-
-
-@pytest.fixture(scope="session")
-def models(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Untrained models: `a` and `b` of the joint class, with other weights and sizes, and one an attribute."""
-    import train
-
-    folder = tmp_path_factory.mktemp("models")
-    small = ["--model", "resnet10t", "--pretrained", "false", "--epochs", "0", "--device", "cpu", "--precision", "fp32"]
-    kinds = {
-        "a": ["--seed", "1", "--input_size", "32", "24"],
-        "b": ["--seed", "2", "--input_size", "40", "30"],
-        **{name: ["--target", name, "--input_size", "32", "24"] for name in ("mask", "gender", "age")},
-    }
-    for name, flags in kinds.items():
-        where = ["--train_dir", str(faces / "train"), "--model_dir", str(folder), "--name", name]
-        assert train.main([*small, *where, *flags]) == 0
-    return folder
-
-
-@pytest.fixture(scope="session")
-def pictures(faces: Path) -> list[Path]:
-    return sorted((faces / "eval" / "images").iterdir())[:7]

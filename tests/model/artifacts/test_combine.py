@@ -1,5 +1,8 @@
 """`python -m model ensemble`: saved models from anywhere in one folder."""
 
+import os
+import shutil
+
 import pytest
 
 from model.artifacts.combine import create_ensemble
@@ -31,6 +34,14 @@ def test_what_does_not_fit_is_told_and_leaves_nothing(models, tmp_path, named, t
     with pytest.raises(InputError, match=told):
         create_ensemble([str(models / name) for name in named], tmp_path / "out")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_whose_weights_were_cut_off_is_refused(models, tmp_path):
+    shutil.copytree(models / "b", tmp_path / "cut")
+    os.truncate(tmp_path / "cut" / "model.safetensors", 5000)
+    with pytest.raises(InputError, match=r"cut/model\.safetensors"):
+        create_ensemble([str(models / "a"), str(tmp_path / "cut")], tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["cut"]
 
 
 def test_an_ensemble_is_copied_with_its_members(models, tmp_path):

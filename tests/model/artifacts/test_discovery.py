@@ -36,6 +36,13 @@ def test_a_folder_without_a_model_is_told_with_what_it_lacks_and_holds(write_mod
     assert "model.safetensors are missing, it holds labels.json, metrics.json, preprocessing.json" in told
 
 
+def test_a_model_of_another_backend_is_found(write_model, tmp_path, monkeypatch):
+    (write_model(tmp_path / "deep" / "exp") / "model.safetensors").rename(tmp_path / "deep" / "exp" / "toy.npz")
+    assert models_below(tmp_path) == []
+    monkeypatch.setattr("model.artifacts.files.NETWORK_FILES", ["model.safetensors", "toy.npz"])
+    assert find_model(tmp_path) == tmp_path / "deep" / "exp"
+
+
 def test_members_of_an_ensemble_and_hidden_folders_are_no_models_of_their_own(write_model, tmp_path):
     write_model(tmp_path / "folds" / "fold1")
     write_ensemble_file(tmp_path / "folds", EnsembleFile("soft", (EnsembleMember("fold1", 1.0),)))

@@ -69,6 +69,14 @@ def test_nothing_heavy_is_imported():
     assert run.stdout == "[]\n"
 
 
+def test_a_model_of_another_backend_is_whole_without_weights(tmp_path, write_model, monkeypatch):
+    monkeypatch.setattr("model.artifacts.files.NETWORK_FILES", ["model.safetensors", "toy.npz"])
+    (write_model(tmp_path) / "model.safetensors").rename(tmp_path / "toy.npz")
+    assert model_problem(tmp_path) is None
+    (tmp_path / "toy.npz").unlink()
+    assert "no model lies in" in model_problem(tmp_path)
+
+
 def cut_weights(folder: Path) -> None:
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1])

@@ -1,6 +1,7 @@
+"""Heads: their outputs, targets and joint probabilities in numpy."""
+
 import numpy as np
 import pytest
-import torch
 
 from model.errors import InputError
 from model.labels import Attribute, Scheme, mask_scheme, target_scheme
@@ -34,29 +35,33 @@ def test_joint_of_one_attribute_is_that_attribute():
 
 
 def test_one_heads_probabilities_are_its_softmax():
-    logits = torch.randn(5, 18)
-    assert torch.allclose(made("joint").probabilities(logits), logits.softmax(1))
+    logits = np.random.default_rng(0).normal(size=(5, 18)).astype(np.float32)
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(made("joint").probabilities(logits), expected, rtol=1e-5)
 
 
 def test_several_heads_give_the_product_in_the_order_of_joint_classes():
     """Reference: the outer product of the heads' softmax, class by class."""
     heads = made("heads", gender="bce")
-    logits = torch.randn(4, heads.outputs)
-    mask, gender, age = logits[:, :3].softmax(1), logits[:, 3].sigmoid(), logits[:, 4:].softmax(1)
+    logits = np.random.default_rng(0).normal(size=(4, heads.outputs)).astype(np.float32)
+    mask, age = (np.exp(part) / np.exp(part).sum(axis=1, keepdims=True) for part in (logits[:, :3], logits[:, 4:]))
+    gender = 1 / (1 + np.exp(-logits[:, 3]))
     found = heads.probabilities(logits)
     for code in range(18):
         parts = MASK.split(code)
         of_gender = gender if parts["gender"] == 1 else 1 - gender
-        assert torch.allclose(found[:, code], mask[:, parts["mask"]] * of_gender * age[:, parts["age"]], atol=1e-6)
-    assert torch.allclose(found.sum(1), torch.ones(4), atol=1e-5)
+        expected = mask[:, parts["mask"]] * of_gender * age[:, parts["age"]]
+        np.testing.assert_allclose(found[:, code], expected, atol=1e-6)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
 
 
 def test_logits_of_half_precision_and_large_ones_give_finite_sums_of_1():
     heads = made("heads", gender="bce")
-    for logits in (torch.randn(3, 7).bfloat16(), torch.full((3, 7), 1e4), torch.full((3, 7), -1e4)):
+    drawn = np.random.default_rng(0).normal(size=(3, 7)).astype(np.float16)
+    for logits in (drawn, np.full((3, 7), 1e4), np.full((3, 7), -1e4)):
         found = heads.probabilities(logits)
-        assert found.dtype == torch.float32
-        assert torch.allclose(found.sum(1), torch.ones(3), atol=1e-4)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-4)
 
 
 def test_targets_are_the_heads_own_classes():

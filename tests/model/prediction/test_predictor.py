@@ -13,6 +13,7 @@ from torch import nn
 
 from model.data.image_dataset import Batch
 from model.data.image_locations import ImageLocations
+from model.decisions import Decision
 from model.images.decode import UnreadableImage
 from model.images.image_location import ImageLocation
 from model.images.inputs import Inputs
@@ -22,6 +23,7 @@ from model.images.tta import Views
 from model.labels import Attribute, Scheme
 from model.network.heads import make_heads
 from model.prediction.predictor import EnsemblePredictor, Predictor
+from model.prediction.torch_backend import TorchBackend
 from model.runtime.hardware import find_hardware
 
 SCHEME = Scheme((Attribute("colour", ("red", "green", "blue")),))
@@ -42,7 +44,8 @@ class ChannelMeans(nn.Module):
 def make_predictor(scale: float = 1.0, side: int = 8, views: int = 1) -> Predictor:
     pipeline = InputPipeline(Preprocessing(side, side, mean=(0.0,) * 3, std=(1.0,) * 3))
     heads = make_heads(SCHEME, "joint", lambda head: "cross_entropy")
-    return Predictor(ChannelMeans(scale), heads, find_hardware("cpu", "fp32"), Views(pipeline, views))
+    backend = TorchBackend(ChannelMeans(scale), heads, pipeline.preprocessing, find_hardware("cpu", "fp32"))
+    return Predictor(backend, Views(pipeline, views), Decision())
 
 
 def mean_of(answers: list) -> np.ndarray:
@@ -127,7 +130,7 @@ def test_batch_size_counts_views_and_their_mean_is_the_answer(channel):
     ensemble = EnsemblePredictor([predictor], SCHEME)
     assert [ensemble.images_per_batch(size) for size in (1, 7, 8)] == [1, 1, 2]
     found = np.concatenate([batch.probabilities for batch in ensemble.predict_images([root / "0.png"] * 3, 8)])
-    assert predictor.network.seen == 12
+    assert predictor.backend.network.seen == 12
     np.testing.assert_allclose(found, [expected_of(root, 0)] * 3, atol=1e-6)
 
 

@@ -1,0 +1,25 @@
+"""Joint probabilities of tensors, on their device: what Heads.probabilities computes of arrays."""
+
+from __future__ import annotations
+
+import torch
+
+from model.network.heads import Head, Heads
+
+
+def joint_probabilities(heads: Heads, logits: torch.Tensor) -> torch.Tensor:
+    """Joint probabilities, float32 (N, joint classes), from logits (N, outputs): the product over the heads, which are
+    assumed to be independent."""
+    joint = torch.zeros(len(logits), 1, device=logits.device)
+    for head, part in zip(heads.heads, heads.split(logits)):
+        # outer sum of log probabilities; the last head varies fastest, as in Scheme.joint
+        joint = (joint.unsqueeze(2) + _log_probabilities(head, part).unsqueeze(1)).flatten(1)
+    return joint.exp()
+
+
+def _log_probabilities(head: Head, logits: torch.Tensor) -> torch.Tensor:
+    """float32 (N, classes) from one head's logits (N, outputs)."""
+    logits = logits.float()
+    if head.outputs == 1:
+        return torch.cat([torch.nn.functional.logsigmoid(-logits), torch.nn.functional.logsigmoid(logits)], dim=1)
+    return torch.log_softmax(logits, dim=1)

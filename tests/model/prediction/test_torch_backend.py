@@ -1,0 +1,89 @@
+"""The torch backend: weights that fit or do not, logits and probabilities, memory."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from model.artifacts.saved_model import load_model
+from model.errors import InputError
+from model.images.inputs import PIXELS, Inputs
+from model.prediction.torch_backend import TorchBackend, load_network
+
+INPUTS = Inputs({PIXELS: np.random.default_rng(0).integers(0, 256, (3, 32, 24, 3), np.uint8)})
+
+
+def test_the_network_has_the_saved_weights(models):
+    network, weights = load_network(load_model(models / "a")), load_file(models / "a" / "model.safetensors")
+    assert not network.training and network.state_dict().keys() == weights.keys()
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, weights[name])
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda text: text.replace("resnet10t", "resnet10x"), "nearest: resnet10t"),
+        (lambda text: text.replace("resnet10t", "resnet18"), "the weights do not fit"),
+    ],
+)
+def test_settings_that_do_not_fit_the_weights_are_told(models, tmp_path, change, told):
+    shutil.copytree(models / "a", tmp_path / "exp")
+    path = tmp_path / "exp" / "settings.yaml"
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+    with pytest.raises(InputError, match=told):
+        TorchBackend.load(load_model(tmp_path / "exp"), "cpu", "fp32")
+
+
+def test_weights_that_were_cut_off_are_told(models, tmp_path):
+    shutil.copytree(models / "a", tmp_path / "exp")
+    os.truncate(tmp_path / "exp" / "model.safetensors", 5000)
+    with pytest.raises(InputError, match=r"model\.safetensors: cannot be read"):
+        TorchBackend.load(load_model(tmp_path / "exp"), "cpu", "fp32")
+
+
+def test_probabilities_are_those_of_the_logits(models):
+    backend = TorchBackend.load(load_model(models / "a"), "cpu", "fp32")
+    logits, probabilities = backend.logits(INPUTS), backend.probabilities(INPUTS)
+    assert logits.dtype == probabilities.dtype == np.float32 and logits.shape == probabilities.shape == (3, 18)
+    np.testing.assert_allclose(probabilities, backend.heads.probabilities(logits), rtol=1e-5)
+    pixels = torch.from_numpy(INPUTS.arrays[PIXELS]).permute(0, 3, 1, 2) / 255
+    preprocessing = backend.preprocessing
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (preprocessing.mean, preprocessing.std))
+    with torch.inference_mode():
+        expected = load_network(load_model(models / "a"))((pixels - mean) / std)
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+
+
+def test_memory_of_the_device_that_runs_out_is_a_memory_error(models, monkeypatch):
+    class Large(nn.Module):
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            raise torch.OutOfMemoryError("tried to allocate 9 GiB")
+
+    backend = TorchBackend.load(load_model(models / "a"), "cpu", "fp32")
+    backend.network = Large()
+    for call in (backend.logits, backend.probabilities):
+        with pytest.raises(MemoryError, match="9 GiB"):
+            call(INPUTS)
+
+
+def test_threads_are_limited_and_not_raised(models):
+    backend, before = TorchBackend.load(load_model(models / "a"), "cpu", "fp32"), torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        backend.limit_threads(3)
+        assert torch.get_num_threads() == 2
+        backend.limit_threads(1)
+        assert torch.get_num_threads() == 1 and str(backend) == "CPU, 1 threads, fp32"
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_released_memory_holds_no_network(models):
+    backend = TorchBackend.load(load_model(models / "a"), "cpu", "fp32")
+    backend.release_memory()
+    assert backend.network is None
