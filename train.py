@@ -43,6 +43,7 @@ from model.artifacts.ensemble import SOFT, save_ensemble
 from model.artifacts.files import is_ensemble, is_saved_model
 from model.artifacts.saved_model import save_model
 from model.data.datasets import read_tables
+from model.decisions import make_decision
 from model.errors import ExitCode
 from model.network.backbone import backbone_name, make_preprocessing
 from model.network.heads import make_heads
@@ -205,7 +206,8 @@ def train_one(run: Run, training: TrainingJob) -> int | None:
             outcome = trainer.train(state)
         if distributed.rank() == 0 and outcome.stopped_by != signal.SIGINT:
             metrics = run_metrics(outcome, run.datasets.summary(), training.hardware)
-            save_model(folder, outcome.weights, settings, heads, preprocessing, metrics)
+            decision = make_decision(settings.decision, settings.decision_args, heads.scheme.num_classes)
+            save_model(folder, outcome.weights, settings, heads, preprocessing, metrics, decision)
             if outcome.stopped_by is None:
                 checkpoints.finish(outcome.to_state())
     best = outcome.progress.best
@@ -242,7 +244,8 @@ def save_ensembles(training: TrainingJob, stopped_by: int | None) -> int | None:
         folder = training.claim.run_dir / ensemble.folder
         members = [name for name in ensemble.members if is_saved_model(folder / name) or is_ensemble(folder / name)]
         if members == ensemble.members or (members and ensemble.combine == SOFT):
-            save_ensemble(folder, members, [1.0] * len(members), ensemble.combine, finished=stopped_by is None)
+            weights, is_finished = [1.0] * len(members), stopped_by is None
+            save_ensemble(folder, members, weights, ensemble.combine, ensemble.decision, finished=is_finished)
     return stopped_by
 
 

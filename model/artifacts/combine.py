@@ -9,7 +9,7 @@ from pathlib import Path
 
 from model.artifacts.ensemble import COMBINE, Ensemble, load_combined, save_ensemble
 from model.artifacts.ensemble_file import read_ensemble_file
-from model.artifacts.files import CARD, ENSEMBLE, NEEDED, is_ensemble
+from model.artifacts.files import CARD, DECISION, ENSEMBLE, NEEDED, is_ensemble
 from model.errors import InputError
 from model.settings.cli import from_flags
 from model.settings.fields import setting
@@ -68,7 +68,7 @@ def create_ensemble(models: Sequence[str], output: Path, combine: str | None = N
             path = _free_name(member.folder.resolve().name, paths)
             _copy_model(member.folder, unfinished / path)
             paths.append(path)
-        save_ensemble(unfinished, paths, ensemble.weights, ensemble.combine, name=output.name)
+        save_ensemble(unfinished, paths, ensemble.weights, ensemble.combine, ensemble.decision, name=output.name)
         unfinished.rename(output)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -87,7 +87,7 @@ def _copy_model(source: Path, target: Path) -> None:
     if is_ensemble(source):
         for path in read_ensemble_file(source).paths:
             _copy_model(source / path, target / path)
-    for name in (*NEEDED, ENSEMBLE, CARD):
+    for name in (*NEEDED, DECISION, ENSEMBLE, CARD):
         if (source / name).is_file():
             shutil.copyfile(source / name, target / name)
 

@@ -10,6 +10,7 @@ LABELS = "labels.json"
 PREPROCESSING = "preprocessing.json"
 METRICS = "metrics.json"
 CARD = "README.md"
+DECISION = "decision.json"  # absent where an earlier version saved the model: the most probable class
 ENSEMBLE = "ensemble.json"
 NEEDED = (WEIGHTS, SETTINGS, LABELS, PREPROCESSING, METRICS)  # files without which a saved model cannot be loaded
 

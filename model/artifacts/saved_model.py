@@ -13,10 +13,12 @@ import yaml
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from model.artifacts.decision_file import read_decision, write_decision
 from model.artifacts.files import CARD, LABELS, METRICS, NEEDED, PREPROCESSING, SETTINGS, WEIGHTS, missing_files
 from model.artifacts.metadata import read_json_object, read_settings_and_metrics
 from model.artifacts.model_card import model_card
 from model.atomic_write import remove_parts, write_beside, write_json, write_text
+from model.decisions import Decision
 from model.errors import InputError, listing
 from model.images.preprocessing import Preprocessing
 from model.labels import Scheme
@@ -40,6 +42,7 @@ class SavedModel:
     preprocessing: Preprocessing
     settings: TrainSettings
     metrics: dict[str, Any]
+    decision: Decision = Decision()
 
     @property
     def scheme(self) -> Scheme:
@@ -57,6 +60,7 @@ def save_model(
     heads: Heads,
     preprocessing: Preprocessing,
     metrics: Mapping[str, Any],
+    decision: Decision = Decision(),
 ) -> None:
     """Writes a saved model's files into folder, each atomically.
 
@@ -69,7 +73,8 @@ def save_model(
     write_text(folder / SETTINGS, yaml.safe_dump(as_dict(settings), allow_unicode=True, sort_keys=False))
     write_json(folder / LABELS, heads.to_dict())
     write_json(folder / PREPROCESSING, preprocessing.to_dict())
-    write_text(folder / CARD, model_card(settings, heads, preprocessing, metrics))
+    write_text(folder / CARD, model_card(settings, heads, preprocessing, metrics, decision))
+    write_decision(folder, decision)
     write_json(folder / METRICS, dict(metrics))
 
 
@@ -87,13 +92,14 @@ def load_model(folder: Path) -> SavedModel:
         scheme = Scheme.from_dict(labels)
         heads = Heads.from_dict(scheme, labels)
         preprocessing = Preprocessing.from_dict(read_json_object(folder / PREPROCESSING))
+        decision = read_decision(folder, scheme.num_classes)
     except InputError as error:
         raise InputError(f"model {folder}: {error}") from None
     backbone = make_backbone(settings.model, preprocessing, settings.drop_path, model_args=settings.model_args)
     network = Network(backbone, heads, settings.hidden_layers, settings.dropout)
     network.load_state_dict(_read_weights(folder / WEIGHTS, network))
     network.eval()
-    return SavedModel(folder, network, heads, preprocessing, settings, metrics)
+    return SavedModel(folder, network, heads, preprocessing, settings, metrics, decision)
 
 
 def _read_weights(path: Path, network: Network) -> dict[str, torch.Tensor]:

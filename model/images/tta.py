@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from PIL import Image
 
+from model.decisions import Decision
 from model.errors import InputError
 from model.images.preprocessing import Preprocessing
 
@@ -116,12 +117,16 @@ class Views:
             pixels.append(unflipped[key].flip(1) if view.flip else unflipped[key])
         return torch.stack(pixels)
 
-    def combine(self, probabilities: torch.Tensor) -> torch.Tensor:
-        """Combines float (N, number, classes) to (N, classes): the mean, or for random views the share of votes."""
+    def combine(self, probabilities: torch.Tensor, decision: Decision) -> torch.Tensor:
+        """Combines float (N, number, classes) to (N, classes): the mean, or for random views the share of votes.
+
+        Args:
+            probabilities: of each view, on the CPU.
+            decision: decides which class a view votes for.
+        """
         if self.fixed:
             return probabilities.mean(1)
-        votes = torch.nn.functional.one_hot(probabilities.argmax(2), probabilities.shape[2])
-        return votes.float().mean(1)
+        return torch.from_numpy(decision.votes(probabilities.numpy())).mean(1)
 
 
 def fixed_views_text() -> str:

@@ -16,6 +16,7 @@ from torch import nn
 from model.answers.write import Answers
 from model.data.image_locations import ImageLocations
 from model.data.loader import Batch, ImageDataset, batches, in_order
+from model.decisions import Decision
 from model.images.decode import Source, UnreadableImage, read_source
 from model.images.preprocessing import Preprocessing
 from model.images.tta import Views
@@ -29,16 +30,24 @@ ModelInputs = tuple[torch.Tensor, ...]
 
 
 class Predictor:
-    """A network on its hardware, with its preprocessing and the views of each image that it predicts.
+    """A network on its hardware, with its preprocessing, the views of each image that it predicts and the decision by
+    which views vote.
 
     Calling it with uint8 (N, views, height, width, channels) returns probabilities, float32 (N, C), on the CPU.
     """
 
     def __init__(
-        self, network: nn.Module, heads: Heads, preprocessing: Preprocessing, hardware: Hardware, views: Views
+        self,
+        network: nn.Module,
+        heads: Heads,
+        preprocessing: Preprocessing,
+        hardware: Hardware,
+        views: Views,
+        decision: Decision = Decision(),
     ):
         self.network = hardware.place(network).eval()
         self.heads, self.preprocessing, self.hardware, self.views = heads, preprocessing, hardware, views
+        self.decision = decision
 
     @torch.inference_mode()
     def logits(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -51,7 +60,7 @@ class Predictor:
         images, views = pixels.shape[:2]
         # one forward pass for all views of all images
         probabilities = self.heads.probabilities(self.logits(pixels.flatten(0, 1))).cpu()
-        return self.views.combine(probabilities.view(images, views, -1))
+        return self.views.combine(probabilities.view(images, views, -1), self.decision)
 
     def dataset(self, root: Path, locations: ImageLocations) -> ImageDataset:
         """Images of a channel as a dataset that decodes them and makes this predictor's views."""
@@ -68,6 +77,7 @@ class EnsemblePredictor:
         scheme: labels of the combined answer.
         combine: takes the probabilities of all predictors, float32 (N, C of the predictor) in order, and returns
             float32 (N, C of scheme); the default takes the only one.
+        decision: decides the class by the combined probabilities.
     """
 
     def __init__(
@@ -75,7 +85,9 @@ class EnsemblePredictor:
         predictors: Sequence[Predictor],
         scheme: Scheme,
         combine: Callable[[Iterator[np.ndarray]], np.ndarray] = next,
+        decision: Decision = Decision(),
     ):
+        self.decision = decision
         self.predictors, self.scheme, self.combine = list(predictors), scheme, combine
         self.hardware = predictors[0].hardware
         # one predictor for each distinct input pipeline

@@ -23,6 +23,7 @@ from torch import nn
 from model.data.datasets import Datasets
 from model.data.loader import Batch, ImageDataset, batches, unreadable_images
 from model.data.sampling import EpochSampler
+from model.decisions import make_decision
 from model.errors import Failure
 from model.images.augmentation import Augmentation, make_augmentation, make_mixing
 from model.images.preprocessing import Preprocessing
@@ -125,7 +126,14 @@ class Trainer:
         if datasets.validation is not None:
             batch_size, workers = settings.batch_size, self.workers
             self.validator = Validator(
-                datasets.validation, self.heads, self.preprocessing, hardware, self.criterion, batch_size, workers, stop
+                datasets.validation,
+                make_decision(settings.decision, settings.decision_args, self.heads.scheme.num_classes),
+                self.preprocessing,
+                hardware,
+                self.criterion,
+                batch_size,
+                workers,
+                stop,
             )
 
         self.progress = Progress()

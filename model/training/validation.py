@@ -14,12 +14,12 @@ from torch import nn
 
 from model.data.loader import batches, unreadable_images
 from model.data.table import Table
+from model.decisions import Decision
 from model.images.preprocessing import Preprocessing
 from model.images.tta import Views
 from model.metrics.bootstrap import interval, resample
 from model.metrics.epoch_metrics import CRITERIA
 from model.metrics.scores import Counts, confusion, count_statistics, per_class, scores, scores_of
-from model.network.heads import Heads
 from model.prediction.predictor import Predictor
 from model.runtime import distributed
 from model.runtime.hardware import Hardware
@@ -38,7 +38,7 @@ class Validation:
     Attributes:
         table: The pictures.
         probabilities: float32 (n, joint classes).
-        answers: The most probable class of each picture, int64 (n,).
+        answers: The answered class of each picture by the model's decision, int64 (n,).
         loss: The training loss over all pictures.
     """
 
@@ -93,10 +93,10 @@ class Validator:
 
     Args:
         table: The validation pictures.
-        heads: The heads of the network.
+        decision: Decides the answers.
         preprocessing: The network's preprocessing.
         hardware: Where the network runs.
-        criterion: The training loss.
+        criterion: The training loss, which has the heads of the network.
         batch_size: Pictures of a forward pass, over all processes.
         workers: Processes that read pictures, for each process.
         stop: Signals that end the validation early.
@@ -105,7 +105,7 @@ class Validator:
     def __init__(
         self,
         table: Table,
-        heads: Heads,
+        decision: Decision,
         preprocessing: Preprocessing,
         hardware: Hardware,
         criterion: Criterion,
@@ -113,11 +113,12 @@ class Validator:
         workers: int,
         stop: StopSignal,
     ):
-        self.table, self.heads, self.preprocessing, self.hardware = table, heads, preprocessing, hardware
+        self.table, self.decision, self.preprocessing, self.hardware = table, decision, preprocessing, hardware
         self.criterion, self.workers, self.stop = criterion, workers, stop
+        self.heads = criterion.heads
         self.rank, self.world = distributed.rank(), distributed.world()
         self.batch_size = max(1, batch_size // self.world)
-        self.targets = head_targets(heads, table)
+        self.targets = head_targets(self.heads, table)
 
     def __call__(self, network: nn.Module) -> Validation:
         """Called on every process; the validation is the same on all.
@@ -133,11 +134,11 @@ class Validator:
         logits = self._logits(network)
         for rank, rows in enumerate(distributed.gather(logits[self.rank :: self.world].numpy())):
             logits[rank :: self.world] = torch.from_numpy(rows)
-        probabilities = self.heads.probabilities(logits)
+        probabilities = self.heads.probabilities(logits).numpy()
         with torch.inference_mode():
             loss = self.criterion.cpu()(logits, self.targets).item()
         self.criterion.to(self.hardware.device)
-        return Validation(self.table, probabilities.numpy(), probabilities.argmax(1).numpy(), loss)
+        return Validation(self.table, probabilities, self.decision.classes(probabilities), loss)
 
     def _logits(self, network: nn.Module) -> torch.Tensor:
         """Logits, float32 (n, outputs), of which only the rows of this process are filled."""

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from model.decisions import Decision
 from model.errors import InputError
 from model.images.preprocessing import Preprocessing
 from model.images.tta import FIXED, UNTOUCHED, Views, fixed_views_text
@@ -46,8 +47,13 @@ def test_random_views_are_a_function_of_seed_and_row(picture):
 
 def test_soft_joining_is_the_mean_and_voting_counts_answers():
     each = torch.tensor([[[0.9, 0.1, 0.0], [0.4, 0.6, 0.0], [0.3, 0.0, 0.7]]])
-    assert torch.allclose(Views(SMALL, 3).combine(each), each.mean(1))
-    assert torch.allclose(Views(SMALL, 3, fixed=False).combine(each), torch.tensor([[1 / 3, 1 / 3, 1 / 3]]))
+    assert torch.allclose(Views(SMALL, 3).combine(each, Decision()), each.mean(1))
+    assert torch.allclose(Views(SMALL, 3, fixed=False).combine(each, Decision()), torch.tensor([[1 / 3, 1 / 3, 1 / 3]]))
+    biased = Decision(biases=(0.0, 1.0, 0.0))  # moves the third view's vote nowhere: the second class has probability 0
+    assert torch.allclose(Views(SMALL, 3, fixed=False).combine(each, biased), torch.tensor([[1 / 3, 1 / 3, 1 / 3]]))
+    biased = Decision(biases=(0.0, 3.0, 0.0))
+    assert torch.allclose(Views(SMALL, 3, fixed=False).combine(each, biased), torch.tensor([[0.0, 2 / 3, 1 / 3]]))
+    assert torch.allclose(Views(SMALL, 3).combine(each, biased), each.mean(1))
 
 
 def test_jpegs_are_decoded_large_enough_for_the_closest_view():
