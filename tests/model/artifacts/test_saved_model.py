@@ -6,8 +6,10 @@ import shutil
 import pytest
 import torch
 
+from model.artifacts.archive import opened_model, pack
 from model.artifacts.files import CARD, NEEDED
 from model.artifacts.saved_model import load_model, save_model
+from model.decisions import Decision
 from model.errors import InputError
 
 
@@ -21,6 +23,17 @@ def test_a_model_is_loaded_as_it_was_saved(models, tmp_path):
         assert torch.equal(again.network.state_dict()[name], value)
     for name in (*NEEDED, CARD):
         assert (tmp_path / name).read_bytes() == (models / "a" / name).read_bytes()
+
+
+def test_a_decision_is_saved_and_packed_with_the_model(models, tmp_path):
+    saved, decision = load_model(models / "mask"), Decision(2.0, (0.0, 1.0, -1.0))
+    parts = (saved.settings, saved.heads, saved.preprocessing, saved.metrics)
+    save_model(tmp_path / "exp", saved.network.state_dict(), *parts, decision)
+    pack(tmp_path / "exp", tmp_path / "model.tar.gz")
+    with opened_model(tmp_path / "model.tar.gz") as folder:
+        assert load_model(folder).decision == decision
+    (tmp_path / "exp" / "decision.json").unlink()  # as of an earlier version
+    assert load_model(tmp_path / "exp").decision == Decision()
 
 
 def test_labels_are_those_of_the_classes_alone(models):
@@ -47,6 +60,7 @@ def test_a_model_with_a_part_missing_names_it(models, tmp_path, missing):
         ("settings.yaml", lambda text: text + "colour: blue\n", "colour: there is no such setting"),
         ("settings.yaml", lambda text: text.replace("resnet10t", "resnet18"), "the weights do not fit"),
         ("preprocessing.json", lambda text: '{"hight": 3}', "not a preprocessing"),
+        ("decision.json", lambda text: text.replace("[]", "[1, 2]"), r"exp: decision\.json: biases: expected 18"),
     ],
 )
 def test_a_model_that_is_damaged_says_where(models, tmp_path, name, change, told):
