@@ -43,6 +43,7 @@ from model.artifacts.ensemble import SOFT, save_ensemble
 from model.artifacts.files import is_ensemble, is_saved_model
 from model.artifacts.saved_model import save_model
 from model.data.datasets import read_tables
+from model.decisions import make_decision
 from model.errors import ExitCode
 from model.images.pipeline import InputPipeline
 from model.network.backbone import backbone_name, make_preprocessing
@@ -207,7 +208,8 @@ def train_one(run: Run, training: TrainingJob) -> int | None:
         if distributed.rank() == 0 and outcome.stopped_by != signal.SIGINT:
             metrics = run_metrics(outcome, run.datasets.summary(), training.hardware)
             weights = {name: value.numpy() for name, value in outcome.weights.items()}
-            save_model(folder, weights, settings, heads, pipeline, metrics)
+            decision = make_decision(settings.decision, settings.decision_args, heads.scheme.num_classes)
+            save_model(folder, weights, settings, heads, pipeline, metrics, decision)
             if outcome.stopped_by is None:
                 checkpoints.finish(outcome.to_state())
     best = outcome.progress.best
@@ -244,7 +246,8 @@ def save_ensembles(training: TrainingJob, stopped_by: int | None) -> int | None:
         folder = training.claim.run_dir / ensemble.folder
         members = [name for name in ensemble.members if is_saved_model(folder / name) or is_ensemble(folder / name)]
         if members == ensemble.members or (members and ensemble.combine == SOFT):
-            save_ensemble(folder, members, [1.0] * len(members), ensemble.combine, finished=stopped_by is None)
+            weights, is_finished = [1.0] * len(members), stopped_by is None
+            save_ensemble(folder, members, weights, ensemble.combine, ensemble.decision, finished=is_finished)
     return stopped_by
 
 

@@ -148,7 +148,9 @@ class Server:
         self.counters.pictures.labels("answered").inc(len(answers) - unreadable)
         self.counters.pictures.labels("unreadable").inc(unreadable)
         request.state.pictures, request.state.unreadable = len(answers), unreadable
-        body = encode_answers(answers, invocation.is_single, response_format, loaded.model.scheme)
+        body = encode_answers(
+            answers, invocation.is_single, response_format, loaded.model.scheme, loaded.model.decision
+        )
         is_csv = response_format.media_type == CSV
         return Response(body, media_type=f"{CSV}; charset=utf-8" if is_csv else response_format.media_type)
 

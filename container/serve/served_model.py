@@ -22,6 +22,7 @@ from container.serve.errors import NotEnoughMemory
 from model.artifacts.discovery import find_model
 from model.artifacts.ensemble import load, load_combined, saved_models
 from model.artifacts.files import NETWORK_FILES
+from model.decisions import Decision
 from model.images.decode import UnreadableImage, decoding_memory
 from model.labels import Scheme
 from model.prediction.api import make_predictor
@@ -67,6 +68,10 @@ class ServedModel:
     @property
     def scheme(self) -> Scheme:
         return self.predictor.scheme
+
+    @property
+    def decision(self) -> Decision:
+        return self.predictor.decision
 
     def prepare(self, picture: bytes, row: int = 0) -> ModelInputs:
         """The model's inputs of an encoded picture. row: its position in the request.

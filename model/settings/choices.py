@@ -1,7 +1,7 @@
 """The names that settings choose among, read by flags and --help without torch.
 
-What they stand for: losses in model.training.losses, layouts in model.data.readers.detect, interpolations in
-model.images.preprocessing, precisions in model.runtime.hardware.
+What they stand for: decisions in model.decisions, losses in model.training.losses, layouts in
+model.data.readers.detect, interpolations in model.images.preprocessing, precisions in model.runtime.hardware.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 # Training
 LOSSES = ("focal", "cross_entropy", "label_smoothing", "f1", "bce")
 CLASS_WEIGHTS = ("none", "inverse", "effective", "given")
+
+# Target
+DECISIONS = {"argmax": "the class of the highest log p / temperature + bias, by default the most probable"}
 
 # Data and images
 LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest")

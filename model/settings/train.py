@@ -8,7 +8,7 @@ from typing import Any
 
 from model.errors import InputError
 from model.metrics.epoch_metrics import CRITERIA
-from model.settings.choices import CLASS_WEIGHTS, FITS, INTERPOLATIONS, LAYOUTS, LOSSES, PRECISIONS
+from model.settings.choices import CLASS_WEIGHTS, DECISIONS, FITS, INTERPOLATIONS, LAYOUTS, LOSSES, PRECISIONS
 from model.settings.decode import decode
 from model.settings.fields import Layer, build, setting
 
@@ -111,6 +111,15 @@ class TrainSettings:
     )
     separate: dict[str, Any] = setting(
         {}, "per attribute, for target separate: what its model is trained with, {age: {model: resnet34, epochs: 20}}"
+    )
+    decision: str = setting(
+        "argmax",
+        "rule by which probabilities become the class that is answered, with target separate the joint class; "
+        + "; ".join(f"{name}: {meaning}" for name, meaning in DECISIONS.items()),
+        choices=DECISIONS,
+    )
+    decision_args: dict[str, Any] = setting(
+        {}, "arguments of the decision: {temperature: 1.5, biases: [0, 0.7]}, a bias a class"
     )
 
     # Rare classes: sampling, loss and class weights

@@ -23,6 +23,7 @@ from model.data.datasets import Datasets
 from model.data.image_dataset import Batch, ImageDataset, unreadable_images
 from model.data.loader import batches
 from model.data.sampling import EpochSampler
+from model.decisions import make_decision
 from model.errors import Failure
 from model.images.pipeline import InputPipeline
 from model.metrics.epoch_metrics import CRITERIA
@@ -116,7 +117,14 @@ class Trainer:
         if datasets.validation is not None:
             batch_size, workers = settings.batch_size, self.workers
             self.validator = Validator(
-                datasets.validation, self.heads, self.pipeline, hardware, self.criterion, batch_size, workers, stop
+                datasets.validation,
+                make_decision(settings.decision, settings.decision_args, self.heads.scheme.num_classes),
+                self.pipeline,
+                hardware,
+                self.criterion,
+                batch_size,
+                workers,
+                stop,
             )
 
         self.progress = Progress()

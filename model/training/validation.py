@@ -14,12 +14,12 @@ from torch import nn
 
 from model.data.image_dataset import ImageDataset, unreadable_images
 from model.data.table import Table
+from model.decisions import Decision
 from model.images.pipeline import InputPipeline
 from model.images.tta import Views
 from model.metrics.bootstrap import interval, resample
 from model.metrics.epoch_metrics import CRITERIA
 from model.metrics.scores import Counts, confusion, count_statistics, per_class, scores, scores_of
-from model.network.heads import Heads
 from model.network.probabilities import joint_probabilities
 from model.prediction.torch_backend import TorchBackend
 from model.runtime import distributed
@@ -39,7 +39,7 @@ class Validation:
     Attributes:
         table: The pictures.
         probabilities: float32 (n, joint classes).
-        answers: The most probable class of each picture, int64 (n,).
+        answers: The answered class of each picture by the model's decision, int64 (n,).
         loss: The training loss over all pictures.
     """
 
@@ -94,10 +94,10 @@ class Validator:
 
     Args:
         table: The validation pictures.
-        heads: The heads of the network.
+        decision: Decides the answers.
         pipeline: Makes the network's inputs.
         hardware: Where the network runs.
-        criterion: The training loss.
+        criterion: The training loss, which has the heads of the network.
         batch_size: Pictures of a forward pass, over all processes.
         workers: Processes that read pictures, for each process.
         stop: Signals that end the validation early.
@@ -106,7 +106,7 @@ class Validator:
     def __init__(
         self,
         table: Table,
-        heads: Heads,
+        decision: Decision,
         pipeline: InputPipeline,
         hardware: Hardware,
         criterion: Criterion,
@@ -114,11 +114,12 @@ class Validator:
         workers: int,
         stop: StopSignal,
     ):
-        self.table, self.heads, self.pipeline, self.hardware = table, heads, pipeline, hardware
+        self.table, self.decision, self.pipeline, self.hardware = table, decision, pipeline, hardware
         self.criterion, self.workers, self.stop = criterion, workers, stop
+        self.heads = criterion.heads
         self.rank, self.world = distributed.rank(), distributed.world()
         self.batch_size = max(1, batch_size // self.world)
-        self.targets = head_targets(heads, table)
+        self.targets = head_targets(self.heads, table)
 
     def __call__(self, network: nn.Module) -> Validation:
         """Called on every process; the validation is the same on all.
@@ -135,11 +136,11 @@ class Validator:
         for rank, rows in enumerate(distributed.gather(own_logits[self.rank :: self.world])):
             own_logits[rank :: self.world] = rows
         logits = torch.from_numpy(own_logits)
-        probabilities = joint_probabilities(self.heads, logits)
+        probabilities = joint_probabilities(self.heads, logits).numpy()
         with torch.inference_mode():
             loss = self.criterion.cpu()(logits, self.targets).item()
         self.criterion.to(self.hardware.device)
-        return Validation(self.table, probabilities.numpy(), probabilities.argmax(1).numpy(), loss)
+        return Validation(self.table, probabilities, self.decision.classes(probabilities), loss)
 
     def _logits(self, network: nn.Module) -> np.ndarray:
         """Logits, float32 (n, outputs), of which only the rows of this process are filled."""
