@@ -77,7 +77,7 @@ def table(faces: Path) -> Table:
 @pytest.fixture
 def network(table: Table) -> TwoInputs:
     torch.manual_seed(0)
-    return TwoInputs(PIPELINE, make_heads(table.scheme, "joint", lambda head: "cross_entropy"))
+    return TwoInputs(PIPELINE, make_heads(table.scheme, "joint", lambda head, classes: classes))
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -96,7 +96,7 @@ def test_training_and_validation_hand_on_every_array(table, network, tmp_path, w
     told = {"model": "resnet10t", "pretrained": False, "batch_size": 8, "epochs": 1, "num_workers": workers}
     told["augmentation"] = {"flip": {}, "random_resized_crop": {}, **({"mixup": {"alpha": 5.0}} if mixed else {})}
     settings = build(TrainSettings, [Layer("{}", told)])
-    heads = make_heads(table.scheme, "joint", lambda head: "cross_entropy")
+    heads = make_heads(table.scheme, "joint", lambda head, classes: classes)
     datasets = Datasets(table.take(range(16)), table.take(range(16, 24)))
     model, hardware = TrainableModel(network, heads, PIPELINE), find_hardware("cpu", "fp32")
     Trainer(settings, datasets, model, hardware, Checkpoints(tmp_path), StopSignal(), Tracker()).train()
@@ -111,7 +111,7 @@ def test_training_and_validation_hand_on_every_array(table, network, tmp_path, w
 @pytest.mark.parametrize("views", [1, 4])
 @pytest.mark.parametrize("workers", [0, 2])
 def test_prediction_hands_on_every_array(table, network, views, workers):
-    heads = make_heads(table.scheme, "joint", lambda head: "cross_entropy")
+    heads = make_heads(table.scheme, "joint", lambda head, classes: classes)
     one = Predictor(network, heads, find_hardware("cpu", "fp32"), Views(PIPELINE, views))
     predictor = EnsemblePredictor([one], heads.scheme)
     found = list(predictor.predict_channel(table.root, table.locations, 8 * views, workers))

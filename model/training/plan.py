@@ -18,7 +18,8 @@ from model.data.table import Table
 from model.decisions import Decision, make_decision
 from model.errors import InputError, did_you_mean, listing
 from model.labels import JOINT, Scheme, target_scheme
-from model.settings.fields import Layer, as_dict, build, canonical, names_in_sections
+from model.settings.fields import Layer, as_dict, build, names_in_sections
+from model.settings.nested import own_names
 from model.settings.train import TrainSettings
 
 SEPARATE = "separate"
@@ -177,16 +178,15 @@ def _settings_by_attribute(settings: TrainSettings, attributes: Sequence[str]) -
     # these settings are of the joint class
     common = replace(common, num_classes=0, decision=default.decision, decision_args=default.decision_args)
     known = names_in_sections(TrainSettings, OWN_SECTIONS)
-    problems, by_attribute = [], {}
-    for name in settings.separate:
-        if name not in attributes:
-            problems.append(f"separate: {name!r} is not an attribute, expected {listing(attributes)}")
+    by_attribute = {}
+    separate, unknown = own_names(settings.separate, attributes)
+    problems = [f"separate: {name!r} is not an attribute, expected {listing(attributes)}" for name in unknown]
     for name in attributes:
-        own = settings.separate.get(name) or {}
+        own = separate.get(name) or {}
         if not isinstance(own, Mapping):
             problems.append(f"separate: {name}: expected settings by name, not {own!r}")
             continue
-        unfit = [key for key in own if canonical(key) not in known]
+        unfit = [key for key in own if key not in known]
         problems += [f"separate: {name}: {key} cannot be an attribute's own{did_you_mean(key, known)}" for key in unfit]
         if unfit:
             continue

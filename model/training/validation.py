@@ -27,7 +27,6 @@ from model.runtime.hardware import Hardware
 from model.runtime.signals import Stopped, StopSignal
 from model.training.criterion import Criterion, head_targets
 
-SCORES = {name: metric.score for name, metric in CRITERIA.items() if metric.score}  # name in metrics: name in scores_of
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 
@@ -61,7 +60,7 @@ class Validation:
         by_class = per_class(self.classes, self.answers, num_classes)
         return {
             "loss": self.loss,
-            **{name: values[score] for name, score in SCORES.items()},
+            **{name: values[score] for name, score in _scores().items()},
             "per_class": {name: array.tolist() for name, array in by_class.items()},
         }
 
@@ -72,7 +71,7 @@ class Validation:
         statistics = count_statistics(self.classes, self.answers, self.table.scheme.num_classes)
         resampled = scores_of(Counts.from_totals(resample(statistics, groups, RESAMPLES, seed=0)))
         bounds = {}
-        for name, score in SCORES.items():
+        for name, score in _scores().items():
             estimate = interval(resampled[score], CONFIDENCE)
             if estimate.low is not None and estimate.high is not None:
                 bounds[name] = [estimate.low, estimate.high]
@@ -164,3 +163,8 @@ class Validator:
         if distributed.any_rank(stopped, self.hardware.device):
             raise Stopped
         return logits
+
+
+def _scores() -> dict[str, str]:
+    """The names in `metrics` of the scores by which weights can be chosen, with their names in scores_of."""
+    return {name: metric.score for name, metric in CRITERIA.items() if metric.score}

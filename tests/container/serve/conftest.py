@@ -42,7 +42,7 @@ def make_model(folder: Path, seed: int = 1, target: str = "joint") -> Path:
     torch.manual_seed(seed)
     told = {"model": "resnet10t", "pretrained": False, "input_size": [32, 24], "target": target}
     settings = build(TrainSettings, [Layer("{}", told)])
-    heads = make_heads(mask_scheme(), target, lambda head: "cross_entropy")
+    heads = make_heads(mask_scheme(), target, lambda head, classes: classes)
     pipeline = InputPipeline(make_preprocessing(settings))
     network = make_network(settings, heads, pipeline.preprocessing)
     with torch.no_grad():
