@@ -1,4 +1,4 @@
-"""Puts a model behind an endpoint of SageMaker: real-time, serverless or asynchronous.
+"""Deploy a model to a SageMaker endpoint: real-time, serverless or asynchronous.
 
 python -m jobs deploy --model_dir JOB --instance ml.m5.large --wait
 python -m jobs deploy --model_dir JOB --kind serverless --memory_mb 4096

@@ -1,4 +1,4 @@
-"""Checks what the places need, and says what is missing in one list.
+"""Check what the backends need (container engine, region, credentials, role, bucket, image) and list what is missing.
 
 python -m jobs doctor
 """

@@ -1,6 +1,6 @@
-"""Brings down what a job on SageMaker made, and checks its model.
+"""Download the results of a job on SageMaker and check its model.
 
-python -m jobs fetch             the newest
+python -m jobs fetch             the newest job
 python -m jobs fetch JOB
 """
 

@@ -1,7 +1,7 @@
-"""Builds the image and pushes it to ECR; the repository is made where it is missing, and its tags never change.
+"""Build the image and push it to ECR. The repository is created if it does not exist, with tags that never change.
 
 python -m jobs image --region eu-west-1                 # tag: the commit
-python -m jobs image --region eu-west-1 --build false   # pushes the image rebuilt before
+python -m jobs image --region eu-west-1 --build false   # pushes the image rarebird that was built before
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lists jobs: those started from here, with how those on this machine ended; with --all true those of the account.
+"""List the jobs that were started from this machine, or with --all those of the AWS account.
 
 python -m jobs list
 """

@@ -1,6 +1,6 @@
-"""Follows a job on SageMaker: its status, its log as it comes, its metrics; to its end. Ctrl-C leaves it running.
+"""Follow a job on SageMaker to its end: its status, log and metrics. Ctrl-C leaves the job running.
 
-python -m jobs logs              the newest
+python -m jobs logs              the newest job
 python -m jobs logs JOB --follow false
 """
 

@@ -1,11 +1,11 @@
-"""The chain in one command: train, answer, evaluate, and register the model only where its score and the lower end of
-its interval pass the gate. Here, in the image, or as a SageMaker Pipeline.
+"""Train, predict, evaluate and register in one command. The model is registered only where its score and the lower
+end of its interval pass the gate. Runs on this machine, in Docker containers or as a SageMaker pipeline.
 
     python -m jobs pipeline --data data/train --eval_data data/eval --truth data/gt --gate 0.5 --low_gate 0.45
     python -m jobs pipeline --on sagemaker --data s3://... --eval_data s3://... --truth s3://... --gate 0.5 --wait
 
-Here and in the image a model that passes is recorded in RESULTS/JOB/registered.json. On SageMaker the pipeline of that
-name is created, or updated where it exists, and a run of it started; --wait follows the run and fetches what it left. A
+With --on here or docker, RESULTS/JOB/registered.json records a model that passes. On SageMaker the pipeline of that
+name is created or updated, and an execution of it started; --wait follows the execution and fetches its results. A
 model that does not pass ends the command with exit code 3.
 """
 

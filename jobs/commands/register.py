@@ -1,4 +1,4 @@
-"""Puts a model into SageMaker's registry, with the scores of its evaluation.
+"""Register a model and its scores in the SageMaker model registry.
 
 python -m jobs register --model_dir JOB --evaluation results/JOB/evaluation/evaluation.json --group faces
 """

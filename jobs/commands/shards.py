@@ -1,5 +1,5 @@
-"""Packs the pictures of a folder into a few tar files, which training and inference read as they read the folder: one
-large file instead of thousands of small ones, for S3 and for network disks.
+"""Pack the images of a folder into a few tar files, which training and inference read as they read the folder: large
+files instead of thousands of small ones, for S3 and network disks.
 
     python -m jobs shards data/train --output data/train-shards
     python -m jobs train --data data/train-shards

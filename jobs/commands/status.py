@@ -1,6 +1,6 @@
-"""Tells how a job stands.
+"""Print the status of a job.
 
-python -m jobs status            the newest
+python -m jobs status            the newest job
 python -m jobs status JOB
 """
 

@@ -1,7 +1,7 @@
-"""Stops a job on SageMaker: training writes a checkpoint and its best model first. An endpoint is deleted, and with it
-the configuration and the model that deploy made for it.
+"""Stop a job on SageMaker; a training first saves a checkpoint and its best model. An endpoint is deleted, with the
+configuration and the model that deploy created for it.
 
-python -m jobs stop JOB
+    python -m jobs stop JOB
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Trains a model, here, in the image or on SageMaker.
+"""Train a model on this machine, in a Docker container or on SageMaker.
 
     python -m jobs train --config configs/mask-resnet18.yaml --data data/train
     python -m jobs train --config configs/mask-resnet18.yaml --data data/train --on docker --instances 2
     python -m jobs train --config configs/mask-resnet18.yaml --data data/train --on sagemaker --spot --wait
 
-What the job makes comes to RESULTS/JOB: model.tar.gz, model/ and output/.
+The results are written to RESULTS/JOB: model.tar.gz, model/ and output/.
 """
 
 from __future__ import annotations

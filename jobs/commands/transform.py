@@ -1,8 +1,8 @@
-"""Answers pictures in S3 by SageMaker's batch transform: a server a machine, one request and one answer a picture.
+"""Predict images with SageMaker batch transform: each machine runs a server and gets one request per image.
 
-python -m jobs transform --model_dir JOB --data data/eval --instance ml.g4dn.xlarge --wait
+    python -m jobs transform --model_dir JOB --data data/eval --instance ml.g4dn.xlarge --wait
 
-Of a folder only the pictures are sent; below an s3:// prefix every object is taken for one.
+Of a local folder only the images are uploaded; below an s3:// prefix every object is taken for an image.
 """
 
 from __future__ import annotations

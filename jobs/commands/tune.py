@@ -1,4 +1,4 @@
-"""Searches settings on SageMaker: many trainings, of which the best by a metric is fetched.
+"""Search settings with a SageMaker tuning job: many trainings, of which the best by a metric is fetched.
 
 python -m jobs tune --data data/train --ranges '{lr: [0.0001, 0.01], loss: [focal, cross_entropy]}' --trainings 20
 """

@@ -1,4 +1,4 @@
-"""Sends a folder to S3: in parallel, only what changed; the same command goes on where it was stopped.
+"""Upload a folder to S3 in parallel, only what changed; run again, it resumes an interrupted upload.
 
 python -m jobs upload data/train --to s3://BUCKET/train
 """

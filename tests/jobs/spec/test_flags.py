@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from container.job_types import JOB_TYPES, SERVE
 from jobs.__main__ import SUBCOMMANDS
 from jobs.spec.flags import FLAGS, JOB_SETTINGS, flag_names, takers
 from model.settings.fields import build
@@ -13,6 +14,11 @@ from model.settings.fields import build
 
 def test_every_subcommand_has_its_flags():
     assert list(FLAGS) == list(SUBCOMMANDS)
+
+
+def test_every_launched_job_type_has_a_subcommand_that_takes_its_settings():
+    launched = {name: job_type for name, job_type in JOB_TYPES.items() if job_type is not SERVE}
+    assert launched.items() <= JOB_SETTINGS.items()
 
 
 @pytest.mark.parametrize("command", JOB_SETTINGS)
