@@ -2,5 +2,6 @@
 
 entrypoint starts a job (job_types) under supervise or torchrun; job_script is around every job script; settings_layers,
 environment and locations say with which settings it runs and where its folders lie; failure reports how it ended;
-serve/ is the HTTP server.
+serve/ is the HTTP
+server, http/ what knows no model of it, which exploration may use too.
 """
