@@ -39,6 +39,7 @@ class LingeringCloseMiddleware:
             nonlocal closes
             if message["type"] == "http.response.start" and not is_read:
                 closes = True
+                await asyncio.sleep(0)  # lets uvicorn close the connection first, where the body begins with no HTTP
                 others = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"connection"]
                 message = {**message, "headers": [*others, (b"connection", b"close")]}
             if message["type"] == "http.response.body" and closes and not message.get("more_body", False):

@@ -6,9 +6,11 @@ front has to do.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from dataclasses import dataclass
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -18,6 +20,8 @@ from model.errors import InputError
 BACKLOG = 2048  # connections that wait to be accepted
 KEEP_ALIVE_SECONDS = 5  # that a connection may be idle between requests
 MAX_HEAD_BYTES = 16_384  # of a request's line and headers
+
+log = logging.getLogger("rarebird")
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,23 @@ class HttpServer:
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections inherit it from their listener (man 7 tcp)
             milliseconds = min(max(1, round(1000 * self.limits.unread_seconds)), (1 << 31) - 1)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
-        self.server.run(sockets=[listener])
+        asyncio.run(self._serve(listener))
+
+    async def _serve(self, listener: socket.socket) -> None:
+        asyncio.get_running_loop().set_exception_handler(_log_loop_error)
+        await self.server.serve(sockets=[listener])
 
     def stop(self) -> None:
         """Ends run() as SIGTERM does. From a handler or task of the app."""
         self.server.should_exit = True
+
+
+def _log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """uvicorn raises where a client breaks off HTTP after its answer has begun; asyncio then closes the connection."""
+    if "protocol" in context:
+        log.info("a connection was closed: %s", context.get("exception"))
+    else:
+        loop.default_exception_handler(context)
 
 
 def open_listener(host: str, port: int) -> socket.socket:

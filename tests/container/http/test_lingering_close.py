@@ -31,3 +31,13 @@ def test_a_body_that_was_read_leaves_the_connection_open(page):
     request = POST + b"Content-Length: 2\r\n\r\n[]"
     answers = page().sent(request + request + GET + b"Connection: close\r\n\r\n")
     assert answers.count(b"HTTP/1.1 200") == 3 and answers.lower().count(b"connection: close") == 1
+
+
+def test_chunks_that_are_no_http_are_no_fault_of_the_server(page):
+    """Those that come with the head, and those that come after the answer."""
+    server = page("--max_connections", "20")
+    head = GET + b"Transfer-Encoding: chunked\r\n\r\n"
+    assert server.sent(head + b"ZZ\r\n").startswith(b"HTTP/1.1 400")
+    assert server.sent(head, b"ZZ\r\n", pause=0.3).startswith(b"HTTP/1.1 200")
+    assert server.counted('rarebird_requests_total{path="/",status="500"}') == 0
+    assert "Traceback" not in server.stop()[1]
