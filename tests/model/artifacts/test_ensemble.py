@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from model.artifacts.combine import create_ensemble
 from model.artifacts.decision_file import write_decision
-from model.artifacts.ensemble import Ensemble, load, load_combined, provenance_of
+from model.artifacts.ensemble import Ensemble, answering_decision, load, load_combined, provenance_of
 from model.decisions import Decision
 from model.errors import InputError
 from model.prediction.api import predict
@@ -128,20 +129,19 @@ def test_decisions_that_do_not_amount_to_one_are_not_used_which_is_told_once(dec
     assert message.split(": ")[-1].split(", ") == [members[name] for name in unused]
 
 
-def test_where_views_vote_a_decision_is_not_applied_to_the_shares_again(models, pictures, decided, tmp_path):
-    decision = shift(18, 7, 0.2)
+def test_where_views_vote_a_decision_is_not_applied_to_the_shares_again(models, decided):
+    decision = shift(18, 7, 9.0)
     members = [decided(name, decision) for name in "ab"]
-    create_ensemble(members, tmp_path / "both")
-    voting = {"num_tta": 3, "tta_mode": "vote", "device": "cpu", "precision": "fp32"}
-    frame = predict(tmp_path / "both", pictures, **voting)
-    shares = frame.iloc[:, frame.columns.get_loc("error") + 1 :].to_numpy()
-    assert frame["class"].tolist() == Decision().classes(shares).tolist()
-    # the decision of an ensemble whose members have none is applied to what their views' votes amount to
-    create_ensemble([str(models / name) for name in "ab"], tmp_path / "own")
-    write_decision(tmp_path / "own", shift(18, 7, 9.0))
-    frame = predict(tmp_path / "own", pictures, **voting)
-    shares = frame.iloc[:, frame.columns.get_loc("error") + 1 :].to_numpy()
-    assert frame["class"].tolist() == shift(18, 7, 9.0).classes(shares).tolist()
+    soft, vote = load_combined(members), load_combined(members, "vote")
+    assert [answering_decision(model, False) for model in (soft, *soft.members)] == [decision] * 3
+    assert [answering_decision(model, True) for model in (soft, *soft.members)] == [Decision()] * 3
+    # the decision of an ensemble whose members have none has not been applied yet
+    own = replace(load_combined([str(models / name) for name in "ab"]), decision=decision)
+    assert answering_decision(own, True) == decision
+    shares = np.eye(18, dtype=np.float32)[[0]] * 0.6 + np.eye(18, dtype=np.float32)[[7]] * 0.4
+    for views_vote, voted in ((True, 0), (False, 7)):
+        combined = vote.combine_probabilities(iter([shares, shares]), views_vote)
+        np.testing.assert_array_equal(combined, np.eye(18)[[voted]])
 
 
 def test_a_damaged_decision_of_an_ensemble_is_told(models, tmp_path):
