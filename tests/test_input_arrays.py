@@ -17,6 +17,7 @@ from model.data.datasets import Datasets
 from model.data.image_dataset import ImageDataset, in_order, thread_batches
 from model.data.loader import batches
 from model.data.table import Table
+from model.decisions import Decision
 from model.errors import Problems
 from model.images.inputs import Inputs
 from model.images.pipeline import InputPipeline
@@ -26,6 +27,7 @@ from model.network.backbone import make_backbone
 from model.network.heads import Heads, make_heads
 from model.network.network import Network
 from model.prediction.predictor import EnsemblePredictor, Predictor
+from model.prediction.torch_backend import TorchBackend
 from model.runtime.hardware import find_hardware
 from model.runtime.signals import StopSignal
 from model.settings.fields import Layer, build
@@ -112,7 +114,8 @@ def test_training_and_validation_hand_on_every_array(table, network, tmp_path, w
 @pytest.mark.parametrize("workers", [0, 2])
 def test_prediction_hands_on_every_array(table, network, views, workers):
     heads = make_heads(table.scheme, "joint", lambda head, classes: classes)
-    one = Predictor(network, heads, find_hardware("cpu", "fp32"), Views(PIPELINE, views))
+    backend = TorchBackend(network, heads, PIPELINE.preprocessing, find_hardware("cpu", "fp32"))
+    one = Predictor(backend, Views(PIPELINE, views), Decision())
     predictor = EnsemblePredictor([one], heads.scheme)
     found = list(predictor.predict_channel(table.root, table.locations, 8 * views, workers))
     by_channel = network.pairs()
