@@ -242,6 +242,16 @@ def test_every_flag_of_another_backend_is_refused(command, on, run):
         assert code == 0 and out.startswith("{"), err
 
 
+def test_what_a_job_on_this_machine_takes():
+    here = {command: {name for each, on, name in offered() if each == command and on == HERE} for command in FLAGS}
+    common = {"dry_run", "wait", "job_name", "environment", "results", "instance", "instances", "region", "profile"}
+    assert here["evaluation"] == common
+    assert here["train"] == common | {"data", "checkpoints"}
+    for command in ("train", "inference", "inference_TTA", "evaluation", "pipeline"):
+        docker = {name for each, on, name in offered() if each == command and on == DOCKER}
+        assert docker - here[command] == {"on", "image", "isolated", "shm_size", "gpus"}
+
+
 @pytest.mark.parametrize(
     ("command", "words", "refused"),
     [
