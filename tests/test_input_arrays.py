@@ -100,7 +100,7 @@ def test_training_and_validation_hand_on_every_array(table, network, tmp_path, w
     settings = build(TrainSettings, [Layer("{}", told)])
     heads = make_heads(table.scheme, "joint", lambda head, classes: classes)
     datasets = Datasets(table.take(range(16)), table.take(range(16, 24)))
-    model, hardware = TrainableModel(network, heads, PIPELINE), find_hardware("cpu", "fp32")
+    model, hardware = TrainableModel(network, heads, PIPELINE, Decision()), find_hardware("cpu", "fp32")
     Trainer(settings, datasets, model, hardware, Checkpoints(tmp_path), StopSignal(), Tracker()).train()
     assert [len(pixels) for pixels, _ in network.seen] == [8, 8, 8]
     pixels, brightness = network.pairs()
