@@ -91,7 +91,9 @@ def main(
     workers = worker_count(settings.num_workers)
     answers = predictor.predict_channel(eval_dir, inputs.locations, settings.batch_size, workers)
     labels = saved.labels() | {PROVENANCE_KEY: provenance_of(saved, settings.num_tta).to_dict()}
-    unreadable = write_answers(answers, inputs.rows, inputs.name_column, labels, answers_file, probabilities_file)
+    unreadable = write_answers(
+        answers, inputs.rows, inputs.name_column, labels, answers_file, probabilities_file, predictor.decision
+    )
     seconds = time.monotonic() - started
     log.info(f"{len(inputs):,} pictures in {seconds:.1f} s, {len(inputs) / max(seconds, 1e-9):,.1f} pictures/s")
     log.info(f"answers: {answers_file}")

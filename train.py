@@ -44,19 +44,14 @@ from model.artifacts.files import is_ensemble, is_saved_model
 from model.artifacts.saved_model import save_model
 from model.data.datasets import read_tables
 from model.errors import ExitCode
-from model.images.pipeline import InputPipeline
-from model.network.backbone import backbone_name, make_preprocessing
-from model.network.heads import make_heads
+from model.network.backbone import backbone_name
 from model.runtime import distributed
 from model.runtime.hardware import Hardware, find_hardware
-from model.runtime.seeding import mixed_seed, seed_all
 from model.runtime.signals import Stopped, StopSignal
-from model.settings.fields import as_dict, differences
+from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
-from model.training.criterion import head_setting
-from model.training.initial_weights import make_network
-from model.training.losses import double_correction
+from model.training.fit import fit
 from model.training.out_of_fold import answer_out_of_fold
 from model.training.plan import Plan, Run, make_plan
 from model.training.progress import Outcome
@@ -64,7 +59,6 @@ from model.training.resume import Claim, RunLocation, claim
 from model.training.tracking.base import Tracker
 from model.training.tracking.console import make_console
 from model.training.tracking.trackers import Trackers, make_trackers
-from model.training.trainer import TrainableModel, Trainer
 
 log = logging.getLogger("rarebird")
 
@@ -180,34 +174,29 @@ def train_one(run: Run, training: TrainingJob) -> int | None:
         log.info("\n%s of %s", run.folder, training.claim.name)
         folder, checkpoints = folder / run.folder, checkpoints.member(run.folder)
         state = distributed.on_rank_zero(checkpoints.newest)
-    heads = make_heads(
-        run.datasets.train.scheme,
-        settings.target,
-        lambda head: str(head_setting(settings, head, "loss")),
-        settings.num_classes,
-        training.plan.channel,
-    )
-    pipeline = InputPipeline(make_preprocessing(settings))
-    finished = state if state is not None and state["finished"] else None
-    if finished is not None and not training.plan.is_single and is_finished(folder):
+    is_finished_before = state is not None and state["finished"]
+    if is_finished_before and not training.plan.is_single and is_finished(folder):
         log.info("finished before")
         return None
+    if is_finished_before:
+        log.info("the run %r is finished; its saved model is written again", training.claim.name)
     with Trackers() as trackers:
-        if finished is not None:
-            log.info("the run %r is finished; its saved model is written again", training.claim.name)
-            outcome = Outcome.from_state(finished)
-        else:
-            seed_all(mixed_seed(settings.seed, 0))
-            model = TrainableModel(make_network(settings, heads, pipeline.preprocessing), heads, pipeline)
-            trainer = Trainer(settings, run.datasets, model, training.hardware, checkpoints, training.stop, trackers)
-            if distributed.rank() == 0:
-                log_training(settings, trainer, run.datasets.summary())
-                trackers.trackers = trackers_of(run, training, settings, checkpoints)
-            outcome = trainer.train(state)
+        if distributed.rank() == 0 and not is_finished_before:
+            trackers.trackers = trackers_of(run, training, settings, checkpoints)
+        outcome = fit(
+            settings,
+            run.datasets,
+            channel=training.plan.channel,
+            hardware=training.hardware,
+            checkpoints=checkpoints,
+            stop=training.stop,
+            tracker=trackers,
+            state=state,
+        )
         if distributed.rank() == 0 and outcome.stopped_by != signal.SIGINT:
             metrics = run_metrics(outcome, run.datasets.summary(), training.hardware)
-            weights = {name: value.numpy() for name, value in outcome.weights.items()}
-            save_model(folder, weights, settings, heads, pipeline, metrics)
+            weights, heads = {name: value.numpy() for name, value in outcome.weights.items()}, outcome.heads
+            save_model(folder, weights, outcome.settings, heads, outcome.pipeline, metrics, outcome.decision)
             if outcome.stopped_by is None:
                 checkpoints.finish(outcome.to_state())
     best = outcome.progress.best
@@ -244,41 +233,9 @@ def save_ensembles(training: TrainingJob, stopped_by: int | None) -> int | None:
         folder = training.claim.run_dir / ensemble.folder
         members = [name for name in ensemble.members if is_saved_model(folder / name) or is_ensemble(folder / name)]
         if members == ensemble.members or (members and ensemble.combine == SOFT):
-            save_ensemble(folder, members, [1.0] * len(members), ensemble.combine, finished=stopped_by is None)
+            weights, is_finished = [1.0] * len(members), stopped_by is None
+            save_ensemble(folder, members, weights, ensemble.combine, ensemble.decision, finished=is_finished)
     return stopped_by
-
-
-def log_training(settings: TrainSettings, trainer: Trainer, data: dict[str, Any]) -> None:
-    """Logs the settings in force and the numbers that follow from them. data: `Datasets.summary()`."""
-    chosen = differences(settings)
-    others = {name: value for name, value in as_dict(settings).items() if name not in chosen}
-    log.info("settings that differ from their defaults: %s", _assignments(chosen) or "none")
-    log.info("settings at their defaults: %s", _assignments(others))
-    for side in ("train", "validation"):
-        if data[side]:
-            by = f" of {data[side]['groups']:,} groups by {data['grouped_by']}" if data["grouped_by"] else ""
-            log.info("%s: %s pictures%s", side, f"{data[side]['pictures']:,}", by)
-    heads, preprocessing = trainer.heads, trainer.pipeline.preprocessing
-    parameters = sum(parameter.numel() for parameter in trainer.network.parameters()) / 1e6
-    log.info(
-        f"{settings.model}: {parameters:.1f} M parameters, {preprocessing.height}x{preprocessing.width} pixels, "
-        f"{heads.scheme.num_classes} classes in {len(heads.heads)} head{'s' if len(heads.heads) > 1 else ''}"
-    )
-    log.info(
-        f"{settings.epochs} epochs of {trainer.sampler.steps} batches of {settings.batch_size}, "
-        f"{trainer.accumulation.optimiser_steps} optimiser steps each; "
-        f"{trainer.hardware}{f', {trainer.world} processes' if trainer.world > 1 else ''}"
-    )
-    power, strength = settings.sampler_power, settings.class_weights_strength
-    kinds = {str(head_setting(settings, head.name, "class_weights")) for head in heads.heads}
-    for warning in {double_correction(power, kind, strength) for kind in kinds} - {None}:
-        log.warning("%s", warning)
-    if trainer.validator is None and (settings.early_stopping or settings.scheduler == "ReduceLROnPlateau"):
-        log.warning("there is no validation: early_stopping and ReduceLROnPlateau have nothing to go by")
-
-
-def _assignments(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in settings.items())
 
 
 def run_metrics(outcome: Outcome, data: dict[str, Any], hardware: Hardware) -> dict[str, Any]:

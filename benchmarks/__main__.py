@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,26 +27,20 @@ from model.data.loader import batches
 from model.decisions import Decision
 from model.errors import ExitCode, InputError, Problems
 from model.images.inputs import Inputs
-from model.images.pipeline import InputPipeline
 from model.images.tta import Views
-from model.network.backbone import make_preprocessing
-from model.network.heads import make_heads
 from model.network.tensors import network_tensors
 from model.prediction.predictor import EnsemblePredictor, Predictor
 from model.prediction.torch_backend import TorchBackend
 from model.runtime.hardware import find_hardware
-from model.runtime.signals import StopSignal
 from model.runtime.terminal import text_table
 from model.runtime.workers import worker_count
 from model.settings.choices import PRECISIONS
 from model.settings.cli import from_flags
 from model.settings.fields import Layer, build, setting
 from model.settings.train import TrainSettings
-from model.training.checkpoints import Checkpoints
-from model.training.criterion import head_setting
+from model.training.fit import fit, make_trainer
 from model.training.initial_weights import make_network
-from model.training.tracking.base import Tracker
-from model.training.trainer import TrainableModel, Trainer
+from model.training.trainer import Trainer
 
 USAGE = __doc__ or ""
 COMPARED = {  # rates that are shown as a share of another
@@ -77,20 +70,19 @@ class BenchmarkSettings:
 def main(argv: Sequence[str]) -> int:
     settings = from_flags(BenchmarkSettings, argv, USAGE)
     logging.getLogger("rarebird").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory() as scratch:
-        bench = Bench(settings, Path(scratch))
-        measures: dict[str, Callable[[], float]] = {
-            "network alone, training steps": bench.training_steps,
-            "input alone, training": bench.training_input,
-            "training epoch": bench.training_epoch,
-            "network alone, inference": bench.inference_steps,
-            "input alone, inference": bench.inference_input,
-            "inference from files to answers": bench.inference,
-        }
-        rates: dict[str, list[float]] = {name: [] for name in measures}
-        for _ in range(settings.rounds):
-            for name, measure in measures.items():
-                rates[name].append(measure())
+    bench = Bench(settings)
+    measures: dict[str, Callable[[], float]] = {
+        "network alone, training steps": bench.training_steps,
+        "input alone, training": bench.training_input,
+        "training epoch": bench.training_epoch,
+        "network alone, inference": bench.inference_steps,
+        "input alone, inference": bench.inference_input,
+        "inference from files to answers": bench.inference,
+    }
+    rates: dict[str, list[float]] = {name: [] for name in measures}
+    for _ in range(settings.rounds):
+        for name, measure in measures.items():
+            rates[name].append(measure())
     ratios = {name: pairwise_ratios(rates[name], rates[other]) for name, other in COMPARED.items()}
     rows = [
         [
@@ -117,9 +109,9 @@ def pairwise_ratios(rates: list[float], others: list[float]) -> list[float]:
 
 
 class Bench:
-    """The measurements, all with the same data and settings. scratch: folder for temporary files."""
+    """The measurements, all with the same data and settings."""
 
-    def __init__(self, settings: BenchmarkSettings, scratch: Path):
+    def __init__(self, settings: BenchmarkSettings):
         train_settings = build(
             TrainSettings,
             [
@@ -132,20 +124,17 @@ class Bench:
         table = read_channel(Path(settings.train_dir or ""), problems)
         problems.raise_if_any()
         assert table is not None
-        self.settings, self.scratch = train_settings, scratch
+        self.settings = train_settings
         self.datasets = Datasets(table.take(range(min(settings.pictures, len(table)))), None)
         self.hardware = find_hardware(settings.device, settings.precision)
-        self.heads = make_heads(table.scheme, "joint", lambda head: str(head_setting(train_settings, head, "loss")))
-        self.pipeline = InputPipeline(make_preprocessing(train_settings))
+        trainer = self.make_trainer()
+        self.heads, self.pipeline = trainer.heads, trainer.pipeline
         self.workers = worker_count(settings.num_workers)
         self.pinned = self.hardware.device.type == "cuda"
 
     def make_trainer(self) -> Trainer:
         """A new trainer of a network with random weights."""
-        network = make_network(self.settings, self.heads, self.pipeline.preprocessing)
-        model = TrainableModel(network, self.heads, self.pipeline)
-        checkpoints = Checkpoints(self.scratch / "checkpoints")
-        return Trainer(self.settings, self.datasets, model, self.hardware, checkpoints, StopSignal(), Tracker())
+        return make_trainer(self.settings, self.datasets, hardware=self.hardware)
 
     def make_predictor(self) -> Predictor:
         """A predictor with a network of random weights."""
@@ -178,9 +167,8 @@ class Bench:
 
     def training_epoch(self) -> float:
         """Pictures a second of an epoch as train.py runs it, from files."""
-        trainer = self.make_trainer()
-        trainer.train()
-        return float(trainer.progress.history[0]["pictures_per_second"])
+        outcome = fit(self.settings, self.datasets, hardware=self.hardware)
+        return float(outcome.progress.history[0]["pictures_per_second"])
 
     def training_input(self) -> float:
         """Pictures a second of reading, decoding and augmentation in a training epoch."""

@@ -2,5 +2,5 @@
 
 entrypoint starts a job (job_types) under supervise or torchrun; job_script is around every job script; settings_layers,
 environment and locations say with which settings it runs and where its folders lie; failure reports how it ended;
-serve/ is the HTTP server.
+serve/ is the HTTP server, http/ those of its parts that know no model, on which exploration may serve pages too.
 """

@@ -2,7 +2,7 @@
 
 The entry point, the reader of settings and the launcher (jobs/) take what they know of a job from here. A new job is
 one more JobType, a module of settings, a script in the project's root (named in .dockerignore and pyproject.toml), and
-a subcommand of jobs/ with its class of flags in jobs.spec.job_from_flags.
+a subcommand of jobs/ with its class of flags in jobs.spec.flags.
 """
 
 from __future__ import annotations

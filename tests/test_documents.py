@@ -13,13 +13,7 @@ import pytest
 from container import settings_layers
 from container.job_types import TRAIN
 from exploration.runs import RunsSettings
-from jobs.commands.image import ImageFlags
-from jobs.commands.list import ListFlags
-from jobs.commands.logs import LogsFlags
-from jobs.commands.pipeline import PipelineFlags
-from jobs.commands.shards import ShardFlags
-from jobs.commands.upload import UploadFlags
-from jobs.spec.flags import DeployFlags, ProcessFlags, RegisterFlags, TransformFlags, TuneFlags
+from jobs.spec.flags import FLAGS
 from model.answers.average import JoinSettings
 from model.artifacts.combine import EnsembleSettings
 from model.settings.aliases import ALIASES
@@ -69,9 +63,7 @@ def test_every_flag_in_the_documents_exists():
     classes: tuple[type, ...] = (TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings)
     classes += (EnsembleSettings, JoinSettings, RunsSettings)
     known = {name for cls in classes for name in as_dict(cls())} | {alias.name for alias in ALIASES}
-    launching: tuple[type, ...] = (PipelineFlags, TuneFlags, TransformFlags, DeployFlags, RegisterFlags, ProcessFlags)
-    launching += (UploadFlags, ShardFlags, LogsFlags, ListFlags, ImageFlags)
-    known |= {name for cls in launching for name in as_dict(cls())}
+    known |= {name for cls in FLAGS.values() for name in as_dict(cls())}
     known |= {"help", "nproc_per_node", "logdir", "cli_input_json"}
     known |= {canonical(word) for word in (*OF_DOCKER, "data-binary")}
     for path in [

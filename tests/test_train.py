@@ -23,7 +23,15 @@ from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 from model.training.trainer import Trainer
 
-SAVED = {"README.md", "labels.json", "metrics.json", "model.safetensors", "preprocessing.json", "settings.yaml"}
+SAVED = {
+    "README.md",
+    "decision.json",
+    "labels.json",
+    "metrics.json",
+    "model.safetensors",
+    "preprocessing.json",
+    "settings.yaml",
+}
 METRIC_LINE = re.compile(r"^epoch=(\d+) val_f1=([0-9.]+); val_acc=([0-9.]+); .*train_loss=([0-9.]+); lr=([0-9.e-]+);")
 
 

@@ -31,7 +31,7 @@ FOLDER = ROOT / "tests" / "without_torch"
 CHILD = [sys.executable, str(FOLDER / "child.py")]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(FOLDER), str(ROOT)])}
 SCHEME = Scheme((Attribute("kind", ("cat", "dog", "bird")), Attribute("size", ("small", "large"))))
-HEADS = make_heads(SCHEME, "heads", lambda head: "bce" if head == "size" else "cross_entropy")
+HEADS = make_heads(SCHEME, "heads", lambda head, classes: 1 if head == "size" else classes)
 PIPELINE = InputPipeline(Preprocessing(12, 16))
 IMAGES = 5
 UNREADABLE = 2  # row of an image that cannot be read

@@ -1,9 +1,10 @@
 """The server of SageMaker's contract (Developer Guide: "Use Your Own Inference Code with Hosting Services", "... with
 Batch Transform", "Custom Containers Contract for Multi-Model Endpoints"), run as `python -m container.serve`.
 
-app has the paths, request_body and responses read and write bodies, batching gathers pictures for served_model.
+What knows no model is in container.http. app has the paths, request_body and responses read and write bodies, batching
+gathers pictures for served_model.
 
 Tested by files of other names:
     __main__: tests/container/serve/test_process.py
-    errors: tests/container/serve/test_app.py
+    errors: tests/container/serve/test_models.py
 """

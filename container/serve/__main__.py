@@ -26,24 +26,19 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import uvicorn
-
 from container import job_script, settings_layers
 from container.environment import Environment
+from container.http.server import ConnectionLimits, HttpServer, open_listener
 from container.job_types import SERVE
 from container.locations import NAME_A_MODEL, Locations
 from container.serve.app import Server
-from container.serve.connection import bounded
 from model.artifacts.discovery import find_model, newest_model
-from model.errors import ExitCode, InputError
+from model.errors import ExitCode
 from model.settings.serve import ServeSettings
-
-BACKLOG = 2048  # connections that wait to be accepted
 
 log = logging.getLogger("rarebird")
 
@@ -64,24 +59,14 @@ def serve(settings: ServeSettings, env: Environment) -> int:
 
     def on_failure(error: Exception) -> None:
         failures.append(error)
-        server.should_exit = True
+        server.stop()
 
     app = Server(settings, model_folder(settings, env), on_failure).app()
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    config = uvicorn.Config(
-        app,
-        http=bounded(settings.body_timeout),
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=round(settings.drain_seconds),
-    )
-    server = uvicorn.Server(config)
+    limits = ConnectionLimits(settings.max_connections, settings.body_timeout, settings.drain_seconds)
+    server = HttpServer(app, limits)
     with open_listener(settings.host, settings.port) as listener:
         log.info("listening at %s:%d; loading the model", *listener.getsockname()[:2])
-        server.run(sockets=[listener])
+        server.run(listener)
     if failures:
         raise failures[0]
     return ExitCode.DONE
@@ -94,20 +79,6 @@ def model_folder(settings: ServeSettings, env: Environment) -> Path | None:
     locations = Locations(env)
     folder = locations.served_model_dir(settings.model_dir)
     return newest_model(locations.models_dir(None), NAME_A_MODEL) if folder is None else find_model(folder)
-
-
-def open_listener(host: str, port: int) -> socket.socket:
-    """A socket that accepts connections. InputError if the address is not available."""
-    # asyncio turns Nagle's algorithm off, which delays answers by 40 ms, only for sockets whose protocol is named
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, proto=socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise InputError(f"cannot listen at {host}:{port}: {error.strerror or error}") from None
-    return listener
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The server's ASGI app: its paths (/ping, /invocations, /models, ...) and how errors are answered."""
+"""The server's ASGI app: its paths (/ping, /invocations, /models, ...)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from container.serve.errors import RETRY_AFTER, RequestError
-from container.serve.limits import MIB, Capacity, NotEnoughMemory, Reservation
+from container.http.app import make_app
+from container.http.errors import RETRY_AFTER, RequestError
+from container.http.json_body import json_response
+from container.http.limits import MIB, Capacity, Reservation
+from container.http.request_body import BodyLimits, body_chunks, read_body
+from container.serve.errors import NotEnoughMemory
 from container.serve.models import (
     ONLY_MODEL,
     AlreadyLoaded,
@@ -30,9 +32,9 @@ from container.serve.models import (
     in_daemon_thread,
 )
 from container.serve.openapi import description
-from container.serve.request_body import Invocation, body_chunks, discard_body, media_type, read_invocation
-from container.serve.responses import CSV, JSON, Answer, encode_answers, json_bytes, negotiate_format
-from container.serve.telemetry import CLIENT_CLOSED_REQUEST, Counters, TelemetryMiddleware
+from container.serve.request_body import Invocation, body_type, read_invocation
+from container.serve.responses import CSV, Answer, encode_answers, negotiate_format
+from container.serve.telemetry import Counters
 from model.errors import InputError
 from model.settings.serve import ServeSettings
 
@@ -79,19 +81,7 @@ class Server:
                 Route("/models/{name}", self.unload_model, methods=["DELETE"]),
                 Route("/models/{name}/invoke", self.invoke_model, methods=["POST"]),
             ]
-        app = Starlette(
-            routes=routes,
-            middleware=[Middleware(TelemetryMiddleware, counters=self.counters)],
-            exception_handlers={
-                RequestError: answer_request_error,
-                HTTPException: answer_http_exception,
-                ClientDisconnect: answer_disconnect,
-                Exception: answer_server_error,
-            },
-            lifespan=self.lifespan,
-        )
-        app.router.redirect_slashes = False
-        return app
+        return make_app(routes, self.counters, self.lifespan)
 
     def lifespan(self, app: Starlette) -> AbstractAsyncContextManager[None]:
         return self._lifespan()
@@ -143,10 +133,11 @@ class Server:
     async def invoke(self, request: Request, loaded: LoadedModel) -> Response:
         """Predicts the pictures of a request."""
         response_format = negotiate_format(request.headers.getlist("accept"), self.settings.accept)
-        content_type = media_type(request.headers)
+        content_type = body_type(request.headers)
+        limits = BodyLimits(self.max_body, self.settings.body_timeout, "max_payload_mb")
         with loaded.in_use(), self.bodies.reservation() as held, self.pictures.reservation() as waiting:
             try:
-                chunks = body_chunks(request, self.max_body, self.settings.body_timeout, held)
+                chunks = body_chunks(request, limits, held)
                 invocation = await read_invocation(request, content_type, chunks, self.settings.max_queue)
                 answers = await self.predict(loaded, invocation, waiting)
             except RequestError as error:
@@ -157,7 +148,9 @@ class Server:
         self.counters.pictures.labels("answered").inc(len(answers) - unreadable)
         self.counters.pictures.labels("unreadable").inc(unreadable)
         request.state.pictures, request.state.unreadable = len(answers), unreadable
-        body = encode_answers(answers, invocation.is_single, response_format, loaded.model.scheme)
+        body = encode_answers(
+            answers, invocation.is_single, response_format, loaded.model.scheme, loaded.model.decision
+        )
         is_csv = response_format.media_type == CSV
         return Response(body, media_type=f"{CSV}; charset=utf-8" if is_csv else response_format.media_type)
 
@@ -170,7 +163,7 @@ class Server:
         """
         number = len(invocation.pictures)
         if not waiting.add(number):
-            raise RequestError(503, "too many pictures wait", RETRY_AFTER, body_read=True)
+            raise RequestError(503, "too many pictures wait", RETRY_AFTER)
 
         async def predict_one(row: int) -> Answer:
             picture, metadata = invocation.pictures[row], invocation.metadata[row]
@@ -185,12 +178,10 @@ class Server:
             async with asyncio.timeout(self.settings.timeout), asyncio.TaskGroup() as group:
                 tasks = [group.create_task(predict_one(row)) for row in range(number)]
         except TimeoutError:
-            raise RequestError(
-                503, f"no answer within {self.settings.timeout:g} s", RETRY_AFTER, body_read=True
-            ) from None
+            raise RequestError(503, f"no answer within {self.settings.timeout:g} s", RETRY_AFTER) from None
         answers = [task.result() for task in tasks]
         if invocation.is_single and answers[0].probabilities is None:
-            raise RequestError(400, answers[0].error, body_read=True)
+            raise RequestError(400, answers[0].error)
         return answers
 
     async def list_models(self, request: Request) -> Response:
@@ -206,27 +197,26 @@ class Server:
 
     async def load_model(self, request: Request) -> Response:
         with self.bodies.reservation() as held:
-            chunks = body_chunks(request, MAX_LOAD_BODY, self.settings.body_timeout, held)
-            body = b"".join([chunk async for chunk in chunks])
+            body = await read_body(request, BodyLimits(MAX_LOAD_BODY, self.settings.body_timeout), held)
         try:
             content = json.loads(body)
             name, url = content["model_name"], content["url"]
             if not (isinstance(name, str) and isinstance(url, str) and name and url and "/" not in name):
                 raise ValueError
         except (ValueError, KeyError, TypeError, RecursionError):
-            raise RequestError(400, 'expected {"model_name": NAME, "url": FOLDER}', body_read=True) from None
+            raise RequestError(400, 'expected {"model_name": NAME, "url": FOLDER}') from None
         try:
             await self.models.load(name, Path(url))
         except AlreadyLoaded as error:
-            raise RequestError(409, str(error), body_read=True) from None
+            raise RequestError(409, str(error)) from None
         except NotEnoughMemory as error:
-            raise RequestError(507, str(error), body_read=True) from None
+            raise RequestError(507, str(error)) from None
         except (InputError, OSError) as error:
-            raise RequestError(400, str(error), body_read=True) from None
+            raise RequestError(400, str(error)) from None
         except Exception as error:  # of a library, which the model's files have led to it
             log.warning("the model in %s cannot be loaded", url, exc_info=error)
             message = f"the model in {url} cannot be loaded: {type(error).__name__}: {error}"
-            raise RequestError(400, message, body_read=True) from None
+            raise RequestError(400, message) from None
         return json_response(self._description(name))
 
     async def describe_model(self, request: Request) -> Response:
@@ -250,35 +240,3 @@ class Server:
 
     def _description(self, name: str) -> dict[str, str]:
         return {"modelName": name, "modelUrl": self.models.loaded[name].url}
-
-
-def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(json_bytes(content), status, headers, JSON)
-
-
-async def answer_request_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestError)
-    headers = error.headers
-    if not error.body_read and (
-        "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
-    ):
-        headers["Connection"] = "close"
-        await discard_body(request)
-    request.state.error = str(error)[:200]
-    return json_response({"error": str(error)}, error.status, headers)
-
-
-async def answer_http_exception(request: Request, error: Exception) -> Response:
-    """404 and 405 of the routes."""
-    assert isinstance(error, HTTPException)
-    text = f"{request.method[:20]} {request.scope['path'][:200]}: {error.detail}"
-    return await answer_request_error(request, RequestError(error.status_code, text, error.headers))
-
-
-async def answer_disconnect(request: Request, error: Exception) -> Response:
-    """For the log alone: the client has gone."""
-    return Response(status_code=CLIENT_CLOSED_REQUEST)
-
-
-async def answer_server_error(request: Request, error: Exception) -> Response:
-    return json_response({"error": "a fault of the server; its log tells more"}, 500)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from container.http.json_body import JSON
 from container.serve.request_body import MULTIPART, PICTURES
-from container.serve.responses import CSV, JSON, LINES, VERBOSE
+from container.serve.responses import CSV, LINES, VERBOSE
 from model import __version__
 
 ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import json
-import math
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -14,11 +12,12 @@ from typing import Any
 
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from container.serve.errors import RETRY_AFTER, RequestError
-from container.serve.limits import MIB, Reservation
-from container.serve.responses import JSON, json_bytes
+from container.http.errors import RequestError
+from container.http.json_body import JSON, json_bytes, parse_json
+from container.http.limits import MIB
+from container.http.request_body import media_type
 from model.errors import did_you_mean, listing
 
 PICTURES = (
@@ -29,8 +28,6 @@ UNSPECIFIED = ("", "application/octet-stream", "*/*")  # what clients send if no
 MULTIPART = "multipart/form-data"
 SUPPORTED = f"{', '.join(PICTURES)}, {JSON} or {MULTIPART}"
 LIST_KEYS, PICTURE_KEYS = ("instances", "images"), ("image", "b64")
-MAX_DIGITS = 18  # of a Content-Length
-MAX_JSON_VALUES = 200_000  # each takes some 100 bytes of memory, however short it is
 MAX_FIELDS, MAX_FIELD_PARTS = 100, 5_000  # names of a form's fields, and parts with them
 MAX_METADATA_BYTES = MIB  # of a request, as JSON: it is sent back
 MAX_DEPTH = 100  # of nested lists and objects
@@ -51,57 +48,15 @@ class Invocation:
     is_single: bool
 
 
-def media_type(headers: Mapping[str, str]) -> str:
-    """A request's Content-Type without parameters. RequestError, 415, if it is not supported."""
-    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    encoding = headers.get("content-encoding", "").strip().lower()
-    if encoding not in ("", "identity"):
-        raise RequestError(415, f"Content-Encoding {encoding[:100]!r}: send the body as it is")
+def body_type(headers: Mapping[str, str]) -> str:
+    """The media type of a request for predictions. RequestError, 415, if it is not supported."""
+    content_type = media_type(headers)
     if content_type in UNSPECIFIED:
         return PICTURES[0]
     if content_type not in (*PICTURES, JSON, MULTIPART):
         nearest = did_you_mean(content_type[:100], (*PICTURES, JSON, MULTIPART))
         raise RequestError(415, f"Content-Type {content_type[:100]!r}: expected {SUPPORTED}{nearest}")
     return content_type
-
-
-async def body_chunks(
-    request: Request, max_bytes: int, seconds: float, held: Reservation
-) -> AsyncGenerator[bytes, None]:
-    """A request's body as it arrives.
-
-    Args:
-        request: The request.
-        max_bytes: Most bytes of the body.
-        seconds: Within which the body must arrive.
-        held: The request's reservation of the capacity for bodies.
-
-    Raises:
-        RequestError: 413, the body is too large; 408, it did not arrive in time; 503, the capacity is used up.
-    """
-    length = request.headers.get("content-length", "")
-    too_large = RequestError(
-        413, f"the body has more than {max_bytes / MIB:g} MiB, the most that is taken (max_payload_mb)"
-    )
-    if length.isdecimal() and (len(length) > MAX_DIGITS or int(length) > max_bytes):
-        raise too_large
-    size = 0
-    chunks = request.stream()
-    end = asyncio.get_running_loop().time() + seconds
-    while True:
-        try:
-            async with asyncio.timeout_at(end):
-                chunk = await anext(chunks, None)
-        except TimeoutError:
-            raise RequestError(408, f"the body did not come within {seconds:g} s; {size:,} bytes came") from None
-        if chunk is None:
-            return
-        size += len(chunk)
-        if size > max_bytes:
-            raise too_large
-        if not held.add(len(chunk)):
-            raise RequestError(503, "too many bodies at a time", RETRY_AFTER)
-        yield chunk
 
 
 async def read_invocation(
@@ -111,7 +66,7 @@ async def read_invocation(
 
     Args:
         request: The request.
-        content_type: Its media_type.
+        content_type: Its body_type.
         chunks: Its body.
         max_pictures: Most pictures in it.
 
@@ -124,20 +79,6 @@ async def read_invocation(
     if content_type != JSON:
         return Invocation([body], [{}], is_single=True)
     return await asyncio.to_thread(_parse_json, body, max_pictures)
-
-
-async def discard_body(request: Request, max_bytes: int = 64 * MIB, seconds: float = 2.0) -> None:
-    """Reads the rest of a body for a while, so that a client which sends it all before it listens gets the error."""
-    if request.headers.get("expect", "").lower() == "100-continue":
-        return
-    try:
-        async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
-                max_bytes -= len(chunk)
-                if max_bytes < 0:
-                    return
-    except (TimeoutError, ClientDisconnect, RuntimeError):  # RuntimeError: all of it was read
-        return
 
 
 class _InMemoryParser(MultiPartParser):
@@ -166,14 +107,12 @@ def _parse_form(items: list[tuple[str, UploadFile | str]]) -> Invocation:
         else:
             fields.setdefault(name, []).append(value)
     if not pictures:
-        raise RequestError(422, f"no picture: {MULTIPART} has no part with a filename", body_read=True)
+        raise RequestError(422, f"no picture: {MULTIPART} has no part with a filename")
     if len(fields) > MAX_FIELDS:
-        raise RequestError(
-            413, f"{len(fields):,} fields, more than {MAX_FIELDS:,} names that are taken", body_read=True
-        )
+        raise RequestError(413, f"{len(fields):,} fields, more than {MAX_FIELDS:,} names that are taken")
     for name, values in fields.items():
         if len(values) not in (1, len(pictures)):
-            raise RequestError(422, f"{name} comes {len(values)} times beside {len(pictures)} pictures", body_read=True)
+            raise RequestError(422, f"{name} comes {len(values)} times beside {len(pictures)} pictures")
     shared = {name: values[0] for name, values in fields.items() if len(values) == 1}
     own = {name: values for name, values in fields.items() if len(values) > 1}
     metadata = [shared] * len(pictures)
@@ -184,29 +123,21 @@ def _parse_form(items: list[tuple[str, UploadFile | str]]) -> Invocation:
 
 
 def _parse_json(body: bytes, max_pictures: int) -> Invocation:
-    values = sum(map(body.count, (b",", b"[", b"{")))
-    if values > MAX_JSON_VALUES:
-        raise RequestError(413, f"the JSON has {values:,} values, more than {MAX_JSON_VALUES:,}", body_read=True)
-    try:
-        content = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite_float)
-    except (ValueError, RecursionError) as error:
-        raise RequestError(400, f"not JSON: {error}", body_read=True) from None
+    content = parse_json(body)
     if isinstance(content, dict) and not set(PICTURE_KEYS) & set(content):
         content = _picture_list(content)
     is_single = not isinstance(content, list)
     items = [content] if is_single else content
     if not items:
-        raise RequestError(422, "no picture: the list is empty", body_read=True)
+        raise RequestError(422, "no picture: the list is empty")
     if len(items) > max_pictures:
-        raise RequestError(
-            413, f"{len(items):,} pictures, more than {max_pictures:,} that are taken at a time", body_read=True
-        )
+        raise RequestError(413, f"{len(items):,} pictures, more than {max_pictures:,} that are taken at a time")
     prefixes = ["" if is_single else f"picture {row}: " for row in range(len(items))]
     pairs = [_decode_item(item, prefix) for item, prefix in zip(items, prefixes)]
     metadata = [entries for _, entries in pairs]
     for entries, prefix in zip(metadata, prefixes):
         if _is_nested_deeper(entries, MAX_DEPTH):
-            raise RequestError(400, f"{prefix}metadata are nested more than {MAX_DEPTH} deep", body_read=True)
+            raise RequestError(400, f"{prefix}metadata are nested more than {MAX_DEPTH} deep")
     _check_size(metadata)
     return Invocation([picture for picture, _ in pairs], metadata, is_single)
 
@@ -219,7 +150,7 @@ def _picture_list(content: dict[str, Any]) -> Any:
         nearest = did_you_mean(others[0][:100], (*PICTURE_KEYS, *LIST_KEYS)) if others else ""
         have = listing([name[:100] for name in content]) or "nothing"
         expected = f"expected `{PICTURE_KEYS[0]}`, or a list as `{LIST_KEYS[0]}`"
-        raise RequestError(422, f"{expected}; there is {have}{nearest}", body_read=True)
+        raise RequestError(422, f"{expected}; there is {have}{nearest}")
     return content[keys[0]]
 
 
@@ -233,17 +164,17 @@ def _decode_item(item: Any, prefix: str) -> tuple[bytes | RequestError, dict[str
             suggestions = (did_you_mean(name[:100], PICTURE_KEYS) for name in islice(item, MAX_FIELDS))
             nearest = next(filter(None, suggestions), "")
             expected = f"{prefix}expected `{PICTURE_KEYS[0]}` in the object"
-            raise RequestError(422, f"{expected}; there is {have}{nearest}", body_read=True)
+            raise RequestError(422, f"{expected}; there is {have}{nearest}")
         metadata = {name: value for name, value in item.items() if name != keys[0]}
         item = item[keys[0]]
     if not isinstance(item, str):
         expected = f"{prefix}expected base64 text, or an object with it as `{PICTURE_KEYS[0]}`"
-        raise RequestError(422, f"{expected}, not {type(item).__name__}", body_read=True)
+        raise RequestError(422, f"{expected}, not {type(item).__name__}")
     text = item.partition(",")[2] if item.startswith("data:") else item
     try:
         return base64.b64decode("".join(text.split()), validate=True), metadata
     except (binascii.Error, ValueError) as error:
-        return RequestError(400, f"not base64: {error}", body_read=True), metadata
+        return RequestError(400, f"not base64: {error}"), metadata
 
 
 def _is_nested_deeper(content: Any, depth: int) -> bool:
@@ -265,15 +196,4 @@ def _check_size(metadata: Iterable[dict[str, Any]]) -> None:
     for entries in metadata:
         size += len(json_bytes(entries))
         if size > MAX_METADATA_BYTES:
-            raise RequestError(413, f"metadata of more than {MAX_METADATA_BYTES / MIB:g} MiB", body_read=True)
-
-
-def _refuse_constant(text: str) -> None:
-    raise ValueError(f"{text} is no number of JSON")
-
-
-def _finite_float(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError(f"{text[:50]} is too large a number")
-    return number
+            raise RequestError(413, f"metadata of more than {MAX_METADATA_BYTES / MIB:g} MiB")

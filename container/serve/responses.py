@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from container.serve.errors import RequestError
+from container.http.errors import RequestError
+from container.http.json_body import JSON, json_bytes
+from model.decisions import Decision
 from model.labels import Scheme
 
 if TYPE_CHECKING:
     import numpy as np
 
-JSON, LINES, CSV = "application/json", "application/jsonlines", "text/csv"
+LINES, CSV = "application/jsonlines", "text/csv"
 VERBOSE = "verbose"
 OFFERED = f"{JSON}, {JSON};{VERBOSE}, {LINES}, {LINES};{VERBOSE} or {CSV}"
 
@@ -94,25 +95,33 @@ def _ranges(header: str) -> Iterator[tuple[float, str, list[str]]]:
 
 
 def encode_answers(
-    answers: Sequence[Answer], is_single: bool, response_format: ResponseFormat, scheme: Scheme
+    answers: Sequence[Answer], is_single: bool, response_format: ResponseFormat, scheme: Scheme, decision: Decision
 ) -> bytes:
-    """The body of a response. is_single: whether the request was one picture, not a list of one."""
+    """The body of a response.
+
+    Args:
+        answers: To the pictures of the request.
+        is_single: Whether the request was one picture, not a list of one.
+        response_format: What it accepts.
+        scheme: Labels of the classes.
+        decision: Decides the class that a verbose answer names.
+    """
     if response_format.media_type == CSV:
         return _csv(answers, scheme)
-    objects = [_json_object(answer, response_format.verbose, scheme) for answer in answers]
+    objects = [_json_object(answer, response_format.verbose, scheme, decision) for answer in answers]
     if response_format.media_type == LINES:
         return b"".join(json_bytes(content) + b"\n" for content in objects)
     return json_bytes(objects[0] if is_single else {"predictions": objects})
 
 
-def _json_object(answer: Answer, verbose: bool, scheme: Scheme) -> dict[str, Any]:
+def _json_object(answer: Answer, verbose: bool, scheme: Scheme, decision: Decision) -> dict[str, Any]:
     content: dict[str, Any]
     if answer.probabilities is None:
         content = {"error": answer.error}
     else:
         content = {"probabilities": _rounded(answer.probabilities)}
         if verbose:
-            best = int(answer.probabilities.argmax())
+            best = int(decision.classes(answer.probabilities))
             codes = scheme.split(best)
             content["labels"] = scheme.class_names
             content["predicted_label"] = scheme.class_names[best]
@@ -138,11 +147,3 @@ def _csv(answers: Sequence[Answer], scheme: Scheme) -> bytes:
 def _rounded(probabilities: np.ndarray) -> list[float]:
     """Rounded as in probabilities.csv."""
     return [float(f"{value:.7g}") for value in probabilities.tolist()]
-
-
-def json_bytes(content: Any) -> bytes:
-    """JSON in UTF-8; a lone surrogate, which UTF-8 cannot encode, stays escaped."""
-    try:
-        return json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8")
-    except UnicodeEncodeError:
-        return json.dumps(content, allow_nan=False).encode("ascii")

@@ -16,11 +16,13 @@ import numpy as np
 from joblib import cpu_count
 from PIL import Image
 
-from container.serve.errors import RequestError
-from container.serve.limits import MIB, NotEnoughMemory, free_memory
+from container.http.errors import RequestError
+from container.http.limits import MIB, free_memory
+from container.serve.errors import NotEnoughMemory
 from model.artifacts.discovery import find_model
 from model.artifacts.ensemble import load, load_combined, saved_models
 from model.artifacts.files import NETWORK_FILES
+from model.decisions import Decision
 from model.images.decode import UnreadableImage, decoding_memory
 from model.labels import Scheme
 from model.prediction.api import make_predictor
@@ -67,6 +69,10 @@ class ServedModel:
     def scheme(self) -> Scheme:
         return self.predictor.scheme
 
+    @property
+    def decision(self) -> Decision:
+        return self.predictor.decision
+
     def prepare(self, picture: bytes, row: int = 0) -> ModelInputs:
         """The model's inputs of an encoded picture. row: its position in the request.
 
@@ -87,9 +93,9 @@ class ServedModel:
                 finally:
                     _trim_heap()
         except UnreadableImage as error:
-            raise RequestError(400, str(error), body_read=True) from None
+            raise RequestError(400, str(error)) from None
         except MemoryError:
-            raise RequestError(400, "too large for the memory of this machine", body_read=True) from None
+            raise RequestError(400, "too large for the memory of this machine") from None
 
     def predict(self, inputs: Sequence[ModelInputs]) -> np.ndarray:
         """Probabilities of N pictures, float32 (N, classes)."""

@@ -17,7 +17,8 @@ from jobs.backends.child_processes import HostCommand, run_hosts
 from jobs.backends.hosts import Host, entry_arguments, input_mounts, write_host_folder
 from jobs.backends.local_run import also_logged, collect, fetch_inputs, keep_checkpoints, start_record
 from jobs.spec.console import PrintLine
-from jobs.spec.flags import DOCKER, LOCAL_IMAGE
+from jobs.spec.flag_groups import DOCKER
+from jobs.spec.flags import LOCAL_IMAGE
 from jobs.spec.job import Job
 from jobs.spec.results_folder import ResultsFolder
 from model.errors import Failure, InputError

@@ -18,7 +18,7 @@ from jobs.requests.processing import processing_request
 from jobs.requests.training import training_request
 from jobs.results.fetch import fetch
 from jobs.spec.console import PrintLine
-from jobs.spec.flags import SAGEMAKER
+from jobs.spec.flag_groups import SAGEMAKER
 from jobs.spec.job import UNIQUE_TAIL, Job, unique_name
 from jobs.spec.record import JobRecord, utc_now
 from jobs.spec.results_folder import OUTPUT_ARCHIVE, ResultsFolder

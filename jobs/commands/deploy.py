@@ -1,4 +1,4 @@
-"""Puts a model behind an endpoint of SageMaker: real-time, serverless or asynchronous.
+"""Deploy a model to a SageMaker endpoint: real-time, serverless or asynchronous.
 
 python -m jobs deploy --model_dir JOB --instance ml.m5.large --wait
 python -m jobs deploy --model_dir JOB --kind serverless --memory_mb 4096
@@ -18,12 +18,11 @@ from jobs.commands.hosted_model import create_all, read_model
 from jobs.requests.endpoint import Endpoint, endpoint_config_request, endpoint_request
 from jobs.requests.hosted_model import model_request
 from jobs.spec.command_line import read_flags
-from jobs.spec.flags import DeployFlags
 from model.errors import ExitCode, InputError
 
 
 def main(argv: Sequence[str]) -> int:
-    flags, _ = read_flags(DeployFlags, argv, __doc__ or "")
+    flags, _ = read_flags("deploy", argv, __doc__ or "")
     model = read_model(flags, "endpoint")
     hosted = model.hosted
     if flags.kind == "serverless" and not hosted.model.endswith(".tar.gz"):

@@ -1,4 +1,4 @@
-"""Checks what the places need, and says what is missing in one list.
+"""Check what the backends need (container engine, region, credentials, role, bucket, image) and list what is missing.
 
 python -m jobs doctor
 """
@@ -13,7 +13,7 @@ from jobs.aws.calls import error_code, user_error
 from jobs.aws.clients import Clients
 from jobs.backends.docker import check_engine, engine
 from jobs.spec.command_line import read_flags
-from jobs.spec.flags import LOCAL_IMAGE, AccountFlags
+from jobs.spec.flags import LOCAL_IMAGE
 from model.errors import ExitCode, Failure, InputError
 
 ECR_IMAGE = r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([^:@]+)(?::([^@]+))?(?:@(sha256:\w+))?"
@@ -24,7 +24,7 @@ Check = Callable[[Clients, Any], str]  # returns what was found; raises InputErr
 
 
 def main(argv: Sequence[str]) -> int:
-    flags, _ = read_flags(AccountFlags, argv, __doc__ or "")
+    flags, _ = read_flags("doctor", argv, __doc__ or "")
     failed = diagnose(Clients(flags.region, flags.profile), flags)
     return ExitCode.FAULT if failed else ExitCode.DONE
 

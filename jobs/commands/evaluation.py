@@ -1,19 +1,18 @@
-"""Scores answers against the truth, here, in the image or as a processing job of SageMaker.
+"""Score predictions against the ground truth on this machine, in a Docker container or in a SageMaker processing job.
 
     python -m jobs evaluation --ground_truth_dir data/gt --output_data_dir JOB
     python -m jobs evaluation --ground_truth_dir data/gt --output_data_dir s3://BUCKET/answers --on sagemaker --wait
 
---output_data_dir takes a folder of answers, an s3:// prefix or the name of an inference. evaluation.json and
-report.html come to RESULTS/JOB/evaluation.
+--output_data_dir takes a folder of predictions, an s3:// prefix or the name of an inference. evaluation.json and
+report.html are written to RESULTS/JOB/evaluation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from container.job_types import EVALUATION
 from jobs.commands.launch import launch
 
 
 def main(argv: Sequence[str]) -> int:
-    return launch(EVALUATION, argv, __doc__ or "")
+    return launch("evaluation", argv, __doc__ or "")

@@ -1,6 +1,6 @@
-"""Brings down what a job on SageMaker made, and checks its model.
+"""Download the results of a job on SageMaker and check its model.
 
-python -m jobs fetch             the newest
+python -m jobs fetch             the newest job
 python -m jobs fetch JOB
 """
 
@@ -16,7 +16,7 @@ from model.errors import ExitCode, InputError
 
 
 def main(argv: Sequence[str]) -> int:
-    job = read_job_name(argv, __doc__ or "")
+    job = read_job_name("fetch", argv, __doc__ or "")
     if job.kind is None:
         print(f"{job.name} ran on this machine; what it made is in {job.results.path}")
         return ExitCode.DONE

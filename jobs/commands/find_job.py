@@ -13,16 +13,10 @@ from jobs.aws.follower import Follower
 from jobs.aws.job_kinds import NAMED_KINDS, PIPELINE, RECORDED_KINDS, JobKind
 from jobs.results.pipeline_run import RUN, PipelineFollower
 from jobs.spec.command_line import read_flags
-from jobs.spec.flags import SAGEMAKER, AccountFlags
+from jobs.spec.flag_groups import SAGEMAKER
 from jobs.spec.record import LATEST, find_record, required_record
 from jobs.spec.results_folder import ResultsFolder
 from model.errors import InputError
-from model.settings.fields import setting
-
-
-@dataclass(frozen=True)
-class JobNameFlags(AccountFlags):
-    job: list[str] = setting([], "its name, the beginning of it, or latest (default)", section="Job", positional=True)
 
 
 @dataclass(frozen=True)
@@ -62,9 +56,9 @@ class FoundJob:
         return Follower(self.clients, self.kind, self.name)
 
 
-def read_job_name(argv: Sequence[str], usage: str) -> FoundJob:
-    """The job that a command line with a name alone means. Raises InputError where there is none."""
-    flags, _ = read_flags(JobNameFlags, argv, usage)
+def read_job_name(command: str, argv: Sequence[str], usage: str) -> FoundJob:
+    """The job that the command line of a subcommand names. Raises InputError where there is none."""
+    flags, _ = read_flags(command, argv, usage)
     return find_job(flags)
 
 

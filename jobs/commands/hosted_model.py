@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from jobs.requests.common import Requests
 from jobs.requests.hosted_model import HostedModel
 from jobs.spec.command_line import require
 from jobs.spec.earlier_jobs import resolve_source
-from jobs.spec.flags import SAGEMAKER
 from jobs.spec.inputs import is_remote
 from jobs.spec.job import Account, unique_name
 from jobs.storage.s3 import S3Uri, object_exists
@@ -55,11 +54,11 @@ def read_model(flags: Any, stem: str) -> ModelToHost:
     Raises:
         InputError: There is no such model, or the account is incomplete.
     """
-    require(flags, "role", "bucket", "image")
+    require(flags, *(name for name in ("role", "bucket", "image") if hasattr(flags, name)))  # a version has no role
     if not flags.model_dir:
         raise InputError("--model_dir: name the model: s3://.../model.tar.gz, a saved model's folder, or a job")
     account = flags.account()
-    source = resolve_source(flags.model_dir, "model", replace(flags, on=SAGEMAKER))
+    source = resolve_source(flags.model_dir, "model", flags)
     local = None if is_remote(source) else find_model(Path(source))
     variables = {key: str(value) for key, value in flags.environment.items()}
     name = flags.job_name or unique_name(stem)

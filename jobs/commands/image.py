@@ -1,7 +1,7 @@
-"""Builds the image and pushes it to ECR; the repository is made where it is missing, and its tags never change.
+"""Build the image and push it to ECR. The repository is created if it does not exist, with tags that never change.
 
 python -m jobs image --region eu-west-1                 # tag: the commit
-python -m jobs image --region eu-west-1 --build false   # pushes the image rebuilt before
+python -m jobs image --region eu-west-1 --build false   # pushes the image rarebird that was built before
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +19,14 @@ from jobs.aws.calls import error_code, user_error
 from jobs.aws.clients import Clients
 from jobs.backends.docker import ENGINE, engine
 from jobs.spec.command_line import read_flags
-from jobs.spec.flags import LOCAL_IMAGE, AccountFlags
+from jobs.spec.flags import LOCAL_IMAGE, ImageFlags
 from model.errors import ExitCode, Failure, InputError
-from model.settings.fields import setting
 
 CHANGED = "-changed-"  # in the tag of files that differ from their commit
 
 
-@dataclass(frozen=True)
-class ImageFlags(AccountFlags):
-    repository: str = setting("rarebird", "in ECR", section="Image")
-    tag: str = setting("", "else the commit, with -changed- and a hash where files differ from it")
-    build: bool = setting(True, "build it first; false: push the image rarebird that is there")
-    base_image: str = setting("", "to build on; else the Dockerfile's")
-    push: bool = setting(True, "false: only build")
-
-
 def main(argv: Sequence[str]) -> int:
-    flags, _ = read_flags(ImageFlags, argv, __doc__ or "")
+    flags, _ = read_flags("image", argv, __doc__ or "")
     if not flags.push:
         build(flags)
         return ExitCode.DONE

@@ -1,17 +1,16 @@
-"""Answers pictures from several views of each (--num_tta, 4), here, in the image or as a processing job of SageMaker.
+"""Predict images from several views of each (test-time augmentation): --num_tta, 4 by default.
 
     python -m jobs inference_TTA --data data/eval --model_dir JOB --num_tta 8
 
-As `python -m jobs inference` otherwise.
+Otherwise the same as `python -m jobs inference`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from container.job_types import INFERENCE_TTA
 from jobs.commands.launch import launch
 
 
 def main(argv: Sequence[str]) -> int:
-    return launch(INFERENCE_TTA, argv, __doc__ or "")
+    return launch("inference_TTA", argv, __doc__ or "")

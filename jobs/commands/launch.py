@@ -9,12 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from container.job_types import JobType
 from jobs.aws.clients import Clients
 from jobs.backends import docker, local_process, sagemaker
 from jobs.commands.dry_run import check_or_print
 from jobs.spec.console import print_line
-from jobs.spec.flags import DOCKER, HERE, SAGEMAKER
+from jobs.spec.flag_groups import DOCKER, HERE, SAGEMAKER
 from jobs.spec.job import Job
 from jobs.spec.job_from_flags import JobFromFlags, read_job
 from jobs.storage.s3 import S3Uri
@@ -23,9 +22,9 @@ from jobs.storage.upload import upload_folder
 from model.errors import ExitCode, InputError
 
 
-def launch(job_type: JobType[Any], argv: Sequence[str], usage: str) -> int:
-    """Reads a command line and runs or starts the job; returns the exit code."""
-    command = read_job(job_type, argv, usage)
+def launch(name: str, argv: Sequence[str], usage: str) -> int:
+    """Reads the command line of the subcommand of that name, runs or starts the job, and returns the exit code."""
+    command = read_job(name, argv, usage)
     warn_not_sent(command)
     flags = command.flags
     job, source = with_source(command.job, flags)
@@ -34,8 +33,6 @@ def launch(job_type: JobType[Any], argv: Sequence[str], usage: str) -> int:
         return ExitCode.DONE
     clients = Clients(flags.region, flags.profile)
     results = Path(flags.results)
-    if source is not None and flags.on != SAGEMAKER:
-        raise InputError("--script_mode is for SageMaker; here and on docker the code is at hand")
     if (results / job.name).exists():
         raise InputError(f"{results / job.name} is there already; another --job_name")
     if flags.on != SAGEMAKER:

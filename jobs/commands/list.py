@@ -1,4 +1,4 @@
-"""Lists jobs: those started from here, with how those on this machine ended; with --all true those of the account.
+"""List the jobs that were started from this machine, or with --all those of the AWS account.
 
 python -m jobs list
 """
@@ -6,28 +6,20 @@ python -m jobs list
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.aws.clients import Clients
 from jobs.aws.job_kinds import NAMED_KINDS
 from jobs.commands.find_job import newest_jobs
 from jobs.spec.command_line import read_flags
-from jobs.spec.flags import SAGEMAKER, AccountFlags
+from jobs.spec.flag_groups import SAGEMAKER
 from jobs.spec.record import JobRecord, read_records
 from model.errors import ExitCode
 from model.runtime.terminal import text_table
-from model.settings.fields import setting
-
-
-@dataclass(frozen=True)
-class ListFlags(AccountFlags):
-    all: bool = setting(False, "those that SageMaker lists, with their status", section="Which")
-    most: int = setting(20, "of each kind", low=1, high=100)
 
 
 def main(argv: Sequence[str]) -> int:
-    flags, _ = read_flags(ListFlags, argv, __doc__ or "")
+    flags, _ = read_flags("list", argv, __doc__ or "")
     if flags.all:
         jobs = newest_jobs(Clients(flags.region, flags.profile), list(NAMED_KINDS.values()), flags.most)
         rows = [[job["kind"], job["name"], job["status"], f"{job['created']:%Y-%m-%d %H:%M}"] for job in jobs]

@@ -1,28 +1,21 @@
-"""Follows a job on SageMaker: its status, its log as it comes, its metrics; to its end. Ctrl-C leaves it running.
+"""Follow a job on SageMaker to its end: its status, log and metrics. Ctrl-C leaves the job running.
 
-python -m jobs logs              the newest
+python -m jobs logs              the newest job
 python -m jobs logs JOB --follow false
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from jobs.aws.follower import outcome
-from jobs.commands.find_job import JobNameFlags, find_job
+from jobs.commands.find_job import find_job
 from jobs.spec.command_line import read_flags
 from model.errors import ExitCode
-from model.settings.fields import setting
-
-
-@dataclass(frozen=True)
-class LogsFlags(JobNameFlags):
-    follow: bool = setting(True, "to the end of the job; false: what there is so far")
 
 
 def main(argv: Sequence[str]) -> int:
-    flags, _ = read_flags(LogsFlags, argv, __doc__ or "")
+    flags, _ = read_flags("logs", argv, __doc__ or "")
     job = find_job(flags)
     if job.kind is None:
         try:

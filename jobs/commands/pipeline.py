@@ -1,11 +1,11 @@
-"""The chain in one command: train, answer, evaluate, and register the model only where its score and the lower end of
-its interval pass the gate. Here, in the image, or as a SageMaker Pipeline.
+"""Train, predict, evaluate and register in one command. The model is registered only where its score and the lower
+end of its interval pass the gate. Runs on this machine, in Docker containers or as a SageMaker pipeline.
 
     python -m jobs pipeline --data data/train --eval_data data/eval --truth data/gt --gate 0.5 --low_gate 0.45
     python -m jobs pipeline --on sagemaker --data s3://... --eval_data s3://... --truth s3://... --gate 0.5 --wait
 
-Here and in the image a model that passes is recorded in RESULTS/JOB/registered.json. On SageMaker the pipeline of that
-name is created, or updated where it exists, and a run of it started; --wait follows the run and fetches what it left. A
+With --on here or docker, RESULTS/JOB/registered.json records a model that passes. On SageMaker the pipeline of that
+name is created or updated, and an execution of it started; --wait follows the execution and fetches its results. A
 model that does not pass ends the command with exit code 3.
 """
 
@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from container.job_types import EVALUATION, INFERENCE, TRAIN, JobType
+from container.job_types import EVALUATION, INFERENCE, JobType
 from jobs.aws.clients import Clients
 from jobs.aws.job_kinds import PIPELINE
 from jobs.backends.sagemaker import create, how_to_come_back, save_record, upload_inputs
@@ -30,7 +30,7 @@ from jobs.requests.pipeline import Chain, Gate, pipeline_definition, step_reques
 from jobs.requests.registry import group_request
 from jobs.results.pipeline_run import RUN, PipelineFollower, follow_pipeline
 from jobs.spec.command_line import require
-from jobs.spec.flags import SAGEMAKER, TrainFlags
+from jobs.spec.flag_groups import SAGEMAKER
 from jobs.spec.inputs import Input, is_remote
 from jobs.spec.job import Job
 from jobs.spec.job_from_flags import read_job
@@ -39,31 +39,10 @@ from jobs.storage.s3 import S3Uri
 from jobs.storage.upload import upload_folder
 from model.atomic_write import write_json
 from model.errors import ExitCode, InputError
-from model.settings.fields import setting
-
-
-@dataclass(frozen=True)
-class PipelineFlags(TrainFlags):
-    eval_data: str = setting("", "folder or s3:// prefix of the pictures to answer", section="Chain")
-    truth: str = setting("", "folder or s3:// prefix of their gt.csv")
-    gate: float = setting(0.0, "least macro F1 of a model that is registered", low=0, high=1)
-    low_gate: float = setting(0.0, "least lower end of its interval", low=0, high=1)
-    group: str = setting("rarebird", "group of the model's versions in the registry")
-    approval: str = setting(
-        "PendingManualApproval", "status there", choices=("PendingManualApproval", "Approved", "Rejected")
-    )
-
-    def contradictions(self) -> Iterator[str]:
-        """Sentences about settings that contradict each other."""
-        yield from super().contradictions()
-        if self.script_mode:
-            yield "script_mode: a chain runs in our image, which answers and evaluates too; only train and tune take it"
-        if not self.compress and (self.on == SAGEMAKER or self.dry_run):
-            yield "compress false: a pipeline hands the model on as model.tar.gz"
 
 
 def main(argv: Sequence[str]) -> int:
-    command = read_job(TRAIN, argv, __doc__ or "", PipelineFlags)
+    command = read_job("pipeline", argv, __doc__ or "")
     warn_not_sent(command)
     flags = command.flags
     for name in ("eval_data", "truth"):

@@ -1,4 +1,4 @@
-"""Puts a model into SageMaker's registry, with the scores of its evaluation.
+"""Register a model and its scores in the SageMaker model registry.
 
 python -m jobs register --model_dir JOB --evaluation results/JOB/evaluation/evaluation.json --group faces
 """
@@ -17,7 +17,6 @@ from jobs.commands.dry_run import check_or_print
 from jobs.commands.hosted_model import own_prefix, read_model, require_free
 from jobs.requests.registry import group_request, package_request
 from jobs.spec.command_line import read_flags
-from jobs.spec.flags import RegisterFlags
 from jobs.spec.inputs import is_remote
 from jobs.storage.s3 import S3Uri
 from jobs.storage.upload import upload_folder
@@ -25,7 +24,7 @@ from model.errors import ExitCode, InputError
 
 
 def main(argv: Sequence[str]) -> int:
-    flags, _ = read_flags(RegisterFlags, argv, __doc__ or "")
+    flags, _ = read_flags("register", argv, __doc__ or "")
     model = read_model(flags, "model")
     hosted = model.hosted
     scores, uri = None, flags.evaluation

@@ -1,5 +1,5 @@
-"""Packs the pictures of a folder into a few tar files, which training and inference read as they read the folder: one
-large file instead of thousands of small ones, for S3 and for network disks.
+"""Pack the images of a folder into a few tar files, which training and inference read as they read the folder: large
+files instead of thousands of small ones, for S3 and network disks.
 
     python -m jobs shards data/train --output data/train-shards
     python -m jobs train --data data/train-shards
@@ -9,26 +9,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.spec.command_line import read_flags
 from jobs.storage.upload import local_files
 from model.data.readers.channel_files import is_image
 from model.data.readers.shards import INDEX, write_shards
 from model.errors import ExitCode, InputError
-from model.settings.cli import from_flags
-from model.settings.fields import setting
-
-
-@dataclass(frozen=True)
-class ShardFlags:
-    folder: list[str] = setting([], "folder of pictures", section="Shards", positional=True)
-    output: str = setting("", "folder that is made")
-    shard_mb: int = setting(256, "size of a shard", unit="MB", low=1)
 
 
 def main(argv: Sequence[str]) -> int:
-    flags = from_flags(ShardFlags, argv, __doc__ or "")
+    flags, _ = read_flags("shards", argv, __doc__ or "")
     if len(flags.folder) != 1 or not flags.output:
         raise InputError("name the folder and where its shards go: python -m jobs shards FOLDER --output SHARDS")
     source, target = Path(flags.folder[0]), Path(flags.output)

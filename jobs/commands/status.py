@@ -1,6 +1,6 @@
-"""Tells how a job stands.
+"""Print the status of a job.
 
-python -m jobs status            the newest
+python -m jobs status            the newest job
 python -m jobs status JOB
 """
 
@@ -15,7 +15,7 @@ from model.errors import ExitCode
 
 
 def main(argv: Sequence[str]) -> int:
-    job = read_job_name(argv, __doc__ or "")
+    job = read_job_name("status", argv, __doc__ or "")
     if job.kind is None:
         print(f"{job.command} {job.name}: {job.state}, on {job.on}; its log: {job.results.log}")
         return ExitCode.DONE

@@ -1,7 +1,7 @@
-"""Stops a job on SageMaker: training writes a checkpoint and its best model first. An endpoint is deleted, and with it
-the configuration and the model that deploy made for it.
+"""Stop a job on SageMaker; a training first saves a checkpoint and its best model. An endpoint is deleted, with the
+configuration and the model that deploy created for it.
 
-python -m jobs stop JOB
+    python -m jobs stop JOB
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 
 from jobs.aws.calls import NOT_FOUND, call, error_code, user_error
 from jobs.aws.job_kinds import ENDPOINT, JobKind
-from jobs.commands.find_job import FoundJob, JobNameFlags, find_job
+from jobs.commands.find_job import FoundJob, find_job
 from jobs.spec.command_line import read_flags
 from model.errors import ExitCode, InputError
 
 
 def main(argv: Sequence[str]) -> int:
-    flags, _ = read_flags(JobNameFlags, argv, __doc__ or "")
+    flags, _ = read_flags("stop", argv, __doc__ or "")
     if not flags.job:
         raise InputError("name the job that is to be stopped")
     job = find_job(flags)

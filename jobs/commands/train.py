@@ -1,19 +1,18 @@
-"""Trains a model, here, in the image or on SageMaker.
+"""Train a model on this machine, in a Docker container or on SageMaker.
 
     python -m jobs train --config configs/mask-resnet18.yaml --data data/train
     python -m jobs train --config configs/mask-resnet18.yaml --data data/train --on docker --instances 2
     python -m jobs train --config configs/mask-resnet18.yaml --data data/train --on sagemaker --spot --wait
 
-What the job makes comes to RESULTS/JOB: model.tar.gz, model/ and output/.
+The results are written to RESULTS/JOB: model.tar.gz, model/ and output/.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from container.job_types import TRAIN
 from jobs.commands.launch import launch
 
 
 def main(argv: Sequence[str]) -> int:
-    return launch(TRAIN, argv, __doc__ or "")
+    return launch("train", argv, __doc__ or "")

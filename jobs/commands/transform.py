@@ -1,8 +1,8 @@
-"""Answers pictures in S3 by SageMaker's batch transform: a server a machine, one request and one answer a picture.
+"""Predict images with SageMaker batch transform: each machine runs a server and gets one request per image.
 
-python -m jobs transform --model_dir JOB --data data/eval --instance ml.g4dn.xlarge --wait
+    python -m jobs transform --model_dir JOB --data data/eval --instance ml.g4dn.xlarge --wait
 
-Of a folder only the pictures are sent; below an s3:// prefix every object is taken for one.
+Of a local folder only the images are uploaded; below an s3:// prefix every object is taken for an image.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from jobs.commands.hosted_model import create_all, read_model
 from jobs.requests.hosted_model import model_request
 from jobs.requests.transform import Transform, transform_request
 from jobs.spec.command_line import read_flags
-from jobs.spec.flags import TransformFlags
 from jobs.spec.inputs import Input, is_remote
 from jobs.spec.job import Account
 from jobs.spec.results_folder import ResultsFolder
@@ -33,7 +32,7 @@ IMAGES = "pictures"  # folder in S3 for uploads of images alone, without the tab
 
 
 def main(argv: Sequence[str]) -> int:
-    flags, _ = read_flags(TransformFlags, argv, __doc__ or "")
+    flags, _ = read_flags("transform", argv, __doc__ or "")
     model = read_model(flags, "transform")
     hosted = model.hosted
     transform = Transform(

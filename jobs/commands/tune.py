@@ -1,4 +1,4 @@
-"""Searches settings on SageMaker: many trainings, of which the best by a metric is fetched.
+"""Search settings with a SageMaker tuning job: many trainings, of which the best by a metric is fetched.
 
 python -m jobs tune --data data/train --ranges '{lr: [0.0001, 0.01], loss: [focal, cross_entropy]}' --trainings 20
 """
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from container.job_types import TRAIN
 from jobs.aws.clients import Clients
 from jobs.aws.follower import Follower
 from jobs.aws.job_kinds import TUNING
@@ -18,7 +17,6 @@ from jobs.backends.sagemaker import create, follow_and_fetch, how_to_come_back, 
 from jobs.commands.dry_run import check_or_print
 from jobs.commands.launch import upload_source, warn_not_sent, with_source
 from jobs.requests.tuning import Search, parameter_ranges, tuning_config, tuning_request
-from jobs.spec.flags import SAGEMAKER, TuneFlags
 from jobs.spec.job import unique_name
 from jobs.spec.job_from_flags import read_job
 from jobs.spec.results_folder import ResultsFolder
@@ -28,7 +26,7 @@ TUNING_NAME_LENGTH = 32  # characters of a tuning job's name (boto3, HyperParame
 
 
 def main(argv: Sequence[str]) -> int:
-    command = read_job(TRAIN, ["--on", SAGEMAKER, *argv], __doc__ or "", TuneFlags)
+    command = read_job("tune", argv, __doc__ or "")
     warn_not_sent(command)
     flags = command.flags
     name = flags.job_name or short_unique_name(command.settings.name)

@@ -13,12 +13,11 @@ from jobs.requests.training import training_definition
 from jobs.spec.hyperparameters import to_text
 from jobs.spec.job import Job
 from model.errors import InputError, did_you_mean, listing
-from model.metrics.epoch_metrics import METRIC_LINE
+from model.metrics.epoch_metrics import EPOCH_METRICS, metrics_of_line
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
 
 LOGARITHMIC = ("lr", "weight_decay")  # settings whose order of magnitude matters
-OBJECTIVES = {metric.name: metric for metric in METRIC_LINE}
 
 
 @dataclass(frozen=True)
@@ -75,16 +74,15 @@ def tuning_config(ranges: Request, search: Search) -> Request:
             HyperParameterTuningJobConfig, Strategy).
     """
     objective, strategy = search.objective, search.strategy
-    if objective not in OBJECTIVES:
-        raise InputError(
-            f"--objective {objective}: expected one of {listing(OBJECTIVES)}{did_you_mean(objective, OBJECTIVES)}"
-        )
+    known = [metric.name for metric in metrics_of_line()]
+    if objective not in known:
+        raise InputError(f"--objective {objective}: expected one of {listing(known)}{did_you_mean(objective, known)}")
     if strategy == "Grid" and set(ranges) != {"CategoricalParameterRanges"}:
         raise InputError("--strategy Grid takes values to choose from, no ranges: name three or more numbers")
     return {
         "Strategy": strategy,
         "HyperParameterTuningJobObjective": {
-            "Type": "Minimize" if OBJECTIVES[objective].higher_is_better is False else "Maximize",
+            "Type": "Minimize" if EPOCH_METRICS[objective].higher_is_better is False else "Maximize",
             "MetricName": objective,
         },
         "ResourceLimits": {

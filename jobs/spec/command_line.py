@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
+import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from container.environment import Environment
-from container.job_types import JobType
-from jobs.spec.flags import DOCKER
-from model.errors import InputError, did_you_mean
+from jobs.spec.flag_groups import BACKENDS, DOCKER, BackendFlags, Flags, backends_of
+from jobs.spec.flags import FLAGS, JOB_SETTINGS, flag_names, takers
+from model.errors import InputError, did_you_mean, listing
 from model.settings.aliases import aliases_of
 from model.settings.cli import from_flags, help_text
 from model.settings.fields import canonical
@@ -28,41 +30,91 @@ VARIABLES = {  # by flag, the variables that it is taken from where it is not gi
 }
 
 
-def read_flags(
-    cls: type[S], argv: Sequence[str], usage: str, job_type: JobType[Any] | None = None
-) -> tuple[S, list[str]]:
+def read_flags(command: str, argv: Sequence[str], usage: str) -> tuple[Any, list[str]]:
     """Reads the launcher's flags. --help prints and ends the process.
 
     Args:
-        cls: The launcher's flags.
+        command: The subcommand, one of jobs.spec.flags.FLAGS.
         argv: The command line.
         usage: The text that --help prints above the flags.
-        job_type: Whose flags are accepted, too; None for no job.
 
     Returns:
-        The launcher's flags, and the part of argv that is the job's.
+        The launcher's flags, of the class FLAGS[command], and the part of argv that is the job's.
 
     Raises:
-        InputError: With all flags that nobody knows, or all that is wrong with the launcher's.
+        InputError: With all flags that the subcommand does not take, or all that is wrong with those of the launcher.
     """
+    cls = FLAGS[command]
     own, others = split_flags(cls, argv)
     if "-h" in own or "--help" in others:
-        text = help_text(cls, usage)
-        if job_type is not None:
-            text += "\nFlags of the job itself are taken too:\n\n" + help_text(job_type.settings, "").lstrip("\n")
-        print(text)
+        print(_help(command, usage))
         raise SystemExit(0)
-    known = {field.name for field in dataclasses.fields(cast(Any, cls))}
+    _refuse_unknown(command, others)
+    flags = from_flags(cls, own, usage)
+    _refuse_ignored(flags, own)
+    return with_variables(flags), others
+
+
+def _help(command: str, usage: str) -> str:
+    """The text of --help: the launcher's flags, those that only some backends use, and the job's settings."""
+    cls = FLAGS[command]
+    text = help_text(cls, usage)
+    if issubclass(cls, BackendFlags):
+        by_backends: dict[tuple[str, ...], list[str]] = {}
+        for field in dataclasses.fields(cls):
+            by_backends.setdefault(backends_of(field), []).append(f"--{field.name}")
+        by_backends.pop(BACKENDS, None)
+        for backends, names in by_backends.items():
+            line = f"Only with --on {' or '.join(backends)}: {', '.join(names)}."
+            text += (
+                "\n" + textwrap.fill(line, min(shutil.get_terminal_size().columns, 120), break_on_hyphens=False) + "\n"
+            )
+    if command in JOB_SETTINGS:
+        job_type = JOB_SETTINGS[command]
+        settings = help_text(job_type.settings, "", job_type.defaults).lstrip("\n")
+        text += f"\nThe settings of {job_type.script} are flags too:\n\n{settings}"
+    return text
+
+
+def _refuse_unknown(command: str, others: Sequence[str]) -> None:
+    """Raises InputError with all flags that are neither the launcher's nor the job's.
+
+    Args:
+        others: The part of the command line without the launcher's flags of this subcommand.
+    """
+    known = set(flag_names(command))
+    job_type = JOB_SETTINGS.get(command)
     if job_type is not None:
         known |= {field.name for field in dataclasses.fields(job_type.settings)}
         known |= set(aliases_of(job_type.alias_script))
     unknown = [token for token in others if token.startswith("--") and _flag_name(token) not in known]
     if others and job_type is None:
-        unknown = unknown or others
-    if unknown:
-        lines = [f"  {token}: there is no such flag{did_you_mean(_flag_name(token), known)}" for token in unknown]
+        unknown = unknown or list(others)
+    lines = []
+    for token in unknown:
+        flag, name = token.partition("=")[0], _flag_name(token)
+        commands = takers(name) if token.startswith("--") else []
+        nearest = did_you_mean(name, known)
+        if commands:
+            others_take = f"{listing(commands, len(FLAGS))} {'take' if len(commands) > 1 else 'takes'} it"
+            lines.append(f"  {flag}: {command} does not take it; {others_take}{nearest}")
+        else:
+            lines.append(f"  {flag}: there is no such flag{nearest}")
+    if lines:
         raise InputError("flags:\n" + "\n".join(lines))
-    return with_variables(from_flags(cls, own, usage)), others
+
+
+def _refuse_ignored(flags: Flags, own: Sequence[str]) -> None:
+    """Raises InputError with all flags that are given and have no effect, as --isolated with --on here.
+
+    Args:
+        own: The launcher's part of the command line.
+    """
+    given = dict.fromkeys(_flag_name(token) for token in own if token.startswith("--"))
+    reasons = flags.ignored()
+    lines = [f"  --{name}: {reasons[name]}" for name in given if name in reasons]
+    if lines:
+        raise InputError("flags without effect:\n" + "\n".join(lines))
 
 
 def split_flags(cls: type, argv: Sequence[str]) -> tuple[list[str], list[str]]:

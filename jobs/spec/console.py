@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from jobs.spec.metrics import metric_definitions
-from model.metrics.epoch_metrics import METRIC_LINE
+from model.metrics.epoch_metrics import metrics_of_line
 
 PrintLine = Callable[[str], None]
 
@@ -49,7 +49,7 @@ class MetricTable:
         matches = [pattern.search(line) for pattern in self.patterns.values()]
         if not epoch or not any(matches):
             return None
-        names = [metric.name if len(metric.name) <= COLUMN_WIDTH else metric.column for metric in METRIC_LINE]
+        names = [metric.name if len(metric.name) <= COLUMN_WIDTH else metric.column for metric in metrics_of_line()]
         headers = [f"{name:>{COLUMN_WIDTH}}" for name in names]
         values = [f"{match[1] if match else '':>{len(header)}}" for match, header in zip(matches, headers)]
         lines = ["epoch  " + "  ".join(headers)] if self.rows % HEADER_ROWS == 0 else []

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from container.job_types import JOB_TYPES, TRAIN
-from jobs.spec.flags import SAGEMAKER
+from jobs.spec.flag_groups import SAGEMAKER
 from jobs.spec.inputs import is_remote
 from jobs.spec.record import find_record, read_records, refuse_ambiguous
 from model.errors import InputError

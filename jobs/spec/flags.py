@@ -1,113 +1,115 @@
-"""The launcher's flags: a dataclass for each subcommand that starts a job, endpoint or search."""
+"""The launcher's flags: a dataclass for each subcommand, of the groups (jobs.spec.flag_groups) that it uses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from jobs.spec.job import DEFAULT_PREFIX, Account, Limits, Machine
-from model.settings.fields import setting
+from container.job_types import EVALUATION, INFERENCE, INFERENCE_TTA, TRAIN, JobType
+from jobs.spec.flag_groups import (
+    MACHINE,
+    NETWORK,
+    SAGEMAKER,
+    BackendFlags,
+    BucketFlags,
+    ContainerFlags,
+    DeleteFlags,
+    EncryptionFlags,
+    Flags,
+    ImageUriFlags,
+    InstanceFlags,
+    JobMachineFlags,
+    JobNetworkFlags,
+    MachineFlags,
+    RegionFlags,
+    ResultsFlags,
+    RoleFlags,
+    RunFlags,
+    SageMakerFlags,
+    SpotFlags,
+    StorageFlags,
+    VpcFlags,
+    WaitFlags,
+    WarmPoolFlags,
+    flag,
+)
 
-HERE, DOCKER, SAGEMAKER = "here", "docker", "sagemaker"  # values of --on: the backends
 LOCAL_IMAGE = "rarebird"  # the image's name in the engine of this machine
+APPROVALS = ("PendingManualApproval", "Approved", "Rejected")  # ModelApprovalStatus of a version in the registry
+
+
+# Subcommands that send a request to SageMaker
 
 
 @dataclass(frozen=True)
-class AccountFlags:
-    """Flags of every subcommand that uses AWS."""
-
-    role: str = setting("", "ARN of the role that the job has; else SAGEMAKER_ROLE", section="Account")
-    bucket: str = setting("", "for data, models and answers; else SAGEMAKER_BUCKET")
-    prefix: str = setting("", "in the bucket, below it lies everything; else SAGEMAKER_PREFIX, else rarebird")
-    image: str = setting("", "the image; else SAGEMAKER_IMAGE; on docker else rarebird")
-    region: str = setting("", "else AWS_REGION or AWS_DEFAULT_REGION")
-    profile: str = setting("", "of ~/.aws; else AWS_PROFILE")
-    results: str = setting("results", "folder in which each job has one, with what came back")
+class RequestFlags(RunFlags, EncryptionFlags, ImageUriFlags, StorageFlags, RegionFlags):
+    """Flags of every subcommand that creates something on SageMaker."""
 
 
 @dataclass(frozen=True)
-class LaunchFlags(AccountFlags):
-    """Flags of every subcommand that starts a job or an endpoint."""
-
-    on: str = setting(
-        HERE, "where the job runs: here, in the image, on SageMaker", choices=(HERE, DOCKER, SAGEMAKER), section="Place"
-    )
-    dry_run: bool = setting(False, "print the request to SageMaker as JSON and nothing else; sends nothing")
-    wait: bool = setting(False, "on SageMaker: follow the job to its end and fetch what it made")
-    job_name: str = setting("", "else the run's name with the time")
-    instance: str = setting("ml.m5.xlarge", "type of the machines", section="Machine")
-    instances: int = setting(1, "machines; here so many processes, on docker so many containers", low=1)
-    volume_gb: int = setting(30, "disk of a machine; 0: the instance's own", unit="GB", low=0)
-    max_run: int = setting(86_400, "time after which the job is stopped", unit="s", low=1)
-    tags: dict[str, Any] = setting({}, "of everything made, {team: vision}", section="Security")
-    subnets: list[str] = setting([], "of the VPC")
-    security_groups: list[str] = setting([], "of the VPC")
-    kms_key: str | None = setting(None, "key of outputs and volumes")
-    isolated: bool = setting(False, "no network in the container")
-    encrypt_traffic: bool = setting(False, "between machines")
-    environment: dict[str, Any] = setting({}, "further variables of the container, {NAME: value}")
-    delete: bool = setting(False, "remove from S3 what is no longer in a folder that is sent", section="Data")
-    shm_size: str = setting("2g", "on docker: size of /dev/shm")
-    gpus: str = setting("auto", "on docker: what --gpus is given; auto: all where there are some; none")
-
-    def machine(self) -> Machine:
-        return Machine(self.instance, self.instances, self.volume_gb or None)
-
-    def limits(self) -> Limits:
-        return Limits(self.max_run)
-
-    def account(self) -> Account:
-        return Account(
-            role=self.role,
-            image=self.image,
-            bucket=self.bucket,
-            prefix=self.prefix or DEFAULT_PREFIX,
-            tags={key: str(value) for key, value in self.tags.items()},
-            subnets=tuple(self.subnets),
-            security_groups=tuple(self.security_groups),
-            kms_key=self.kms_key,
-            isolated=self.isolated,
-            encrypt_traffic=self.encrypt_traffic,
-        )
+class JobFlags(RequestFlags, JobNetworkFlags, JobMachineFlags, DeleteFlags, WaitFlags, RoleFlags):
+    """Flags of every subcommand that starts training or processing jobs."""
 
 
 @dataclass(frozen=True)
-class TrainFlags(LaunchFlags):
-    """Flags of train."""
+class LaunchFlags(JobFlags, ContainerFlags, BackendFlags):
+    """Flags of every subcommand whose jobs also run on this machine."""
 
-    data: str = setting("", "folder or s3:// prefix to learn from, as train_dir", section="Training")
-    mode: str = setting(
-        "File", "File: copied before the start; FastFile: read as it is needed", choices=("File", "FastFile")
+
+@dataclass(frozen=True)
+class TrainingFlags(JobFlags, SpotFlags):
+    """Flags of every subcommand that starts trainings."""
+
+    data: str = flag("", "Folder or s3:// prefix of the training images, as train_dir", section="Training")
+    mode: str = flag(
+        "File",
+        "How SageMaker provides the images: File copies them before the start, FastFile reads each when it is used",
+        on=[SAGEMAKER],
+        choices=("File", "FastFile"),
     )
-    spot: bool = setting(False, "spot capacity, with checkpoints")
-    max_wait: int = setting(0, "on spot: running and waiting together; 0: twice max_run", unit="s", low=0)
-    keep_alive: int = setting(0, "time that the machines are kept for a next job", unit="s", low=0)
-    attempts: int = setting(0, "starts after internal errors of SageMaker", low=0)
-    checkpoints: str | None = setting(
-        None, "s3:// prefix (here and on docker a folder) of checkpoints to go on from; else the job's own"
+
+
+@dataclass(frozen=True)
+class ResumeFlags(Flags):
+    checkpoints: str | None = flag(
+        None,
+        "Checkpoints to resume from: an s3:// prefix, or a folder with --on here or docker; if none, the job's own",
+        section="Training",
     )
-    compress: bool = setting(True, "the model as model.tar.gz; false: as it lies, below a prefix")
-    script_mode: bool = setting(False, "image is one of AWS's PyTorch containers; this folder is sent as source_dir")
+
+
+@dataclass(frozen=True)
+class FormatFlags(Flags):
+    """How code and model of a training are packed on SageMaker."""
+
+    compress: bool = flag(
+        True,
+        "Pack the model as model.tar.gz; false leaves its files below an s3:// prefix",
+        on=[SAGEMAKER],
+        section="Training",
+    )
+    script_mode: bool = flag(
+        False, "Send this project as source_dir to one of AWS's PyTorch containers, which image names", on=[SAGEMAKER]
+    )
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
-        if self.script_mode and self.isolated:
+        if self.script_mode and getattr(self, "isolated", False):
             yield "script_mode and isolated: AWS's container installs from the network what the scripts need"
-
-    def machine(self) -> Machine:
-        return replace(super().machine(), spot=self.spot, keep_alive=self.keep_alive)
-
-    def limits(self) -> Limits:
-        wait = (self.max_wait or 2 * self.max_run) if self.spot else self.max_wait or None
-        return Limits(self.max_run, wait, self.attempts)
 
 
 @dataclass(frozen=True)
-class ProcessFlags(LaunchFlags):
+class TrainFlags(FormatFlags, ResumeFlags, WarmPoolFlags, LaunchFlags, TrainingFlags):
+    """Flags of train."""
+
+
+@dataclass(frozen=True)
+class PredictFlags(LaunchFlags):
     """Flags of inference and inference_TTA."""
 
-    data: str = setting("", "folder or s3:// prefix of the pictures, as eval_dir", section="Input")
+    data: str = flag("", "Folder or s3:// prefix of the images, as eval_dir", section="Input")
 
 
 @dataclass(frozen=True)
@@ -116,58 +118,90 @@ class EvaluationFlags(LaunchFlags):
 
 
 @dataclass(frozen=True)
-class TuneFlags(TrainFlags):
+class TuneFlags(FormatFlags, SageMakerFlags, TrainingFlags):
     """Flags of tune."""
 
-    on: str = setting(SAGEMAKER, "a search runs on SageMaker", choices=(SAGEMAKER,), section="Place")
-    ranges: dict[str, Any] = setting(
-        {}, "what is varied: {lr: [0.0001, 0.01], loss: [focal, cross_entropy]}", section="Tuning"
+    ranges: dict[str, Any] = flag(
+        {},
+        "Settings to vary, with bounds or values: {lr: [0.0001, 0.01], loss: [focal, cross_entropy]}",
+        section="Tuning",
     )
-    objective: str = setting("val_f1", "metric of training that is to be best")
-    trainings: int = setting(20, "trainings in all", low=1)
-    at_once: int = setting(2, "trainings at the same time", low=1)
-    strategy: str = setting("Bayesian", "how values are chosen", choices=("Bayesian", "Random", "Hyperband", "Grid"))
-    spot: bool = setting(False, "spot capacity; a training that loses its machine begins anew")
-    stop_early: bool = setting(False, "end trainings that will not be the best")
+    objective: str = flag("val_f1", "Metric of training to optimise")
+    trainings: int = flag(20, "Number of trainings in total", low=1)
+    at_once: int = flag(2, "Number of trainings that run at the same time", low=1)
+    strategy: str = flag(
+        "Bayesian",
+        "How the values of the next training are chosen",
+        choices=("Bayesian", "Random", "Hyperband", "Grid"),
+    )
+    stop_early: bool = flag(False, "Stop trainings that are unlikely to be the best")
+    spot: bool = flag(
+        False,
+        "Use spot capacity; a training that loses its machine restarts from scratch",
+        on=[SAGEMAKER],
+        section=MACHINE,
+    )
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
         yield from super().contradictions()
         if self.strategy == "Hyperband" and self.stop_early:
             yield "stop_early and strategy Hyperband: Hyperband ends trainings itself"
-        if self.checkpoints:
-            yield "checkpoints: the trainings of a search would share them, each going on from another's"
+
+    def ignored(self) -> Mapping[str, str]:
+        """The number of trainings, where the grid has its own."""
+        grid = {"trainings": "--strategy Grid runs every combination"}
+        return {**super().ignored(), **(grid if self.strategy == "Grid" else {})}
 
 
 @dataclass(frozen=True)
-class ModelFlags(LaunchFlags):
-    """Flags of transform, deploy and register."""
+class PipelineFlags(ResumeFlags, WarmPoolFlags, LaunchFlags, TrainingFlags):
+    """Flags of pipeline."""
 
-    on: str = setting(SAGEMAKER, "hosted models are SageMaker's", choices=(SAGEMAKER,), section="Place")
-    model_dir: str = setting(
-        "", "the model: s3://.../model.tar.gz or a prefix, a saved model's folder, or a job's name", section="Model"
+    eval_data: str = flag("", "Folder or s3:// prefix of the images to predict", section="Pipeline")
+    truth: str = flag("", "Folder or s3:// prefix of their gt.csv")
+    gate: float = flag(0.0, "Lowest macro F1 of a model that is registered", low=0, high=1)
+    low_gate: float = flag(0.0, "Lowest lower end of its interval; 0 asks for no interval", low=0, high=1)
+    group: str = flag("rarebird", "Model package group of the registry", on=[SAGEMAKER])
+    approval: str = flag(
+        "PendingManualApproval", "Approval status of the registered version", on=[SAGEMAKER], choices=APPROVALS
     )
 
 
 @dataclass(frozen=True)
-class TransformFlags(ModelFlags):
-    """Flags of transform."""
+class ModelFlags(RequestFlags, InstanceFlags, SageMakerFlags):
+    """Flags of every subcommand that takes a saved model."""
 
-    data: str = setting("", "folder or s3:// prefix of the pictures", section="Transform")
-    accept: str = setting("application/json", "form of the answers")
-    content_type: str = setting("application/x-image", "of the pictures")
-    max_payload_mb: int = setting(6, "largest picture", unit="MB", low=0, high=100)
-    concurrent: int = setting(0, "requests at once to a machine; 0: as the server says", low=0)
+    model_dir: str = flag(
+        "", "Saved model: a folder, s3://.../model.tar.gz, an s3:// prefix, or the name of a training", section="Model"
+    )
+    instance: str = flag("ml.m5.xlarge", "Instance type that serves the model", section=MACHINE)
 
 
 @dataclass(frozen=True)
-class DeployFlags(ModelFlags):
+class HostingFlags(ModelFlags, MachineFlags, VpcFlags, WaitFlags, RoleFlags):
+    """Flags of every subcommand that serves a model."""
+
+
+@dataclass(frozen=True)
+class TransformFlags(HostingFlags, DeleteFlags):
+    """Flags of transform."""
+
+    data: str = flag("", "Folder or s3:// prefix of the images", section="Transform")
+    accept: str = flag("application/json", "MIME type of the predictions")
+    content_type: str = flag("application/x-image", "MIME type of the images")
+    max_payload_mb: int = flag(6, "Size of the largest image", unit="MB", low=0, high=100)
+    concurrent: int = flag(0, "Number of simultaneous requests to a machine; 0 for what the server asks for", low=0)
+
+
+@dataclass(frozen=True)
+class DeployFlags(HostingFlags):
     """Flags of deploy: the settings of an endpoint."""
 
-    kind: str = setting("realtime", "of endpoint", choices=("realtime", "serverless", "async"), section="Endpoint")
-    memory_mb: int = setting(4096, "of a serverless endpoint, a multiple of 1024", unit="MB")
-    concurrency: int = setting(5, "requests at once to a serverless endpoint", low=1)
-    startup: int = setting(600, "time until it must answer /ping", unit="s")
+    kind: str = flag("realtime", "Kind of endpoint", choices=("realtime", "serverless", "async"), section="Endpoint")
+    memory_mb: int = flag(4096, "Memory of a serverless endpoint, a multiple of 1024", unit="MB")
+    concurrency: int = flag(5, "Number of simultaneous requests to a serverless endpoint", low=1)
+    startup: int = flag(600, "Time within which the server must answer /ping; not of a serverless endpoint", unit="s")
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
@@ -178,13 +212,147 @@ class DeployFlags(ModelFlags):
         if self.kind == "serverless" and self.isolated:
             yield "kind serverless and isolated: a serverless endpoint has no network isolation"
 
+    def ignored(self) -> Mapping[str, str]:
+        """The flags of other kinds of endpoints."""
+        others = ("instance", "instances", "startup") if self.kind == "serverless" else ("memory_mb", "concurrency")
+        reason = f"--kind {self.kind} does not use it"
+        return {**super().ignored(), **dict.fromkeys(others, reason)}
+
 
 @dataclass(frozen=True)
 class RegisterFlags(ModelFlags):
     """Flags of register."""
 
-    group: str = setting("rarebird", "group of the model's versions, made where it is missing", section="Registry")
-    evaluation: str = setting("", "evaluation.json with the model's scores: a file or s3://")
-    approval: str = setting(
-        "PendingManualApproval", "status", choices=("PendingManualApproval", "Approved", "Rejected")
+    group: str = flag("rarebird", "Model package group, created if it does not exist", section="Registry")
+    evaluation: str = flag("", "File or s3:// URI of the evaluation.json with the model's scores")
+    approval: str = flag("PendingManualApproval", "Approval status of the version", choices=APPROVALS)
+
+
+# Subcommands about jobs that were started
+
+
+@dataclass(frozen=True)
+class JobNameFlags(ResultsFlags, RegionFlags):
+    """Flags of status, stop and fetch."""
+
+    job: list[str] = flag(
+        [], "Name of the job, the beginning of the name, or latest (the default)", section="Job", positional=True
     )
+
+
+@dataclass(frozen=True)
+class LogsFlags(JobNameFlags):
+    """Flags of logs."""
+
+    follow: bool = flag(True, "Print new lines until the job ends; false prints the lines so far", section="Job")
+
+
+@dataclass(frozen=True)
+class ListFlags(ResultsFlags, RegionFlags):
+    """Flags of list."""
+
+    all: bool = flag(
+        False, "List the jobs of the AWS account with their status, not those started from this machine", section="List"
+    )
+    most: int = flag(20, "Largest number of jobs to list; with --all of each kind", low=1, high=100)
+
+    def ignored(self) -> Mapping[str, str]:
+        """What the other list is read from."""
+        if self.all:
+            return {"results": "--all lists the jobs of the AWS account"}
+        return dict.fromkeys(("region", "profile"), "only --all lists the jobs of the AWS account")
+
+
+# Subcommands about data, image and account
+
+
+@dataclass(frozen=True)
+class UploadFlags(EncryptionFlags, StorageFlags, RegionFlags):
+    """Flags of upload."""
+
+    folder: list[str] = flag([], "Folder or file to upload", section="Upload", positional=True)
+    to: str = flag("", "s3:// prefix to upload to; if empty, the folder's own prefix below bucket and prefix")
+    delete: bool = flag(False, "Delete objects in S3 that the folder does not have")
+    kms_key: str | None = flag(None, "KMS key that encrypts the objects", section=NETWORK)
+
+    def ignored(self) -> Mapping[str, str]:
+        """Where the folder would go without --to."""
+        return dict.fromkeys(("bucket", "prefix"), "--to names the whole s3:// prefix") if self.to else {}
+
+
+@dataclass(frozen=True)
+class ShardFlags(Flags):
+    """Flags of shards."""
+
+    folder: list[str] = flag([], "Folder of images", section="Shards", positional=True)
+    output: str = flag("", "Folder to create with the shards")
+    shard_mb: int = flag(256, "Size of a shard", unit="MB", low=1)
+
+
+@dataclass(frozen=True)
+class ImageFlags(RegionFlags):
+    """Flags of image."""
+
+    repository: str = flag("rarebird", "ECR repository, created if it does not exist", section="Image")
+    tag: str = flag("", "Tag of the image; if empty, the commit, with -changed- and a hash where files differ from it")
+    build: bool = flag(True, "Build the image first; false pushes the local image rarebird")
+    base_image: str = flag("", "Base image to build on; if empty, that of the Dockerfile")
+    push: bool = flag(True, "Push the image; false only builds it")
+
+    def ignored(self) -> Mapping[str, str]:
+        """What belongs to a push or a build that does not take place."""
+        if not self.push:
+            return dict.fromkeys(
+                ("repository", "tag", "build", "region", "profile"), "--push false only builds the image"
+            )
+        return {} if self.build else {"base_image": "--build false builds nothing"}
+
+
+@dataclass(frozen=True)
+class DoctorFlags(RoleFlags, BucketFlags, ImageUriFlags, RegionFlags):
+    """Flags of doctor."""
+
+
+FLAGS: Mapping[str, type[Flags]] = {  # by subcommand
+    "train": TrainFlags,
+    "inference": PredictFlags,
+    "inference_TTA": PredictFlags,
+    "evaluation": EvaluationFlags,
+    "transform": TransformFlags,
+    "tune": TuneFlags,
+    "deploy": DeployFlags,
+    "register": RegisterFlags,
+    "pipeline": PipelineFlags,
+    "status": JobNameFlags,
+    "logs": LogsFlags,
+    "stop": JobNameFlags,
+    "fetch": JobNameFlags,
+    "list": ListFlags,
+    "upload": UploadFlags,
+    "shards": ShardFlags,
+    "image": ImageFlags,
+    "doctor": DoctorFlags,
+}
+JOB_SETTINGS: Mapping[str, JobType[Any]] = {  # by subcommand, the job whose settings are flags too
+    "train": TRAIN,
+    "inference": INFERENCE,
+    "inference_TTA": INFERENCE_TTA,
+    "evaluation": EVALUATION,
+    "tune": TRAIN,
+    "pipeline": TRAIN,
+}
+
+
+def flag_names(command: str) -> list[str]:
+    """The launcher's flags of a subcommand."""
+    return [field.name for field in dataclasses.fields(FLAGS[command])]
+
+
+def takers(name: str) -> list[str]:
+    """The subcommands that take a flag, of the launcher or of the job."""
+    settings = {command: dataclasses.fields(job.settings) for command, job in JOB_SETTINGS.items()}
+    return [
+        command
+        for command in FLAGS
+        if name in flag_names(command) or any(field.name == name for field in settings.get(command, ()))
+    ]

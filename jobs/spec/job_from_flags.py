@@ -8,21 +8,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from container.environment import Environment
-from container.job_types import EVALUATION, INFERENCE, INFERENCE_TTA, TRAIN, JobType
+from container.job_types import TRAIN, JobType
 from jobs.spec.command_line import read_flags, require
 from jobs.spec.earlier_jobs import resolve_source
-from jobs.spec.flags import SAGEMAKER, EvaluationFlags, LaunchFlags, ProcessFlags, TrainFlags
+from jobs.spec.flag_groups import SAGEMAKER, RunFlags
+from jobs.spec.flags import JOB_SETTINGS
 from jobs.spec.hyperparameters import read_settings, split_settings
 from jobs.spec.inputs import Input, check_inputs
 from jobs.spec.job import NAME_LENGTH, Job, unique_name
 from model.errors import InputError
 
-FLAGS: dict[str, type] = {  # the launcher's flags by the job type's name
-    TRAIN.name: TrainFlags,
-    INFERENCE.name: ProcessFlags,
-    INFERENCE_TTA.name: ProcessFlags,
-    EVALUATION.name: EvaluationFlags,
-}
 JOB_NAME = rf"[a-zA-Z0-9](-*[a-zA-Z0-9]){{0,{NAME_LENGTH - 1}}}"  # pattern of TrainingJobName
 WANDB_VARIABLES = ("WANDB_MODE", "WANDB_PROJECT", "WANDB_ENTITY")  # sent to SageMaker; the key is not
 
@@ -44,20 +39,19 @@ class JobFromFlags:
     not_sent: list[str]
 
 
-def read_job(job_type: JobType[Any], argv: Sequence[str], usage: str, flags_class: type | None = None) -> JobFromFlags:
+def read_job(command: str, argv: Sequence[str], usage: str) -> JobFromFlags:
     """Reads a command line.
 
     Args:
-        job_type: What is started.
+        command: The subcommand, one of JOB_SETTINGS.
         argv: The flags of launcher and job.
         usage: The text that --help prints above the flags.
-        flags_class: The launcher's flags; those of the job type where None.
 
     Raises:
         InputError: With what is wrong in flags, settings and inputs.
     """
-    read: tuple[Any, list[str]] = read_flags(flags_class or FLAGS[job_type.name], argv, usage, job_type)
-    flags, job_argv = read
+    job_type = JOB_SETTINGS[command]
+    flags, job_argv = read_flags(command, argv, usage)
     settings = read_settings(job_type, job_argv)
     hyperparameters, inputs, not_sent = split_settings(job_type, settings)
     for_sagemaker = flags.on == SAGEMAKER or flags.dry_run
@@ -85,7 +79,7 @@ def read_job(job_type: JobType[Any], argv: Sequence[str], usage: str, flags_clas
     return JobFromFlags(flags, job, settings, not_sent)
 
 
-def job_name(job_type: JobType[Any], flags: LaunchFlags, settings: Any) -> str:
+def job_name(job_type: JobType[Any], flags: RunFlags, settings: Any) -> str:
     """--job_name, else a unique name. Raises InputError where AWS would not take it."""
     name = flags.job_name or unique_name(settings.name if job_type is TRAIN else job_type.name)
     if not re.fullmatch(JOB_NAME, name):
@@ -93,7 +87,7 @@ def job_name(job_type: JobType[Any], flags: LaunchFlags, settings: Any) -> str:
     return name
 
 
-def complete_inputs(job_type: JobType[Any], flags: LaunchFlags, inputs: Sequence[Input]) -> list[Input]:
+def complete_inputs(job_type: JobType[Any], flags: Any, inputs: Sequence[Input]) -> list[Input]:
     """The inputs that settings name, with those of the launcher's own flags, and with job names resolved."""
     by_name = {each.name: each for each in inputs}
     data = getattr(flags, "data", "")

@@ -13,6 +13,7 @@ from model.answers.files import OUTPUT, PROBABILITIES, answer_files, labels_file
 from model.answers.labels_json import LabelsJson
 from model.answers.read import read_probabilities
 from model.answers.write import Answers, write_answers
+from model.decisions import Decision
 from model.errors import Problems, listing
 from model.labels import Attribute, Scheme
 from model.paths import parse_weighted
@@ -111,6 +112,6 @@ def main(argv: Sequence[str]) -> int:
     answers = Answers(np.flatnonzero(is_read), mean.to_numpy(np.float32)[is_read], unreadable)
     output, probabilities = answer_files(Path(), settings.output)
     info = pd.DataFrame({mean.index.name: mean.index})
-    write_answers([answers], info, str(mean.index.name), scheme.to_dict(), output, probabilities)
+    write_answers([answers], info, str(mean.index.name), scheme.to_dict(), output, probabilities, Decision())
     print(f"{len(mean):,} pictures joined from {len(weighted)} files: {output}")
     return 0

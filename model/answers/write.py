@@ -16,6 +16,7 @@ from model.answers.files import ERRORS, beside_answers
 from model.answers.labels_json import write_labels
 from model.atomic_write import remove_parts, write_beside
 from model.data.readers.columns import column_named
+from model.decisions import Decision
 from model.runtime.terminal import progress_bar
 
 
@@ -40,6 +41,7 @@ def write_answers(
     labels: Mapping[str, Any],
     answers_file: Path,
     probabilities_file: Path,
+    decision: Decision,
 ) -> int:
     """Writes answers batch by batch, and labels.json and errors.csv beside them.
 
@@ -52,6 +54,7 @@ def write_answers(
         labels: content of labels.json; `classes` are the names of the classes.
         answers_file: path of output.csv.
         probabilities_file: path of probabilities.csv.
+        decision: decides the class of each image.
 
     Returns:
         Number of images without an answer.
@@ -69,14 +72,14 @@ def write_answers(
         answers_csv.writerow(header)
         probabilities_csv.writerow([name_column, *classes])
         for batch in answers:
-            predicted = dict(zip(batch.rows.tolist(), batch.probabilities))
+            predicted = dict(zip(batch.rows.tolist(), zip(decision.classes(batch.probabilities), batch.probabilities)))
             for row in sorted([*predicted, *batch.unreadable]):
-                probabilities = predicted.get(row)
-                if probabilities is None:
+                if row not in predicted:
                     errors.append((names[row], batch.unreadable[row]))
                     answer, texts = "", [""] * len(classes)
                 else:
-                    answer, texts = str(probabilities.argmax()), [f"{value:.7g}" for value in probabilities]
+                    code, probabilities = predicted[row]
+                    answer, texts = str(code), [f"{value:.7g}" for value in probabilities]
                 rows[row, answer_column] = answer
                 answers_csv.writerow(rows[row])
                 probabilities_csv.writerow([names[row], *texts])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from model.artifacts.decision_file import read_decision, write_decision
 from model.artifacts.discovery import find_model
 from model.artifacts.ensemble_file import EnsembleFile, EnsembleMember, read_ensemble_file, write_ensemble_file
 from model.artifacts.files import CARD, LABELS, is_ensemble
@@ -29,6 +31,8 @@ COMBINE = {
     PRODUCT: "the product of its members' probabilities, each member telling other attributes",
 }
 
+log = logging.getLogger("rarebird")
+
 
 @dataclass(frozen=True)
 class Ensemble:
@@ -38,7 +42,7 @@ class Ensemble:
     weights: one a member, 0 or more.
     combine: a key of COMBINE.
     scheme: labels of the answer; for PRODUCT the attributes of all members.
-    decision: how the combined probabilities become a class.
+    decision: decides the class by the combined probabilities; those of the members make the votes of VOTE.
     """
 
     folder: Path
@@ -56,30 +60,77 @@ class Ensemble:
         """Every saved model of the ensemble and of its ensembles, in order."""
         return [model for member in self.members for model in saved_models(member)]
 
-    def combine_probabilities(self, probabilities: Iterator[np.ndarray]) -> np.ndarray:
+    def combine_probabilities(self, probabilities: Iterator[np.ndarray], views_vote: bool = False) -> np.ndarray:
         """The ensemble's answer, float32 (N, C), from the probabilities of each of models(), in order.
 
         Args:
             probabilities: float32 (N, C of the model) of one saved model after the other.
+            views_vote: whether they are shares of the votes of views.
         """
         # take from the iterator what each member needs: an ensemble one array a model, a saved model one
         parts = [
-            member.combine_probabilities(probabilities) if isinstance(member, Ensemble) else next(probabilities)
+            member.combine_probabilities(probabilities, views_vote)
+            if isinstance(member, Ensemble)
+            else next(probabilities)
             for member in self.members
         ]
         if self.combine == PRODUCT:
             # spread each member's classes over the joint classes, then multiply
-            codes = self.scheme.split(np.arange(self.scheme.num_classes))
-            factors = [part[:, member.scheme.joint(codes)] for member, part in zip(self.members, parts, strict=True)]
+            factors = [part[:, classes] for part, classes in zip(parts, self.member_classes(), strict=True)]
             return np.asarray(math.prod(factors), np.float32)
         if self.combine == VOTE:
-            parts = [np.eye(part.shape[1])[part.argmax(1)] for part in parts]
+            parts = [
+                answering_decision(member, views_vote).votes(part)
+                for member, part in zip(self.members, parts, strict=True)
+            ]
         return np.average(parts, axis=0, weights=self.weights).astype(np.float32)
+
+    def member_classes(self) -> list[np.ndarray]:
+        """Each member's class of each of the ensemble's classes, int64 (C,)."""
+        codes = self.scheme.split(np.arange(self.scheme.num_classes))
+        return [member.scheme.joint(codes) for member in self.members]
+
+    def members_decision(self) -> Decision | None:
+        """The one decision that those of the members amount to; None where there is none.
+
+        Members of SOFT with equal decisions keep theirs. Members of PRODUCT each decide by log p / temperature + bias:
+        with one temperature their sum decides, and each attribute is decided as by its member. VOTE has applied the
+        members' decisions, and the most votes decide.
+        """
+        if self.combine == VOTE:
+            return Decision()
+        first, *others = [member.decision for member in self.members]
+        if all(other == first for other in others) and (self.combine == SOFT or first == Decision()):
+            return first
+        if self.combine == SOFT or not all(
+            type(one) is Decision and one.temperature == first.temperature for one in (first, *others)
+        ):
+            return None
+        biases = np.zeros(self.scheme.num_classes)
+        for member, classes in zip(self.members, self.member_classes(), strict=True):
+            if member.decision.biases:
+                biases += np.array(member.decision.biases)[classes]
+        return Decision(first.temperature, tuple(biases.tolist()))
 
 
 def saved_models(model: SavedModel | Ensemble) -> list[SavedModel]:
     """The saved models that a model consists of: itself, or its members'."""
     return model.models() if isinstance(model, Ensemble) else [model]
+
+
+def answering_decision(model: SavedModel | Ensemble, views_vote: bool) -> Decision:
+    """The decision on a model's probabilities.
+
+    Args:
+        model: which gave them.
+        views_vote: whether they are shares of the votes of views. The models' decisions have made these votes: the most
+            votes answer, unless an ensemble has a decision that its members' do not amount to.
+    """
+    if not views_vote:
+        return model.decision
+    if isinstance(model, SavedModel) or model.decision == model.members_decision():
+        return Decision()
+    return model.decision
 
 
 def load(folder: Path) -> SavedModel | Ensemble:
@@ -91,12 +142,18 @@ def load(folder: Path) -> SavedModel | Ensemble:
     folder = find_model(folder)
     if not is_ensemble(folder):
         return load_model(folder)
-    ensemble = read_ensemble_file(folder)
-    return make_ensemble(folder, [load(folder / path) for path in ensemble.paths], ensemble.weights, ensemble.combine)
+    content = read_ensemble_file(folder)
+    ensemble = make_ensemble(folder, [load(folder / path) for path in content.paths], content.weights, content.combine)
+    try:
+        return replace(ensemble, decision=read_decision(folder, ensemble.scheme.num_classes))
+    except InputError as error:
+        raise InputError(f"ensemble {folder}: {error}") from None
 
 
 def load_combined(models: Sequence[str], combine: str | None = None, folder: Path | None = None) -> Ensemble:
     """Loads saved models or ensembles from anywhere as one ensemble, in memory.
+
+    Its decision is what those of the members amount to, else the default, and a warning names the members.
 
     Args:
         models: `PATH[:WEIGHT]` of each.
@@ -112,11 +169,20 @@ def load_combined(models: Sequence[str], combine: str | None = None, folder: Pat
     same_attributes = len(members) == 1 or len(set(attributes)) < len(attributes)
     default = SOFT if same_attributes else PRODUCT
     weights = [weight for _, weight in weighted]
-    return make_ensemble(folder or Path("+".join(models)), members, weights, combine or default)
+    ensemble = make_ensemble(folder or Path("+".join(models)), members, weights, combine or default)
+    decision = ensemble.members_decision()
+    if decision is None:
+        unused = listing(member.folder for member in members if member.decision != Decision())
+        log.warning("the most probable class is answered: the decisions of these members are not used: %s", unused)
+    return replace(ensemble, decision=decision or Decision())
 
 
 def make_ensemble(
-    folder: Path, members: Sequence[SavedModel | Ensemble], weights: Sequence[float], combine: str
+    folder: Path,
+    members: Sequence[SavedModel | Ensemble],
+    weights: Sequence[float],
+    combine: str,
+    decision: Decision = Decision(),
 ) -> Ensemble:
     """An ensemble of loaded members.
 
@@ -132,7 +198,7 @@ def make_ensemble(
         raise InputError(f"ensemble {folder}: weights must be 0 or more and one above 0, not {listing(weights)}")
     if combine == PRODUCT:
         scheme = Scheme(tuple(attribute for member in members for attribute in member.scheme.attributes))
-        return Ensemble(folder, tuple(members), tuple(weights), combine, scheme)
+        return Ensemble(folder, tuple(members), tuple(weights), combine, scheme, decision)
     scheme = members[0].scheme
     for member in members[1:]:
         if member.scheme.class_names != scheme.class_names:
@@ -140,7 +206,7 @@ def make_ensemble(
                 f"ensemble {folder}: {members[0].folder} answers {listing(scheme.class_names)}, {member.folder} "
                 f"{listing(member.scheme.class_names)}; only the same classes in the same order can be joined"
             )
-    return Ensemble(folder, tuple(members), tuple(weights), combine, scheme)
+    return Ensemble(folder, tuple(members), tuple(weights), combine, scheme, decision)
 
 
 def save_ensemble(
@@ -148,27 +214,31 @@ def save_ensemble(
     paths: Sequence[str],
     weights: Sequence[float],
     combine: str,
+    decision: Decision = Decision(),
     *,
     finished: bool = True,
     name: str | None = None,
 ) -> Ensemble:
-    """Makes an ensemble of models below folder: writes labels.json, the card and, last, ensemble.json.
+    """Makes an ensemble of models below folder: writes labels.json, decision.json, the card and, last,
+    ensemble.json.
 
     Args:
         folder: the ensemble's.
         paths: folders of the members, relative to folder.
         weights: one a member.
         combine: a key of COMBINE.
+        decision: of the ensemble, by the combined probabilities.
         finished: whether all members that were wanted are trained.
         name: title of the card; None for the folder's name.
 
     Raises:
         InputError: a member cannot be loaded, or they do not fit together.
     """
-    ensemble = make_ensemble(folder, [load(folder / path) for path in paths], weights, combine)
+    ensemble = make_ensemble(folder, [load(folder / path) for path in paths], weights, combine, decision)
     members = tuple(EnsembleMember(path, weight) for path, weight in zip(paths, weights, strict=True))
     write_json(folder / LABELS, ensemble.labels())
-    write_text(folder / CARD, ensemble_card(name or folder.name, ensemble.scheme, COMBINE[combine], members))
+    write_decision(folder, decision)
+    write_text(folder / CARD, ensemble_card(name or folder.name, ensemble.scheme, COMBINE[combine], members, decision))
     write_ensemble_file(folder, EnsembleFile(combine, members, finished))
     return ensemble
 

@@ -10,6 +10,7 @@ LABELS = "labels.json"
 PREPROCESSING = "preprocessing.json"
 METRICS = "metrics.json"
 CARD = "README.md"
+DECISION = "decision.json"  # absent where an earlier version saved the model: the most probable class
 ENSEMBLE = "ensemble.json"
 
 # Names of the file that holds the network, one for each backend (model.prediction.backends.BACKENDS). A folder with one

@@ -11,6 +11,7 @@ from typing import Any
 
 from model.artifacts.ensemble_file import EnsembleMember
 from model.artifacts.files import CARD
+from model.decisions import Decision
 from model.images.preprocessing import Preprocessing
 from model.labels import Scheme
 from model.metrics.epoch_metrics import CRITERIA
@@ -22,7 +23,13 @@ from model.settings.train import TrainSettings
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def model_card(settings: TrainSettings, heads: Heads, preprocessing: Preprocessing, metrics: Mapping[str, Any]) -> str:
+def model_card(
+    settings: TrainSettings,
+    heads: Heads,
+    preprocessing: Preprocessing,
+    metrics: Mapping[str, Any],
+    decision: Decision = Decision(),
+) -> str:
     """The README.md of a saved model, as Markdown.
 
     Args:
@@ -30,6 +37,7 @@ def model_card(settings: TrainSettings, heads: Heads, preprocessing: Preprocessi
         heads: of the network, with the label scheme.
         preprocessing: of the images.
         metrics: content of metrics.json.
+        decision: of the model; the card names it where it is not the default.
     """
     validation = metrics.get("validation")
     return _render(
@@ -39,6 +47,7 @@ def model_card(settings: TrainSettings, heads: Heads, preprocessing: Preprocessi
         scheme=heads.scheme,
         heads=len(heads.heads),
         preprocessing=preprocessing,
+        decision=_decision_text(decision),
         metrics=metrics,
         data=metrics["data"],
         validation=validation,
@@ -49,7 +58,9 @@ def model_card(settings: TrainSettings, heads: Heads, preprocessing: Preprocessi
     )
 
 
-def ensemble_card(name: str, scheme: Scheme, combination: str, members: Sequence[EnsembleMember]) -> str:
+def ensemble_card(
+    name: str, scheme: Scheme, combination: str, members: Sequence[EnsembleMember], decision: Decision = Decision()
+) -> str:
     """The README.md of an ensemble, as Markdown.
 
     Args:
@@ -57,8 +68,22 @@ def ensemble_card(name: str, scheme: Scheme, combination: str, members: Sequence
         scheme: labels of the ensemble's answer.
         combination: how the members' answers become one, in words.
         members: folders and weights.
+        decision: of the ensemble; the card names it where it is not the default.
     """
-    return _render("ensemble_card.md.j2", name=name, scheme=scheme, combination=combination, members=members, card=CARD)
+    return _render(
+        "ensemble_card.md.j2",
+        name=name,
+        scheme=scheme,
+        combination=combination,
+        decision=_decision_text(decision),
+        members=members,
+        card=CARD,
+    )
+
+
+def _decision_text(decision: Decision) -> str:
+    """The decision in words, "" for the default."""
+    return "" if decision == Decision() else str(decision)
 
 
 def cell_text(text: str) -> str:

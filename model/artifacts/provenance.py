@@ -14,7 +14,6 @@ from model.settings.fields import as_dict, differences
 from model.settings.train import TrainSettings
 
 PROVENANCE_KEY = "made"  # in labels.json
-SCORES = sorted(CRITERIA)  # on the validation images, by their names in metrics.json
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class MemberProvenance:
 
     backbone: timm's name.
     settings: those that differ from their defaults and can change the result.
-    scores: on the validation images, by the names of SCORES.
+    scores: on the validation images, by their names in metrics.json.
     All other fields: as in metrics.json.
     """
 
@@ -80,7 +79,7 @@ class MemberProvenance:
             grouped_by=data["grouped_by"],
             train=SplitSize.from_dict(data["train"]),
             validation=SplitSize.from_dict(data["validation"]) if data["validation"] else None,
-            scores={name: scores[name] for name in SCORES if name in scores},
+            scores={name: scores[name] for name in sorted(CRITERIA) if name in scores},
             best_criterion=settings.best_criterion,
             **{name: metrics[name] for name in ("finished", "epoch", "epochs", "seconds", "hardware", "versions")},
         )
@@ -96,7 +95,7 @@ class MemberProvenance:
             grouped_by=str(saved["grouped_by"]) if saved["grouped_by"] else None,
             train=SplitSize.from_dict(saved["train"]),
             validation=SplitSize.from_dict(saved["validation"]) if saved["validation"] else None,
-            scores={name: float(saved["scores"][name]) for name in SCORES if name in saved["scores"]},
+            scores={name: float(saved["scores"][name]) for name in sorted(CRITERIA) if name in saved["scores"]},
             best_criterion=str(saved["best_criterion"]),
             finished=bool(saved["finished"]),
             epoch=int(saved["epoch"]),

@@ -16,6 +16,7 @@ import yaml
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from model.artifacts.decision_file import read_decision, write_decision
 from model.artifacts.files import (
     CARD,
     LABELS,
@@ -55,8 +56,8 @@ class SavedModel:
     settings: TrainSettings
     heads: Heads
     pipeline: InputPipeline
-    decision: Decision
     metrics: dict[str, Any]
+    decision: Decision = Decision()
 
     @property
     def scheme(self) -> Scheme:
@@ -75,6 +76,7 @@ def save_model(
     heads: Heads,
     pipeline: InputPipeline,
     metrics: Mapping[str, Any],
+    decision: Decision = Decision(),
 ) -> None:
     """Writes a saved model's files into folder, each atomically.
 
@@ -97,7 +99,8 @@ def save_model(
     write_text(folder / SETTINGS, yaml.safe_dump(as_dict(settings), allow_unicode=True, sort_keys=False))
     write_json(folder / LABELS, heads.to_dict())
     write_json(folder / PREPROCESSING, pipeline.to_dict())
-    write_text(folder / CARD, model_card(settings, heads, pipeline.preprocessing, metrics))
+    write_text(folder / CARD, model_card(settings, heads, pipeline.preprocessing, metrics, decision))
+    write_decision(folder, decision)
     write_json(folder / METRICS, dict(metrics))
 
 
@@ -114,6 +117,7 @@ def load_model(folder: Path) -> SavedModel:
         labels = read_json_object(folder / LABELS)
         heads = Heads.from_dict(Scheme.from_dict(labels), labels)
         pipeline = InputPipeline.from_dict(read_json_object(folder / PREPROCESSING))
+        decision = read_decision(folder, heads.scheme.num_classes)
     except InputError as error:
         raise InputError(f"model {folder}: {error}") from None
-    return SavedModel(folder, settings, heads, pipeline, Decision(), metrics)
+    return SavedModel(folder, settings, heads, pipeline, metrics, decision)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model.artifacts.decision_file import read_decision
 from model.artifacts.ensemble_file import read_ensemble_file
 from model.artifacts.files import (
+    DECISION,
     LABELS,
     METRICS,
     PREPROCESSING,
@@ -83,7 +85,7 @@ def model_problem(folder: Path) -> str | None:
         except InputError as error:
             return str(error)
         problems = (model_problem(folder / path) for path in ensemble.paths)
-        return next((problem for problem in problems if problem), None)
+        return next((problem for problem in problems if problem), None) or _decision_problem(folder)
     if not is_saved_model(folder):
         entries = listing(sorted(entry.name for entry in folder.iterdir())) if folder.is_dir() else ""
         return f"no model lies in {folder}, which holds {entries or 'nothing'}"
@@ -94,7 +96,19 @@ def model_problem(folder: Path) -> str | None:
             load_json_object(folder / name)
         except (OSError, ValueError, TypeError) as error:
             return f"{folder / name} cannot be read: {error}"
-    return _weights_problem(folder / WEIGHTS) if network_file(folder) == WEIGHTS else None
+    weights = _weights_problem(folder / WEIGHTS) if network_file(folder) == WEIGHTS else None
+    return weights or _decision_problem(folder)
+
+
+def _decision_problem(folder: Path) -> str | None:
+    """Why decision.json, where there is one, cannot be used with the classes of labels.json."""
+    if not (folder / DECISION).exists():
+        return None
+    try:
+        read_decision(folder, Scheme.from_dict(read_json_object(folder / LABELS)).num_classes)
+    except InputError as error:
+        return f"{folder}: {error}"
+    return None
 
 
 def _weights_problem(path: Path) -> str | None:

@@ -1,12 +1,14 @@
 """The metrics that training reports after each epoch (val_f1, train_loss, lr, ...): one entry for each.
 
 All code that names, prints, parses or compares them takes them from here: the setting best_criterion, validation, the
-log, TensorBoard, the model card, the report, SageMaker's metric definitions, tuning. Imports nothing of the project, so
-that the launcher can use it without torch or numpy.
+log, TensorBoard, the model card, the report, SageMaker's metric definitions, tuning. It reads them when it needs them,
+so that an entry that is added later counts too. Imports nothing of the project, so that the launcher can use it
+without torch or numpy.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 VALIDATION = "val_"  # prefix of the metrics of the validation pictures
@@ -23,7 +25,7 @@ class EpochMetric:
         curve: Its curve in TensorBoard and Weights & Biases.
         format: Format specification of the terminal's table. The metric line has no thousands separators.
         higher_is_better: None if neither direction is better.
-        score: Key in `model.metrics.scores.scores_of`, for metrics that are computed from the counts of answers.
+        score: Key in `model.metrics.scores.SCORES`, for metrics that are computed from the counts of answers.
         header: Column header of the terminal's table; the label if empty.
     """
 
@@ -54,7 +56,11 @@ class EpochMetric:
         return f"{self.name}={value:{self.format.lstrip(',')}};"
 
 
-EPOCH_METRICS = (
+def _by_name(*metrics: EpochMetric) -> dict[str, EpochMetric]:
+    return {metric.name: metric for metric in metrics}
+
+
+EPOCH_METRICS: dict[str, EpochMetric] = _by_name(
     EpochMetric("val_f1", "macro F1", "score/macro_f1", higher_is_better=True, score="macro_f1"),
     EpochMetric("val_acc", "accuracy", "score/accuracy", higher_is_better=True, score="accuracy"),
     EpochMetric("val_loss", "loss", "loss/validation", higher_is_better=False, header="val loss"),
@@ -71,12 +77,44 @@ EPOCH_METRICS = (
     EpochMetric("pictures_per_second", "pictures/s", "pictures_per_second", ",.1f"),
 )
 
-# Values of best_criterion, in the order of --help. Each is a metric of the validation pictures.
-CRITERIA = {metric.criterion: metric for metric in EPOCH_METRICS if metric.criterion}
 
-_scores = tuple(metric for metric in EPOCH_METRICS if metric.score)
-_losses = tuple(metric for metric in EPOCH_METRICS if not metric.score and metric.higher_is_better is not None)
-_others = tuple(metric for metric in EPOCH_METRICS if not metric.score and metric.higher_is_better is None)
+class Criteria(Mapping[str, EpochMetric]):
+    """The metrics of the validation pictures by the values of best_criterion, in the order of --help."""
 
-METRIC_LINE = (*_scores, *_losses, *_others)  # order of the log's line, which SageMaker's regular expressions read
-EPOCH_TABLE = (*reversed(_losses), *_scores, *_others)  # order of the terminal's table
+    def __getitem__(self, criterion: str) -> EpochMetric:
+        return self._by_criterion()[criterion]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_criterion())
+
+    def __len__(self) -> int:
+        return len(self._by_criterion())
+
+    @staticmethod
+    def _by_criterion() -> dict[str, EpochMetric]:
+        return {metric.criterion: metric for metric in EPOCH_METRICS.values() if metric.criterion}
+
+
+CRITERIA = Criteria()
+
+
+def metrics_of_line() -> list[EpochMetric]:
+    """The metrics in the order of the log's line, which SageMaker's regular expressions read."""
+    scores, losses, others = _kinds()
+    return [*scores, *losses, *others]
+
+
+def metrics_of_table() -> list[EpochMetric]:
+    """The metrics in the order of the terminal's table."""
+    scores, losses, others = _kinds()
+    return [*reversed(losses), *scores, *others]
+
+
+def _kinds() -> tuple[list[EpochMetric], list[EpochMetric], list[EpochMetric]]:
+    """Scores, losses, and the metrics of which neither direction is better."""
+    metrics = EPOCH_METRICS.values()
+    return (
+        [metric for metric in metrics if metric.score],
+        [metric for metric in metrics if not metric.score and metric.higher_is_better is not None],
+        [metric for metric in metrics if not metric.score and metric.higher_is_better is None],
+    )

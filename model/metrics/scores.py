@@ -7,7 +7,7 @@ any leading axes (resamples) and the statistics in the last.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,31 +124,38 @@ def scores(
 
 
 def scores_of(counts: Counts, gmean_classes: Sequence[int] | None = None) -> dict[str, np.ndarray]:
-    """Scores by name, (...) each, equal to scikit-learn's.
-
-    Macro means are over all C classes (scikit-learn's labels=range(C), zero_division=0); balanced accuracy, as
-    scikit-learn defines it, is over the classes in truth. gmean_f1 is the geometric mean of F1, 0 if any class is never
-    right.
+    """The values of SCORES by name, (...) each.
 
     Args:
         counts: Counts of C classes.
         gmean_classes: Classes that gmean_f1 is over; all if None.
-
-    Returns:
-        accuracy, macro_f1, gmean_f1, balanced_accuracy, macro_precision and macro_recall.
     """
-    f1 = counts.f()
-    gmean_f1 = f1 if gmean_classes is None else f1[..., list(gmean_classes)]
+    formulas = {**SCORES, "gmean_f1": lambda counts: gmean_f1(counts, gmean_classes)}
+    return {name: formula(counts) for name, formula in formulas.items()}
+
+
+def gmean_f1(counts: Counts, classes: Sequence[int] | None = None) -> np.ndarray:
+    """Geometric mean of F1 over these classes or all, (...); 0 if any class is never right."""
+    f1 = counts.f() if classes is None else counts.f()[..., list(classes)]
     with np.errstate(divide="ignore"):  # log 0 is -inf, and exp(-inf) is 0 as it should be
-        gmean = np.exp(np.log(gmean_f1).mean(axis=-1))
-    return {
-        "accuracy": counts.accuracy,
-        "macro_f1": f1.mean(axis=-1),
-        "gmean_f1": gmean,
-        "balanced_accuracy": divide(counts.recall.sum(axis=-1), (counts.truth > 0).sum(axis=-1)),
-        "macro_precision": counts.precision.mean(axis=-1),
-        "macro_recall": counts.recall.mean(axis=-1),
-    }
+        return np.exp(np.log(f1).mean(axis=-1))
+
+
+def balanced_accuracy(counts: Counts) -> np.ndarray:
+    """Mean recall over the classes in truth, (...)."""
+    return divide(counts.recall.sum(axis=-1), (counts.truth > 0).sum(axis=-1))
+
+
+# Scores, (...), of the counts of C classes, by name; equal to scikit-learn's. Macro means are over all C classes
+# (scikit-learn's labels=range(C), zero_division=0).
+SCORES: dict[str, Callable[[Counts], np.ndarray]] = {
+    "accuracy": lambda counts: counts.accuracy,
+    "macro_f1": lambda counts: counts.f().mean(axis=-1),
+    "gmean_f1": gmean_f1,
+    "balanced_accuracy": balanced_accuracy,
+    "macro_precision": lambda counts: counts.precision.mean(axis=-1),
+    "macro_recall": lambda counts: counts.recall.mean(axis=-1),
+}
 
 
 def weighted_scores_of(counts: Counts) -> dict[str, np.ndarray]:

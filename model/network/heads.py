@@ -115,19 +115,24 @@ class Heads:
 
 
 def make_heads(
-    scheme: Scheme, target: str, loss_of: Callable[[str], str], num_classes: int = 0, channel: Scheme | None = None
+    scheme: Scheme,
+    target: str,
+    outputs_of: Callable[[str, int], int],
+    num_classes: int = 0,
+    channel: Scheme | None = None,
 ) -> Heads:
     """The heads for a target.
 
     Args:
         scheme: The scheme that the target learns, as of target_scheme.
         target: joint, heads, or the name of an attribute.
-        loss_of: The loss of a head by its name; bce gives one output.
+        outputs_of: Number of logits that the loss of a head needs, from the head's name and number of classes.
+            ValueError if the loss cannot be had for so many.
         num_classes: Number of classes that the target must have; 0 accepts any.
         channel: The scheme of the channel.
 
     Raises:
-        InputError: Loss bce for more than two classes, or another number of classes than num_classes.
+        InputError: outputs_of raised ValueError, or the target has another number of classes than num_classes.
     """
     if target == HEADS:
         parts: Sequence[tuple[str, Scheme]] = [(name, scheme.only(name)) for name in scheme.names]
@@ -135,10 +140,12 @@ def make_heads(
         parts = [(scheme.names[0] if len(scheme.names) == 1 else JOINT, scheme)]
     heads = []
     for name, part in parts:
-        binary = loss_of(name) == "bce"
-        if binary and part.num_classes != 2:
-            raise InputError(f"loss bce is for two classes; {name} has {part.num_classes}: {listing(part.class_names)}")
-        heads.append(Head(name, part.names, part.num_classes, 1 if binary else part.num_classes))
+        try:
+            outputs = outputs_of(name, part.num_classes)
+        except ValueError as error:
+            names = listing(part.class_names)
+            raise InputError(f"{error}; {name} has {part.num_classes}: {names}") from None
+        heads.append(Head(name, part.names, part.num_classes, outputs))
     all_heads = Heads(scheme, tuple(heads), channel if channel != scheme else None)
     if num_classes and num_classes not in (scheme.num_classes, all_heads.outputs):
         names = listing(scheme.class_names)

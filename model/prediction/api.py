@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from model.artifacts.ensemble import Ensemble, load, saved_models
+from model.artifacts.ensemble import Ensemble, answering_decision, load, saved_models
 from model.artifacts.saved_model import SavedModel
+from model.decisions import Decision
 from model.errors import InputError
 from model.images.decode import Source
 from model.images.tta import Views
@@ -57,7 +59,7 @@ def predict(
         for row, reason in answers.unreadable.items():
             errors[row] = reason
     names = [str(source) if isinstance(source, (str, Path)) else str(row) for row, source in enumerate(pictures)]
-    return _answer_frame(names, probabilities, errors, saved.scheme)
+    return _answer_frame(names, probabilities, errors, saved.scheme, predictor.decision)
 
 
 def make_predictor(
@@ -76,16 +78,16 @@ def make_predictor(
     Raises:
         InputError: A network cannot be read, or the arguments do not fit.
     """
-    predictors = []
+    predictors, views_vote = [], tta_mode == "vote" and num_tta > 1
     for model in saved_models(saved):
-        views = Views(model.pipeline, num_tta, fixed=tta_mode == "soft" or num_tta == 1, seed=seed)
+        views = Views(model.pipeline, num_tta, fixed=not views_vote, seed=seed)
         predictors.append(Predictor(make_backend(model, device, precision), views, model.decision))
-    combine = saved.combine_probabilities if isinstance(saved, Ensemble) else next
-    return EnsemblePredictor(predictors, saved.scheme, combine)
+    combine = partial(saved.combine_probabilities, views_vote=views_vote) if isinstance(saved, Ensemble) else next
+    return EnsemblePredictor(predictors, saved.scheme, combine, answering_decision(saved, views_vote))
 
 
 def _answer_frame(
-    names: Sequence[str], probabilities: np.ndarray, errors: Sequence[str], scheme: Scheme
+    names: Sequence[str], probabilities: np.ndarray, errors: Sequence[str], scheme: Scheme, decision: Decision
 ) -> pd.DataFrame:
     """The DataFrame that predict returns.
 
@@ -94,9 +96,11 @@ def _answer_frame(
         probabilities: float32 (N, C), a row of NaN for an image that could not be read.
         errors: why each image could not be read, "" where it could.
         scheme: labels of the classes.
+        decision: decides the class of each image.
     """
     is_read = ~np.isnan(probabilities).any(axis=1)
-    classes = np.where(is_read, np.nan_to_num(probabilities, nan=-1.0).argmax(axis=1), -1)
+    classes = np.full(len(probabilities), -1, np.int64)
+    classes[is_read] = decision.classes(probabilities[is_read])
     frame = pd.DataFrame({"picture": list(names), "class": pd.array(classes, dtype="Int64")})
     frame.loc[~is_read, "class"] = pd.NA
     frame["name"] = [scheme.class_names[code] if known else "" for code, known in zip(classes, is_read)]

@@ -60,6 +60,7 @@ class EnsemblePredictor:
         scheme: Labels of the combined answer.
         combine: Takes the probabilities of all predictors, float32 (N, C of the predictor) in order, and returns
             float32 (N, C of scheme); the default takes the only one.
+        decision: decides the class by the combined probabilities.
     """
 
     def __init__(
@@ -67,7 +68,9 @@ class EnsemblePredictor:
         predictors: Sequence[Predictor],
         scheme: Scheme,
         combine: Callable[[Iterator[np.ndarray]], np.ndarray] = next,
+        decision: Decision = Decision(),
     ):
+        self.decision = decision
         self.predictors, self.scheme, self.combine = list(predictors), scheme, combine
         # one predictor for each distinct input pipeline
         self.pipelines = list({predictor.views: predictor for predictor in predictors}.values())

@@ -13,6 +13,7 @@ from typing import Any
 from model.errors import InputError, did_you_mean, listing
 from model.settings.decode import decode
 from model.settings.fields import canonical
+from model.settings.nested import argument_name
 
 TRAIN_PY, INFERENCE_PY = "train.py", "inference.py"
 
@@ -83,6 +84,11 @@ def _switch(name: str, value: Any) -> Callable[[Any, Mapping[str, Any]], dict[st
     return lambda on, _: {name: value} if decode(bool, on) else {}
 
 
+def _arguments(value: Any) -> dict[str, Any]:
+    """Arguments by name, with `_` for `-`."""
+    return {argument_name(key): argument for key, argument in decode(dict, value).items()}
+
+
 def _dataset(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
     name = str(value).strip().lower()
     if name not in LAYOUT_ALIASES:
@@ -91,7 +97,7 @@ def _dataset(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _dataset_args(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
-    arguments = decode(dict, value)
+    arguments = _arguments(value)
     for key in arguments:
         if key != "output":
             raise ValueError(f"{key} has no counterpart; of dataset_args only `output` is taken, which is `target`")
@@ -117,7 +123,7 @@ def _criterion(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
 
 def _criterion_args(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
-    for key, argument in decode(dict, value).items():
+    for key, argument in _arguments(value).items():
         if key in LOSS_ARGUMENTS:
             settings[LOSS_ARGUMENTS[key]] = argument
         elif key == "weight":
@@ -134,7 +140,7 @@ def _criterion_args(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
 
 def _model_args(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments that are settings of their own become those; the others stay in model_args."""
-    arguments = decode(dict, value)
+    arguments = _arguments(value)
     settings = {MODEL_ARGUMENTS[key]: arguments.pop(key) for key in list(arguments) if key in MODEL_ARGUMENTS}
     return {**settings, "model_args": arguments}
 

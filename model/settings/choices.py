@@ -1,14 +1,35 @@
 """The names that settings choose among, read by flags and --help without torch.
 
-What they stand for: losses in model.training.losses, layouts in model.data.readers.detect, interpolations in
-model.images.preprocessing, precisions in model.runtime.hardware.
+What they stand for: losses in model.training.losses, class weights in model.training.class_weights, samplers in
+model.data.sampling, decisions in model.decisions, layouts in model.data.readers.detect, interpolations in
+model.images.preprocessing, precisions in model.runtime.hardware. The mappings are of names to meanings; a name that is
+added to one is a choice of its setting.
 """
 
 from __future__ import annotations
 
 # Training
-LOSSES = ("focal", "cross_entropy", "label_smoothing", "f1", "bce")
-CLASS_WEIGHTS = ("none", "inverse", "effective", "given")
+SAMPLERS = {
+    "imbalanced": "torchsampler's ImbalancedDatasetSampler",
+    "sqrt": "the same at strength 0.5",
+    "none": "every picture once",
+}
+LOSSES = {
+    "focal": "cross entropy in which pictures that are answered right with confidence count less",
+    "cross_entropy": "cross entropy of the classes",
+    "label_smoothing": "cross entropy with a share of the target spread over all classes",
+    "f1": "1 - macro F1 of a batch, from probabilities",
+    "bce": "cross entropy of an attribute of two values, from one output",
+}
+CLASS_WEIGHTS = {
+    "none": "all classes alike",
+    "inverse": "of class counts",
+    "effective": "of the effective number of samples, CVPR 2019",
+    "given": "class_weight_values",
+}
+
+# Target
+DECISIONS = {"argmax": "the class of the highest log p / temperature + bias, by default the most probable"}
 
 # Data and images
 LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest")

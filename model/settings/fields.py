@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -16,6 +16,10 @@ from model.errors import InputError, did_you_mean, listing
 from model.settings.decode import decode
 
 S = TypeVar("S")
+
+# Reads the names inside a setting that is a mapping: from what messages call the setting and its decoded value, the
+# value with canonical names, and a sentence for each problem (model.settings.nested)
+Nested = Callable[[str, Any], tuple[Any, list[str]]]
 
 
 def setting(
@@ -29,6 +33,7 @@ def setting(
     result: bool = True,
     section: str = "",
     positional: bool = False,
+    nested: Nested | None = None,
 ) -> Any:
     """Declares a field of a settings class.
 
@@ -43,6 +48,7 @@ def setting(
         result: False if it cannot change what a job computes; a resumed run may then differ in it.
         section: Starts a section of --help, which the fields below belong to until the next.
         positional: Words before the first flag are its value.
+        nested: For a mapping, what its own names and values may be (model.settings.nested).
     """
     metadata = {
         "help": help,
@@ -53,6 +59,7 @@ def setting(
         "result": result,
         "section": section,
         "positional": positional,
+        "nested": nested,
     }
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
@@ -92,27 +99,46 @@ def build(cls: type[S], layers: Iterable[Layer]) -> S:
         InputError: Lists every unknown name with the nearest known one, and every value that does not fit; where there
             are none, the contradictions between settings.
     """
-    fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, cls))}
-    hints = typing.get_type_hints(cls)
     values: dict[str, Any] = {}
     problems: list[str] = []
     for layer in layers:
-        for key, raw in layer.values.items():
-            where = layer.label.replace("{}", str(key))  # not format: a file's name may hold braces of its own
-            name = canonical(str(key))
-            if name not in fields:
-                problems.append(f"{where}: there is no such setting{did_you_mean(name, fields)}")
-                continue
-            try:
-                values[name] = _checked(fields[name], decode(hints[name], raw))
-            except ValueError as error:
-                problems.append(f"{where} = {raw!r}: {error}")
+        decoded, wrong = decode_layer(cls, layer)
+        values |= decoded
+        problems += wrong
     if not problems:
         settings = cls(**values)
         problems = list(settings.contradictions()) if isinstance(settings, CrossChecked) else []
         if not problems:
             return settings
     raise InputError("settings:\n" + "\n".join(f"  {problem}" for problem in problems))
+
+
+def decode_layer(cls: type, layer: Layer) -> tuple[dict[str, Any], list[str]]:
+    """The values of one source by canonical name, decoded and checked, and a sentence for each problem."""
+    fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, cls))}
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for key, raw in layer.values.items():
+        where = layer.label.replace("{}", str(key))  # not format: a file's name may hold braces of its own
+        name = canonical(str(key))
+        if name not in fields:
+            problems.append(f"{where}: there is no such setting{did_you_mean(name, fields)}")
+            continue
+        try:
+            value = decode_value(cls, name, raw)
+        except ValueError as error:
+            problems.append(f"{where} = {raw!r}: {error}")
+            continue
+        nested: Nested | None = fields[name].metadata["nested"]
+        values[name], wrong = nested(where, value) if nested else (value, [])
+        problems += wrong
+    return values, problems
+
+
+def decode_value(cls: type, name: str, raw: Any) -> Any:
+    """The value of one setting, of its type, among its choices and within its bounds; else ValueError."""
+    field = next(field for field in dataclasses.fields(typing.cast(Any, cls)) if field.name == name)
+    return _checked(field, decode(typing.get_type_hints(cls)[name], raw))
 
 
 def _checked(field: dataclasses.Field[Any], value: Any) -> Any:

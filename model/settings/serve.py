@@ -38,7 +38,12 @@ class ServeSettings(PredictionSettings):
         512, "pictures waiting for their answers at a time; more requests are sent away with 503", low=1
     )
     timeout: float = setting(60.0, "for an answer, from the end of the request's body", unit="s", low=0.001)
-    body_timeout: float = setting(30.0, "for a request's head, and for its body", unit="s", low=0.001)
+    body_timeout: float = setting(
+        30.0, "for a request's body to arrive, and for a client to take some of its answer", unit="s", low=0.001
+    )
+    max_connections: int = setting(
+        2000, "connections at a time; the requests of more, /ping among them, are sent away with 503", low=1
+    )
     drain_seconds: float = setting(25.0, "for requests that are under way when SIGTERM comes", unit="s", low=0)
 
     batch_size: int = setting(32, "pictures of a forward pass, their views counted", low=1, section="Machine")

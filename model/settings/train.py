@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from model.errors import InputError
 from model.metrics.epoch_metrics import CRITERIA
-from model.settings.choices import CLASS_WEIGHTS, FITS, INTERPOLATIONS, LAYOUTS, LOSSES, PRECISIONS
-from model.settings.decode import decode
-from model.settings.fields import Layer, build, setting
+from model.settings.choices import CLASS_WEIGHTS, DECISIONS, FITS, INTERPOLATIONS, LAYOUTS, LOSSES, PRECISIONS, SAMPLERS
+from model.settings.fields import setting
+from model.settings.nested import arguments, named_arguments, names_by_attribute, settings_by_attribute
 
 
 @dataclass(frozen=True)
@@ -19,6 +18,7 @@ class HeadSettings:
 
     loss_weight: float = setting(1.0, "of the head's loss in the sum", low=0)
     loss: str = setting("focal", "training loss", choices=LOSSES)
+    loss_args: dict[str, Any] = setting({}, "further arguments of the loss", nested=arguments)
     class_weights: str = setting("inverse", "weights of the loss", choices=CLASS_WEIGHTS)
     class_weight_values: list[float] = setting([], "a weight a class, for class_weights given", low=0)
 
@@ -71,6 +71,7 @@ class TrainSettings:
     attributes: dict[str, Any] = setting(
         {},
         "label scheme: attribute: [values], {cuts: [...]} or {column: ..., values: [...]}; else found in the channel",
+        nested=names_by_attribute,
     )
     train_groups: str | None = setting(
         None, "file that lists the groups (or folders) to learn from, one a line; the others are left out", result=False
@@ -107,10 +108,25 @@ class TrainSettings:
         0, "classes that the target must have, as a check of the data; 0: as many as there are", low=0
     )
     heads: dict[str, Any] = setting(
-        {}, "per attribute, for target heads: {age: {loss_weight: 2, loss: focal, class_weights: inverse}}"
+        {},
+        "per attribute, for target heads: {age: {loss_weight: 2, loss: focal, class_weights: inverse}}",
+        nested=settings_by_attribute(HeadSettings),
     )
     separate: dict[str, Any] = setting(
-        {}, "per attribute, for target separate: what its model is trained with, {age: {model: resnet34, epochs: 20}}"
+        {},
+        "per attribute, for target separate: what its model is trained with, {age: {model: resnet34, epochs: 20}}",
+        nested=names_by_attribute,
+    )
+    decision: str = setting(
+        "argmax",
+        "rule by which probabilities become the class that is answered, with target separate the joint class; "
+        + "; ".join(f"{name}: {meaning}" for name, meaning in DECISIONS.items()),
+        choices=DECISIONS,
+    )
+    decision_args: dict[str, Any] = setting(
+        {},
+        "arguments of the decision: {temperature: 1.5, biases: [0, 0.7]}, a bias a class",
+        nested=arguments,
     )
 
     # Rare classes: sampling, loss and class weights
@@ -118,7 +134,7 @@ class TrainSettings:
         "sqrt",
         "how an epoch is drawn: imbalanced (torchsampler's ImbalancedDatasetSampler), sqrt (the same at "
         "strength 0.5) or none (every picture once)",
-        choices=("imbalanced", "sqrt", "none"),
+        choices=SAMPLERS,
         section="Sampling and loss",
     )
     sampler_strength: float | None = setting(
@@ -132,6 +148,11 @@ class TrainSettings:
         "focal",
         "training loss; bce is for an attribute of two values and gives the head one output",
         choices=LOSSES,
+    )
+    loss_args: dict[str, Any] = setting(
+        {},
+        "further arguments of the loss: {gamma: 1.5}; a head with another loss in `heads` has none of them",
+        nested=arguments,
     )
     focal_gamma: float = setting(2.0, "focusing of the focal loss; 0: cross entropy", low=0)
     label_smoothing: float = setting(
@@ -155,7 +176,7 @@ class TrainSettings:
 
     # Backbone, its initial weights, classifier, frozen parts
     model: str = setting("resnet18", "backbone: any name of timm's", section="Network")
-    model_args: dict[str, Any] = setting({}, "further arguments of the backbone, as timm takes them")
+    model_args: dict[str, Any] = setting({}, "further arguments of the backbone, as timm takes them", nested=arguments)
     pretrained: bool = setting(True, "begin with timm's ImageNet weights, fetched where they are not cached")
     weights: str | None = setting(
         None,
@@ -200,6 +221,7 @@ class TrainSettings:
         {"flip": {}, "random_resized_crop": {"scale": [0.7, 1.0]}},
         "random changes with their arguments, in order: flip, random_resized_crop, colour, randaugment, "
         "trivialaugment, erasing, mixup, cutmix, timm, or a transform of torchvision v2 by name; none",
+        nested=named_arguments,
     )
 
     # Optimisation: epochs, learning rate, averaging, early stopping
@@ -208,14 +230,18 @@ class TrainSettings:
     accumulate: int = setting(1, "forward passes an optimiser step", low=1)
     lr: float = setting(1e-3, "learning rate at its height", low=0)
     optimizer: str = setting("adamw", "any optimiser of timm's by name (adamw, sgd, madgrad, lamb, ...)")
-    optimizer_args: dict[str, Any] = setting({}, "further arguments of the optimiser: {momentum: 0.9}")
+    optimizer_args: dict[str, Any] = setting(
+        {}, "further arguments of the optimiser: {momentum: 0.9}", nested=arguments
+    )
     weight_decay: float = setting(0.05, "L2 decay of weights (not of biases and norms)", low=0)
     scheduler: str = setting(
         "cosine",
         "learning rate over time: timm's cosine, tanh, step, multistep, poly, torch's by class "
         "name (StepLR, CyclicLR, OneCycleLR, ...), or none",
     )
-    scheduler_args: dict[str, Any] = setting({}, "further arguments of the scheduler: {step_size: 3, gamma: 0.5}")
+    scheduler_args: dict[str, Any] = setting(
+        {}, "further arguments of the scheduler: {step_size: 3, gamma: 0.5}", nested=arguments
+    )
     warmup_epochs: float = setting(1.0, "epochs in which timm's schedules rise from nearly 0; 0: none", low=0)
     clip_grad: float = setting(0.0, "largest gradient norm; 0: not clipped", low=0)
     ema: float = setting(
@@ -261,12 +287,14 @@ class TrainSettings:
     wandb_project: str | None = setting(None, "W&B project; else WANDB_PROJECT, else rarebird", result=False)
     wandb_entity: str | None = setting(None, "W&B user or team; else WANDB_ENTITY", result=False)
 
-    @property
-    def sampler_power(self) -> float:
-        """Exponent of 1 / count in the probability with which an image is drawn."""
-        if self.sampler_strength is not None:
-            return self.sampler_strength
-        return {"imbalanced": 1.0, "sqrt": 0.5, "none": 0.0}[self.sampler]
+    def head(self, name: str) -> HeadSettings:
+        """The settings of a head: its own in `heads`, otherwise the common ones. The common loss_args are of the common
+        loss; a head with another loss has none of them."""
+        own = self.heads.get(name, {})
+        common = {field.name: getattr(self, field.name) for field in fields(HeadSettings) if hasattr(self, field.name)}
+        if own.get("loss", self.loss) != self.loss:
+            common["loss_args"] = {}
+        return HeadSettings(**{**common, **own})
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
@@ -309,10 +337,3 @@ class TrainSettings:
             yield "folds hold out each part in turn; with them validation_groups has no place"
         if self.folds == 1:
             yield "folds takes 0 (one model on a split) or at least 2"
-        for attribute, head in self.heads.items():
-            try:
-                build(HeadSettings, [Layer(f"heads: {attribute}: {{}}", decode(dict, head))])
-            except ValueError as error:
-                yield f"heads: {attribute}: {error}"
-            except InputError as error:
-                yield from (line.strip() for line in str(error).splitlines()[1:])  # without its heading

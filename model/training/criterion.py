@@ -6,17 +6,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from model.data.sampling import expected_class_shares
+from model.data.sampling import Sampler
 from model.data.table import Table
-from model.errors import InputError, did_you_mean, listing
 from model.network.heads import Heads
 from model.settings.train import TrainSettings
-from model.training.losses import class_weights, make_loss
-
-
-def head_setting(settings: TrainSettings, head: str, name: str) -> object:
-    """A setting of a head: its own in the setting `heads`, otherwise the common one."""
-    return settings.heads.get(head, {}).get(name, getattr(settings, name))
+from model.training.losses import LossContext, double_correction, make_loss
 
 
 def head_targets(heads: Heads, table: Table) -> list[torch.Tensor]:
@@ -32,38 +26,23 @@ class Criterion(nn.Module):
         settings: Loss, class weights and their settings, for all heads or by head.
         heads: The heads of the network.
         table: Training pictures, whose class counts give the class weights.
+        sampler: Draws them.
+
+    Attributes:
+        warnings: Of losses that correct the class prior which the sampler corrects already.
 
     Raises:
-        InputError: If the setting `heads` names an attribute that has no head.
+        InputError: If a loss cannot be made.
     """
 
-    def __init__(self, settings: TrainSettings, heads: Heads, table: Table):
+    def __init__(self, settings: TrainSettings, heads: Heads, table: Table, sampler: Sampler):
         super().__init__()
-        names = [head.name for head in heads.heads]
-        unknown = [f"{name!r}{did_you_mean(name, names)}" for name in settings.heads if name not in names]
-        if unknown:
-            raise InputError(f"heads: there is no attribute {listing(unknown)}; expected {listing(names)}")
         self.heads = heads
-        self.losses = nn.ModuleList()
-        self.loss_weights: list[float] = []
-        joint_classes = heads.scheme.num_classes
-        drawn_shares = expected_class_shares(table.classes(), settings.sampler_power, joint_classes)
-        codes = heads.scheme.split(np.arange(joint_classes))
-        for head, targets in zip(heads.heads, head_targets(heads, table)):
-            head_classes = heads.head_scheme(head).joint(codes)  # the head's class of each joint class
-            weight = class_weights(
-                str(head_setting(settings, head.name, "class_weights")),
-                np.bincount(targets.numpy(), minlength=head.classes),
-                np.bincount(head_classes, weights=drawn_shares, minlength=head.classes),
-                settings.class_weights_strength,
-                head_setting(settings, head.name, "class_weight_values"),  # type: ignore[arg-type]
-                settings.effective_beta,
-            )
-            name = str(head_setting(settings, head.name, "loss"))
-            self.losses.append(
-                make_loss(name, gamma=settings.focal_gamma, smoothing=settings.label_smoothing, weight=weight)
-            )
-            self.loss_weights.append(float(settings.heads.get(head.name, {}).get("loss_weight", 1.0)))
+        contexts = _loss_contexts(settings, heads, table, sampler)
+        self.losses = nn.ModuleList(make_loss(context) for context in contexts)
+        self.loss_weights = [context.head.loss_weight for context in contexts]
+        warnings = dict.fromkeys(double_correction(context, sampler.corrects) for context in contexts)
+        self.warnings = [warning for warning in warnings if warning is not None]
 
     def forward(
         self, logits: torch.Tensor, targets: list[torch.Tensor], partner: torch.Tensor | None = None, own: float = 1.0
@@ -85,3 +64,17 @@ class Criterion(nn.Module):
                 target = one_hot * own + one_hot[partner] * (1 - own)
             total = total + weight * loss(head_logits, target)
         return total
+
+
+def _loss_contexts(settings: TrainSettings, heads: Heads, table: Table, sampler: Sampler) -> list[LossContext]:
+    """What the loss of each head may depend on."""
+    joint_classes = heads.scheme.num_classes
+    drawn_shares = sampler.class_shares(joint_classes)
+    codes = heads.scheme.split(np.arange(joint_classes))
+    contexts = []
+    for head, targets in zip(heads.heads, head_targets(heads, table)):
+        head_classes = heads.head_scheme(head).joint(codes)  # the head's class of each joint class
+        counts = np.bincount(targets.numpy(), minlength=head.classes)
+        shares = np.bincount(head_classes, drawn_shares, head.classes).astype(np.float64)
+        contexts.append(LossContext(settings, settings.head(head.name), counts, shares))
+    return contexts

@@ -1,4 +1,4 @@
-"""Training losses and class weights.
+"""Training losses, by the names of the setting `loss`.
 
 Every loss takes logits (N, C) and targets, int64 classes (N,) or float probabilities (N, C) from mixup and cutmix, and
 returns a scalar in float32 whatever the type of the logits.
@@ -6,7 +6,10 @@ returns a scalar in float32 whatever the type of the logits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,67 +19,55 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.errors import InputError, did_you_mean, listing
+from model.settings.fields import decode_value
+from model.settings.train import HeadSettings, TrainSettings
+from model.training.class_weights import class_weights, corrected_share
 
 
-def class_weights(
-    kind: str,
-    counts: NDArray[Any],
-    drawn_shares: NDArray[Any],
-    strength: float,
-    values: Sequence[float] = (),
-    beta: float = 0.999,
-) -> Tensor | None:
-    """Weights of the classes for the losses below, float32 (C,); None for kind "none".
+@dataclass(frozen=True)
+class LossContext:
+    """What a head's loss may depend on.
 
-    The weights are scaled so that their mean over `drawn_shares` is 1. The weighted loss therefore is a plain mean over
-    pictures: batches, accumulated batches and processes of equal size average to exactly the loss of the whole. torch's
-    `weight=` divides by the sum of weights of each batch, so its losses do not.
-
-    Args:
-        kind: "none", "inverse" (1 / count), "effective" (inverse of the effective number of samples,
-            (1 - beta) / (1 - beta^count): Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR
-            2019), or "given" (`values`).
-        counts: (C,), training pictures of each class. A class without pictures has weight 0.
-        drawn_shares: (C,), the distribution over classes that the sampler draws.
-        strength: Power to which inverse and effective weights are raised.
-        values: (C,), the weights for kind "given".
-        beta: beta of the effective number.
-
-    Raises:
-        InputError: If `values` are not one a class, or give no class that is drawn a weight above 0.
+    Attributes:
+        settings: Settings of the training.
+        head: Settings of the head.
+        counts: (C,), training pictures of each of the head's classes.
+        drawn_shares: float64 (C,), the distribution over the head's classes that the sampler draws.
     """
-    if kind == "none":
-        return None
-    if kind == "given" and len(values) != len(counts):
-        raise InputError(f"class_weight_values has {len(values)} numbers, there are {len(counts)} classes")
-    occurs = counts > 0
-    pictures = np.where(occurs, counts, 1).astype(np.float64)
-    if kind == "inverse":
-        weights = 1 / pictures
-    elif kind == "effective":
-        weights = 1 / pictures if beta == 1 else (1 - beta) / (1 - beta**pictures)
-    elif kind == "given":
-        weights = np.asarray(values, np.float64)
-    else:
-        raise InputError(f"class_weights {kind!r} is none of none, inverse, effective, given")
-    weights = np.where(occurs, weights if kind == "given" else weights**strength, 0)
-    mean = float((weights * drawn_shares).sum())
-    if not mean > 0:
-        raise InputError(f"class_weight_values {listing(values)} leave no picture with a weight above 0")
-    return torch.tensor(weights / mean, dtype=torch.float32)
+
+    settings: TrainSettings
+    head: HeadSettings
+    counts: NDArray[np.int64]
+    drawn_shares: NDArray[np.float64]
+
+    @cached_property
+    def class_weights(self) -> Tensor | None:
+        """Weights of the classes, float32 (C,), as the setting `class_weights` of the head asks; None for none."""
+        return class_weights(
+            self.head.class_weights,
+            self.counts,
+            self.drawn_shares,
+            self.settings.class_weights_strength,
+            self.head.class_weight_values,
+            self.settings.effective_beta,
+        )
 
 
-def double_correction(sampler_power: float, weights_kind: str, weights_strength: float) -> str | None:
-    """A warning if sampler and class weights together correct the class prior more than once, else None."""
-    together = sampler_power + weights_strength
-    if weights_kind not in ("inverse", "effective") or together <= 1:
-        return None
-    return (
-        f"the sampler (strength {sampler_power:g}) and the class weights ({weights_kind}, strength "
-        f"{weights_strength:g}) correct the class prior {together:g} times over: rare classes are answered too often, "
-        "and accuracy and F1 fall; let sampler_strength and class_weights_strength add up to at most 1, or set "
-        "sampler or class_weights to none"
-    )
+@dataclass(frozen=True)
+class LossType:
+    """A value of the setting `loss`.
+
+    Attributes:
+        make: Makes the loss of a head from its LossContext and, as keywords, loss_args. ValueError and TypeError say
+            what is wrong with an argument.
+        outputs: Number of logits that a head of so many classes needs. ValueError if the loss cannot be had for them.
+        corrects: Share of the class prior that a loss corrects by itself; 0.0 if it takes no class weights either.
+            None: what its class weights correct.
+    """
+
+    make: Callable[..., nn.Module]
+    outputs: Callable[[int], int] = lambda classes: classes
+    corrects: Callable[[LossContext], float] | None = None
 
 
 class Loss(nn.Module):
@@ -180,21 +171,84 @@ def at_targets(by_class: Tensor, targets: Tensor) -> Tensor:
     return by_class.gather(1, targets[:, None]).squeeze(1)
 
 
-def make_loss(name: str, *, gamma: float, smoothing: float, weight: Tensor | None) -> Loss:
-    """The loss that the setting `loss` names, with those of the arguments that it takes.
+def _focal(context: LossContext, gamma: float | None = None) -> FocalLoss:
+    return FocalLoss(_or_setting(context, "focal_gamma", gamma), context.class_weights)
 
-    Each name also is a choice of the setting: `model.settings.choices.LOSSES`.
+
+def _label_smoothing(context: LossContext, smoothing: float | None = None) -> CrossEntropy:
+    return CrossEntropy(context.class_weights, _or_setting(context, "label_smoothing", smoothing))
+
+
+def _or_setting(context: LossContext, name: str, argument: object) -> Any:
+    """An argument of loss_args, within the bounds of the setting of its meaning; that setting if it is None."""
+    return getattr(context.settings, name) if argument is None else decode_value(TrainSettings, name, argument)
+
+
+def _one_output(classes: int) -> int:
+    if classes != 2:
+        raise ValueError("loss bce is for two classes")
+    return 1
+
+
+# By the names of the setting `loss`, which are those of model.settings.choices.LOSSES
+LOSSES: dict[str, LossType] = {
+    "focal": LossType(_focal),
+    "cross_entropy": LossType(lambda context: CrossEntropy(context.class_weights)),
+    "label_smoothing": LossType(_label_smoothing),
+    "f1": LossType(lambda context: F1Loss(), corrects=lambda context: 0.0),
+    "bce": LossType(lambda context: BinaryCrossEntropy(context.class_weights), _one_output),
+}
+
+
+def loss_type(name: str) -> LossType:
+    """The loss of a name. InputError names the nearest."""
+    if name not in LOSSES:
+        raise InputError(f"loss {name!r} is none of {listing(LOSSES)}{did_you_mean(name, LOSSES)}")
+    return LOSSES[name]
+
+
+def make_loss(context: LossContext) -> nn.Module:
+    """The loss of a head: the one that its settings name, with its loss_args.
 
     Raises:
-        InputError: If there is no loss of the name; the message has the nearest.
+        InputError: If there is no loss of the name, or it does not take an argument; the message has the nearest.
     """
-    losses: dict[str, Callable[[], Loss]] = {
-        "focal": lambda: FocalLoss(gamma, weight),
-        "cross_entropy": lambda: CrossEntropy(weight),
-        "label_smoothing": lambda: CrossEntropy(weight, smoothing),
-        "f1": F1Loss,
-        "bce": lambda: BinaryCrossEntropy(weight),
-    }
-    if name not in losses:
-        raise InputError(f"loss {name!r} is none of {listing(losses)}{did_you_mean(name, losses)}")
-    return losses[name]()
+    name, arguments = context.head.loss, context.head.loss_args
+    make = loss_type(name).make
+    known = list(inspect.signature(make).parameters)[1:]
+    unknown = [f"{key!r}{did_you_mean(key, known)}" for key in arguments if key not in known]
+    if unknown:
+        raise InputError(
+            f"loss_args: loss {name} has no argument {listing(unknown)}; it takes {listing(known) or 'none'}"
+        )
+    try:
+        return make(context, **arguments)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"loss {name!r} with {arguments}: {error}") from None
+
+
+def double_correction(context: LossContext, sampler: float) -> str | None:
+    """A warning if sampler and loss together correct the class prior more than once, else None.
+
+    Args:
+        context: Of the loss.
+        sampler: Share of the class prior that the sampler corrects.
+    """
+    own = loss_type(context.head.loss).corrects
+    kind, strength = context.head.class_weights, context.settings.class_weights_strength
+    if own is None:
+        share = corrected_share(kind, strength)
+        what = f"the class weights ({kind}, strength {strength:g})"
+        remedy = "let sampler_strength and class_weights_strength add up to at most 1, or set sampler or class_weights "
+        remedy += "to none"
+    else:
+        share = own(context)
+        what = f"the loss ({context.head.loss}, strength {share:g})"
+        remedy = "lower sampler_strength, set sampler to none or choose another loss"
+    together = sampler + share
+    if together <= 1:
+        return None
+    return (
+        f"the sampler (strength {sampler:g}) and {what} correct the class prior {together:g} times over: rare classes "
+        f"are answered too often, and accuracy and F1 fall; {remedy}"
+    )

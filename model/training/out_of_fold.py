@@ -55,10 +55,11 @@ def answer_out_of_fold(
         truth["group"] = table.groups
     with write_beside(folder / TRUTH) as path:
         truth.to_csv(path, index=False)
-    write_answers([answers], names, NAME_COLUMN, table.scheme.to_dict(), folder / OUTPUT, folder / PROBABILITIES)
+    labels = table.scheme.to_dict()
+    write_answers([answers], names, NAME_COLUMN, labels, folder / OUTPUT, folder / PROBABILITIES, plan.decision)
 
     classes = np.full(len(table), NO_ANSWER, np.int64)
-    classes[answers.rows] = answers.probabilities.argmax(1)
+    classes[answers.rows] = plan.decision.classes(answers.probabilities)
     values = scores(table.classes(), classes, table.scheme.num_classes)
     log.info("out of fold accuracy=%.4f; f1=%.4f;", values["accuracy"], values["macro_f1"])
     log.info("with intervals: python evaluation.py --ground_truth_dir %s --output_data_dir %s", folder, folder)
@@ -75,7 +76,7 @@ def _answer_folds(plan: Plan, models: Path, settings: TrainSettings, stop: StopS
         # The models of a fold, one or one an attribute, answer the rows that they did not learn from
         rows = np.flatnonzero(plan.folds == fold)
         members = [load(models / run.folder) for run in plan.runs if run.fold == fold]
-        model = make_ensemble(models, members, [1.0] * len(members), PRODUCT)
+        model = make_ensemble(models, members, [1.0] * len(members), PRODUCT, plan.decision)
         predictor = make_predictor(model, device=settings.device, precision=settings.precision)
         locations = table.locations.take(rows)
         for answers in stop.interruptible(

@@ -15,9 +15,11 @@ from model.data.datasets import Datasets, hold_out, make_datasets, write_split
 from model.data.split_report import SplitReport, report_split
 from model.data.splits import assign
 from model.data.table import Table
+from model.decisions import Decision, make_decision
 from model.errors import InputError, did_you_mean, listing
 from model.labels import JOINT, Scheme, target_scheme
-from model.settings.fields import Layer, as_dict, build, canonical, names_in_sections
+from model.settings.fields import Layer, as_dict, build, names_in_sections
+from model.settings.nested import own_names
 from model.settings.train import TrainSettings
 
 SEPARATE = "separate"
@@ -49,11 +51,13 @@ class EnsembleSpec:
         folder: Folder of its ensemble.json, relative to the saved model's; "" for the outermost.
         members: Folders of its models and ensembles, relative to its own.
         combine: How their probabilities are combined: SOFT (mean) or PRODUCT (of attributes).
+        decision: Decides the class by the combined probabilities.
     """
 
     folder: str
     members: list[str]
     combine: str
+    decision: Decision
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Plan:
         ensembles: The ensembles of them, inner before outer.
         table: The training channel, reduced to the attributes that are learnt.
         channel: Label scheme of the whole channel.
+        decision: Of the model that answers: the only one, or the outermost ensemble.
         folds: Fold of each row of table, int64 (n,); None without folds.
         report: How the channel was split; None if it was not.
     """
@@ -73,6 +78,7 @@ class Plan:
     ensembles: list[EnsembleSpec]
     table: Table
     channel: Scheme
+    decision: Decision
     folds: np.ndarray | None = None
     report: SplitReport | None = None
 
@@ -112,6 +118,7 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
         raise InputError(f"target separate needs several attributes; the channel has {listing(train.scheme.names)}")
     if settings.folds and validation is not None:
         raise InputError("folds hold out each part of train in turn; with them a validation channel has no place")
+    decision = _decision(settings, table.scheme)
     # Split the channel once for all attributes: by fold, or into train and validation
     folds, report = _assign_folds(settings, table) if settings.folds else (None, None)
     if folds is None:
@@ -131,10 +138,20 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
             own_datasets = datasets.narrowed(own_settings.target) if is_separate else datasets
             runs.append(Run(folder, own_settings, own_datasets, fold if settings.folds else None))
         if settings.folds:
-            ensembles.append(EnsembleSpec(_folder(attribute), list(splits), SOFT))
+            ensembles.append(
+                EnsembleSpec(_folder(attribute), list(splits), SOFT, Decision() if is_separate else decision)
+            )
     if is_separate:
-        ensembles.append(EnsembleSpec("", [_folder(name) for name in train.scheme.names], PRODUCT))
-    return Plan(runs, ensembles, table, train.scheme, folds, report or runs[0].datasets.report)
+        ensembles.append(EnsembleSpec("", [_folder(name) for name in train.scheme.names], PRODUCT, decision))
+    return Plan(runs, ensembles, table, train.scheme, decision, folds, report or runs[0].datasets.report)
+
+
+def _decision(settings: TrainSettings, scheme: Scheme) -> Decision:
+    """The decision that the settings ask for. InputError, which names the classes, if it does not fit them."""
+    try:
+        return make_decision(settings.decision, settings.decision_args, scheme.num_classes)
+    except InputError as error:
+        raise InputError(f"decision_args: {error}; the classes are {listing(scheme.class_names, 20)}") from None
 
 
 def _assign_folds(settings: TrainSettings, table: Table) -> tuple[np.ndarray, SplitReport]:
@@ -157,18 +174,19 @@ def _settings_by_attribute(settings: TrainSettings, attributes: Sequence[str]) -
     common = replace(settings, folds=0, separate={})
     if settings.target != SEPARATE:
         return {"": common}
-    common = replace(common, num_classes=0)  # the setting is of the joint class
+    default = TrainSettings()
+    # these settings are of the joint class
+    common = replace(common, num_classes=0, decision=default.decision, decision_args=default.decision_args)
     known = names_in_sections(TrainSettings, OWN_SECTIONS)
-    problems, by_attribute = [], {}
-    for name in settings.separate:
-        if name not in attributes:
-            problems.append(f"separate: {name!r} is not an attribute, expected {listing(attributes)}")
+    by_attribute = {}
+    separate, unknown = own_names(settings.separate, attributes)
+    problems = [f"separate: {name!r} is not an attribute, expected {listing(attributes)}" for name in unknown]
     for name in attributes:
-        own = settings.separate.get(name) or {}
+        own = separate.get(name) or {}
         if not isinstance(own, Mapping):
             problems.append(f"separate: {name}: expected settings by name, not {own!r}")
             continue
-        unfit = [key for key in own if canonical(key) not in known]
+        unfit = [key for key in own if key not in known]
         problems += [f"separate: {name}: {key} cannot be an attribute's own{did_you_mean(key, known)}" for key in unfit]
         if unfit:
             continue

@@ -7,6 +7,10 @@ from typing import Any
 
 import torch
 
+from model.decisions import Decision
+from model.images.pipeline import InputPipeline
+from model.network.heads import Heads
+from model.settings.train import TrainSettings
 from model.training.checkpoints import State
 
 
@@ -66,24 +70,34 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What training returns.
+    """What training returns: all that a saved model is made of, and how it came about.
 
     Attributes:
+        settings: Settings of the training.
+        heads: The heads of the network.
+        pipeline: Makes the inputs of the network.
+        decision: How its probabilities become a class.
         weights: State of the network to save, on the CPU.
         progress: How far the run came.
         stopped_by: The signal that ended training early; None if it is finished.
     """
 
+    settings: TrainSettings
+    heads: Heads
+    pipeline: InputPipeline
+    decision: Decision
     weights: dict[str, torch.Tensor]
     progress: Progress
     stopped_by: int | None = None
 
     @classmethod
-    def from_state(cls, state: State) -> Outcome:
-        """The outcome in the checkpoint of a finished run."""
-        return cls(state["weights"], Progress.from_state(state))
+    def from_state(
+        cls, state: State, settings: TrainSettings, heads: Heads, pipeline: InputPipeline, decision: Decision
+    ) -> Outcome:
+        """The outcome of a finished run, from its checkpoint and what is made of its settings and data."""
+        return cls(settings, heads, pipeline, decision, state["weights"], Progress.from_state(state))
 
     def to_state(self) -> State:
-        """The inverse of from_state."""
+        """What the checkpoint of a finished run holds: weights and progress."""
         best = {**vars(self.progress.best), "weights": {}} if self.progress.best else None
         return {**self.progress.to_state(), "best": best, "weights": self.weights}

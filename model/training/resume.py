@@ -15,6 +15,8 @@ from typing import IO, Any
 from model.artifacts.discovery import is_finished
 from model.atomic_write import remove_parts
 from model.errors import InputError
+from model.settings.fields import Layer, as_dict, decode_layer
+from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints, State
 
 
@@ -201,13 +203,29 @@ def _resumable(state: State | None, name: str, checkpoints: Checkpoints) -> Stat
 
 
 def differing_fields(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """`lr: 0.001 then, 0.01 now` for every field that differs."""
-    then, current = _as_json(before), _as_json(now)
+    """`lr: 0.001 then, 0.01 now` for every field that differs.
+
+    Args:
+        before: Settings and data of a checkpoint, of this version or an earlier one. A setting that it lacks, because
+            it was added later, had the effect of its default.
+        now: Settings and data of this run.
+    """
+    defaults = {name: value for name, value in as_dict(TrainSettings()).items() if name in now}
+    then, current = _as_json({**defaults, **_as_read_now(before)}), _as_json(now)
     return [
         f"{key}: {then.get(key, 'not set')} then, {current.get(key, 'not set')} now"
         for key in sorted({*then, *current})
         if then.get(key) != current.get(key)
     ]
+
+
+def _as_read_now(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields, with the settings among them as this version reads them: earlier ones kept names inside settings as
+    they were spelled. `heads` stays as it is, since of it they used only what was spelled as here."""
+    known = as_dict(TrainSettings()).keys() - {"heads"}
+    settings = {name: value for name, value in fields.items() if name in known}
+    decoded, _ = decode_layer(TrainSettings, Layer("{}", settings))
+    return {**fields, **decoded}
 
 
 def _as_json(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from torch import nn
 from model.data.datasets import Datasets
 from model.data.image_dataset import Batch, ImageDataset, unreadable_images
 from model.data.loader import batches
-from model.data.sampling import EpochSampler
+from model.data.sampling import EpochSampler, make_sampler
+from model.decisions import Decision
 from model.errors import Failure
 from model.images.pipeline import InputPipeline
 from model.metrics.epoch_metrics import CRITERIA
@@ -54,11 +55,13 @@ FINITE_EVERY = 10  # optimiser steps between two checks that the loss is finite,
 
 @dataclass(frozen=True)
 class TrainableModel:
-    """A network with what its outputs mean (heads) and how its inputs are made (pipeline)."""
+    """A network with what its outputs mean (heads), how its inputs are made (pipeline) and how its probabilities become
+    a class (decision)."""
 
     network: Network
     heads: Heads
     pipeline: InputPipeline
+    decision: Decision
 
 
 class Trainer:
@@ -69,7 +72,7 @@ class Trainer:
         datasets: Training pictures, and validation pictures if there are any.
         model: The network to train.
         hardware: Where it is trained.
-        checkpoints: Where states are written.
+        checkpoints: Where states are written; None to write none.
         stop: Signals that end training early.
         tracker: Receives the metrics of the run.
 
@@ -83,21 +86,21 @@ class Trainer:
         datasets: Datasets,
         model: TrainableModel,
         hardware: Hardware,
-        checkpoints: Checkpoints,
+        checkpoints: Checkpoints | None,
         stop: StopSignal,
         tracker: Tracker,
     ):
         self.settings, self.hardware, self.checkpoints = settings, hardware, checkpoints
         self.stop, self.tracker = stop, tracker
-        self.network, self.heads, self.pipeline = model.network, model.heads, model.pipeline
+        self.network, self.heads = model.network, model.heads
+        self.pipeline, self.decision = model.pipeline, model.decision
         self.rank, self.world = distributed.rank(), distributed.world()
         self.workers = worker_count(settings.num_workers)
 
         # Input: which pictures, how they are read and changed, and their targets
         table = datasets.train
-        self.sampler = EpochSampler(
-            table.classes(), settings.sampler_power, settings.batch_size, settings.seed, self.rank, self.world
-        )
+        sampler = make_sampler(settings, table)
+        self.sampler = EpochSampler(sampler, settings.batch_size, self.rank, self.world)
         augmentation = make_augmentation(settings.augmentation, self.pipeline, settings.seed)
         self.images = ImageDataset(table.root, table.locations, augmentation)
         self.mixing = make_mixing(settings.augmentation)
@@ -105,7 +108,7 @@ class Trainer:
 
         # Network, loss, optimiser
         hardware.place(self.network)
-        self.criterion = Criterion(settings, self.heads, table).to(hardware.device)
+        self.criterion = Criterion(settings, self.heads, table, sampler).to(hardware.device)
         self.optimiser = make_optimiser(settings, self.network)
         self.accumulation = Accumulation(self.sampler.steps, settings.accumulate)
         self.schedule = Schedule(settings, self.optimiser, self.accumulation.optimiser_steps)
@@ -116,7 +119,14 @@ class Trainer:
         if datasets.validation is not None:
             batch_size, workers = settings.batch_size, self.workers
             self.validator = Validator(
-                datasets.validation, self.heads, self.pipeline, hardware, self.criterion, batch_size, workers, stop
+                datasets.validation,
+                self.decision,
+                self.pipeline,
+                hardware,
+                self.criterion,
+                batch_size,
+                workers,
+                stop,
             )
 
         self.progress = Progress()
@@ -154,7 +164,9 @@ class Trainer:
             if self.is_between_updates:
                 self._save()
         best = self.progress.best
-        return Outcome(best.weights if best else _on_cpu(self.scored.state_dict()), self.progress, stopped_by)
+        weights = best.weights if best else _on_cpu(self.scored.state_dict())
+        parts = (self.settings, self.heads, self.pipeline, self.decision)
+        return Outcome(*parts, weights, self.progress, stopped_by)
 
     def _first_logged_step(self) -> int:
         """First optimiser step to log: the next one, or the last one again if the validation of its epoch is still to
@@ -317,7 +329,7 @@ class Trainer:
         self.started = self.saved_at = now
         if self.progress.batches:
             self.progress.loss_sum = self.loss_sum.item()
-        if self.rank == 0:
+        if self.rank == 0 and self.checkpoints is not None:
             self.checkpoints.save(self.state())
 
     def state(self) -> State:

@@ -14,12 +14,12 @@ from torch import nn
 
 from model.data.image_dataset import ImageDataset, unreadable_images
 from model.data.table import Table
+from model.decisions import Decision
 from model.images.pipeline import InputPipeline
 from model.images.tta import Views
 from model.metrics.bootstrap import interval, resample
 from model.metrics.epoch_metrics import CRITERIA
 from model.metrics.scores import Counts, confusion, count_statistics, per_class, scores, scores_of
-from model.network.heads import Heads
 from model.network.probabilities import joint_probabilities
 from model.prediction.torch_backend import TorchBackend
 from model.runtime import distributed
@@ -27,7 +27,6 @@ from model.runtime.hardware import Hardware
 from model.runtime.signals import Stopped, StopSignal
 from model.training.criterion import Criterion, head_targets
 
-SCORES = {name: metric.score for name, metric in CRITERIA.items() if metric.score}  # name in metrics: name in scores_of
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 
@@ -39,7 +38,7 @@ class Validation:
     Attributes:
         table: The pictures.
         probabilities: float32 (n, joint classes).
-        answers: The most probable class of each picture, int64 (n,).
+        answers: The answered class of each picture by the model's decision, int64 (n,).
         loss: The training loss over all pictures.
     """
 
@@ -61,7 +60,7 @@ class Validation:
         by_class = per_class(self.classes, self.answers, num_classes)
         return {
             "loss": self.loss,
-            **{name: values[score] for name, score in SCORES.items()},
+            **{name: values[score] for name, score in _scores().items()},
             "per_class": {name: array.tolist() for name, array in by_class.items()},
         }
 
@@ -72,7 +71,7 @@ class Validation:
         statistics = count_statistics(self.classes, self.answers, self.table.scheme.num_classes)
         resampled = scores_of(Counts.from_totals(resample(statistics, groups, RESAMPLES, seed=0)))
         bounds = {}
-        for name, score in SCORES.items():
+        for name, score in _scores().items():
             estimate = interval(resampled[score], CONFIDENCE)
             if estimate.low is not None and estimate.high is not None:
                 bounds[name] = [estimate.low, estimate.high]
@@ -94,10 +93,10 @@ class Validator:
 
     Args:
         table: The validation pictures.
-        heads: The heads of the network.
+        decision: Decides the answers.
         pipeline: Makes the network's inputs.
         hardware: Where the network runs.
-        criterion: The training loss.
+        criterion: The training loss, which has the heads of the network.
         batch_size: Pictures of a forward pass, over all processes.
         workers: Processes that read pictures, for each process.
         stop: Signals that end the validation early.
@@ -106,7 +105,7 @@ class Validator:
     def __init__(
         self,
         table: Table,
-        heads: Heads,
+        decision: Decision,
         pipeline: InputPipeline,
         hardware: Hardware,
         criterion: Criterion,
@@ -114,11 +113,12 @@ class Validator:
         workers: int,
         stop: StopSignal,
     ):
-        self.table, self.heads, self.pipeline, self.hardware = table, heads, pipeline, hardware
+        self.table, self.decision, self.pipeline, self.hardware = table, decision, pipeline, hardware
         self.criterion, self.workers, self.stop = criterion, workers, stop
+        self.heads = criterion.heads
         self.rank, self.world = distributed.rank(), distributed.world()
         self.batch_size = max(1, batch_size // self.world)
-        self.targets = head_targets(heads, table)
+        self.targets = head_targets(self.heads, table)
 
     def __call__(self, network: nn.Module) -> Validation:
         """Called on every process; the validation is the same on all.
@@ -135,11 +135,11 @@ class Validator:
         for rank, rows in enumerate(distributed.gather(own_logits[self.rank :: self.world])):
             own_logits[rank :: self.world] = rows
         logits = torch.from_numpy(own_logits)
-        probabilities = joint_probabilities(self.heads, logits)
+        probabilities = joint_probabilities(self.heads, logits).numpy()
         with torch.inference_mode():
             loss = self.criterion.cpu()(logits, self.targets).item()
         self.criterion.to(self.hardware.device)
-        return Validation(self.table, probabilities.numpy(), probabilities.argmax(1).numpy(), loss)
+        return Validation(self.table, probabilities, self.decision.classes(probabilities), loss)
 
     def _logits(self, network: nn.Module) -> np.ndarray:
         """Logits, float32 (n, outputs), of which only the rows of this process are filled."""
@@ -163,3 +163,8 @@ class Validator:
         if distributed.any_rank(stopped, self.hardware.device):
             raise Stopped
         return logits
+
+
+def _scores() -> dict[str, str]:
+    """The names in `metrics` of the scores by which weights can be chosen, with their names in scores_of."""
+    return {name: metric.score for name, metric in CRITERIA.items() if metric.score}

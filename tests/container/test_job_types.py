@@ -9,7 +9,7 @@ import pytest
 from container import job_types
 from container.job_types import INFERENCE, INFERENCE_TTA, JOB_TYPES, SERVE, TRAIN, JobType, find_job_type
 from container.project_root import PROJECT_ROOT
-from jobs.spec.job_from_flags import FLAGS
+from jobs.spec.flags import FLAGS
 from model.settings.fields import as_dict
 
 LAUNCHED = [job_type for job_type in JOB_TYPES.values() if job_type is not SERVE]

@@ -41,7 +41,8 @@ def run(image: str, tmp_path: Path) -> Callable[..., str]:
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"/usr/bin:{os.environ['PATH']}"}  # as CLIENT of conftest.py
 
     def run(what: str, name: str, *words: object) -> str:
-        told = ["--image", image, "--job_name", name, "--environment", "{OMP_NUM_THREADS: 1}"]
+        told = ["--job_name", name, "--environment", "{OMP_NUM_THREADS: 1}"]
+        told += [] if "here" in words else ["--image", image]
         command = [sys.executable, "-m", "jobs", what, *told, *map(str, words)]
         ended = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=3000)
         assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -29,7 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLE = "arn:aws:iam::123456789012:role/service-role/SageMaker-Execution"
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/rarebird:abc1234"
 BUCKET = "rarebird-test"
-ACCOUNT = ("--role", ROLE, "--bucket", BUCKET, "--image", IMAGE)
+REGISTRY_ACCOUNT = ("--bucket", BUCKET, "--image", IMAGE)  # register takes no role
+ACCOUNT = ("--role", ROLE, *REGISTRY_ACCOUNT)
 MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"})  # of an image
 
 
@@ -52,7 +53,8 @@ def dry_run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str,
 
     def run(command: str, *flags: str) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = run_jobs(command, *ACCOUNT, "--on", "sagemaker", "--dry_run", *flags)
+        account = REGISTRY_ACCOUNT if command == "register" else ACCOUNT
+        code = run_jobs(command, *account, "--on", "sagemaker", "--dry_run", *flags)
         out, err = capsys.readouterr()
         return code, out, err
 

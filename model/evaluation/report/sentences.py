@@ -14,7 +14,7 @@ from model.evaluation.subgroups import Subgroup
 from model.evaluation.summary import SCORE_LABELS, verdict
 from model.labels import Scheme
 from model.metrics.bootstrap import Interval
-from model.metrics.epoch_metrics import METRIC_LINE
+from model.metrics.epoch_metrics import metrics_of_line
 
 SPACE = "\u00a0"  # no-break space, before a unit
 HELD_BACK_BY = 3  # classes named as the weakest
@@ -194,7 +194,7 @@ def chosen_by(member: MemberProvenance) -> str:
     """The score, and the pictures it was computed on, by which the epoch was selected."""
     if member.validation is None:
         return "nothing: there were no validation pictures"
-    known = {metric.criterion: metric.label for metric in METRIC_LINE if metric.criterion}
+    known = {metric.criterion: metric.label for metric in metrics_of_line() if metric.criterion}
     scores = [f"{known[name]} {score(member.scores[name])}" for name in known if name in member.scores]
     pictures = f"{counted(member.validation.pictures, 'picture')}{_of_groups(member.validation, member, 'other ')}"
     return f"best {known.get(member.best_criterion, member.best_criterion)} on {pictures}: {listing(scores)}"

@@ -15,7 +15,10 @@ from model.training.validation import Validation
 
 log = logging.getLogger("rarebird")
 
-CURVES = {"epoch": "epoch"} | {metric.name: metric.curve for metric in EPOCH_METRICS}  # by key of an epoch's record
+
+def curves() -> dict[str, str]:
+    """Names of curves by key of an epoch's record."""
+    return {"epoch": "epoch"} | {metric.name: metric.curve for metric in EPOCH_METRICS.values()}
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class EpochResult:
     @cached_property
     def scalars(self) -> dict[str, float]:
         """Values by the name of their curve: the epoch's metrics, and the F1 of each class with validation pictures."""
-        scalars = {curve: float(self.entry[name]) for name, curve in CURVES.items() if name in self.entry}
+        scalars = {curve: float(self.entry[name]) for name, curve in curves().items() if name in self.entry}
         if self.validation:
             per_class = self.validation.metrics["per_class"]
             names = self.validation.table.scheme.class_names

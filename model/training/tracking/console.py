@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Never
 
-from model.metrics.epoch_metrics import EPOCH_TABLE, METRIC_LINE
+from model.metrics.epoch_metrics import metrics_of_line, metrics_of_table
 from model.runtime import distributed, terminal
 from model.training.progress import Progress
 from model.training.tracking.base import EpochResult, Tracker
@@ -31,7 +31,7 @@ def metric_line(entry: Mapping[str, Any]) -> str:
     Args:
         entry: The epoch's record. Metrics that are not in it are left out.
     """
-    values = [metric.assignment(entry[metric.name]) for metric in METRIC_LINE if metric.name in entry]
+    values = [metric.assignment(entry[metric.name]) for metric in metrics_of_line() if metric.name in entry]
     return f"epoch={entry['epoch']} {' '.join(values)}"
 
 
@@ -57,7 +57,7 @@ class EpochTable(Tracker):
         self.epochs, self._has_header = epochs, False
 
     def epoch(self, result: EpochResult) -> None:
-        columns = [metric for metric in EPOCH_TABLE if metric.name in result.entry]
+        columns = [metric for metric in metrics_of_table() if metric.name in result.entry]
         headers = [f"{metric.column:>{WIDTH}}" for metric in columns]
         if not self._has_header:
             log.info("%9s  %s", "epoch", "  ".join(headers))

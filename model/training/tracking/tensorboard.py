@@ -12,7 +12,7 @@ import yaml
 from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 from model.training.progress import Progress
-from model.training.tracking.base import CURVES, EpochResult, Tracker, log
+from model.training.tracking.base import EpochResult, Tracker, curves, log
 
 
 class TensorBoard(Tracker):
@@ -40,7 +40,7 @@ class TensorBoard(Tracker):
         from torch.utils.tensorboard.summary import hparams
 
         values = {name: value if isinstance(value, (int, float)) else str(value) for name, value in settings.items()}
-        for summary in hparams(values, dict.fromkeys(CURVES.values(), 0.0)):
+        for summary in hparams(values, dict.fromkeys(curves().values(), 0.0)):
             self.writer.file_writer.add_summary(summary)  # type: ignore[attr-defined]
 
     def step(self, progress: Progress, loss: float) -> None:

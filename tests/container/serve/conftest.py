@@ -5,9 +5,6 @@ from __future__ import annotations
 import io
 import os
 import random
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,8 +29,8 @@ from model.settings.fields import Layer, build
 from model.settings.serve import ServeSettings
 from model.settings.train import TrainSettings
 from model.training.initial_weights import make_network
+from tests.container.http.server_process import ServerProcess, until
 
-ROOT = Path(__file__).resolve().parents[3]
 NUMBER = 12
 LOCAL = ("--host", "127.0.0.1", "--device", "cpu", "--precision", "fp32")
 
@@ -45,7 +42,7 @@ def make_model(folder: Path, seed: int = 1, target: str = "joint") -> Path:
     torch.manual_seed(seed)
     told = {"model": "resnet10t", "pretrained": False, "input_size": [32, 24], "target": target}
     settings = build(TrainSettings, [Layer("{}", told)])
-    heads = make_heads(mask_scheme(), target, lambda head: "cross_entropy")
+    heads = make_heads(mask_scheme(), target, lambda head, classes: classes)
     pipeline = InputPipeline(make_preprocessing(settings))
     network = make_network(settings, heads, pipeline.preprocessing)
     with torch.no_grad():
@@ -131,64 +128,20 @@ def ask(client: TestClient, path: str, picture: bytes) -> list[float]:
     return found.json()["probabilities"]
 
 
-def until(true: Callable[[], object], seconds: float = 300) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.02)
-
-
 SERVE = [sys.executable, "-m", "container.serve"]
 if image := os.environ.get("RAREBIRD_SERVER_IMAGE"):
     place = tempfile.gettempdir()
     SERVE = ["docker", "run", "--rm", "--network", "host", "--volume", f"{place}:{place}", image, "serve"]
 
 
-class Process:
-    """`python -m container.serve` on a port of its own, or with RAREBIRD_SERVER_IMAGE a container of that image."""
+class Process(ServerProcess):
+    """`python -m container.serve`, or with RAREBIRD_SERVER_IMAGE a container of that image."""
 
     def __init__(self, *flags: str, **env: str):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        with tempfile.NamedTemporaryFile(delete=False) as log:  # a pipe that nobody reads would fill
-            self.log = Path(log.name)
-            self.child = subprocess.Popen(
-                [*SERVE, "--port", str(self.port), *LOCAL, *flags],
-                env={**os.environ, "PYTHONPATH": str(ROOT), **env},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-
-    def sent(self, *pieces: bytes, pause: float = 0.0, half_closed: bool = False) -> bytes:
-        """What comes back over a connection of its own until the server closes it."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=120) as connection:
-            try:
-                for piece in pieces:
-                    connection.sendall(piece)
-                    time.sleep(pause)
-                if half_closed:
-                    connection.shutdown(socket.SHUT_WR)
-                return b"".join(iter(lambda: connection.recv(1 << 16), b""))
-            except (ConnectionResetError, BrokenPipeError):
-                return b""
-
-    def counted(self, name: str) -> float:
-        """A line of /metrics, 0 where it has not come to that yet."""
-        lines = httpx.get(f"{self.url}/metrics").text.splitlines()
-        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} ")), 0.0)
-
-    def ping(self) -> int:
-        """Its status; 0 where nobody listens."""
-        try:
-            return httpx.get(f"{self.url}/ping", timeout=5).status_code
-        except httpx.TransportError:
-            return 0
+        super().__init__([*SERVE, *LOCAL, *flags], **env)
 
     def ready(self) -> Process:
-        until(lambda: self.ping() == 200 or self.child.poll() is not None)
-        assert self.child.poll() is None, self.told()
+        super().ready()
         return self
 
     def check_clients(self, pictures: list[bytes], expected: np.ndarray, clients: int, seconds: float) -> int:
@@ -209,16 +162,6 @@ class Process:
         with ThreadPoolExecutor(clients) as threads:
             return sum(threads.map(one, range(clients)))
 
-    def stop(self, seconds: float = 60) -> tuple[int, str]:
-        """Exit code and what it printed."""
-        self.child.send_signal(signal.SIGTERM)
-        self.child.wait(timeout=seconds)
-        return self.child.returncode, self.told()
-
-    def told(self) -> str:
-        """What it printed."""
-        return self.log.read_text(encoding="utf-8")
-
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[Callable[..., Process]]:
@@ -231,10 +174,7 @@ def process() -> Iterator[Callable[..., Process]]:
 
     yield start
     for server in started:
-        if server.child.poll() is None:
-            server.child.terminate()  # a container would outlive its client's SIGKILL
-            server.child.wait(timeout=60)
-        server.log.unlink()
+        server.end()
 
 
 PARTS = (

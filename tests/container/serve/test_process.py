@@ -20,7 +20,7 @@ import pytest
 from benchmarks.serving import Clients
 from container import settings_layers
 from container.job_types import SERVE
-from container.serve.__main__ import main, model_folder, open_listener
+from container.serve.__main__ import main, model_folder
 from model.errors import InputError
 
 HEAD = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
@@ -71,20 +71,6 @@ def test_a_slow_body_ends_with_408_and_the_others_do_not_wait_for_it(server, pic
     assert server.counted("rarebird_held_bytes") == 0
 
 
-def test_a_slow_head_is_closed(server):
-    assert server.sent(b"") == b""
-    assert server.sent(b"GET /ping HT") == b""
-    both = server.sent(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /pi", pause=0.3)
-    assert both.startswith(b"HTTP/1.1 200") and both.count(b"HTTP/1.1") == 1
-    assert server.sent(b"GET /ping HTTP/1.1\r\nHost: x\r\n", b"X-A: b\r\n" * 10, pause=1.6) == b""
-
-
-def test_the_rest_of_a_request_that_is_answered_is_not_waited_for(server):
-    """One byte of it stops uvicorn's timer of idle connections."""
-    answer = server.sent(b"GET /ping HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", b"x", pause=0.5)
-    assert answer.startswith(b"HTTP/1.1 200")
-
-
 def test_truncated_bodies_are_let_go(server):
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
@@ -119,17 +105,14 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("request_bytes", MALFORMED)
-def test_what_is_no_http_is_told_so_as_json(server, request_bytes):
-    answer = server.sent(request_bytes)
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert head.split()[1] in (b"400", b"501"), answer[:200]
-    assert b"application/json" in head and list(json.loads(body)) == ["error"]
+def test_what_is_no_http_is_told_so(server, request_bytes):
+    assert server.sent(request_bytes).startswith(b"HTTP/1.1 400")
     assert server.ping() == 200
 
 
 def test_malformed_requests_give_no_500_and_no_hang(server, malformed):
     with ThreadPoolExecutor(16) as threads:
-        answers = list(threads.map(lambda number: server.sent(malformed(number)), range(100)))
+        answers = list(threads.map(lambda number: server.sent(malformed(number), may_wait=True), range(100)))
     assert {answer[:9] for answer in answers} <= {b"", b"HTTP/1.1 "}
     assert not [answer for answer in answers if answer[9:12] == b"500"]
     assert (server.ping(), server.counted("rarebird_held_bytes")) == (200, 0)
@@ -198,15 +181,6 @@ def test_a_missing_model_or_a_taken_port_ends_before_anything_is_loaded(model, t
             main(["--model_dir", str(model), "--host", "127.0.0.1", "--port", port])
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_answers_are_not_held_back_to_be_sent_with_more(host):
-    """asyncio sets TCP_NODELAY on connections whose socket names its protocol."""
-    with open_listener(host, 0) as listener, socket.create_connection(listener.getsockname()[:2]):
-        connection, _ = listener.accept()
-        with connection:
-            assert connection.proto == socket.IPPROTO_TCP
-
-
 def held(server) -> float:
     return server.counted("rarebird_held_bytes") + server.counted("rarebird_waiting_pictures")
 
@@ -230,7 +204,7 @@ def test_10000_malformed_requests_give_no_500_and_no_hang(process, model, malfor
     server = process("--model_dir", str(model), "--body_timeout", "1").ready()
 
     def one(number: int) -> str:
-        answer = server.sent(malformed(number), half_closed=number % 7 == 0)
+        answer = server.sent(malformed(number), half_closed=number % 7 == 0, may_wait=True)
         return answer[9:12].decode("latin-1")
 
     with ThreadPoolExecutor(64) as threads:

@@ -10,8 +10,8 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from container.http.errors import RequestError
 from container.serve import request_body
-from container.serve.errors import RequestError
 from container.serve.request_body import Invocation, read_invocation
 
 FILE = b"--x\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\n\r\n"

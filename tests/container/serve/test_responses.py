@@ -7,17 +7,17 @@ import json
 import numpy as np
 import pytest
 
-from container.serve.errors import RequestError
+from container.http.errors import RequestError
+from container.http.json_body import JSON
 from container.serve.responses import (
     CSV,
-    JSON,
     LINES,
     Answer,
     ResponseFormat,
     encode_answers,
-    json_bytes,
     negotiate_format,
 )
+from model.decisions import Decision
 from model.labels import mask_scheme
 
 SCHEME = mask_scheme()
@@ -50,27 +50,31 @@ def test_a_request_that_accepts_none_is_406(header):
 
 
 def test_one_picture_is_an_object_and_a_list_has_predictions_in_order():
-    single = json.loads(encode_answers([READ], True, ResponseFormat(JSON), SCHEME))
-    several = json.loads(encode_answers([UNREAD, READ], False, ResponseFormat(JSON), SCHEME))
+    single = json.loads(encode_answers([READ], True, ResponseFormat(JSON), SCHEME, Decision()))
+    several = json.loads(encode_answers([UNREAD, READ], False, ResponseFormat(JSON), SCHEME, Decision()))
     assert several == {"predictions": [{"error": "no, picture"}, single]}
-    assert json.loads(encode_answers([READ], False, ResponseFormat(JSON), SCHEME)) == {"predictions": [single]}
+    assert json.loads(encode_answers([READ], False, ResponseFormat(JSON), SCHEME, Decision())) == {
+        "predictions": [single]
+    }
     assert single["metadata"] == {"age": 31} and np.allclose(single["probabilities"], PROBABILITIES, atol=1e-7)
 
 
 def test_verbose_answers_name_the_class_and_its_attributes():
-    content = json.loads(encode_answers([READ], True, ResponseFormat(JSON, verbose=True), SCHEME))
+    content = json.loads(encode_answers([READ], True, ResponseFormat(JSON, verbose=True), SCHEME, Decision()))
     assert content["predicted_label"] == content["labels"][-1] == SCHEME.class_names[-1]
     assert content["attributes"] == {attribute.name: attribute.values[-1] for attribute in SCHEME.attributes}
 
 
+def test_a_verbose_answer_names_the_class_of_the_decision():
+    biased = Decision(biases=(9.0, *[0.0] * (SCHEME.num_classes - 1)))
+    content = json.loads(encode_answers([READ], True, ResponseFormat(JSON, verbose=True), SCHEME, biased))
+    assert content["predicted_label"] == SCHEME.class_names[0]
+    assert content["attributes"] == {attribute.name: attribute.values[0] for attribute in SCHEME.attributes}
+
+
 def test_lines_and_rows_are_one_a_picture():
-    lines = encode_answers([READ, UNREAD], False, ResponseFormat(LINES), SCHEME).splitlines()
+    lines = encode_answers([READ, UNREAD], False, ResponseFormat(LINES), SCHEME, Decision()).splitlines()
     assert [list(json.loads(line)) for line in lines] == [["probabilities", "metadata"], ["error"]]
-    first, second = encode_answers([READ, UNREAD], False, ResponseFormat(CSV), SCHEME).decode().splitlines()
+    first, second = encode_answers([READ, UNREAD], False, ResponseFormat(CSV), SCHEME, Decision()).decode().splitlines()
     assert len(first.split(",")) == SCHEME.num_classes
     assert second == "," * SCHEME.num_classes + '"no, picture"'
-
-
-def test_a_lone_surrogate_stays_escaped_and_other_text_does_not():
-    assert json_bytes({"a": "\u00e4"}) == '{"a": "\u00e4"}'.encode()
-    assert json_bytes({"a": "\ud800"}) == b'{"a": "\\ud800"}'

@@ -7,13 +7,13 @@ import json
 from jobs.aws.clients import Clients
 from jobs.commands.doctor import CHECKS, diagnose
 from jobs.commands.image import repository_uri
-from jobs.spec.flags import AccountFlags
+from jobs.spec.flags import DoctorFlags
 from tests.jobs.conftest import BUCKET, MANIFEST
 
 
 def test_the_doctor_lists_all_that_is_missing(aws, capsys, monkeypatch):
     monkeypatch.delitem(CHECKS, "engine")
-    assert diagnose(Clients("eu-west-1"), AccountFlags()) == 3
+    assert diagnose(Clients("eu-west-1"), DoctorFlags()) == 3
     output = capsys.readouterr().out
     assert all(name in output for name in ("SAGEMAKER_ROLE", "SAGEMAKER_BUCKET", "SAGEMAKER_IMAGE", "ok       region"))
 
@@ -24,9 +24,9 @@ def test_the_doctor_lists_all_that_is_missing(aws, capsys, monkeypatch):
     uri = repository_uri(ecr, "rarebird")
     ecr.put_image(repositoryName="rarebird", imageManifest=MANIFEST, imageTag="abc")
     role = "arn:aws:iam::123456789012:role/{}"
-    good = AccountFlags(role=role.format("SageMaker"), bucket=BUCKET, image=f"{uri}:abc")
+    good = DoctorFlags(role=role.format("SageMaker"), bucket=BUCKET, image=f"{uri}:abc")
     assert diagnose(Clients("eu-west-1"), good) == 0
-    bad = AccountFlags(role=role.format("Other"), bucket="another-bucket", image=f"{uri}:abd")
+    bad = DoctorFlags(role=role.format("Other"), bucket="another-bucket", image=f"{uri}:abd")
     assert diagnose(Clients("eu-west-1"), bad) == 3
     output = capsys.readouterr().out
     assert "trust policy" in output and "another-bucket" in output and "abd" in output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from jobs.spec.record import JobRecord
@@ -24,6 +25,7 @@ def test_jobs_of_this_machine_are_listed_oldest_first(capsys):
 def test_jobs_of_the_account_are_listed_with_their_status(aws, capsys):
     assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", "--data", f"s3://{BUCKET}/x", "--job_name", "exp-1") == 0
     capsys.readouterr()
-    assert run_jobs("list", "--all", "--most", "5", "--results", "elsewhere") == 0
+    shutil.rmtree("results")
+    assert run_jobs("list", "--all", "--most", "5") == 0
     rows = [line.split()[:3] for line in capsys.readouterr().out.splitlines()[2:]]
     assert rows == [["training", "exp-1", "Completed"]]

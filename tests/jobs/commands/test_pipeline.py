@@ -17,7 +17,7 @@ from jobs.requests.pipeline import Gate
 from jobs.results.pipeline_run import PipelineFollower
 from jobs.spec.job import Job
 from model.errors import ExitCode
-from tests.jobs.conftest import ACCOUNT, BUCKET, keys, run_jobs
+from tests.jobs.conftest import ACCOUNT, BUCKET, REGISTRY_ACCOUNT, keys, run_jobs
 
 CHAIN = "--data s3://b/t --eval_data s3://b/e --truth s3://b/g --job_name p-1"
 FLAGS = (*ACCOUNT, "--on", "sagemaker", "--data", f"s3://{BUCKET}/t", "--eval_data", f"s3://{BUCKET}/e")
@@ -79,8 +79,6 @@ def test_the_chain_ends_where_a_job_fails(failing, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ("--script_mode", "only train and tune take it"),
-        ("--compress false", "hands the model on as model.tar.gz"),
         ("--group a_b", "ModelPackageGroupName (--group)"),
         ("--instance ml.x", "(--instance)"),
         (f"--eval_data s3://b/{'a' * 1024}", "ProcessingInputs[0].S3Input.S3Uri"),
@@ -165,6 +163,6 @@ def test_a_start_that_is_tried_again_is_one_start(aws: Callable[[str], Any], mon
     monkeypatch.setattr("jobs.commands.register.Clients", lambda *_: clients)
     monkeypatch.setattr("jobs.aws.calls.FIRST_PAUSE", 0.0)
     assert run_jobs("pipeline", *FLAGS, "--truth", f"s3://{BUCKET}/g", "--job_name", "p-3") == 0
-    assert run_jobs("register", *ACCOUNT, "--model_dir", f"s3://{BUCKET}/m/model.tar.gz") == 0
+    assert run_jobs("register", *REGISTRY_ACCOUNT, "--model_dir", f"s3://{BUCKET}/m/model.tar.gz") == 0
     assert len(tokens) == 4 and all(tokens)
     assert tokens[0] == tokens[1] and tokens[2] == tokens[3]

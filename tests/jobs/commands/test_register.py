@@ -10,7 +10,7 @@ import pytest
 from jobs.commands.register import read_evaluation
 from jobs.storage.s3 import S3Uri
 from model.errors import InputError
-from tests.jobs.conftest import ACCOUNT, BUCKET, run_jobs, saved_model
+from tests.jobs.conftest import BUCKET, REGISTRY_ACCOUNT, run_jobs, saved_model
 
 
 def write_evaluation(path: Path, value: float, low: float | None = None, high: float | None = None) -> Path:
@@ -25,7 +25,7 @@ def test_a_version_in_the_registry_stays_as_it_is(aws, tmp_path, capsys):
     for value in (0.5, 0.75):
         (model / "README.md").write_text(f"of {value}")
         evaluation = write_evaluation(tmp_path / "evaluation.json", value)
-        flags = (*ACCOUNT, "--model_dir", str(model), "--evaluation", str(evaluation))
+        flags = (*REGISTRY_ACCOUNT, "--model_dir", str(model), "--evaluation", str(evaluation))
         assert run_jobs("register", *flags, "--job_name", f"v-{value:.0%}".strip("%")) == 0
         arn = capsys.readouterr().out.splitlines()[-1]
         package = aws("sagemaker").describe_model_package(ModelPackageName=arn)
@@ -37,14 +37,14 @@ def test_a_version_in_the_registry_stays_as_it_is(aws, tmp_path, capsys):
     assert json.loads(first)["rarebird"]["accuracy"]["value"] == 0.5
     assert run_jobs("register", *flags, "--job_name", "v-50") == 2
     assert "is there already; another --job_name" in capsys.readouterr().err
-    remote = (*ACCOUNT, "--model_dir", uris[0][0], "--evaluation", str(evaluation), "--job_name", "v-50")
+    remote = (*REGISTRY_ACCOUNT, "--model_dir", uris[0][0], "--evaluation", str(evaluation), "--job_name", "v-50")
     assert run_jobs("register", *remote) == 2  # the evaluation of the first version
     assert aws("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read() == first
 
 
 def test_a_model_is_registered_with_its_scores(aws, tmp_path, capsys):
     evaluation = write_evaluation(tmp_path / "evaluation.json", 0.5, 0.4, 0.6)
-    flags = (*ACCOUNT, "--model_dir", str(saved_model(tmp_path / "model")), "--evaluation", str(evaluation))
+    flags = (*REGISTRY_ACCOUNT, "--model_dir", str(saved_model(tmp_path / "model")), "--evaluation", str(evaluation))
     for _ in range(2):  # the group is there the second time
         assert run_jobs("register", *flags, "--group", "faces") == 0
     arn = capsys.readouterr().out.splitlines()[-1]

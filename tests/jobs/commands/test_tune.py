@@ -24,7 +24,6 @@ def test_names_of_searches_are_short():
     [
         ("--strategy Grid", "--strategy Grid takes values to choose from"),
         ("--strategy Hyperband --stop_early", "Hyperband ends trainings itself"),
-        ("--checkpoints s3://b/kept", "would share them"),
         ("--on docker", "expected one of sagemaker"),
         ("--script_mode --isolated", "installs from the network"),
     ],

@@ -58,7 +58,7 @@ TUNE = "--data s3://b/t --ranges '{lr: [0.0001, 0.01], loss: [focal, cross_entro
         "",
         "--trainings 50 --at_once 5 --strategy Random --stop_early --seed 7 --spot --objective val_loss",
         "--strategy Hyperband --kms_key alias/k",
-        "--lr 0.5 --epochs 4 --instances 2 --keep_alive 60",
+        "--lr 0.5 --epochs 4 --instances 2",
     ],
 )
 def test_a_search_passes_the_check(flags, dry_run):

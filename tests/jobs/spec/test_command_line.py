@@ -7,13 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from container.job_types import TRAIN
 from jobs.aws.clients import Clients
 from jobs.spec.command_line import read_flags, split_flags, with_variables
-from jobs.spec.flags import (
-    AccountFlags,
-    TrainFlags,
-)
+from jobs.spec.flags import DoctorFlags, TrainFlags
 from model.errors import InputError
 from tests.jobs.conftest import IMAGE, ROLE, run_jobs
 
@@ -35,21 +31,21 @@ def test_dotenv_names_the_account_and_flags_win(capsys):
 
 def test_keys_of_the_environment_win_over_a_profile_of_dotenv(monkeypatch):
     Path(".env").write_text("AWS_PROFILE=from-file\n")
-    assert with_variables(AccountFlags()).profile == "from-file"
+    assert with_variables(DoctorFlags()).profile == "from-file"
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-environment")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    flags = with_variables(AccountFlags())
+    flags = with_variables(DoctorFlags())
     assert flags.profile == ""
     assert Clients("eu-west-1", flags.profile).session.get_credentials().access_key == "of-the-environment"
     monkeypatch.setenv("AWS_PROFILE", "of-the-environment")
-    assert with_variables(AccountFlags()).profile == "of-the-environment"
+    assert with_variables(DoctorFlags()).profile == "of-the-environment"
 
 
 def test_docker_takes_sagemakers_image_only_where_it_is_named(monkeypatch):
     monkeypatch.setenv("SAGEMAKER_IMAGE", "uri")
-    images = {on: read_flags(TrainFlags, ["--on", on], "")[0].image for on in ("docker", "sagemaker")}
+    images = {on: read_flags("train", ["--on", on], "")[0].image for on in ("docker", "sagemaker")}
     assert images == {"docker": "", "sagemaker": "uri"}
-    assert read_flags(TrainFlags, ["--on", "docker", "--image", "mine"], "")[0].image == "mine"
+    assert read_flags("train", ["--on", "docker", "--image", "mine"], "")[0].image == "mine"
 
 
 def test_flags_are_split_between_the_launcher_and_the_job():
@@ -61,6 +57,6 @@ def test_flags_are_split_between_the_launcher_and_the_job():
 
 def test_a_flag_that_nobody_knows_is_refused_with_the_nearest():
     with pytest.raises(InputError, match="--epoks: there is no such flag; nearest: epochs"):
-        read_flags(TrainFlags, ["--epoks", "3"], "", TRAIN)
+        read_flags("train", ["--epoks", "3"], "")
     with pytest.raises(InputError, match="more: there is no such flag"):
-        read_flags(AccountFlags, ["more"], "")
+        read_flags("doctor", ["more"], "")

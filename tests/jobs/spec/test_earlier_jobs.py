@@ -53,7 +53,7 @@ def test_who_makes_an_input():
 
 
 def test_a_model_of_jobs_that_begin_so_and_of_a_search(tmp_path):
-    flags = read_flags(TrainFlags, ["--results", str(tmp_path), "--on", "sagemaker"], "")[0]
+    flags = read_flags("train", ["--results", str(tmp_path), "--on", "sagemaker"], "")[0]
     for name in ("j1", "j2"):
         start_record(replace(LOCAL_JOB, name=name), tmp_path, "here")
     with pytest.raises(InputError, match=r"2 jobs in .* begin with j: j1, j2"):

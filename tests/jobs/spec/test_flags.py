@@ -1,26 +1,42 @@
-"""The launcher's flags."""
+"""The launcher's flags by subcommand."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from container.job_types import EVALUATION, INFERENCE, TRAIN
-from jobs.spec.flags import (
-    DeployFlags,
-    EvaluationFlags,
-    ProcessFlags,
-    RegisterFlags,
-    TrainFlags,
-    TransformFlags,
-    TuneFlags,
-)
+import pytest
+
+from container.job_types import JOB_TYPES, SERVE
+from jobs.__main__ import SUBCOMMANDS
+from jobs.spec.flags import FLAGS, JOB_SETTINGS, flag_names, takers
 from model.settings.fields import build
 
 
-def test_the_launchers_flags_are_none_of_the_jobs():
-    pairs = [(TRAIN, TrainFlags), (TRAIN, TuneFlags), (INFERENCE, ProcessFlags), (EVALUATION, EvaluationFlags)]
-    for job_type, flags in pairs:
-        ours = {field.name for field in dataclasses.fields(flags)}
-        assert ours.isdisjoint(field.name for field in dataclasses.fields(job_type.settings))
-    for flags in (TransformFlags, DeployFlags, RegisterFlags):
-        assert build(flags, []) == flags()
+def test_every_subcommand_has_its_flags():
+    assert list(FLAGS) == list(SUBCOMMANDS)
+
+
+def test_every_launched_job_type_has_a_subcommand_that_takes_its_settings():
+    launched = {name: job_type for name, job_type in JOB_TYPES.items() if job_type is not SERVE}
+    assert launched.items() <= JOB_SETTINGS.items()
+
+
+@pytest.mark.parametrize("command", JOB_SETTINGS)
+def test_the_launchers_flags_are_none_of_the_jobs(command):
+    settings = {field.name for field in dataclasses.fields(JOB_SETTINGS[command].settings)}
+    assert settings.isdisjoint(flag_names(command))
+
+
+@pytest.mark.parametrize("command", FLAGS)
+def test_the_defaults_are_valid_and_none_is_without_effect(command):
+    flags = build(FLAGS[command], [])
+    assert flags == FLAGS[command]()
+
+
+def test_the_subcommands_that_take_a_flag_or_setting_are_known():
+    assert takers("script_mode") == ["train", "tune"]
+    assert takers("epochs") == ["train", "tune", "pipeline"]
+    assert takers("model_dir") == [  # of training, inference and hosted models
+        *("train", "inference", "inference_TTA", "transform", "tune", "deploy", "register", "pipeline")
+    ]
+    assert takers("epoks") == []

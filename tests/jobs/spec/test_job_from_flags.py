@@ -7,7 +7,6 @@ import shlex
 
 import pytest
 
-from container.job_types import TRAIN
 from jobs.spec.job_from_flags import read_job
 from tests.jobs.conftest import ACCOUNT
 
@@ -65,12 +64,12 @@ def test_wrong_descriptions_are_refused_with_the_field_named(flags, message, dry
 )
 def test_a_training_on_spot_keeps_checkpoints(flags, checkpoints):
     argv = [*ACCOUNT, "--on", "sagemaker", "--data", "s3://b/t", "--job_name", "j", *shlex.split(flags)]
-    assert read_job(TRAIN, argv, "").job.checkpoints == checkpoints
+    assert read_job("train", argv, "").job.checkpoints == checkpoints
 
 
 def test_a_job_name_and_mode_are_the_launchers():
     argv = ["--data", "s3://b/t", "--validation_dir", "s3://b/v", "--weights", "s3://b/w.pth", "--mode", "FastFile"]
-    command = read_job(TRAIN, [*argv, "--name", "My run", "--epochs", "2"], "")
+    command = read_job("train", [*ACCOUNT, "--on", "sagemaker", *argv, "--name", "My run", "--epochs", "2"], "")
     assert command.job.name.startswith("My-run-2") and command.settings.epochs == 2
     modes = {each.name: each.mode for each in command.job.inputs}
     assert modes == {"train": "FastFile", "validation": "FastFile", "weights": "File"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from jobs.spec.metrics import metric_definitions
-from model.metrics.epoch_metrics import METRIC_LINE
+from model.metrics.epoch_metrics import metrics_of_line
 
 
 def test_metric_definitions_read_trainings_lines():
@@ -24,6 +24,6 @@ def test_metric_definitions_read_trainings_lines():
     line = metric_line(entry)
     matches = {metric["Name"]: re.search(metric["Regex"], line) for metric in metric_definitions()}
     assert {name: float(match[1]) for name, match in matches.items() if match} == {
-        **{metric.name: entry[metric.name] for metric in METRIC_LINE},
+        **{metric.name: entry[metric.name] for metric in metrics_of_line()},
         "pictures_per_second": 57.0,
     }

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from model.answers.write import Answers, write_answers
+from model.decisions import Decision
 from model.labels import Attribute, Scheme
 
 SCHEME = Scheme((Attribute("kind", ("cat", "dog", "owl")),))
@@ -20,16 +21,28 @@ BATCHES = [
 def write(tmp_path):
     """Writes the batches of four pictures; returns the number that had no answer."""
 
-    def written(info: dict[str, list[str]], name_column: str = "ImageID", name: str = "output", batches=BATCHES) -> int:
+    def written(
+        info: dict[str, list[str]],
+        name_column: str = "ImageID",
+        name: str = "output",
+        batches=BATCHES,
+        decision: Decision = Decision(),
+    ) -> int:
         probabilities = "probabilities.csv" if name == "output" else f"{name}.probabilities.csv"
         files = (tmp_path / f"{name}.csv", tmp_path / probabilities)
-        return write_answers(iter(batches), pd.DataFrame(info), name_column, SCHEME.to_dict(), *files)
+        return write_answers(iter(batches), pd.DataFrame(info), name_column, SCHEME.to_dict(), *files, decision)
 
     return written
 
 
 def lines(tmp_path, name: str) -> list[str]:
     return (tmp_path / name).read_text(encoding="utf-8").splitlines()
+
+
+def test_the_class_is_that_of_the_decision_and_the_probabilities_stay(write, tmp_path):
+    write({"ImageID": ["a", "b", "c", "d"]}, decision=Decision(biases=(0.0, 0.0, 1.5)))
+    assert lines(tmp_path, "output.csv") == ["ImageID,ans", "a,2", "b,", "c,2", "d,2"]
+    assert lines(tmp_path, "probabilities.csv")[1] == "a,0.1,0.7,0.2"
 
 
 def test_each_row_has_its_class_its_probabilities_or_a_reason(write, tmp_path):

@@ -51,6 +51,7 @@ def test_an_ensemble_is_copied_with_its_members(models, tmp_path):
     copied = {path.relative_to(copy).as_posix() for path in copy.rglob("*")}
     assert copied == {path.relative_to(source).as_posix() for path in source.rglob("*")}
     assert {"ensemble.json", "README.md", "labels.json", "a/model.safetensors", "b/README.md"} <= copied
+    assert {"decision.json", "a/decision.json", "b/decision.json"} <= copied
 
 
 def test_nothing_is_overwritten(models, tmp_path):

@@ -1,13 +1,17 @@
 """Several models answer as one."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from model.artifacts.combine import create_ensemble
-from model.artifacts.ensemble import load, load_combined, provenance_of
+from model.artifacts.decision_file import write_decision
+from model.artifacts.ensemble import Ensemble, answering_decision, load, load_combined, provenance_of
+from model.decisions import Decision
 from model.errors import InputError
 from model.prediction.api import predict
 
@@ -46,6 +50,108 @@ def test_an_ensemble_may_be_a_member(models, pictures, tmp_path):
     three, a = (probabilities(folder, pictures) for folder in (tmp_path / "three", models / "a"))
     np.testing.assert_allclose(probabilities(tmp_path / "four", pictures), (three + a / 2) / 1.5, atol=1e-6)
     assert len(load(tmp_path / "four").models()) == 4
+
+
+@pytest.fixture
+def decided(models, tmp_path):
+    """Copies of models by name, each with a decision."""
+
+    def copy(name: str, decision: Decision) -> str:
+        folder = tmp_path / f"{name}-{len(list(tmp_path.iterdir()))}"
+        shutil.copytree(models / name, folder)
+        write_decision(folder, decision)
+        return str(folder)
+
+    return copy
+
+
+def shift(classes: int, favoured: int, by: float = 0.2) -> Decision:
+    """A decision that favours one class of nearly equal ones."""
+    return Decision(biases=tuple(by * (code == favoured) for code in range(classes)))
+
+
+def test_votes_are_by_the_decisions_of_the_members_and_the_most_votes_answer(models, pictures, decided, tmp_path):
+    """Nested too: a member's own decision decides what the ensemble within votes for."""
+    decision = shift(18, 7, 9.0)
+    parts = [probabilities(models / name, pictures) for name in "ab"]
+    create_ensemble([decided("a", decision), f"{decided('b', Decision())}:2"], tmp_path / "vote", "vote")
+    expected = (decision.votes(parts[0]) + 2 * Decision().votes(parts[1])) / 3
+    np.testing.assert_allclose(probabilities(tmp_path / "vote", pictures), expected, atol=1e-6)
+    assert (expected[:, 7] >= 1 / 3).all() and load(tmp_path / "vote").decision == Decision()
+
+    same = [decided(name, decision) for name in "ab"]
+    create_ensemble([*same], tmp_path / "soft")
+    create_ensemble([str(tmp_path / "soft"), f"{models / 'b'}:0.5"], tmp_path / "nested", "vote")
+    expected = (decision.votes(np.mean(parts, axis=0)) + Decision().votes(parts[1]) / 2) / 1.5
+    np.testing.assert_allclose(probabilities(tmp_path / "nested", pictures), expected, atol=1e-6)
+
+
+def test_members_of_one_decision_keep_it_and_it_answers(pictures, decided, tmp_path, caplog):
+    decision = shift(18, 7, 9.0)
+    members = [decided(name, decision) for name in "ab"]
+    assert create_ensemble(members, tmp_path / "both").decision == decision == load(tmp_path / "both").decision
+    assert predict(tmp_path / "both", pictures, device="cpu")["class"].tolist() == [7] * len(pictures)
+    assert f"decided by {decision}." in (tmp_path / "both" / "README.md").read_text()
+    assert len(list((tmp_path / "both").rglob("decision.json"))) == 3
+    assert load_combined([str(tmp_path / "both"), members[0]]).decision == decision
+    assert "not used" not in caplog.text
+
+
+def test_the_product_decides_each_attribute_as_its_member_does(models, pictures, decided, tmp_path, caplog):
+    """Reference: the members' own answers. The sum of biases also holds for an ensemble within another."""
+    own = {"mask": shift(3, 1), "gender": shift(2, 1), "age": Decision()}
+    members = {name: decided(name, decision) for name, decision in own.items()}
+    alone = {name: predict(folder, pictures, device="cpu")["class"].tolist() for name, folder in members.items()}
+    create_ensemble([members["gender"], members["mask"]], tmp_path / "two")
+    create_ensemble([members["age"], str(tmp_path / "two")], tmp_path / "three")
+    for folder in ("two", "three"):
+        ensemble = load(tmp_path / folder)
+        codes = ensemble.scheme.split(predict(tmp_path / folder, pictures, device="cpu")["class"].to_numpy(int))
+        assert {name: code.tolist() for name, code in codes.items()} == {name: alone[name] for name in codes}
+    assert load(tmp_path / "two").decision.biases == (0.0, 0.2, 0.0, 0.2, 0.4, 0.2)
+    plain = load_combined([str(models / "gender"), str(models / "mask")])
+    assert plain.decision == Decision() and "not used" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("decisions", "unused"),
+    [
+        ({"a": shift(18, 3), "b": Decision()}, ["a"]),
+        ({"a": shift(18, 3), "b": shift(18, 4)}, ["a", "b"]),
+        ({"gender": Decision(2.0, (0.0, 1.0)), "mask": shift(3, 1)}, ["gender", "mask"]),
+    ],
+)
+def test_decisions_that_do_not_amount_to_one_are_not_used_which_is_told_once(decisions, unused, decided, caplog):
+    members = {name: decided(name, decision) for name, decision in decisions.items()}
+    ensemble = load_combined(list(members.values()))
+    assert ensemble.decision == Decision()
+    (message,) = [record.message for record in caplog.records if "not used" in record.message]
+    assert message.split(": ")[-1].split(", ") == [members[name] for name in unused]
+
+
+def test_where_views_vote_a_decision_is_not_applied_to_the_shares_again(models, decided):
+    decision = shift(18, 7, 9.0)
+    members = [decided(name, decision) for name in "ab"]
+    soft, vote = load_combined(members), load_combined(members, "vote")
+    assert [answering_decision(model, False) for model in (soft, *soft.members)] == [decision] * 3
+    assert [answering_decision(model, True) for model in (soft, *soft.members)] == [Decision()] * 3
+    # the decision of an ensemble whose members have none has not been applied yet
+    own = replace(load_combined([str(models / name) for name in "ab"]), decision=decision)
+    assert answering_decision(own, True) == decision
+    shares = np.eye(18, dtype=np.float32)[[0]] * 0.6 + np.eye(18, dtype=np.float32)[[7]] * 0.4
+    for views_vote, voted in ((True, 0), (False, 7)):
+        combined = vote.combine_probabilities(iter([shares, shares]), views_vote)
+        np.testing.assert_array_equal(combined, np.eye(18)[[voted]])
+
+
+def test_a_damaged_decision_of_an_ensemble_is_told(models, tmp_path):
+    create_ensemble([str(models / name) for name in "ab"], tmp_path / "both")
+    (tmp_path / "both" / "decision.json").write_text('{"rule": "argmax", "biases": [1]}')
+    with pytest.raises(InputError, match=r"both: decision\.json: biases: expected 18"):
+        load(tmp_path / "both")
+    (tmp_path / "both" / "decision.json").unlink()  # as of an earlier version
+    ensemble = load(tmp_path / "both")
+    assert isinstance(ensemble, Ensemble) and ensemble.decision == Decision()
 
 
 @pytest.mark.parametrize("place", ["../a", "/tmp", "."])

@@ -9,6 +9,7 @@ from model.artifacts.ensemble import COMBINE
 from model.artifacts.ensemble_file import EnsembleMember, read_ensemble_file
 from model.artifacts.metadata import read_json_object, read_settings_and_metrics
 from model.artifacts.model_card import cell_text, ensemble_card, model_card
+from model.decisions import Decision
 from model.images.preprocessing import Preprocessing
 from model.labels import Attribute, Scheme
 from model.network.heads import Heads
@@ -88,6 +89,19 @@ def test_an_ensembles_card_names_its_members():
     text = ensemble_card("both", scheme, COMBINE["vote"], [EnsembleMember("x", 2.0), EnsembleMember("deep/y", 0.5)])
     assert text.startswith("# both\n\nTells kind of a picture: 2 classes. Its answer is the weighted share of")
     assert "| [x](x/README.md) | 2 |\n| [deep/y](deep/y/README.md) | 0.5 |\n\n## Use\n" in text
+
+
+def test_a_decision_is_named_unless_it_is_the_default(card):
+    decision = Decision(1.5, (0.0, 0.7))
+    sentence = "\n\nThe class is decided by argmax (temperature 1.5, biases 0 0.7).\n\n"
+    scheme = Scheme((Attribute("kind", ("a", "b")),))
+    members = [EnsembleMember("x", 2.0)]
+    both = ensemble_card("both", scheme, COMBINE["soft"], members, decision)
+    assert f"probabilities.{sentence}| member" in both
+    assert both.replace(sentence, "\n\n") == ensemble_card("both", scheme, COMBINE["soft"], members, Decision())
+    settings, heads, preprocessing, metrics = parts(VERSIONS / "v0_1_0" / "one")
+    text = model_card(settings, heads, preprocessing, metrics, decision)
+    assert f"colour.{sentence}\n## Scores" in text and text.replace(sentence, "\n\n") == card()
 
 
 def test_a_bar_in_a_cell_is_escaped():

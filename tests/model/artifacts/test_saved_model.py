@@ -9,8 +9,10 @@ import torch
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
 
+from model.artifacts.archive import opened_model, pack
 from model.artifacts.files import CARD, needed_files
 from model.artifacts.saved_model import load_model, save_model
+from model.decisions import Decision
 from model.errors import InputError
 
 
@@ -41,6 +43,17 @@ def test_weights_have_the_bytes_that_torch_would_write(models, tmp_path):
         np.testing.assert_array_equal(array, arrays[name], strict=True)
 
 
+def test_a_decision_is_saved_and_packed_with_the_model(models, tmp_path):
+    saved, decision = load_model(models / "mask"), Decision(2.0, (0.0, 1.0, -1.0))
+    parts = (saved.settings, saved.heads, saved.pipeline, saved.metrics)
+    save_model(tmp_path / "exp", load_file(models / "mask" / "model.safetensors"), *parts, decision)
+    pack(tmp_path / "exp", tmp_path / "model.tar.gz")
+    with opened_model(tmp_path / "model.tar.gz") as folder:
+        assert load_model(folder).decision == decision
+    (tmp_path / "exp" / "decision.json").unlink()  # as of an earlier version
+    assert load_model(tmp_path / "exp").decision == Decision()
+
+
 def test_labels_are_those_of_the_classes_alone(models):
     saved = load_model(models / "mask")
     labels = saved.labels()
@@ -63,6 +76,7 @@ def test_a_model_with_a_part_missing_names_it(models, tmp_path, missing):
         ("labels.json", lambda text: text.replace('"classes": 18', '"classes": 17'), "do not answer"),
         ("settings.yaml", lambda text: text + "colour: blue\n", "colour: there is no such setting"),
         ("preprocessing.json", lambda text: '{"hight": 3}', "not a preprocessing"),
+        ("decision.json", lambda text: text.replace("[]", "[1, 2]"), r"exp: decision\.json: biases: expected 18"),
     ],
 )
 def test_a_model_that_is_damaged_says_where(models, tmp_path, name, change, told):

@@ -49,6 +49,21 @@ def test_members_are_those_of_ensemble_json_at_any_depth_and_each_must_be_whole(
     assert model_problem(tmp_path) == f"the model in {tmp_path}/fold1/age lacks labels.json"
 
 
+@pytest.mark.parametrize("folder", ["", "a"])
+def test_a_decision_must_fit_the_classes_of_its_model_or_ensemble(tmp_path, write_model, folder):
+    labels = (write_model(tmp_path / "a") / "labels.json").read_text()
+    (tmp_path / "ensemble.json").write_text('{"combine": "soft", "members": [{"model": "a"}]}')
+    (tmp_path / "labels.json").write_text(labels)
+    decision = tmp_path / folder / "decision.json"
+    decision.write_text('{"rule": "argmax", "biases": [0, 1]}')
+    assert model_problem(tmp_path) is None
+    decision.write_text('{"rule": "argmax", "biases": [0, 1, 2]}')
+    expected = f"{decision.parent}: decision.json: biases: expected 2, one per class, not 3"
+    assert model_problem(tmp_path) == expected
+    decision.write_text("[")
+    assert f"{decision.parent}: decision.json: cannot be read" in model_problem(tmp_path)
+
+
 @pytest.mark.parametrize("members", ["../a", "."])
 def test_a_member_outside_its_ensemble_is_a_problem(tmp_path, write_model, members):
     write_model(tmp_path / "a")

@@ -22,16 +22,19 @@ NUMBER = 20
 
 
 class Means:
-    """A transform: the mean of the image, and the draw. Records the threads that call it."""
+    """A transform: the mean of the image, and the draw. Records the threads that call it; each waits at its first call
+    until there are as many as asked for."""
 
     channels, draft = 3, (8, 8)
 
-    def __init__(self, seconds: float = 0.0):
-        self.seconds, self.threads, self.calls = seconds, set(), 0
+    def __init__(self, threads: int = 1):
+        self.together, self.threads, self.calls = threading.Barrier(threads, timeout=20), set(), 0
 
     def __call__(self, image: Image.Image, draw: int) -> Inputs:
-        time.sleep(self.seconds * (draw % 3))
-        self.threads.add(threading.current_thread())
+        if threading.current_thread() not in self.threads:
+            self.threads.add(threading.current_thread())
+            self.together.wait()
+        time.sleep(0.002 * (draw % 3))
         self.calls += 1
         return Inputs({"pixels": np.full((1, 2, 2, 3), np.asarray(image).mean(), np.uint8), "draw": np.array([draw])})
 
@@ -64,7 +67,7 @@ def test_an_image_gives_its_inputs_or_the_reason_why_it_cannot_be_read(root):
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_batches_of_threads_come_in_order(root, workers):
-    transform = Means(seconds=0.003)
+    transform = Means(threads=max(1, workers))
     loaded = list(thread_batches(dataset(root, transform), in_order(NUMBER, 3), workers))
     assert [row for batch in loaded for row in batch.rows.tolist()] == [row for row in range(NUMBER) if row != 7]
     assert [list(batch.unreadable) for batch in loaded] == [[7] if 6 in batch.rows else [] for batch in loaded]

@@ -1,20 +1,43 @@
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torchsampler import ImbalancedDatasetSampler
 
-from model.data.sampling import EpochSampler, expected_class_shares
+from model.data.image_locations import ImageLocation, ImageLocations
+from model.data.sampling import SAMPLERS, ClassSampler, EpochSampler, make_sampler
+from model.data.table import Table
 from model.errors import InputError
+from model.labels import Attribute, Scheme
 from model.runtime.seeding import mixed_seed
+from model.settings import choices
+from model.settings.fields import Layer, build
+from model.settings.train import TrainSettings
 
 CLASSES = np.repeat([0, 1, 3], [700, 250, 50])  # class 2 has no picture
 
 
+def epochs(
+    classes: np.ndarray, power: float, batch_size: int, seed: int, rank: int = 0, world: int = 1
+) -> EpochSampler:
+    return EpochSampler(ClassSampler(classes, power, seed), batch_size, rank, world)
+
+
+def table(classes: np.ndarray) -> Table:
+    """A table of nothing but classes, 0 to 3."""
+    scheme = Scheme((Attribute("label", ("a", "b", "c", "d")),))
+    locations = ImageLocations(ImageLocation(f"{row}.jpg") for row in range(len(classes)))
+    groups, labels = np.array(locations.paths, dtype=object), pd.DataFrame({"label": classes})
+    return Table(Path(), scheme, locations, groups, "", labels, pd.DataFrame(), pd.DataFrame(), "")
+
+
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
 def test_classes_are_drawn_as_expected(power: float) -> None:
-    sampler = EpochSampler(CLASSES, power, 64, seed=1)
+    sampler = ClassSampler(CLASSES, power, seed=1)
     drawn = np.concatenate([sampler.order(epoch) for epoch in range(60)])
-    expected = expected_class_shares(CLASSES, power, 4)
+    expected = sampler.class_shares(4)
     assert expected.sum() == pytest.approx(1) and expected[2] == 0
     deviation = np.sqrt(expected * (1 - expected) / len(drawn))
     assert (np.abs(np.bincount(CLASSES[drawn], minlength=4) / len(drawn) - expected) <= 4 * deviation).all()
@@ -22,13 +45,13 @@ def test_classes_are_drawn_as_expected(power: float) -> None:
 
 def test_expected_shares_by_hand() -> None:
     classes = np.repeat([0, 1], [900, 100])
-    assert expected_class_shares(classes, 0, 2) == pytest.approx([0.9, 0.1])
-    assert expected_class_shares(classes, 0.5, 3) == pytest.approx([0.75, 0.25, 0])
-    assert expected_class_shares(classes, 1, 2) == pytest.approx([0.5, 0.5])
+    assert ClassSampler(classes, 0, 0).class_shares(2) == pytest.approx([0.9, 0.1])
+    assert ClassSampler(classes, 0.5, 0).class_shares(3) == pytest.approx([0.75, 0.25, 0])
+    assert ClassSampler(classes, 1, 0).class_shares(2) == pytest.approx([0.5, 0.5])
 
 
 def test_power_1_is_torchsampler() -> None:
-    sampler = EpochSampler(CLASSES, 1.0, 64, seed=5)
+    sampler = ClassSampler(CLASSES, 1.0, seed=5)
     for epoch in range(3):
         torch.manual_seed(mixed_seed(5, epoch))
         theirs = [int(row) for row in ImbalancedDatasetSampler(CLASSES, labels=CLASSES.tolist())]
@@ -36,7 +59,7 @@ def test_power_1_is_torchsampler() -> None:
 
 
 def test_power_0_deals_every_row_once() -> None:
-    sampler = EpochSampler(CLASSES, 0.0, 64, seed=5)
+    sampler = ClassSampler(CLASSES, 0.0, seed=5)
     assert sorted(sampler.order(0)) == list(range(len(CLASSES)))
     assert sampler.order(0).tolist() != sorted(sampler.order(0))
 
@@ -44,30 +67,30 @@ def test_power_0_deals_every_row_once() -> None:
 def test_labels_of_a_subset_are_its_own() -> None:
     """Rows are positions in the classes given, whatever table these were taken from."""
     subset = CLASSES[np.arange(690, 960)]  # 10 of class 0, 250 of class 1, 10 of class 3
-    drawn = np.concatenate([EpochSampler(subset, 1.0, 8, seed=0).order(epoch) for epoch in range(20)])
+    drawn = np.concatenate([ClassSampler(subset, 1.0, seed=0).order(epoch) for epoch in range(20)])
     assert drawn.min() >= 0 and drawn.max() < len(subset)
     assert np.bincount(subset[drawn], minlength=4) / len(drawn) == pytest.approx([1 / 3, 1 / 3, 0, 1 / 3], abs=0.03)
 
 
 @pytest.mark.parametrize("power", [0.0, 1.0])
 def test_the_order_is_a_function_of_seed_and_epoch(power: float) -> None:
-    sampler = EpochSampler(CLASSES, power, 64, seed=7)
+    sampler = ClassSampler(CLASSES, power, seed=7)
     first = sampler.order(4).tolist()
     sampler.order(5)
     torch.rand(3)
     np.random.rand(3)
-    assert sampler.order(4).tolist() == first == EpochSampler(CLASSES, power, 64, seed=7).order(4).tolist()
+    assert sampler.order(4).tolist() == first == ClassSampler(CLASSES, power, seed=7).order(4).tolist()
     assert first != sampler.order(3).tolist()
-    assert first != EpochSampler(CLASSES, power, 64, seed=8).order(4).tolist()
+    assert first != ClassSampler(CLASSES, power, seed=8).order(4).tolist()
     # neither (seed + 1, epoch) nor (epoch, seed) is the same draw
-    assert sampler.order(3).tolist() != EpochSampler(CLASSES, power, 64, seed=6).order(4).tolist()
-    assert first != EpochSampler(CLASSES, power, 64, seed=4).order(7).tolist()
+    assert sampler.order(3).tolist() != ClassSampler(CLASSES, power, seed=6).order(4).tolist()
+    assert first != ClassSampler(CLASSES, power, seed=4).order(7).tolist()
 
 
 def test_drawing_leaves_the_global_generators_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("the GPUs' generators were seeded"))
     before = torch.get_rng_state(), repr(np.random.get_state(legacy=False))
-    list(EpochSampler(CLASSES, 1.0, 64, seed=7).batches(0))
+    list(epochs(CLASSES, 1.0, 64, seed=7).batches(0))
     assert torch.equal(torch.get_rng_state(), before[0])
     assert repr(np.random.get_state(legacy=False)) == before[1]
 
@@ -77,8 +100,8 @@ def test_drawing_leaves_the_global_generators_alone(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("rows", [1000, 48, 47, 12, 5, 2])
 def test_the_processes_parts_make_the_single_processs_batches(power: float, world: int, rows: int) -> None:
     classes = CLASSES[:: len(CLASSES) // rows][:rows]
-    alone = EpochSampler(classes, power, 48, seed=3)
-    parts = [EpochSampler(classes, power, 48, seed=3, rank=rank, world=world) for rank in range(world)]
+    alone = epochs(classes, power, 48, seed=3)
+    parts = [epochs(classes, power, 48, seed=3, rank=rank, world=world) for rank in range(world)]
     assert {part.steps for part in parts} == {alone.steps}
     batches = list(zip(alone.batches(2), *(part.batches(2) for part in parts), strict=True))
     assert len(batches) == alone.steps
@@ -94,32 +117,82 @@ def test_the_processes_parts_make_the_single_processs_batches(power: float, worl
 
 
 def test_the_last_incomplete_batch_is_dropped_unless_it_is_the_only_one() -> None:
-    sampler = EpochSampler(np.zeros(21, int), 0.0, 10, seed=0)
+    sampler = epochs(np.zeros(21, int), 0.0, 10, seed=0)
     assert sampler.steps == 2
     batches = list(sampler.batches(0))
     assert [len(batch) for batch in batches] == [10, 10]
-    assert [row for batch in batches for row, _ in batch] == sampler.order(0)[:20].tolist()
-    small = EpochSampler(np.zeros(7, int), 0.0, 10, seed=0)
+    assert [row for batch in batches for row, _ in batch] == sampler.sampler.order(0)[:20].tolist()
+    small = epochs(np.zeros(7, int), 0.0, 10, seed=0)
     assert small.steps == 1
     assert [sorted(row for row, _ in batch) for batch in small.batches(0)] == [list(range(7))]
 
 
 @pytest.mark.parametrize("rows, world", [(1000, 1), (1000, 2), (7, 5), (3, 5)])
 def test_every_draw_of_a_run_has_its_own_number(rows: int, world: int) -> None:
-    ranks = [EpochSampler(np.zeros(rows, int), 1.0, 10, seed=0, rank=rank, world=world) for rank in range(world)]
+    ranks = [epochs(np.zeros(rows, int), 1.0, 10, seed=0, rank=rank, world=world) for rank in range(world)]
     draws = [draw for rank in ranks for epoch in range(4) for batch in rank.batches(epoch) for _, draw in batch]
     assert len(set(draws)) == len(draws)
 
 
 @pytest.mark.parametrize("first", [0, 1, 9, 15])
 def test_going_on_inside_an_epoch_is_skipping(first: int) -> None:
-    sampler = EpochSampler(CLASSES, 0.5, 64, seed=3, rank=1, world=2)
+    sampler = epochs(CLASSES, 0.5, 64, seed=3, rank=1, world=2)
     assert sampler.steps == 15
     assert list(sampler.batches(6, first)) == list(sampler.batches(6))[first:]
 
 
 def test_what_cannot_be_sampled_is_refused() -> None:
     with pytest.raises(InputError, match="batch_size 10 does not divide among 3 processes"):
-        EpochSampler(CLASSES, 0.0, 10, seed=0, world=3)
-    with pytest.raises(InputError, match="no picture"):
-        EpochSampler(np.array([], int), 0.0, 10, seed=0)
+        epochs(CLASSES, 0.0, 10, seed=0, world=3)
+    for sampler in SAMPLERS:
+        with pytest.raises(InputError, match="no picture"):
+            make_sampler(TrainSettings(sampler=sampler), table(np.array([], int)))
+
+
+@pytest.mark.parametrize(
+    ("sampler", "strength", "corrects"),
+    [
+        ("imbalanced", None, 1.0),
+        ("sqrt", None, 0.5),
+        ("none", None, 0.0),
+        ("sqrt", 0.3, 0.3),
+        ("imbalanced", 0.0, 0.0),
+    ],
+)
+def test_the_setting_names_a_sampler_and_its_strength(sampler: str, strength: float | None, corrects: float) -> None:
+    made = make_sampler(TrainSettings(sampler=sampler, sampler_strength=strength, seed=5), table(CLASSES))
+    assert made.corrects == corrects
+    assert made.order(2).tolist() == ClassSampler(CLASSES, corrects, 5).order(2).tolist()
+
+
+def test_the_setting_names_every_sampler() -> None:
+    assert choices.SAMPLERS.keys() == SAMPLERS.keys()
+
+
+class FirstRows:
+    """A toy: the first rows in order."""
+
+    corrects = 0.25
+
+    def __init__(self, settings: TrainSettings, table: Table) -> None:
+        self.classes = table.classes()[:30]
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def order(self, epoch: int) -> np.ndarray:
+        return np.arange(30)
+
+    def class_shares(self, num_classes: int) -> np.ndarray:
+        return np.bincount(self.classes, minlength=num_classes) / 30
+
+
+def test_an_added_sampler_says_what_an_epoch_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="expected one of imbalanced"):
+        build(TrainSettings, [Layer("{}", {"sampler": "first"})])
+    monkeypatch.setitem(SAMPLERS, "first", FirstRows)
+    monkeypatch.setitem(choices.SAMPLERS, "first", "a toy")
+    made = make_sampler(build(TrainSettings, [Layer("{}", {"sampler": "first"})]), table(CLASSES))
+    sampler = EpochSampler(made, 10)
+    assert sampler.steps == 3
+    assert [row for batch in sampler.batches(1) for row, _ in batch] == list(range(30))

@@ -14,7 +14,7 @@ from model.network.network import Network
 
 @pytest.fixture
 def network() -> Network:
-    heads = make_heads(mask_scheme(), "heads", lambda head: "focal")
+    heads = make_heads(mask_scheme(), "heads", lambda head, classes: classes)
     return Network(make_backbone("resnet10t", Preprocessing(32, 24)), heads)
 
 

@@ -6,12 +6,16 @@ import pytest
 from model.errors import InputError
 from model.labels import Attribute, Scheme, mask_scheme, target_scheme
 from model.network.heads import Heads, make_heads
+from model.training.losses import LOSSES
 
 MASK = mask_scheme()
 
 
 def made(target: str, **losses: str) -> Heads:
-    return make_heads(target_scheme(MASK, target), target, lambda head: losses.get(head, "focal"))
+    def outputs_of(head: str, classes: int) -> int:
+        return LOSSES[losses.get(head, "focal")].outputs(classes)
+
+    return make_heads(target_scheme(MASK, target), target, outputs_of)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +35,7 @@ def test_an_attribute_that_there_is_not_names_the_nearest():
 
 def test_joint_of_one_attribute_is_that_attribute():
     scheme = Scheme((Attribute("label", ("a", "b", "c")),))
-    assert [head.name for head in make_heads(scheme, "joint", lambda head: "focal").heads] == ["label"]
+    assert [head.name for head in make_heads(scheme, "joint", lambda head, classes: classes).heads] == ["label"]
 
 
 def test_one_heads_probabilities_are_its_softmax():

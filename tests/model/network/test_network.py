@@ -9,7 +9,7 @@ from model.network.backbone import make_backbone
 from model.network.heads import make_heads
 from model.network.network import Network
 
-HEADS = make_heads(mask_scheme(), "heads", lambda head: "focal")
+HEADS = make_heads(mask_scheme(), "heads", lambda head, classes: classes)
 
 
 @pytest.mark.parametrize("model", ["resnet10t", "mobilenetv3_small_050", "vit_tiny_patch16_224", "convnext_atto"])

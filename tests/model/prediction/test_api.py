@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from model.decisions import Decision
 from model.errors import InputError
 from model.labels import Attribute, Scheme
 from model.prediction import predict as predict_of_package
@@ -25,7 +26,7 @@ def test_the_package_hands_it_on():
 def test_a_row_a_picture_with_its_class_attributes_and_probabilities():
     scheme = Scheme((Attribute("kind", ("cat", "dog")), Attribute("size", ("small", "large"))))
     probabilities = np.float32([[0.1, 0.2, 0.6, 0.1], [np.nan] * 4, [0, 0, 0, 1]])
-    frame = _answer_frame(["a", "b", "2"], probabilities, ["", "no such file", ""], scheme)
+    frame = _answer_frame(["a", "b", "2"], probabilities, ["", "no such file", ""], scheme, Decision())
     assert frame.columns.tolist() == [
         "picture", "class", "name", "kind", "size", "error", "cat/small", "cat/large", "dog/small", "dog/large",
     ]  # fmt: skip
@@ -38,7 +39,15 @@ def test_a_row_a_picture_with_its_class_attributes_and_probabilities():
     assert (frame.dtypes[scheme.class_names] == np.float32).all()
 
 
+def test_the_class_is_that_of_the_decision_and_an_unreadable_picture_has_none():
+    scheme = Scheme((Attribute("kind", ("cat", "dog")),))
+    probabilities = np.float32([[0.7, 0.3], [np.nan, np.nan], [0.9, 0.1]])
+    frame = _answer_frame(["a", "b", "c"], probabilities, ["", "gone", ""], scheme, Decision(biases=(0.0, 1.0)))
+    assert frame["name"].tolist() == ["dog", "", "cat"] and frame["class"].isna().tolist() == [False, True, False]
+
+
 def test_one_attribute_has_no_column_beside_the_name():
-    frame = _answer_frame(["a"], np.float32([[0.3, 0.7]]), [""], Scheme((Attribute("kind", ("cat", "dog")),)))
+    scheme = Scheme((Attribute("kind", ("cat", "dog")),))
+    frame = _answer_frame(["a"], np.float32([[0.3, 0.7]]), [""], scheme, Decision())
     assert frame.columns.tolist() == ["picture", "class", "name", "error", "cat", "dog"]
     assert pd.api.types.is_integer_dtype(frame["class"]) and frame["name"][0] == "dog"

@@ -30,7 +30,7 @@ class Means(Backend):
 def test_a_backend_needs_logits_alone(tmp_path):
     for row in range(5):
         Image.new("RGB", (8, 8), (row, 0, 1)).save(tmp_path / f"{row}.png")
-    backend = Means(make_heads(SCHEME, "joint", lambda head: "cross_entropy"))
+    backend = Means(make_heads(SCHEME, "joint", lambda head, classes: classes))
     locations = ImageLocations(ImageLocation(f"{row}.png") for row in range(5))
     dataset = ImageDataset(tmp_path, locations, Views(InputPipeline(Preprocessing(8, 8))))
     for workers in (0, 2):

@@ -43,7 +43,7 @@ class ChannelMeans(nn.Module):
 
 def make_predictor(scale: float = 1.0, side: int = 8, views: int = 1) -> Predictor:
     pipeline = InputPipeline(Preprocessing(side, side, mean=(0.0,) * 3, std=(1.0,) * 3))
-    heads = make_heads(SCHEME, "joint", lambda head: "cross_entropy")
+    heads = make_heads(SCHEME, "joint", lambda head, classes: classes)
     backend = TorchBackend(ChannelMeans(scale), heads, pipeline.preprocessing, find_hardware("cpu", "fp32"))
     return Predictor(backend, Views(pipeline, views), Decision())
 

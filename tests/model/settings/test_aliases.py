@@ -105,6 +105,18 @@ def test_a_word_becomes_ours(job, said, ours):
 
 
 @pytest.mark.parametrize(
+    ("said", "ours"),
+    [
+        ({"model-args": {"drop-rate": 0.2, "act-layer": 1}}, {"dropout": 0.2, "model_args": {"act_layer": 1}}),
+        ({"criterion-args": {"label-smoothing": 0.2}}, {"label_smoothing": 0.2}),
+        ({"augmentation": "random-crop", "augmentation-args": {"a": 1}}, {"augmentation": {"random-crop": {"a": 1}}}),
+    ],
+)
+def test_names_inside_a_word_are_taken_in_any_spelling(said, ours):
+    assert translate(TRAIN, "--{}", said)[0] == ours
+
+
+@pytest.mark.parametrize(
     ("job", "said", "told"),
     [
         (TRAIN, {"dataset": "MyDataset"}, "named by `layout`"),

@@ -1,31 +1,32 @@
 """Settings of a training: what derives from them and what contradicts."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from model.errors import InputError
 from model.settings.decode import decode
-from model.settings.fields import Layer, as_dict, build
-from model.settings.train import TrainSettings
+from model.settings.fields import Layer, build
+from model.settings.train import HeadSettings, TrainSettings
 
 
 def train(**values: Any) -> TrainSettings:
     return build(TrainSettings, [Layer("{}", values)])
 
 
-def test_the_sampler_names_its_strength() -> None:
-    assert train(sampler="imbalanced").sampler_power == 1.0
-    assert train().sampler_power == train(sampler="sqrt").sampler_power == 0.5
-    assert train(sampler="none").sampler_power == 0.0
-    assert train(sampler_strength="0.3").sampler_power == 0.3
-    assert train(sampler_strength=0).sampler_power == 0.0
-
-
-def test_what_cannot_change_the_result_may_differ_between_runs() -> None:
-    same = set(as_dict(TrainSettings())) - set(as_dict(TrainSettings(), only_result=True))
-    assert {"num_workers", "log_interval", "checkpoint_seconds", "resume", "name", "train_dir"} <= same
-    assert not {"seed", "lr", "batch_size", "accumulate", "precision", "validation", "augmentation"} & same
+def test_a_heads_own_settings_win_over_the_common_ones() -> None:
+    made = train(
+        target="heads",
+        loss="focal",
+        loss_args={"gamma": 3},
+        class_weights="effective",
+        heads={"age": {"loss": "f1"}, "mask": {"loss-weight": "2", "loss_args": "gamma=1"}},
+    )
+    common = HeadSettings(1.0, "focal", {"gamma": 3}, "effective")
+    assert made.head("gender") == common
+    assert made.head("mask") == replace(common, loss_weight=2.0, loss_args={"gamma": 1})
+    assert made.head("age") == replace(common, loss="f1", loss_args={})  # not those of another loss
 
 
 @pytest.mark.parametrize(

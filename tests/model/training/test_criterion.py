@@ -8,13 +8,14 @@ import torch
 import torch.nn.functional as F
 
 from model.data.channel import read_channel
+from model.data.sampling import make_sampler
 from model.data.table import Table
-from model.errors import InputError, Problems
+from model.errors import Problems
 from model.network.heads import make_heads
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
-from model.training.criterion import Criterion, head_setting, head_targets
-from model.training.losses import class_weights
+from model.training.class_weights import class_weights
+from model.training.criterion import Criterion, head_targets
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +30,13 @@ def settings(**values: object) -> TrainSettings:
 
 
 def make(table: Table, settings: TrainSettings) -> Criterion:
-    heads = make_heads(table.scheme, "heads", lambda head: str(head_setting(settings, head, "loss")))
-    return Criterion(settings, heads, table)
+    heads = make_heads(table.scheme, "heads", lambda head, classes: classes)
+    return Criterion(settings, heads, table, make_sampler(settings, table))
 
 
 def batch(criterion: Criterion, table: Table) -> tuple[torch.Tensor, list[torch.Tensor]]:
     logits = torch.randn(8, criterion.heads.outputs, generator=torch.Generator().manual_seed(0))
     return logits, [classes[:8] for classes in head_targets(criterion.heads, table)]
-
-
-def test_a_heads_own_setting_wins_over_the_common_one():
-    heads = settings(loss="cross_entropy", heads={"age": {"loss": "f1"}})
-    assert head_setting(heads, "age", "loss") == "f1" and head_setting(heads, "mask", "loss") == "cross_entropy"
 
 
 def test_targets_are_the_codes_of_each_heads_attribute(table):
@@ -77,6 +73,27 @@ def test_mixed_pictures_have_the_mixed_targets(table):
     torch.testing.assert_close(criterion(logits, targets, partner, own=1.0), criterion(logits, targets))
 
 
-def test_an_attribute_without_a_head_is_an_error(table):
-    with pytest.raises(InputError, match="no attribute 'agee'; nearest: age; expected mask, gender, age"):
-        make(table, settings(heads={"agee": {"loss_weight": 2}}))
+def test_arguments_of_the_loss_are_those_of_the_head(table):
+    own = {"age": {"loss-args": {"gamma": 1}}, "gender": {"loss": "label_smoothing", "loss_args": {"smoothing": 0.3}}}
+    criterion = make(table, settings(loss_args={"gamma": 3}, heads=own))
+    assert [getattr(loss, "gamma", None) for loss in criterion.losses] == [3, None, 1]
+    assert criterion.losses[1].smoothing == 0.3
+
+
+def test_correcting_twice_is_told_once_for_equal_heads_and_not_for_heads_that_take_no_weights(table):
+    twice = {"sampler": "imbalanced", "class_weights_strength": 1}
+    assert len(make(table, settings(**twice)).warnings) == 1
+    assert len(make(table, settings(**twice, heads={"age": {"class_weights": "effective"}})).warnings) == 2
+    assert make(table, settings(**twice, loss="f1")).warnings == []
+    assert make(table, settings(class_weights_strength=1)).warnings == []
+
+
+def test_drawn_shares_are_the_samplers(table):
+    criterion = make(table, settings(sampler="imbalanced", class_weights_strength=1))
+    joint = np.zeros(table.scheme.num_classes)
+    occurring = np.unique(table.classes())
+    joint[occurring] = 1 / len(occurring)
+    for name, loss in zip(table.scheme.names, criterion.losses):
+        classes = table.scheme.split(np.arange(len(joint)))[name]
+        shares = np.bincount(classes, joint)
+        assert float((loss.weight * torch.tensor(shares)).sum()) == pytest.approx(1)

@@ -14,7 +14,7 @@ from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
 from model.training.initial_weights import load_weights, make_network
 
-HEADS = make_heads(mask_scheme(), "heads", lambda head: "focal")
+HEADS = make_heads(mask_scheme(), "heads", lambda head, classes: classes)
 
 
 def network(**values: object) -> Network:

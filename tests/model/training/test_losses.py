@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -6,13 +8,17 @@ from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
 from model.errors import InputError
-from model.settings.choices import LOSSES
+from model.settings import choices
+from model.settings.fields import Layer, build
+from model.settings.train import HeadSettings, TrainSettings
 from model.training.losses import (
+    LOSSES,
     BinaryCrossEntropy,
     CrossEntropy,
     F1Loss,
     FocalLoss,
-    class_weights,
+    LossContext,
+    LossType,
     double_correction,
     make_loss,
 )
@@ -29,6 +35,19 @@ def logits() -> Tensor:
 @pytest.fixture
 def targets() -> Tensor:
     return torch.randint(0, 4, (16,), generator=torch.Generator().manual_seed(1))
+
+
+def context(loss: str, weight: Tensor | None = WEIGHT, loss_args: object = (), **settings: object) -> LossContext:
+    """Of a head with these class weights (of classes that are drawn equally often)."""
+    classes = 4 if weight is None else len(weight)
+    given = (
+        {"class_weights": "none"}
+        if weight is None
+        else {"class_weights": "given", "class_weight_values": weight.tolist()}
+    )
+    made = build(TrainSettings, [Layer("{}", {**given, **settings}), Layer("{}", {"loss": loss})])
+    head = build(HeadSettings, [Layer("{}", {**given, "loss": loss, "loss_args": dict(loss_args)})])  # type: ignore
+    return LossContext(made, head, np.full(classes, 5), np.full(classes, 1 / classes))
 
 
 def soft(targets: Tensor, num_classes: int, share: float) -> Tensor:
@@ -167,75 +186,84 @@ def test_f1_loss_by_hand() -> None:
     assert F1Loss()(logits, torch.tensor([1])).item() == pytest.approx(1 - (0 + 2 * 0.25 / 1.25) / 2)
 
 
-@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("kind", ["inverse", "effective", "given"])
-def test_class_weights_by_hand(kind: str, strength: float) -> None:
-    counts, drawn = np.array([5000, 10, 0, 300]), np.array([0.6, 0.1, 0.0, 0.3])
-    values = [1.0, 4.0, 9.0, 2.0]
-    weights = class_weights(kind, counts, drawn, strength, values, beta=0.99)
-    assert weights is not None and weights.dtype == torch.float32
-    assert weights[2] == 0
-    assert float((weights * torch.tensor(drawn)).sum()) == pytest.approx(1)
-    raw = {
-        "inverse": [1 / 5000, 1 / 10, 1 / 300],
-        "effective": [0.01 / (1 - 0.99**n) for n in (5000, 10, 300)],
-        "given": [1.0, 4.0, 2.0],
-    }[kind]
-    power = 1 if kind == "given" else strength
-    ratios = (weights / weights[0]).tolist()
-    assert [ratios[1], ratios[3]] == pytest.approx([(raw[1] / raw[0]) ** power, (raw[2] / raw[0]) ** power])
-
-
-def test_effective_weights_lie_between_none_and_inverse() -> None:
-    counts, drawn = np.array([5000, 10]), np.array([0.9, 0.1])
-    inverse = class_weights("inverse", counts, drawn, 1.0)
-    torch.testing.assert_close(class_weights("effective", counts, drawn, 1.0, beta=1.0), inverse)
-    torch.testing.assert_close(
-        class_weights("effective", counts, drawn, 1.0, beta=0.999999), inverse, rtol=5e-3, atol=0
-    )
-    torch.testing.assert_close(class_weights("effective", counts, drawn, 1.0, beta=0.0), torch.ones(2))
-    assert class_weights("none", counts, drawn, 1.0) is None
-
-
-def test_given_weights_must_be_one_a_class_and_leave_something_to_learn() -> None:
-    counts = np.array([3, 4, 0])
-    with pytest.raises(InputError, match="2 numbers, there are 3 classes"):
-        class_weights("given", counts, counts / 7, 1.0, [1.0, 2.0])
-    with pytest.raises(InputError, match="no picture with a weight"):
-        class_weights("given", counts, counts / 7, 1.0, [0.0, 0.0, 1.0])
-    with pytest.raises(InputError, match="'inverted' is none of"):
-        class_weights("inverted", counts, counts / 7, 1.0)
-
-
 @pytest.mark.parametrize("name", ["focal", "cross_entropy", "label_smoothing"])
 def test_weighted_losses_of_equal_parts_average_to_that_of_the_whole(
     name: str, logits: Tensor, targets: Tensor
 ) -> None:
     """What makes gradient accumulation and several processes exact; torch's own weighted mean is not."""
-    loss = make_loss(name, gamma=2.0, smoothing=0.1, weight=WEIGHT)
+    loss = make_loss(context(name))
     parts = [loss(logits[i : i + 4], targets[i : i + 4]) for i in range(0, 16, 4)]
     torch.testing.assert_close(torch.stack(parts).mean(), loss(logits, targets))
 
 
-def test_make_loss_passes_on_what_each_loss_takes(logits: Tensor, targets: Tensor) -> None:
-    def value(name: str, logits: Tensor, targets: Tensor, weight: Tensor | None) -> float:
-        return make_loss(name, gamma=3.0, smoothing=0.2, weight=weight)(logits, targets).item()
+def test_a_loss_has_its_weights_and_the_settings_of_its_arguments(logits: Tensor, targets: Tensor) -> None:
+    def both(expected: nn.Module, name: str, *batch: Tensor, weight: Tensor) -> bool:
+        made = context(name, weight, focal_gamma=3.0, label_smoothing=0.2)
+        return make_loss(made)(*batch).item() == expected(*batch).item()
 
-    assert value("focal", logits, targets, WEIGHT) == FocalLoss(3.0, WEIGHT)(logits, targets).item()
-    assert value("cross_entropy", logits, targets, WEIGHT) == CrossEntropy(WEIGHT)(logits, targets).item()
-    assert value("label_smoothing", logits, targets, WEIGHT) == CrossEntropy(WEIGHT, 0.2)(logits, targets).item()
-    assert value("f1", logits, targets, WEIGHT) == F1Loss()(logits, targets).item()
-    one, y = logits[:, :1], targets % 2
-    assert value("bce", one, y, BINARY_WEIGHT) == BinaryCrossEntropy(BINARY_WEIGHT)(one, y).item()
-    with pytest.raises(InputError, match="nearest: focal"):
-        value("focl", logits, targets, None)
+    four, two = context("focal", WEIGHT).class_weights, context("focal", BINARY_WEIGHT).class_weights
+    torch.testing.assert_close(four, WEIGHT / WEIGHT.mean())
+    assert both(FocalLoss(3.0, four), "focal", logits, targets, weight=WEIGHT)
+    assert both(CrossEntropy(four), "cross_entropy", logits, targets, weight=WEIGHT)
+    assert both(CrossEntropy(four, 0.2), "label_smoothing", logits, targets, weight=WEIGHT)
+    assert both(F1Loss(), "f1", logits, targets, weight=WEIGHT)
+    assert both(BinaryCrossEntropy(two), "bce", logits[:, :1], targets % 2, weight=BINARY_WEIGHT)
+
+
+def test_loss_args_win_over_the_settings_of_the_same_meaning() -> None:
+    assert make_loss(context("focal", None, {"gamma": "1.5"}, focal_gamma=3.0)).gamma == 1.5
+    assert make_loss(context("focal", None, {"gamma": 0}, focal_gamma=3.0)).gamma == 0
+    assert make_loss(context("label_smoothing", None, {"smoothing": 0.3})).smoothing == 0.3
+
+
+@pytest.mark.parametrize(
+    ("loss", "arguments", "message"),
+    [
+        ("focal", {"gama": 1}, "loss_args: loss focal has no argument 'gama'; nearest: gamma; it takes gamma"),
+        ("cross_entropy", {"gamma": 1}, "loss cross_entropy has no argument 'gamma'; it takes none"),
+        ("focal", {"context": 1}, "no argument 'context'"),
+        ("focal", {"gamma": -1}, "loss 'focal' with .*: expected at least 0"),
+        ("label_smoothing", {"smoothing": "much"}, "loss 'label_smoothing' with .*: expected a number"),
+    ],
+)
+def test_arguments_that_a_loss_does_not_take_are_told(loss: str, arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make_loss(context(loss, None, arguments))
+
+
+def test_the_setting_names_every_loss() -> None:
+    assert choices.LOSSES.keys() == LOSSES.keys()
+    assert all(choices.LOSSES.values())
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_that_the_setting_names_can_be_made(name: str, logits: Tensor, targets: Tensor) -> None:
-    outputs = 1 if name == "bce" else 4
-    loss = make_loss(name, gamma=2.0, smoothing=0.1, weight=None)
-    assert loss(logits[:, :outputs], targets % max(outputs, 2)).isfinite()
+    classes = 2 if name == "bce" else 4
+    loss = make_loss(context(name, None))
+    assert loss(logits[:, : LOSSES[name].outputs(classes)], targets % classes).isfinite()
+
+
+def test_bce_is_for_two_classes_and_has_one_output() -> None:
+    assert LOSSES["bce"].outputs(2) == 1 and LOSSES["focal"].outputs(2) == 2
+    with pytest.raises(ValueError, match="loss bce is for two classes"):
+        LOSSES["bce"].outputs(3)
+
+
+def test_an_added_loss_is_a_choice_gets_its_arguments_and_is_asked_for_its_correction(
+    monkeypatch: pytest.MonkeyPatch, logits: Tensor, targets: Tensor
+) -> None:
+    def scaled(context: LossContext, scale: float = 1.0) -> nn.Module:
+        return FocalLoss(scale * len(context.counts), context.class_weights)
+
+    with pytest.raises(InputError, match="expected one of focal"):
+        context("scaled")
+    monkeypatch.setitem(LOSSES, "scaled", LossType(scaled, corrects=lambda context: 0.75))
+    monkeypatch.setitem(choices.LOSSES, "scaled", "a toy")
+    made = context("scaled", WEIGHT, {"scale": 0.5})
+    assert make_loss(made)(logits, targets) == FocalLoss(2.0, made.class_weights)(logits, targets)
+    warning = double_correction(made, 1.0)
+    assert warning is not None and "the loss (scaled, strength 0.75) correct the class prior 1.75 times" in warning
+    assert "class_weights" not in warning and double_correction(made, 0.25) is None
 
 
 def test_weights_move_with_the_loss_and_are_not_saved_with_it() -> None:
@@ -244,12 +272,22 @@ def test_weights_move_with_the_loss_and_are_not_saved_with_it() -> None:
     assert loss.state_dict() == {}
 
 
+def correction(sampler: float, kind: str, strength: float, loss: str = "focal") -> str | None:
+    made = context(loss, None, class_weights_strength=strength)
+    head = HeadSettings(loss=loss, class_weights=kind)
+    return double_correction(replace(made, head=head), sampler)
+
+
 def test_correcting_the_prior_twice_is_told() -> None:
-    warning = double_correction(1.0, "inverse", 1.0)
-    assert warning is not None and "2 times over" in warning and "sampler_strength" in warning
-    assert double_correction(0.5, "effective", 0.75) is not None
-    assert double_correction(0.7, "inverse", 0.3) is None
-    assert double_correction(0.0, "inverse", 1.0) is None
-    assert double_correction(1.0, "inverse", 0.0) is None
-    assert double_correction(1.0, "given", 1.0) is None
-    assert double_correction(1.0, "none", 1.0) is None
+    assert correction(1.0, "inverse", 1.0) == (
+        "the sampler (strength 1) and the class weights (inverse, strength 1) correct the class prior 2 times over: "
+        "rare classes are answered too often, and accuracy and F1 fall; let sampler_strength and "
+        "class_weights_strength add up to at most 1, or set sampler or class_weights to none"
+    )
+    assert correction(0.5, "effective", 0.75) is not None
+    assert correction(0.7, "inverse", 0.3) is None
+    assert correction(0.0, "inverse", 1.0) is None
+    assert correction(1.0, "inverse", 0.0) is None
+    assert correction(1.0, "given", 1.0) is None
+    assert correction(1.0, "none", 1.0) is None
+    assert correction(1.0, "inverse", 1.0, loss="f1") is None  # takes no class weights

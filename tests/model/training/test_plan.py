@@ -6,6 +6,7 @@ import pytest
 from model.artifacts.ensemble import PRODUCT, SOFT
 from model.data.channel import read_channel
 from model.data.table import Table
+from model.decisions import Decision
 from model.errors import InputError, Problems
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
@@ -33,7 +34,7 @@ def test_one_model_has_no_folder_of_its_own_and_no_ensemble(table):
 def test_folds_hold_out_each_group_once(table):
     folds = plan(table, folds=3)
     assert [run.folder for run in folds.runs] == ["fold1", "fold2", "fold3"]
-    assert folds.ensembles == [EnsembleSpec("", ["fold1", "fold2", "fold3"], SOFT)]
+    assert folds.ensembles == [EnsembleSpec("", ["fold1", "fold2", "fold3"], SOFT, Decision())]
     held_out = [set(run.datasets.validation.groups) for run in folds.runs]
     assert set.union(*held_out) == set(table.groups) and sum(map(len, held_out)) == len(set(table.groups))
     for run in folds.runs:
@@ -50,7 +51,29 @@ def test_separate_models_hold_out_the_same_groups_and_have_their_own_settings(ta
     ]
     assert {run.settings.num_classes for run in separate.runs} == {0}
     assert len({tuple(run.datasets.validation.groups) for run in separate.runs}) == 1
-    assert separate.ensembles == [EnsembleSpec("", ["mask", "gender", "age"], PRODUCT)]
+    assert separate.ensembles == [EnsembleSpec("", ["mask", "gender", "age"], PRODUCT, Decision())]
+
+
+def test_the_decision_is_of_the_model_that_answers(table):
+    """With target separate the product of the attributes, of the joint class; else each model and their mean."""
+    args = {"temperature": 2, "biases": [0.5, *[0] * 17]}
+    decision = Decision(2.0, (0.5, *[0.0] * 17))
+    folds = plan(table, folds=2, decision_args=args)
+    assert folds.decision == decision and [spec.decision for spec in folds.ensembles] == [decision]
+    assert all(run.settings.decision_args == args for run in folds.runs)
+    separate = plan(table, target="separate", folds=2, decision_args=args)
+    assert [spec.decision for spec in separate.ensembles] == [Decision()] * 3 + [decision]
+    assert separate.decision == decision and all(run.settings.decision_args == {} for run in separate.runs)
+
+
+def test_a_wrong_number_of_biases_names_the_classes(table):
+    message = "decision_args: biases: expected 2, one per class, not 3; the classes are male, female"
+    with pytest.raises(InputError, match=message):
+        plan(table, target="gender", decision_args={"biases": [0, 1, 2]})
+    with pytest.raises(InputError, match="biases: expected 18, one per class, not 2"):
+        plan(table, target="separate", decision_args={"biases": [0, 1]})
+    with pytest.raises(InputError, match="decision cannot be an attribute's own"):
+        plan(table, target="separate", separate={"age": {"decision": "argmax"}})
 
 
 def test_folds_of_separate_models_are_joined_from_the_inside_out(table):

@@ -2,6 +2,12 @@ from __future__ import annotations
 
 import torch
 
+from model.decisions import Decision
+from model.images.pipeline import InputPipeline
+from model.labels import mask_scheme
+from model.network.backbone import make_preprocessing
+from model.network.heads import make_heads
+from model.settings.train import TrainSettings
 from model.training.progress import Best, Outcome, Progress
 
 METRICS = {"loss": 0.5, "f1": 0.4, "per_class": {"f1": [0.4, 0.4]}, "intervals": {"f1": [0.3, 0.5]}}
@@ -20,9 +26,12 @@ def test_progress_comes_back_from_a_file(tmp_path):
 
 
 def test_an_outcome_comes_back_without_the_best_weights_a_second_time():
-    outcome = Outcome({"w": torch.zeros(3)}, progress())
+    heads = make_heads(mask_scheme(), "joint", lambda head, classes: classes)
+    parts = (TrainSettings(), heads, InputPipeline(make_preprocessing(TrainSettings())), Decision(1.5, (0.1, 0.2)))
+    outcome = Outcome(*parts, {"w": torch.zeros(3)}, progress())
     state = outcome.to_state()
     assert state["best"]["weights"] == {} and outcome.progress.best.weights  # the outcome itself keeps them
-    after = Outcome.from_state(state)
+    after = Outcome.from_state(state, *parts)
+    assert (after.settings, after.heads, after.pipeline, after.decision) == parts
     assert torch.equal(after.weights["w"], torch.zeros(3)) and after.stopped_by is None
     assert after.progress.best.metrics == METRICS and after.progress.history == outcome.progress.history

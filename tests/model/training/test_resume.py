@@ -10,6 +10,8 @@ import torch
 
 from model.artifacts.files import METRICS, SETTINGS, WEIGHTS
 from model.errors import InputError
+from model.settings.fields import as_dict
+from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
 from model.training.resume import Claim, Lock, RunLocation, claim, differing_fields
 
@@ -65,6 +67,25 @@ def test_differing_fields_tell_both_values():
         "b: 1 then, 2 now",
         "c: not set then, 3 now",
     ]
+
+
+def test_a_setting_that_was_added_after_a_checkpoint_had_the_effect_of_its_default():
+    now = {**as_dict(TrainSettings()), "data": "abc"}
+    before = {name: value for name, value in now.items() if name not in ("loss_args", "ema")}
+    assert differing_fields(before, now) == []
+    assert differing_fields(before, {**now, "loss_args": {"gamma": 1}}) == ["loss_args: {} then, {'gamma': 1} now"]
+    assert differing_fields(before, {**now, "ema": 0.9}) == ["ema: 0.0 then, 0.9 now"]
+    assert differing_fields({**before, "taken_out": 1}, now) == ["taken_out: 1 then, not set now"]
+    del before["data"]
+    assert differing_fields(before, now) == ["data: not set then, abc now"]
+
+
+def test_a_checkpoints_names_inside_settings_count_in_any_spelling_but_for_those_that_had_no_effect():
+    now = {"separate": {"age": {"batch_size": 8}}, "heads": {"age": {"loss_weight": 2.0}}}
+    before = {"separate": {"age": {"Batch-Size": 8}}, "heads": {"age": {"loss_weight": 2}}}
+    assert differing_fields(before, now) == []
+    (difference,) = differing_fields({**before, "heads": {"age": {"loss-weight": 2}}}, now)
+    assert difference.startswith("heads: {'age': {'loss-weight': 2}} then")
 
 
 class Runs:

@@ -15,7 +15,7 @@ from model.data.loader import batches
 from model.data.prediction_input import read_info
 from model.data.readers.channel_files import ChannelFiles, is_image
 from model.data.readers.shards import INDEX, read_shards, write_shards
-from model.data.sampling import EpochSampler
+from model.data.sampling import ClassSampler, EpochSampler
 from model.errors import InputError, Problems
 from model.images.decode import read_image
 from model.images.pipeline import InputPipeline
@@ -70,7 +70,7 @@ def test_ranks_read_every_picture_once_an_epoch_shuffled_by_seed(tmp_path, worke
 
     def read(seed: int, epoch: int, rank: int) -> list[int]:
         """The pictures' own numbers, in the order in which a rank gets them."""
-        sampler = EpochSampler(table.labels.iloc[:, 0].to_numpy(), 0.0, 8, seed, rank, world=2)
+        sampler = EpochSampler(ClassSampler(table.labels.iloc[:, 0].to_numpy(), 0.0, seed), 8, rank, world=2)
         got = batches(pictures, sampler.batches(epoch), workers)
         return [int(pixels[0, 0, 0, 0]) // 10 for batch in got for pixels in batch.inputs.arrays["pixels"]]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from model.metrics.epoch_metrics import EPOCH_METRICS
-from model.training.tracking.base import CURVES, Tracker
+from model.training.tracking.base import Tracker, curves
 
 
 def test_scalars_are_the_metrics_of_the_epoch_and_f1_by_class(validation, epoch_result):
@@ -19,7 +19,7 @@ def test_scalars_are_the_metrics_of_the_epoch_and_f1_by_class(validation, epoch_
 
 
 def test_every_metric_has_a_curve_of_its_own():
-    assert len(set(CURVES.values())) == len(EPOCH_METRICS) + 1
+    assert len(set(curves().values())) == len(EPOCH_METRICS) + 1
 
 
 def test_mistakes_are_shown_of_the_best_weights_only(validation, epoch_result):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from container.serve.limits import Capacity, free_memory
+from container.http.limits import Capacity, free_memory
 
 
 def test_room_is_given_back_and_never_more_than_there_is():

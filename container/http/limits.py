@@ -1,4 +1,4 @@
-"""Limits of what the server holds at a time, bytes of bodies and waiting pictures, and the memory that is free."""
+"""Limits of what a server holds at a time, such as bytes of bodies, and the memory that is free."""
 
 from __future__ import annotations
 
@@ -6,13 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from model.errors import Failure
-
 MIB = 1 << 20
-
-
-class NotEnoughMemory(Failure):
-    """A model needs more memory than there is."""
 
 
 class Capacity:

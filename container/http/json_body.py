@@ -1,0 +1,53 @@
+"""JSON bodies: parses those of requests, encodes those of responses."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from container.http.errors import RequestError
+
+JSON = "application/json"
+MAX_VALUES = 200_000  # each takes some 100 bytes of memory, however short it is
+
+
+def json_bytes(content: Any) -> bytes:
+    """JSON in UTF-8; a lone surrogate, which UTF-8 cannot encode, stays escaped."""
+    try:
+        return json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(content, allow_nan=False).encode("ascii")
+
+
+def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(json_bytes(content), status, headers, JSON)
+
+
+def parse_json(body: bytes) -> Any:
+    """The content of a body.
+
+    Raises:
+        RequestError: 413, it has more than MAX_VALUES values; 400, it is not JSON, or has a number that JSON lacks.
+    """
+    values = sum(map(body.count, (b",", b"[", b"{")))
+    if values > MAX_VALUES:
+        raise RequestError(413, f"the JSON has {values:,} values, more than {MAX_VALUES:,}")
+    try:
+        return json.loads(body, parse_constant=_refuse_constant, parse_float=_finite_float)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(400, f"not JSON: {error}") from None
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:50]} is too large a number")
+    return number

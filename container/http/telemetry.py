@@ -1,0 +1,107 @@
+"""Telemetry: counters for /metrics (Prometheus' text format), and one log line of JSON per request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that has gone; HTTP has none
+MAX_LENGTH = 200  # characters of a client's text in a line
+
+log = logging.getLogger("rarebird")
+
+
+class Telemetry:
+    """A server's Prometheus metrics, in a registry of their own, and what its log says of a request.
+
+    Args:
+        path_template: Of a request's path, the label of its counters: without the names that clients give, so that
+            counters do not grow with them.
+        quiet_paths: Paths whose requests are not logged if they are answered with 200.
+    """
+
+    def __init__(self, path_template: Callable[[str], str], quiet_paths: Collection[str] = ()):
+        self.path_template, self.quiet_paths = path_template, quiet_paths
+        self.registry = registry = CollectorRegistry()
+        self.requests = Counter("rarebird_requests", "Requests", ["path", "status"], registry=registry)
+        self.seconds = Histogram("rarebird_request_seconds", "From head to answer", ["path"], registry=registry)
+        ProcessCollector(registry=registry)
+
+    def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
+        Gauge(name, text, registry=self.registry).set_function(value)
+
+    def text(self) -> bytes:
+        return generate_latest(self.registry)
+
+    def details(self, scope: Scope) -> dict[str, Any]:
+        """Further entries of a request's line in the log; servers override it."""
+        return {}
+
+
+class TelemetryMiddleware:
+    """Counts an app's requests and logs a line for each. Exception handlers put `error` into the scope's state for the
+    line."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry):
+        self.app, self.telemetry = app, telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), CLIENT_CLOSED_REQUEST
+        bytes_in = bytes_out = 0
+
+        async def counted_receive() -> Message:
+            nonlocal bytes_in
+            message = await receive()
+            bytes_in += len(message.get("body", b""))
+            return message
+
+        async def counted_send(message: Message) -> None:
+            nonlocal status, bytes_out
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            bytes_out += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self.app(scope, counted_receive, counted_send)
+        except asyncio.CancelledError:  # by uvicorn, for requests that the drain did not wait for
+            if status == CLIENT_CLOSED_REQUEST:
+                headers = [(b"content-type", b"application/json"), (b"retry-after", b"1"), (b"connection", b"close")]
+                await counted_send({"type": "http.response.start", "status": 503, "headers": headers})
+                await counted_send({"type": "http.response.body", "body": b'{"error": "the server ends"}'})
+        except Exception:
+            status = 500
+            raise
+        finally:
+            seconds = time.perf_counter() - started
+            path = self.telemetry.path_template(scope["path"])
+            self.telemetry.requests.labels(path, str(status)).inc()
+            self.telemetry.seconds.labels(path).observe(seconds)
+            if path not in self.telemetry.quiet_paths or status != 200:
+                log.info("%s", json.dumps(self._line(scope, status, seconds, bytes_in, bytes_out)))
+
+    def _line(self, scope: Scope, status: int, seconds: float, bytes_in: int, bytes_out: int) -> dict[str, Any]:
+        line = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "method": scope["method"][:MAX_LENGTH],
+            "path": scope["path"][:MAX_LENGTH],
+            "status": status,
+            "seconds": round(seconds, 4),
+            "bytes_in": bytes_in,
+            "bytes_out": bytes_out,
+        }
+        state = scope.get("state", {})
+        if "error" in state:
+            line["error"] = state["error"]
+        return line | self.telemetry.details(scope)

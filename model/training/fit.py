@@ -1,0 +1,154 @@
+"""`fit`: trains one network as its settings say. It needs no folders, signals or trackers, so that jobs, benchmarks,
+searches and notebooks train alike."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from model.data.datasets import Datasets
+from model.decisions import Decision, make_decision
+from model.errors import InputError, did_you_mean, listing
+from model.images.pipeline import InputPipeline
+from model.labels import Scheme
+from model.network.backbone import make_preprocessing
+from model.network.heads import Heads, make_heads
+from model.runtime import distributed
+from model.runtime.hardware import Hardware, find_hardware
+from model.runtime.seeding import mixed_seed, seed_all
+from model.runtime.signals import StopSignal
+from model.settings.fields import as_dict, differences
+from model.settings.nested import own_names
+from model.settings.train import TrainSettings
+from model.training.checkpoints import Checkpoints, State
+from model.training.initial_weights import make_network
+from model.training.losses import loss_type
+from model.training.progress import Outcome
+from model.training.tracking.base import Tracker
+from model.training.trainer import TrainableModel, Trainer
+
+log = logging.getLogger("rarebird")
+
+
+def fit(
+    settings: TrainSettings,
+    datasets: Datasets,
+    *,
+    channel: Scheme | None = None,
+    hardware: Hardware | None = None,
+    checkpoints: Checkpoints | None = None,
+    stop: StopSignal | None = None,
+    tracker: Tracker | None = None,
+    state: State | None = None,
+) -> Outcome:
+    """Trains a network.
+
+    Args:
+        settings: Settings of the training.
+        datasets: Training images, and validation images if there are any, with the labels of the target.
+        channel: Label scheme of the channel, if the target is only a part of it.
+        hardware: Where it is trained; by default where the settings say.
+        checkpoints: Where states are written; None to write none.
+        stop: Signals that end training early.
+        tracker: Receives the metrics of the run.
+        state: Checkpoint to resume from; that of a finished run gives its outcome without training.
+
+    Returns:
+        The best weights by best_criterion, and what a saved model of them needs.
+
+    Raises:
+        InputError: If a setting is invalid for the data or the network.
+        Failure: If the loss is not finite, or an image can no longer be read.
+    """
+    if state is not None and state["finished"]:
+        settings, heads = _named_heads(settings, datasets, channel)
+        return Outcome.from_state(state, settings, heads, _pipeline(settings), _decision(settings, heads))
+    trainer = make_trainer(
+        settings,
+        datasets,
+        channel=channel,
+        hardware=hardware,
+        checkpoints=checkpoints,
+        stop=stop,
+        tracker=tracker,
+    )
+    if distributed.rank() == 0:
+        _log_training(trainer, datasets.summary())
+    return trainer.train(state)
+
+
+def make_trainer(
+    settings: TrainSettings,
+    datasets: Datasets,
+    *,
+    channel: Scheme | None = None,
+    hardware: Hardware | None = None,
+    checkpoints: Checkpoints | None = None,
+    stop: StopSignal | None = None,
+    tracker: Tracker | None = None,
+) -> Trainer:
+    """The trainer of a new network, with its parts. All arguments: those of fit."""
+    settings, heads = _named_heads(settings, datasets, channel)
+    pipeline, decision = _pipeline(settings), _decision(settings, heads)
+    seed_all(mixed_seed(settings.seed, 0))
+    network = make_network(settings, heads, pipeline.preprocessing)
+    model = TrainableModel(network, heads, pipeline, decision)
+    hardware = hardware or find_hardware(settings.device, settings.precision, settings.channels_last)
+    return Trainer(settings, datasets, model, hardware, checkpoints, stop or StopSignal(), tracker or Tracker())
+
+
+def _named_heads(settings: TrainSettings, datasets: Datasets, channel: Scheme | None) -> tuple[TrainSettings, Heads]:
+    """The heads of the network, and the settings with `heads` under the attributes' own names."""
+    scheme = datasets.train.scheme
+    by_head, unknown = own_names(settings.heads, scheme.names)
+    if unknown:
+        texts = listing(f"{name!r}{did_you_mean(name, scheme.names)}" for name in unknown)
+        raise InputError(f"heads: there is no attribute {texts}; expected {listing(scheme.names)}")
+    settings = replace(settings, heads=by_head)
+
+    def outputs_of(head: str, classes: int) -> int:
+        return loss_type(settings.head(head).loss).outputs(classes)
+
+    return settings, make_heads(scheme, settings.target, outputs_of, settings.num_classes, channel)
+
+
+def _pipeline(settings: TrainSettings) -> InputPipeline:
+    return InputPipeline(make_preprocessing(settings))
+
+
+def _decision(settings: TrainSettings, heads: Heads) -> Decision:
+    return make_decision(settings.decision, settings.decision_args, heads.scheme.num_classes)
+
+
+def _log_training(trainer: Trainer, data: dict[str, Any]) -> None:
+    """Logs the settings in force and the numbers that follow from them. data: `Datasets.summary()`."""
+    settings = trainer.settings
+    chosen = differences(settings)
+    others = {name: value for name, value in as_dict(settings).items() if name not in chosen}
+    log.info("settings that differ from their defaults: %s", _assignments(chosen) or "none")
+    log.info("settings at their defaults: %s", _assignments(others))
+    for side in ("train", "validation"):
+        if data[side]:
+            by = f" of {data[side]['groups']:,} groups by {data['grouped_by']}" if data["grouped_by"] else ""
+            log.info("%s: %s pictures%s", side, f"{data[side]['pictures']:,}", by)
+    heads, preprocessing = trainer.heads, trainer.pipeline.preprocessing
+    parameters = sum(parameter.numel() for parameter in trainer.network.parameters()) / 1e6
+    log.info(
+        f"{settings.model}: {parameters:.1f} M parameters, {preprocessing.height}x{preprocessing.width} pixels, "
+        f"{heads.scheme.num_classes} classes in {len(heads.heads)} head{'s' if len(heads.heads) > 1 else ''}"
+    )
+    log.info(
+        f"{settings.epochs} epochs of {trainer.sampler.steps} batches of {settings.batch_size}, "
+        f"{trainer.accumulation.optimiser_steps} optimiser steps each; "
+        f"{trainer.hardware}{f', {trainer.world} processes' if trainer.world > 1 else ''}"
+    )
+    for warning in trainer.criterion.warnings:
+        log.warning("%s", warning)
+    if trainer.validator is None and (settings.early_stopping or settings.scheduler == "ReduceLROnPlateau"):
+        log.warning("there is no validation: early_stopping and ReduceLROnPlateau have nothing to go by")
+
+
+def _assignments(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in settings.items())

@@ -1,0 +1,96 @@
+"""A server as a process, and raw connections to it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import httpx2 as httpx
+
+ROOT = Path(__file__).resolve().parents[3]
+
+HEAD_END = re.compile(rb"\n\r?\n")
+
+
+def until(true: Callable[[], object], seconds: float = 300) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.02)
+
+
+class ServerProcess:
+    """A command that serves at a port of its own, which is given to it as --port."""
+
+    def __init__(self, command: Sequence[str], **env: str):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        with tempfile.NamedTemporaryFile(delete=False) as log:  # a pipe that nobody reads would fill
+            self.log = Path(log.name)
+            self.child = subprocess.Popen(
+                [*command, "--port", str(self.port)],
+                env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def sent(self, *pieces: bytes, pause: float = 0.0, half_closed: bool = False, may_wait: bool = False) -> bytes:
+        """What comes back over a connection of its own until the server closes it. may_wait: where the pieces are less
+        than a head, for whose rest the server waits, the client goes."""
+        gives_up = may_wait and not HEAD_END.search(b"".join(pieces))
+        seconds = 0.5 if gives_up else 120
+        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
+            try:
+                for piece in pieces:
+                    connection.sendall(piece)
+                    time.sleep(pause)
+                if half_closed:
+                    connection.shutdown(socket.SHUT_WR)
+                return b"".join(iter(lambda: connection.recv(1 << 16), b""))
+            except (ConnectionResetError, BrokenPipeError):
+                return b""
+            except TimeoutError:
+                assert gives_up, "the server did not close the connection"
+                return b""
+
+    def counted(self, name: str) -> float:
+        """A line of /metrics, 0 where it has not come to that yet."""
+        lines = httpx.get(f"{self.url}/metrics").text.splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} ")), 0.0)
+
+    def ping(self) -> int:
+        """Its status; 0 where nobody listens."""
+        try:
+            return httpx.get(f"{self.url}/ping", timeout=5).status_code
+        except httpx.TransportError:
+            return 0
+
+    def ready(self) -> ServerProcess:
+        until(lambda: self.ping() == 200 or self.child.poll() is not None)
+        assert self.child.poll() is None, self.told()
+        return self
+
+    def stop(self, seconds: float = 60) -> tuple[int, str]:
+        """Exit code and what it printed."""
+        self.child.send_signal(signal.SIGTERM)
+        self.child.wait(timeout=seconds)
+        return self.child.returncode, self.told()
+
+    def end(self) -> None:
+        if self.child.poll() is None:
+            self.child.terminate()  # a container would outlive its client's SIGKILL
+            self.child.wait(timeout=60)
+        self.log.unlink()
+
+    def told(self) -> str:
+        """What it printed."""
+        return self.log.read_text(encoding="utf-8")

@@ -1,0 +1,122 @@
+"""A real process that serves a page without any model: its connections, and clients that are slow."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+
+from container.http.server import open_listener
+from model.errors import InputError
+from tests.container.http.server_process import ServerProcess, until
+
+GET = b"GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n"
+CLOSE = b"Connection: close\r\n"
+SMALL = 4096  # bytes of the kernel's buffers, which hold what is not read
+
+
+def sockets(server: ServerProcess) -> int:
+    """Number of the process's open sockets."""
+    number = 0
+    for link in Path(f"/proc/{server.child.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            number += os.readlink(link).startswith("socket:")
+    return number
+
+
+def unread(server: ServerProcess, request: bytes) -> socket.socket:
+    """A connection that has asked, and has not read its answer yet."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+    client.settimeout(60)
+    client.connect(("127.0.0.1", server.port))
+    client.sendall(request)
+    return client
+
+
+@pytest.fixture
+def impatient(page):
+    return page("--unread_seconds", "1", "--send_buffer", str(SMALL))
+
+
+@pytest.mark.parametrize("head", [b"", CLOSE])
+@pytest.mark.parametrize("size", [40_000, 5_000_000])
+def test_an_answer_that_nobody_reads_is_let_go(impatient, size, head):
+    time.sleep(0.3)  # for connections of earlier tests to end
+    before = sockets(impatient)
+    with unread(impatient, GET % (b"/large/%d" % size, head)):
+        until(lambda: sockets(impatient) > before, 20)
+        until(lambda: sockets(impatient) == before, 20)
+
+
+def test_an_answer_that_is_read_slowly_comes_whole(impatient):
+    """Some of it within the limit, all of it not."""
+    began, answer = time.monotonic(), b""
+    with unread(impatient, GET % (b"/large/300000", CLOSE)) as client:
+        while piece := client.recv(30_000):
+            answer += piece
+            time.sleep(0.1 if time.monotonic() < began + 2 else 0)
+    assert answer.endswith(b"\r\n\r\n" + b"x" * 300_000) and time.monotonic() > began + 1.5
+
+
+def test_requests_of_more_connections_are_503_until_some_are_closed(page):
+    server = page("--max_connections", "5")
+    with ExitStack() as connections, httpx.Client(base_url=server.url) as client:
+        for _ in range(4):
+            connections.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        assert client.get("/").status_code == 200  # the fifth
+        assert server.sent(GET % (b"/", b"")).startswith(b"HTTP/1.1 503")
+        assert client.get("/").status_code == 200  # the sixth was closed
+        connections.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        until(lambda: client.get("/").status_code == 503, 20)
+    until(lambda: server.ping() == 200, 20)
+
+
+def test_a_head_that_is_too_long_or_no_http_is_400(page):
+    for request in (GET % (b"/", b"A: " + b"x" * 70_000), b"nonsense\r\n\r\n", GET % (b"/\xff", b"")):
+        assert page().sent(request).startswith(b"HTTP/1.1 400")
+    assert page().ping() == 200
+
+
+def test_idle_connections_are_closed(page):
+    began = time.monotonic()
+    assert page().sent(GET % (b"/", b"")).startswith(b"HTTP/1.1 200")
+    assert 4 < time.monotonic() - began < 30
+
+
+def test_sigterm_does_not_wait_for_heads_that_never_end(page):
+    server = page("--max_connections", "9")
+    with socket.create_connection(("127.0.0.1", server.port)) as slow:
+        slow.sendall(b"GET / HT")
+        with socket.create_connection(("127.0.0.1", server.port)), httpx.Client(base_url=server.url) as client:
+            assert client.get("/").status_code == 200
+            began = time.monotonic()
+            server.stop()
+    assert time.monotonic() - began < 4.5 and "Traceback" not in server.told()  # --drain_seconds is 5
+
+
+def test_stop_ends_it(page):
+    server = page("--max_connections", "8")
+    assert httpx.get(f"{server.url}/stop").status_code == 200
+    assert server.child.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_answers_are_not_held_back_to_be_sent_with_more(host):
+    """asyncio sets TCP_NODELAY on connections whose socket names its protocol."""
+    with open_listener(host, 0) as listener, socket.create_connection(listener.getsockname()[:2]):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.proto == socket.IPPROTO_TCP
+
+
+def test_a_taken_port_is_an_error():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(InputError, match=f"cannot listen at 127.0.0.1:{port}"):
+            open_listener("127.0.0.1", port)

@@ -1,0 +1,312 @@
+"""Every flag that a subcommand offers has an effect on every backend that takes it, and every other flag is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.spec.flag_groups import BACKENDS, DOCKER, HERE, SAGEMAKER, Flags, backends_of, flag
+from jobs.spec.flags import FLAGS, JOB_SETTINGS, BackendFlags, RequestFlags, UploadFlags, flag_names
+from model.settings.cli import help_text
+from tests.jobs.conftest import run_jobs
+from tests.jobs.recorded_calls import REMOTE, Recorder, install, run_recorded, write_inputs
+
+Run = Callable[[str, str], tuple[int, list[Any]]]
+
+COMMAND_LINES = {  # with what a subcommand cannot do without
+    "train": "--data train",
+    "inference": "--data eval --model_dir model",
+    "inference_TTA": "--data eval --model_dir model",
+    "evaluation": "--ground_truth_dir gt --output_data_dir answers",
+    "transform": "--data eval --model_dir model",
+    "tune": "--data train --ranges '{lr: [0.0001, 0.01]}'",
+    "deploy": "--model_dir model",
+    "register": "--model_dir model",
+    "pipeline": "--data train --eval_data eval --truth gt",
+    "status": "exp-1 --results earlier",
+    "logs": "exp-1 --results earlier",
+    "stop": "exp-1 --results earlier",
+    "fetch": "exp-1 --results earlier",
+    "list": "",
+    "upload": "train",
+    "shards": "big --output shards",
+    "image": "",
+    "doctor": "--region eu-west-1",
+}
+VALUES = {  # by flag, or by subcommand and flag: a value other than the default and than that of COMMAND_LINES
+    "role": "arn:aws:iam::123456789012:role/Other",
+    "bucket": "another-bucket",
+    "prefix": "p",
+    "image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/other:1",
+    "region": "eu-west-2",
+    "profile": "other",
+    "kms_key": "alias/k",
+    "subnets": "s-2",
+    "security_groups": "g-2",
+    "isolated": "true",
+    "encrypt_traffic": "true",
+    "instance": "ml.c5.xlarge",
+    "instances": "2",
+    "volume_gb": "50",
+    "max_run": "3600",
+    "spot": "true",
+    "max_wait": "200000",
+    "attempts": "2",
+    "keep_alive": "60",
+    "shm_size": "3g",
+    "gpus": "device=0",
+    "on": "here",
+    "dry_run": "true",
+    "wait": "true",
+    "results": "elsewhere",
+    "job_name": "exp-8",
+    "environment": "'{A: b}'",
+    "tags": "'{a: b}'",
+    "delete": "true",
+    "data": "other",
+    "mode": "FastFile",
+    "checkpoints": "s3://b/kept",
+    "compress": "false",
+    "script_mode": "true",
+    "ranges": "'{lr: [0.001, 0.01]}'",
+    "objective": "val_loss",
+    "trainings": "5",
+    "at_once": "3",
+    "strategy": "Random",
+    "stop_early": "true",
+    "eval_data": "other",
+    "truth": "other",
+    "gate": "0.45",
+    "low_gate": "0.3",
+    "group": "faces",
+    "approval": "Approved",
+    "model_dir": "s3://b/m/model.tar.gz",
+    "accept": "'application/json;verbose'",
+    "content_type": "image/png",
+    "max_payload_mb": "9",
+    "concurrent": "4",
+    "kind": "async",
+    "memory_mb": "2048",
+    "concurrency": "9",
+    "startup": "700",
+    "evaluation": "evaluation.json",
+    "job": "exp-2",
+    "follow": "false",
+    "all": "true",
+    "most": "1",
+    "folder": "other",
+    "to": "s3://b/x",
+    "output": "shards-2",
+    "shard_mb": "1",
+    "repository": "other",
+    "tag": "t",
+    "build": "false",
+    "base_image": "debian",
+    "push": "false",
+    **{f"{command} results": "earlier-2" for command in ("status", "logs", "stop", "fetch")},
+    **{f"{on} checkpoints": "kept" for on in (HERE, DOCKER)},
+    "register results": "earlier-2",
+    "doctor region": "eu-west-1",
+}
+BESIDE = {  # flags without which another has no effect, or is refused
+    "subnets": "--subnets s-1 --security_groups g-1",
+    "security_groups": "--subnets s-1 --security_groups g-1",
+    "max_wait": "--spot",
+    "memory_mb": "--kind serverless --model_dir s3://b/m/model.tar.gz",
+    "concurrency": "--kind serverless --model_dir s3://b/m/model.tar.gz",
+    "doctor region": "--region eu-central-1",  # the bucket is elsewhere
+    "list region": "--all",
+    "list profile": "--all",
+    "list most": "--results earlier",
+    "list results": "--results earlier",
+    "register results": "--model_dir exp-1 --results earlier",
+    **{
+        f"{on} {name}": f"--{setting} {REMOTE}"
+        for on in (HERE, DOCKER)
+        for name in ("region", "profile")
+        for setting in ("data",)
+    },
+}
+UNCHANGED = {  # flags that change nothing, and why they are offered
+    **{f"{on} wait": "a job on this machine is always waited for" for on in (HERE, DOCKER)},
+    **{f"{command} on": "says that it runs on SageMaker" for command in ("transform", "tune", "deploy", "register")},
+}
+
+
+def chosen(table: dict[str, str], command: str, name: str, on: str) -> str:
+    return next((table[key] for key in (f"{on} {name}", f"{command} {name}", name) if key in table), "")
+
+
+def command_line(command: str, on: str = SAGEMAKER) -> str:
+    """A valid command line of a subcommand on a backend."""
+    cls, words = FLAGS[command], COMMAND_LINES[command]
+    if issubclass(cls, BackendFlags):
+        words += f" --on {on}"
+    if issubclass(cls, RequestFlags):
+        words += " --job_name exp-9"
+    return words
+
+
+def offered() -> list[tuple[str, str, str]]:
+    """Every flag that a subcommand takes on a backend: (subcommand, backend, flag)."""
+    return [
+        (command, on, field.name)
+        for command, cls in FLAGS.items()
+        for on in (BACKENDS if issubclass(cls, BackendFlags) else (SAGEMAKER,))
+        for field in dataclasses.fields(cls)
+        if on in backends_of(field) and not (field.name == "on" and on == HERE)
+    ]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs")
+    write_inputs(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def without_flag() -> dict[tuple[str, str, bool], list[Any]]:
+    """What command lines do without the flag that a test adds, so that each is run once."""
+    return {}
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def run(inputs: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Run:
+    """Runs a subcommand in the folder of the inputs; what it did is recorded."""
+    monkeypatch.chdir(inputs)
+    install(recorder, monkeypatch)
+    return lambda command, words: run_recorded(recorder, capsys, command, shlex.split(words))
+
+
+@pytest.mark.parametrize(("command", "on", "name"), offered())
+def test_every_flag_that_is_offered_has_an_effect(command, on, name, run, recorder, without_flag):
+    words = f"{command_line(command, on)} {chosen(BESIDE, command, name, on)}"
+    if command == "evaluation" and name in ("region", "profile") and on != SAGEMAKER:
+        words = words.replace("--data", "--output_data_dir")
+    recorder.extra_objects = name == "delete"
+    key = (command, words, recorder.extra_objects)
+    if key not in without_flag:
+        without_flag[key] = run(command, words)[1]
+    code, done = run(command, f"{words} --{name} {chosen(VALUES, command, name, on)}")
+    reason = chosen(UNCHANGED, command, name, on)
+    if reason and name == "on":
+        assert code == 2 and "expected one of sagemaker" in done[2]
+        return
+    assert code in (0, 130), done  # 130: followed to an interruption
+    assert (done == without_flag[key]) is bool(reason)
+
+
+@pytest.mark.parametrize("command", FLAGS)
+def test_every_flag_that_is_not_offered_is_refused(command, run):
+    """With the subcommands that take it, all in one message and before anything is done."""
+    names = {name for each in FLAGS for name in flag_names(each)} - set(flag_names(command))
+    if command in JOB_SETTINGS:
+        names -= {field.name for field in dataclasses.fields(JOB_SETTINGS[command].settings)}
+    flags = " ".join(f"--{name} {VALUES[name]}" for name in sorted(names))
+    code, (calls, out, err, files) = run(command, f"{command_line(command)} {flags}")
+    assert (code, calls, out, files) == (2, [], "", [])
+    for name in names:
+        takers = [each for each in FLAGS if name in flag_names(each)]
+        assert f"  --{name}: {command} does not take it; " in err and takers[0] in err.split(f"--{name}: ")[1]
+    assert len(err.splitlines()) == len(names) + 1
+
+
+@pytest.mark.parametrize("on", [HERE, DOCKER, SAGEMAKER])
+@pytest.mark.parametrize("command", [command for command, cls in FLAGS.items() if issubclass(cls, BackendFlags)])
+def test_every_flag_of_another_backend_is_refused(command, on, run):
+    fields = [field for field in dataclasses.fields(FLAGS[command]) if on not in backends_of(field)]
+    assert fields
+    values = {field.name: chosen(VALUES, command, field.name, SAGEMAKER) for field in fields} | {"script_mode": "false"}
+    words = command_line(command, on)
+    flags = " ".join(f"--{field.name} {values[field.name]}" for field in fields)
+    code, (calls, out, err, files) = run(command, f"{words} {flags}")
+    assert (code, calls, out, files) == (2, [], "", [])
+    for field in fields:
+        assert f"  --{field.name}: --on {on} does not use it, only --on {' or '.join(backends_of(field))}" in err
+    assert len(err.splitlines()) == len(fields) + 1
+    if on != SAGEMAKER:  # a dry run prints SageMaker's request with any --on
+        names = [field.name for field in fields if SAGEMAKER in backends_of(field) and field.name != "keep_alive"]
+        flags = " ".join(f"--{name} {values[name]}" for name in names)
+        code, (_, out, err, _) = run(command, f"{words} {flags} --dry_run")
+        assert code == 0 and out.startswith("{"), err
+
+
+def test_what_a_job_on_this_machine_takes():
+    here = {command: {name for each, on, name in offered() if each == command and on == HERE} for command in FLAGS}
+    common = {"dry_run", "wait", "job_name", "environment", "results", "instance", "instances", "region", "profile"}
+    assert here["evaluation"] == common
+    assert here["train"] == common | {"data", "checkpoints"}
+    for command in ("train", "inference", "inference_TTA", "evaluation", "pipeline"):
+        docker = {name for each, on, name in offered() if each == command and on == DOCKER}
+        assert docker - here[command] == {"on", "image", "isolated", "shm_size", "gpus"}
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "refused"),
+    [
+        ("deploy", "--memory_mb 2048 --concurrency 9", ["memory_mb", "concurrency"]),
+        ("deploy", "--kind serverless --instance ml.c5.xlarge --startup 9", ["instance", "startup"]),
+        ("tune", "--strategy Grid --trainings 5", ["trainings"]),
+        ("list", "--region eu-west-1", ["region"]),
+        ("list", "--all --results x", ["results"]),
+        ("upload", "--to s3://b/x --prefix p", ["prefix"]),
+        ("image", "--push false --tag t", ["tag"]),
+        ("image", "--build false --base_image debian", ["base_image"]),
+    ],
+)
+def test_a_flag_that_another_makes_useless_is_refused(command, words, refused, run):
+    code, (calls, _, err, _) = run(command, f"{command_line(command)} {words}")
+    assert (code, calls) == (2, []) and "flags without effect:" in err
+    assert [line.split(":")[0].strip(" -") for line in err.splitlines()[1:]] == refused
+
+
+def test_the_tables_name_flags_that_exist():
+    known = {name for command in FLAGS for name in flag_names(command)}
+    for key in (*VALUES, *BESIDE, *UNCHANGED):
+        assert key.split(" ")[-1] in known, key
+
+
+@pytest.mark.parametrize("command", FLAGS)
+def test_help_is_by_group_and_in_sentences(command):
+    cls = FLAGS[command]
+    for field in dataclasses.fields(cls):
+        text = field.metadata["help"]
+        assert (text[0].isupper() or text.startswith("s3://")) and len(text.split()) > 2 and text[-1] != ".", field.name
+    text = help_text(cls, "")
+    sections = [name for name in Flags.SECTIONS if f"\n{name}:\n" in f"\n{text}"]
+    assert sections == [line[:-1] for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
+
+
+def test_help_names_the_flags_of_single_backends(capsys):
+    for command in ("train", "register"):
+        with pytest.raises(SystemExit):
+            run_jobs(command, "--help")
+        text = " ".join(capsys.readouterr().out.split())
+        assert ("Only with --on docker: --shm_size, --gpus." in text) is (command == "train")
+        assert ("Only with --on docker or sagemaker:" in text) is (command == "train")
+
+
+def test_a_flag_is_for_every_backend_unless_it_names_some():
+    @dataclasses.dataclass
+    class Example:
+        everywhere: int = flag(1, "Number of things")
+        somewhere: list[str] = flag([], "Names of things", on=[DOCKER])
+
+    assert [backends_of(field) for field in dataclasses.fields(Example)] == [BACKENDS, (DOCKER,)]
+    assert Example().somewhere == [] and Example().everywhere == 1
+
+
+def test_an_account_has_what_the_subcommand_has_flags_for():
+    account = UploadFlags(bucket="b", kms_key="alias/k").account()
+    assert (account.bucket, account.prefix, account.kms_key, account.role) == ("b", "rarebird", "alias/k", "")
