@@ -7,6 +7,7 @@ tables of the documents are made from it (cli).
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -115,7 +116,7 @@ def build(cls: type[S], layers: Iterable[Layer]) -> S:
 
 def decode_layer(cls: type, layer: Layer) -> tuple[dict[str, Any], list[str]]:
     """The values of one source by canonical name, decoded and checked, and a sentence for each problem."""
-    fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, cls))}
+    fields, hints = _fields_and_hints(cls)
     values: dict[str, Any] = {}
     problems: list[str] = []
     for key, raw in layer.values.items():
@@ -125,7 +126,7 @@ def decode_layer(cls: type, layer: Layer) -> tuple[dict[str, Any], list[str]]:
             problems.append(f"{where}: there is no such setting{did_you_mean(name, fields)}")
             continue
         try:
-            value = decode_value(cls, name, raw)
+            value = _checked(fields[name], decode(hints[name], raw))
         except ValueError as error:
             problems.append(f"{where} = {raw!r}: {error}")
             continue
@@ -137,8 +138,15 @@ def decode_layer(cls: type, layer: Layer) -> tuple[dict[str, Any], list[str]]:
 
 def decode_value(cls: type, name: str, raw: Any) -> Any:
     """The value of one setting, of its type, among its choices and within its bounds; else ValueError."""
-    field = next(field for field in dataclasses.fields(typing.cast(Any, cls)) if field.name == name)
-    return _checked(field, decode(typing.get_type_hints(cls)[name], raw))
+    fields, hints = _fields_and_hints(cls)
+    return _checked(fields[name], decode(hints[name], raw))
+
+
+@functools.cache
+def _fields_and_hints(cls: type) -> tuple[dict[str, dataclasses.Field[Any]], dict[str, Any]]:
+    """The fields of a settings class, and their types, by name."""
+    fields = dataclasses.fields(typing.cast(Any, cls))
+    return {field.name: field for field in fields}, typing.get_type_hints(cls)
 
 
 def _checked(field: dataclasses.Field[Any], value: Any) -> Any:

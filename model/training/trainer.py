@@ -61,7 +61,7 @@ class TrainableModel:
     network: Network
     heads: Heads
     pipeline: InputPipeline
-    decision: Decision
+    decision: Decision = Decision()
 
 
 class Trainer:

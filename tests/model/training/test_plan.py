@@ -42,6 +42,17 @@ def test_folds_hold_out_each_group_once(table):
         np.testing.assert_array_equal(run.datasets.validation.groups, table.groups[folds.folds == run.fold])
 
 
+def test_settings_of_separate_models_are_named_in_any_spelling(table):
+    own = {"AGE": {"Batch-Size": 8, "optimizer-args": {"beta-1": 0.5}}}
+    runs = plan(table, target="separate", separate=own).runs
+    assert [run.settings.batch_size for run in runs] == [64, 64, 8]
+    assert runs[2].settings.optimizer_args == {"beta_1": 0.5}
+    with pytest.raises(InputError, match=r"separate: age: batch_sise cannot be .* nearest: batch_size"):
+        plan(table, target="separate", separate={"age": {"batch-sise": 8}})
+    with pytest.raises(InputError, match="'Age' is not an attribute"):
+        plan(table, target="separate", separate={"age": {"lr": 1}, "Age": {"lr": 2}})
+
+
 def test_separate_models_hold_out_the_same_groups_and_have_their_own_settings(table):
     separate = plan(table, target="separate", separate={"age": {"lr": 0.5}}, lr=0.1, num_classes=18)
     assert [(run.folder, run.settings.target, run.settings.lr) for run in separate.runs] == [
