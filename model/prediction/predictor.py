@@ -144,9 +144,7 @@ class EnsemblePredictor:
             # predict the rows that every pipeline could read
             unreadable = {row: reason for part in parts for row, reason in part.unreadable.items()}
             rows = np.array([row for row in parts[0].rows.tolist() if row not in unreadable], np.int64)
-            inputs = [
-                part.inputs.take(np.isin(part.rows, rows)) for part in parts if part.inputs is not None and len(rows)
-            ]
+            inputs = [_inputs_at(rows, part) for part in parts] if len(rows) else []
             yield Answers(rows, self._predict_batch(inputs), unreadable)
 
     def _predict_batch(self, inputs: Sequence[Inputs]) -> np.ndarray:
@@ -155,3 +153,10 @@ class EnsemblePredictor:
             return np.empty((0, self.scheme.num_classes), np.float32)
         by_views = dict(zip((pipeline.views for pipeline in self.pipelines), inputs, strict=True))
         return self.combine(predictor(by_views[predictor.views]) for predictor in self.predictors)
+
+
+def _inputs_at(rows: np.ndarray, batch: Batch) -> Inputs:
+    """The inputs of these rows of a batch. They are copied only if the batch has others: a copy of page-locked memory
+    is not page-locked."""
+    assert batch.inputs is not None
+    return batch.inputs if len(rows) == len(batch.rows) else batch.inputs.take(np.isin(batch.rows, rows))

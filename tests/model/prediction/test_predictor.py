@@ -124,6 +124,22 @@ def test_an_image_that_one_pipeline_cannot_read_has_no_answer():
         assert answers.probabilities.shape == (1, 3)
 
 
+def test_inputs_of_a_readable_batch_reach_the_backend_without_a_copy(monkeypatch):
+    """Page-locked memory, which copies to a GPU are made from, stays page-locked."""
+    pixels = np.zeros((2, 1, 8, 8, 3), np.uint8)
+    predictor = make_predictor()
+    ensemble = EnsemblePredictor([predictor], SCHEME)
+    received: list[np.ndarray] = []
+
+    def probabilities(inputs: Inputs) -> np.ndarray:
+        received.append(inputs.arrays["pixels"])
+        return np.zeros((len(inputs), 3), np.float32)
+
+    monkeypatch.setattr(predictor.backend, "probabilities", probabilities)
+    list(ensemble._predict_batches([(Batch(np.array([4, 5]), Inputs({"pixels": pixels}), {}),)]))
+    assert received[0].ctypes.data == pixels.ctypes.data  # torch knows page-locked memory by its address
+
+
 def test_batch_size_counts_views_and_their_mean_is_the_answer(channel):
     root, _ = channel
     predictor = make_predictor(views=4)
