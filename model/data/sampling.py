@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torchsampler import ImbalancedDatasetSampler
 
 from model.data.table import Table
-from model.errors import InputError
+from model.errors import InputError, did_you_mean, listing
 from model.runtime.seeding import mixed_seed
 from model.settings.train import TrainSettings
 
@@ -90,9 +90,13 @@ SAMPLERS: dict[str, Callable[[TrainSettings, Table], Sampler]] = {
 
 
 def make_sampler(settings: TrainSettings, table: Table) -> Sampler:
-    """The sampler that the setting `sampler` names. InputError if the table has no rows."""
+    """The sampler that the setting `sampler` names. InputError if there is none of the name, or the table has no
+    rows."""
     if not len(table):
         raise InputError("there is no picture to learn from")
+    if settings.sampler not in SAMPLERS:
+        close = did_you_mean(settings.sampler, SAMPLERS)
+        raise InputError(f"sampler {settings.sampler!r} is none of {listing(SAMPLERS)}{close}")
     return SAMPLERS[settings.sampler](settings, table)
 
 

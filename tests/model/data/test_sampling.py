@@ -196,3 +196,9 @@ def test_an_added_sampler_says_what_an_epoch_is(monkeypatch: pytest.MonkeyPatch)
     sampler = EpochSampler(made, 10)
     assert sampler.steps == 3
     assert [row for batch in sampler.batches(1) for row, _ in batch] == list(range(30))
+
+
+def test_an_unknown_sampler_is_an_error_with_the_nearest() -> None:
+    """Of settings that a script makes itself, without model.settings.fields.build."""
+    with pytest.raises(InputError, match="sampler 'sqr' is none of imbalanced, sqrt, none; nearest: sqrt"):
+        make_sampler(TrainSettings(sampler="sqr"), table(CLASSES))
