@@ -8,6 +8,7 @@ from torch import nn
 
 from model.data.sampling import Sampler
 from model.data.table import Table
+from model.errors import InputError
 from model.network.heads import Heads
 from model.settings.train import TrainSettings
 from model.training.losses import LossContext, double_correction, make_loss
@@ -32,14 +33,19 @@ class Criterion(nn.Module):
         warnings: Of losses that correct the class prior which the sampler corrects already.
 
     Raises:
-        InputError: If a loss cannot be made.
+        InputError: If a loss cannot be made; names its head where there are several.
     """
 
     def __init__(self, settings: TrainSettings, heads: Heads, table: Table, sampler: Sampler):
         super().__init__()
         self.heads = heads
         contexts = _loss_contexts(settings, heads, table, sampler)
-        self.losses = nn.ModuleList(make_loss(context) for context in contexts)
+        self.losses = nn.ModuleList()
+        for head, context in zip(heads.heads, contexts):
+            try:
+                self.losses.append(make_loss(context))
+            except InputError as error:
+                raise InputError(f"head {head.name}: {error}" if len(contexts) > 1 else str(error)) from None
         self.loss_weights = [context.head.loss_weight for context in contexts]
         warnings = dict.fromkeys(double_correction(context, sampler.corrects) for context in contexts)
         self.warnings = [warning for warning in warnings if warning is not None]

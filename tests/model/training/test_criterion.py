@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from model.data.channel import read_channel
 from model.data.sampling import make_sampler
 from model.data.table import Table
-from model.errors import Problems
+from model.errors import InputError, Problems
 from model.network.heads import make_heads
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
@@ -97,3 +97,15 @@ def test_drawn_shares_are_the_samplers(table):
         classes = table.scheme.split(np.arange(len(joint)))[name]
         shares = np.bincount(classes, joint)
         assert float((loss.weight * torch.tensor(shares)).sum()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"loss_args": {"gama": 1}}, "head gender: loss_args: loss focal has no argument 'gama'; nearest: gamma"),
+        ({"class_weights": "given", "class_weight_values": [1, 2, 3]}, "head gender: class_weight_values has 3"),
+    ],
+)
+def test_a_loss_that_cannot_be_made_is_named_by_its_head(table, own, message):
+    with pytest.raises(InputError, match=message):
+        make(table, settings(heads={"gender": own}))
