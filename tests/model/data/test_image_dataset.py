@@ -28,14 +28,13 @@ class Means:
     channels, draft = 3, (8, 8)
 
     def __init__(self, threads: int = 1):
-        self.together, self.threads, self.calls = threading.Barrier(threads, timeout=20), set(), 0
+        self.together, self.threads = threading.Barrier(threads, timeout=20), set()
 
     def __call__(self, image: Image.Image, draw: int) -> Inputs:
         if threading.current_thread() not in self.threads:
             self.threads.add(threading.current_thread())
             self.together.wait()
         time.sleep(0.002 * (draw % 3))
-        self.calls += 1
         return Inputs({"pixels": np.full((1, 2, 2, 3), np.asarray(image).mean(), np.uint8), "draw": np.array([draw])})
 
 
@@ -94,7 +93,6 @@ def test_threads_read_a_bounded_number_of_batches_ahead_and_end_with_the_consume
     assert len(asked) == PREFETCHED * workers + 2
     loaded.close()
     assert not any(thread.is_alive() for thread in transform.threads)
-    assert transform.calls <= len(asked)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
