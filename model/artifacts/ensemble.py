@@ -123,14 +123,18 @@ def answering_decision(model: SavedModel | Ensemble, views_vote: bool) -> Decisi
 
     Args:
         model: which gave them.
-        views_vote: whether they are shares of the votes of views. The models' decisions have made these votes: the most
-            votes answer, unless an ensemble has a decision that its members' do not amount to.
+        views_vote: whether they are shares of the votes of views. The saved models' decisions have made these votes:
+            the most votes answer, unless an ensemble, or one in it, has a decision that its members' do not amount to.
     """
     if not views_vote:
         return model.decision
-    if isinstance(model, SavedModel) or model.decision == model.members_decision():
+    if isinstance(model, SavedModel):
         return Decision()
-    return model.decision
+    if model.decision != model.members_decision():
+        return model.decision
+    # the members' decisions, as far as the votes have not applied them yet
+    members = tuple(replace(member, decision=answering_decision(member, views_vote)) for member in model.members)
+    return replace(model, members=members).members_decision() or Decision()
 
 
 def load(folder: Path) -> SavedModel | Ensemble:

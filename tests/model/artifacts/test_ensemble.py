@@ -138,6 +138,11 @@ def test_where_views_vote_a_decision_is_not_applied_to_the_shares_again(models, 
     # the decision of an ensemble whose members have none has not been applied yet
     own = replace(load_combined([str(models / name) for name in "ab"]), decision=decision)
     assert answering_decision(own, True) == decision
+    for combine, answers in (("soft", decision), ("vote", Decision())):  # nor where that ensemble is a member
+        nested = Ensemble(own.folder, (own, own), (1.0, 1.0), combine, own.scheme, answers)
+        assert nested.decision == nested.members_decision() and answering_decision(nested, True) == answers
+    applied = Ensemble(soft.folder, (soft, *soft.members), (1.0,) * 3, "soft", soft.scheme, decision)
+    assert answering_decision(applied, True) == Decision()
     shares = np.eye(18, dtype=np.float32)[[0]] * 0.6 + np.eye(18, dtype=np.float32)[[7]] * 0.4
     for views_vote, voted in ((True, 0), (False, 7)):
         combined = vote.combine_probabilities(iter([shares, shares]), views_vote)
