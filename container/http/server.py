@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import socket
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from model.errors import InputError
 BACKLOG = 2048  # connections that wait to be accepted
 KEEP_ALIVE_SECONDS = 5  # that a connection may be idle between requests
 MAX_HEAD_BYTES = 16_384  # of a request's line and headers
+OTHER_FILES = 100  # that the process may have open beside its connections
 
 log = logging.getLogger("rarebird")
 
@@ -49,6 +51,7 @@ class HttpServer:
 
     def __init__(self, app: ASGIApp, limits: ConnectionLimits):
         self.limits = limits
+        connections = _allowed_connections(limits.max_connections)
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         config = uvicorn.Config(
             app,
@@ -58,7 +61,7 @@ class HttpServer:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=limits.max_connections + 1,  # uvicorn refuses the one that makes so many
+            limit_concurrency=connections + 1,  # uvicorn refuses the one that makes so many
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=round(limits.drain_seconds),
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
@@ -79,6 +82,29 @@ class HttpServer:
     def stop(self) -> None:
         """Ends run() as SIGTERM does. From a handler or task of the app."""
         self.server.should_exit = True
+
+
+def _allowed_connections(number: int) -> int:
+    """Raises the process's limit of open files (man 2 getrlimit), so that it can have so many connections at a time.
+
+    Beyond it no connection would be accepted, and no request be answered, until some close.
+
+    Returns:
+        The number; less, with a warning, if the hard limit does not allow so many.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = number + OTHER_FILES
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return number
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed == needed:
+        return number
+    fewer = max(1, allowed - OTHER_FILES)
+    log.warning(
+        "%d connections at a time instead of %d: the process may open %d files (ulimit -Hn)", fewer, number, hard
+    )
+    return fewer
 
 
 def _log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -75,6 +76,23 @@ def test_requests_of_more_connections_are_503_until_some_are_closed(page):
         connections.enter_context(socket.create_connection(("127.0.0.1", server.port)))
         until(lambda: client.get("/").status_code == 503, 20)
     until(lambda: server.ping() == 200, 20)
+
+
+@pytest.mark.parametrize(("limit", "connections"), [("ulimit -Sn 128", 200), ("ulimit -n 128", 28)])
+def test_more_connections_than_open_files_are_503_too(limit, connections):
+    """The soft limit is raised; where the hard one is too low, there are fewer connections."""
+    command = f"{limit}; exec {sys.executable} -m tests.container.http.page --max_connections 200 $@"
+    server = ServerProcess(["bash", "-c", command, "bash"])
+    try:
+        with ExitStack() as stack, httpx.Client(base_url=server.ready().url) as client:
+            for _ in range(connections - 1):
+                stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            until(lambda: client.get("/").status_code == 200, 20)
+            assert server.sent(GET % (b"/", b"")).startswith(b"HTTP/1.1 503")
+            if connections < 200:
+                assert "28 connections at a time instead of 200" in server.told()
+    finally:
+        server.end()
 
 
 def test_a_head_that_is_too_long_or_no_http_is_400(page):
