@@ -105,10 +105,7 @@ class StorageFlags(BucketFlags):
 @dataclass(frozen=True)
 class ImageUriFlags(Flags):
     image: str = flag(
-        "",
-        "Container image; if empty, SAGEMAKER_IMAGE, or rarebird with --on docker",
-        on=[DOCKER, SAGEMAKER],
-        section=ACCOUNT,
+        "", "URI of the container image; if empty, SAGEMAKER_IMAGE", on=[DOCKER, SAGEMAKER], section=ACCOUNT
     )
 
 
@@ -145,11 +142,7 @@ class JobNetworkFlags(VpcFlags):
 
 @dataclass(frozen=True)
 class InstanceFlags(Flags):
-    instance: str = flag(
-        "ml.m5.xlarge",
-        "Instance type of each machine; with --on here or docker only what the job reads as its instance type",
-        section=MACHINE,
-    )
+    instance: str = flag("ml.m5.xlarge", "Instance type of each machine", section=MACHINE)
 
     def machine(self) -> Machine:
         return Machine(self.instance)
@@ -157,9 +150,7 @@ class InstanceFlags(Flags):
 
 @dataclass(frozen=True)
 class MachineFlags(InstanceFlags):
-    instances: int = flag(
-        1, "Number of machines; with --on here of processes, with --on docker of containers", low=1, section=MACHINE
-    )
+    instances: int = flag(1, "Number of machines", low=1, section=MACHINE)
 
     def machine(self) -> Machine:
         return replace(super().machine(), count=self.instances)

@@ -9,6 +9,8 @@ from typing import Any
 
 from container.job_types import EVALUATION, INFERENCE, INFERENCE_TTA, TRAIN, JobType
 from jobs.spec.flag_groups import (
+    ACCOUNT,
+    DOCKER,
     MACHINE,
     NETWORK,
     SAGEMAKER,
@@ -57,6 +59,21 @@ class JobFlags(RequestFlags, JobNetworkFlags, JobMachineFlags, DeleteFlags, Wait
 class LaunchFlags(JobFlags, ContainerFlags, BackendFlags):
     """Flags of every subcommand whose jobs also run on this machine."""
 
+    instance: str = flag(
+        "ml.m5.xlarge",
+        "Instance type of each machine; with --on here or docker only what the job reads as its instance type",
+        section=MACHINE,
+    )
+    instances: int = flag(
+        1, "Number of machines; with --on here of processes, with --on docker of containers", low=1, section=MACHINE
+    )
+    image: str = flag(
+        "",
+        "Container image; if empty, SAGEMAKER_IMAGE, or rarebird with --on docker",
+        on=[DOCKER, SAGEMAKER],
+        section=ACCOUNT,
+    )
+
 
 @dataclass(frozen=True)
 class TrainingFlags(JobFlags, SpotFlags):
@@ -101,7 +118,7 @@ class FormatFlags(Flags):
 
 
 @dataclass(frozen=True)
-class TrainFlags(FormatFlags, ResumeFlags, WarmPoolFlags, LaunchFlags, TrainingFlags):
+class TrainFlags(FormatFlags, ResumeFlags, LaunchFlags, WarmPoolFlags, TrainingFlags):
     """Flags of train."""
 
 
@@ -155,7 +172,7 @@ class TuneFlags(FormatFlags, SageMakerFlags, TrainingFlags):
 
 
 @dataclass(frozen=True)
-class PipelineFlags(ResumeFlags, WarmPoolFlags, LaunchFlags, TrainingFlags):
+class PipelineFlags(ResumeFlags, LaunchFlags, WarmPoolFlags, TrainingFlags):
     """Flags of pipeline."""
 
     eval_data: str = flag("", "Folder or s3:// prefix of the images to predict", section="Pipeline")

@@ -283,6 +283,11 @@ def test_help_is_by_group_and_in_sentences(command):
     for field in dataclasses.fields(cls):
         text = field.metadata["help"]
         assert (text[0].isupper() or text.startswith("s3://")) and len(text.split()) > 2 and text[-1] != ".", field.name
+        # only where there is a choice of backends is a text about one of them
+        assert issubclass(cls, BackendFlags) or not any(f"--on {on}" in text for on in (HERE, DOCKER)), field.name
+    if issubclass(cls, BackendFlags):
+        texts = " ".join(field.metadata["help"] for field in dataclasses.fields(cls))
+        assert all(text in texts for text in ("--on here of processes", "--on docker of containers", "rarebird with"))
     text = help_text(cls, "")
     sections = [name for name in Flags.SECTIONS if f"\n{name}:\n" in f"\n{text}"]
     assert sections == [line[:-1] for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
