@@ -24,7 +24,7 @@ USAGE = """python -m model join PROBABILITIES[:WEIGHT] ... --output FILE
 
 Averages probabilities that inference.py wrote, joined by the pictures' names, and writes the answers, their
 probabilities (FILE's STEM.probabilities.csv) and labels.json beside them. Pictures that one file could not read are
-answered from the others.
+answered from the others. The answer is the most probable class: decisions of the models (decision.json) are not used.
 
     python -m model join output/probabilities.csv output-b/probabilities.csv:2 --output joined.csv"""
 
