@@ -19,6 +19,7 @@ HERE, DOCKER, SAGEMAKER = "here", "docker", "sagemaker"  # values of --on: the b
 BACKENDS = (HERE, DOCKER, SAGEMAKER)
 
 RUN, MACHINE, NETWORK, ACCOUNT = "Run", "Machine", "Network and encryption", "Account"  # sections of --help
+APPROVALS = ("PendingManualApproval", "Approved", "Rejected")  # ModelApprovalStatus of a version in the registry
 
 
 def flag(default: Any, help: str, *, on: Sequence[str] = BACKENDS, **more: Any) -> Any:
@@ -288,3 +289,8 @@ class DeleteFlags(Flags):
     delete: bool = flag(
         False, "Delete objects in S3 that the uploaded local folder does not have", on=[SAGEMAKER], section=RUN
     )
+
+
+@dataclass(frozen=True)
+class RequestFlags(RunFlags, EncryptionFlags, ImageUriFlags, StorageFlags, RegionFlags):
+    """Flags of every subcommand that creates something on SageMaker."""

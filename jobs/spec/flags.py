@@ -10,6 +10,7 @@ from typing import Any
 from container.job_types import EVALUATION, INFERENCE, INFERENCE_TTA, TRAIN, JobType
 from jobs.spec.flag_groups import (
     ACCOUNT,
+    APPROVALS,
     DOCKER,
     MACHINE,
     NETWORK,
@@ -21,33 +22,25 @@ from jobs.spec.flag_groups import (
     EncryptionFlags,
     Flags,
     ImageUriFlags,
-    InstanceFlags,
     JobMachineFlags,
     JobNetworkFlags,
-    MachineFlags,
     RegionFlags,
+    RequestFlags,
     ResultsFlags,
     RoleFlags,
-    RunFlags,
     SageMakerFlags,
     SpotFlags,
     StorageFlags,
-    VpcFlags,
     WaitFlags,
     WarmPoolFlags,
     flag,
 )
+from jobs.spec.model_flags import DeployFlags, RegisterFlags, TransformFlags
 
 LOCAL_IMAGE = "rarebird"  # the image's name in the engine of this machine
-APPROVALS = ("PendingManualApproval", "Approved", "Rejected")  # ModelApprovalStatus of a version in the registry
 
 
 # Subcommands that send a request to SageMaker
-
-
-@dataclass(frozen=True)
-class RequestFlags(RunFlags, EncryptionFlags, ImageUriFlags, StorageFlags, RegionFlags):
-    """Flags of every subcommand that creates something on SageMaker."""
 
 
 @dataclass(frozen=True)
@@ -183,66 +176,6 @@ class PipelineFlags(ResumeFlags, LaunchFlags, WarmPoolFlags, TrainingFlags):
     approval: str = flag(
         "PendingManualApproval", "Approval status of the registered version", on=[SAGEMAKER], choices=APPROVALS
     )
-
-
-@dataclass(frozen=True)
-class ModelFlags(RequestFlags, InstanceFlags, SageMakerFlags):
-    """Flags of every subcommand that takes a saved model."""
-
-    model_dir: str = flag(
-        "", "Saved model: a folder, s3://.../model.tar.gz, an s3:// prefix, or the name of a training", section="Model"
-    )
-    instance: str = flag("ml.m5.xlarge", "Instance type that serves the model", section=MACHINE)
-
-
-@dataclass(frozen=True)
-class HostingFlags(ModelFlags, MachineFlags, VpcFlags, WaitFlags, RoleFlags):
-    """Flags of every subcommand that serves a model."""
-
-
-@dataclass(frozen=True)
-class TransformFlags(HostingFlags, DeleteFlags):
-    """Flags of transform."""
-
-    data: str = flag("", "Folder or s3:// prefix of the images", section="Transform")
-    accept: str = flag("application/json", "MIME type of the predictions")
-    content_type: str = flag("application/x-image", "MIME type of the images")
-    max_payload_mb: int = flag(6, "Size of the largest image", unit="MB", low=0, high=100)
-    concurrent: int = flag(0, "Number of simultaneous requests to a machine; 0 for what the server asks for", low=0)
-
-
-@dataclass(frozen=True)
-class DeployFlags(HostingFlags):
-    """Flags of deploy: the settings of an endpoint."""
-
-    kind: str = flag("realtime", "Kind of endpoint", choices=("realtime", "serverless", "async"), section="Endpoint")
-    memory_mb: int = flag(4096, "Memory of a serverless endpoint, a multiple of 1024", unit="MB")
-    concurrency: int = flag(5, "Number of simultaneous requests to a serverless endpoint", low=1)
-    startup: int = flag(600, "Time within which the server must answer /ping; not of a serverless endpoint", unit="s")
-
-    def contradictions(self) -> Iterator[str]:
-        """Sentences about settings that contradict each other."""
-        if self.memory_mb % 1024:
-            yield f"memory_mb is a multiple of 1024, not {self.memory_mb}"
-        if self.kind == "serverless" and (self.subnets or self.security_groups):
-            yield "kind serverless with subnets or security_groups: a serverless endpoint cannot be in a VPC"
-        if self.kind == "serverless" and self.isolated:
-            yield "kind serverless and isolated: a serverless endpoint has no network isolation"
-
-    def ignored(self) -> Mapping[str, str]:
-        """The flags of other kinds of endpoints."""
-        others = ("instance", "instances", "startup") if self.kind == "serverless" else ("memory_mb", "concurrency")
-        reason = f"--kind {self.kind} does not use it"
-        return {**super().ignored(), **dict.fromkeys(others, reason)}
-
-
-@dataclass(frozen=True)
-class RegisterFlags(ModelFlags):
-    """Flags of register."""
-
-    group: str = flag("rarebird", "Model package group, created if it does not exist", section="Registry")
-    evaluation: str = flag("", "File or s3:// URI of the evaluation.json with the model's scores")
-    approval: str = flag("PendingManualApproval", "Approval status of the version", choices=APPROVALS)
 
 
 # Subcommands about jobs that were started

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.commands.dry_run import check_or_print
-from jobs.spec.flags import DeployFlags
+from jobs.spec.model_flags import DeployFlags
 from model.errors import InputError
 
 GROUP = ("create_model_package_group", {"ModelPackageGroupName": "faces"})

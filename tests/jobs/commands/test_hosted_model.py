@@ -9,7 +9,7 @@ import pytest
 
 from jobs.aws.clients import Clients
 from jobs.commands.hosted_model import read_model
-from jobs.spec.flags import DeployFlags
+from jobs.spec.model_flags import DeployFlags
 from jobs.spec.record import JobRecord
 from model.errors import Failure, InputError
 from tests.jobs.conftest import ACCOUNT, BUCKET, IMAGE, ROLE, keys, run_jobs, saved_model

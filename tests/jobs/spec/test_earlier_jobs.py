@@ -9,9 +9,7 @@ import pytest
 from jobs.backends.local_run import start_record
 from jobs.spec.command_line import read_flags
 from jobs.spec.earlier_jobs import producers, resolve_source
-from jobs.spec.flags import (
-    TrainFlags,
-)
+from jobs.spec.flags import TrainFlags
 from jobs.spec.record import JobRecord
 from model.errors import InputError
 from tests.jobs.conftest import saved_model
