@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,8 @@ def test_events_after_the_checkpoint_that_a_run_resumes_from_are_discarded(tmp_p
     for step in (9, 10):
         tracker.step(at_step(step), 1.0)
     del tracker.writer  # a process that is killed closes nothing
+    # Event files are read in the order of their names: the second, then numbers of the process without leading zeros
+    time.sleep(1 - time.time() % 1)
 
     resumed = TensorBoard(tmp_path, TrainSettings())
     resumed.begin(10)
