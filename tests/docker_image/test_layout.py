@@ -65,7 +65,7 @@ def test_python_begins_with_compiled_modules(engine):
 
 
 def test_a_quota_of_processor_time_counts_as_cores(engine):
-    program = "from model.runtime.hardware import cpu_count; print('cores', cpu_count())"
+    program = "from model.runtime.workers import cpu_count; print('cores', cpu_count())"
     assert "cores 1\n" in engine.start("python", "-c", program, options=("--cpus", "1")).ends_with(0)
 
 
