@@ -28,6 +28,14 @@ def test_a_gpu_computes_in_what_it_gains_by(monkeypatch, capability, precision):
     assert (found.device, found.precision) == (torch.device("cuda:1"), precision)
 
 
+def test_fp32_rounds_nothing_to_tf32(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    find_hardware("cpu", "bf16")
+    assert torch.backends.cudnn.allow_tf32
+    find_hardware("cpu", "fp32")
+    assert not torch.backends.cudnn.allow_tf32
+
+
 @pytest.mark.parametrize(
     ("device", "precision", "told"),
     [
