@@ -57,13 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     pictures = picture_folder(Path(settings.pictures), matched.names) if settings.pictures else None
     evaluated = evaluate(matched, settings.gmean_classes, settings.resamples, settings.confidence, settings.seed)
-    print(f"{answers} against {truth}\n{summary(evaluated)}", file=sys.stderr)
-
     folder = locations.evaluation_dir(settings.output, settings.output_data_dir) or answers.parent
     compared = Path(settings.compare).name if settings.compare else None
     content = {"multiclass_classification_metrics": model_monitor(evaluated.joint), "rarebird": evaluated.to_dict()}
     write_json(folder / EVALUATION_JSON, content)
     write_text(folder / REPORT_HTML, render_report(evaluated, matched, pictures, compared, datetime.date.today()))
+    # the files first: a reader of the text may go away
+    print(f"{answers} against {truth}\n{summary(evaluated)}", file=sys.stderr)
     print(f"\nwrote {folder / EVALUATION_JSON} and {folder / REPORT_HTML}", file=sys.stderr)
     scores = evaluated.joint.scores
     print(json.dumps({"accuracy": round(scores["accuracy"].value, 4), "f1": round(scores["macro_f1"].value, 4)}))

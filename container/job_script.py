@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import gc
-import io
 import logging
 import os
 import re
@@ -18,6 +17,7 @@ from typing import NoReturn, TextIO
 from container.environment import FAILURE_FILE, Environment
 from container.failure import Report, exception_text, write_once
 from model.errors import ExitCode, Failure, InputError
+from model.streams import outlive_readers
 
 PATH_ERRORS = (  # the paths that settings name are bad, not the job
     errno.ENOTDIR,
@@ -43,7 +43,8 @@ class Terminated(BaseException):
 def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
     """Runs a job's main and ends the process with its exit code (model.errors.ExitCode).
 
-    An exception becomes the exit code that report_exception gives it. The reason of a failure is left for the
+    An exception becomes the exit code that report_exception gives it. A reader of stdout or stderr that has gone, as
+    `| head`, changes nothing. The reason of a failure is left for the
     supervisor (container.entrypoint), else for SageMaker in output/failure.
 
     Args:
@@ -52,9 +53,7 @@ def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
     """
     gc.freeze()  # objects of the imports live as long as the process
     gc.enable()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # class names may be Korean where the locale is C
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    outlive_readers()
     start_log(log_to or sys.stdout)
     signal.signal(signal.SIGTERM, on_sigterm)
     supervised = os.environ.get(FAILURE_FILE)

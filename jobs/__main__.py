@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from model.errors import ExitCode
 from model.subcommands import run_subcommand
 
 SUBCOMMANDS = {
@@ -31,17 +30,8 @@ SUBCOMMANDS = {
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs a subcommand; returns the exit code. A reader of stdout that has gone, as `| head`, ends it quietly."""
-    try:
-        try:
-            return run_subcommand("jobs", SUBCOMMANDS, argv)
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        from jobs.spec.console import discard_stdout
-
-        discard_stdout()
-        return ExitCode.FAULT
+    """The exit code of a subcommand."""
+    return run_subcommand("jobs", SUBCOMMANDS, argv)
 
 
 if __name__ == "__main__":

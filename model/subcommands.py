@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from model.errors import ExitCode, Failure, InputError, did_you_mean, listing
+from model.streams import outlive_readers
 
 Subcommands = Mapping[str, tuple[str, str]]  # by name: the module whose main(argv) runs it, and its line in --help
 
@@ -24,7 +25,8 @@ def subcommands_text(package: str, subcommands: Subcommands) -> str:
 
 def run_subcommand(package: str, subcommands: Subcommands, argv: Sequence[str]) -> int:
     """Runs the subcommand that argv names and returns its exit code: 0 done, 1 failure, 2 bad input or settings, 130
-    Ctrl-C. Errors are printed to stderr."""
+    Ctrl-C. Errors are printed to stderr. A reader of stdout that has gone, as `| head`, changes nothing."""
+    outlive_readers()
     if not argv or argv[0] in ("-h", "--help"):
         print(subcommands_text(package, subcommands))
         return ExitCode.DONE

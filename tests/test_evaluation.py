@@ -1,4 +1,6 @@
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -57,6 +59,19 @@ def made(tmp_path: Path, scheme: Scheme, pictures: int = 90, grouped: bool = Tru
 def run(*flags: str, resamples: int = 100) -> int:
     return evaluation.main(
         ["--ground_truth_dir", "gt", "--output_data_dir", "out", "--resamples", str(resamples), *flags]
+    )
+
+
+def test_the_files_are_written_when_the_reader_of_the_output_has_gone(tmp_path):
+    made(tmp_path, mask_scheme())
+    reader, writer = os.pipe()
+    os.close(reader)
+    flags = ["--ground_truth_dir", "gt", "--output_data_dir", "out", "--resamples", "10"]
+    ended = subprocess.run([sys.executable, evaluation.__file__, *flags], stdout=writer, stderr=writer)
+    os.close(writer)
+    assert ended.returncode == 0
+    assert (
+        json.loads((tmp_path / "out" / "evaluation.json").read_text()) and (tmp_path / "out" / "report.html").exists()
     )
 
 

@@ -12,7 +12,17 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("model", "jobs", "container", "exploration", "benchmarks")
 ROOTS = {
-    "model": {"__init__", "__main__", "atomic_write", "decisions", "errors", "labels", "paths", "subcommands"},
+    "model": {
+        "__init__",
+        "__main__",
+        "atomic_write",
+        "decisions",
+        "errors",
+        "labels",
+        "paths",
+        "streams",
+        "subcommands",
+    },
     "jobs": {"__init__", "__main__", "subcommands"},
 }
 # In a package's docstring, below a line "Tested by files of other names:".

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -18,20 +16,8 @@ COLUMN_WIDTH = 10  # characters, at least
 
 
 def print_line(line: str) -> None:
-    """Prints a line at once, also where stdout is a file or a pipe.
-
-    Where the pipe's reader has gone, as `| head`, lines are dropped: the job that prints them must not end for it.
-    """
-    try:
-        print(line, flush=True)
-    except BrokenPipeError:
-        discard_stdout()
-
-
-def discard_stdout() -> None:
-    """Sends what is still to be printed to nowhere, so that Python's flush of stdout at its end does not raise (Python
-    documentation, signal, "Note on SIGPIPE")."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Prints a line at once, also where stdout is a file or a pipe."""
+    print(line, flush=True)
 
 
 @dataclass

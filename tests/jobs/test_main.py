@@ -58,13 +58,13 @@ def test_help_of_a_subcommand_needs_neither_torch_nor_boto3(name):
     "argv",
     [["--help"], ["train", "--help"], ["stop", "--help"], ["train", *ACCOUNT, "--dry_run", "--data", "s3://b/t"]],
 )
-def test_a_reader_that_has_gone_ends_a_command_without_a_traceback(argv, unbuffered):
+def test_a_reader_that_has_gone_changes_nothing(argv, unbuffered):
     reader, writer = os.pipe()
     os.close(reader)
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}
     done = subprocess.run([sys.executable, "-m", "jobs", *argv], stdout=writer, stderr=subprocess.PIPE, env=env)
     os.close(writer)
-    assert (done.returncode, done.stderr) == (1, b"")
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def readme_commands() -> list[str]:

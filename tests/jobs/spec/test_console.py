@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 from jobs.spec.console import HEADER_ROWS, MetricTable, print_line
-from tests.jobs.conftest import ROOT
 
 
 def test_lines_of_metrics_become_a_table():
@@ -34,16 +29,3 @@ def test_lines_are_printed_at_once(monkeypatch):
     monkeypatch.setattr("builtins.print", lambda *_, flush=False: flushed.append(flush))
     print_line("x")
     assert flushed == [True]
-
-
-def test_a_job_goes_on_when_the_reader_of_its_lines_has_gone(tmp_path):
-    code = (
-        "import sys; from jobs.spec.console import print_line; print_line('a'); print_line('b'); open(sys.argv[1], 'x')"
-    )
-    reader, writer = os.pipe()
-    os.close(reader)
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "end")], stdout=writer, stderr=subprocess.PIPE, cwd=ROOT
-    )
-    os.close(writer)
-    assert (done.returncode, done.stderr) == (0, b"") and (tmp_path / "end").exists()
