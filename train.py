@@ -107,6 +107,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     checked = location.checkpoints / ".checked"
     tables = distributed.on_rank_zero(lambda: read_tables(settings, train_dir, validation_dir, checked))
     plan = make_plan(settings, *tables)
+    if settings.check_only:
+        log.info("%s\nno problems found; the same command without check_only trains", plan.text())
+        return ExitCode.DONE
 
     # the name to train under, new or of an unfinished run that is resumed
     identity = {**as_dict(settings, only_result=True), **plan.identity()}

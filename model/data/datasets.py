@@ -32,7 +32,7 @@ class Datasets:
     Attributes:
         train: Images to train on.
         validation: Images to validate on, if any.
-        report: How validation was split off; None where it is a channel of its own or there is none.
+        report: What is on the two sides; None without validation.
     """
 
     train: Table
@@ -136,7 +136,8 @@ def make_datasets(settings: TrainSettings, train: Table, validation: Table | Non
         if settings.validation_groups:
             raise InputError("validation_groups and a validation channel both name who is chosen by; give one of them")
         train = train.take(_listed_rows(train, settings.train_groups)) if settings.train_groups else train
-        return Datasets(train, replace(validation, scheme=scheme))
+        validation = replace(validation, scheme=scheme)
+        return Datasets(train, validation, _report_channels(train, validation))
     if settings.train_groups or settings.validation_groups:
         return _split_by_lists(settings, train)
     if not settings.validation:
@@ -173,7 +174,7 @@ def _split_by_lists(settings: TrainSettings, table: Table) -> Datasets:
     if left_out:
         log.info("%s pictures are of no group in the lists", f"{left_out:,}")
     kept = table.take(np.concatenate([train_rows, validation_rows]))
-    return hold_out(kept, np.arange(len(train_rows), len(kept)), len(validation_rows) / len(kept))
+    return hold_out(kept, np.arange(len(train_rows), len(kept)), None)
 
 
 def _listed_rows(table: Table, path: str | None) -> np.ndarray:
@@ -202,13 +203,13 @@ def _listed_rows(table: Table, path: str | None) -> np.ndarray:
     return np.unique(np.concatenate(listed))
 
 
-def hold_out(table: Table, validation_rows: Sequence[int] | np.ndarray, share: float) -> Datasets:
+def hold_out(table: Table, validation_rows: Sequence[int] | np.ndarray, share: float | None) -> Datasets:
     """Splits a table in two.
 
     Args:
         table: The table.
         validation_rows: Rows to validate on; the others are to train on.
-        share: The share of validation that was asked for, for the report.
+        share: The share of validation that was asked for, for the report; None where its groups were listed.
     """
     sides = np.zeros(len(table), np.int64)
     sides[validation_rows] = 1
@@ -219,6 +220,19 @@ def hold_out(table: Table, validation_rows: Sequence[int] | np.ndarray, share: f
         table.scheme.class_names,
         ["train", "validation"],
         table.grouped_by,
-        shares=(1 - share, share),
+        shares=None if share is None else (1 - share, share),
     )
     return Datasets(table.take(np.flatnonzero(sides == 0)), table.take(np.flatnonzero(sides == 1)), report)
+
+
+def _report_channels(train: Table, validation: Table) -> SplitReport:
+    """What is on the two sides where each is a channel of its own."""
+    grouped = train.grouped_by and validation.grouped_by
+    return report_split(
+        np.concatenate([train.groups, validation.groups]) if grouped else np.arange(len(train) + len(validation)),
+        np.concatenate([train.classes(), validation.classes()]),
+        np.repeat([0, 1], [len(train), len(validation)]),
+        train.scheme.class_names,
+        ["train", "validation"],
+        train.grouped_by if grouped else None,
+    )

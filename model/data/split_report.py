@@ -79,7 +79,7 @@ def report_split(
     class_names: Sequence[str],
     side_names: Sequence[str],
     grouped_by: str | None,
-    shares: Sequence[float] | None = None,
+    shares: Sequence[float] | NDArray[Any] | None = None,
 ) -> SplitReport:
     """Counts what is on each side of a split.
 
@@ -90,7 +90,7 @@ def report_split(
         class_names: Names of the joint classes.
         side_names: Names of the sides.
         grouped_by: Column of the groups, None where every image is its own.
-        shares: Shares of the sides that were asked for; by default those reached.
+        shares: Shares of the sides that were asked for; None where the sides were given, as channels or lists.
     """
     names, group_of_row = np.unique(groups, return_inverse=True)
     num_sides, num_classes = len(side_names), len(class_names)
@@ -113,8 +113,9 @@ def report_split(
         report.warnings.append(
             f"{_groups(len(divided), grouped_by)} on two sides ({listing(divided)}): scores will look too good"
         )
-    wanted = pictures if shares is None else len(groups) * np.asarray(shares) / np.sum(shares)
-    report.warnings.extend(_large_groups(names, group_of_row, on_side, wanted, report))
+    if shares is not None:
+        wanted = len(groups) * np.asarray(shares) / np.sum(shares)
+        report.warnings.extend(_large_groups(names, group_of_row, on_side, wanted, report))
     report.warnings.extend(_missing_classes(report))
     return report
 

@@ -60,6 +60,12 @@ class TrainSettings:
         result=False,
     )
 
+    check_only: bool = setting(
+        False,
+        "read and check the data, describe them and their split, and end; nothing is trained or saved",
+        result=False,
+    )
+
     # The channel, its label scheme and its split
     layout: str = setting("auto", "how the channel is laid out; auto recognises it", choices=LAYOUTS, section="Data")
     table: str | None = setting(None, "name of the CSV, .lst or manifest in the channel where there are several")

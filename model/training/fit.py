@@ -4,7 +4,6 @@ searches and notebooks train alike."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +18,7 @@ from model.runtime import distributed
 from model.runtime.hardware import Hardware, find_hardware
 from model.runtime.seeding import mixed_seed, seed_all
 from model.runtime.signals import StopSignal
-from model.settings.fields import as_dict, differences
+from model.settings.fields import differences
 from model.settings.nested import own_names
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints, State
@@ -125,10 +124,8 @@ def _decision(settings: TrainSettings, heads: Heads) -> Decision:
 def _log_training(trainer: Trainer, data: dict[str, Any]) -> None:
     """Logs the settings in force and the numbers that follow from them. data: `Datasets.summary()`."""
     settings = trainer.settings
-    chosen = differences(settings)
-    others = {name: value for name, value in as_dict(settings).items() if name not in chosen}
-    log.info("settings that differ from their defaults: %s", _assignments(chosen) or "none")
-    log.info("settings at their defaults: %s", _assignments(others))
+    chosen = ", ".join(f"{name}={value}" for name, value in differences(settings).items())
+    log.info("settings that differ from their defaults: %s", chosen or "none")
     for side in ("train", "validation"):
         if data[side]:
             by = f" of {data[side]['groups']:,} groups by {data['grouped_by']}" if data["grouped_by"] else ""
@@ -148,7 +145,3 @@ def _log_training(trainer: Trainer, data: dict[str, Any]) -> None:
         log.warning("%s", warning)
     if trainer.validator is None and (settings.early_stopping or settings.scheduler == "ReduceLROnPlateau"):
         log.warning("there is no validation: early_stopping and ReduceLROnPlateau have nothing to go by")
-
-
-def _assignments(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in settings.items())

@@ -91,6 +91,17 @@ class Plan:
         """The data that a job must share, beside its settings, to resume an unfinished one."""
         return self.runs[0].datasets.identity()
 
+    def text(self) -> str:
+        """The channel, its attributes and its split, for people."""
+        table = self.table
+        grouped = f" of {len(set(table.groups)):,} groups by {table.grouped_by}" if table.grouped_by else ""
+        lines = [f"{table.root}: {table.source}, {len(table):,} pictures{grouped}"]
+        for attribute in table.scheme.attributes:
+            counts = np.bincount(table.labels[attribute.name], minlength=len(attribute.values))
+            by_value = listing(f"{value} {count:,}" for value, count in zip(attribute.values, counts))
+            lines.append(f"{attribute.name}, {len(attribute.values):,} values: {by_value}")
+        return "\n".join([*lines, *([self.report.text()] if self.report else [])])
+
     def save_split(self, folder: Path) -> None:
         """Logs the split; writes split.csv (each picture with its group, labels and side or fold) and split.json."""
         if self.folds is None:
@@ -157,7 +168,8 @@ def _decision(settings: TrainSettings, scheme: Scheme) -> Decision:
 def _assign_folds(settings: TrainSettings, table: Table) -> tuple[np.ndarray, SplitReport]:
     classes, names = table.classes(), _fold_names(settings.folds)
     folds = assign(table.groups, classes, [1.0] * settings.folds, settings.seed)
-    report = report_split(table.groups, classes, folds, table.scheme.class_names, names, table.grouped_by)
+    reached = np.bincount(folds, minlength=settings.folds)
+    report = report_split(table.groups, classes, folds, table.scheme.class_names, names, table.grouped_by, reached)
     return folds, report
 
 

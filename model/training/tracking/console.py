@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Never
 
@@ -35,17 +36,45 @@ def metric_line(entry: Mapping[str, Any]) -> str:
     return f"epoch={entry['epoch']} {' '.join(values)}"
 
 
+class EpochTimes:
+    """The time of each epoch, validation included, and the time that is left. Both count from the start of this
+    process: an epoch that is resumed has only its second part."""
+
+    def __init__(self, epochs: int):
+        self.epochs = epochs
+        self.began = self.epoch_began = time.monotonic()
+        self.finished = 0
+
+    def begin(self) -> None:
+        """Training starts."""
+        self.began = self.epoch_began = time.monotonic()
+
+    def after_epoch(self, epoch: int) -> tuple[float, float]:
+        """Seconds of the epoch that has just ended, counted from 1, and seconds left at the mean pace so far."""
+        now = time.monotonic()
+        seconds, self.epoch_began = now - self.epoch_began, now
+        self.finished += 1
+        return seconds, (now - self.began) / self.finished * (self.epochs - epoch)
+
+
 class MetricLines(Tracker):
     """Logs one line an epoch, and one every log_interval steps within it."""
 
     name = "the log"
+
+    def __init__(self, epochs: int):
+        self.times = EpochTimes(epochs)
+
+    def begin(self, first: int) -> None:
+        self.times.begin()
 
     def step(self, progress: Progress, loss: float) -> None:
         step = progress.batches
         log.info("epoch=%d step=%d train_loss=%.4f; lr=%.3g;", progress.epoch + 1, step, loss, progress.lr)
 
     def epoch(self, result: EpochResult) -> None:
-        log.info("%s", metric_line(result.entry))
+        seconds, left = self.times.after_epoch(result.entry["epoch"])
+        log.info("%s epoch_seconds=%.1f; seconds_left=%.0f;", metric_line(result.entry), seconds, left)
 
 
 class EpochTable(Tracker):
@@ -54,21 +83,34 @@ class EpochTable(Tracker):
     name = "the table of epochs"
 
     def __init__(self, epochs: int):
-        self.epochs, self._has_header = epochs, False
+        self.epochs, self.times, self._has_header = epochs, EpochTimes(epochs), False
+
+    def begin(self, first: int) -> None:
+        self.times.begin()
 
     def epoch(self, result: EpochResult) -> None:
         columns = [metric for metric in metrics_of_table() if metric.name in result.entry]
         headers = [f"{metric.column:>{WIDTH}}" for metric in columns]
         if not self._has_header:
-            log.info("%9s  %s", "epoch", "  ".join(headers))
+            log.info("%9s  %s  %8s  %8s", "epoch", "  ".join(headers), "time", "left")
             self._has_header = True
         values = [
             f"{metric.text(result.entry[metric.name]):>{len(header)}}" for metric, header in zip(columns, headers)
         ]
         epoch = f"{result.entry['epoch']}/{self.epochs}"
-        log.info("%9s  %s%s", epoch, "  ".join(values), "  best so far" if result.better else "")
+        times = [f"{duration(seconds):>8}" for seconds in self.times.after_epoch(result.entry["epoch"])]
+        log.info("%9s  %s%s", epoch, "  ".join([*values, *times]), "  best so far" if result.better else "")
+
+
+def duration(seconds: float) -> str:
+    """`9.5 s`, `2:05` (minutes) or `3:02:05` (hours)."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def make_console(epochs: int) -> Tracker:
     """The table if the log goes to a terminal, otherwise the lines."""
-    return EpochTable(epochs) if sys.stdout.isatty() else MetricLines()
+    return EpochTable(epochs) if sys.stdout.isatty() else MetricLines(epochs)

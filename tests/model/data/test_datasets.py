@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -85,7 +86,18 @@ def test_a_list_of_train_groups_splits_validation_off_them(table: Table, tmp_pat
     train, validation = groups(make_datasets(settings, table, None))
     assert train | validation == set(names) and validation and not train & validation
     with_channel = make_datasets(settings, table, table)
-    assert groups(with_channel) == (set(names), set(table.groups)) and with_channel.report is None
+    assert groups(with_channel) == (set(names), set(table.groups))
+
+
+def test_two_channels_are_counted_side_by_side_and_no_group_is_called_too_large(table: Table) -> None:
+    one = table.take(np.flatnonzero(table.groups == "p0"))
+    rest = table.take(np.flatnonzero(table.groups != "p0"))
+    report = make_datasets(SETTINGS, rest, one).report
+    assert report and report.pictures == [len(rest), len(one)] and report.groups == [PERSONS - 1, 1]
+    assert report.class_counts[1] == one.class_counts().tolist()
+    assert all("no picture of" in warning for warning in report.warnings)
+    overlapping = make_datasets(SETTINGS, table, one).report
+    assert overlapping and overlapping.warnings[0].startswith("1 group (person) on two sides (p0)")
 
 
 def test_groups_may_be_listed_by_the_folder_of_their_images(table: Table, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_what_is_wrong_with_a_split_is_reported() -> None:
         "validation has no picture of 3 classes x, y, w; every output keeps a place for it",
     ]
     assert report.text().endswith("warning: " + report.warnings[-1])
-    assert report_split(groups, classes, sides, names, both, "sender").warnings[1].startswith("sender a has 25 of 100")
+    assert not any("sender" in text for text in report_split(groups, classes, sides, names, both, "sender").warnings)
 
     divided = report_split(groups, classes, np.arange(100) % 2, names[:3], both, "person", [0.5, 0.5])
     assert divided.warnings[0].startswith("3 groups (person) on two sides (a, b, big)")

@@ -1,11 +1,13 @@
 import io
+import re
 import sys
+import time
 
 import pytest
 
 from model.training.progress import Progress
 from model.training.tracking.base import EpochResult
-from model.training.tracking.console import EpochTable, MetricLines, make_console, metric_line, progress_bar
+from model.training.tracking.console import EpochTable, MetricLines, duration, make_console, metric_line, progress_bar
 
 ENTRY = {"epoch": 3, "val_loss": 0.5, "val_f1": 0.81234, "val_acc": 0.9, "val_gmean": 0.0, "train_loss": 0.25}
 ENTRY |= {"lr": 0.00075, "pictures_per_second": 1234.56}
@@ -35,10 +37,42 @@ def test_the_line_that_sagemakers_expressions_read():
 
 
 def test_the_log_has_a_line_an_epoch_and_one_a_step_told(caplog):
-    lines = MetricLines()
+    lines = MetricLines(5)
     lines.step(Progress(epoch=2, batches=5, lr=0.01), 1.5)
     lines.epoch(result())
-    assert caplog.messages == ["epoch=3 step=5 train_loss=1.5000; lr=0.01;", metric_line(ENTRY)]
+    step, epoch = caplog.messages
+    assert step == "epoch=3 step=5 train_loss=1.5000; lr=0.01;"
+    assert re.fullmatch(re.escape(metric_line(ENTRY)) + r" epoch_seconds=0\.0; seconds_left=0;", epoch)
+
+
+def test_the_time_of_each_epoch_and_what_is_left(caplog, monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    for tracker in (MetricLines(10), EpochTable(10)):
+        caplog.clear()
+        now += 500  # reading the data does not count
+        tracker.begin(0)
+        # a run resumed at its seventh epoch: 10 s, then 30 s, so 20 s for each epoch that is left
+        for epoch, seconds in ((7, 10.0), (8, 30.0)):
+            now += seconds
+            tracker.epoch(result(epoch=epoch))
+        if isinstance(tracker, MetricLines):
+            assert [line.split("pictures_per_second=1234.6; ")[1] for line in caplog.messages] == [
+                "epoch_seconds=10.0; seconds_left=30;",
+                "epoch_seconds=30.0; seconds_left=40;",
+            ]
+        else:
+            assert [line.split()[-4:] for line in caplog.messages[1:]] == [
+                ["10.0", "s", "30.0", "s"],
+                ["30.0", "s", "40.0", "s"],
+            ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0.0 s"), (59.94, "59.9 s"), (60, "1:00"), (3599, "59:59"), (10925, "3:02:05")]
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
 
 
 def test_the_table_has_one_header_aligned_rows_and_marks_the_best(caplog):
@@ -47,8 +81,8 @@ def test_the_table_has_one_header_aligned_rows_and_marks_the_best(caplog):
     table.epoch(result(better=True, epoch=9))
     table.epoch(result(epoch=10, val_f1=1.0, lr=1e-12, pictures_per_second=12))
     header, *rows = caplog.messages
-    assert " ".join(header.split()) == "epoch train loss val loss macro F1 accuracy gmean F1 lr pictures/s"
-    assert len(rows) == 2 and rows[0].endswith("  1,234.6  best so far") and "best" not in rows[1]
+    assert " ".join(header.split()) == "epoch train loss val loss macro F1 accuracy gmean F1 lr pictures/s time left"
+    assert len(rows) == 2 and rows[0].endswith("     0.0 s     0.0 s  best so far") and "best" not in rows[1]
     assert rows[0].split()[:5] == ["9/100", "0.2500", "0.5000", "0.8123", "0.9000"]
     for name, value in (("macro F1", "1.0000"), ("accuracy", "0.9000"), ("pictures/s", "12.0")):
         assert header.index(name) + len(name) == rows[1].index(value) + len(value)
