@@ -17,6 +17,7 @@ from model.artifacts.metadata import read_settings_and_metrics
 from model.errors import InputError
 from model.evaluation.files import EVALUATION_JSON
 from model.metrics.epoch_metrics import CRITERIA
+from model.runtime.terminal import counted
 from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 
@@ -41,6 +42,7 @@ class Run:
         settings: Those that change the result, flat: augmentation.flip.p.
         seconds: Duration of the training.
         scores: By the names of SCORES; each has value, low and high, the bounds None without an interval.
+        data: The training channel and its number of classes; "" where that is not recorded, as in a checkpoint.
     """
 
     folder: Path
@@ -50,6 +52,7 @@ class Run:
     settings: dict[str, Any]
     seconds: float
     scores: dict[str, Score] = field(default_factory=dict)
+    data: str = ""
 
 
 def find_runs(root: Path) -> tuple[list[Run], list[str]]:
@@ -106,7 +109,13 @@ def _saved_run(folder: Path) -> Run:
         settings=_flat(as_dict(settings, only_result=True), pictures),
         seconds=float(metrics["seconds"]),
         scores=_validation_scores(metrics["validation"]),
+        data=_data_text(metrics["data"]),
     )
+
+
+def _data_text(data: Mapping[str, Any]) -> str:
+    """data: of metrics.json; versions before 0.2 do not record its name."""
+    return f"{data['name']}, {counted(len(data['train']['class_counts']), 'class')}" if "name" in data else ""
 
 
 def _unfinished_run(folder: Path) -> Run | None:
@@ -151,6 +160,7 @@ def _ensemble(folder: Path, runs: Mapping[Path, Run]) -> Run | None:
         done=f"{len(ensemble.members)} models",
         settings=settings,
         seconds=sum(member.seconds for member in members),
+        data=members[0].data,
     )
 
 

@@ -20,7 +20,7 @@ USAGE = """python -m exploration runs [DIR] [--FLAG VALUE ...]
 
 Lists the runs below a folder, finished and unfinished: the settings in which they differ, the scores on the validation
 pictures, and those of the evaluation.json that lies in a run's folder or below it (or above it, where the run is alone
-there), each with its interval."""
+there), each with its interval. Runs on different data have tables of their own."""
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,20 @@ def differing_settings(runs: Sequence[Run]) -> list[str]:
 
 
 def runs_text(runs: Sequence[Run], root: Path, width: int) -> str:
-    """Text tables of the runs, at most `width` wide.
+    """Text tables of the runs, at most `width` wide. Scores on different data cannot be compared: each data set has a
+    table of its own, in the order of its first run."""
+    by_data: dict[str, list[Run]] = {}
+    for run in runs:
+        by_data.setdefault(run.data, []).append(run)
+    if len(by_data) == 1:
+        return _same_data_text(runs, root, width)
+    return "\n\n".join(
+        f"{data or 'data not recorded'}\n\n{_same_data_text(own, root, width)}" for data, own in by_data.items()
+    )
+
+
+def _same_data_text(runs: Sequence[Run], root: Path, width: int) -> str:
+    """Text tables of runs on the same data.
 
     The settings that differ are columns if these fit; else each run has a text of those settings that are not what
     most runs have, and a last table shows what these have.
@@ -137,6 +150,7 @@ def runs_frame(runs: Sequence[Run], root: Path) -> pd.DataFrame:
     for run in runs:
         row: dict[str, Any] = {
             "run": _name(run, root),
+            "data": run.data,
             "finished": run.finished,
             "saved": run.saved.isoformat(timespec="seconds"),
             "epochs": run.done,

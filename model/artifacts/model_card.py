@@ -11,13 +11,13 @@ from typing import Any
 
 from model.artifacts.ensemble_file import EnsembleMember
 from model.artifacts.files import CARD
+from model.artifacts.provenance import chosen_settings
 from model.decisions import Decision
 from model.images.preprocessing import Preprocessing
 from model.labels import Scheme
 from model.metrics.epoch_metrics import CRITERIA
 from model.network.heads import Heads
 from model.runtime.terminal import text_table
-from model.settings.fields import differences
 from model.settings.train import TrainSettings
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -54,7 +54,7 @@ def model_card(
         best_criterion=settings.best_criterion,
         scores=_scores_table(validation) if validation else "",
         classes=_classes_table(heads.scheme.class_names, metrics["data"]["train"]["class_counts"], validation),
-        settings={name: value for name, value in differences(settings).items() if value is not None},
+        settings=chosen_settings(settings),
     )
 
 
@@ -104,12 +104,14 @@ def _render(template: str, **variables: Any) -> str:
 
 
 def _scores_table(validation: Mapping[str, Any]) -> str:
-    rows = [
-        [metric.label, f"{validation[name]:.4f}"]
-        for name, metric in sorted(CRITERIA.items())
-        if metric.score and name in validation
-    ]
-    return text_table(["score", "value"], rows, right=[1], style="pipe")
+    """The scores with their intervals; training keeps none of scores that cannot have one."""
+    intervals = validation.get("intervals", {})
+    rows = []
+    for name, metric in sorted(CRITERIA.items()):
+        if metric.score and name in validation:
+            bounds = "{:.4f} to {:.4f}".format(*intervals[name]) if name in intervals else ""
+            rows.append([metric.label, f"{validation[name]:.4f}", bounds])
+    return text_table(["score", "value", "95 % interval"], rows, right=[1], style="pipe")
 
 
 def _classes_table(

@@ -66,15 +66,11 @@ class MemberProvenance:
             settings: of the run.
             metrics: content of its metrics.json.
         """
-        changing_result = as_dict(settings, only_result=True)
-        chosen = {name: value for name, value in differences(settings).items() if name in changing_result}
-        if settings.weights:
-            chosen["weights"] = Path(settings.weights).name  # its folder means nothing elsewhere
         data, scores = metrics["data"], metrics["validation"] or {}
         return cls(
             name=name,
             backbone=settings.model,
-            settings=chosen,
+            settings=chosen_settings(settings),
             source=data["source"],
             grouped_by=data["grouped_by"],
             train=SplitSize.from_dict(data["train"]),
@@ -104,6 +100,16 @@ class MemberProvenance:
             hardware=str(saved["hardware"]),
             versions={str(name): str(version) for name, version in saved["versions"].items()},
         )
+
+
+def chosen_settings(settings: TrainSettings) -> dict[str, Any]:
+    """The settings that differ from their defaults and can change the result. Files have their names only: a folder of
+    the machine that trained means nothing elsewhere."""
+    changing_result = as_dict(settings, only_result=True)
+    chosen = {name: value for name, value in differences(settings).items() if name in changing_result}
+    if settings.weights:
+        chosen["weights"] = Path(settings.weights).name
+    return chosen
 
 
 @dataclass(frozen=True)

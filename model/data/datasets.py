@@ -52,6 +52,7 @@ class Datasets:
     def summary(self) -> dict[str, Any]:
         """What metrics.json and the model card record."""
         return {
+            "name": "/".join(self.train.root.absolute().parts[-2:]),  # `train` alone would say nothing
             "source": self.train.source,
             "grouped_by": self.train.grouped_by,
             "train": _counts(self.train),

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from model.errors import InputError
+from model.runtime.terminal import counted
 
 log = logging.getLogger("rarebird")
 
@@ -50,7 +51,7 @@ class Hardware:
     def __str__(self) -> str:
         if self.device.type == "cuda":
             return f"{torch.cuda.get_device_name(self.device)}, {self.precision}"
-        return f"CPU, {torch.get_num_threads()} threads, {self.precision}"
+        return f"CPU, {counted(torch.get_num_threads(), 'thread')}, {self.precision}"
 
 
 def find_hardware(device: str, precision: str, channels_last: bool = True, local_rank: int = 0) -> Hardware:
@@ -76,7 +77,7 @@ def find_hardware(device: str, precision: str, channels_last: bool = True, local
         raise InputError(f"device {device!r}: expected auto, cpu, cuda or cuda:N")
     if resolved.type == "cuda":
         if not torch.cuda.is_available() or (resolved.index or 0) >= torch.cuda.device_count():
-            raise InputError(f"device {device!r}: this machine shows {torch.cuda.device_count()} GPUs")
+            raise InputError(f"device {device!r}: this machine shows {counted(torch.cuda.device_count(), 'GPU')}")
         torch.cuda.set_device(resolved)
     else:
         keep_freed_memory()

@@ -29,6 +29,12 @@ def text_table(
     return tabulate(list(rows), headers, style, disable_numparse=True, colalign=alignment)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 epoch` or `1,200 batches`."""
+    plural = "" if number == 1 else "es" if noun.endswith(("s", "tch")) else "s"
+    return f"{number:,} {noun}{plural}"
+
+
 def table_width(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     """The columns of the terminal that `text_table` takes."""
     from tabulate import MIN_PADDING

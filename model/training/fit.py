@@ -18,6 +18,7 @@ from model.runtime import distributed
 from model.runtime.hardware import Hardware, find_hardware
 from model.runtime.seeding import mixed_seed, seed_all
 from model.runtime.signals import StopSignal
+from model.runtime.terminal import counted
 from model.settings.fields import differences
 from model.settings.nested import own_names
 from model.settings.train import TrainSettings
@@ -134,11 +135,11 @@ def _log_training(trainer: Trainer, data: dict[str, Any]) -> None:
     parameters = sum(parameter.numel() for parameter in trainer.network.parameters()) / 1e6
     log.info(
         f"{settings.model}: {parameters:.1f} M parameters, {preprocessing.height}x{preprocessing.width} pixels, "
-        f"{heads.scheme.num_classes} classes in {len(heads.heads)} head{'s' if len(heads.heads) > 1 else ''}"
+        f"{heads.scheme.num_classes} classes in {counted(len(heads.heads), 'head')}"
     )
     log.info(
-        f"{settings.epochs} epochs of {trainer.sampler.steps} batches of {settings.batch_size}, "
-        f"{trainer.accumulation.optimiser_steps} optimiser steps each; "
+        f"{counted(settings.epochs, 'epoch')} of {counted(trainer.sampler.steps, 'batch')} of {settings.batch_size}, "
+        f"{counted(trainer.accumulation.optimiser_steps, 'optimiser step')} each; "
         f"{trainer.hardware}{f', {trainer.world} processes' if trainer.world > 1 else ''}"
     )
     for warning in trainer.criterion.warnings:

@@ -19,8 +19,15 @@ from model.training.checkpoints import Checkpoints
 from model.training.progress import Best, Progress
 
 
-def saved(folder: Path, f1: float, intervals: bool = True, finished: bool = True, **settings: Any) -> Path:
-    """What `runs` reads of a saved model."""
+def saved(
+    folder: Path,
+    f1: float,
+    intervals: bool = True,
+    finished: bool = True,
+    data: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Path:
+    """What `runs` reads of a saved model; data: what a version that records the data's name writes of them."""
     folder.mkdir(parents=True)
     made = TrainSettings(name=folder.name, **settings)
     (folder / "settings.yaml").write_text(yaml.safe_dump(as_dict(made), allow_unicode=True), encoding="utf-8")
@@ -28,7 +35,7 @@ def saved(folder: Path, f1: float, intervals: bool = True, finished: bool = True
     if intervals:
         validation["intervals"] = {"f1": [f1 - 0.1, f1 + 0.1], "acc": [0.8, 0.95]}
     content = {"finished": finished, "epochs": 3, "validation": validation, "seconds": 1234.56}
-    content["data"] = {"train": {"pictures": 800}, "validation": {"pictures": 200}}
+    content["data"] = data or {"train": {"pictures": 800}, "validation": {"pictures": 200}}
     (folder / "metrics.json").write_text(json.dumps(content))
     return folder
 
@@ -209,8 +216,10 @@ def test_no_folder_and_no_run_are_told(tmp_path, capsys):
 
 
 def test_what_train_leaves_is_read(faces, run_train, tmp_path, listed):
-    run_train(faces / "train", name="first")
-    saved(tmp_path / "runs" / "second", 0.0, model="resnet10t", pretrained=False)
+    data = json.loads((run_train(faces / "train", name="first") / "metrics.json").read_text())["data"]
+    data["train"]["pictures"] = 800
+    saved(tmp_path / "runs" / "second", 0.0, data=data, model="resnet10t", pretrained=False)
     lines = listed(width=130)
+    assert data["name"] == f"{faces.name}/train" and "18 classes" not in " ".join(lines)
     assert row(lines, "first")[3] == "1/1" and ".." in row(lines, "first")[6]
     assert "train_pictures=140" in " ".join(lines) and "input_size=32 24" in " ".join(lines)

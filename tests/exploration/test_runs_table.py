@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,15 @@ def test_columns_are_cut_into_tables_that_fit():
     assert [list(table) for table in tables_that_fit(columns, 48)] == [["run", name] for name in list(columns)[1:]]
     tables = tables_that_fit(columns, 49)
     assert [list(table) for table in tables] == [["run", "first", "second"], ["run", "wide"]]
+
+
+def test_runs_on_different_data_have_tables_of_their_own_with_what_differs_there():
+    runs = [replace(run("a", 0.9, lr=0.1), data="faces/train, 3 classes")]
+    runs += [replace(run(name, 0.5, lr=lr), data="shop/train, 81 classes") for name, lr in (("b", 0.2), ("c", 0.3))]
+    first, second = runs_text([*runs[1:], *runs[:1]], ROOT, 120).split("\n\nfaces/train, 3 classes\n\n")
+    assert first.startswith("shop/train, 81 classes\n\nrun") and "0.3" in first and "lr" in first.splitlines()[2]
+    assert "lr" not in second and second.splitlines()[-1].startswith("a ")
+    assert "classes" not in runs_text(runs[1:], ROOT, 120)
 
 
 def test_texts_are_wrapped_whole_unless_one_is_wider_than_a_line():

@@ -4,7 +4,15 @@ import sys
 import pytest
 from wcwidth import wcswidth
 
-from model.runtime.terminal import progress_bar, shortened, table_width, text_table, text_width
+from model.runtime.terminal import counted, progress_bar, shortened, table_width, text_table, text_width
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "text"),
+    [(1, "epoch", "1 epoch"), (0, "epoch", "0 epochs"), (2, "batch", "2 batches"), (1200, "class", "1,200 classes")],
+)
+def test_a_number_with_its_noun(number, noun, text):
+    assert counted(number, noun) == text
 
 
 class Terminal(io.StringIO):
