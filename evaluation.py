@@ -54,9 +54,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         labels=Path(settings.labels) if settings.labels else None,
         group_column=settings.group_column,
         other_file=answers_file(in_output(output, settings.compare)) if settings.compare else None,
+        label_values=settings.label_values,
     )
     pictures = picture_folder(Path(settings.pictures), matched.names) if settings.pictures else None
-    evaluated = evaluate(matched, settings.gmean_classes, settings.resamples, settings.confidence, settings.seed)
+    evaluated = evaluate(
+        matched,
+        settings.gmean_classes,
+        settings.resamples,
+        settings.confidence,
+        settings.seed,
+        settings.label_values,
+    )
     folder = locations.evaluation_dir(settings.output, settings.output_data_dir) or answers.parent
     compared = Path(settings.compare).name if settings.compare else None
     content = {"multiclass_classification_metrics": model_monitor(evaluated.joint), "rarebird": evaluated.to_dict()}

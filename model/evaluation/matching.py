@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,14 @@ import pandas as pd
 
 from model.answers.files import PROBABILITIES, beside_answers, host_parts, labels_file
 from model.answers.labels_json import LabelsJson
-from model.answers.read import ANSWER_COLUMNS, ClassTable, find_column, read_class_table, read_probabilities
+from model.answers.read import (
+    ANSWER_COLUMNS,
+    ANSWER_NAME,
+    ClassTable,
+    find_column,
+    read_class_table,
+    read_probabilities,
+)
 from model.artifacts.files import LABELS
 from model.artifacts.provenance import Provenance
 from model.data.readers.columns import GROUP_COLUMNS, PICTURE_COLUMNS, column_named
@@ -23,7 +30,8 @@ from model.evaluation.label_scheme import (
     find_scheme,
     true_classes,
 )
-from model.labels import Scheme, normal_text
+from model.label_values import INDICES, NAMES
+from model.labels import DROPPED, Scheme, normal_text
 from model.metrics.scores import NO_ANSWER
 
 
@@ -74,6 +82,7 @@ def match_answers(
     labels: Path | None = None,
     group_column: str | None = None,
     other_file: Path | None = None,
+    label_values: str | None = None,
 ) -> MatchedAnswers:
     """Reads the truth and a model's answers, checks them, and matches them by name.
 
@@ -87,6 +96,7 @@ def match_answers(
             probabilities name, and without those 0 to the greatest class found.
         group_column: column of persons or senders in the truth; None for one of a usual name, if there is one.
         other_file: another model's answers, to compare with.
+        label_values: whether the truth holds names or indices of classes; None to decide by the column.
 
     Raises:
         InputError: lists everything that is wrong with all of the files.
@@ -94,10 +104,13 @@ def match_answers(
     problems = Problems("evaluation cannot read its input")
     notes: list[str] = []
     tables = _read_tables(truth_file, answers_file, other_file, problems, notes)
+    classes = _find_classes(tables, labels, label_values, problems, notes)
+    if tables.truth and classes:
+        truth, classes = _leave_out(tables.truth, classes, notes)
+        tables = replace(tables, truth=truth)
     if tables.truth:
         _check_truth(tables.truth, problems)
     groups = _find_groups(tables.truth, group_column, problems, notes)
-    classes = _find_classes(tables, labels, problems, notes)
     problems.raise_if_any()
     assert classes and tables.truth and tables.answers  # else there were problems
 
@@ -149,7 +162,7 @@ class _Tables:
 def _read_tables(
     truth_file: Path, answers_file: Path, other_file: Path | None, problems: Problems, notes: list[str]
 ) -> _Tables:
-    truth = read_class_table(truth_file, problems)
+    truth = read_class_table(truth_file, problems, preferred=ANSWER_NAME)
     parts, other_parts = host_parts(answers_file), host_parts(other_file) if other_file else []
     answers = read_class_table(answers_file, problems, parts)
     other = read_class_table(other_file, problems, other_parts) if other_file else None
@@ -193,10 +206,13 @@ class _Classes:
     other: np.ndarray | None
 
 
-def _find_classes(tables: _Tables, labels_path: Path | None, problems: Problems, notes: list[str]) -> _Classes | None:
+def _find_classes(
+    tables: _Tables, labels_path: Path | None, label_values: str | None, problems: Problems, notes: list[str]
+) -> _Classes | None:
     """Finds the label scheme and reads all classes by it; None, and problems, where that is not possible.
 
     labels_path: of the scheme, which must exist; None for the labels.json beside the answers, if there is one.
+    label_values: as in match_answers.
     """
     path = labels_path or labels_file(tables.labelled_file)
     labels = LabelsJson.read(path) if labels_path or path.is_file() else None
@@ -212,12 +228,29 @@ def _find_classes(tables: _Tables, labels_path: Path | None, problems: Problems,
     truth = answers = other = None
     if tables.truth:
         channel = labels.channel_scheme() if labels else None
-        truth = true_classes(tables.truth, scheme, channel, problems, notes)
+        truth = true_classes(tables.truth, scheme, channel, label_values, problems, notes)
     if tables.answers:
-        answers = tables.answers.classes(scheme, problems, numbers_first=True)
+        answers = _answered(tables.answers, scheme, problems)
     if tables.other:
-        other = tables.other.classes(scheme, problems, numbers_first=True)
+        other = _answered(tables.other, scheme, problems)
     return None if truth is None or answers is None else _Classes(labels, scheme, truth, answers, other)
+
+
+def _answered(table: ClassTable, scheme: Scheme, problems: Problems) -> np.ndarray:
+    """Predicted classes: indices, as output.csv holds them, or names, as another system may write them."""
+    return np.maximum(table.codes(table.read(scheme, (INDICES, NAMES)), problems), NO_ANSWER)
+
+
+def _leave_out(truth: ClassTable, classes: _Classes, notes: list[str]) -> tuple[ClassTable, _Classes]:
+    """The truth without the rows whose labels the model's scheme drops."""
+    dropped = classes.truth == DROPPED
+    if not dropped.any():
+        return truth, classes
+    counts = truth.values[dropped].value_counts()
+    labels = listing(f"{label or 'no label'} ({count:,})" for label, count in counts.items())
+    notes.append(f"pictures left out, as those of their labels were in training: {int(dropped.sum()):,} ({labels})")
+    kept = replace(truth, names=truth.names[~dropped], values=truth.values[~dropped], table=truth.table[~dropped])
+    return kept, replace(classes, truth=classes.truth[~dropped])
 
 
 def _check_truth(truth: ClassTable, problems: Problems) -> None:
@@ -289,7 +322,7 @@ def _match_metadata(truth: ClassTable, answers: ClassTable, group_column: str | 
 
     Where both tables have a column of a name, the truth's is taken.
     """
-    known = {name.lower() for name in (*PICTURE_COLUMNS, *ANSWER_COLUMNS, group_column or "")}
+    known = {name.lower() for name in (*PICTURE_COLUMNS, *ANSWER_COLUMNS, ANSWER_NAME, group_column or "")}
     matched = answers.table.set_axis(pd.Index(answers.names)).reindex(truth.names).fillna("")
     columns = {name: table[name] for table in (matched, truth.table) for name in table.columns}
     return {name: cells.map(normal_text).tolist() for name, cells in columns.items() if name.lower() not in known}

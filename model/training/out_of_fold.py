@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from model.answers.files import OUTPUT, PROBABILITIES, TRUTH
+from model.answers.read import ANSWER_NAME
 from model.answers.write import Answers, write_answers
 from model.artifacts.ensemble import PRODUCT, load, make_ensemble
 from model.atomic_write import write_beside
@@ -50,7 +51,9 @@ def answer_out_of_fold(
 
     folder = output / FOLDER
     names = pd.DataFrame({NAME_COLUMN: table.locations.paths}, dtype="str")
-    truth = names.assign(ans=table.classes(), fold=plan.folds + 1)
+    classes = table.classes()
+    class_names = np.array(table.scheme.class_names, dtype=object)[classes]
+    truth = names.assign(**{"ans": classes, ANSWER_NAME: class_names, "fold": plan.folds + 1})
     if table.grouped_by:
         truth["group"] = table.groups
     with write_beside(folder / TRUTH) as path:
@@ -58,9 +61,9 @@ def answer_out_of_fold(
     labels = table.scheme.to_dict()
     write_answers([answers], names, NAME_COLUMN, labels, folder / OUTPUT, folder / PROBABILITIES, plan.decision)
 
-    classes = np.full(len(table), NO_ANSWER, np.int64)
-    classes[answers.rows] = plan.decision.classes(answers.probabilities)
-    values = scores(table.classes(), classes, table.scheme.num_classes)
+    answered = np.full(len(table), NO_ANSWER, np.int64)
+    answered[answers.rows] = plan.decision.classes(answers.probabilities)
+    values = scores(classes, answered, table.scheme.num_classes)
     log.info("out of fold accuracy=%.4f; f1=%.4f;", values["accuracy"], values["macro_f1"])
     log.info("with intervals: python evaluation.py --ground_truth_dir %s --output_data_dir %s", folder, folder)
     return {"accuracy": values["accuracy"], "f1": values["macro_f1"]}
