@@ -10,8 +10,10 @@ Writes report.html                    all of it as a page: one file without netw
                                       macro_f1, gmean_f1, balanced_accuracy, per_class, ... each with low and high
 Prints one line of JSON               {"accuracy": 0.5711, "f1": 0.5213}, f1 being macro F1; a summary on stderr
 
-A picture without an answer counts as wrong; an answer without truth is left out; both are told. A name twice, an
-unknown class or a missing column ends the job with exit code 2.
+The whole column of the truth holds names of classes or their indices, as `ans` of output.csv does; where both fit and
+differ (classes called 1, 2, 3), --label_values says which. A picture without an answer counts as wrong; an answer
+without truth is left out; both are told. A name twice, an unknown class or a missing column ends the job with exit
+code 2.
 
     SM_GROUND_TRUTH_DIR=data/gt SM_OUTPUT_DATA_DIR=output python evaluation.py
     python evaluation.py --ground_truth_dir data/gt --output_data_dir output --compare output/before

@@ -15,11 +15,13 @@ from itertools import pairwise
 from typing import Any
 
 from model.errors import InputError, did_you_mean, listing
-from model.label_values import INDICES, NAMES, LabelRules, Names, ReadClasses, is_quantity, read_classes
+from model.label_values import INDICES, NAMES, LabelRules, Names, ReadClasses, folded, is_quantity, read_classes
 
 JOINT, HEADS = "joint", "heads"  # targets that learn all attributes; others are the name of one attribute
 JOIN = "/"  # between the attributes' values in the name of a joint class
-DROPPED = -2  # the class of a row that the rules of an attribute leave out
+# Classes of rows without one: MISSING where the attribute is optional, DROPPED where its rules leave the row out,
+# UNKNOWN where the label is an error
+MISSING, DROPPED, UNKNOWN = -1, -2, -3
 
 
 def normal_text(value: object) -> str:
@@ -58,6 +60,7 @@ class Attribute:
             below 30, class 1 from 30 to below 60, class 2 from 60.
         column: The column of a table that holds it; by default its name.
         rules: Labels that are left out, renamed or equal in any letter case.
+        optional: Whether rows may have no label of it.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Attribute:
     cuts: tuple[float, ...] = ()
     column: str = ""
     rules: LabelRules = LabelRules()
+    optional: bool = False
 
     def __post_init__(self) -> None:
         where = f"attribute {self.name!r}"
@@ -148,6 +152,8 @@ class Attribute:
             return f"{self.name} = {label!r}, expected 0 to {len(self.values) - 1}, the indices of {values}"
         mixed = len(readings) > 1 and (self._code(label) is not None or self._index(label) is not None)
         near = "; a column holds either names or indices" if mixed else did_you_mean(label, self.values)
+        if any(folded(value) == folded(label) for value in self.values):
+            near += " (`fold_case: true` under the attribute makes them one)"
         return f"{self.name} = {label!r}, expected {values}{indices}{near}"
 
 
@@ -232,7 +238,9 @@ class Scheme:
         """The content of labels.json. from_dict reads `attributes`; `joint` and `classes` are for people."""
         return {
             "attributes": [
-                {"name": a.name, "values": list(a.values), "cuts": list(a.cuts), "column": a.column} | a.rules.to_dict()
+                {"name": a.name, "values": list(a.values), "cuts": list(a.cuts), "column": a.column}
+                | a.rules.to_dict()
+                | ({"optional": True} if a.optional else {})
                 for a in self.attributes
             ],
             "joint": " + ".join(
@@ -258,6 +266,7 @@ class Scheme:
                         tuple(a.get("cuts", ())),
                         a.get("column", ""),
                         LabelRules.from_dict(a),
+                        bool(a.get("optional", False)),
                     )
                     for a in saved["attributes"]
                 )
@@ -295,15 +304,9 @@ def mask_scheme(age_cuts: Sequence[float] = (30, 60)) -> Scheme:
     )
 
 
-def banded(
-    name: str,
-    cuts: Sequence[float],
-    names: Sequence[str] = (),
-    column: str = "",
-    rules: LabelRules = LabelRules(),  # noqa: B008  (immutable)
-) -> Attribute:
+def banded(name: str, cuts: Sequence[float], names: Sequence[str] = (), column: str = "") -> Attribute:
     """An attribute that is a number in bands; without `names`, the bands are named after the cuts."""
     if not cuts:
         raise InputError(f"attribute {name!r}: at least one cut is needed to make bands")
     cuts = tuple(float(cut) for cut in cuts)
-    return Attribute(name, tuple(names) or band_names(cuts), cuts, column, rules)
+    return Attribute(name, tuple(names) or band_names(cuts), cuts, column)

@@ -12,6 +12,7 @@ from PIL import Image
 
 import evaluation
 import inference
+from model.errors import InputError
 
 SMALL = ["--device", "cpu", "--num_workers", "0"]
 
@@ -104,3 +105,29 @@ def test_rules_reach_from_training_to_evaluation(run_train, tmp_path):
     found = evaluated(tmp_path / "train", tmp_path / "out", tmp_path / "scores")
     assert found["accuracy"]["value"] == 1 and found["pictures"] == 16
     assert any("left out" in note and "Not sure (4)" in note for note in found["notes"])
+
+
+def test_an_attribute_may_be_missing_in_some_rows(run_train, tmp_path, capsys):
+    table = channel(tmp_path / "train", ["a", "b", "c", "d"], copies=6)
+    table["size"] = ["small", "large", ""] * 8
+    table.to_csv(tmp_path / "train" / "train.csv", index=False)
+    attributes = {"label": {}, "size": {"optional": True}}
+    flags = ["--attributes", json.dumps(attributes), "--lr", "0.01"]
+    model = run_train(tmp_path / "train", "--target", "heads", "--folds", "2", *flags, name="heads")
+    saved = json.loads((model / "labels.json").read_text())
+    assert [attribute.get("optional") for attribute in saved["attributes"]] == [None, True]
+    split = pd.read_csv(next(tmp_path.rglob("split.csv")), keep_default_na=False)
+    assert sorted(split["size"].unique()) == ["", "large", "small"]
+    truth = pd.read_csv(next(tmp_path.rglob("out_of_fold/gt.csv")))
+    assert len(truth) == 16  # those with both labels
+    # One attribute learns from the rows that have it; the joint class needs all
+    one = run_train(tmp_path / "train", "--target", "size", *flags, name="one")
+    counts = json.loads((one / "metrics.json").read_text())["data"]
+    assert counts["train"]["pictures"] + counts["validation"]["pictures"] == 16
+    run_train(tmp_path / "train", "--target", "separate", *flags, name="three")
+    with pytest.raises(InputError, match=r"8 lack some \(size 8\); --target heads"):
+        run_train(tmp_path / "train", *flags, name="joint")
+    with pytest.raises(
+        InputError, match=r"(?s)empty label.*rows 4, 7, 10, 13, 16 and 3 more .8 in all.* `optional: true`"
+    ):
+        run_train(tmp_path / "train", "--attributes", json.dumps({"label": {}, "size": {}}), name="strict")

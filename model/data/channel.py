@@ -14,14 +14,14 @@ import pandas as pd
 from model.data.default_scheme import default_scheme
 from model.data.image_locations import ImageLocations
 from model.data.label_columns import find_column, label_columns, read_label_column, scheme_from_forms, takes_indices
+from model.data.label_forms import AttributeForm, forms_from_config
 from model.data.readers.channel_files import ChannelFiles, has_content
 from model.data.readers.columns import GROUP_COLUMNS, LABEL_COLUMNS, column_named
 from model.data.readers.detect import read_rows
 from model.data.readers.rows import Rows
 from model.data.table import Table
 from model.errors import InputError, Problems, listing
-from model.label_forms import AttributeForm, forms_from_config
-from model.labels import Attribute, Scheme, normal_text
+from model.labels import MISSING, UNKNOWN, Attribute, Scheme, normal_text
 from model.settings.train import TrainSettings
 
 log = logging.getLogger("rarebird")
@@ -155,12 +155,13 @@ def _labelled_table(files: ChannelFiles, rows: Rows, scheme: Scheme, roles: _Rol
     valid = np.ones(len(rows.paths), dtype=bool)
     labels: dict[str, np.ndarray] = {}
     numbers: dict[str, np.ndarray] = {}
-    invalid = np.zeros(len(rows.paths), dtype=bool)
+    invalid, labelled = np.zeros((2, len(rows.paths)), dtype=bool)
     columns = label_columns(rows, scheme.attributes, problems)
     for attribute, column in zip(scheme.attributes, columns):
         read = read_label_column(attribute, rows, column, takes_indices(attribute, roles.forms), problems)
-        valid &= read.codes >= 0
-        invalid |= read.codes == -1
+        valid &= read.codes >= MISSING
+        invalid |= read.codes == UNKNOWN
+        labelled |= read.codes >= 0
         labels[attribute.name] = read.codes
         if not np.isnan(read.numbers).all():
             numbers[attribute.name] = read.numbers
@@ -168,8 +169,11 @@ def _labelled_table(files: ChannelFiles, rows: Rows, scheme: Scheme, roles: _Rol
         used = {group, *columns, *(column_named(rows.columns, name) for name in LABEL_COLUMNS)}
         metadata = [column for column in rows.columns if column not in used]
 
-    # Keep the valid rows
-    kept = np.flatnonzero(valid)
+    # Keep the valid rows, of those whose attributes are optional the ones that have any label
+    unlabelled = valid & ~labelled
+    if unlabelled.any():
+        log.warning("%s: %s rows without any label left out", rows.source, f"{unlabelled.sum():,}")
+    kept = np.flatnonzero(valid & labelled)
     index = pd.RangeIndex(len(kept))
 
     def kept_texts(column: str) -> pd.Series:

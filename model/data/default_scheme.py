@@ -48,7 +48,7 @@ def default_scheme(rows: Rows, age_cuts: Sequence[float], num_classes: int, prob
         problems.add("fewer than two classes", f"{rows.source}: {column} holds {listing(values) or 'nothing'} only")
         return None
     attribute = Attribute("label", values, (), column)
-    log_spellings("label", column, list(dict.fromkeys(labels)), attribute)
+    log_spellings("label", column, rows.columns[column], attribute)
     return Scheme((attribute,))
 
 

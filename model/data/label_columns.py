@@ -11,12 +11,12 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from model.data.label_forms import AttributeForm
 from model.data.readers.columns import LABEL_COLUMNS, column_named
 from model.data.readers.rows import Rows
 from model.errors import InputError, Problems, did_you_mean, listing
-from model.label_forms import AttributeForm
 from model.label_values import INDICES, NAMES, equal_numbers, similar_names, whole_number
-from model.labels import DROPPED, Attribute, ReadLabels, Scheme, mask_scheme, normal_text
+from model.labels import DROPPED, MISSING, UNKNOWN, Attribute, ReadLabels, Scheme, mask_scheme, normal_text
 
 SHOWN_ROWS = 5  # rows of an unknown label that a message names
 
@@ -81,8 +81,7 @@ def scheme_from_forms(forms: Sequence[AttributeForm], rows: Rows, problems: Prob
         for sentence in form.unused_rules(labels) if column is not None else ():
             log.warning("%s: %s", rows.source, sentence)
         if form.finds_values:
-            kept = [label for label in dict.fromkeys(labels) if not form.rules.drops(label)]
-            log_spellings(form.name, column or form.column, kept, attribute)
+            log_spellings(form.name, column or form.column, rows.columns[column or ""], attribute)
     return Scheme(tuple(attributes)) if len(attributes) == len(forms) else None
 
 
@@ -92,12 +91,21 @@ def log_spellings(name: str, column: str, labels: Sequence[str], attribute: Attr
     Args:
         name: Name of the attribute.
         column: Its column.
-        labels: The distinct labels, in normal form.
+        labels: The labels as they are written.
         attribute: Its classes.
     """
+    as_written: dict[str, set[str]] = {}
+    for label in dict.fromkeys(labels):
+        as_written.setdefault(normal_text(label), set()).add(label)
+    kept = [label for label in as_written if label and not attribute.rules.drops(label)]
+    padded = [listing(sorted(map(repr, as_written[label]))) for label in kept if len(as_written[label]) > 1]
+    if padded:
+        log.warning(
+            "%s: labels that differ in white space around them only are one class: %s", column, "; ".join(padded)
+        )
     spelled = [
         f"{listing(group)} as {attribute.values[code]}"
-        for group in equal_numbers([label for label in labels if label])
+        for group in equal_numbers(kept)
         if (code := attribute.lookup.code(group[0])) is not None
     ]
     if spelled:
@@ -136,8 +144,8 @@ def takes_indices(attribute: Attribute, forms: Sequence[AttributeForm]) -> bool:
 
 @dataclass(frozen=True)
 class LabelColumn:
-    """The classes of a column: codes, int64 (n,), -1 where a label is unknown and DROPPED where its row is left out;
-    numbers, float64 (n,), behind the classes of an attribute in bands, else NaN."""
+    """The classes of a column: codes, int64 (n,), or MISSING, DROPPED or UNKNOWN; numbers, float64 (n,), behind the
+    classes of an attribute in bands, else NaN."""
 
     codes: np.ndarray
     numbers: np.ndarray
@@ -156,14 +164,15 @@ def read_label_column(
         problems: Collects unknown labels.
     """
     if column is None:
-        return LabelColumn(np.full(len(rows.paths), -1), np.full(len(rows.paths), np.nan))
+        return LabelColumn(np.full(len(rows.paths), UNKNOWN), np.full(len(rows.paths), np.nan))
     # Read each distinct label once
     at, distinct = pd.factorize(np.array(rows.columns[column], dtype=object))
     texts = [normal_text(text) for text in distinct]
     kept_labels = [text for text in texts if text or attribute.rules.drops(text)]
     read = attribute.read(kept_labels, (NAMES, INDICES) if indices and not rows.named_by_folder else (NAMES,))
 
-    codes = np.array([read.codes.get(text, -1) for text in texts], np.int64)[at]
+    absent = {"": MISSING} if attribute.optional else {}
+    codes = np.array([read.codes.get(text, absent.get(text, UNKNOWN)) for text in texts], np.int64)[at]
     numbers = np.array([read.numbers.get(text, np.nan) for text in texts], np.float64)[at]
     _log_reading(attribute, column, read, [texts[i] for i in at[codes == DROPPED]])
     _report_unknown(attribute, rows, np.array(texts, dtype=object)[at], codes, read, problems)
@@ -184,13 +193,14 @@ def _report_unknown(
     attribute: Attribute, rows: Rows, texts: np.ndarray, codes: np.ndarray, read: ReadLabels, problems: Problems
 ) -> None:
     """A problem for each label that is unknown, with the rows that have it, most frequent first."""
-    at = np.flatnonzero(codes == -1)
+    at = np.flatnonzero(codes == UNKNOWN)
     for text, positions in sorted(pd.Series(at).groupby(texts[at]), key=lambda group: (-len(group[1]), group[0])):
         kind = "unparsable number" if attribute.cuts else "unknown label"
         if text:
             sentence = read.unknown[text]
         else:
-            kind, sentence = "empty label", f'{attribute.expected("", (NAMES,))}; `drop: [""]` leaves the rows out'
+            ways_out = 'under the attribute, `drop: [""]` leaves the rows out, `optional: true` lets them have no label'
+            kind, sentence = "empty label", f"{attribute.expected('', (NAMES,))}; {ways_out}"
         origins = list(dict.fromkeys(rows.origins[row] for row in positions))
         count = f" ({len(origins):,} in all)" if len(origins) > SHOWN_ROWS else ""
         problems.add(kind, f"{origins_text(origins)}{count}: {sentence}")

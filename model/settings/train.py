@@ -77,7 +77,7 @@ class TrainSettings:
     attributes: dict[str, Any] = setting(
         {},
         "label scheme: attribute: [values], {cuts: [...]} or {column: ..., values: [...]}, without values those that "
-        "occur; with drop: [...], merge: {new: [old, ...]} and fold_case: true; else found in the channel",
+        "occur; with drop: [...], merge: {new: [old, ...]}, fold_case and optional; else found in the channel",
         nested=names_by_attribute,
     )
     train_groups: str | None = setting(

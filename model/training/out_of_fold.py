@@ -56,14 +56,15 @@ def answer_out_of_fold(
     truth = names.assign(**{"ans": classes, ANSWER_NAME: class_names, "fold": plan.folds + 1})
     if table.grouped_by:
         truth["group"] = table.groups
+    known = classes >= 0  # a row with a label missing has no joint class to score
     with write_beside(folder / TRUTH) as path:
-        truth.to_csv(path, index=False)
+        truth[known].to_csv(path, index=False)
     labels = table.scheme.to_dict()
     write_answers([answers], names, NAME_COLUMN, labels, folder / OUTPUT, folder / PROBABILITIES, plan.decision)
 
     answered = np.full(len(table), NO_ANSWER, np.int64)
     answered[answers.rows] = plan.decision.classes(answers.probabilities)
-    values = scores(classes, answered, table.scheme.num_classes)
+    values = scores(classes[known], answered[known], table.scheme.num_classes)
     log.info("out of fold accuracy=%.4f; f1=%.4f;", values["accuracy"], values["macro_f1"])
     log.info("with intervals: python evaluation.py --ground_truth_dir %s --output_data_dir %s", folder, folder)
     return {"accuracy": values["accuracy"], "f1": values["macro_f1"]}

@@ -114,6 +114,7 @@ def test_labels_that_are_no_value_are_reported(label: str) -> None:
 
 
 def test_a_mistyped_value_is_told_with_the_nearest() -> None:
+    assert "`fold_case: true`" in mask_scheme().attribute("mask").read(["WORN"]).unknown["WORN"]
     assert "nearest: incorrect" in mask_scheme().attribute("mask").read(["incorect"]).unknown["incorect"]
 
 
@@ -130,6 +131,8 @@ def test_rules_change_labels_before_they_are_looked_up() -> None:
         0, 1, DROPPED, DROPPED, DROPPED, 0,
     ]  # fmt: skip
     assert codes(attribute, "1", "0", "Skip", readings=(NAMES, INDICES)) == [1, 0, DROPPED]
+    numbered = Attribute("kind", ("a", "b", "c"), rules=LabelRules(("2", "-1")))
+    assert codes(numbered, "0", "2", "-1", readings=(NAMES, INDICES)) == [0, 2, DROPPED]  # 2 is an index here
     saved = json.loads(json.dumps(Scheme((attribute,)).to_dict()))
     assert Scheme.from_dict(saved) == Scheme((attribute,))
     assert saved["attributes"][0].keys() == {"name", "values", "cuts", "column", "drop", "merge", "fold_case"}

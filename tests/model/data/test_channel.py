@@ -133,7 +133,10 @@ def test_a_csv_channel_with_every_fault_is_reported_at_once(root: Path) -> None:
             "CSV train.csv has no column 'categry_2'; there are category_1, sender, kind, years; nearest: category_1"
         ],
         "unknown label": ["train.csv row 5: kind = 'topp', expected top, bottom or 0 to 1; nearest: top"],
-        "empty label": ["train.csv row 6: kind = '', expected top, bottom; `drop: [\"\"]` leaves the rows out"],
+        "empty label": [
+            "train.csv row 6: kind = '', expected top, bottom; under the attribute, `drop: [\"\"]` leaves the rows "
+            "out, `optional: true` lets them have no label"
+        ],
         "unparsable number": ["train.csv row 8: age = 'old', expected a number or one of under 30, 30 and over"],
         "unreadable picture, empty file": ["images/3.jpg"],
     }

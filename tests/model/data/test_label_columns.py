@@ -118,6 +118,10 @@ def test_spellings_of_a_number_and_similar_names_are_logged(root: Path, caplog: 
     assert "classes that differ in letter case or white space only: SAD, sad; not  sure, not sure" in caplog.text
     assert "attributes: {label: {column: label, fold_case: true}}" in caplog.text
     caplog.clear()
+    touch(root / "padded", "cat/a.jpg", "cat /a.jpg", "dog/a.jpg")
+    assert read(root / "padded").scheme.class_names == ["cat", "dog"]
+    assert "white space around them only are one class: 'cat ', 'cat'" in caplog.text
+    caplog.clear()
     table = read(root / "cases", attributes={"label": {"fold_case": True}})
     assert table.scheme.class_names == ["joy", "not sure", "sad"]
     assert "letter case" not in caplog.text
@@ -165,7 +169,10 @@ def test_unknown_labels_are_reported_by_value(root: Path) -> None:
             "train.csv rows 2, 5, 8, 11, 14 and 5 more (10 in all): label = 'Not sure', expected a, b or 0 to 1",
             "train.csv row 32: label = 'aa', expected a, b or 0 to 1; nearest: a",
         ],
-        "empty label": ["train.csv rows 33, 34: label = '', expected a, b; `drop: [\"\"]` leaves the rows out"],
+        "empty label": [
+            "train.csv rows 33, 34: label = '', expected a, b; under the attribute, `drop: [\"\"]` leaves the rows "
+            "out, `optional: true` lets them have no label"
+        ],
     }
 
 

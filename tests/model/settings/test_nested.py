@@ -13,8 +13,8 @@ import yaml
 
 from container import settings_layers
 from container.job_types import TRAIN
+from model.data.label_forms import forms_from_config
 from model.errors import InputError
-from model.label_forms import forms_from_config
 from model.settings.fields import Layer, build
 from model.settings.nested import own_names
 from model.settings.train import TrainSettings

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from model.errors import InputError, did_you_mean, listing
 from model.label_values import LabelRules, Names, found_names, similar_names
 from model.labels import Attribute, banded, normal_text
 
-KEYS = ("column", "values", "cuts", "names", "drop", "merge", "fold_case")
+KEYS = ("column", "values", "cuts", "names", "drop", "merge", "fold_case", "optional")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class AttributeForm:
         cuts: Lower bounds of the bands of a number.
         band_names: Names of the bands; empty where they are named after the cuts.
         rules: Labels that are left out, renamed or equal in any letter case.
+        optional: Whether rows may have no label of it.
     """
 
     name: str
@@ -32,6 +33,7 @@ class AttributeForm:
     cuts: tuple[float, ...] = ()
     band_names: tuple[str, ...] = ()
     rules: LabelRules = field(default_factory=LabelRules)
+    optional: bool = False
 
     @property
     def finds_values(self) -> bool:
@@ -48,11 +50,12 @@ class AttributeForm:
             InputError: Fewer than two values occur.
         """
         if self.cuts:
-            return banded(self.name, self.cuts, self.band_names, self.column, self.rules)
+            bands = banded(self.name, self.cuts, self.band_names, self.column)
+            return replace(bands, rules=self.rules, optional=self.optional)
         values = self.values or found_names((self.rules.apply(label) or "" for label in labels), self.rules.fold_case)
         if len(values) < 2:
             raise InputError(f"attribute {self.name!r}: column {self.column} holds {listing(values) or 'nothing'} only")
-        return Attribute(self.name, values, (), self.column, self.rules)
+        return Attribute(self.name, values, (), self.column, self.rules, self.optional)
 
     def unused_rules(self, labels: Sequence[str]) -> list[str]:
         """A sentence for each label that drop or merge names and the column does not have."""
@@ -75,7 +78,8 @@ def forms_from_config(attributes: Mapping[str, Any]) -> list[AttributeForm]:
         fine: {column: fine}                           the values that occur; {} where its column has its name
 
     A mapping may have `drop: [Skip, ""]`, labels whose rows are left out; `merge: {Shirt: [Polo, Tee]}`, labels that
-    get another name; `fold_case: true`, which makes names equal that differ in letter case or white space only.
+    get another name; `fold_case: true`, which makes names equal that differ in letter case or white space only;
+    `optional: true`, by which rows may have no label.
 
     Raises:
         InputError: Lists every attribute that has none of these forms.
@@ -102,7 +106,9 @@ def _form(name: str, form: Any) -> AttributeForm:
     if ("cuts" in keys and "values" in keys) or ("names" in keys and "cuts" not in keys):
         raise InputError(f"attribute {name!r}: expected either values, or cuts and perhaps names of their bands")
     column = normal_text(keys.get("column") or "") or name
-    rules = _rules(name, keys)
+    rules, optional = _rules(name, keys), _is_true(name, "optional", keys)
+    if optional and rules.drops(""):
+        raise InputError(f"attribute {name!r}: rows without a label are either dropped or, with optional, kept")
     if "cuts" in keys:
         try:
             cuts = tuple(float(cut) for cut in keys["cuts"])
@@ -110,21 +116,19 @@ def _form(name: str, form: Any) -> AttributeForm:
             raise InputError(f"attribute {name!r}: cuts must be numbers, not {keys['cuts']!r}") from None
         bands = _texts(name, keys.get("names", ()))
         banded(name, cuts, bands, column)  # checks them
-        return AttributeForm(name, column, (), cuts, bands, rules)
+        return AttributeForm(name, column, (), cuts, bands, rules, optional)
     values = _texts(name, keys["values"]) if "values" in keys else ()
     if "values" in keys:
         if len(values) < 2:
             raise InputError(f"attribute {name!r}: at least two values are needed, got {keys['values']!r}")
         Attribute(name, values, (), column)  # checks them
         _check_values(name, values, rules)
-    return AttributeForm(name, column, values, (), (), rules)
+    return AttributeForm(name, column, values, (), (), rules, optional)
 
 
 def _rules(name: str, keys: Mapping[str, Any]) -> LabelRules:
     """drop, merge and fold_case of an attribute."""
-    fold_case = keys.get("fold_case", False)
-    if not isinstance(fold_case, bool):
-        raise InputError(f"attribute {name!r}: fold_case is true or false, not {fold_case!r}")
+    fold_case = _is_true(name, "fold_case", keys)
     merge = keys.get("merge") or {}
     if not isinstance(merge, Mapping):
         raise InputError(f"attribute {name!r}: merge is a mapping, {{new: [old, old]}}, not {merge!r}")
@@ -139,6 +143,13 @@ def _rules(name: str, keys: Mapping[str, Any]) -> LabelRules:
     if duplicate is not None:
         raise InputError(f"attribute {name!r}: {duplicate!r} is named twice in drop and merge")
     return LabelRules(dropped, tuple(pairs), fold_case)
+
+
+def _is_true(name: str, key: str, keys: Mapping[str, Any]) -> bool:
+    value = keys.get(key, False)
+    if not isinstance(value, bool):
+        raise InputError(f"attribute {name!r}: {key} is true or false, not {value!r}")
+    return value
 
 
 def _check_values(name: str, values: Sequence[str], rules: LabelRules) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from model.data.label_forms import forms_from_config
 from model.errors import InputError
-from model.label_forms import forms_from_config
 from model.label_values import LabelRules
 from model.labels import Attribute, Scheme, banded
 
@@ -43,6 +43,8 @@ def test_schemes_are_read_from_yaml() -> None:
         (["a", None], "YAML reads a value as None"),
         ({"value": ["a", "b"]}, "unknown key 'value', expected column, values, cuts"),
         ({"fold": True}, "nearest: fold_case"),
+        ({"optional": 1}, "optional is true or false, not 1"),
+        ({"optional": True, "drop": [""]}, "rows without a label are either dropped or, with optional, kept"),
         ({"fold_case": "yes"}, "fold_case is true or false, not 'yes'"),
         ({"merge": ["a", "b"]}, "merge is a mapping, {new: [old, old]}, not ['a', 'b']"),
         ({"merge": {"new": [None]}}, "YAML reads a value as None"),
