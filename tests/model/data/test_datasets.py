@@ -54,7 +54,7 @@ def test_validation_is_split_off_by_groups(table: Table) -> None:
 
 
 def test_datasets_have_the_labels_of_the_target(table: Table) -> None:
-    datasets = make_datasets(replace(SETTINGS, target="age"), table, table)
+    datasets = make_datasets(replace(SETTINGS, target="age", allow_overlap=True), table, table)
     assert datasets.train.scheme.names == ("age",)
     assert datasets.validation is not None and datasets.validation.scheme.names == ("age",)
     assert make_datasets(SETTINGS, table, None).narrowed("kind").train.scheme.names == ("kind",)
@@ -85,7 +85,7 @@ def test_a_list_of_train_groups_splits_validation_off_them(table: Table, tmp_pat
     settings = replace(SETTINGS, train_groups=write_list(tmp_path, *names))
     train, validation = groups(make_datasets(settings, table, None))
     assert train | validation == set(names) and validation and not train & validation
-    with_channel = make_datasets(settings, table, table)
+    with_channel = make_datasets(replace(settings, allow_overlap=True), table, table)
     assert groups(with_channel) == (set(names), set(table.groups))
 
 
@@ -96,7 +96,7 @@ def test_two_channels_are_counted_side_by_side_and_no_group_is_called_too_large(
     assert report and report.pictures == [len(rest), len(one)] and report.groups == [PERSONS - 1, 1]
     assert report.class_counts[1] == one.class_counts().tolist()
     assert all("no picture of" in warning for warning in report.warnings)
-    overlapping = make_datasets(SETTINGS, table, one).report
+    overlapping = make_datasets(replace(SETTINGS, allow_overlap=True), table, one).report
     assert overlapping and overlapping.warnings[0].startswith("1 group (person) on two sides (p0)")
 
 

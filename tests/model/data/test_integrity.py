@@ -75,38 +75,38 @@ def without_details(problems: Problems) -> dict[str, list[str]]:
 @pytest.mark.parametrize("workers", [1, 3])
 def test_every_picture_is_decoded(channel: Table, workers: int) -> None:
     problems = Problems("x")
-    assert check_images(channel, problems, "decode", None, workers) == 154
+    assert check_images(channel, problems, "decode", None, workers).read == 154
     assert without_details(problems) == DECODED
 
 
 def test_headers_alone_do_not_show_a_picture_cut_short(channel: Table) -> None:
     problems = Problems("x")
-    assert check_images(channel, problems, "headers", None, 2) == 154
+    assert check_images(channel, problems, "headers", None, 2).read == 154
     assert without_details(problems) == {kind: places for kind, places in DECODED.items() if "truncated" not in kind}
 
 
 def test_what_was_found_good_is_not_decoded_again(channel: Table, tmp_path: Path) -> None:
     remembered = tmp_path / "checkpoints" / ".checked"
-    assert check_images(channel, Problems("x"), "decode", remembered, 2) == 154
+    assert check_images(channel, Problems("x"), "decode", remembered, 2).read == 154
     known = np.load(remembered)
     assert (known.dtype, len(known)) == (np.uint64, 150)
     assert (np.diff(known.astype(object)) > 0).all()
-    assert [path.name for path in remembered.parent.iterdir()] == [".checked"]
+    assert sorted(path.name for path in remembered.parent.iterdir()) == [".checked", ".contents"]
 
     problems = Problems("x")
-    assert check_images(channel, problems, "decode", remembered, 2) == 4
+    assert check_images(channel, problems, "decode", remembered, 2).read == 4
     assert without_details(problems) == DECODED
-    assert check_images(channel, Problems("x"), "headers", remembered, 2) == 4
+    assert check_images(channel, Problems("x"), "headers", remembered, 2).read == 4
 
     (channel.root / "007.jpg").write_bytes(jpeg()[:-200])  # another size
     stat = (channel.root / "008.jpg").stat()
     os.utime(channel.root / "008.jpg", ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
     problems = Problems("x")
-    assert check_images(channel, problems, "decode", remembered, 2) == 6
+    assert check_images(channel, problems, "decode", remembered, 2).read == 6
     assert without_details(problems)["unreadable picture, truncated"] == [
         f"{name}.jpg: image file is truncated" for name in ("007", "cut")
     ]
-    assert check_images(channel, Problems("x"), "decode", remembered, 2) == 5
+    assert check_images(channel, Problems("x"), "decode", remembered, 2).read == 5
 
 
 def test_a_check_of_headers_is_not_remembered(channel: Table, tmp_path: Path) -> None:
@@ -119,8 +119,8 @@ def test_two_channels_share_one_memory(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.jpg").write_bytes(jpeg())
     tables = [make_table(tmp_path / name, ["a.jpg"]) for name in ("train", "validation")]
-    assert [check_images(t, Problems("x"), "decode", tmp_path / ".checked", 1) for t in tables] == [1, 1]
-    assert [check_images(t, Problems("x"), "decode", tmp_path / ".checked", 1) for t in tables] == [0, 0]
+    assert [check_images(t, Problems("x"), "decode", tmp_path / ".checked", 1).read for t in tables] == [1, 1]
+    assert [check_images(t, Problems("x"), "decode", tmp_path / ".checked", 1).read for t in tables] == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ def test_a_damaged_memory_is_ignored_and_written_anew(tmp_path: Path, content: b
     (tmp_path / "a.jpg").write_bytes(jpeg())
     (tmp_path / ".checked").write_bytes(content)
     table = make_table(tmp_path, ["a.jpg"])
-    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 1
-    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 0
+    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1).read == 1
+    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1).read == 0
 
 
 def test_a_memory_of_another_kind_is_ignored(tmp_path: Path) -> None:
@@ -139,8 +139,8 @@ def test_a_memory_of_another_kind_is_ignored(tmp_path: Path) -> None:
     with (tmp_path / ".checked").open("wb") as file:
         np.save(file, np.zeros((2, 2)))
     table = make_table(tmp_path, ["a.jpg"])
-    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 1
-    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 0
+    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1).read == 1
+    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1).read == 0
     assert np.load(tmp_path / ".checked").dtype == np.uint64
 
 
@@ -149,7 +149,7 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     problems = Problems("x")
     table = make_table(tmp_path, ["a.jpg"])
-    assert check_images(table, problems, "decode", tmp_path / "file" / ".checked", 1) == 1
+    assert check_images(table, problems, "decode", tmp_path / "file" / ".checked", 1).read == 1
     assert not problems
 
 
@@ -165,9 +165,9 @@ def test_pictures_in_a_shard_are_checked_one_by_one(tmp_path: Path) -> None:
         ],
     )
     problems = Problems("x")
-    assert check_images(table, problems, "decode", tmp_path / ".checked", 2) == 3
+    assert check_images(table, problems, "decode", tmp_path / ".checked", 2).read == 3
     assert [place.partition(":")[0] for place in problems.kinds["unreadable picture, truncated"]] == ["b", "c"]
-    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 2) == 2
+    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 2).read == 2
 
 
 @pytest.mark.parametrize(("at", "remembers"), [("cut.jpg", True), ("text.jpg", False)])
