@@ -4,6 +4,8 @@ their number in labels.json."""
 from __future__ import annotations
 
 import csv
+import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model.answers.files import LEARNT_FROM_CSV, beside_answers
+from model.artifacts.files import LABELS
 from model.artifacts.learnt_from import SIDES, LearntFrom, read_learnt_from
 from model.atomic_write import write_beside
+from model.labels import normal_text
 
 if TYPE_CHECKING:
     from model.answers.write import Answers
@@ -75,8 +79,30 @@ class SeenImages:
             writer.writerows([names[row], SIDES[self.rows[row]]] for row in sorted(self.rows))
 
 
+def count_seen(files: Sequence[Path], names: Iterable[str]) -> dict[str, int] | None:
+    """Number of the images by side that the model had seen in its training; None where the answers do not say.
+
+    Args:
+        files: The answers, of each host.
+        names: The images, as model.labels.normal_text has them.
+    """
+    sides: dict[str, str] = {}
+    for file in files:
+        seen_file = beside_answers(file, LEARNT_FROM_CSV)
+        try:
+            counts = json.loads(beside_answers(file, LABELS).read_text(encoding="utf-8"))[LEARNT_FROM_KEY]
+            if any(counts[side] for side in SIDES):
+                with seen_file.open(encoding="utf-8", newline="") as rows:
+                    _, *seen = csv.reader(rows)
+                sides |= {normal_text(name): side for name, side in seen}
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+    found = Counter(sides[name] for name in names if name in sides)
+    return {side: found[side] for side in SIDES}
+
+
 def seen_text(counts: Mapping[str, int], images: int) -> str:
-    """`12 of 300 pictures in its training, 5 in its validation`."""
+    """`12 of 300 pictures: 10 it learnt from, 2 selected its epoch`."""
     texts = {"train": "it learnt from", "validation": "selected its epoch"}
     parts = [f"{counts[side]:,} {text}" for side, text in texts.items() if counts[side]]
     return f"{sum(counts.values()):,} of {images:,} pictures: {', '.join(parts)}"

@@ -12,6 +12,7 @@ import pandas as pd
 from model.answers.files import PROBABILITIES, beside_answers, host_parts, labels_file
 from model.answers.labels_json import LabelsJson
 from model.answers.read import ANSWER_COLUMNS, ClassTable, find_column, read_class_table, read_probabilities
+from model.answers.seen_images import count_seen
 from model.artifacts.files import LABELS
 from model.artifacts.provenance import Provenance
 from model.data.readers.columns import GROUP_COLUMNS, PICTURE_COLUMNS, column_named
@@ -45,6 +46,7 @@ class MatchedAnswers:
     unanswered: names of the images without an answer.
     left_out: names of the answers without truth.
     notes: sentences that a reader of the scores must know.
+    learnt_from: number of images by side (train, validation) that the model saw in its training; None if not known.
     """
 
     scheme: Scheme
@@ -61,6 +63,7 @@ class MatchedAnswers:
     unanswered: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    learnt_from: dict[str, int] | None = None
 
     @property
     def correct(self) -> np.ndarray:
@@ -127,6 +130,7 @@ def match_answers(
         unanswered=[name for name, answer in zip(names, answers, strict=True) if answer == NO_ANSWER],
         left_out=extra,
         notes=notes,
+        learnt_from=count_seen(host_parts(answers_file) or [answers_file], names),
     )
 
 
