@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import model.data.integrity
+from model.data.content_index import content_key
 from model.data.image_locations import ImageLocations
 from model.data.integrity import check_images
 from model.data.table import Table
@@ -206,3 +207,41 @@ def test_a_long_check_says_how_far_it_is(
     with caplog.at_level(logging.INFO, "rarebird"):
         check_images(channel, Problems("x"), "decode", None, 2)
     assert "checked 100 of 154 pictures" in caplog.text
+
+
+def test_contents_are_indexed_as_they_are_checked(channel: Table, tmp_path: Path) -> None:
+    remembered = tmp_path / ".checked"
+    Image.fromarray(np.full((4, 4), 700, np.uint16)).save(tmp_path / "002.jpg", "PNG")
+    found = check_images(channel, Problems("x"), "decode", remembered, 2)
+    assert found.unreadable == {
+        0: "cannot be identified as a picture",
+        151: found.unreadable[151],
+        152: "no such file",
+    }  # not the one that was set aside
+    assert found.unreadable[151].startswith("truncated: ")
+    keys = found.contents.keys
+    assert (keys[1:151] > 0).all() and len(np.unique(keys[1:151])) == 150 and not keys[[0, 151, 152]].any()
+    assert keys[1] == content_key(jpeg(0)) and np.flatnonzero(found.contents.is_deep).tolist() == [3]
+    again = check_images(channel, Problems("x"), "decode", remembered, 2)
+    assert again.read == 4 and np.array_equal(again.contents.hashes, found.contents.hashes)
+    assert np.array_equal(again.contents.is_deep, found.contents.is_deep)
+
+
+def test_what_an_earlier_version_found_good_is_hashed_and_not_decoded(
+    channel: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It remembered the images, but not their contents."""
+    remembered = tmp_path / ".checked"
+    first = check_images(channel, Problems("x"), "decode", remembered, 2)
+    (tmp_path / ".contents").unlink()
+    decoded: list[object] = []
+    monkeypatch.setattr(model.data.integrity, "read_source", decoded.append)
+    again = check_images(channel, Problems("x"), "decode", remembered, 2)
+    assert again.read == 4 and len(decoded) <= 2  # of the four, the two whose bytes can be read at all
+    assert np.array_equal(again.contents.hashes[1:151], first.contents.hashes[1:151])
+
+
+def test_headers_show_the_depth_and_hash_nothing(channel: Table, tmp_path: Path) -> None:
+    Image.fromarray(np.full((4, 4), 700, np.uint16)).save(tmp_path / "002.jpg", "PNG")
+    contents = check_images(channel, Problems("x"), "headers", None, 2).contents
+    assert not contents.hashes.any() and np.flatnonzero(contents.is_deep).tolist() == [3]
