@@ -32,7 +32,7 @@ from container import job_script, settings_layers
 from container.job_types import INFERENCE, JobType
 from container.locations import NAME_A_MODEL, Locations
 from model.answers.files import ERRORS, answer_files, beside_answers
-from model.answers.seen_images import LEARNT_FROM_KEY, SeenImages, seen_text
+from model.answers.seen_images import LEARNT_FROM_KEY, SeenImages
 from model.answers.write import write_answers
 from model.artifacts.archive import opened_model
 from model.artifacts.discovery import newest_model
@@ -102,21 +102,22 @@ def main(
         answers, inputs.rows, inputs.name_column, labels, answers_file, probabilities_file, predictor.decision
     )
     if seen:
-        names = inputs.rows[inputs.name_column].tolist()
-        seen.write(answers_file, inputs.name_column, names)
+        seen.write(answers_file, inputs.rows, inputs.name_column)
     seconds = time.monotonic() - started
     log.info(f"{len(inputs):,} pictures in {seconds:.1f} s, {len(inputs) / max(seconds, 1e-9):,.1f} pictures/s")
     log.info(f"answers: {answers_file}")
 
-    if seen and seen.rows:
-        log.warning("the model has seen %s", seen_text(seen.counts, len(inputs)))
     if unreadable:
-        message = f"{unreadable:,} of {len(inputs):,} pictures could not be read and have no answer: "
-        message += f"{beside_answers(answers_file, ERRORS)} tells why"
-        if settings.strict:
-            raise Failure(message)
-        log.warning(message)
+        report_unreadable(unreadable, len(inputs), beside_answers(answers_file, ERRORS), settings.strict)
     return ExitCode.DONE
+
+
+def report_unreadable(unreadable: int, pictures: int, errors: Path, strict: bool) -> None:
+    """Logs how many of the pictures have no answer; raises it as a Failure where `strict` is set."""
+    message = f"{unreadable:,} of {pictures:,} pictures could not be read and have no answer: {errors} tells why"
+    if strict:
+        raise Failure(message)
+    log.warning(message)
 
 
 @contextmanager

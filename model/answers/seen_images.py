@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from model.answers.files import LEARNT_FROM_CSV, beside_answers
 from model.artifacts.files import LABELS
@@ -21,6 +23,8 @@ from model.labels import normal_text
 if TYPE_CHECKING:
     from model.answers.write import Answers
     from model.artifacts.saved_model import SavedModel
+
+log = logging.getLogger("rarebird")
 
 LEARNT_FROM_KEY = "learnt_from"  # in labels.json and evaluation.json: number of images by side
 SIDE_COLUMN = "side"
@@ -61,18 +65,21 @@ class SeenImages:
                     self.counts[SIDES[min(own)]] += 1
             yield batch
 
-    def write(self, answers_file: Path, name_column: str, names: Sequence[str]) -> None:
-        """Writes learnt_from.csv beside answers, where there are such images; removes one of an earlier call.
+    def write(self, answers_file: Path, info: pd.DataFrame, name_column: str) -> None:
+        """Writes learnt_from.csv beside answers, with a warning, where there are such images; removes one of an earlier
+        call.
 
         Args:
             answers_file: The answers.
-            name_column: Column of the images' names.
-            names: Name of the image of each row.
+            info: Rows and columns of the input, as text.
+            name_column: Its column with the images' names.
         """
         path = beside_answers(answers_file, LEARNT_FROM_CSV)
         if not self.rows:
             path.unlink(missing_ok=True)
             return
+        log.warning("the model has seen %s", seen_text(self.counts, len(info)))
+        names = info[name_column].tolist()
         with write_beside(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow([name_column, SIDE_COLUMN])

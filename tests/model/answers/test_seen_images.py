@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from model.answers.seen_images import LEARNT_FROM_KEY, SeenImages, count_seen, seen_text
@@ -36,14 +37,14 @@ def test_images_are_counted_by_side(seen):
 
 
 def test_the_list_is_written_beside_the_answers_only_if_there_are_any(seen, tmp_path: Path):
-    names = [f"{name} .jpg" for name in "abcdef"]
-    seen.write(tmp_path / "output.csv", "ImageID", names)
+    info = pd.DataFrame({"ImageID": [f"{name} .jpg" for name in "abcdef"], "ans": [""] * 6})
+    seen.write(tmp_path / "output.csv", info, "ImageID")
     assert (tmp_path / "learnt_from.csv").read_text() == (
         "ImageID,side\na .jpg,train\nc .jpg,validation\ne .jpg,train\nf .jpg,train\n"
     )
-    seen.write(tmp_path / "other.csv", "ImageID", names)
+    seen.write(tmp_path / "other.csv", info, "ImageID")
     assert (tmp_path / "other.learnt_from.csv").is_file()
-    SeenImages([]).write(tmp_path / "output.csv", "ImageID", names)
+    SeenImages([]).write(tmp_path / "output.csv", info, "ImageID")
     assert not (tmp_path / "learnt_from.csv").exists()
 
 
@@ -56,7 +57,7 @@ def test_images_of_the_truth_are_counted(seen, tmp_path: Path):
     assert count_seen([answers], ["a.jpg"]) == {"train": 0, "validation": 0}
     (tmp_path / "labels.json").write_text(json.dumps({LEARNT_FROM_KEY: seen.counts}))
     assert count_seen([answers], ["a.jpg"]) is None  # its list is gone
-    seen.write(answers, "ImageID", [f"{name}.jpg" for name in "abcdef"])
+    seen.write(answers, pd.DataFrame({"ImageID": [f"{name}.jpg" for name in "abcdef"]}), "ImageID")
     assert count_seen([answers], ["a.jpg", "b.jpg", "c.jpg", "e.jpg"]) == {"train": 2, "validation": 1}
     other = tmp_path / "host" / "output.csv"
     other.parent.mkdir()
