@@ -8,7 +8,8 @@ Reads   SM_CHANNEL_EVAL         pictures, with info.csv where there is one: its 
                                 run in runs/
 Writes  SM_OUTPUT_DATA_DIR      output.csv (the class as `ans`, empty where a picture could not be read),
                                 probabilities.csv (a column a class, by name), labels.json (names of the classes,
-                                and how the model was made), errors.csv where a picture could not be read
+                                and how the model was made), errors.csv where a picture could not be read,
+                                learnt_from.csv where the model has learnt from a picture or was chosen by it
 
 Ends with 0 when done, with --strict 1 where a picture could not be read, 2 for bad input.
 
@@ -31,6 +32,7 @@ from container import job_script, settings_layers
 from container.job_types import INFERENCE, JobType
 from container.locations import NAME_A_MODEL, Locations
 from model.answers.files import ERRORS, answer_files, beside_answers
+from model.answers.seen_images import LEARNT_FROM_KEY, SeenImages
 from model.answers.write import write_answers
 from model.artifacts.archive import opened_model
 from model.artifacts.discovery import newest_model
@@ -39,6 +41,7 @@ from model.artifacts.provenance import PROVENANCE_KEY
 from model.artifacts.saved_model import SavedModel
 from model.data.prediction_input import PredictionInput, read_info
 from model.errors import ExitCode, Failure
+from model.images.decode import allow_pixels
 from model.images.tta import fixed_views_text
 from model.prediction.api import make_predictor
 from model.runtime.workers import worker_count
@@ -72,6 +75,8 @@ def main(
         output = locations.output_data_dir(settings.output_data_dir, settings.model_dir)
         answers_file, probabilities_file = answer_files(output, locations.output_file(settings.output))
         inputs = read_inputs(settings, locations, eval_dir)
+        allow_pixels(settings.max_pixels or max(model.settings.max_pixels for model in models))
+        seen = SeenImages.of(models)
         predictor = make_predictor(
             saved,
             num_tta=settings.num_tta,
@@ -89,22 +94,30 @@ def main(
     )
     started = time.monotonic()
     workers = worker_count(settings.num_workers)
-    answers = predictor.predict_channel(eval_dir, inputs.locations, settings.batch_size, workers)
+    answers = predictor.predict_channel(eval_dir, inputs.locations, settings.batch_size, workers, with_keys=bool(seen))
     labels = saved.labels() | {PROVENANCE_KEY: provenance_of(saved, settings.num_tta).to_dict()}
+    if seen:
+        answers, labels[LEARNT_FROM_KEY] = seen.watch(answers), seen.counts
     unreadable = write_answers(
         answers, inputs.rows, inputs.name_column, labels, answers_file, probabilities_file, predictor.decision
     )
+    if seen:
+        seen.write(answers_file, inputs.rows, inputs.name_column)
     seconds = time.monotonic() - started
     log.info(f"{len(inputs):,} pictures in {seconds:.1f} s, {len(inputs) / max(seconds, 1e-9):,.1f} pictures/s")
     log.info(f"answers: {answers_file}")
 
     if unreadable:
-        message = f"{unreadable:,} of {len(inputs):,} pictures could not be read and have no answer: "
-        message += f"{beside_answers(answers_file, ERRORS)} tells why"
-        if settings.strict:
-            raise Failure(message)
-        log.warning(message)
+        report_unreadable(unreadable, len(inputs), beside_answers(answers_file, ERRORS), settings.strict)
     return ExitCode.DONE
+
+
+def report_unreadable(unreadable: int, pictures: int, errors: Path, strict: bool) -> None:
+    """Logs how many of the pictures have no answer; raises it as a Failure where `strict` is set."""
+    message = f"{unreadable:,} of {pictures:,} pictures could not be read and have no answer: {errors} tells why"
+    if strict:
+        raise Failure(message)
+    log.warning(message)
 
 
 @contextmanager

@@ -41,9 +41,11 @@ from model import __version__
 from model.artifacts.discovery import is_finished
 from model.artifacts.ensemble import SOFT, save_ensemble
 from model.artifacts.files import is_ensemble, is_saved_model
+from model.artifacts.learnt_from import LearntFrom
 from model.artifacts.saved_model import save_model
 from model.data.datasets import read_tables
 from model.errors import ExitCode
+from model.images.decode import allow_pixels
 from model.network.backbone import backbone_name
 from model.runtime import distributed
 from model.runtime.hardware import Hardware, find_hardware
@@ -104,6 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     backbone_name(settings.model)  # an unknown backbone is an error before any picture is read
     hardware = find_hardware(settings.device, settings.precision, settings.channels_last, env.local_rank)
     distributed.start(env.rank, env.world, hardware.device)
+    allow_pixels(settings.max_pixels)
     checked = location.checkpoints / ".checked"
     tables = distributed.on_rank_zero(lambda: read_tables(settings, train_dir, validation_dir, checked))
     plan = make_plan(settings, *tables)
@@ -199,7 +202,8 @@ def train_one(run: Run, training: TrainingJob) -> int | None:
         if distributed.rank() == 0 and outcome.stopped_by != signal.SIGINT:
             metrics = run_metrics(outcome, run.datasets.summary(), training.hardware)
             weights, heads = {name: value.numpy() for name, value in outcome.weights.items()}, outcome.heads
-            save_model(folder, weights, outcome.settings, heads, outcome.pipeline, metrics, outcome.decision)
+            parts = (outcome.settings, heads, outcome.pipeline, metrics, outcome.decision)
+            save_model(folder, weights, *parts, learnt_from=LearntFrom.of(run.datasets))
             if outcome.stopped_by is None:
                 checkpoints.finish(outcome.to_state())
     best = outcome.progress.best

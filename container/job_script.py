@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import logging
@@ -9,6 +10,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import NoReturn, TextIO
 
 from container.environment import FAILURE_FILE, Environment
 from container.failure import Report, exception_text, write_once
+from container.locations import Locations
 from model.errors import ExitCode, Failure, InputError
 from model.streams import outlive_readers
 
@@ -28,6 +31,8 @@ PATH_ERRORS = (  # the paths that settings name are bad, not the job
     errno.EROFS,
     errno.ENAMETOOLONG,
 )
+
+PROBLEMS = "problems.txt"  # all problems, where the log shows the first of each kind
 
 LESS_MEMORY = "a smaller batch_size or input_size needs less"
 FEWER_WORKERS = "fewer num_workers or smaller pictures need less"
@@ -86,7 +91,8 @@ def report_exception(error: BaseException) -> tuple[int, str]:
     killed, 1 for everything else; only what is no known error is printed with its traceback.
     """
     if isinstance(error, InputError):
-        return _end(str(error), ExitCode.BAD_INPUT)
+        listed = _write_problems(error.details) if error.details and is_first() else None
+        return _end(f"{error}\nall of them: {listed}" if listed else str(error), ExitCode.BAD_INPUT)
     if isinstance(error, Failure):
         return _end(str(error), ExitCode.FAULT)
     if isinstance(error, KeyboardInterrupt):
@@ -106,6 +112,26 @@ def report_exception(error: BaseException) -> tuple[int, str]:
         return _end(message, code)
     remedy = f"out of memory: {LESS_MEMORY}" if _ran_out_of_memory(error) else ""
     return ExitCode.FAULT, exception_text(error, remedy)
+
+
+def _write_problems(text: str) -> Path | None:
+    """Writes a message too long for the log into the output directory if there is one, else into the temporary folder.
+    Returns the file; None where neither can be written."""
+    flags = (flag.removeprefix("--").replace("-", "_") for flag in sys.argv)
+    named = next((value for flag, value in zip(flags, sys.argv[1:]) if flag == "output_data_dir"), None)
+    with contextlib.suppress(OSError, InputError):
+        folder = Locations(Environment()).output_dir(named)
+        if folder is not None:
+            return _write_text(folder / PROBLEMS, text)
+    with contextlib.suppress(OSError):
+        return _write_text(Path(tempfile.mkdtemp(prefix="rarebird-")) / PROBLEMS, text)
+    return None
+
+
+def _write_text(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    return path
 
 
 def on_sigterm(*_: object) -> None:

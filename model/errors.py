@@ -26,7 +26,15 @@ class ExitCode(enum.IntEnum):
 
 
 class InputError(Exception):
-    """Bad input or settings. The message is complete and written for the user; a job ends with exit code 2."""
+    """Bad input or settings. The message is complete and written for the user; a job ends with exit code 2.
+
+    Attributes:
+        details: The message with all problems, where it lists only the first of them; else "".
+    """
+
+    def __init__(self, message: object = "", details: str = ""):
+        super().__init__(message)
+        self.details = details
 
 
 class Failure(Exception):
@@ -83,16 +91,28 @@ class Problems:
         return sum(len(locations) for locations in self.kinds.values())
 
     def __str__(self) -> str:
+        return self.text(SHOWN_PER_KIND)
+
+    def text(self, most: int | None = None) -> str:
+        """The message: heading, and the locations by kind. most: of each kind; None for all."""
         count = f"{len(self):,} problem{'s' if len(self) != 1 else ''}"
         lines = [f"{self.heading}: {count}"]
         for kind, locations in self.kinds.items():
+            shown = locations[:most]
             lines.append(f"  {kind} ({len(locations):,}):")
-            lines += [f"    {location}" for location in locations[:SHOWN_PER_KIND]]
-            if len(locations) > SHOWN_PER_KIND:
-                lines.append(f"    ... and {len(locations) - SHOWN_PER_KIND:,} more")
+            lines += [f"    {location}" for location in shown]
+            if len(locations) > len(shown):
+                lines.append(f"    ... and {len(locations) - len(shown):,} more")
         return "\n".join(lines)
 
     def raise_if_any(self) -> None:
         """Raises an InputError that lists all problems, if there are any."""
-        if self:
-            raise InputError(str(self))
+        raise_all([self])
+
+
+def raise_all(inputs: Iterable[Problems]) -> None:
+    """Raises one InputError that lists the problems of several inputs, if there are any."""
+    problems = [own for own in inputs if own]
+    if problems:
+        message, details = "\n".join(map(str, problems)), "\n".join(own.text() for own in problems)
+        raise InputError(message, details if details != message else "")

@@ -27,6 +27,7 @@ SAVED = {
     "README.md",
     "decision.json",
     "labels.json",
+    "learnt_from.npz",
     "metrics.json",
     "model.safetensors",
     "preprocessing.json",
@@ -144,7 +145,7 @@ def test_a_validation_channel_is_used_whole(faces, run_train, tmp_path):
     import shutil
 
     shutil.copytree(tmp_path / "validation", copied)
-    run = run_train(faces / "train", "--validation_dir", str(copied))
+    run = run_train(faces / "train", "--validation_dir", str(copied), "--allow_overlap", "true")
     saved = metrics(run)
     assert (saved["data"]["train"]["pictures"], saved["data"]["validation"]["pictures"]) == (168, 35)
 

@@ -23,7 +23,7 @@ from model.artifacts.discovery import find_model
 from model.artifacts.ensemble import load, load_combined, saved_models
 from model.artifacts.files import NETWORK_FILES
 from model.decisions import Decision
-from model.images.decode import UnreadableImage, decoding_memory
+from model.images.decode import UnreadableImage, allow_pixels, decoding_memory
 from model.labels import Scheme
 from model.prediction.api import make_predictor
 from model.prediction.predictor import ModelInputs
@@ -49,6 +49,7 @@ class ServedModel:
     def __init__(self, folder: Path | None, settings: ServeSettings):
         try:
             saved = load_combined(settings.models) if folder is None else load(_model_folder(folder))
+            allow_pixels(settings.max_pixels or max(model.settings.max_pixels for model in saved_models(saved)))
             self.predictor = make_predictor(
                 saved,
                 num_tta=settings.num_tta,

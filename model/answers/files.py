@@ -12,6 +12,7 @@ from model.artifacts.files import LABELS
 OUTPUT = "output.csv"
 PROBABILITIES = "probabilities.csv"
 ERRORS = "errors.csv"
+LEARNT_FROM_CSV = "learnt_from.csv"
 TRUTH = "gt.csv"
 
 

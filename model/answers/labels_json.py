@@ -10,6 +10,7 @@ from typing import Any
 
 from model.answers.files import beside_answers
 from model.answers.read import MISSING_FILES, UNREADABLE_FILES
+from model.answers.seen_images import LEARNT_FROM_KEY
 from model.artifacts.files import LABELS, is_saved_model
 from model.artifacts.provenance import PROVENANCE_KEY, Provenance
 from model.atomic_write import write_json
@@ -84,7 +85,7 @@ def write_labels(answers_file: Path, labels: Mapping[str, Any]) -> None:
     in_model_folder = is_saved_model(answers_file.parent)
     if own != shared or not in_model_folder:
         write_json(own, dict(labels))
-    classes = {name: value for name, value in labels.items() if name != PROVENANCE_KEY}
+    classes = {name: value for name, value in labels.items() if name not in (PROVENANCE_KEY, LEARNT_FROM_KEY)}
     if own != shared and not in_model_folder and not _contains(shared, classes):
         write_json(shared, classes)
 

@@ -27,11 +27,13 @@ class Answers:
     rows: int64 (N,), rows of the input that could be read.
     probabilities: float32 (N, C), of the joint classes.
     unreadable: reason by row, for the rows of the batch that could not be read.
+    keys: uint64 (N,), keys of the images' contents; None where none were asked for.
     """
 
     rows: np.ndarray
     probabilities: np.ndarray
     unreadable: dict[int, str]
+    keys: np.ndarray | None = None
 
 
 def write_answers(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from model.artifacts.ensemble import COMBINE, Ensemble, load_combined, save_ensemble
 from model.artifacts.ensemble_file import read_ensemble_file
-from model.artifacts.files import CARD, DECISION, ENSEMBLE, NEEDED, NETWORK_FILES, is_ensemble
+from model.artifacts.files import CARD, DECISION, ENSEMBLE, LEARNT_FROM, NEEDED, NETWORK_FILES, is_ensemble
 from model.artifacts.verify import model_problem
 from model.errors import InputError
 from model.settings.cli import from_flags
@@ -91,7 +91,7 @@ def _copy_model(source: Path, target: Path) -> None:
     if is_ensemble(source):
         for path in read_ensemble_file(source).paths:
             _copy_model(source / path, target / path)
-    for name in (*NETWORK_FILES, *NEEDED, DECISION, ENSEMBLE, CARD):
+    for name in (*NETWORK_FILES, *NEEDED, DECISION, LEARNT_FROM, ENSEMBLE, CARD):
         if (source / name).is_file():
             shutil.copyfile(source / name, target / name)
 

@@ -11,6 +11,8 @@ PREPROCESSING = "preprocessing.json"
 METRICS = "metrics.json"
 CARD = "README.md"
 DECISION = "decision.json"  # absent where an earlier version saved the model: the most probable class
+# Absent where an earlier version saved the model, or its images were checked by their headers alone
+LEARNT_FROM = "learnt_from.npz"
 ENSEMBLE = "ensemble.json"
 
 # Names of the file that holds the network, one for each backend (model.prediction.backends.BACKENDS). A folder with one

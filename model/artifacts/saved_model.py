@@ -27,6 +27,7 @@ from model.artifacts.files import (
     missing_files,
     needed_files,
 )
+from model.artifacts.learnt_from import LearntFrom, write_learnt_from
 from model.artifacts.metadata import read_json_object, read_settings_and_metrics
 from model.artifacts.model_card import model_card
 from model.atomic_write import remove_parts, write_beside, write_json, write_text
@@ -77,6 +78,7 @@ def save_model(
     pipeline: InputPipeline,
     metrics: Mapping[str, Any],
     decision: Decision = Decision(),
+    learnt_from: LearntFrom | None = None,
 ) -> None:
     """Writes a saved model's files into folder, each atomically.
 
@@ -89,6 +91,8 @@ def save_model(
         heads: Heads of the network, with the label scheme.
         pipeline: Makes its inputs of images.
         metrics: Content of metrics.json.
+        decision: How its probabilities become a class.
+        learnt_from: Images that the training saw; None where they are not known.
     """
     folder.mkdir(parents=True, exist_ok=True)
     remove_parts(folder)
@@ -101,6 +105,7 @@ def save_model(
     write_json(folder / PREPROCESSING, pipeline.to_dict())
     write_text(folder / CARD, model_card(settings, heads, pipeline.preprocessing, metrics, decision))
     write_decision(folder, decision)
+    write_learnt_from(folder, learnt_from)
     write_json(folder / METRICS, dict(metrics))
 
 

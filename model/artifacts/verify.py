@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from model.artifacts.ensemble_file import read_ensemble_file
 from model.artifacts.files import (
     DECISION,
     LABELS,
+    LEARNT_FROM,
     METRICS,
     PREPROCESSING,
     WEIGHTS,
@@ -96,6 +98,8 @@ def model_problem(folder: Path) -> str | None:
             load_json_object(folder / name)
         except (OSError, ValueError, TypeError) as error:
             return f"{folder / name} cannot be read: {error}"
+    if (folder / LEARNT_FROM).exists() and not zipfile.is_zipfile(folder / LEARNT_FROM):
+        return f"{folder / LEARNT_FROM} is no NumPy archive"
     weights = _weights_problem(folder / WEIGHTS) if network_file(folder) == WEIGHTS else None
     return weights or _decision_problem(folder)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,13 +15,19 @@ from joblib import cpu_count
 
 from model.atomic_write import write_beside, write_json
 from model.data.channel import ChannelOptions, read_channel
+from model.data.content_index import hash_equal_files
 from model.data.integrity import check_images
+from model.data.leaks import check_channels, warn_of_duplicates
+from model.data.pixel_range import find_range, sample_pixels
 from model.data.split_report import SplitReport, report_split
 from model.data.splits import split
 from model.data.table import Table
-from model.errors import InputError, Problems, did_you_mean, listing
+from model.errors import InputError, Problems, did_you_mean, listing, raise_all
 from model.labels import HEADS, JOINT, target_scheme
 from model.settings.train import TrainSettings
+
+UNREADABLE_CSV = "unreadable.csv"  # beside split.csv
+SKIP = "skip"  # of the setting `unreadable`
 
 log = logging.getLogger("rarebird")
 
@@ -47,6 +54,8 @@ class Datasets:
                 "validation data": self.validation.fingerprint(),
                 "validation pictures": len(self.validation),
             }
+        if pixel_range := find_range(self.train):
+            identity["pixel values"] = list(pixel_range)
         return identity
 
     def summary(self) -> dict[str, Any]:
@@ -61,7 +70,9 @@ class Datasets:
         }
 
     def save_split(self, folder: Path) -> None:
-        """Logs the split; writes split.csv (each image with its group, labels and side) and split.json."""
+        """Logs the split; writes split.csv (each image with its group, labels and side) and split.json, and the
+        images that were left out because they cannot be read."""
+        save_left_out(folder, [table for table in (self.train, self.validation) if table is not None])
         if self.report is None or self.validation is None:
             return
         sides = [self.train.frame().assign(side="train"), self.validation.frame().assign(side="validation")]
@@ -94,6 +105,15 @@ def labelled_for(table: Table, target: str) -> Table:
     return table.take(np.flatnonzero(is_labelled))
 
 
+def save_left_out(folder: Path, tables: Sequence[Table]) -> None:
+    """Writes the images that were left out of the tables because they cannot be read, if there are any."""
+    # two tables have those of the channel that both were split from
+    left_out = dict.fromkeys((str(table.root), *image) for table in tables for image in table.left_out)
+    if left_out:
+        with write_beside(folder / UNREADABLE_CSV) as path:
+            pd.DataFrame(list(left_out), columns=["channel", "path", "error"]).to_csv(path, index=False)
+
+
 def write_split(folder: Path, report: SplitReport, images: pd.DataFrame) -> None:
     """Logs a report and writes it as split.json, and the images with their sides as split.csv."""
     log.info("%s", report.text())
@@ -121,6 +141,9 @@ def read_tables(
         validation_dir: Channel to validate on, if there is one.
         checked: File that remembers which images were decoded without error.
 
+    Returns:
+        The tables, with the contents of their images; without the unreadable ones, if the settings say so.
+
     Raises:
         InputError: One error that lists the problems of both channels, those of unreadable images included.
     """
@@ -133,14 +156,36 @@ def read_tables(
         scheme = tables[0].scheme if tables[0] is not None else None
         problems.append(Problems(f"channel validation ({validation_dir})"))
         tables.append(read_channel(validation_dir, problems[1], replace(options, table=table), scheme))
-    for own_table, own_problems in zip(tables, problems):
-        if own_table is not None:
-            check_images(own_table, own_problems, settings.check, checked, workers=cpu_count())
-    if any(problems):
-        raise InputError("\n".join(str(own_problems) for own_problems in problems if own_problems))
-    train, *others = tables
-    assert train is not None
-    return train, others[0] if others else None
+    pairs = [(table, own) for table, own in zip(tables, problems) if table is not None]
+    readable = [_checked(settings, table, own_problems, checked) for table, own_problems in pairs]
+    raise_all(problems)
+    train, *others = readable
+    if settings.check == "headers":
+        hash_equal_files(
+            [(table.root, table.locations, table.contents) for table in (train, *others) if table.contents]
+        )
+    return sample_pixels(train, settings.seed, cpu_count()), others[0] if others else None
+
+
+def _checked(settings: TrainSettings, table: Table, problems: Problems, checked: Path) -> Table:
+    """The table with the contents of its images, after the integrity check. Unreadable images are problems, or left
+    out, as the setting `unreadable` says."""
+    skips = settings.unreadable == SKIP
+    found = check_images(table, Problems("") if skips else problems, settings.check, checked, workers=cpu_count())
+    table = replace(table, contents=found.contents)
+    if not (skips and found.unreadable):
+        return table
+    reasons = Counter(reason.partition(":")[0] for reason in found.unreadable.values())
+    counts = listing(f"{count:,} {reason}" for reason, count in reasons.most_common())
+    log.warning(
+        "%s: %s of %s pictures cannot be read and are left out: %s; %s lists them",
+        *(table.root, f"{len(found.unreadable):,}", f"{len(table):,}", counts, UNREADABLE_CSV),
+    )
+    left_out = tuple((table.locations[row].path, reason) for row, reason in found.unreadable.items())
+    if len(left_out) == len(table):
+        problems.add("no picture can be read", counts)
+    rows = np.setdiff1d(np.arange(len(table)), list(found.unreadable))
+    return replace(table.take(rows), left_out=left_out)
 
 
 def make_datasets(settings: TrainSettings, train: Table, validation: Table | None) -> Datasets:
@@ -154,6 +199,7 @@ def make_datasets(settings: TrainSettings, train: Table, validation: Table | Non
         if settings.validation_groups:
             raise InputError("validation_groups and a validation channel both name who is chosen by; give one of them")
         train = train.take(_listed_rows(train, settings.train_groups)) if settings.train_groups else train
+        check_channels(train, validation, settings.allow_overlap)
         validation = labelled_for(validation, settings.target)
         return Datasets(train, validation, _report_channels(train, validation))
     if settings.train_groups or settings.validation_groups:
@@ -164,7 +210,7 @@ def make_datasets(settings: TrainSettings, train: Table, validation: Table | Non
     if not len(validation_rows):
         log.warning("every picture is of group %s, which cannot be parted: there is no validation", train.groups[0])
         return Datasets(train, None)
-    return hold_out(train, validation_rows, settings.validation)
+    return _hold_out_and_compare(train, validation_rows, settings.validation)
 
 
 def _split_by_lists(settings: TrainSettings, table: Table) -> Datasets:
@@ -192,7 +238,7 @@ def _split_by_lists(settings: TrainSettings, table: Table) -> Datasets:
     if left_out:
         log.info("%s pictures are of no group in the lists", f"{left_out:,}")
     kept = table.take(np.concatenate([train_rows, validation_rows]))
-    return hold_out(kept, np.arange(len(train_rows), len(kept)), None)
+    return _hold_out_and_compare(kept, np.arange(len(train_rows), len(kept)), None)
 
 
 def _listed_rows(table: Table, path: str | None) -> np.ndarray:
@@ -219,6 +265,12 @@ def _listed_rows(table: Table, path: str | None) -> np.ndarray:
     if not listed:
         raise InputError(f"list of groups {path}: it names none")
     return np.unique(np.concatenate(listed))
+
+
+def _hold_out_and_compare(table: Table, validation_rows: np.ndarray, share: float | None) -> Datasets:
+    """As hold_out, with a warning where the sides hold the same image."""
+    warn_of_duplicates(table, np.isin(np.arange(len(table)), validation_rows).astype(np.int64))
+    return hold_out(table, validation_rows, share)
 
 
 def hold_out(table: Table, validation_rows: Sequence[int] | np.ndarray, share: float | None) -> Datasets:

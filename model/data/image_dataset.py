@@ -13,15 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from model.data.content_index import content_key
 from model.data.image_locations import ImageLocations
 from model.errors import Failure, listing
-from model.images.decode import UnreadableImage, read_image
+from model.images.decode import UnreadableImage, image_source, read_content, read_source
 from model.images.inputs import Inputs
 
 PREFETCHED = 4  # batches per worker
 
 Item = tuple[int, int]  # a row, and the draw that seeds its random changes
-Sample = tuple[int, Inputs | str]  # a row, and its inputs or the reason why it cannot be read
+# A row, its inputs or the reason why it cannot be read, and the key of its content, 0 where it was not asked for
+Sample = tuple[int, Inputs | str, int]
 
 
 class Transform(Protocol):
@@ -37,6 +39,11 @@ class Transform(Protocol):
         """Width and height that a JPEG must at least be decoded at."""
         ...
 
+    @property
+    def pixel_range(self) -> tuple[float, ...]:
+        """Values that become 0 and 255 in images of more than 8 bits a channel."""
+        ...
+
     def __call__(self, image: Image.Image, draw: int, /) -> Inputs:
         """The inputs of one image, (views, ...). draw: seeds what is random."""
         ...
@@ -50,11 +57,13 @@ class Batch:
         rows: int64 (N,), the readable images of the batch.
         inputs: Their inputs, (N, views, ...); None where no image of the batch can be read.
         unreadable: Reason by row for the images that cannot be read.
+        keys: uint64 (N,), keys of the images' contents (model.data.content_index), zeros where none were asked for.
     """
 
     rows: NDArray[np.int64]
     inputs: Inputs | None
     unreadable: dict[int, str]
+    keys: NDArray[np.uint64] | None = None
 
 
 class ImageDataset:
@@ -64,11 +73,12 @@ class ImageDataset:
         root: Folder of the channel.
         locations: Where each row's image lies.
         transform: Makes the inputs of each image.
+        with_keys: Whether the key of each image's content is computed.
     """
 
-    def __init__(self, root: Path, locations: ImageLocations, transform: Transform):
-        self.root, self.locations, self.transform = root, locations, transform
-        self.channels, self.draft = transform.channels, transform.draft
+    def __init__(self, root: Path, locations: ImageLocations, transform: Transform, with_keys: bool = False):
+        self.root, self.locations, self.transform, self.with_keys = root, locations, transform, with_keys
+        self.channels, self.draft, self.pixel_range = transform.channels, transform.draft, transform.pixel_range
 
     def __len__(self) -> int:
         return len(self.locations)
@@ -76,18 +86,21 @@ class ImageDataset:
     def __getitem__(self, item: Item) -> Sample:
         row, draw = item
         try:
-            image = read_image(self.root, self.locations[row], self.channels, self.draft)
+            content = read_content(image_source(self.root, self.locations[row]))
+            image = read_source(content, self.channels, self.draft, self.pixel_range)
         except UnreadableImage as error:
-            return row, str(error)
-        return row, self.transform(image, draw)
+            return row, str(error), 0
+        key = content_key(content) if self.with_keys and isinstance(content, bytes) else 0
+        return row, self.transform(image, draw), key
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
     """Collects samples of an ImageDataset into one batch."""
-    rows = [row for row, inputs in samples if not isinstance(inputs, str)]
-    readable = [inputs for _, inputs in samples if not isinstance(inputs, str)]
-    unreadable = {row: reason for row, reason in samples if isinstance(reason, str)}
-    return Batch(np.array(rows, dtype=np.int64), Inputs.stack(readable) if readable else None, unreadable)
+    rows = [row for row, inputs, _ in samples if not isinstance(inputs, str)]
+    readable = [inputs for _, inputs, _ in samples if not isinstance(inputs, str)]
+    keys = np.array([key for _, inputs, key in samples if not isinstance(inputs, str)], dtype=np.uint64)
+    unreadable = {row: reason for row, reason, _ in samples if isinstance(reason, str)}
+    return Batch(np.array(rows, dtype=np.int64), Inputs.stack(readable) if readable else None, unreadable, keys)
 
 
 def thread_batches(dataset: ImageDataset, items: Iterable[list[Item]], workers: int) -> Iterator[Batch]:

@@ -1,21 +1,33 @@
-"""Integrity check: reads every image of a channel before training, so that all unreadable ones are reported at once."""
+"""Integrity check: reads every image of a channel before training, so that all unreadable ones are reported at once,
+and indexes the contents of the others."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from model.atomic_write import write_beside
+from model.data.content_index import (
+    CACHE,
+    COLUMNS,
+    ContentIndex,
+    content_hash,
+    fingerprints,
+    known_contents,
+    read_array,
+    with_contents,
+    write_array,
+)
 from model.data.table import Table
 from model.errors import Problems
-from model.images.decode import UnreadableImage, image_size, image_source, read_source
+from model.images.decode import UnreadableImage, image_source, read_content, read_header, read_source
 from model.images.image_location import ImageLocation
 
 CHUNK = 64  # images per task of a thread
@@ -24,54 +36,88 @@ PROGRESS_SECONDS = 10.0
 log = logging.getLogger("rarebird")
 
 
+@dataclass(frozen=True)
+class CheckedImages:
+    """What an integrity check found.
+
+    Attributes:
+        read: The number of images that were checked; the others were known from an earlier check.
+        unreadable: Reason by row for the images of the table that cannot be read.
+        contents: The contents of the table's images.
+    """
+
+    read: int
+    unreadable: dict[int, str]
+    contents: ContentIndex
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What reading an image shows: why it cannot be read, if so, its hash if its bytes were read, and its depth."""
+
+    error: str | None = None
+    hash: tuple[int, int] = (0, 0)
+    is_deep: bool = False
+
+
 def check_images(
     table: Table, problems: Problems, how: str = "decode", cache: Path | None = None, workers: int = 1
-) -> int:
+) -> CheckedImages:
     """Reads every image of a table, those set aside included, and adds each that cannot be read to problems.
 
     Args:
         table: Images to check.
         problems: Collects the unreadable images, by reason.
-        how: `decode` decodes each image whole, `headers` reads only its header.
-        cache: File with the fingerprints of images that an earlier check decoded without error. They are not read
-            again. If it cannot be read or written, every image is checked and nothing is remembered.
+        how: `decode` decodes each image whole; `headers` reads only its header and hashes no contents.
+        cache: File with the fingerprints of images that an earlier check decoded without error. They are not decoded
+            again, and not read again where their contents are remembered, in a file beside it. If a file cannot be
+            read or written, every image is checked and nothing is remembered.
         workers: Number of threads.
-
-    Returns:
-        The number of images that were read.
     """
-    locations = [*table.locations, *table.set_aside]
-    fingerprints = _fingerprints(table.root, locations)
-    checked = _read_cache(cache)
-    rows = np.flatnonzero(~np.isin(fingerprints, checked) | (fingerprints == 0))
+    count = len(table.locations) + len(table.set_aside)
+    found = fingerprints(table.root, chain(table.locations, table.set_aside), count)
+    checked, contents_file = read_array(cache), None if cache is None else cache.with_name(CACHE)
+    remembered = read_array(contents_file, COLUMNS)
+    index, is_indexed = known_contents(remembered, found)
+    is_new = ~np.isin(found, checked) | (found == 0)
+    rows = np.flatnonzero(is_new | ~is_indexed if how == "decode" else is_new)
+
+    def read(row: int) -> _Facts:
+        at = len(table.locations)
+        location = table.locations[row] if row < at else table.set_aside[row - at]
+        return _read(table.root, location, how, is_new[row])
+
     readable: list[int] = []
+    unreadable: dict[int, str] = {}
     started = logged = time.monotonic()
     try:
-        for number, (row, error) in enumerate(_read_all(table.root, locations, rows, how, workers), 1):
-            if error is None:
+        for number, (row, facts) in enumerate(_read_all(read, rows, workers), 1):
+            if facts.error is None:
                 readable.append(row)
+                index.hashes[row], index.is_deep[row] = facts.hash, facts.is_deep
             else:
-                kind, _, detail = error.partition(": ")
-                path = locations[row].path
+                kind, _, detail = facts.error.partition(": ")
+                path = (table.locations[row] if row < len(table) else table.set_aside[row - len(table)]).path
                 problems.add(f"unreadable picture, {kind}", f"{path}: {detail}" if detail else path)
+                if row < len(table):
+                    unreadable[row] = facts.error
             if time.monotonic() - logged >= PROGRESS_SECONDS:
                 logged = time.monotonic()
                 rate = number / (logged - started)
                 log.info("checked %s of %s pictures, %.0f/s", f"{number:,}", f"{len(rows):,}", rate)
     finally:  # an interrupted check remembers what it has done
-        if how == "decode" and readable and cache is not None:
-            new = fingerprints[readable]
-            _write_cache(cache, np.union1d(checked, new[new != 0]))
-    return len(rows)
+        if how == "decode" and readable and cache is not None and contents_file is not None:
+            new = found[readable]
+            write_array(cache, np.union1d(checked, new[new != 0]))
+            write_array(contents_file, with_contents(remembered, found, index, np.array(readable)))
+    return CheckedImages(int(is_new.sum()), unreadable, index.take(np.arange(len(table))))
 
 
-def _read_all(
-    root: Path, locations: Sequence[ImageLocation], rows: np.ndarray, how: str, workers: int
-) -> Iterator[tuple[int, str | None]]:
-    """Yields each row, in order, with the reason why its image cannot be read, or None."""
+def _read_all(read: Callable[[int], _Facts], rows: NDArray[np.int64], workers: int) -> Iterator[tuple[int, _Facts]]:
+    """Yields each row, in order, with what reading its image shows."""
 
-    def read_chunk(chunk: list[int]) -> list[tuple[int, str | None]]:
-        return [(row, _read_error(root, locations[row], how)) for row in chunk]
+    def read_chunk(chunk: list[int]) -> list[tuple[int, _Facts]]:
+        return [(row, read(row)) for row in chunk]
 
     chunks = [rows[first : first + CHUNK].tolist() for first in range(0, len(rows), CHUNK)]
     pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="check")  # PIL decodes without the GIL
@@ -82,53 +128,16 @@ def _read_all(
         pool.shutdown(cancel_futures=True)
 
 
-def _read_error(root: Path, location: ImageLocation, how: str) -> str | None:
+def _read(root: Path, location: ImageLocation, how: str, is_new: bool) -> _Facts:
+    """Reads an image. is_new: whether it is still to be decoded, where `how` says so."""
     try:
         source = image_source(root, location)
-        if how == "decode":
-            read_source(source)
-        else:
-            image_size(source)
+        if how != "decode":
+            return _Facts(is_deep=read_header(source).is_deep)
+        content = read_content(source)
+        assert isinstance(content, bytes)
+        if is_new:
+            read_source(content)
+        return _Facts(None, content_hash(content), read_header(content).is_deep)
     except UnreadableImage as error:
-        return str(error)
-    return None
-
-
-def _fingerprints(root: Path, locations: Sequence[ImageLocation]) -> np.ndarray:
-    """uint64 (n,): a hash of absolute path, size and modification time of the file, and of the byte range in it.
-
-    0 where there is no such file: such an image is read, and so reported, every time.
-    """
-    absolute = os.path.realpath(root)
-    fingerprints = np.zeros(len(locations), dtype=np.uint64)
-    for row, location in enumerate(locations):
-        file = os.path.join(absolute, location.file)
-        try:
-            stat = os.stat(file)
-        except OSError:
-            continue
-        text = f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0{location.offset}\0{location.size}"
-        digest = hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-        fingerprints[row] = int.from_bytes(digest, "little")
-    return fingerprints
-
-
-def _read_cache(cache: Path | None) -> np.ndarray:
-    """The fingerprints in the file, uint64 (m,); none where there is no valid file."""
-    empty = np.empty(0, dtype=np.uint64)
-    if cache is None:
-        return empty
-    try:
-        with cache.open("rb") as file:
-            checked = np.lib.format.read_array(file, allow_pickle=False)
-    except Exception:  # NumPy's reader raises many kinds of errors for a damaged file
-        return empty
-    return checked if checked.dtype == np.uint64 and checked.ndim == 1 else empty
-
-
-def _write_cache(cache: Path, fingerprints: np.ndarray) -> None:
-    try:
-        with write_beside(cache) as partial, partial.open("wb") as file:
-            np.lib.format.write_array(file, fingerprints, allow_pickle=False)
-    except OSError as error:
-        log.info("which pictures are good is not remembered: %s: %s", cache, error.strerror)
+        return _Facts(str(error))

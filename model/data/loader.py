@@ -35,12 +35,14 @@ class TransportedBatch:
         tensors: The arrays of the inputs as tensors; None where they are piped or there are none.
         piped: The arrays of the inputs, where they go through the pipe.
         unreadable: As in Batch.
+        keys: As in Batch.
     """
 
     rows: NDArray[np.int64]
     tensors: dict[str, torch.Tensor] | None
     piped: dict[str, NDArray[Any]] | None
     unreadable: dict[int, str]
+    keys: NDArray[np.uint64] | None = None
 
     def pin_memory(self) -> TransportedBatch:
         """Called by DataLoader: puts the tensors into page-locked memory."""
@@ -55,7 +57,7 @@ class TransportedBatch:
         inputs = None
         if self.tensors is not None:
             inputs = Inputs({name: tensor.numpy() for name, tensor in self.tensors.items()})
-        return Batch(self.rows, inputs, self.unreadable)
+        return Batch(self.rows, inputs, self.unreadable, self.keys)
 
     def _receive(self) -> None:
         """Moves piped arrays to `tensors`."""
@@ -93,15 +95,15 @@ def _collate(samples: list[Sample]) -> TransportedBatch:
     """Collects samples into a batch; in a worker process, chooses how it is sent."""
     batch = collate(samples)
     if batch.inputs is None:
-        return TransportedBatch(batch.rows, None, None, batch.unreadable)
+        return TransportedBatch(batch.rows, None, None, batch.unreadable, batch.keys)
     worker = get_worker_info()
     # Other processes write to shared memory at the same time, so leave space for several batches of each worker.
     if worker is not None and (
         shared_memory_left() < BATCHES_IN_SHARED_MEMORY * worker.num_workers * batch.inputs.nbytes
     ):
-        return TransportedBatch(batch.rows, None, dict(batch.inputs.arrays), batch.unreadable)
+        return TransportedBatch(batch.rows, None, dict(batch.inputs.arrays), batch.unreadable, batch.keys)
     tensors = {name: torch.from_numpy(array) for name, array in batch.inputs.arrays.items()}
-    return TransportedBatch(batch.rows, tensors, None, batch.unreadable)
+    return TransportedBatch(batch.rows, tensors, None, batch.unreadable, batch.keys)
 
 
 def shared_memory_left() -> float:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from model.data.content_index import ContentIndex
 from model.data.image_locations import ImageLocations
 from model.labels import MISSING, Scheme
 
@@ -46,6 +47,8 @@ class Table:
         metadata: str, the other columns.
         source: Layout and file that the rows were read from, for logs.
         set_aside: Images whose rows had problems. They are checked like the others, so that one error reports all.
+        contents: What is known of the images' contents; None before they are checked.
+        left_out: Path and reason of each image that was left out because it cannot be read.
     """
 
     root: Path
@@ -58,6 +61,8 @@ class Table:
     metadata: pd.DataFrame
     source: str
     set_aside: ImageLocations = field(default_factory=ImageLocations)
+    contents: ContentIndex | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.locations)
@@ -75,6 +80,7 @@ class Table:
             numbers=numbers,
             metadata=metadata,
             set_aside=ImageLocations(),
+            contents=self.contents and self.contents.take(at),
         )
 
     def has_all_labels(self) -> np.ndarray:

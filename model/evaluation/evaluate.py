@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from model.answers.seen_images import LEARNT_FROM_KEY
 from model.errors import InputError, listing
 from model.evaluation.matching import MatchedAnswers
 from model.evaluation.subgroups import Subgroup, subgroups_by_group, subgroups_by_metadata
@@ -101,6 +102,7 @@ class Evaluation:
     by_metadata: by column of few values, its values.
     compare: scores of these answers less those of the others, on the same resamples.
     unanswered, left_out: number of images without an answer, and of answers without truth.
+    learnt_from: number of images by side (train, validation) that the model saw in its training; None if not known.
     """
 
     pictures: int
@@ -119,6 +121,7 @@ class Evaluation:
     unanswered: int
     left_out: int
     notes: list[str]
+    learnt_from: dict[str, int] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The block `rarebird` of evaluation.json: all but the groups, of which there may be as many as images."""
@@ -130,6 +133,7 @@ class Evaluation:
             "confidence": self.confidence,
             "unanswered": self.unanswered,
             "left_out": self.left_out,
+            **({} if self.learnt_from is None else {LEARNT_FROM_KEY: self.learnt_from}),
             **self.joint.to_dict(),
             "calibration_error": self.calibration_error.to_dict() if self.calibration_error else None,
             "reliability": [part.to_dict() for part in self.reliability],
@@ -201,6 +205,7 @@ def evaluate(
         unanswered=len(matched.unanswered),
         left_out=len(matched.left_out),
         notes=list(matched.notes),
+        learnt_from=matched.learnt_from,
     )
 
 

@@ -19,6 +19,7 @@ from model.answers.read import (
     read_class_table,
     read_probabilities,
 )
+from model.answers.seen_images import count_seen
 from model.artifacts.files import LABELS
 from model.artifacts.provenance import Provenance
 from model.data.readers.columns import GROUP_COLUMNS, PICTURE_COLUMNS, column_named
@@ -53,6 +54,7 @@ class MatchedAnswers:
     unanswered: names of the images without an answer.
     left_out: names of the answers without truth.
     notes: sentences that a reader of the scores must know.
+    learnt_from: number of images by side (train, validation) that the model saw in its training; None if not known.
     """
 
     scheme: Scheme
@@ -69,6 +71,7 @@ class MatchedAnswers:
     unanswered: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    learnt_from: dict[str, int] | None = None
 
     @property
     def correct(self) -> np.ndarray:
@@ -140,6 +143,7 @@ def match_answers(
         unanswered=[name for name, answer in zip(names, answers, strict=True) if answer == NO_ANSWER],
         left_out=extra,
         notes=notes,
+        learnt_from=count_seen(host_parts(answers_file) or [answers_file], names),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from model.answers.seen_images import seen_text
 from model.errors import listing
 from model.evaluation.evaluate import Evaluation, Scores
 from model.metrics.bootstrap import Interval
@@ -21,7 +22,8 @@ SCORE_LABELS = {
 
 def summary(evaluation: Evaluation) -> str:
     """All sections, separated by blank lines: what was evaluated, notes, scores, classes, attributes, comparison."""
-    sections = [_heading(evaluation)]
+    warning = f"warning: {seen_sentence(evaluation)}\n" if any((evaluation.learnt_from or {}).values()) else ""
+    sections = [warning + _heading(evaluation)]
     notes = notes_of(evaluation)
     if notes:
         sections.append("\n".join(f"note: {note}" for note in notes))
@@ -53,6 +55,16 @@ def _attribute_table(evaluation: Evaluation) -> str:
 
 def _heading(evaluation: Evaluation) -> str:
     return f"{evaluation.pictures:,} pictures in {len(evaluation.joint.class_names)} classes; {intervals(evaluation)}"
+
+
+def seen_sentence(evaluation: Evaluation) -> str:
+    """Whether the model saw images of the evaluation in its training; "" where that is not known."""
+    if evaluation.learnt_from is None:
+        return ""
+    if not any(evaluation.learnt_from.values()):
+        return "the model saw none of these pictures in its training"
+    seen = seen_text(evaluation.learnt_from, evaluation.pictures)
+    return f"the model saw {seen}; its scores on new pictures are lower than these"
 
 
 def intervals(evaluation: Evaluation) -> str:

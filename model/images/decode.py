@@ -1,6 +1,7 @@
 """Decodes images: from a file, bytes or a part of a shard to an upright 8-bit RGB or grey image.
 
-Whatever a damaged file leads PIL to raise becomes an UnreadableImage with a reason for people.
+Images of more than 8 bits a channel are scaled by a range of pixel values (model.images.pixel_range). Whatever a
+damaged file leads PIL to raise becomes an UnreadableImage with a reason for people.
 """
 
 from __future__ import annotations
@@ -10,13 +11,18 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
+from model.images.deep import GivenRange, cut_to_8_bits, grey_in_8_bits, is_deep_mode, read_bands
 from model.images.image_location import ImageLocation
+from model.images.jpeg import with_end
+from model.images.tiff import is_tiff
+from model.images.tiff import read_header as tiff_header
 from model.paths import leaves_folder
 
 Shard = tuple[str | Path, int, int]  # a file, and offset and size in bytes of the image in it
@@ -32,12 +38,15 @@ UPRIGHT = {  # what turns an image upright, by EXIF orientation, https://exiv2.o
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+JPEGS = ("JPEG", "MPO")  # PIL's names of the format
 EXIF_KEYS = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")  # in the info of a PIL image
 # Measured maxima of the memory of read_source, in bytes per pixel: by format; of images with transparency; of the
 # coefficients of a progressive JPEG, which are kept at full size whatever size it is decoded at
 PIXEL_MEMORY = {"": 10, "WEBP": 18, "JPEG2000": 20}
-TRANSPARENT_MEMORY, COEFFICIENTS_MEMORY = 18, 6
-STRIP = 1 << 16  # pixels that are converted in float64 at a time
+TRANSPARENT_MEMORY, COEFFICIENTS_MEMORY, DEEP_MEMORY = 18, 6, 24
+MAX_TEXT = 64 << 20  # bytes of the text and the colour profile of a PNG, which AI tools and Photoshop fill
+
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT
 
 # PIL warns of odd metadata and of very large images; what matters is raised as UnreadableImage.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -57,14 +66,26 @@ def image_source(root: Path, location: ImageLocation) -> Source:
     return file if location.shard is None else (file, location.offset, location.size)
 
 
+def allow_pixels(most: int) -> None:
+    """Sets the size in pixels up to which images are read, in the whole process; 0 leaves PIL's limit."""
+    if most:
+        Image.MAX_IMAGE_PIXELS = most / 2  # type: ignore[assignment]  # PIL refuses more than twice as many
+
+
 def read_image(
-    root: Path, location: ImageLocation, channels: int = 3, draft: tuple[int, int] | None = None
+    root: Path,
+    location: ImageLocation,
+    channels: int = 3,
+    draft: tuple[int, int] | None = None,
+    pixel_range: GivenRange = None,
 ) -> Image.Image:
     """Reads an image of the channel at root: see read_source."""
-    return read_source(image_source(root, location), channels, draft)
+    return read_source(image_source(root, location), channels, draft, pixel_range)
 
 
-def read_source(source: Source, channels: int = 3, draft: tuple[int, int] | None = None) -> Image.Image:
+def read_source(
+    source: Source, channels: int = 3, draft: tuple[int, int] | None = None, pixel_range: GivenRange = None
+) -> Image.Image:
     """Reads an image: upright, 8 bits a channel, transparent parts on white.
 
     Args:
@@ -73,25 +94,31 @@ def read_source(source: Source, channels: int = 3, draft: tuple[int, int] | None
         draft: Width and height that are needed. A JPEG is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 that is at
             least that large in both, by the decoder itself, which is faster than decoding it whole. An image that PIL
             has opened already is left as it is.
+        pixel_range: Values that become 0 and 255 in an image of more than 8 bits a channel: see GivenRange.
 
     Raises:
         UnreadableImage: Says why it cannot be read.
     """
-    image = open_image(source, draft)
+    image = open_image(source, draft, pixel_range)
     with _reasons():
-        return in_channels(image, channels)
+        return in_channels(image, channels, pixel_range)
 
 
-def open_image(source: Source, draft: tuple[int, int] | None = None) -> Image.Image:
-    """Decodes an image and turns it upright, in its own mode; the first of several frames or pages. Arguments and
-    errors are those of read_source."""
-    content = _content(source)
+def open_image(source: Source, draft: tuple[int, int] | None = None, pixel_range: GivenRange = None) -> Image.Image:
+    """Decodes an image and turns it upright, in its own mode, or in 8 bits where PIL has no mode for it; the first of
+    several frames or pages. Arguments and errors are those of read_source."""
+    content = read_content(source)
     with _reasons():
-        image = content if isinstance(content, Image.Image) else Image.open(io.BytesIO(content))
-        if image is not content:
-            _draft(image, draft)
-        image.load()
-        method = UPRIGHT.get(_orientation(image))
+        if isinstance(content, Image.Image):
+            image, orientation = content, _orientation(content)
+            image.load()
+        elif (opened := _opened(content)) is None or (pixel_range and cut_to_8_bits(opened)):
+            bands = read_bands(content)
+            image, orientation = bands.in_8_bits(pixel_range), bands.orientation
+        else:
+            image = _decode(opened, content, draft)
+            orientation = _orientation(image)
+        method = UPRIGHT.get(orientation)
         if method is None:
             return image
         upright = image.transpose(method)
@@ -100,18 +127,87 @@ def open_image(source: Source, draft: tuple[int, int] | None = None) -> Image.Im
         return upright
 
 
-def image_size(source: Source) -> tuple[int, int]:
-    """Width and height by the header, before turning upright. Nothing is decoded, and only the header of a file is
-    read."""
+def _opened(content: bytes) -> Image.Image | None:
+    """The image that PIL opens, its pixels not yet decoded; None for a TIFF that PIL has no mode for."""
+    try:
+        return Image.open(io.BytesIO(content))
+    except UnidentifiedImageError:
+        if is_tiff(content):
+            return None
+        raise
+
+
+def _decode(image: Image.Image, content: bytes, draft: tuple[int, int] | None) -> Image.Image:
+    """Decodes an image that PIL has opened from content, also where only the end marker of a JPEG is missing."""
+    try:
+        return _load(image, draft)
+    except OSError as error:
+        if image.format not in JPEGS or "truncated" not in str(error):
+            raise
+        whole = with_end(content, lambda ended: _load(Image.open(io.BytesIO(ended)), draft))
+        if whole is None:
+            raise
+        return whole
+
+
+def _load(image: Image.Image, draft: tuple[int, int] | None) -> Image.Image:
+    _draft(image, draft)
+    image.load()
+    return image
+
+
+def deep_values(source: Source) -> tuple[np.ndarray, bool] | None:
+    """The pixels (height, width[, bands]) of an image of more than 8 bits a channel, and whether they are floats; None
+    for any other image. Errors are those of read_source."""
+    content = read_content(source)
+    with _reasons():
+        image = content if isinstance(content, Image.Image) else _opened(content)
+        if image is not None and is_deep_mode(image):
+            values = np.asarray(image)
+        elif isinstance(content, bytes) and (image is None or cut_to_8_bits(image)):
+            values = read_bands(content).values
+        else:
+            return None
+        return None if values.dtype == np.uint8 else (values, values.dtype.kind == "f")
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What the header of an image says.
+
+    Attributes:
+        size: Width and height in pixels, before turning upright.
+        is_deep: Whether there are more than 8 bits a channel.
+    """
+
+    size: tuple[int, int]
+    is_deep: bool
+
+
+def read_header(source: Source) -> ImageHeader:
+    """Reads the header of an image. Nothing is decoded, and of a file only the header is read. Errors are those of
+    read_source."""
     if isinstance(source, (str, Path)):
         with _reasons_of_files(), open(source, "rb") as file:
             if not os.fstat(file.fileno()).st_size:
                 raise UnreadableImage("empty file")
             with _reasons():
-                return Image.open(file).size
-    content = _content(source)
+                try:
+                    return _header(Image.open(file))
+                except UnidentifiedImageError:
+                    source = Path(source)  # a TIFF that PIL has no mode for, or none
+    content = read_content(source)
     with _reasons():
-        return (content if isinstance(content, Image.Image) else Image.open(io.BytesIO(content))).size
+        image = content if isinstance(content, Image.Image) else _opened(content)
+        if image is not None:
+            return _header(image)
+        assert isinstance(content, bytes)
+        tiff = tiff_header(content)
+        return ImageHeader(tiff.size, tiff.dtype != np.uint8)
+
+
+def _header(image: Image.Image) -> ImageHeader:
+    return ImageHeader(image.size, is_deep_mode(image) or cut_to_8_bits(image))
 
 
 def decoding_memory(content: bytes, draft: tuple[int, int] | None = None) -> int:
@@ -119,22 +215,28 @@ def decoding_memory(content: bytes, draft: tuple[int, int] | None = None) -> int
     if not content:
         raise UnreadableImage("empty file")
     with _reasons():
-        image = Image.open(io.BytesIO(content))
+        image = _opened(content)
+        if image is None:
+            header = tiff_header(content)
+            return header.width * header.height * (header.bands * header.dtype.itemsize * 4 + DEEP_MEMORY)
         coefficients = image.width * image.height if "progressive" in image.info else 0
         _draft(image, draft)
         per_pixel = PIXEL_MEMORY.get(image.format or "", PIXEL_MEMORY[""])
         if image.has_transparency_data:
             per_pixel = max(per_pixel, TRANSPARENT_MEMORY)
+        if cut_to_8_bits(image):
+            per_pixel += DEEP_MEMORY
         return image.width * image.height * per_pixel + coefficients * COEFFICIENTS_MEMORY
 
 
-def in_channels(image: Image.Image, channels: int = 3) -> Image.Image:
-    """Converts a decoded image of any mode to RGB (channels 3) or grey (1). ValueError where PIL has no conversion."""
+def in_channels(image: Image.Image, channels: int = 3, pixel_range: GivenRange = None) -> Image.Image:
+    """Converts a decoded image of any mode to RGB (channels 3) or grey (1). ValueError where PIL has no conversion.
+    pixel_range: as in read_source."""
     mode = MODES[channels]
     if image.mode == mode and "transparency" not in image.info:
         return image
-    if image.mode.startswith(("I", "F")):
-        image = _eight_bits(image)
+    if is_deep_mode(image):
+        image = grey_in_8_bits(image, pixel_range)
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         white.alpha_composite(image.convert("RGBA"))
@@ -142,46 +244,9 @@ def in_channels(image: Image.Image, channels: int = 3) -> Image.Image:
     return image.convert(mode)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Converts grey of more than 8 bits a pixel to 8 bits.
-
-    16 bits are scaled by 1/257. 32-bit integers and floats have no agreed range: taken is the first of 0 to 1 (floats),
-    0 to 255 and 0 to 65535 that holds every pixel, otherwise the image's own range.
-    """
-    ranges: tuple[float, ...] = (65535,)  # their upper ends
-    if not image.mode.startswith("I;16"):
-        ranges = (1, 255, 65535) if image.mode == "F" else (255, 65535)
-    # the extremes of the finite pixels
-    finite = (values[np.isfinite(values)] for _, values in _strips(image))
-    extremes = [(values.min(), values.max()) for values in finite if values.size]
-    low = float(min((lowest for lowest, _ in extremes), default=0.0))
-    high = float(max((highest for _, highest in extremes), default=0.0))
-    top = next((top for top in ranges if low >= 0 and high <= top), None)
-    from_zero = top is not None
-    top = top or (high - low) or 1.0
-    grey = Image.new("L", image.size)
-    for upper, values in _strips(image):
-        np.nan_to_num(values, copy=False, nan=0.0, posinf=high, neginf=low)
-        if not from_zero:
-            values -= low
-        values *= 255 / top
-        np.clip(np.rint(values, out=values), 0, 255, out=values)
-        grey.paste(Image.fromarray(values.astype(np.uint8)), (0, upper))
-    return grey
-
-
-def _strips(image: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
-    """Yields strips of rows as float64 (rows, width), each with the number of its first row. A whole image in float64
-    would take two to four times its memory."""
-    rows = max(1, STRIP // max(1, image.width))
-    for upper in range(0, image.height, rows):
-        lower = min(upper + rows, image.height)
-        yield upper, np.asarray(image.crop((0, upper, image.width, lower))).astype(np.float64)
-
-
 def _draft(image: Image.Image, draft: tuple[int, int] | None) -> None:
     """Configures a JPEG's decoder to decode at a smaller size, at least width and height of draft after turning."""
-    if draft is not None and image.format in ("JPEG", "MPO"):
+    if draft is not None and image.format in JPEGS:
         sideways = _orientation(image) >= 5
         image.draft(None, (draft[1], draft[0]) if sideways else draft)
 
@@ -197,7 +262,7 @@ def _orientation(image: Image.Image) -> int:
     return orientation if isinstance(orientation, int) else 1
 
 
-def _content(source: Source) -> bytes | Image.Image:
+def read_content(source: Source) -> bytes | Image.Image:
     """The encoded bytes of a source, or the image that PIL has opened."""
     if isinstance(source, Image.Image):
         return source
@@ -244,7 +309,8 @@ def _reasons() -> Iterator[None]:
     except UnidentifiedImageError:
         raise UnreadableImage("cannot be identified as a picture") from None
     except Image.DecompressionBombError:
-        raise UnreadableImage(f"too large: more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from None
+        most = int(2 * (Image.MAX_IMAGE_PIXELS or 0))
+        raise UnreadableImage(f"too large: more than {most:,} pixels; --max_pixels takes larger ones") from None
     except Exception as error:  # PIL's decoders raise anything on damaged files
         text = str(error) or type(error).__name__
         kind = "truncated" if "truncated" in text or isinstance(error, EOFError) else "cannot be decoded"

@@ -33,6 +33,11 @@ class InputPipeline:
         """Minimal width and height at which a JPEG has to be decoded."""
         return self.preprocessing.draft
 
+    @property
+    def pixel_range(self) -> tuple[float, ...]:
+        """Values that become 0 and 255 in images of more than 8 bits a channel."""
+        return self.preprocessing.pixel_range
+
     def inputs(self, pixels: Sequence[NDArray[np.uint8]]) -> Inputs:
         """The inputs of one image, (views, ...), from each view's pixels, uint8 (height, width, channels)."""
         return Inputs({PIXELS: np.stack(pixels)})

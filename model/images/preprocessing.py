@@ -34,6 +34,8 @@ class Preprocessing:
         interpolation: A key of RESAMPLING.
         mean: Per channel, of pixels from 0 to 1; empty where each image is normalised by its own mean and std.
         std: Likewise.
+        pixel_range: Values that become 0 and 255 in images of more than 8 bits a channel; empty where the training data
+            had none, or the model was saved by an earlier version: each such image by its own extremes.
     """
 
     height: int
@@ -44,6 +46,7 @@ class Preprocessing:
     interpolation: str = "bilinear"
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    pixel_range: tuple[float, ...] = ()
 
     @property
     def draft(self) -> tuple[int, int]:
@@ -107,8 +110,11 @@ class Preprocessing:
         return np.array(image, dtype=np.uint8).reshape(self.height, self.width, self.channels)
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of preprocessing.json."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        """The content of preprocessing.json. An empty pixel_range is left out, as in files of earlier versions."""
+        values = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        if not self.pixel_range:
+            del values["pixel_range"]
+        return values
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Preprocessing:
@@ -143,6 +149,11 @@ class Preprocessing:
             valid = isinstance(value, tuple) and all(_is_number(number) and number > low for number in value)
             if not valid or len(value) not in (0, self.channels) or len(value) != _length(self.mean):
                 yield f"{name} = {value!r}, expected {expected}, one a channel, or none for mean and std"
+        bounds = self.pixel_range
+        if not isinstance(bounds, tuple) or (
+            bounds and not (len(bounds) == 2 and all(map(_is_number, bounds)) and bounds[0] < bounds[1])
+        ):
+            yield f"pixel_range = {bounds!r}, expected two numbers that rise, or none"
 
 
 def _is_number(value: object) -> bool:

@@ -94,6 +94,11 @@ class Views:
         return self.pipeline.channels
 
     @property
+    def pixel_range(self) -> tuple[float, ...]:
+        """Values that become 0 and 255 in images of more than 8 bits a channel."""
+        return self.pipeline.pixel_range
+
+    @property
     def draft(self) -> tuple[int, int]:
         """Minimal width and height at which a JPEG has to be decoded, so that no view is enlarged."""
         width, height = self.pipeline.draft

@@ -55,6 +55,7 @@ def make_preprocessing(settings: TrainSettings) -> Preprocessing:
         interpolation=settings.interpolation,
         mean=tuple(mean),
         std=tuple(std),
+        pixel_range=tuple(settings.pixel_range),
     )
 
 

@@ -45,9 +45,9 @@ class Predictor:
         probabilities = self.backend.probabilities(inputs.by_view())
         return self.views.combine(probabilities.reshape(len(inputs), self.views.number, -1), self.decision)
 
-    def dataset(self, root: Path, locations: ImageLocations) -> ImageDataset:
+    def dataset(self, root: Path, locations: ImageLocations, with_keys: bool = False) -> ImageDataset:
         """Images of a channel as a dataset that decodes them and makes this predictor's views."""
-        return ImageDataset(root, locations, self.views)
+        return ImageDataset(root, locations, self.views, with_keys)
 
 
 class EnsemblePredictor:
@@ -81,7 +81,7 @@ class EnsemblePredictor:
         return [predictor.backend for predictor in self.predictors]
 
     def predict_channel(
-        self, root: Path, locations: ImageLocations, batch_size: int, workers: int
+        self, root: Path, locations: ImageLocations, batch_size: int, workers: int, with_keys: bool = False
     ) -> Iterator[Answers]:
         """Predicts images of a channel batch by batch, in their order.
 
@@ -92,12 +92,16 @@ class EnsemblePredictor:
             locations: of the images.
             batch_size: views in a forward pass.
             workers: processes or threads that decode, divided among the input pipelines; 0 decodes in this one.
+            with_keys: whether the answers have the keys of the images' contents.
         """
         per_batch = self.images_per_batch(batch_size)
         per_pipeline = math.ceil(workers / len(self.pipelines))
         streams = [
             pipeline.backend.batches(
-                pipeline.dataset(root, locations), in_order(len(locations), per_batch), per_pipeline
+                # one pipeline's keys are enough
+                pipeline.dataset(root, locations, with_keys and pipeline is self.pipelines[0]),
+                in_order(len(locations), per_batch),
+                per_pipeline,
             )
             for pipeline in self.pipelines
         ]
@@ -132,7 +136,7 @@ class EnsemblePredictor:
             UnreadableImage: why the image cannot be read.
         """
         views = [pipeline.views for pipeline in self.pipelines]
-        return tuple(each(read_source(source, channels=each.channels, draft=each.draft), row) for each in views)
+        return tuple(each(read_source(source, each.channels, each.draft, each.pixel_range), row) for each in views)
 
     def predict_inputs(self, inputs: Sequence[ModelInputs]) -> np.ndarray:
         """Probabilities, float32 (N, C), of images that prepare has made ready."""
@@ -145,7 +149,9 @@ class EnsemblePredictor:
             unreadable = {row: reason for part in parts for row, reason in part.unreadable.items()}
             rows = np.array([row for row in parts[0].rows.tolist() if row not in unreadable], np.int64)
             inputs = [_inputs_at(rows, part) for part in parts] if len(rows) else []
-            yield Answers(rows, self._predict_batch(inputs), unreadable)
+            keys = parts[0].keys
+            keys = keys if keys is None else keys[np.isin(parts[0].rows, rows)]
+            yield Answers(rows, self._predict_batch(inputs), unreadable, keys)
 
     def _predict_batch(self, inputs: Sequence[Inputs]) -> np.ndarray:
         """inputs: (N, views, ...) from each pipeline; empty where there is no image."""

@@ -36,6 +36,10 @@ class PredictionSettings:
     )
     seed: int = setting(0, "of the random views", low=0)
 
+    max_pixels: int = setting(
+        0, "largest picture that is read, in pixels; 0: as in training, where it was set, else 178,956,970", low=0
+    )
+
     batch_size: int = setting(64, "pictures of a forward pass, their views counted", low=1, section="Machine")
     precision: str = setting(
         "auto", "arithmetic; auto: bf16 where the hardware gains, fp16 on older GPUs, else fp32", choices=PRECISIONS

@@ -103,6 +103,22 @@ class TrainSettings:
         choices=("decode", "headers"),
         result=False,
     )
+    unreadable: str = setting(
+        "error",
+        "what happens to pictures that cannot be read: error reports them all; skip leaves them out and lists them in "
+        "unreadable.csv beside the split",
+        choices=("error", "skip"),
+        result=False,
+    )
+    max_pixels: int = setting(0, "largest picture that is read, in pixels; 0: 178,956,970", low=0, result=False)
+    pixel_range: list[float] = setting(
+        [],
+        "values that become 0 and 255 in pictures of more than 8 bits a channel, as in 0 4095; none: found in a sample "
+        "of the training pictures",
+    )
+    allow_overlap: bool = setting(
+        False, "train although the same picture or group is in the channels train and validation", result=False
+    )
 
     # What is learnt
     target: str = setting(
@@ -325,6 +341,8 @@ class TrainSettings:
     def _image_contradictions(self) -> Iterator[str]:
         if len(self.input_size) not in (0, 1, 2):
             yield f"input_size takes height and width, not {len(self.input_size)} numbers"
+        if self.pixel_range and not (len(self.pixel_range) == 2 and self.pixel_range[0] < self.pixel_range[1]):
+            yield f"pixel_range takes two numbers that rise, not {self.pixel_range}"
         if self.channels == 2:
             yield "channels is 3 (colour) or 1 (grey)"
         if self.normalisation == "given":

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from model.data.datasets import Datasets
+from model.data.pixel_range import find_range, log_range
 from model.decisions import Decision, make_decision
 from model.errors import InputError, did_you_mean, listing
 from model.images.pipeline import InputPipeline
@@ -62,6 +63,7 @@ def fit(
         InputError: If a setting is invalid for the data or the network.
         Failure: If the loss is not finite, or an image can no longer be read.
     """
+    settings = _with_pixel_range(settings, datasets)
     if state is not None and state["finished"]:
         settings, heads = _named_heads(settings, datasets, channel)
         return Outcome.from_state(state, settings, heads, _pipeline(settings), _decision(settings, heads))
@@ -112,6 +114,16 @@ def _named_heads(settings: TrainSettings, datasets: Datasets, channel: Scheme | 
         return loss_type(settings.head(head).loss).outputs(classes)
 
     return settings, make_heads(scheme, settings.target, outputs_of, settings.num_classes, channel)
+
+
+def _with_pixel_range(settings: TrainSettings, datasets: Datasets) -> TrainSettings:
+    """The settings with the range of pixel values that the training images have, where none is set."""
+    pixel_range = find_range(datasets.train)
+    if pixel_range is not None and not settings.pixel_range:
+        settings = replace(settings, pixel_range=list(pixel_range))
+    if settings.pixel_range and distributed.rank() == 0:
+        log_range(datasets.train, (settings.pixel_range[0], settings.pixel_range[1]))
+    return settings
 
 
 def _pipeline(settings: TrainSettings) -> InputPipeline:

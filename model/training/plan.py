@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from model.artifacts.ensemble import PRODUCT, SOFT
-from model.data.datasets import Datasets, hold_out, labelled_for, make_datasets, write_split
+from model.data.datasets import Datasets, hold_out, labelled_for, make_datasets, save_left_out, write_split
+from model.data.leaks import warn_of_duplicates
 from model.data.split_report import SplitReport, report_split
 from model.data.splits import assign
 from model.data.table import Table
@@ -108,6 +109,7 @@ class Plan:
         if self.folds is None:
             self.runs[0].datasets.save_split(folder)
         elif self.report:
+            save_left_out(folder, [self.table])
             sides = np.array(self.report.side_names)[self.folds]
             write_split(folder, self.report, self.table.frame().assign(side=sides))
 
@@ -169,6 +171,7 @@ def _decision(settings: TrainSettings, scheme: Scheme) -> Decision:
 def _assign_folds(settings: TrainSettings, table: Table) -> tuple[np.ndarray, SplitReport]:
     classes, names = table.classes(), _fold_names(settings.folds)
     folds = assign(table.groups, table.strata().rows, [1.0] * settings.folds, settings.seed)
+    warn_of_duplicates(table, folds)
     reached = np.bincount(folds, minlength=settings.folds)
     report = report_split(table.groups, classes, folds, table.scheme.class_names, names, table.grouped_by, reached)
     return folds, report

@@ -41,12 +41,14 @@ class Validation:
         probabilities: float32 (n, joint classes).
         answers: The answered class of each picture by the model's decision, int64 (n,).
         loss: The training loss over all pictures.
+        pixel_range: By which the pictures were scaled, as in Preprocessing.
     """
 
     table: Table
     probabilities: np.ndarray
     answers: np.ndarray
     loss: float
+    pixel_range: tuple[float, ...] = ()
 
     @cached_property
     def classes(self) -> np.ndarray:
@@ -148,7 +150,8 @@ class Validator:
         with torch.inference_mode():
             loss = self.criterion.cpu()(logits, self.targets).item()
         self.criterion.to(self.hardware.device)
-        return Validation(self.table, probabilities, self.decision.classes(probabilities), loss)
+        answers = self.decision.classes(probabilities)
+        return Validation(self.table, probabilities, answers, loss, self.pipeline.pixel_range)
 
     def _logits(self, network: nn.Module) -> np.ndarray:
         """Logits, float32 (n, outputs), of which only the rows of this process are filled."""

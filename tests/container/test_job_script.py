@@ -108,3 +108,36 @@ def test_a_place_that_cannot_be_written_is_bad_input(tmp_path):
 def test_other_errors_of_the_system_are_faults():
     ended = run("def main(): raise OSError(28, 'No space left on device', 'a.csv')")
     assert ended.returncode == 1 and "a.csv: No space left on device" in ended.stderr
+
+
+MANY = """
+from model.errors import Problems
+def main():
+    problems = Problems('channel')
+    for row in range(30): problems.add('broken', f'{row}.jpg')
+    problems.raise_if_any()
+"""
+
+
+def test_a_list_of_problems_that_is_too_long_is_written_whole(tmp_path):
+    """To the output directory, by variable or flag; where that is none or cannot be written, to a temporary folder."""
+    (tmp_path / "file").touch()
+    flagged = f"import sys\nsys.argv += ['--output-data-dir', {str(tmp_path / 'flag')!r}]\n{MANY}"
+    ended = {
+        "output": run(MANY, SM_OUTPUT_DATA_DIR=str(tmp_path / "output")),
+        "flag": run(flagged),
+        "temporary": run(MANY, TMPDIR=str(tmp_path)),
+        "full": run(MANY, SM_OUTPUT_DATA_DIR=str(tmp_path / "file" / "x"), TMPDIR=str(tmp_path)),
+    }
+    for name, process in ended.items():
+        *_, last = process.stderr.splitlines()
+        path = Path(last.removeprefix("all of them: "))
+        assert process.returncode == 2 and "    ... and 10 more" in process.stderr and "29.jpg" not in process.stderr
+        assert path.name == "problems.txt" and (tmp_path / name == path.parent or name in ("temporary", "full"))
+        assert [f"{row}.jpg" in path.read_text() for row in range(30)] == [True] * 30
+    assert len(list(tmp_path.glob("rarebird-*/problems.txt"))) == 2
+
+
+def test_a_list_that_is_shown_whole_is_not_written(tmp_path):
+    ended = run(MANY.replace("range(30)", "range(20)"), SM_OUTPUT_DATA_DIR=str(tmp_path / "output"))
+    assert ended.returncode == 2 and "19.jpg" in ended.stderr and not list(tmp_path.iterdir())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from model.errors import InputError, Problems, did_you_mean, listing, nearest
+from model.errors import InputError, Problems, did_you_mean, listing, nearest, raise_all
 
 
 def test_a_long_list_is_cut_and_its_rest_counted():
@@ -47,3 +47,19 @@ def test_nearest_names() -> None:
     assert nearest("zzz", ["batch_size"]) is None and nearest("x", []) is None
     assert did_you_mean("epoch", ["epochs"]) == "; nearest: epochs" and did_you_mean("zzz", ["epochs"]) == ""
     assert listing(range(3)) == "0, 1, 2" and listing(range(1500), 2) == "0, 1 and 1,498 more"
+
+
+def test_an_error_has_all_problems_where_its_message_does_not() -> None:
+    few, many = Problems("few"), Problems("many")
+    few.add("kind", "place")
+    for row in range(25):
+        many.add("kind", f"row {row}")
+    with pytest.raises(InputError) as caught:
+        raise_all([few, Problems("none"), many])
+    assert caught.value.details == few.text() + "\n" + many.text()
+    assert "row 24" in caught.value.details and "row 24" not in str(caught.value)
+    assert str(caught.value) == f"{few}\n{many}" and "... and 5 more" not in caught.value.details
+    with pytest.raises(InputError) as caught:
+        few.raise_if_any()
+    assert caught.value.details == ""
+    raise_all([Problems("none")])

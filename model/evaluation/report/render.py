@@ -101,7 +101,7 @@ def render_report(
     rows = _surest_mistakes(matched, lists.confidence)
     on_page = [matched.names[row] for row in rows]
     names = list(dict.fromkeys([*on_page, *lists.by_interest()]))
-    small = make_thumbnails(pictures, names, THUMBNAIL_CHARACTERS) if pictures else {}
+    small = make_thumbnails(pictures, names, THUMBNAIL_CHARACTERS, _pixel_range(provenance)) if pictures else {}
     template = _environment().get_template("report.html.j2")
     return template.render(
         evaluation=evaluation,
@@ -130,6 +130,12 @@ def render_report(
         made_on=made_on,
         **_embedded_files(),
     )
+
+
+def _pixel_range(provenance: Provenance | None) -> tuple[float, ...] | None:
+    """The range by which the model, of several the first, scales pictures of more than 8 bits; None if not known."""
+    saved = provenance.members[0].settings.get("pixel_range") if provenance else None
+    return tuple(map(float, saved)) if saved else None
 
 
 def _embedded_files() -> dict[str, str]:

@@ -11,7 +11,7 @@ from model.artifacts.provenance import MemberProvenance, SplitSize
 from model.errors import listing
 from model.evaluation.evaluate import Evaluation, Scores
 from model.evaluation.subgroups import Subgroup
-from model.evaluation.summary import SCORE_LABELS, verdict
+from model.evaluation.summary import SCORE_LABELS, seen_sentence, verdict
 from model.labels import Scheme
 from model.metrics.bootstrap import Interval
 from model.metrics.epoch_metrics import metrics_of_line
@@ -85,6 +85,12 @@ def subject(evaluation: Evaluation, scheme: Scheme, group_column: str | None) ->
     if len(scheme.attributes) > 1:
         classes += ": " + " × ".join(f"{attribute.name} ({len(attribute.values)})" for attribute in scheme.attributes)
     return f"{counted(evaluation.pictures, 'picture')}{groups}, {classes}"
+
+
+def seen_images_sentence(evaluation: Evaluation) -> str:
+    """Whether the model saw images of the page in its training, for its first line; "" where that is not known."""
+    sentence = seen_sentence(evaluation)
+    return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""
 
 
 def accuracy_sentence(evaluation: Evaluation) -> str:

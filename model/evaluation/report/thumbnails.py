@@ -12,6 +12,7 @@ from pathlib import Path
 from model.data.readers.channel_files import IMAGES, ChannelFiles
 from model.errors import InputError, did_you_mean, listing
 from model.images.decode import UnreadableImage, read_image
+from model.images.deep import GivenRange
 
 LONGEST_SIDE = 144  # pixels
 QUALITY = 75
@@ -44,19 +45,22 @@ def picture_folder(root: Path, names: Sequence[str]) -> ChannelFiles:
     return files
 
 
-def make_thumbnails(files: ChannelFiles, names: Sequence[str], characters: int) -> dict[str, Thumbnail]:
+def make_thumbnails(
+    files: ChannelFiles, names: Sequence[str], characters: int, pixel_range: GivenRange = None
+) -> dict[str, Thumbnail]:
     """Thumbnails by name, of the first names that fit; unreadable pictures are left out.
 
     Args:
         files: Folder of the pictures.
         names: Names of pictures, the most important first.
         characters: How long all their URIs together may be.
+        pixel_range: By which pictures of more than 8 bits are scaled, as by the model that answered.
     """
     thumbnails: dict[str, Thumbnail] = {}
     paths = [path for _, path in (files.find(name) for name in names)]
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(names), BATCH):
-            batch = pool.map(lambda path: make_thumbnail(files, path), paths[start : start + BATCH])
+            batch = pool.map(lambda path: make_thumbnail(files, path, pixel_range), paths[start : start + BATCH])
             for name, thumbnail in zip(names[start : start + BATCH], batch):
                 if thumbnail is None:
                     continue
@@ -67,10 +71,11 @@ def make_thumbnails(files: ChannelFiles, names: Sequence[str], characters: int) 
     return thumbnails
 
 
-def make_thumbnail(files: ChannelFiles, path: str) -> Thumbnail | None:
+def make_thumbnail(files: ChannelFiles, path: str, pixel_range: GivenRange = None) -> Thumbnail | None:
     """The thumbnail of a picture by its path below the folder, or in its shards; None for an unreadable picture."""
     try:
-        picture = read_image(files.root, files.shards.locate(path), draft=(LONGEST_SIDE, LONGEST_SIDE))
+        draft = (LONGEST_SIDE, LONGEST_SIDE)
+        picture = read_image(files.root, files.shards.locate(path), draft=draft, pixel_range=pixel_range)
     except UnreadableImage:
         return None
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))

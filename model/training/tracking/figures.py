@@ -142,7 +142,7 @@ def _thumbnail(validation: Validation, row: int) -> Image.Image:
     """The picture of a row; a grey tile if it can no longer be read."""
     table = validation.table
     try:
-        picture = read_image(table.root, table.locations[row], draft=TILE)
+        picture = read_image(table.root, table.locations[row], draft=TILE, pixel_range=validation.pixel_range)
     except UnreadableImage:
         return Image.new("RGB", TILE, GREY)
     return ImageOps.contain(picture, TILE)

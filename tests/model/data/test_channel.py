@@ -75,7 +75,7 @@ def test_a_folder_channel_with_every_fault_is_reported_at_once(root: Path) -> No
     problems = Problems("channel train")
     table = read_channel(root, problems)
     assert table is not None
-    assert check_images(table, problems, "decode", None, 2) == 28
+    assert check_images(table, problems, "decode", None, 2).read == 28
     reported = {kind: [place.partition(":")[0] for place in places] for kind, places in problems.kinds.items()}
     assert reported == {
         "unparsable number": ["images/000002_male_Asian_fifty"],
@@ -124,7 +124,7 @@ def test_a_csv_channel_with_every_fault_is_reported_at_once(root: Path) -> None:
     )
     assert table is not None
     assert table.locations.paths == ["images/0.jpg"]
-    assert check_images(table, problems, "decode", None, 2) == 4
+    assert check_images(table, problems, "decode", None, 2).read == 4
     assert problems.kinds == {
         "missing file": ["train.csv row 3: images/absent.jpg"],
         "duplicate picture": ["train.csv row 4: images/0.jpg is named in train.csv row 2 already"],

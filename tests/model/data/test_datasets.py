@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from model.data.datasets import Datasets, hold_out, make_datasets, read_tables
 from model.data.readers.channel_files import is_image
@@ -19,6 +20,7 @@ from model.data.table import Table
 from model.errors import InputError
 from model.settings.train import TrainSettings
 from tests.model.data.conftest import ATTRIBUTES, csv_channel, read
+from tests.model.data.test_integrity import jpeg
 
 PERSONS = 10
 SETTINGS = TrainSettings(attributes=ATTRIBUTES, validation=0.3, check="headers")
@@ -54,7 +56,7 @@ def test_validation_is_split_off_by_groups(table: Table) -> None:
 
 
 def test_datasets_have_the_labels_of_the_target(table: Table) -> None:
-    datasets = make_datasets(replace(SETTINGS, target="age"), table, table)
+    datasets = make_datasets(replace(SETTINGS, target="age", allow_overlap=True), table, table)
     assert datasets.train.scheme.names == ("age",)
     assert datasets.validation is not None and datasets.validation.scheme.names == ("age",)
     assert make_datasets(SETTINGS, table, None).narrowed("kind").train.scheme.names == ("kind",)
@@ -85,7 +87,7 @@ def test_a_list_of_train_groups_splits_validation_off_them(table: Table, tmp_pat
     settings = replace(SETTINGS, train_groups=write_list(tmp_path, *names))
     train, validation = groups(make_datasets(settings, table, None))
     assert train | validation == set(names) and validation and not train & validation
-    with_channel = make_datasets(settings, table, table)
+    with_channel = make_datasets(replace(settings, allow_overlap=True), table, table)
     assert groups(with_channel) == (set(names), set(table.groups))
 
 
@@ -96,7 +98,7 @@ def test_two_channels_are_counted_side_by_side_and_no_group_is_called_too_large(
     assert report and report.pictures == [len(rest), len(one)] and report.groups == [PERSONS - 1, 1]
     assert report.class_counts[1] == one.class_counts().tolist()
     assert all("no picture of" in warning for warning in report.warnings)
-    overlapping = make_datasets(SETTINGS, table, one).report
+    overlapping = make_datasets(replace(SETTINGS, allow_overlap=True), table, one).report
     assert overlapping and overlapping.warnings[0].startswith("1 group (person) on two sides (p0)")
 
 
@@ -185,3 +187,66 @@ def test_the_index_of_shards_is_read_once(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(InputError, match=r"cannot be identified as a picture \(2\)"):
         read_tables(SETTINGS, tmp_path / "shards", None, tmp_path / "checked")
     assert opened.count(INDEX) == 1
+
+
+def image_channel(root: Path, contents: dict[str, bytes]) -> Path:
+    for name, content in contents.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    return root
+
+
+def test_unreadable_images_are_left_out_and_listed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    broken = {f"a/{row}.jpg": jpeg(row)[:-200] for row in range(30)} | {"b/none.jpg": b""}
+    good = {f"{kind}/good{row}.jpg": jpeg(100 + row) for row in range(10) for kind in "ab"}
+    root = image_channel(tmp_path / "train", broken | good)
+    settings = TrainSettings(unreadable="skip")
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        train, _ = read_tables(settings, root, None, tmp_path / "checked")
+    assert len(train) == 20 and all("good" in path for path in train.locations.paths)
+    assert "31 of 51 pictures cannot be read and are left out: 30 truncated, 1 empty file" in caplog.text
+    make_datasets(settings, train, None).save_split(tmp_path / "out")
+    rows = pd.read_csv(tmp_path / "out" / "unreadable.csv")
+    assert rows["path"].tolist() == sorted(broken) and rows["channel"].unique().tolist() == [str(root)]
+    assert rows["error"].iloc[0].startswith("truncated: ")
+    with pytest.raises(InputError) as error:
+        read_tables(TrainSettings(), root, None, tmp_path / "checked")
+    assert "unreadable picture, truncated (30)" in str(error.value) and "a/9.jpg" in error.value.details
+
+
+def test_a_channel_of_nothing_but_unreadable_images_is_an_error(tmp_path: Path) -> None:
+    root = image_channel(tmp_path / "train", {"a/1.jpg": b"", "b/2.jpg": b"text"})
+    with pytest.raises(InputError, match=r"no picture can be read \(1\):\s+1 (empty file|cannot be identified)"):
+        read_tables(TrainSettings(unreadable="skip"), root, None, tmp_path / "checked")
+
+
+@pytest.mark.parametrize("check", ["decode", "headers"])
+def test_the_same_image_in_two_channels_is_found_however_they_are_checked(tmp_path: Path, check: str) -> None:
+    images = {f"{kind}/{row}.jpg": jpeg(row + 9 * (kind == "b")) for row in range(4) for kind in "ab"}
+    train = image_channel(tmp_path / "train", images)
+    validation = image_channel(tmp_path / "validation", {"a/copy.jpg": images["a/2.jpg"], "b/new.jpg": jpeg(50)})
+    settings = TrainSettings(check=check)
+    tables = read_tables(settings, train, validation, tmp_path / "checked")
+    with pytest.raises(InputError, match=r"the same picture in both \(1\):\s+a/copy.jpg: a/2.jpg in train"):
+        make_datasets(settings, *tables)
+    assert make_datasets(replace(settings, allow_overlap=True), *tables).validation is not None
+
+
+def test_copies_that_a_split_separates_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    images = {f"{kind}/{row}{copy}.jpg": jpeg(row) for row in range(20) for kind, copy in (("a", "x"), ("b", "y"))}
+    train, _ = read_tables(TrainSettings(), image_channel(tmp_path, images), None, tmp_path / "checked")
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        make_datasets(TrainSettings(validation=0.5), train, None)
+    assert "pictures have copies on another side of the split" in caplog.text
+
+
+def test_the_range_of_pixel_values_belongs_to_the_identity_of_deep_data(tmp_path: Path) -> None:
+    for row in range(4):
+        (tmp_path / "train" / "ab"[row % 2]).mkdir(parents=True, exist_ok=True)
+        values = np.linspace(0, 4000, 900).reshape(30, 30).astype(np.uint16) + row
+        Image.fromarray(values).save(tmp_path / "train" / "ab"[row % 2] / f"{row}.png")
+    train, _ = read_tables(TrainSettings(), tmp_path / "train", None, tmp_path / "checked")
+    assert Datasets(train, None).identity()["pixel values"] == [0.0, 4095.0]
+    eight_bits = image_channel(tmp_path / "jpegs", {"a/1.jpg": jpeg(1), "b/2.jpg": jpeg(2)})
+    train, _ = read_tables(TrainSettings(), eight_bits, None, tmp_path / "checked")
+    assert "pixel values" not in Datasets(train, None).identity()

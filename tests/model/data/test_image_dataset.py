@@ -25,7 +25,7 @@ class Means:
     """A transform: the mean of the image, and the draw. Records the threads that call it; each waits at its first call
     until there are as many as asked for."""
 
-    channels, draft = 3, (8, 8)
+    channels, draft, pixel_range = 3, (8, 8), ()
 
     def __init__(self, threads: int = 1):
         self.together, self.threads = threading.Barrier(threads, timeout=20), set()
@@ -53,14 +53,14 @@ def dataset(root: Path, transform: Means) -> ImageDataset:
 
 def test_an_image_gives_its_inputs_or_the_reason_why_it_cannot_be_read(root):
     images = dataset(root, Means())
-    row, inputs = images[3, 99]
+    row, inputs, _ = images[3, 99]
     assert row == 3 and inputs.arrays["draw"].tolist() == [99] and (inputs.arrays["pixels"] == 30).all()
-    row, reason = images[7, 0]
+    row, reason, _ = images[7, 0]
     assert row == 7 and isinstance(reason, str) and len(images) == NUMBER
-    batch = collate([images[3, 9], (row, reason), images[4, 8]])
+    batch = collate([images[3, 9], (row, reason, 0), images[4, 8]])
     assert batch.rows.tolist() == [3, 4] and batch.unreadable == {7: reason}
     assert batch.inputs.arrays["draw"].tolist() == [[9], [8]]
-    assert collate([(row, reason)]).inputs is None
+    assert collate([(row, reason, 0)]).inputs is None
     assert "7.png: " in str(unreadable_images(images, batch.unreadable))
 
 

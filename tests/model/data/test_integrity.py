@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import model.data.integrity
+from model.data.content_index import content_key
 from model.data.image_locations import ImageLocations
 from model.data.integrity import check_images
 from model.data.table import Table
@@ -75,38 +76,38 @@ def without_details(problems: Problems) -> dict[str, list[str]]:
 @pytest.mark.parametrize("workers", [1, 3])
 def test_every_picture_is_decoded(channel: Table, workers: int) -> None:
     problems = Problems("x")
-    assert check_images(channel, problems, "decode", None, workers) == 154
+    assert check_images(channel, problems, "decode", None, workers).read == 154
     assert without_details(problems) == DECODED
 
 
 def test_headers_alone_do_not_show_a_picture_cut_short(channel: Table) -> None:
     problems = Problems("x")
-    assert check_images(channel, problems, "headers", None, 2) == 154
+    assert check_images(channel, problems, "headers", None, 2).read == 154
     assert without_details(problems) == {kind: places for kind, places in DECODED.items() if "truncated" not in kind}
 
 
 def test_what_was_found_good_is_not_decoded_again(channel: Table, tmp_path: Path) -> None:
     remembered = tmp_path / "checkpoints" / ".checked"
-    assert check_images(channel, Problems("x"), "decode", remembered, 2) == 154
+    assert check_images(channel, Problems("x"), "decode", remembered, 2).read == 154
     known = np.load(remembered)
     assert (known.dtype, len(known)) == (np.uint64, 150)
     assert (np.diff(known.astype(object)) > 0).all()
-    assert [path.name for path in remembered.parent.iterdir()] == [".checked"]
+    assert sorted(path.name for path in remembered.parent.iterdir()) == [".checked", ".contents"]
 
     problems = Problems("x")
-    assert check_images(channel, problems, "decode", remembered, 2) == 4
+    assert check_images(channel, problems, "decode", remembered, 2).read == 4
     assert without_details(problems) == DECODED
-    assert check_images(channel, Problems("x"), "headers", remembered, 2) == 4
+    assert check_images(channel, Problems("x"), "headers", remembered, 2).read == 4
 
     (channel.root / "007.jpg").write_bytes(jpeg()[:-200])  # another size
     stat = (channel.root / "008.jpg").stat()
     os.utime(channel.root / "008.jpg", ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
     problems = Problems("x")
-    assert check_images(channel, problems, "decode", remembered, 2) == 6
+    assert check_images(channel, problems, "decode", remembered, 2).read == 6
     assert without_details(problems)["unreadable picture, truncated"] == [
         f"{name}.jpg: image file is truncated" for name in ("007", "cut")
     ]
-    assert check_images(channel, Problems("x"), "decode", remembered, 2) == 5
+    assert check_images(channel, Problems("x"), "decode", remembered, 2).read == 5
 
 
 def test_a_check_of_headers_is_not_remembered(channel: Table, tmp_path: Path) -> None:
@@ -119,8 +120,8 @@ def test_two_channels_share_one_memory(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.jpg").write_bytes(jpeg())
     tables = [make_table(tmp_path / name, ["a.jpg"]) for name in ("train", "validation")]
-    assert [check_images(t, Problems("x"), "decode", tmp_path / ".checked", 1) for t in tables] == [1, 1]
-    assert [check_images(t, Problems("x"), "decode", tmp_path / ".checked", 1) for t in tables] == [0, 0]
+    assert [check_images(t, Problems("x"), "decode", tmp_path / ".checked", 1).read for t in tables] == [1, 1]
+    assert [check_images(t, Problems("x"), "decode", tmp_path / ".checked", 1).read for t in tables] == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -130,8 +131,8 @@ def test_a_damaged_memory_is_ignored_and_written_anew(tmp_path: Path, content: b
     (tmp_path / "a.jpg").write_bytes(jpeg())
     (tmp_path / ".checked").write_bytes(content)
     table = make_table(tmp_path, ["a.jpg"])
-    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 1
-    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 0
+    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1).read == 1
+    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1).read == 0
 
 
 def test_a_memory_of_another_kind_is_ignored(tmp_path: Path) -> None:
@@ -139,8 +140,8 @@ def test_a_memory_of_another_kind_is_ignored(tmp_path: Path) -> None:
     with (tmp_path / ".checked").open("wb") as file:
         np.save(file, np.zeros((2, 2)))
     table = make_table(tmp_path, ["a.jpg"])
-    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 1
-    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1) == 0
+    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1).read == 1
+    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1).read == 0
     assert np.load(tmp_path / ".checked").dtype == np.uint64
 
 
@@ -149,7 +150,7 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     problems = Problems("x")
     table = make_table(tmp_path, ["a.jpg"])
-    assert check_images(table, problems, "decode", tmp_path / "file" / ".checked", 1) == 1
+    assert check_images(table, problems, "decode", tmp_path / "file" / ".checked", 1).read == 1
     assert not problems
 
 
@@ -165,9 +166,9 @@ def test_pictures_in_a_shard_are_checked_one_by_one(tmp_path: Path) -> None:
         ],
     )
     problems = Problems("x")
-    assert check_images(table, problems, "decode", tmp_path / ".checked", 2) == 3
+    assert check_images(table, problems, "decode", tmp_path / ".checked", 2).read == 3
     assert [place.partition(":")[0] for place in problems.kinds["unreadable picture, truncated"]] == ["b", "c"]
-    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 2) == 2
+    assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 2).read == 2
 
 
 @pytest.mark.parametrize(("at", "remembers"), [("cut.jpg", True), ("text.jpg", False)])
@@ -206,3 +207,41 @@ def test_a_long_check_says_how_far_it_is(
     with caplog.at_level(logging.INFO, "rarebird"):
         check_images(channel, Problems("x"), "decode", None, 2)
     assert "checked 100 of 154 pictures" in caplog.text
+
+
+def test_contents_are_indexed_as_they_are_checked(channel: Table, tmp_path: Path) -> None:
+    remembered = tmp_path / ".checked"
+    Image.fromarray(np.full((4, 4), 700, np.uint16)).save(tmp_path / "002.jpg", "PNG")
+    found = check_images(channel, Problems("x"), "decode", remembered, 2)
+    assert found.unreadable == {
+        0: "cannot be identified as a picture",
+        151: found.unreadable[151],
+        152: "no such file",
+    }  # not the one that was set aside
+    assert found.unreadable[151].startswith("truncated: ")
+    keys = found.contents.keys
+    assert (keys[1:151] > 0).all() and len(np.unique(keys[1:151])) == 150 and not keys[[0, 151, 152]].any()
+    assert keys[1] == content_key(jpeg(0)) and np.flatnonzero(found.contents.is_deep).tolist() == [3]
+    again = check_images(channel, Problems("x"), "decode", remembered, 2)
+    assert again.read == 4 and np.array_equal(again.contents.hashes, found.contents.hashes)
+    assert np.array_equal(again.contents.is_deep, found.contents.is_deep)
+
+
+def test_what_an_earlier_version_found_good_is_hashed_and_not_decoded(
+    channel: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It remembered the images, but not their contents."""
+    remembered = tmp_path / ".checked"
+    first = check_images(channel, Problems("x"), "decode", remembered, 2)
+    (tmp_path / ".contents").unlink()
+    decoded: list[object] = []
+    monkeypatch.setattr(model.data.integrity, "read_source", decoded.append)
+    again = check_images(channel, Problems("x"), "decode", remembered, 2)
+    assert again.read == 4 and len(decoded) <= 2  # of the four, the two whose bytes can be read at all
+    assert np.array_equal(again.contents.hashes[1:151], first.contents.hashes[1:151])
+
+
+def test_headers_show_the_depth_and_hash_nothing(channel: Table, tmp_path: Path) -> None:
+    Image.fromarray(np.full((4, 4), 700, np.uint16)).save(tmp_path / "002.jpg", "PNG")
+    contents = check_images(channel, Problems("x"), "headers", None, 2).contents
+    assert not contents.hashes.any() and np.flatnonzero(contents.is_deep).tolist() == [3]

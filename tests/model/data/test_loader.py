@@ -19,7 +19,7 @@ from model.images.inputs import Inputs
 class Draws:
     """A transform whose arrays have the value of the draw."""
 
-    channels, draft = 3, (8, 8)
+    channels, draft, pixel_range = 3, (8, 8), ()
 
     def __call__(self, image: object, draw: int) -> Inputs:
         return Inputs({"pixels": np.full((1, 4, 5, 3), draw, np.uint8), "code": np.full((1, 2), 1000 * draw)})

@@ -62,3 +62,13 @@ def test_a_geometric_mean_of_some_classes_names_them():
     chosen = list(labelled_scores(evaluated(gmean_classes=("cat/small",))))
     assert chosen[3] == "geometric mean of F1 of cat/small"
     assert list(labelled_scores(evaluated()))[3] == "geometric mean of F1"
+
+
+def test_pictures_that_the_model_saw_are_the_first_line():
+    seen = {"train": 2, "validation": 1}
+    first, second, *_ = summary(evaluated(learnt_from=seen)).splitlines()
+    assert first.startswith(
+        "warning: the model saw 3 of 4 pictures: 2 it learnt from, 1 selected its epoch; its scores"
+    )
+    assert second.startswith("4 pictures in 4 classes")
+    assert summary(evaluated(learnt_from={"train": 0, "validation": 0})) == summary(evaluated())

@@ -90,12 +90,22 @@ def test_it_is_read_back_as_it_was_saved():
         ({"mean": []}, "std ="),
         ({"std": [0.2, 0, 0.2]}, "std = .0.2, 0, 0.2., expected numbers above 0"),
         ({"std": [0.2, "0.2", 0.2]}, "std ="),
+        ({"pixel_range": [0]}, "pixel_range = .0,., expected two numbers that rise, or none"),
+        ({"pixel_range": [5, 5]}, "pixel_range = .5, 5."),
+        ({"pixel_range": [0, "9"]}, "pixel_range"),
+        ({"pixel_range": 255}, "pixel_range = 255"),
         ({"height": 0, "fit": "corp"}, "fit = 'corp'.*nearest: crop; height = 0"),
     ],
 )
 def test_what_does_not_fit_is_told_with_its_value(wrong, told):
     with pytest.raises(InputError, match=f"not a preprocessing: .*{told}"):
         Preprocessing.from_dict({**FACES.to_dict(), **wrong})
+
+
+def test_a_range_of_pixel_values_is_saved_only_where_there_is_one():
+    assert "pixel_range" not in FACES.to_dict()
+    deep = Preprocessing(8, 9, pixel_range=(0.0, 4095.0))
+    assert deep.to_dict()["pixel_range"] == [0.0, 4095.0] and Preprocessing.from_dict(deep.to_dict()) == deep
 
 
 def test_the_preprocessings_that_models_are_saved_with_fit():

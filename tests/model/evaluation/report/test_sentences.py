@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -77,3 +79,15 @@ def test_numbers_are_written_alike():
     assert [sentences.duration(s) for s in (9.4, 600, 7500)] == ["9\u00a0s", "10\u00a0min", "2\u00a0h 5\u00a0min"]
     assert sentences.span(Interval(0.5)) == "" == sentences.inside(Interval(0.5))
     assert sentences.groups_noun("sender") == "senders" and sentences.groups_noun("ward") == "groups by ward"
+
+
+def test_the_first_line_says_whether_the_model_saw_the_pictures():
+    unknown = evaluated([0, 1], [0, 1])
+    new = dataclasses.replace(unknown, learnt_from={"train": 0, "validation": 0})
+    seen = dataclasses.replace(unknown, learnt_from={"train": 1, "validation": 0})
+    assert sentences.seen_images_sentence(unknown) == ""
+    assert sentences.seen_images_sentence(new) == "The model saw none of these pictures in its training."
+    assert sentences.seen_images_sentence(seen) == (
+        "The model saw 1 of 2 pictures: 1 it learnt from; its scores on new pictures are lower than these."
+    )
+    assert "learnt_from" not in unknown.to_dict() and seen.to_dict()["learnt_from"] == {"train": 1, "validation": 0}

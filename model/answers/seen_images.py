@@ -1,0 +1,115 @@
+"""Images that a model has seen in its training, among those that it answers: learnt_from.csv beside the answers, and
+their number in labels.json."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from model.answers.files import LEARNT_FROM_CSV, beside_answers
+from model.artifacts.files import LABELS
+from model.artifacts.learnt_from import SIDES, LearntFrom, read_learnt_from
+from model.atomic_write import write_beside
+from model.labels import normal_text
+
+if TYPE_CHECKING:
+    from model.answers.write import Answers
+    from model.artifacts.saved_model import SavedModel
+
+log = logging.getLogger("rarebird")
+
+LEARNT_FROM_KEY = "learnt_from"  # in labels.json and evaluation.json: number of images by side
+SIDE_COLUMN = "side"
+
+
+class SeenImages:
+    """Watches answers for images that one of the models has seen.
+
+    Args:
+        models: What each of the models learnt from.
+
+    Attributes:
+        counts: Number of images by side, of the answers watched so far.
+        rows: Side, as an index into SIDES, by row of the input.
+    """
+
+    def __init__(self, models: Sequence[LearntFrom]):
+        self.models = models
+        self.counts = dict.fromkeys(SIDES, 0)
+        self.rows: dict[int, int] = {}
+
+    @classmethod
+    def of(cls, models: Iterable[SavedModel]) -> SeenImages | None:
+        """For these saved models; None where of one it is not known what it learnt from."""
+        known = [read_learnt_from(model.folder) for model in models]
+        seen = [learnt_from for learnt_from in known if learnt_from is not None]
+        return cls(seen) if len(seen) == len(known) else None
+
+    def watch(self, answers: Iterable[Answers]) -> Iterator[Answers]:
+        """Yields the answers, which have the keys of their images."""
+        for batch in answers:
+            assert batch.keys is not None
+            sides = np.stack([learnt_from.sides(batch.keys) for learnt_from in self.models])
+            for row, seen in zip(batch.rows.tolist(), sides.T.tolist()):
+                own = [side for side in seen if side >= 0]
+                if own:  # of several models, one that learnt from it counts before one that was chosen by it
+                    self.rows[row] = min(own)
+                    self.counts[SIDES[min(own)]] += 1
+            yield batch
+
+    def write(self, answers_file: Path, info: pd.DataFrame, name_column: str) -> None:
+        """Writes learnt_from.csv beside answers, with a warning, where there are such images; removes one of an earlier
+        call.
+
+        Args:
+            answers_file: The answers.
+            info: Rows and columns of the input, as text.
+            name_column: Its column with the images' names.
+        """
+        path = beside_answers(answers_file, LEARNT_FROM_CSV)
+        if not self.rows:
+            path.unlink(missing_ok=True)
+            return
+        log.warning("the model has seen %s", seen_text(self.counts, len(info)))
+        names = info[name_column].tolist()
+        with write_beside(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([name_column, SIDE_COLUMN])
+            writer.writerows([names[row], SIDES[self.rows[row]]] for row in sorted(self.rows))
+
+
+def count_seen(files: Sequence[Path], names: Iterable[str]) -> dict[str, int] | None:
+    """Number of the images by side that the model had seen in its training; None where the answers do not say.
+
+    Args:
+        files: The answers, of each host.
+        names: The images, as model.labels.normal_text has them.
+    """
+    sides: dict[str, str] = {}
+    for file in files:
+        seen_file = beside_answers(file, LEARNT_FROM_CSV)
+        try:
+            counts = json.loads(beside_answers(file, LABELS).read_text(encoding="utf-8"))[LEARNT_FROM_KEY]
+            if any(counts[side] for side in SIDES):
+                with seen_file.open(encoding="utf-8", newline="") as rows:
+                    _, *seen = csv.reader(rows)
+                sides |= {normal_text(name): side for name, side in seen}
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+    found = Counter(sides[name] for name in names if name in sides)
+    return {side: found[side] for side in SIDES}
+
+
+def seen_text(counts: Mapping[str, int], images: int) -> str:
+    """`12 of 300 pictures: 10 it learnt from, 2 selected its epoch`."""
+    texts = {"train": "it learnt from", "validation": "selected its epoch"}
+    parts = [f"{counts[side]:,} {text}" for side, text in texts.items() if counts[side]]
+    return f"{sum(counts.values()):,} of {images:,} pictures: {', '.join(parts)}"

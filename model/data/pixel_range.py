@@ -1,0 +1,109 @@
+"""The range of pixel values of a data set whose images have more than 8 bits a channel: sampled from its images, and
+the warnings where the range does not fit them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+
+from model.data.table import Table
+from model.errors import listing
+from model.images.decode import UnreadableImage, deep_values, image_source
+from model.images.pixel_range import (
+    HIGH,
+    LOW,
+    SHARES,
+    SMALL_PART,
+    PixelRange,
+    common_range,
+    pixel_quantiles,
+    share_beyond,
+)
+
+SAMPLE = 1000  # images of a channel that are read
+MUCH_CLIPPED = 0.01  # share of an image's pixels beyond the range that is visible
+
+log = logging.getLogger("rarebird")
+
+
+def sample_pixels(table: Table, seed: int, workers: int = 1) -> Table:
+    """The table with the pixel quantiles of up to SAMPLE of its deep images, drawn by the seed. A table without deep
+    images is returned as it is, and none of its images is read."""
+    contents = table.contents
+    if contents is None or not contents.is_deep.any():
+        return table
+    rows = np.flatnonzero(contents.is_deep)
+    if len(rows) > SAMPLE:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, SAMPLE, replace=False))
+
+    def quantiles(row: int) -> np.ndarray | None:
+        try:
+            deep = deep_values(image_source(table.root, table.locations[row]))
+        except UnreadableImage:
+            return None
+        return None if deep is None else np.array([deep[1], *pixel_quantiles(deep[0])])
+
+    pixels = np.full((len(table), 1 + len(SHARES)), np.nan, np.float32)
+    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="pixels") as pool:
+        for row, sampled in zip(rows, pool.map(quantiles, rows.tolist())):
+            if sampled is not None:
+                pixels[row] = sampled
+    return replace(table, contents=replace(contents, pixels=pixels))
+
+
+def find_range(table: Table) -> PixelRange | None:
+    """The range of the sampled images of a table; None where none was sampled, as of 8-bit data."""
+    rows = _sampled_rows(table)
+    if not len(rows):
+        return None
+    assert table.contents is not None and table.contents.pixels is not None
+    pixels = table.contents.pixels[rows]
+    return common_range(pixels[:, 1:], is_float=bool(pixels[:, 0].any()))
+
+
+def _sampled_rows(table: Table) -> np.ndarray:
+    if table.contents is None or table.contents.pixels is None:
+        return np.empty(0, np.int64)
+    return np.flatnonzero(~np.isnan(table.contents.pixels[:, 0]))
+
+
+def log_range(table: Table, pixel_range: PixelRange) -> None:
+    """Logs the range by which the deep images of a table are scaled, with warnings where images do not fit it."""
+    rows = _sampled_rows(table)
+    if len(rows):
+        low, high = pixel_range
+        deep = int(table.contents.is_deep.sum()) if table.contents else 0
+        log.info("pixel values %.6g to %.6g become 0 to 255 in %s pictures of more than 8 bits", low, high, f"{deep:,}")
+        for warning in range_warnings(table, pixel_range):
+            log.warning("%s", warning)
+
+
+def range_warnings(table: Table, pixel_range: PixelRange) -> Iterator[str]:
+    """Sentences about sampled images that clip visibly, and about those that use a small part of the range."""
+    rows = _sampled_rows(table)
+    assert table.contents is not None and table.contents.pixels is not None
+    quantiles = table.contents.pixels[rows, 1:]
+    low, high = pixel_range
+    beyond = share_beyond(quantiles, pixel_range)
+    clipped = np.flatnonzero(beyond > MUCH_CLIPPED)
+    if len(clipped):
+        examples = listing((_described(table, rows, beyond, row) for row in clipped[np.argsort(-beyond[clipped])]), 3)
+        yield (
+            f"pixel values beyond {low:.6g} to {high:.6g} are clipped: more than {MUCH_CLIPPED:.0%} of the pixels of "
+            f"{len(clipped):,} of {len(rows):,} sampled pictures: {examples}; --pixel_range LOW HIGH sets another range"
+        )
+    used = float(np.median(np.minimum(quantiles[:, HIGH], high) - np.maximum(quantiles[:, LOW], low)))
+    if used < SMALL_PART * (high - low):
+        lows, highs = np.median(quantiles[:, LOW]), np.median(quantiles[:, HIGH])
+        yield (
+            f"the pictures use a small part of the pixel values {low:.6g} to {high:.6g}, mostly {lows:.6g} to "
+            f"{highs:.6g}: few grey levels are left; --pixel_range LOW HIGH sets another range"
+        )
+
+
+def _described(table: Table, rows: np.ndarray, beyond: np.ndarray, row: int) -> str:
+    return f"{table.locations[int(rows[row])].path} ({beyond[row]:.0%})"

@@ -1,0 +1,117 @@
+"""Images of more than 8 bits a channel, read with one range for all, as a model does, and without."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.images.decode import UnreadableImage, decoding_memory, deep_values, read_header, read_source
+from model.images.deep import grey_in_8_bits
+from tests.model.images.test_tiff import encoded_tiff
+
+TWELVE_BITS = np.random.default_rng(0).integers(0, 4096, (9, 14, 4)).astype(np.uint16)
+SCALED = np.rint(TWELVE_BITS / 4095 * 255)
+
+
+def png_of_16_bits(pixels: np.ndarray) -> bytes:
+    """A PNG of uint16 (height, width, 3 or 4), which Pillow does not write. PNG specification, 5 and 11.2.1."""
+    height, width, bands = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[bands], 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    packed = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+def encoded(image: Image.Image, form: str) -> bytes:
+    content = io.BytesIO()
+    image.save(content, form)
+    return content.getvalue()
+
+
+def deep_contents() -> dict[str, bytes]:
+    """The same pixels of 12 bits, in every form that has more than 8."""
+    grey, colour = TWELVE_BITS[..., 0], TWELVE_BITS[..., :3]
+    return {
+        "grey PNG": encoded(Image.fromarray(grey), "PNG"),
+        "grey TIFF": encoded(Image.fromarray(grey), "TIFF"),
+        "int32 TIFF": encoded(Image.fromarray(grey.astype(np.int32)), "TIFF"),
+        "float TIFF": encoded(Image.fromarray(grey.astype(np.float32)), "TIFF"),
+        "float64 TIFF": encoded_tiff(grey[..., None].astype(np.float64)),
+        "colour PNG": png_of_16_bits(colour),
+        "colour TIFF": encoded_tiff(colour),
+        "float colour TIFF": encoded_tiff(colour.astype(np.float32)),
+        "five bands": encoded_tiff(np.concatenate([TWELVE_BITS, TWELVE_BITS[..., :1]], 2), planar=True),
+    }
+
+
+@pytest.mark.parametrize("form", deep_contents())
+def test_every_form_is_scaled_by_the_same_range(form: str) -> None:
+    content = deep_contents()[form]
+    assert read_header(content).is_deep and read_header(content).size == (14, 9)
+    found = np.asarray(read_source(content, pixel_range=(0, 4095)))
+    is_colour = "colour" in form or "bands" in form
+    assert np.array_equal(found, SCALED[..., :3] if is_colour else SCALED[..., [0, 0, 0]])
+    values, is_float = deep_values(content)
+    assert is_float == ("float" in form) and np.array_equal(values.reshape(9, 14, -1)[..., 0], TWELVE_BITS[..., 0])
+    assert decoding_memory(content) >= 9 * 14 * 10
+
+
+def test_transparent_parts_of_deep_images_lie_on_white() -> None:
+    pixels = TWELVE_BITS.copy()
+    pixels[..., 3], pixels[:, 7:, 3] = 65535, 0
+    found = np.asarray(read_source(png_of_16_bits(pixels), pixel_range=(0, 4095)))
+    assert np.array_equal(found[:, :7], SCALED[:, :7, :3]) and (found[:, 7:] == 255).all()
+
+
+def test_8_bit_images_are_read_alike_with_any_range() -> None:
+    image = Image.fromarray(np.random.default_rng(1).integers(0, 255, (8, 8, 3)).astype(np.uint8))
+    for form in ("PNG", "TIFF", "BMP"):
+        content = encoded(image, form)
+        assert not read_header(content).is_deep and deep_values(content) is None
+        for pixel_range in (None, (), (0.0, 4095.0)):
+            assert np.array_equal(np.asarray(read_source(content, pixel_range=pixel_range)), np.asarray(image))
+    bands = np.random.default_rng(2).integers(0, 255, (8, 8, 5)).astype(np.uint8)
+    assert np.array_equal(np.asarray(read_source(encoded_tiff(bands))), bands[..., :3])
+    assert not read_header(encoded_tiff(bands)).is_deep and deep_values(encoded_tiff(bands)) is None
+
+
+def test_one_pixel_does_not_make_a_float_or_an_integer_image_black() -> None:
+    ramp = np.linspace(0, 1, 768).reshape(24, 32)
+    for values, stray in ((ramp.astype(np.float32), 1.01), (ramp.astype(np.float32), 7.0)):
+        clean = np.asarray(read_source(encoded(Image.fromarray(values), "TIFF"))).astype(int)
+        values[4, 4] = stray
+        found = np.asarray(read_source(encoded(Image.fromarray(values), "TIFF"))).astype(int)
+        assert np.abs(found - clean).max(axis=2).sum() <= 255 and clean.mean() == pytest.approx(127.5, abs=1)
+    whole = (ramp * 250).astype(np.int32)
+    whole[4, 4] = 300
+    assert np.asarray(read_source(encoded(Image.fromarray(whole), "TIFF"))).mean() == pytest.approx(125, abs=2)
+
+
+def test_orientation_of_a_tiff_without_a_mode_is_applied() -> None:
+    content = bytearray(encoded_tiff(TWELVE_BITS[..., :3].astype(np.float32)))
+    start = struct.unpack("<L", content[4:8])[0]
+    planar = content.index(struct.pack("<HHLL", 284, 4, 1, 1), start)  # its default: the tag can be used for another
+    content[planar : planar + 12] = struct.pack("<HHLL", 274, 4, 1, 6)
+    found = np.asarray(read_source(bytes(content), pixel_range=(0, 4095)))
+    assert np.array_equal(found, np.rot90(SCALED[..., :3], -1))
+
+
+def test_the_reason_names_what_is_readable() -> None:
+    content = encoded_tiff(np.zeros((4, 4, 2), np.int64))
+    for read in (read_source, read_header, deep_values):
+        with pytest.raises(UnreadableImage, match=r"TIFF of 2 bands of 64 bits.*readable are integers"):
+            read(content)
+
+
+def test_without_a_range_each_image_is_scaled_by_its_own_extremes() -> None:
+    """As models of earlier versions were trained."""
+    picture = Image.fromarray(np.array([[0, 0.5, 2.0]], np.float32))
+    assert np.asarray(grey_in_8_bits(picture, ())).tolist() == [[0, 0, 2]]

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.images.decode import UnreadableImage, read_source
+from model.images.jpeg import with_end
+
+NOISE = np.random.default_rng(0).integers(0, 255, (50, 70, 3))
+SMOOTH = np.add.outer(np.arange(50) * 2, np.arange(70) * 2)[..., None].repeat(3, 2) % 256
+FLAT = np.full((50, 70, 3), 128)
+RESTARTS = [{}, {"restart_marker_rows": 1}, {"restart_marker_blocks": 2}]
+
+
+def encoded(pixels: np.ndarray, **options: object) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(content, "JPEG", quality=80, **options)
+    return content.getvalue()
+
+
+def decode(content: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(content))
+    image.load()
+    return image
+
+
+@pytest.mark.parametrize("pixels", [NOISE, SMOOTH, FLAT], ids=["noise", "smooth", "flat"])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("restarts", RESTARTS)
+def test_only_the_end_marker_may_be_missing(pixels: np.ndarray, progressive: bool, restarts: dict) -> None:
+    content = encoded(pixels, progressive=progressive, **restarts)
+    whole = np.asarray(decode(content))
+    for cut in (1, 2):
+        image = with_end(content[:-cut], decode)
+        assert image is not None and np.array_equal(np.asarray(image), whole)
+        assert np.array_equal(np.asarray(read_source(content[:-cut])), whole)
+    for cut in range(3, len(content) - content.rindex(b"\xff\xda") - 20):
+        image = with_end(content[:-cut], decode)
+        # a flat image may lose restart markers and nothing else
+        assert image is None or np.array_equal(np.asarray(image), whole)
+        assert image is None or pixels is FLAT
+
+
+@pytest.mark.parametrize("restarts", RESTARTS)
+def test_a_jpeg_cut_at_a_row_a_restart_or_a_scan_is_unreadable(restarts: dict) -> None:
+    content = encoded(NOISE, **restarts)
+    markers = [match.start() for match in re.finditer(b"\xff[\xd0-\xd7]", content)]
+    assert bool(markers) == bool(restarts)
+    for at in (len(content) // 2, *markers):
+        with pytest.raises(UnreadableImage, match="truncated"):
+            read_source(content[:at])
+    progressive = encoded(NOISE, progressive=True)
+    with pytest.raises(UnreadableImage, match="truncated"):
+        read_source(progressive[: progressive.rindex(b"\xff\xda")])  # whole scans, but not all
+
+
+def test_an_end_missing_at_a_smaller_scale_is_read_too() -> None:
+    content = encoded(SMOOTH)
+    found, whole = (read_source(cut, draft=(20, 10)) for cut in (content[:-2], content))
+    assert found.size == whole.size == (35, 25) and np.array_equal(np.asarray(found), np.asarray(whole))
