@@ -19,7 +19,9 @@ from model.data.split_report import SplitReport, report_split
 from model.data.splits import split
 from model.data.table import Table
 from model.errors import InputError, Problems, did_you_mean, listing
-from model.labels import target_scheme
+from model.labels import Scheme, target_scheme
+from model.settings.choices import SEPARATE
+from model.settings.nested import under_own_names
 from model.settings.train import TrainSettings
 
 log = logging.getLogger("rarebird")
@@ -115,6 +117,8 @@ def read_tables(
         scheme = tables[0].scheme if tables[0] is not None else None
         problems.append(Problems(f"channel validation ({validation_dir})"))
         tables.append(read_channel(validation_dir, problems[1], replace(options, table=table), scheme))
+    if tables[0] is not None:
+        _check_attribute_names(settings, tables[0].scheme)
     for own_table, own_problems in zip(tables, problems):
         if own_table is not None:
             check_images(own_table, own_problems, settings.check, checked, workers=cpu_count())
@@ -123,6 +127,13 @@ def read_tables(
     train, *others = tables
     assert train is not None
     return train, others[0] if others else None
+
+
+def _check_attribute_names(settings: TrainSettings, scheme: Scheme) -> None:
+    """Checks that the settings `target` and `heads` name attributes of the channel, before all images are decoded."""
+    if settings.target != SEPARATE:
+        target_scheme(scheme, settings.target)
+    under_own_names("heads", settings.heads, scheme.names)
 
 
 def make_datasets(settings: TrainSettings, train: Table, validation: Table | None) -> Datasets:

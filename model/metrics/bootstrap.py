@@ -49,7 +49,7 @@ def resample(statistics: sparse.csr_array, groups: np.ndarray | None, resamples:
     Returns:
         float (1 + resamples, K): the totals of the sample itself, then those of each resample.
     """
-    units = statistics if groups is None else _sum_groups(statistics, groups)
+    units = statistics if groups is None else sum_groups(statistics, groups)
     count = units.shape[0]
     totals = [np.asarray(units.sum(axis=0))[None]]
     generator = np.random.default_rng(seed)
@@ -63,7 +63,7 @@ def resample(statistics: sparse.csr_array, groups: np.ndarray | None, resamples:
     return np.concatenate(totals)
 
 
-def _sum_groups(statistics: sparse.csr_array, groups: np.ndarray) -> sparse.csr_array:
+def sum_groups(statistics: sparse.csr_array, groups: np.ndarray) -> sparse.csr_array:
     pictures = np.arange(len(groups))
     member = sparse.csr_array((np.ones(len(groups)), (groups, pictures)), shape=(int(groups.max()) + 1, len(groups)))
     return sparse.csr_array(member @ statistics)

@@ -53,10 +53,16 @@ class Validation:
         return self.table.classes()
 
     @cached_property
+    def present(self) -> np.ndarray:
+        """The classes that have pictures, int64 ascending. gmean is over these: with one that is never right, as a
+        class without pictures is, it would be 0 whatever the others are."""
+        return np.unique(self.classes)
+
+    @cached_property
     def metrics(self) -> dict[str, Any]:
         """The loss, the scores by which weights can be chosen (f1, acc, ...), and per_class."""
         num_classes = self.table.scheme.num_classes
-        values = scores(self.classes, self.answers, num_classes)
+        values = scores(self.classes, self.answers, num_classes, self.present.tolist())
         by_class = per_class(self.classes, self.answers, num_classes)
         return {
             "loss": self.loss,
@@ -69,7 +75,8 @@ class Validation:
         intervals do not account for that bias."""
         groups = pd.factorize(self.table.groups)[0]
         statistics = count_statistics(self.classes, self.answers, self.table.scheme.num_classes)
-        resampled = scores_of(Counts.from_totals(resample(statistics, groups, RESAMPLES, seed=0)))
+        totals = resample(statistics, groups, RESAMPLES, seed=0)
+        resampled = scores_of(Counts.from_totals(totals), self.present.tolist())
         bounds = {}
         for name, score in _scores().items():
             estimate = interval(resampled[score], CONFIDENCE)
