@@ -9,16 +9,18 @@ number of independent trials that have the same variance. docs/evaluation.md has
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 from scipy.special import betaincinv, ndtri, stdtrit
 
-from model.metrics.bootstrap import Interval, sum_groups
+from model.metrics.bootstrap import FEW_GROUPS, Interval, sum_groups
+from model.metrics.scores import count_statistics
 
-FEW_GROUPS = 10  # below, the variance over the groups is too uncertain: all trials of a group count as one
+# Means over the classes, by the name of what they are a mean of
+MEANS = {"macro_f1": "f1", "balanced_accuracy": "recall", "macro_precision": "precision", "macro_recall": "recall"}
 
 
 @dataclass(frozen=True)
@@ -73,39 +75,117 @@ class Trials:
         return self.count == self.groups
 
     def effective(self) -> np.ndarray:
-        """Number of independent trials with the same variance, (K,): from one a group to all."""
+        """Number of independent trials with the same variance, (K,): from one a group to all. One a group where the
+        variance says nothing: at 0 and 1, and with few groups."""
         binomial = self.proportion * (1 - self.proportion)
-        known = (self.variance > 0) & (self.groups >= FEW_GROUPS)
-        effective = np.divide(binomial, self.variance, out=self.of_equal.copy(), where=known)
+        effective = np.divide(binomial, self.variance, out=self.count.copy(), where=self.variance > 0)
+        effective = np.where((binomial > 0) & (self.groups >= FEW_GROUPS), effective, self.of_equal)
         return np.clip(effective, self.of_equal, self.count)
 
 
-def proportion_intervals(
-    trials: Trials, confidence: float, form: Callable[[np.ndarray], np.ndarray] = lambda values: values
-) -> list[Interval]:
-    """The K proportions with their intervals; none without trials.
+def proportion_intervals(trials: Trials, confidence: float, units: int) -> list[Interval]:
+    """The K proportions with their intervals; no interval without trials.
 
     Args:
         trials: The proportions.
-        confidence: Nominal coverage.
-        form: What is reported, an increasing function of the proportion.
+        confidence: Nominal coverage; 0 for no intervals.
+        units: Number of groups of the whole sample, or of images without groups. There are no intervals for fewer than
+            FEW_GROUPS.
     """
+    if not confidence or units < FEW_GROUPS:
+        return [Interval(float(value)) for value in trials.proportion]
     low, high = _wilson(trials.proportion, trials.count, confidence)
     exact_low, exact_high = _korn_graubard(trials, confidence)
     low = np.where(trials.are_independent, low, exact_low)
     high = np.where(trials.are_independent, high, exact_high)
-    deviation = np.sqrt(trials.variance)
-    bounds = zip(form(trials.proportion), form(low), form(high), deviation, trials.count, strict=True)
+    bounds = zip(trials.proportion, low, high, np.sqrt(trials.variance), trials.count, strict=True)
     return [
         Interval(float(value), float(lower), float(upper), float(own)) if count else Interval(float(value))
         for value, lower, upper, own, count in bounds
     ]
 
 
-def f1_of_jaccard(values: np.ndarray) -> np.ndarray:
-    """F1 = 2 TP / (2 TP + FP + FN) from TP / (TP + FP + FN), the share of right answers among the images that are of a
-    class or answered as it, which is a proportion."""
-    return 2 * values / (1 + values)
+def accuracy_interval(correct: np.ndarray, groups: np.ndarray | None, confidence: float) -> Interval:
+    """Share of the images that are answered correctly.
+
+    Args:
+        correct: bool (n,).
+        groups, confidence: As of class_intervals.
+    """
+    rows = sparse.csr_array(np.asarray(correct, dtype=float)[:, None])
+    trials = Trials.from_rows(rows, sparse.csr_array(np.ones((len(correct), 1))), groups)
+    return proportion_intervals(trials, confidence, number_of_units(groups, len(correct)))[0]
+
+
+def class_intervals(
+    truth: np.ndarray, answers: np.ndarray, num_classes: int, groups: np.ndarray | None, confidence: float
+) -> dict[str, list[Interval]]:
+    """precision, recall and f1 of each class with their intervals, C each.
+
+    Args:
+        truth: classes (n,).
+        answers: classes (n,), -1 for no answer.
+        num_classes: C.
+        groups: integers (n,), 0 ... G - 1; None without groups.
+        confidence: Nominal coverage; 0 for no intervals.
+    """
+    rows = count_statistics(truth, answers, num_classes)
+    right, of_class, answered = (rows[:, start : start + num_classes] for start in np.arange(3) * num_classes)
+    units = number_of_units(groups, len(truth))
+    # images that are of a class or answered as it: TP / (TP + FP + FN) is a proportion of them
+    either = sparse.csr_array(of_class + answered - right)
+    by_score = {
+        name: proportion_intervals(Trials.from_rows(right, trials, groups), confidence, units)
+        for name, trials in (("precision", answered), ("recall", of_class), ("f1", either))
+    }
+    return {**by_score, "f1": [_f1(jaccard) for jaccard in by_score["f1"]]}
+
+
+def with_border_intervals(
+    scores: dict[str, Interval], by_class: dict[str, list[Interval]], confidence: float
+) -> dict[str, Interval]:
+    """The scores, with intervals of means over the classes that are the same in all resamples, as where all answers are
+    right: from the intervals of the classes, which are taken as independent (Zou and Donner 2008, "Construction of
+    confidence limits about effect measures", Statistics in Medicine 27, page 1696).
+
+    Args:
+        scores: By the names of metrics.scores.scores_of.
+        by_class: As of class_intervals.
+        confidence: Nominal coverage; 0 for no intervals.
+    """
+    means = {}
+    for name, score in MEANS.items():
+        parts = by_class[score]
+        if name == "balanced_accuracy":  # over the classes in truth
+            parts = [part for part in parts if part.low is not None]
+        value, bounded = scores[name].value, [part for part in parts if part.low is not None]
+        if confidence and scores[name].low is None and bounded and math.isclose(value, _mean(parts), abs_tol=1e-9):
+            below = math.hypot(*(part.value - float(part.low or 0) for part in bounded)) / len(parts)
+            above = math.hypot(*(float(part.high or 0) - part.value for part in bounded)) / len(parts)
+            means[name] = Interval(value, max(value - below, 0.0), min(value + above, 1.0), scores[name].deviation)
+    return {**scores, **means}
+
+
+def _mean(parts: list[Interval]) -> float:
+    return sum(part.value for part in parts) / len(parts)
+
+
+def number_of_units(groups: np.ndarray | None, images: int) -> int:
+    """Number of groups, or of images without groups."""
+    return images if groups is None else int(groups.max()) + 1
+
+
+def _f1(jaccard: Interval) -> Interval:
+    """F1 = 2 TP / (2 TP + FP + FN) from TP / (TP + FP + FN), of which it is an increasing function."""
+
+    def f1(value: float) -> float:
+        return 2 * value / (1 + value)
+
+    value = f1(jaccard.value)
+    if jaccard.low is None or jaccard.high is None or jaccard.deviation is None:
+        return Interval(value)
+    # the derivative of f1 is 2 / (1 + value)^2
+    return Interval(value, f1(jaccard.low), f1(jaccard.high), 2 * jaccard.deviation / (1 + jaccard.value) ** 2)
 
 
 def _wilson(proportion: np.ndarray, count: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:

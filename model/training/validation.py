@@ -19,6 +19,7 @@ from model.images.pipeline import InputPipeline
 from model.images.tta import Views
 from model.metrics.bootstrap import interval, resample
 from model.metrics.epoch_metrics import CRITERIA
+from model.metrics.proportions import accuracy_interval, class_intervals, number_of_units, with_border_intervals
 from model.metrics.scores import Counts, confusion, count_statistics, per_class, scores, scores_of
 from model.network.probabilities import joint_probabilities
 from model.prediction.torch_backend import TorchBackend
@@ -71,15 +72,20 @@ class Validation:
         }
 
     def intervals(self) -> dict[str, list[float]]:
-        """[low, high] of each score, from a bootstrap over the groups. These pictures also select the best epoch; the
-        intervals do not account for that bias."""
+        """[low, high] of each score that has an interval, over the groups. These pictures also select the best epoch;
+        the intervals do not account for that bias."""
         groups = pd.factorize(self.table.groups)[0]
         statistics = count_statistics(self.classes, self.answers, self.table.scheme.num_classes)
+        units = number_of_units(groups, len(groups))
         totals = resample(statistics, groups, RESAMPLES, seed=0)
         resampled = scores_of(Counts.from_totals(totals), self.present.tolist())
+        by_class = class_intervals(self.classes, self.answers, self.table.scheme.num_classes, groups, CONFIDENCE)
+        found = {name: interval(values, CONFIDENCE, units) for name, values in resampled.items()}
+        found = with_border_intervals(found, by_class, CONFIDENCE)
+        found["accuracy"] = accuracy_interval(self.answers == self.classes, groups, CONFIDENCE)
         bounds = {}
         for name, score in _scores().items():
-            estimate = interval(resampled[score], CONFIDENCE)
+            estimate = found[score]
             if estimate.low is not None and estimate.high is not None:
                 bounds[name] = [estimate.low, estimate.high]
         return bounds

@@ -1,4 +1,4 @@
-"""Weights on disk: .safetensors and .pth files and saved models, read as tensors by name, with the heads where known."""
+"""Weights on disk: .safetensors and .pth files and saved models, as tensors by name, with the heads where known."""
 
 from __future__ import annotations
 

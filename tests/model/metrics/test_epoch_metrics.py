@@ -32,7 +32,7 @@ ADDED = EpochMetric(
 )
 SMALL = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
 SMALL += ["--epochs", "1", "--num_workers", "0", "--device", "cpu", "--precision", "fp32", "--target", "gender"]
-SMALL += ["--best_criterion", "recall", "--scheduler", "ReduceLROnPlateau"]
+SMALL += ["--best_criterion", "recall", "--scheduler", "ReduceLROnPlateau", "--validation", "0.5"]
 
 
 class Terminal(io.StringIO):
