@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -41,7 +41,7 @@ CONFIDENCE = 0.95
 @dataclass(frozen=True)
 class CoverageSettings:
     datasets: int = setting(2000, "simulated data sets of each scenario", low=2, section="Simulation")
-    resamples: int = setting(500, "bootstrap resamples of each data set", low=10)
+    resamples: int = setting(200, "bootstrap resamples of each data set", low=10)
     groups: list[int] = setting([28, 100], "groups of the rarest class")
     images: list[int] = setting([1, 7], "images of a group")
     recalls: list[float] = setting([0.3, 0.6, 0.9], "recall of the rarest class")
@@ -87,15 +87,15 @@ class Scenario:
         counts = Counts(np.diag(cells), cells.sum(axis=1), cells.sum(axis=0))
         scores = {name: float(values) for name, values in _scores(counts).items()}
         # the other classifier gives every second answer as this one, and all others are less good
-        other = 0.5 * cells + 0.5 * replace_recall(self).answers * self.class_shares[:, None]
+        other = 0.5 * cells + 0.5 * other_classifier(self).answers * self.class_shares[:, None]
         others = scores_of(Counts(np.diag(other), other.sum(axis=1), other.sum(axis=0)))
         scores["difference of macro F1"] = scores["macro_f1"] - float(others["macro_f1"])
         return {**scores, "calibration_error": OVERCONFIDENCE, "accuracy of a calibration bin": _bin_accuracy()}
 
 
-def replace_recall(scenario: Scenario) -> Scenario:
+def other_classifier(scenario: Scenario) -> Scenario:
     """The scenario of the classifier that the first is compared with."""
-    return Scenario(scenario.groups, scenario.images, scenario.recall - 0.1)
+    return replace(scenario, recall=scenario.recall - 0.1)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def draw(scenario: Scenario, generator: np.random.Generator) -> Sample:
     groups, images = scenario.all_groups, scenario.images
     classes = np.repeat(np.arange(CLASSES), generator.multinomial(groups, scenario.class_shares))
     answers = _answers(scenario, classes, generator)
-    others = _answers(replace_recall(scenario), classes, generator)
+    others = _answers(other_classifier(scenario), classes, generator)
     same = np.repeat(generator.random(groups) < 0.5, images)
     # calibration: the answers of a group agree with probability sqrt(CORRELATION) with a common one each
     confidence = np.repeat(generator.uniform(0.4, 1, groups), images)
@@ -234,8 +234,8 @@ def main(argv: Sequence[str]) -> int:
     settings = from_flags(CoverageSettings, argv, USAGE)
     covered = {}
     for scenario in scenarios(settings):
-        print(scenario, file=sys.stderr, flush=True)
         covered[scenario] = coverage(scenario, settings.datasets, settings.resamples, settings.seed)
+        print(scenario, covered[scenario], file=sys.stderr, flush=True)
     print(table(covered))
     return 0
 

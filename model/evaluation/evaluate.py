@@ -324,6 +324,7 @@ def _score(
 def _reliability(matched: MatchedAnswers, totals: np.ndarray, confidence: float) -> list[ReliabilityBin]:
     """The bins that hold images. totals: summed rows of calibration_statistics, (3 bins,)."""
     bins = reliability_of(totals)
+    assert matched.probabilities is not None
     correct, trials = reliability_trials(calibration_statistics(matched.probabilities, matched.truth))
     units = number_of_units(matched.groups, len(matched.names))
     accuracy = proportion_intervals(Trials.from_rows(correct, trials, matched.groups), confidence, units)
