@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from model.metrics.bootstrap import Interval, interval, resample
+from model.metrics.bootstrap import Interval, interval, resample, score_intervals
 from model.metrics.calibration import calibration_error_of, calibration_statistics
 from model.metrics.proportions import accuracy_interval, class_intervals
 from model.metrics.scores import Counts, count_statistics, per_class_of, scores_of, weighted_scores_of
@@ -169,7 +169,7 @@ def intervals_of(sample: Sample, resamples: int, seed: int) -> tuple[dict[str, I
     resampled = _scores(Counts.from_totals(these))
     difference = resampled["macro_f1"] - scores_of(Counts.from_totals(others))["macro_f1"]
     resampled["calibration_error"] = calibration_error_of(errors)
-    reported = {name: interval(values, CONFIDENCE, units) for name, values in resampled.items()}
+    reported = score_intervals(resampled, CONFIDENCE, units)
     reported["difference of macro F1"] = interval(difference, CONFIDENCE, units, is_difference=True)
     reported["accuracy"] = accuracy_interval(sample.truth == sample.answers, sample.groups, CONFIDENCE)
     for score, found in class_intervals(sample.truth, sample.answers, CLASSES, sample.groups, CONFIDENCE).items():

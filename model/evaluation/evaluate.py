@@ -13,7 +13,7 @@ from model.errors import InputError, listing
 from model.evaluation.matching import MatchedAnswers
 from model.evaluation.subgroups import Subgroup, subgroups_by_group, subgroups_by_metadata
 from model.labels import Scheme
-from model.metrics.bootstrap import FEW_GROUPS, Interval, interval, resample
+from model.metrics.bootstrap import FEW_GROUPS, Interval, interval, resample, score_intervals
 from model.metrics.calibration import (
     calibration_error_of,
     calibration_statistics,
@@ -21,11 +21,10 @@ from model.metrics.calibration import (
     reliability_trials,
 )
 from model.metrics.proportions import (
-    Trials,
     accuracy_interval,
     class_intervals,
     number_of_units,
-    proportion_intervals,
+    share_intervals,
     with_border_intervals,
 )
 from model.metrics.scores import (
@@ -296,9 +295,6 @@ def _score(
     """
     units = number_of_units(groups, len(target.truth))
 
-    def intervals(scores: dict[str, np.ndarray]) -> dict[str, Interval]:
-        return {name: interval(values, confidence, units) for name, values in scores.items()}
-
     by_class = class_intervals(target.truth, target.answers, counts.truth.shape[-1], groups, confidence)
     per_class = {
         name: ClassScores(
@@ -311,12 +307,14 @@ def _score(
     return Scores(
         class_names=target.scheme.class_names,
         scores={
-            **with_border_intervals(intervals(scores_of(counts, gmean_classes)), by_class, confidence),
+            **with_border_intervals(
+                score_intervals(scores_of(counts, gmean_classes), confidence, units), by_class, confidence
+            ),
             "accuracy": accuracy,
         },
         per_class=per_class,
-        weighted=intervals(weighted_scores_of(counts)),
-        constant=intervals(weighted_scores_of(counts.constant(commonest))),
+        weighted=score_intervals(weighted_scores_of(counts), confidence, units),
+        constant=score_intervals(weighted_scores_of(counts.constant(commonest)), confidence, units),
         confusion=confusion(target.truth, target.answers, target.scheme.num_classes),
     )
 
@@ -326,8 +324,7 @@ def _reliability(matched: MatchedAnswers, totals: np.ndarray, confidence: float)
     bins = reliability_of(totals)
     assert matched.probabilities is not None
     correct, trials = reliability_trials(calibration_statistics(matched.probabilities, matched.truth))
-    units = number_of_units(matched.groups, len(matched.names))
-    accuracy = proportion_intervals(Trials.from_rows(correct, trials, matched.groups), confidence, units)
+    accuracy = share_intervals(correct, trials, matched.groups, confidence)
     return [
         ReliabilityBin(int(count), float(bins["confidence"][at]), accuracy[at])
         for at, count in enumerate(bins["pictures"])

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from model.evaluation.matching import MatchedAnswers
 from model.metrics.bootstrap import Interval
-from model.metrics.proportions import Trials, number_of_units, proportion_intervals
+from model.metrics.proportions import share_intervals
 
 MOST_VALUES = 20  # a column with more is a name, a number or a date
 
@@ -58,7 +58,6 @@ def subgroups_by_metadata(matched: MatchedAnswers, confidence: float) -> dict[st
     """
     subgroups = {}
     rows = np.arange(len(matched.names))
-    units = number_of_units(matched.groups, len(rows))
     for column, cells in matched.metadata.items():
         values, codes = np.unique(np.asarray(cells, dtype=object), return_inverse=True)
         if not 2 <= len(values) <= MOST_VALUES:
@@ -66,7 +65,7 @@ def subgroups_by_metadata(matched: MatchedAnswers, confidence: float) -> dict[st
         shape = (len(rows), len(values))
         pictures = sparse.csr_array((np.ones(len(rows)), (rows, codes)), shape=shape)
         correct = sparse.csr_array((matched.correct.astype(float), (rows, codes)), shape=shape)
-        accuracy = proportion_intervals(Trials.from_rows(correct, pictures, matched.groups), confidence, units)
+        accuracy = share_intervals(correct, pictures, matched.groups, confidence)
         counts = zip(values.tolist(), pictures.sum(axis=0), correct.sum(axis=0), accuracy, strict=True)
         subgroups[column] = [Subgroup(name, int(size), int(right), one) for name, size, right, one in counts]
     return subgroups

@@ -18,6 +18,7 @@ from scipy import sparse
 from scipy.special import expit, logit, stdtrit
 
 FEW_GROUPS = 10  # with fewer, no interval holds its confidence
+SKEWED = ("gmean_f1",)  # 0 where one class is never right, as it is in some resamples if it is rare
 NO_DEVIATION = 1e-12  # rounding errors of a score that is the same in all resamples
 DRAWS_AT_ONCE = 2**22  # 32 MiB of indices
 
@@ -77,7 +78,14 @@ def sum_groups(statistics: sparse.csr_array, groups: np.ndarray) -> sparse.csr_a
     return sparse.csr_array(member @ statistics)
 
 
-def interval(values: np.ndarray, confidence: float, units: int, is_difference: bool = False) -> Interval:
+def score_intervals(scores: dict[str, np.ndarray], confidence: float, units: int) -> dict[str, Interval]:
+    """The intervals of scores by the names of metrics.scores.scores_of. Arguments: those of interval."""
+    return {name: interval(values, confidence, units, is_skewed=name in SKEWED) for name, values in scores.items()}
+
+
+def interval(
+    values: np.ndarray, confidence: float, units: int, is_difference: bool = False, is_skewed: bool = False
+) -> Interval:
     """The interval of a score between 0 and 1, or of a difference of two.
 
     There is none for a score that is the same in all resamples, as at 0 and 1, which does not mean that it is certain.
@@ -88,6 +96,7 @@ def interval(values: np.ndarray, confidence: float, units: int, is_difference: b
         units: Number of groups, or of pictures without groups, that were drawn. There is no interval for fewer than
             FEW_GROUPS.
         is_difference: Whether the values are differences of scores, between -1 and 1.
+        is_skewed: Whether resamples reach far towards 0. Their deviation is too large for the logit scale.
     """
     value, resampled = float(values[0]), values[1:]
     deviation = float(resampled.std(ddof=1)) if len(resampled) > 1 else None
@@ -98,6 +107,8 @@ def interval(values: np.ndarray, confidence: float, units: int, is_difference: b
         return Interval(value, max(value - half, -1.0), min(value + half, 1.0), deviation)
     if deviation < NO_DEVIATION or not 0 < value < 1:
         return Interval(value, deviation=deviation)
+    if is_skewed:
+        return Interval(value, max(value - half, 0.0), min(value + half, 1.0), deviation)
     # the derivative of the logit is 1 / (value (1 - value))
     centre, half = logit(value), half / (value * (1 - value))
     return Interval(value, float(expit(centre - half)), float(expit(centre + half)), deviation)

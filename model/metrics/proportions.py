@@ -44,16 +44,13 @@ class Trials:
     of_equal: np.ndarray
 
     @classmethod
-    def from_rows(cls, successes: sparse.csr_array, trials: sparse.csr_array, groups: np.ndarray | None) -> Trials:
-        """Sums up rows.
+    def from_groups(cls, successes: sparse.csr_array, trials: sparse.csr_array) -> Trials:
+        """Sums up groups.
 
         Args:
-            successes: (n, K), a row an image; at most `trials`.
-            trials: (n, K), numbers of trials.
-            groups: integers (n,), 0 ... G - 1; None if each image is a group.
+            successes: (G, K), a row a group, or an image without groups; at most `trials`.
+            trials: (G, K), numbers of trials.
         """
-        if groups is not None:
-            successes, trials = sum_groups(successes, groups), sum_groups(trials, groups)
         count, right = _column_sums(trials), _column_sums(successes)
         proportion = np.divide(right, count, out=np.zeros_like(right), where=count > 0)
         with_trials = _column_sums(trials > 0)
@@ -105,6 +102,23 @@ def proportion_intervals(trials: Trials, confidence: float, units: int) -> list[
     ]
 
 
+def share_intervals(
+    successes: sparse.csr_array, trials: sparse.csr_array, groups: np.ndarray | None, confidence: float
+) -> list[Interval]:
+    """K shares of images with their intervals.
+
+    Args:
+        successes: (n, K), a row an image; at most `trials`.
+        trials: (n, K), 1 where an image counts.
+        groups: integers (n,), 0 ... G - 1; None without groups.
+        confidence: Nominal coverage; 0 for no intervals.
+    """
+    units = number_of_units(groups, trials.shape[0])
+    if groups is not None:
+        successes, trials = sum_groups(successes, groups), sum_groups(trials, groups)
+    return proportion_intervals(Trials.from_groups(successes, trials), confidence, units)
+
+
 def accuracy_interval(correct: np.ndarray, groups: np.ndarray | None, confidence: float) -> Interval:
     """Share of the images that are answered correctly.
 
@@ -113,8 +127,7 @@ def accuracy_interval(correct: np.ndarray, groups: np.ndarray | None, confidence
         groups, confidence: As of class_intervals.
     """
     rows = sparse.csr_array(np.asarray(correct, dtype=float)[:, None])
-    trials = Trials.from_rows(rows, sparse.csr_array(np.ones((len(correct), 1))), groups)
-    return proportion_intervals(trials, confidence, number_of_units(groups, len(correct)))[0]
+    return share_intervals(rows, sparse.csr_array(np.ones((len(correct), 1))), groups, confidence)[0]
 
 
 def class_intervals(
@@ -129,13 +142,14 @@ def class_intervals(
         groups: integers (n,), 0 ... G - 1; None without groups.
         confidence: Nominal coverage; 0 for no intervals.
     """
-    rows = count_statistics(truth, answers, num_classes)
+    rows, units = count_statistics(truth, answers, num_classes), number_of_units(groups, len(truth))
+    if groups is not None:
+        rows = sum_groups(rows, groups)
     right, of_class, answered = (rows[:, start : start + num_classes] for start in np.arange(3) * num_classes)
-    units = number_of_units(groups, len(truth))
     # images that are of a class or answered as it: TP / (TP + FP + FN) is a proportion of them
     either = sparse.csr_array(of_class + answered - right)
     by_score = {
-        name: proportion_intervals(Trials.from_rows(right, trials, groups), confidence, units)
+        name: proportion_intervals(Trials.from_groups(right, trials), confidence, units)
         for name, trials in (("precision", answered), ("recall", of_class), ("f1", either))
     }
     return {**by_score, "f1": [_f1(jaccard) for jaccard in by_score["f1"]]}

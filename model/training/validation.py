@@ -17,7 +17,7 @@ from model.data.table import Table
 from model.decisions import Decision
 from model.images.pipeline import InputPipeline
 from model.images.tta import Views
-from model.metrics.bootstrap import interval, resample
+from model.metrics.bootstrap import resample, score_intervals
 from model.metrics.epoch_metrics import CRITERIA
 from model.metrics.proportions import accuracy_interval, class_intervals, number_of_units, with_border_intervals
 from model.metrics.scores import Counts, confusion, count_statistics, per_class, scores, scores_of
@@ -80,8 +80,7 @@ class Validation:
         totals = resample(statistics, groups, RESAMPLES, seed=0)
         resampled = scores_of(Counts.from_totals(totals), self.present.tolist())
         by_class = class_intervals(self.classes, self.answers, self.table.scheme.num_classes, groups, CONFIDENCE)
-        found = {name: interval(values, CONFIDENCE, units) for name, values in resampled.items()}
-        found = with_border_intervals(found, by_class, CONFIDENCE)
+        found = with_border_intervals(score_intervals(resampled, CONFIDENCE, units), by_class, CONFIDENCE)
         found["accuracy"] = accuracy_interval(self.answers == self.classes, groups, CONFIDENCE)
         bounds = {}
         for name, score in _scores().items():

@@ -10,7 +10,7 @@ from scipy import sparse, stats
 from scipy.special import expit, logit
 
 from model.metrics import bootstrap
-from model.metrics.bootstrap import Interval, interval, resample
+from model.metrics.bootstrap import Interval, interval, resample, score_intervals
 from model.metrics.calibration import calibration_error_of, calibration_statistics
 from model.metrics.scores import Counts, count_statistics, scores_of
 
@@ -139,3 +139,11 @@ def test_there_is_no_interval_with_fewer_than_ten_groups_or_without_variation():
 def test_a_difference_that_never_varies_is_that_difference():
     assert interval(np.zeros(100), 0.95, 50, is_difference=True) == Interval(0.0, 0.0, 0.0, 0.0)
     assert interval(np.zeros(100), 0.95, 9, is_difference=True).low is None
+
+
+def test_the_geometric_mean_keeps_its_own_scale():
+    values = np.append(0.3, np.random.default_rng(0).beta(2, 4, size=500))
+    half = stats.t.ppf(0.975, 49) * values[1:].std(ddof=1)
+    found = score_intervals({"gmean_f1": values, "macro_f1": values}, 0.95, 50)
+    assert (found["gmean_f1"].low, found["gmean_f1"].high) == (max(0, 0.3 - half), pytest.approx(0.3 + half))
+    assert 0 < found["macro_f1"].low == interval(values, 0.95, 50).low

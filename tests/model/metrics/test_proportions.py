@@ -22,7 +22,7 @@ def rows(values: list[float]) -> sparse.csr_array:
 
 def of_groups(right: list[int], sizes: list[int], confidence: float = 0.95) -> Interval:
     """The interval of groups with so many right answers each."""
-    trials = Trials.from_rows(rows(right), rows(sizes), np.arange(len(sizes)))
+    trials = Trials.from_groups(rows(right), rows(sizes))
     return proportion_intervals(trials, confidence, units=100)[0]
 
 
@@ -35,7 +35,7 @@ def scipy_bounds(right: float, count: float, method: str, confidence: float = 0.
 @pytest.mark.parametrize("confidence", [0.5, 0.95])
 def test_independent_images_have_wilsons_interval(right, count, confidence):
     correct = np.arange(count) < right
-    trials = Trials.from_rows(rows(correct.tolist()), rows([1] * count), None)
+    trials = Trials.from_groups(rows(correct.tolist()), rows([1] * count))
     found = proportion_intervals(trials, confidence, units=100)[0]
     assert found.value == right / count and (found.low, found.high) == scipy_bounds(right, count, "wilson", confidence)
 
@@ -66,11 +66,11 @@ def test_the_variance_is_that_of_a_ratio_over_groups():
 
 def test_the_number_of_independent_trials_lies_between_groups_and_images():
     for alike in ([3, 2] * 10, [2] * 20):  # groups that differ less than at random, and not at all
-        trials = Trials.from_rows(rows(alike), rows([4] * 20), np.arange(20))
+        trials = Trials.from_groups(rows(alike), rows([4] * 20))
         assert trials.variance[0] < 0.25 / 80 and trials.effective()[0] == 80
-    right = Trials.from_rows(rows([4] * 20), rows([4] * 20), np.arange(20))  # no variance: each group counts once
+    right = Trials.from_groups(rows([4] * 20), rows([4] * 20))  # no variance: each group counts once
     assert right.effective()[0] == 20
-    unequal = Trials.from_rows(rows([9, 1]), rows([9, 1]), np.arange(2))
+    unequal = Trials.from_groups(rows([9, 1]), rows([9, 1]))
     assert unequal.effective()[0] == pytest.approx(100 / 82)  # Kish 1965: (sum of sizes)^2 / sum of squares
 
 
@@ -82,7 +82,7 @@ def test_there_is_a_width_at_0_and_1_whatever_the_groups(right):
 
 def test_without_trials_confidence_or_ten_groups_there_is_a_value_alone():
     assert of_groups([0] * 12, [0] * 12) == Interval(0.0)
-    trials = Trials.from_rows(rows([1, 0] * 6), rows([1] * 12), None)
+    trials = Trials.from_groups(rows([1, 0] * 6), rows([1] * 12))
     assert proportion_intervals(trials, 0.95, units=9) == proportion_intervals(trials, 0.0, units=12) == [Interval(0.5)]
     assert proportion_intervals(trials, 0.95, units=10)[0].low is not None
 
