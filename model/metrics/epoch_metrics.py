@@ -114,9 +114,11 @@ def metrics_of_table() -> list[EpochMetric]:
     return [*reversed(losses), *scores, *others]
 
 
-def reported(criterion: str, best_criterion: str) -> bool:
-    """Whether an epoch of a training by best_criterion reports the metric of another value of that setting."""
-    return criterion == best_criterion or not CRITERIA[criterion].on_request
+def reported(name: str, best_criterion: str) -> bool:
+    """Whether the log, tables and curves of a training by best_criterion have the value of this name of an epoch's
+    record, a metric or another; the record has all."""
+    metric = EPOCH_METRICS.get(name)
+    return metric is None or not metric.on_request or metric.criterion == best_criterion
 
 
 def _kinds() -> tuple[list[EpochMetric], list[EpochMetric], list[EpochMetric]]:

@@ -292,17 +292,14 @@ class Trainer:
         better = validation is not None and self._keep_best(validation)
         entry: dict[str, Any] = {
             "epoch": progress.epoch + 1,
-            **{
-                CRITERIA[name].name: value
-                for name, value in metrics.items()
-                if name in CRITERIA and reported(name, self.settings.best_criterion)
-            },
+            **{CRITERIA[name].name: value for name, value in metrics.items() if name in CRITERIA},
             "train_loss": loss_sum / self.sampler.steps,
             "lr": progress.lr,
             "pictures_per_second": self.rate,
         }
         progress.history.append(entry)
-        self.tracker.epoch(EpochResult(progress.updates, entry, validation, better))
+        shown = {name: value for name, value in entry.items() if reported(name, self.settings.best_criterion)}
+        self.tracker.epoch(EpochResult(progress.updates, shown, validation, better))
         progress.epoch, progress.batches, progress.loss_sum = progress.epoch + 1, 0, 0.0
         self.schedule.after_epoch(metrics.get(self.settings.best_criterion))
         self._save()

@@ -19,9 +19,7 @@ log = logging.getLogger("rarebird")
 def curves(best_criterion: str | None = None) -> dict[str, str]:
     """Names of curves by key of an epoch's record: all, or those of a training by best_criterion."""
     metrics = [
-        metric
-        for metric in EPOCH_METRICS.values()
-        if None in (best_criterion, metric.criterion) or reported(str(metric.criterion), str(best_criterion))
+        metric for name, metric in EPOCH_METRICS.items() if best_criterion is None or reported(name, best_criterion)
     ]
     return {"epoch": "epoch"} | {metric.name: metric.curve for metric in metrics}
 
@@ -32,7 +30,7 @@ class EpochResult:
 
     Attributes:
         updates: Optimiser steps since the run began.
-        entry: The epoch's record in the history of metrics.json.
+        entry: The epoch's record in the history of metrics.json, without metrics that are on_request.
         validation: None if there are no validation pictures.
         better: Whether these are the best weights so far.
     """
