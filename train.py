@@ -46,13 +46,13 @@ from model.artifacts.saved_model import save_model
 from model.data.datasets import read_tables
 from model.errors import ExitCode
 from model.images.decode import allow_pixels
-from model.network.backbone import backbone_name
 from model.runtime import distributed
 from model.runtime.hardware import Hardware, find_hardware
 from model.runtime.signals import Stopped, StopSignal
 from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
+from model.training.early_checks import check_early
 from model.training.fit import fit
 from model.training.out_of_fold import answer_out_of_fold
 from model.training.plan import Plan, Run, make_plan
@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     refuse_alone(settings, env.world)
 
     # machine, pictures and labels, the models to train
-    backbone_name(settings.model)  # an unknown backbone is an error before any picture is read
+    check_early(settings)  # a wrong name is an error before any picture is read
     hardware = find_hardware(settings.device, settings.precision, settings.channels_last, env.local_rank)
     distributed.start(env.rank, env.world, hardware.device)
     allow_pixels(settings.max_pixels)

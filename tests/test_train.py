@@ -9,6 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -42,7 +43,7 @@ def metrics(run: Path) -> dict:
 
 def test_a_run_ends_as_one_folder_of_readable_files(faces, run_train, caplog):
     with caplog.at_level(logging.INFO, "rarebird"):
-        run = run_train(faces / "train", "--epochs", "2")
+        run = run_train(faces / "train", "--epochs", "2", "--validation", "0.5")
     assert {path.name for path in run.iterdir()} == SAVED | {"split.csv", "split.json", "tensorboard"}
     saved = metrics(run)
     assert saved["finished"] and saved["epochs"] == 2 and len(saved["history"]) == 2
@@ -68,6 +69,47 @@ def test_what_follows_the_run_is_written_beside_the_split(faces, run_train, tmp_
     run_train(faces / "train", name="without")
     assert {path.name for path in (tmp_path / "output" / "without").iterdir()} == {"split.csv", "split.json"}
     assert caplog.text.count("pip install tensorboard") == 1
+
+
+def test_the_geometric_mean_is_over_the_classes_of_validation_and_reported_where_it_chooses(
+    faces, run_train, caplog, capsys
+):
+    """Four of 24 persons, each of one gender and age band: at most 12 of the 18 classes have validation images."""
+    with caplog.at_level(logging.INFO, "rarebird"):
+        run = run_train(faces / "train", "--best_criterion", "gmean", "--epochs", "2")
+    saved = metrics(run)
+    present = np.array(saved["validation"]["per_class"]["support"]) > 0
+    f1 = np.array(saved["validation"]["per_class"]["f1"])[present]
+    assert saved["validation"]["gmean"] == pytest.approx(np.prod(f1) ** (1 / present.sum()))
+    assert all("val_gmean" in entry for entry in saved["history"]) and "val_gmean=" in caplog.text
+    warning = f"best_criterion gmean chooses by {present.sum()} of 18 classes; validation has no picture of "
+    assert caplog.text.count(warning) == 1
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "rarebird"):
+        run = run_train(faces / "train", name="f1")
+    assert "gmean" in metrics(run)["validation"] and "val_gmean" in metrics(run)["history"][0]
+    assert "val_gmean=" not in caplog.text and "chooses by" not in caplog.text
+    (events,) = (run / "tensorboard").glob("events.*")
+    assert b"score/gmean_f1" not in events.read_bytes() and b"score/macro_f1" in events.read_bytes()
+
+
+def test_a_wrong_setting_or_attribute_is_an_error_before_the_images_are_decoded(faces, tmp_path, monkeypatch):
+    def decode(*_: object, **__: object) -> None:
+        raise AssertionError("images were decoded")
+
+    monkeypatch.setattr("model.data.datasets.check_images", decode)
+    where = ["--train_dir", str(faces / "train"), "--model_dir", str(tmp_path), "--model", "resnet10t"]
+    for flags, message in (
+        (["--weights", "no/such.pth"], "there is no such file"),
+        (["--optimizer", "adamx"], "nearest: adamax"),
+        (["--target", "heads", "--heads", '{"agee": {"loss_weight": 2}}'], "no attribute 'agee'; nearest: age"),
+        (["--target", "agee"], "'agee' is not an attribute; there are mask, gender, age; nearest: age"),
+    ):
+        with pytest.raises(InputError, match=message):
+            train.main([*where, *flags])
+    with pytest.raises(AssertionError, match="were decoded"):
+        train.main(where)
+    assert not (tmp_path / "exp").exists()
 
 
 def test_the_weights_are_those_of_the_best_epoch(faces, run_train):
@@ -232,15 +274,15 @@ def test_a_picture_that_vanished_after_the_check_ends_the_run(faces, run_train, 
         run_train(copied, "--check", "headers", "--validation", "0", "--sampler", "none")
 
 
-def test_faults_of_both_channels_are_told_before_weights_are_looked_for(faces, run_train, tmp_path):
+def test_faults_of_both_channels_are_told_together(faces, run_train, tmp_path):
     for side in ("train", "validation"):
         folder = tmp_path / side / "images" / "000001_female_Asian_30"
         folder.mkdir(parents=True)
         (folder / "normal.jpg").write_bytes(b"")
     with pytest.raises(InputError) as error:
-        run_train(tmp_path / "train", "--validation_dir", str(tmp_path / "validation"), "--weights", "nowhere.pth")
+        run_train(tmp_path / "train", "--validation_dir", str(tmp_path / "validation"))
     text = str(error.value)
-    assert "channel train" in text and "channel validation" in text and "nowhere" not in text
+    assert "channel train" in text and "channel validation" in text
 
 
 def test_the_same_settings_give_the_same_model_and_another_seed_another(faces, run_train):

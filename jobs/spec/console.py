@@ -35,9 +35,12 @@ class MetricTable:
         matches = [pattern.search(line) for pattern in self.patterns.values()]
         if not epoch or not any(matches):
             return None
-        names = [metric.name if len(metric.name) <= COLUMN_WIDTH else metric.column for metric in metrics_of_line()]
+        columns = [
+            (metric, match) for metric, match in zip(metrics_of_line(), matches) if match or not metric.on_request
+        ]
+        names = [metric.name if len(metric.name) <= COLUMN_WIDTH else metric.column for metric, _ in columns]
         headers = [f"{name:>{COLUMN_WIDTH}}" for name in names]
-        values = [f"{match[1] if match else '':>{len(header)}}" for match, header in zip(matches, headers)]
+        values = [f"{match[1] if match else '':>{len(header)}}" for (_, match), header in zip(columns, headers)]
         lines = ["epoch  " + "  ".join(headers)] if self.rows % HEADER_ROWS == 0 else []
         self.rows += 1
         return [*lines, f"{epoch[1]:>5}  " + "  ".join(values)]

@@ -23,7 +23,9 @@ from model.data.split_report import SplitReport, report_split
 from model.data.splits import split
 from model.data.table import Table
 from model.errors import InputError, Problems, did_you_mean, listing, raise_all
-from model.labels import HEADS, JOINT, target_scheme
+from model.labels import HEADS, JOINT, Scheme, target_scheme
+from model.settings.choices import SEPARATE
+from model.settings.nested import under_own_names
 from model.settings.train import TrainSettings
 
 UNREADABLE_CSV = "unreadable.csv"  # beside split.csv
@@ -156,6 +158,8 @@ def read_tables(
         scheme = tables[0].scheme if tables[0] is not None else None
         problems.append(Problems(f"channel validation ({validation_dir})"))
         tables.append(read_channel(validation_dir, problems[1], replace(options, table=table), scheme))
+    if tables[0] is not None and not problems[0]:
+        _check_attribute_names(settings, tables[0].scheme)
     pairs = [(table, own) for table, own in zip(tables, problems) if table is not None]
     readable = [_checked(settings, table, own_problems, checked) for table, own_problems in pairs]
     raise_all(problems)
@@ -186,6 +190,13 @@ def _checked(settings: TrainSettings, table: Table, problems: Problems, checked:
         problems.add("no picture can be read", counts)
     rows = np.setdiff1d(np.arange(len(table)), list(found.unreadable))
     return replace(table.take(rows), left_out=left_out)
+
+
+def _check_attribute_names(settings: TrainSettings, scheme: Scheme) -> None:
+    """Checks that the settings `target` and `heads` name attributes of the channel, before all images are decoded."""
+    if settings.target != SEPARATE:
+        target_scheme(scheme, settings.target)
+    under_own_names("heads", settings.heads, scheme.names)
 
 
 def make_datasets(settings: TrainSettings, train: Table, validation: Table | None) -> Datasets:

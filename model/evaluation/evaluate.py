@@ -1,4 +1,4 @@
-"""Computes all scores of an evaluation, each with its bootstrap interval, from truth and answers matched by name."""
+"""Computes all scores of an evaluation, each with its interval, from truth and answers matched by name."""
 
 from __future__ import annotations
 
@@ -15,14 +15,20 @@ from model.evaluation.matching import MatchedAnswers
 from model.evaluation.subgroups import Subgroup, subgroups_by_group, subgroups_by_metadata
 from model.label_values import INDICES, NAMES, whole_number
 from model.labels import Scheme, normal_text
-from model.metrics.bootstrap import Interval, interval, resample
-from model.metrics.calibration import calibration_error_of, calibration_statistics, reliability_of
+from model.metrics.bootstrap import FEW_GROUPS, Interval, interval, resample, score_intervals
+from model.metrics.calibration import calibration_error_of, calibration_statistics, reliability_of, reliability_trials
+from model.metrics.proportions import (
+    accuracy_interval,
+    class_intervals,
+    number_of_units,
+    share_intervals,
+    with_border_intervals,
+)
 from model.metrics.scores import (
     NO_ANSWER,
     Counts,
     confusion,
     count_statistics,
-    per_class_of,
     scores_of,
     weighted_scores_of,
 )
@@ -156,7 +162,7 @@ def evaluate(
     seed: int = 0,
     label_values: str | None = None,
 ) -> Evaluation:
-    """Computes all scores with percentile bootstrap intervals, all from one set of resamples.
+    """Computes all scores with their intervals: those of proportions from the counts, others by one set of resamples.
 
     Args:
         matched: truth and answers.
@@ -174,19 +180,21 @@ def evaluate(
     chosen = _chosen_classes(scheme, gmean_classes, label_values)
     targets = _targets(matched)
     totals = _resampled_totals(matched, targets, resamples, seed)
+    units = number_of_units(matched.groups, len(matched.names))
+    level = confidence if resamples else 0.0
 
     scored = {}
     for (name, target), counts in zip(targets.items(), totals.targets, strict=True):
-        scored[name] = _score(target, counts, None if name else chosen, confidence)
+        scored[name] = _score(target, counts, None if name else chosen, matched.groups, level)
     compare = None
     if totals.other is not None:
         these, others = scores_of(totals.targets[0], chosen), scores_of(totals.other, chosen)
-        compare = {name: interval(these[name] - others[name], confidence) for name in COMPARED}
+        compare = {name: interval(these[name] - others[name], level, units, is_difference=True) for name in COMPARED}
     calibration_error, reliability = None, []
     if totals.calibration is not None:
-        reliability = _reliability(totals.calibration, confidence)
+        reliability = _reliability(matched, totals.calibration[0], level)
         if reliability:
-            calibration_error = interval(calibration_error_of(totals.calibration), confidence)
+            calibration_error = interval(calibration_error_of(totals.calibration), level, units)
     groups = None if matched.groups is None else int(matched.groups.max()) + 1
     return Evaluation(
         pictures=len(matched.names),
@@ -194,17 +202,17 @@ def evaluate(
         resampled_over=(matched.group_column if groups else "picture") if resamples else None,
         resamples=resamples,
         confidence=confidence,
-        joint=scored.pop(JOINT_CLASS),
-        attributes=scored,
+        joint=scored[JOINT_CLASS],
+        attributes={name: scores for name, scores in scored.items() if name != JOINT_CLASS},
         gmean_classes=[scheme.class_names[code] for code in chosen],
         calibration_error=calibration_error,
         reliability=reliability,
         by_group=subgroups_by_group(matched),
-        by_metadata=subgroups_by_metadata(matched, resamples, confidence, seed),
+        by_metadata=subgroups_by_metadata(matched, level),
         compare=compare,
         unanswered=len(matched.unanswered),
         left_out=len(matched.left_out),
-        notes=list(matched.notes),
+        notes=[*matched.notes, *_interval_notes(scored[JOINT_CLASS], units, resamples)],
         learnt_from=matched.learnt_from,
     )
 
@@ -287,39 +295,65 @@ def _resampled_totals(matched: MatchedAnswers, targets: dict[str, _Target], resa
     )
 
 
-def _score(target: _Target, counts: Counts, gmean_classes: list[int] | None, confidence: float) -> Scores:
-    """Scores of one target. counts: of the sample and its resamples, (1 + resamples, C)."""
+def _score(
+    target: _Target, counts: Counts, gmean_classes: list[int] | None, groups: np.ndarray | None, confidence: float
+) -> Scores:
+    """Scores of one target.
 
-    def intervals(scores: dict[str, np.ndarray]) -> dict[str, Interval]:
-        return {name: interval(values, confidence) for name, values in scores.items()}
+    Args:
+        target: what is scored.
+        counts: of the sample and its resamples, (1 + resamples, C).
+        gmean_classes: classes of the geometric mean; all if None.
+        groups: integers (n,) of the images; None without groups.
+        confidence: of the intervals; 0 for none.
+    """
+    units = number_of_units(groups, len(target.truth))
 
-    scores_by_class = per_class_of(counts)
+    by_class = class_intervals(target.truth, target.answers, counts.truth.shape[-1], groups, confidence)
     per_class = {
         name: ClassScores(
-            **intervals({score: values[:, code] for score, values in scores_by_class.items()}),
-            support=int(counts.truth[0, code]),
+            **{score: found[code] for score, found in by_class.items()}, support=int(counts.truth[0, code])
         )
         for code, name in enumerate(target.scheme.class_names)
     }
+    accuracy = accuracy_interval(target.truth == target.answers, groups, confidence)
     commonest = int(counts.truth[0].argmax())
     return Scores(
         class_names=target.scheme.class_names,
-        scores=intervals(scores_of(counts, gmean_classes)),
+        scores={
+            **with_border_intervals(
+                score_intervals(scores_of(counts, gmean_classes), confidence, units), by_class, confidence
+            ),
+            "accuracy": accuracy,
+        },
         per_class=per_class,
-        weighted=intervals(weighted_scores_of(counts)),
-        constant=intervals(weighted_scores_of(counts.constant(commonest))),
+        weighted=score_intervals(weighted_scores_of(counts), confidence, units),
+        constant=score_intervals(weighted_scores_of(counts.constant(commonest)), confidence, units),
         confusion=confusion(target.truth, target.answers, target.scheme.num_classes),
     )
 
 
-def _reliability(totals: np.ndarray, confidence: float) -> list[ReliabilityBin]:
-    """The bins that hold images. totals: as _Totals.calibration."""
+def _reliability(matched: MatchedAnswers, totals: np.ndarray, confidence: float) -> list[ReliabilityBin]:
+    """The bins that hold images. totals: summed rows of calibration_statistics, (3 bins,)."""
     bins = reliability_of(totals)
+    assert matched.probabilities is not None
+    correct, trials = reliability_trials(calibration_statistics(matched.probabilities, matched.truth))
+    accuracy = share_intervals(correct, trials, matched.groups, confidence)
     return [
-        ReliabilityBin(int(count), float(bins["confidence"][0, at]), interval(bins["accuracy"][:, at], confidence))
-        for at, count in enumerate(bins["pictures"][0])
+        ReliabilityBin(int(count), float(bins["confidence"][at]), accuracy[at])
+        for at, count in enumerate(bins["pictures"])
         if count
     ]
+
+
+def _interval_notes(scores: Scores, units: int, resamples: int) -> list[str]:
+    """Why scores have no interval though resamples were asked for."""
+    if resamples and units < FEW_GROUPS:
+        return [f"no intervals: {units} groups or single pictures; an interval needs at least {FEW_GROUPS}"]
+    without = [name for name, score in scores.scores.items() if score.low is None]
+    if resamples and without:
+        return [f"no interval of {listing(without)}: the value is the same in every resample"]
+    return []
 
 
 def _dicts(scores: dict[str, Interval]) -> dict[str, Any]:

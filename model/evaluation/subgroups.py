@@ -9,7 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from model.evaluation.matching import MatchedAnswers
-from model.metrics.bootstrap import Interval, interval, resample
+from model.metrics.bootstrap import Interval
+from model.metrics.proportions import share_intervals
 
 MOST_VALUES = 20  # a column with more is a name, a number or a date
 
@@ -31,7 +32,7 @@ class Subgroup:
 
 
 def subgroups_by_group(matched: MatchedAnswers) -> list[Subgroup]:
-    """The groups that have a name, in the order of the truth, without intervals, as whole groups are resampled.
+    """The groups that have a name, in the order of the truth, without intervals, as a group is one observation.
 
     Empty where there are no groups, or each has one image.
     """
@@ -48,40 +49,23 @@ def subgroups_by_group(matched: MatchedAnswers) -> list[Subgroup]:
     ]
 
 
-def subgroups_by_metadata(
-    matched: MatchedAnswers, resamples: int, confidence: float, seed: int
-) -> dict[str, list[Subgroup]]:
+def subgroups_by_metadata(matched: MatchedAnswers, confidence: float) -> dict[str, list[Subgroup]]:
     """The values of each metadata column that has 2 to MOST_VALUES of them, sorted; an empty cell is a value too.
-
-    The resamples are those of evaluate(), so that a value's interval is paired with all others.
 
     Args:
         matched: truth and answers.
-        resamples, confidence, seed: as of model.evaluation.evaluate.evaluate.
+        confidence: of the intervals; 0 for none.
     """
-    names: dict[str, list[str]] = {}  # values by column
-    blocks = []  # for each column: number of images by value, then number of correct answers by value
+    subgroups = {}
     rows = np.arange(len(matched.names))
     for column, cells in matched.metadata.items():
         values, codes = np.unique(np.asarray(cells, dtype=object), return_inverse=True)
-        if 2 <= len(values) <= MOST_VALUES:
-            names[column] = values.tolist()
-            for counted in (np.ones(len(codes)), matched.correct.astype(float)):
-                blocks.append(sparse.csr_array((counted, (rows, codes)), shape=(len(codes), len(values))))
-    if not names:
-        return {}
-    totals = resample(sparse.csr_array(sparse.hstack(blocks)), matched.groups, resamples, seed)
-    parts = iter(np.split(totals, np.cumsum([block.shape[1] for block in blocks])[:-1], axis=1))
-    return {
-        column: _subgroups(values, pictures=next(parts), correct=next(parts), confidence=confidence)
-        for column, values in names.items()
-    }
-
-
-def _subgroups(names: list[str], pictures: np.ndarray, correct: np.ndarray, confidence: float) -> list[Subgroup]:
-    """pictures, correct: counts in the sample and its resamples, (1 + resamples, values)."""
-    accuracy = correct / np.where(pictures > 0, pictures, np.nan)
-    return [
-        Subgroup(name, int(pictures[0, number]), int(correct[0, number]), interval(accuracy[:, number], confidence))
-        for number, name in enumerate(names)
-    ]
+        if not 2 <= len(values) <= MOST_VALUES:
+            continue
+        shape = (len(rows), len(values))
+        pictures = sparse.csr_array((np.ones(len(rows)), (rows, codes)), shape=shape)
+        correct = sparse.csr_array((matched.correct.astype(float), (rows, codes)), shape=shape)
+        accuracy = share_intervals(correct, pictures, matched.groups, confidence)
+        counts = zip(values.tolist(), pictures.sum(axis=0), correct.sum(axis=0), accuracy, strict=True)
+        subgroups[column] = [Subgroup(name, int(size), int(right), one) for name, size, right, one in counts]
+    return subgroups

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from model.answers.seen_images import seen_text
 from model.errors import listing
 from model.evaluation.evaluate import Evaluation, Scores
-from model.metrics.bootstrap import Interval
+from model.metrics.bootstrap import FEW_GROUPS, Interval
 from model.runtime.terminal import text_table
 
 SCORE_LABELS = {
@@ -71,6 +71,10 @@ def intervals(evaluation: Evaluation) -> str:
     """How the intervals were computed: their level, number of resamples and what was resampled."""
     if not evaluation.resamples:
         return "no intervals, as resamples is 0"
+    units = evaluation.groups or evaluation.pictures
+    if units < FEW_GROUPS:
+        what = "groups" if evaluation.groups else "pictures"
+        return f"no intervals, as there are {units} {what} and an interval needs at least {FEW_GROUPS}"
     over = "single pictures, as no column of groups was found"
     if evaluation.groups:
         over = f"the {evaluation.groups:,} groups of column {evaluation.resampled_over}"

@@ -1,4 +1,9 @@
-"""Confidence intervals by bootstrap (Efron and Tibshirani 1993, chapter 13: the percentile interval).
+"""Confidence intervals of means of classes' scores (macro F1 and the like) and of differences, by bootstrap.
+
+The standard deviation over the resamples gives the interval, symmetric on the logit scale (Efron and Tibshirani 1993,
+An Introduction to the Bootstrap: standard intervals, section 12.4; transformations, 12.6). Percentile intervals
+(chapter 13) lie low for macro scores, as resamples lose images of rare classes. Proportions have intervals of their
+own: model.metrics.proportions. docs/evaluation.md has what all of them cover in a simulation.
 
 Pictures of one person or sender are alike, so if groups are known, whole groups are drawn (the cluster bootstrap:
 Davison and Hinkley 1997, section 3.8): intervals over single pictures would be too narrow.
@@ -10,18 +15,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+from scipy.special import expit, logit, stdtrit
 
+FEW_GROUPS = 10  # with fewer, no interval holds its confidence
+SKEWED = ("gmean_f1",)  # 0 where one class is never right, as it is in some resamples if it is rare
+NO_DEVIATION = 1e-12  # rounding errors of a score that is the same in all resamples
 DRAWS_AT_ONCE = 2**22  # 32 MiB of indices
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A score with its percentile interval.
+    """A score with its confidence interval.
 
     Attributes:
         value: The score of the sample.
-        low, high: Bounds of the interval; None if there were no resamples.
-        deviation: Standard deviation over the resamples; None if there were fewer than two.
+        low, high: Bounds of the interval; None if there is none.
+        deviation: Standard deviation of the score; None if it is unknown.
     """
 
     value: float
@@ -49,7 +58,7 @@ def resample(statistics: sparse.csr_array, groups: np.ndarray | None, resamples:
     Returns:
         float (1 + resamples, K): the totals of the sample itself, then those of each resample.
     """
-    units = statistics if groups is None else _sum_groups(statistics, groups)
+    units = statistics if groups is None else sum_groups(statistics, groups)
     count = units.shape[0]
     totals = [np.asarray(units.sum(axis=0))[None]]
     generator = np.random.default_rng(seed)
@@ -63,24 +72,43 @@ def resample(statistics: sparse.csr_array, groups: np.ndarray | None, resamples:
     return np.concatenate(totals)
 
 
-def _sum_groups(statistics: sparse.csr_array, groups: np.ndarray) -> sparse.csr_array:
+def sum_groups(statistics: sparse.csr_array, groups: np.ndarray) -> sparse.csr_array:
     pictures = np.arange(len(groups))
     member = sparse.csr_array((np.ones(len(groups)), (groups, pictures)), shape=(int(groups.max()) + 1, len(groups)))
     return sparse.csr_array(member @ statistics)
 
 
-def interval(values: np.ndarray, confidence: float) -> Interval:
-    """The percentile interval of a score.
+def score_intervals(scores: dict[str, np.ndarray], confidence: float, units: int) -> dict[str, Interval]:
+    """The intervals of scores by the names of metrics.scores.scores_of. Arguments: those of interval."""
+    return {name: interval(values, confidence, units, is_skewed=name in SKEWED) for name, values in scores.items()}
+
+
+def interval(
+    values: np.ndarray, confidence: float, units: int, is_difference: bool = False, is_skewed: bool = False
+) -> Interval:
+    """The interval of a score between 0 and 1, or of a difference of two.
+
+    There is none for a score that is the same in all resamples, as at 0 and 1, which does not mean that it is certain.
 
     Args:
-        values: (1 + resamples,), the score of the sample and of each resample. Resamples in which the score is
-            undefined (NaN, because none of its pictures was drawn) are left out.
-        confidence: Share of the resamples inside the interval.
+        values: (1 + resamples,), the score of the sample and of each resample.
+        confidence: Nominal coverage.
+        units: Number of groups, or of pictures without groups, that were drawn. There is no interval for fewer than
+            FEW_GROUPS.
+        is_difference: Whether the values are differences of scores, between -1 and 1.
+        is_skewed: Whether resamples reach far towards 0. Their deviation is too large for the logit scale.
     """
     value, resampled = float(values[0]), values[1:]
-    resampled = resampled[~np.isnan(resampled)]
-    if not len(resampled):
-        return Interval(value)
-    low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2])
     deviation = float(resampled.std(ddof=1)) if len(resampled) > 1 else None
-    return Interval(value, float(low), float(high), deviation)
+    if deviation is None or units < FEW_GROUPS:
+        return Interval(value, deviation=deviation)
+    half = float(stdtrit(units - 1, (1 + confidence) / 2)) * deviation
+    if is_difference:
+        return Interval(value, max(value - half, -1.0), min(value + half, 1.0), deviation)
+    if deviation < NO_DEVIATION or not 0 < value < 1:
+        return Interval(value, deviation=deviation)
+    if is_skewed:
+        return Interval(value, max(value - half, 0.0), min(value + half, 1.0), deviation)
+    # the derivative of the logit is 1 / (value (1 - value))
+    centre, half = logit(value), half / (value * (1 - value))
+    return Interval(value, float(expit(centre - half)), float(expit(centre + half)), deviation)

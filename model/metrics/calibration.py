@@ -52,6 +52,16 @@ def reliability_of(totals: np.ndarray) -> dict[str, np.ndarray]:
     return {"pictures": pictures, "confidence": confidence / denominator, "accuracy": right / denominator}
 
 
+def reliability_trials(statistics: sparse.csr_array) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """Whether the most probable class of each picture is right, and 1, in the column of its bin, float (n, bins) each.
+
+    Args:
+        statistics: Rows of calibration_statistics.
+    """
+    bins = statistics.shape[1] // 3
+    return statistics[:, bins : 2 * bins], statistics[:, 2 * bins :]
+
+
 def calibration_error_of(totals: np.ndarray) -> np.ndarray:
     """Expected calibration error, (...) (Guo et al. 2017, equation 3): the mean over bins of |accuracy - confidence|,
     weighted by pictures.

@@ -27,6 +27,7 @@ class EpochMetric:
         higher_is_better: None if neither direction is better.
         score: Key in `model.metrics.scores.SCORES`, for metrics that are computed from the counts of answers.
         header: Column header of the terminal's table; the label if empty.
+        on_request: Whether an epoch reports it only if it is best_criterion.
     """
 
     name: str
@@ -36,6 +37,7 @@ class EpochMetric:
     higher_is_better: bool | None = None
     score: str = ""
     header: str = ""
+    on_request: bool = False
 
     @property
     def criterion(self) -> str | None:
@@ -71,6 +73,7 @@ EPOCH_METRICS: dict[str, EpochMetric] = _by_name(
         higher_is_better=True,
         score="gmean_f1",
         header="gmean F1",
+        on_request=True,
     ),
     EpochMetric("train_loss", "train loss", "loss/train", higher_is_better=False),
     EpochMetric("lr", "lr", "lr", ".3g"),
@@ -99,7 +102,8 @@ CRITERIA = Criteria()
 
 
 def metrics_of_line() -> list[EpochMetric]:
-    """The metrics in the order of the log's line, which SageMaker's regular expressions read."""
+    """The metrics in the order of the log's line, which SageMaker's regular expressions read. A line has those that
+    its epoch reports."""
     scores, losses, others = _kinds()
     return [*scores, *losses, *others]
 
@@ -108,6 +112,13 @@ def metrics_of_table() -> list[EpochMetric]:
     """The metrics in the order of the terminal's table."""
     scores, losses, others = _kinds()
     return [*reversed(losses), *scores, *others]
+
+
+def reported(name: str, best_criterion: str) -> bool:
+    """Whether the log, tables and curves of a training by best_criterion have the value of this name of an epoch's
+    record, a metric or another; the record has all."""
+    metric = EPOCH_METRICS.get(name)
+    return metric is None or not metric.on_request or metric.criterion == best_criterion
 
 
 def _kinds() -> tuple[list[EpochMetric], list[EpochMetric], list[EpochMetric]]:

@@ -79,12 +79,9 @@ def make_backbone(
         InputError: timm cannot create it so, or its weights cannot be fetched; the message names the alternatives.
     """
     name = backbone_name(name)
-    arguments: dict[str, Any] = {**(model_args or {}), "num_classes": 0, "in_chans": preprocessing.channels}
+    arguments = _timm_arguments(name, preprocessing, model_args)
     if drop_path:
         arguments["drop_path_rate"] = drop_path
-    config = timm.get_pretrained_cfg(name, allow_unregistered=False)
-    if config is not None and config.fixed_input_size:
-        arguments["img_size"] = (preprocessing.height, preprocessing.width)
     try:
         backbone = timm.create_model(name, pretrained=False, **arguments)
         # an input that is too small shows only in a forward pass
@@ -96,6 +93,7 @@ def make_backbone(
     if not pretrained:
         return backbone
     alternatives = "begin with a file (--weights FILE) or with random weights (--pretrained false)"
+    config = timm.get_pretrained_cfg(name, allow_unregistered=False)
     if config is None or not config.has_weights:
         raise InputError(f"model {name!r}: timm has no pretrained weights for it; {alternatives}")
     log.info("fetching timm's pretrained weights of %s, where they are not cached", name)
@@ -107,3 +105,47 @@ def make_backbone(
         raise InputError(
             f"the pretrained weights of {name} cannot be fetched ({type(error).__name__}: {reason}); {alternatives}"
         ) from None
+
+
+def convert_weights(
+    name: str,
+    preprocessing: Preprocessing,
+    weights: Mapping[str, torch.Tensor],
+    model_args: Mapping[str, Any] | None = None,
+) -> dict[str, torch.Tensor] | None:
+    """Converts weights with timm's checkpoint filter of the backbone: original names (DINOv2, CLIP, SigLIP in
+    open_clip's files) to timm's, and position embeddings and patches to the input size.
+
+    Args:
+        name: Any name that backbone_name takes.
+        preprocessing: Gives the channels and the size of the backbone's input.
+        weights: Tensors by name.
+        model_args: Further arguments of timm.create_model.
+
+    Returns:
+        State of a backbone as of make_backbone; None if the weights are not of this backbone.
+    """
+    name = backbone_name(name)
+    arguments = _timm_arguments(name, preprocessing, model_args)
+    # timm filters and loads these tensors as it does a file of its own; with num_classes 0 on both sides it is strict
+    # CLIP's projection to the space of its texts is a classifier to timm's filter, which a backbone has not
+    tensors = {key: value for key, value in weights.items() if key != "visual.proj"}
+    overlay: dict[str, Any] = {"state_dict": tensors, "num_classes": 0, "custom_load": False}
+    if preprocessing.channels not in (1, 3):
+        overlay["input_size"] = (preprocessing.channels, preprocessing.height, preprocessing.width)
+    try:
+        with torch.random.fork_rng(devices=[]):  # the weights that it begins with are replaced
+            backbone = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **arguments)
+    except (RuntimeError, AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
+        log.debug("timm cannot convert the weights: %s", error)
+        return None
+    return backbone.state_dict()
+
+
+def _timm_arguments(name: str, preprocessing: Preprocessing, model_args: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Arguments of timm.create_model for a backbone without classifier. name: as of backbone_name."""
+    arguments: dict[str, Any] = {**(model_args or {}), "num_classes": 0, "in_chans": preprocessing.channels}
+    config = timm.get_pretrained_cfg(name, allow_unregistered=False)
+    if config is not None and config.fixed_input_size:
+        arguments["img_size"] = (preprocessing.height, preprocessing.width)
+    return arguments

@@ -29,6 +29,7 @@ CLASS_WEIGHTS = {
 }
 
 # Target
+SEPARATE = "separate"  # a model for each attribute; other targets are those of model.labels
 DECISIONS = {"argmax": "the class of the highest log p / temperature + bias, by default the most probable"}
 
 # Data and images

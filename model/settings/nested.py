@@ -7,9 +7,10 @@ problem. where: what messages call the setting.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from model.errors import InputError, did_you_mean, listing
 from model.settings.decode import decode
 from model.settings.fields import Layer, Nested, canonical, decode_layer
 
@@ -87,6 +88,19 @@ def own_names(value: Mapping[str, Any], attributes: Iterable[str]) -> tuple[dict
         else:
             unknown.append(key)
     return named, unknown
+
+
+def under_own_names(where: str, value: Mapping[str, Any], attributes: Sequence[str]) -> dict[str, Any]:
+    """The values of own_names.
+
+    Raises:
+        InputError: Lists the keys that name no attribute, with the nearest; where: what the message calls the setting.
+    """
+    named, unknown = own_names(value, attributes)
+    if unknown:
+        texts = listing(f"{name!r}{did_you_mean(name, attributes)}" for name in unknown)
+        raise InputError(f"{where}: there is no attribute {texts}; expected {listing(attributes)}")
+    return named
 
 
 def _renamed(where: str, value: Mapping[str, Any], rename: Callable[[str], str]) -> tuple[dict[str, Any], list[str]]:

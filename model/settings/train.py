@@ -206,8 +206,8 @@ class TrainSettings:
     pretrained: bool = setting(True, "begin with timm's ImageNet weights, fetched where they are not cached")
     weights: str | None = setting(
         None,
-        "begin with this file instead: .safetensors, .pth or a saved model's folder; a classifier of another "
-        "shape in it is left out",
+        "begin with this instead: a .safetensors or .pth file, or a saved model's folder or archive, whose classifier "
+        "rows are matched by class name; a classifier of another shape is left out",
     )
     hidden_layers: list[int] = setting([], "widths of hidden layers between backbone and classifier", low=1)
     dropout: float = setting(0.0, "dropout before each classifier layer", low=0, high=0.99)

@@ -7,10 +7,13 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from model.data.datasets import Datasets
 from model.data.pixel_range import find_range, log_range
+from model.data.table import Table
 from model.decisions import Decision, make_decision
-from model.errors import InputError, did_you_mean, listing
+from model.errors import listing
 from model.images.pipeline import InputPipeline
 from model.labels import Scheme
 from model.network.backbone import make_preprocessing
@@ -21,7 +24,7 @@ from model.runtime.seeding import mixed_seed, seed_all
 from model.runtime.signals import StopSignal
 from model.runtime.terminal import counted
 from model.settings.fields import differences
-from model.settings.nested import own_names
+from model.settings.nested import under_own_names
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints, State
 from model.training.initial_weights import make_network
@@ -104,11 +107,7 @@ def make_trainer(
 def _named_heads(settings: TrainSettings, datasets: Datasets, channel: Scheme | None) -> tuple[TrainSettings, Heads]:
     """The heads of the network, and the settings with `heads` under the attributes' own names."""
     scheme = datasets.train.scheme
-    by_head, unknown = own_names(settings.heads, scheme.names)
-    if unknown:
-        texts = listing(f"{name!r}{did_you_mean(name, scheme.names)}" for name in unknown)
-        raise InputError(f"heads: there is no attribute {texts}; expected {listing(scheme.names)}")
-    settings = replace(settings, heads=by_head)
+    settings = replace(settings, heads=under_own_names("heads", settings.heads, scheme.names))
 
     def outputs_of(head: str, classes: int) -> int:
         return loss_type(settings.head(head).loss).outputs(classes)
@@ -156,5 +155,20 @@ def _log_training(trainer: Trainer, data: dict[str, Any]) -> None:
     )
     for warning in trainer.criterion.warnings:
         log.warning("%s", warning)
+    if settings.best_criterion == "gmean" and trainer.validator is not None:
+        _log_missing_classes(trainer.validator.table)
     if trainer.validator is None and (settings.early_stopping or settings.scheduler == "ReduceLROnPlateau"):
         log.warning("there is no validation: early_stopping and ReduceLROnPlateau have nothing to go by")
+
+
+def _log_missing_classes(validation: Table) -> None:
+    """Logs which classes the geometric mean leaves out, as the validation pictures have none of them."""
+    names = validation.scheme.class_names
+    missing = np.setdiff1d(np.arange(len(names)), validation.classes())
+    if len(missing):
+        log.warning(
+            "best_criterion gmean chooses by %s of %s classes; validation has no picture of %s",
+            f"{len(names) - len(missing):,}",
+            f"{len(names):,}",
+            listing(names[number] for number in missing),
+        )

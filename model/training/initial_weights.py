@@ -6,19 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
-from model.artifacts.archive import opened_model
-from model.artifacts.files import WEIGHTS, is_ensemble
-from model.errors import InputError, did_you_mean, listing
+from model.errors import InputError, listing
 from model.images.preprocessing import Preprocessing
-from model.network.backbone import log, make_backbone
+from model.network.backbone import convert_weights, log, make_backbone
 from model.network.heads import Heads
 from model.network.network import BACKBONE, Network
 from model.settings.train import TrainSettings
-
-HEADS_PREFIX = "heads."  # prefix of a network's own classifiers
+from model.training.classifier_rows import HEADS_PREFIX, match_classifiers
+from model.training.weights_file import Weights, read_weights
 
 
 def make_network(settings: TrainSettings, heads: Heads, preprocessing: Preprocessing) -> Network:
@@ -28,49 +24,25 @@ def make_network(settings: TrainSettings, heads: Heads, preprocessing: Preproces
     backbone = make_backbone(settings.model, preprocessing, settings.drop_path, fetch, settings.model_args)
     network = Network(backbone, heads, settings.hidden_layers, settings.dropout)
     if settings.weights:
-        load_weights(network, Path(settings.weights))
+        load_weights(network, Path(settings.weights), heads, settings, preprocessing)
     return network
 
 
-def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Reads tensors by name.
+def load_weights(
+    network: Network, path: Path, heads: Heads, settings: TrainSettings, preprocessing: Preprocessing
+) -> None:
+    """Loads weights into the network.
+
+    A saved model's classifiers are matched by class name; those of another file are taken over where they have the
+    network's shape. A backbone's weights for another input size, or under their original names (DINOv2, CLIP, SigLIP),
+    are converted by timm. All of that is logged.
 
     Args:
-        path: .safetensors, .pth (loaded with weights_only), a saved model's folder, a model.tar.gz, or a folder with
-            one of the latter two.
-
-    Raises:
-        InputError: If the file cannot be read, or holds anything but tensors.
-    """
-    if (path / WEIGHTS).is_file():
-        path = path / WEIGHTS
-    elif path.is_dir() or path.name.endswith(".tar.gz"):
-        with opened_model(path) as folder:
-            if is_ensemble(folder):
-                raise InputError(f"weights {path}: it is an ensemble; name one of the models in it")
-            return read_weights(folder / WEIGHTS)
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(f"weights {path}: there is no such file{did_you_mean(path.name, beside)}") from None
-    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError) as error:
-        raise InputError(f"weights {path}: cannot be read: {error}") from None
-    except Exception as error:  # pickle.UnpicklingError, and others that a damaged pickle raises
-        raise InputError(f"weights {path}: not tensors alone ({type(error).__name__}); save its state_dict") from None
-    # Training scripts often save the state_dict under one of these keys, beside other things
-    for key in ("state_dict", "model", "model_state_dict"):
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise InputError(f"weights {path}: expected tensors by name, a state_dict")
-    return {str(key).removeprefix("module."): value for key, value in content.items()}
-
-
-def load_weights(network: Network, path: Path) -> None:
-    """Loads a file's weights into the network. A classifier of another shape is left out and logged.
+        network: The network.
+        path: What `weights` names.
+        heads: Heads of the network.
+        settings: Name and arguments of the backbone.
+        preprocessing: Size and channels of its input.
 
     Raises:
         InputError: If keys are missing or unknown or have another shape; the message lists them, and nothing is loaded.
@@ -78,26 +50,55 @@ def load_weights(network: Network, path: Path) -> None:
     weights = read_weights(path)
     state = network.state_dict()
     classifier = getattr(network.backbone, "default_cfg", {}).get("classifier") or "classifier"
-    classifiers = tuple(f"{name}." for name in ([classifier] if isinstance(classifier, str) else classifier))
+    foreign = tuple(f"{name}." for name in ([classifier] if isinstance(classifier, str) else classifier))
     # A bare backbone's weights get our prefix
-    if not any(key.startswith(BACKBONE) for key in weights):
-        weights = {key if key.startswith(classifiers) else BACKBONE + key: value for key, value in weights.items()}
-    # Leave classifiers of another shape out
-    left_out = {
-        key
-        for key, value in weights.items()
-        if key.startswith((*classifiers, HEADS_PREFIX)) and (key not in state or state[key].shape != value.shape)
-    }
-    if left_out:
-        shapes = listing(f"{key} {list(weights[key].shape)}" for key in sorted(left_out))
-        log.info("weights %s: the classifier is left out and begins anew: %s", path.name, shapes)
-    kept = {key: value for key, value in weights.items() if key not in left_out}
+    tensors = weights.tensors
+    if not any(key.startswith(BACKBONE) for key in tensors):
+        tensors = {key if key.startswith(foreign) else BACKBONE + key: value for key, value in tensors.items()}
+    classifiers = {key: value for key, value in tensors.items() if key.startswith((*foreign, HEADS_PREFIX))}
+    kept = {key: value for key, value in tensors.items() if key not in classifiers}
     mismatches = _mismatches(kept, state)
+    if mismatches:
+        bare = {key.removeprefix(BACKBONE): value for key, value in kept.items()}
+        converted = convert_weights(settings.model, preprocessing, bare, settings.model_args)
+        if converted is not None:
+            log.info("weights %s: converted by timm to its names and this input size", weights.name)
+            kept = {BACKBONE + key: value for key, value in converted.items()}
+            mismatches = _mismatches(kept, state)
     if mismatches:
         raise InputError(
             "\n".join([f"weights {path}: do not fit the network; is `model` the one they are for?", *mismatches])
         )
-    network.load_state_dict({**state, **kept})
+    network.load_state_dict({**state, **kept, **_classifiers(weights, classifiers, state, heads)})
+
+
+def _classifiers(
+    weights: Weights, classifiers: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor], heads: Heads
+) -> dict[str, torch.Tensor]:
+    """The classifiers to load, by the network's parameter names. Logs what is taken over and what is left out.
+
+    Args:
+        weights: Name, and heads if they are known.
+        classifiers: All classifiers of the file.
+        state: State of the network.
+        heads: Heads of the network.
+    """
+    if weights.heads is not None:
+        matched = match_classifiers(classifiers, weights.heads, state, heads)
+        for line in matched.lines:
+            log.info("weights %s: %s", weights.name, line)
+        return matched.tensors
+    kept = {key: value for key, value in classifiers.items() if key in state and state[key].shape == value.shape}
+    if left_out := classifiers.keys() - kept.keys():
+        shapes = listing(f"{key} {list(classifiers[key].shape)}" for key in sorted(left_out))
+        log.info("weights %s: the classifier is left out and begins anew: %s", weights.name, shapes)
+    if kept:
+        log.info(
+            "weights %s: the classifier is taken over row by row, as the file does not name its classes; for other "
+            "classes of the same number, name a saved model, or leave it out of the file",
+            weights.name,
+        )
+    return kept
 
 
 def _mismatches(weights: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> list[str]:

@@ -19,11 +19,11 @@ from model.data.table import Table
 from model.decisions import Decision, make_decision
 from model.errors import InputError, did_you_mean, listing
 from model.labels import HEADS, Scheme
+from model.settings.choices import SEPARATE
 from model.settings.fields import Layer, as_dict, build, names_in_sections
 from model.settings.nested import own_names
 from model.settings.train import TrainSettings
 
-SEPARATE = "separate"
 OWN_SECTIONS = ("Sampling and loss", "Network", "Pictures", "Loop", "Machine")  # settings that an attribute may have
 
 

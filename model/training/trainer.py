@@ -26,7 +26,7 @@ from model.data.sampling import EpochSampler, make_sampler
 from model.decisions import Decision
 from model.errors import Failure
 from model.images.pipeline import InputPipeline
-from model.metrics.epoch_metrics import CRITERIA
+from model.metrics.epoch_metrics import CRITERIA, reported
 from model.network.freezing import fix_norm
 from model.network.heads import Heads
 from model.network.network import Network
@@ -298,7 +298,8 @@ class Trainer:
             "pictures_per_second": self.rate,
         }
         progress.history.append(entry)
-        self.tracker.epoch(EpochResult(progress.updates, entry, validation, better))
+        shown = {name: value for name, value in entry.items() if reported(name, self.settings.best_criterion)}
+        self.tracker.epoch(EpochResult(progress.updates, shown, validation, better))
         progress.epoch, progress.batches, progress.loss_sum = progress.epoch + 1, 0, 0.0
         self.schedule.after_epoch(metrics.get(self.settings.best_criterion))
         self._save()

@@ -18,8 +18,9 @@ from model.decisions import Decision
 from model.errors import InputError
 from model.images.pipeline import InputPipeline
 from model.images.tta import Views
-from model.metrics.bootstrap import interval, resample
+from model.metrics.bootstrap import resample, score_intervals
 from model.metrics.epoch_metrics import CRITERIA
+from model.metrics.proportions import accuracy_interval, class_intervals, number_of_units, with_border_intervals
 from model.metrics.scores import Counts, confusion, count_statistics, per_class, scores, scores_of
 from model.network.probabilities import joint_probabilities
 from model.prediction.torch_backend import TorchBackend
@@ -62,10 +63,16 @@ class Validation:
         return self.classes[known], self.answers[known]
 
     @cached_property
+    def present(self) -> np.ndarray:
+        """The classes that have pictures, int64 ascending. gmean is over these: with one that is never right, as a
+        class without pictures is, it would be 0 whatever the others are."""
+        return np.unique(self._known[0])
+
+    @cached_property
     def metrics(self) -> dict[str, Any]:
         """The loss, the scores by which weights can be chosen (f1, acc, ...), and per_class."""
         num_classes = self.table.scheme.num_classes
-        values = scores(*self._known, num_classes)
+        values = scores(*self._known, num_classes, self.present.tolist())
         by_class = per_class(*self._known, num_classes)
         return {
             "loss": self.loss,
@@ -74,14 +81,21 @@ class Validation:
         }
 
     def intervals(self) -> dict[str, list[float]]:
-        """[low, high] of each score, from a bootstrap over the groups. These pictures also select the best epoch; the
-        intervals do not account for that bias."""
+        """[low, high] of each score that has an interval, over the groups. These pictures also select the best epoch;
+        the intervals do not account for that bias."""
+        classes, answers = self._known
+        num_classes = self.table.scheme.num_classes
         groups = pd.factorize(self.table.groups[self.classes >= 0])[0]
-        statistics = count_statistics(*self._known, self.table.scheme.num_classes)
-        resampled = scores_of(Counts.from_totals(resample(statistics, groups, RESAMPLES, seed=0)))
+        statistics = count_statistics(classes, answers, num_classes)
+        units = number_of_units(groups, len(groups))
+        totals = resample(statistics, groups, RESAMPLES, seed=0)
+        resampled = scores_of(Counts.from_totals(totals), self.present.tolist())
+        by_class = class_intervals(classes, answers, num_classes, groups, CONFIDENCE)
+        found = with_border_intervals(score_intervals(resampled, CONFIDENCE, units), by_class, CONFIDENCE)
+        found["accuracy"] = accuracy_interval(answers == classes, groups, CONFIDENCE)
         bounds = {}
         for name, score in _scores().items():
-            estimate = interval(resampled[score], CONFIDENCE)
+            estimate = found[score]
             if estimate.low is not None and estimate.high is not None:
                 bounds[name] = [estimate.low, estimate.high]
         return bounds

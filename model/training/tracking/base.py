@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from model.metrics.epoch_metrics import EPOCH_METRICS
+from model.metrics.epoch_metrics import EPOCH_METRICS, reported
 from model.training.progress import Progress
 from model.training.tracking.figures import Figure, confusion_figure, mistakes_figure
 from model.training.validation import Validation
@@ -16,9 +16,12 @@ from model.training.validation import Validation
 log = logging.getLogger("rarebird")
 
 
-def curves() -> dict[str, str]:
-    """Names of curves by key of an epoch's record."""
-    return {"epoch": "epoch"} | {metric.name: metric.curve for metric in EPOCH_METRICS.values()}
+def curves(best_criterion: str | None = None) -> dict[str, str]:
+    """Names of curves by key of an epoch's record: all, or those of a training by best_criterion."""
+    metrics = [
+        metric for name, metric in EPOCH_METRICS.items() if best_criterion is None or reported(name, best_criterion)
+    ]
+    return {"epoch": "epoch"} | {metric.name: metric.curve for metric in metrics}
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class EpochResult:
 
     Attributes:
         updates: Optimiser steps since the run began.
-        entry: The epoch's record in the history of metrics.json.
+        entry: The epoch's record in the history of metrics.json, without metrics that are on_request.
         validation: None if there are no validation pictures.
         better: Whether these are the best weights so far.
     """

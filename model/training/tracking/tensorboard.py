@@ -40,7 +40,7 @@ class TensorBoard(Tracker):
         from torch.utils.tensorboard.summary import hparams
 
         values = {name: value if isinstance(value, (int, float)) else str(value) for name, value in settings.items()}
-        for summary in hparams(values, dict.fromkeys(curves().values(), 0.0)):
+        for summary in hparams(values, dict.fromkeys(curves(self.settings.best_criterion).values(), 0.0)):
             self.writer.file_writer.add_summary(summary)  # type: ignore[attr-defined]
 
     def step(self, progress: Progress, loss: float) -> None:

@@ -18,6 +18,14 @@ def test_lines_of_metrics_become_a_table():
     assert table.row("best epoch=1 val_f1=0.5000; val_acc=0.6000;") is None
 
 
+def test_a_metric_on_request_has_a_column_where_the_line_has_it():
+    (header, row), (longer, _) = (
+        MetricTable().row(line) or [] for line in ("epoch=1 val_f1=0.5; lr=1;", "epoch=1 val_f1=0.5; val_gmean=0.1;")
+    )
+    assert "val_gmean" not in header and "val_gmean" in longer
+    assert header.index("val_f1") + len("val_f1") == row.index("0.5") + 3
+
+
 def test_the_header_comes_again():
     table = MetricTable()
     lengths = [len(table.row(f"epoch={epoch} val_f1=0.5;") or []) for epoch in range(2 * HEADER_ROWS)]

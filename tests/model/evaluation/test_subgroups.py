@@ -1,4 +1,4 @@
-"""Reference: counting in a plain loop, and drawing groups by hand."""
+"""Reference: counting in a plain loop, and the mean and deviation of groups of equal size."""
 
 from dataclasses import replace
 
@@ -50,7 +50,7 @@ def test_groups_of_one_picture_each_are_no_groups(matched):
 
 
 def test_values_of_a_column_are_counted_and_an_empty_cell_is_one(matched):
-    found = subgroups_by_metadata(matched, 0, 0.95, 0)
+    found = subgroups_by_metadata(matched, 0.0)
     assert list(found) == ["site"] and [of.name for of in found["site"]] == ["", "a", "b"]
     for of in found["site"]:
         rows = [row for row in range(60) if matched.metadata["site"][row] == of.name]
@@ -61,31 +61,26 @@ def test_values_of_a_column_are_counted_and_an_empty_cell_is_one(matched):
 
 def test_a_column_has_from_two_to_twenty_values(matched):
     values = {"most": [str(row % MOST_VALUES) for row in range(60)], "more": [str(row % 21) for row in range(60)]}
-    assert list(subgroups_by_metadata(replace(matched, metadata=values), 0, 0.95, 0)) == ["most"]
+    assert list(subgroups_by_metadata(replace(matched, metadata=values), 0.95)) == ["most"]
 
 
-def test_an_interval_draws_whole_groups_and_leaves_out_draws_without_the_value(matched):
+def test_an_interval_is_over_the_groups_and_has_a_width_at_one_group(matched):
     rare = ["rare" if person == 3 else "b" for person in matched.groups]
-    (of_b, of_rare) = subgroups_by_metadata(replace(matched, metadata={"site": rare}), 400, 0.9, 7)["site"]
-    generator = np.random.default_rng(7)
-    rates = {"rare": [], "b": []}
-    for draw in generator.integers(12, size=(400, 12)):
-        rows = np.concatenate([np.flatnonzero(matched.groups == group) for group in draw])
-        for name, found in rates.items():
-            chosen = [row for row in rows if rare[row] == name]
-            if chosen:
-                found.append(matched.correct[chosen].mean())
-    assert 200 < len(rates["rare"]) < 300 and len(rates["b"]) == 400
-    low, high = np.quantile(rates["b"], [0.05, 0.95])
-    assert (of_b.accuracy.low, of_b.accuracy.high) == pytest.approx((low, high))
-    own = matched.correct[matched.groups == 3].mean()  # the one person who has it: no draw can tell otherwise
-    assert (of_rare.accuracy.low, of_rare.accuracy.high) == pytest.approx((own, own)) and own > 0
+    (of_b, of_rare) = subgroups_by_metadata(replace(matched, metadata={"site": rare}), 0.9)["site"]
+    by_group = np.array([matched.correct[matched.groups == group].mean() for group in range(12) if group != 3])
+    assert of_b.accuracy.value == pytest.approx(by_group.mean())
+    assert of_b.accuracy.deviation == pytest.approx(by_group.std(ddof=1) / 11**0.5)
+    assert of_b.accuracy.low < of_b.accuracy.value < of_b.accuracy.high
+    # five images of one person count as one: the interval is nearly all
+    assert of_rare.accuracy.high - of_rare.accuracy.low > 0.9
+    few = replace(matched, groups=matched.groups // 2, metadata={"site": rare})
+    assert all(one.accuracy.low is None for one in subgroups_by_metadata(few, 0.9)["site"])
 
 
 def test_the_evaluation_holds_them_and_its_file_the_metadata_alone(matched):
     found = evaluate(matched, resamples=20)
     assert found.by_group == subgroups_by_group(matched)
-    assert found.by_metadata == subgroups_by_metadata(matched, 20, 0.95, 0)
+    assert found.by_metadata == subgroups_by_metadata(matched, 0.95)
     block = found.to_dict()
     assert "by_group" not in block and list(block["metadata"]) == ["site"]
     of = found.by_metadata["site"][1]

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,12 +46,14 @@ def test_a_verdict_goes_by_the_side_of_0_on_which_the_interval_lies(low, high, e
 
 
 def test_what_was_resampled_is_named():
-    groups = {"groups": np.array([0, 0, 1, 1]), "group_column": "person", "group_names": ["p", "q"]}
-    assert (
-        intervals(evaluated(10))
-        == "95 % intervals by 10 resamples over single pictures, as no column of groups was found"
-    )
-    assert intervals(evaluated(10, **groups)) == "95 % intervals by 10 resamples over the 2 groups of column person"
+    few = {"groups": np.array([0, 0, 1, 1]), "group_column": "person", "group_names": ["p", "q"]}
+    assert intervals(evaluated(10)) == "no intervals, as there are 4 pictures and an interval needs at least 10"
+    assert intervals(evaluated(10, **few)) == "no intervals, as there are 2 groups and an interval needs at least 10"
+    assert intervals(evaluated(0, **few)) == "no intervals, as resamples is 0"
+    enough = replace(evaluated(10, **few), groups=10)
+    assert intervals(enough) == "95 % intervals by 10 resamples over the 10 groups of column person"
+    over = "single pictures, as no column of groups was found"
+    assert intervals(replace(evaluated(10), pictures=10)) == f"95 % intervals by 10 resamples over {over}"
 
 
 def test_notes_of_the_matching_come_before_classes_without_truth():

@@ -6,10 +6,11 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.metrics as reference
-from scipy import sparse
+from scipy import sparse, stats
+from scipy.special import expit, logit
 
 from model.metrics import bootstrap
-from model.metrics.bootstrap import Interval, interval, resample
+from model.metrics.bootstrap import Interval, interval, resample, score_intervals
 from model.metrics.calibration import calibration_error_of, calibration_statistics
 from model.metrics.scores import Counts, count_statistics, scores_of
 
@@ -57,11 +58,13 @@ def test_intervals_equal_those_of_a_brute_force_bootstrap(pictures, grouped):
             expected = np.array([metric(truth[d], answers[d]) for d in drawn])
             np.testing.assert_allclose(these[name], expected, atol=1e-12)
             difference = expected - [metric(truth[d], other[d]) for d in drawn]
-            estimate = interval(these[name] - those[name], confidence=0.9)
-            low, high = np.percentile(difference[1:], [5, 95])
-            assert estimate.value == pytest.approx(difference[0])
-            assert (estimate.low, estimate.high) == (pytest.approx(low), pytest.approx(high))
-            assert estimate.deviation == pytest.approx(np.std(difference[1:], ddof=1))
+            units = len(truth) if groups is None else 17
+            estimate = interval(these[name] - those[name], 0.9, units, is_difference=True)
+            deviation = np.std(difference[1:], ddof=1)
+            half = stats.t.ppf(0.95, units - 1) * deviation
+            assert estimate.value == pytest.approx(difference[0]) and estimate.deviation == pytest.approx(deviation)
+            bounds = difference[0] - half, difference[0] + half
+            assert (estimate.low, estimate.high) == (pytest.approx(bounds[0]), pytest.approx(bounds[1]))
 
 
 def test_calibration_error_is_resampled_as_by_brute_force(pictures):
@@ -91,7 +94,7 @@ def test_groups_of_pictures_that_are_alike_give_wider_intervals():
     statistics = count_statistics(np.zeros(2000, dtype=int), answers, 2)
 
     def deviation(by: np.ndarray | None) -> float | None:
-        return interval(Counts.from_totals(resample(statistics, by, 2000, 0)).accuracy, 0.95).deviation
+        return interval(Counts.from_totals(resample(statistics, by, 2000, 0)).accuracy, 0.95, 100).deviation
 
     assert deviation(groups) == pytest.approx((0.7 * 0.3 / 100) ** 0.5, rel=0.1)
     assert deviation(None) == pytest.approx((0.7 * 0.3 / 2000) ** 0.5, rel=0.1)
@@ -100,7 +103,7 @@ def test_groups_of_pictures_that_are_alike_give_wider_intervals():
 def test_without_resamples_there_is_a_value_alone(pictures):
     truth, answers, _, groups = pictures
     totals = resample(count_statistics(truth, answers, CLASSES), groups, 0, 0)
-    assert interval(Counts.from_totals(totals).accuracy, 0.95) == Interval((truth == answers).mean())
+    assert interval(Counts.from_totals(totals).accuracy, 0.95, 17) == Interval((truth == answers).mean())
 
 
 def test_two_thousand_resamples_of_twenty_thousand_pictures_fit_in_memory():
@@ -115,7 +118,32 @@ def test_two_thousand_resamples_of_twenty_thousand_pictures_fit_in_memory():
     assert peak < 300e6
 
 
-def test_resamples_without_a_score_are_left_out():
-    values = np.array([0.5, np.nan, 0.4, np.nan, 0.6])
-    assert interval(values, 0.9) == interval(np.array([0.5, 0.4, 0.6]), 0.9)
-    assert interval(np.array([0.5, np.nan]), 0.9) == Interval(0.5)
+def test_the_interval_of_a_score_is_symmetric_on_the_logit_scale_and_inside_0_and_1():
+    values = np.append(0.98, np.random.default_rng(0).normal(0.97, 0.02, size=4000))
+    estimate = interval(values, 0.95, 50)
+    deviation = values[1:].std(ddof=1)
+    half = stats.t.ppf(0.975, 49) * deviation / (0.98 * 0.02)
+    assert estimate.low == pytest.approx(expit(logit(0.98) - half)) and estimate.value == 0.98
+    assert estimate.high == pytest.approx(expit(logit(0.98) + half)) and estimate.high < 1
+    assert estimate.deviation == pytest.approx(deviation)
+
+
+def test_there_is_no_interval_with_fewer_than_ten_groups_or_without_variation():
+    values = np.array([0.5, 0.45, 0.5, 0.55])
+    assert interval(values, 0.95, 10).low is not None
+    assert interval(values, 0.95, 9) == Interval(0.5, deviation=pytest.approx(0.05))
+    for value in (0.0, 0.4, 1.0):
+        assert interval(np.full(100, value), 0.95, 50) == Interval(value, deviation=pytest.approx(0, abs=1e-9))
+
+
+def test_a_difference_that_never_varies_is_that_difference():
+    assert interval(np.zeros(100), 0.95, 50, is_difference=True) == Interval(0.0, 0.0, 0.0, 0.0)
+    assert interval(np.zeros(100), 0.95, 9, is_difference=True).low is None
+
+
+def test_the_geometric_mean_keeps_its_own_scale():
+    values = np.append(0.3, np.random.default_rng(0).beta(2, 4, size=500))
+    half = stats.t.ppf(0.975, 49) * values[1:].std(ddof=1)
+    found = score_intervals({"gmean_f1": values, "macro_f1": values}, 0.95, 50)
+    assert (found["gmean_f1"].low, found["gmean_f1"].high) == (max(0, 0.3 - half), pytest.approx(0.3 + half))
+    assert 0 < found["macro_f1"].low == interval(values, 0.95, 50).low

@@ -20,7 +20,14 @@ from jobs.spec.metrics import metric_definitions
 from model.artifacts.metadata import read_settings_and_metrics
 from model.artifacts.provenance import MemberProvenance
 from model.metrics import epoch_metrics
-from model.metrics.epoch_metrics import CRITERIA, EPOCH_METRICS, EpochMetric, metrics_of_line, metrics_of_table
+from model.metrics.epoch_metrics import (
+    CRITERIA,
+    EPOCH_METRICS,
+    EpochMetric,
+    metrics_of_line,
+    metrics_of_table,
+    reported,
+)
 from model.metrics.scores import SCORES
 from model.settings.cli import help_text
 from model.settings.train import TrainSettings
@@ -32,7 +39,7 @@ ADDED = EpochMetric(
 )
 SMALL = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
 SMALL += ["--epochs", "1", "--num_workers", "0", "--device", "cpu", "--precision", "fp32", "--target", "gender"]
-SMALL += ["--best_criterion", "recall", "--scheduler", "ReduceLROnPlateau"]
+SMALL += ["--best_criterion", "recall", "--scheduler", "ReduceLROnPlateau", "--validation", "0.5"]
 
 
 class Terminal(io.StringIO):
@@ -124,6 +131,14 @@ def test_the_line_and_the_table_have_every_metric_once():
     assert sorted(line) == sorted(table) == sorted(EPOCH_METRICS)
     assert list(CRITERIA) == ["f1", "acc", "loss", "gmean"]
     assert all(metric.higher_is_better is not None for metric in CRITERIA.values())
+
+
+def test_a_metric_on_request_is_reported_where_it_chooses():
+    assert [name for name in CRITERIA if CRITERIA[name].on_request] == ["gmean"]
+    assert reported("val_gmean", "gmean") and not reported("val_gmean", "f1")
+    assert reported("val_f1", "gmean") and reported("epoch", "f1")
+    assert "val_gmean" in curves() and "val_gmean" in curves("gmean") and "val_gmean" not in curves("f1")
+    assert {"epoch", "lr", "val_f1", "val_acc", "val_loss", "train_loss"} < curves("f1").keys()
 
 
 def test_the_table_imports_nothing_of_the_project():

@@ -1,26 +1,37 @@
 import logging
+from pathlib import Path
 
+import numpy as np
 import pytest
 import timm
 import torch
 from safetensors.torch import save_file
 
 from model.errors import InputError
-from model.labels import mask_scheme
+from model.labels import Attribute, Scheme, mask_scheme
 from model.network.backbone import make_preprocessing
-from model.network.heads import make_heads
+from model.network.heads import Heads, make_heads
 from model.network.network import Network
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
 from model.training.initial_weights import load_weights, make_network
+from tests.model.training.conftest import save_network
 
 HEADS = make_heads(mask_scheme(), "heads", lambda head, classes: classes)
+SMALL = {"model": "resnet10t", "pretrained": False, "input_size": [32, 24]}
 
 
-def network(**values: object) -> Network:
-    small = {"model": "resnet10t", "pretrained": False, "input_size": [32, 24]}
-    settings = build(TrainSettings, [Layer("--{}", {**small, **values})])
-    return make_network(settings, HEADS, make_preprocessing(settings))
+def settings_of(**values: object) -> TrainSettings:
+    return build(TrainSettings, [Layer("--{}", {**SMALL, **values})])
+
+
+def network(heads: Heads = HEADS, **values: object) -> Network:
+    settings = settings_of(**values)
+    return make_network(settings, heads, make_preprocessing(settings))
+
+
+def load(untouched: Network, path: Path) -> None:
+    load_weights(untouched, path, HEADS, settings_of(), make_preprocessing(settings_of()))
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
@@ -37,13 +48,33 @@ def test_a_timm_file_fills_the_backbone_and_its_classifier_is_left_out_and_logge
     assert "classifier is left out" in caplog.text and "fc.weight [7, 512]" in caplog.text
 
 
-def test_a_saved_models_own_heads_are_kept_where_they_fit(tmp_path):
+def test_a_files_own_heads_are_kept_where_they_fit_and_the_log_says_that_no_names_were_compared(tmp_path, caplog):
     before = network()
     save_file(before.state_dict(), tmp_path / "model.safetensors")
-    after = network(weights=str(tmp_path))
+    with caplog.at_level(logging.INFO, "rarebird"):
+        after = network(weights=str(tmp_path))
     assert all(torch.equal(value, after.state_dict()[name]) for name, value in before.state_dict().items())
+    assert "taken over row by row, as the file does not name its classes" in caplog.text
     wider = network(weights=str(tmp_path), hidden_layers=[8])
     assert torch.equal(wider.state_dict()["backbone.conv1.0.weight"], before.state_dict()["backbone.conv1.0.weight"])
+
+
+@pytest.mark.parametrize("named", ["folder", "file"])
+def test_the_rows_of_a_saved_model_follow_the_names_of_their_classes(tmp_path, caplog, named):
+    def heads(*values: str) -> Heads:
+        return make_heads(Scheme((Attribute("label", values),)), "joint", lambda head, classes: classes)
+
+    before = network(heads("c", "b", "a"))
+    save_network(tmp_path / "rev", before, heads("c", "b", "a"), settings_of())
+    path = tmp_path / "rev" if named == "folder" else tmp_path / "rev" / "model.safetensors"
+    with caplog.at_level(logging.INFO, "rarebird"):
+        after = network(heads("a", "b", "c"), weights=str(path))
+    pixels = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 3, 32, 24)).astype(np.float32))
+    with torch.inference_mode():
+        torch.testing.assert_close(after.eval()(pixels), before.eval()(pixels).flip(1))
+    assert "classifier label: the rows of 3 of 3 classes are taken over by name, in another order" in caplog.text
+    same = network(heads("c", "b", "a"), weights=str(path)).state_dict()
+    assert all(torch.equal(value, same[name]) for name, value in before.state_dict().items())
 
 
 def test_any_other_mismatch_lists_the_keys_and_changes_nothing(tmp_path):
@@ -54,7 +85,7 @@ def test_any_other_mismatch_lists_the_keys_and_changes_nothing(tmp_path):
     untouched = network()
     before = {name: value.clone() for name, value in untouched.state_dict().items()}
     with pytest.raises(InputError) as error:
-        load_weights(untouched, tmp_path / "w.safetensors")
+        load(untouched, tmp_path / "w.safetensors")
     text = str(error.value)
     assert "missing in the file (1): backbone.conv1.3.weight" in text
     assert "unknown to the network (1): backbone.extra.weight" in text
@@ -62,22 +93,32 @@ def test_any_other_mismatch_lists_the_keys_and_changes_nothing(tmp_path):
     assert all(torch.equal(value, before[name]) for name, value in untouched.state_dict().items())
 
 
-def test_files_without_weights_are_errors(tmp_path):
-    (tmp_path / "text.pth").write_text("hello")
-    (tmp_path / "text.safetensors").write_text("hello")
-    torch.save([1, 2], tmp_path / "list.pth")
-    for name, message in (("text.pth", "text.pth"), ("text.safetensors", "cannot be read"), ("list.pth", "state_dict")):
-        with pytest.raises(InputError, match=message):
-            load_weights(network(), tmp_path / name)
-    with pytest.raises(InputError, match=r"no such file; nearest: text\.pth"):
-        load_weights(network(), tmp_path / "tect.pth")
+def test_a_vit_file_for_another_input_size_has_its_position_embeddings_resampled(tmp_path, caplog):
+    smaller = network(model="test_vit", input_size=[32, 32])
+    save_file(smaller.state_dict(), tmp_path / "w.safetensors")
+    random_state = torch.get_rng_state()
+    with caplog.at_level(logging.INFO, "rarebird"):
+        larger = network(model="test_vit", input_size=[48, 48], weights=str(tmp_path / "w.safetensors"))
+    before, after = smaller.state_dict(), larger.state_dict()
+    assert before["backbone.pos_embed"].shape == (1, 1 + 2 * 2, 64)
+    assert after["backbone.pos_embed"].shape == (1, 1 + 3 * 3, 64)
+    # bicubic, whose corners stay near those of the smaller grid, and the class token as it was
+    torch.testing.assert_close(after["backbone.pos_embed"][:, 0], before["backbone.pos_embed"][:, 0])
+    corners = (after["backbone.pos_embed"][0, 1] * before["backbone.pos_embed"][0, 1]).sum()
+    assert corners > 0.5 * before["backbone.pos_embed"][0, 1].pow(2).sum()
+    assert torch.equal(after["backbone.blocks.0.attn.qkv.weight"], before["backbone.blocks.0.attn.qkv.weight"])
+    assert "converted by timm" in caplog.text
+    # the random numbers of training do not depend on the conversion
+    torch.set_rng_state(random_state)
+    network(model="test_vit", input_size=[48, 48])
+    expected = torch.rand(3)
+    torch.set_rng_state(random_state)
+    network(model="test_vit", input_size=[48, 48], weights=str(tmp_path / "w.safetensors"))
+    assert torch.equal(torch.rand(3), expected)
 
 
-def test_pickled_code_is_never_run(tmp_path):
-    class Evil:
-        def __reduce__(self):
-            return (print, ("run",))
-
-    torch.save({"a": Evil()}, tmp_path / "evil.pth")
-    with pytest.raises(InputError, match="not tensors alone"):
-        load_weights(network(), tmp_path / "evil.pth")
+def test_a_grey_network_takes_the_weights_of_a_coloured_one(tmp_path):
+    coloured = network()
+    save_file(coloured.state_dict(), tmp_path / "w.safetensors")
+    grey = network(channels=1, weights=str(tmp_path / "w.safetensors")).state_dict()["backbone.conv1.0.weight"]
+    torch.testing.assert_close(grey, coloured.state_dict()["backbone.conv1.0.weight"].sum(1, keepdim=True))

@@ -40,6 +40,24 @@ def test_intervals_are_over_groups(validation):
     assert low < validation.metrics["f1"] < high
 
 
+def test_the_geometric_mean_is_over_the_classes_that_validation_has(validation):
+    rows = np.flatnonzero(np.isin(validation.classes, [0, 7]))
+    table = validation.table.take(rows)
+    two = Validation(table, validation.probabilities[rows], validation.answers[rows], 0.5)
+    f1 = np.array(two.metrics["per_class"]["f1"])
+    assert list(two.present) == [0, 7] and (f1[[0, 7]] > 0).all()
+    assert two.metrics["gmean"] == pytest.approx(np.sqrt(f1[0] * f1[7]))
+    assert "gmean" not in two.intervals()  # nine persons
+
+
+def test_no_interval_with_fewer_than_ten_groups_and_one_at_1(validation):
+    few = replace(validation, table=replace(validation.table, groups=(np.arange(168) // 21).astype(str).astype(object)))
+    assert few.intervals() == {}
+    perfect = Validation(validation.table, validation.probabilities, validation.classes, 0.5)
+    bounds = perfect.intervals()
+    assert bounds["acc"][0] < bounds["acc"][1] == 1 and bounds["f1"][0] < bounds["f1"][1] == 1
+
+
 def test_the_worst_are_wrong_and_the_surest_come_first(validation):
     rows = validation.worst(10)
     assert len(rows) == 10 and (validation.answers[rows] != validation.classes[rows]).all()

@@ -1,0 +1,69 @@
+"""Checks of training settings that need no data, so that a wrong name is an error before a channel is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from model.errors import InputError
+from model.images.pipeline import InputPipeline
+from model.network.backbone import backbone_name, make_preprocessing
+from model.settings.train import HeadSettings, TrainSettings
+from model.training.augmentation import make_augmentation
+from model.training.losses import LossContext, make_loss
+from model.training.mixing import make_mixing
+from model.training.optim import Schedule, make_optimiser
+from model.training.weights_file import check_weights
+
+STEPS = 100  # of an epoch; schedules are made for as many where the data are not known yet
+
+
+def check_early(settings: TrainSettings) -> None:
+    """Checks the backbone's name, the file of weights, optimiser, schedule, losses, augmentation and mixing.
+
+    Args:
+        settings: Settings of the training.
+
+    Raises:
+        InputError: Lists all problems.
+    """
+    problems = []
+    for check in _checks(settings):
+        try:
+            check()
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        raise InputError("\n".join(dict.fromkeys(problems)))
+
+
+def _checks(settings: TrainSettings) -> Iterator[Callable[[], Any]]:
+    yield lambda: backbone_name(settings.model)
+    if settings.weights:
+        yield lambda: check_weights(Path(settings.weights or ""))
+    # the schedule needs an optimiser, of which any will do where the named one cannot be made
+    yield lambda: make_optimiser(settings, nn.Linear(1, 1))
+    yield lambda: Schedule(settings, make_optimiser(TrainSettings(), nn.Linear(1, 1)), STEPS)
+    yield lambda: _check_loss(settings, HeadSettings(loss=settings.loss, loss_args=settings.loss_args))
+    for name in settings.heads:
+        yield lambda name=name: _check_loss(settings, settings.head(name))  # type: ignore[misc]
+    yield lambda: make_augmentation(settings.augmentation, _pipeline(settings), settings.seed)
+    yield lambda: make_mixing(settings.augmentation)
+
+
+def _check_loss(settings: TrainSettings, head: HeadSettings) -> None:
+    """Makes the loss of a head of two classes without class weights, which depend on the data."""
+    counts, shares = np.ones(2, np.int64), np.full(2, 0.5)
+    make_loss(LossContext(settings, replace(head, class_weights="none"), counts, shares))
+
+
+def _pipeline(settings: TrainSettings) -> InputPipeline:
+    try:
+        return InputPipeline(make_preprocessing(settings))
+    except InputError:  # an unknown backbone, which is reported already
+        return InputPipeline(make_preprocessing(replace(settings, model=TrainSettings().model)))

@@ -1,0 +1,78 @@
+import pytest
+import torch
+
+from model.labels import Attribute, Scheme
+from model.network.heads import Heads, make_heads
+from model.training.classifier_rows import match_classifiers
+from tests.model.training.conftest import tiny_network
+
+
+def heads_of(target: str = "joint", one_logit: bool = False, **attributes: tuple[str, ...]) -> Heads:
+    scheme = Scheme(tuple(Attribute(name, values) for name, values in attributes.items()))
+    return make_heads(scheme, target, lambda head, classes: 1 if one_logit else classes)
+
+
+def matched(saved_heads: Heads, heads: Heads, saved_hidden: tuple[int, ...] = (), hidden: tuple[int, ...] = ()):
+    """State of the saved network, that of the new one, and the match."""
+    saved = tiny_network(saved_heads, saved_hidden)[0].state_dict()
+    for name in saved:
+        if name.endswith("bias"):
+            saved[name] = torch.arange(saved[name].numel()).reshape(saved[name].shape) + 1.0
+    initial = tiny_network(heads, hidden)[0].state_dict()
+    return saved, initial, match_classifiers(saved, saved_heads, initial, heads)
+
+
+@pytest.mark.parametrize("hidden", [(), (6,)])
+def test_rows_are_permuted_copied_and_left_as_they_begin(hidden):
+    saved, initial, found = matched(heads_of(kind=("a", "b", "c")), heads_of(kind=("c", "x", "a", "y")), hidden, hidden)
+    last = "heads.0.4" if hidden else "heads.0.1"
+    weight, bias = found.tensors[f"{last}.weight"], found.tensors[f"{last}.bias"]
+    assert torch.equal(weight[[2, 0]], saved[f"{last}.weight"][[0, 2]])
+    assert torch.equal(weight[[1, 3]], initial[f"{last}.weight"][[1, 3]])
+    assert bias.tolist() == [3, 0, 1, 0]
+    if hidden:
+        assert torch.equal(found.tensors["heads.0.1.weight"], saved["heads.0.1.weight"])
+    assert found.lines == ["classifier kind: the rows of 2 of 4 classes are taken over by name; from scratch: x, y"]
+    assert saved[f"{last}.bias"].tolist() == [1, 2, 3]  # the saved state itself is not changed
+
+
+def test_a_head_that_nothing_matches_is_left_out_with_its_hidden_layers():
+    _, _, found = matched(heads_of(kind=("a", "b")), heads_of(kind=("c", "d")), (6,), (6,))
+    assert not found.tensors and "left out, no class has the name of one of the saved model: a, b" in found.lines[0]
+
+
+def test_hidden_layers_of_another_width_leave_the_head_out():
+    _, _, found = matched(heads_of(kind=("a", "b")), heads_of(kind=("a", "b")), (6,), (5,))
+    assert not found.tensors and "its layers are others: [6, 512], [2, 6], here [5, 512], [2, 5]" in found.lines[0]
+
+
+def test_the_same_classes_are_taken_over_unchanged():
+    saved, _, found = matched(heads_of(kind=("a", "b")), heads_of(kind=("a", "b")))
+    assert all(torch.equal(value, saved[name]) for name, value in found.tensors.items()) and len(found.tensors) == 2
+    assert found.lines == ["classifier kind: taken over, of the same 2 classes"]
+
+
+def test_heads_are_matched_by_attribute_and_single_heads_whatever_their_name():
+    several = heads_of("heads", size=("s", "l"), kind=("a", "b"))
+    saved, _, found = matched(several, heads_of("heads", kind=("b", "a"), colour=("a", "b")))
+    assert found.tensors["heads.0.1.bias"].tolist() == [2, 1]  # those of the second saved head
+    assert torch.equal(found.tensors["heads.0.1.weight"], saved["heads.1.1.weight"].flip(0))
+    assert "heads.1.1.bias" not in found.tensors  # a and b of another attribute are not these
+    assert "classifier colour: left out, the saved model has none of colour" in found.lines[1]
+    _, _, renamed = matched(heads_of(label=("a", "b")), heads_of(kind=("b", "a")))
+    assert renamed.tensors["heads.0.1.bias"].tolist() == [2, 1]
+
+
+def test_joint_classes_are_matched_by_their_joint_names():
+    _, _, found = matched(heads_of(size=("s", "l"), kind=("a", "b")), heads_of(size=("l", "s"), kind=("a", "b", "c")))
+    assert found.tensors["heads.0.1.bias"].tolist() == [3, 4, 0, 1, 2, 0]  # l/a l/b l/c s/a s/b s/c
+
+
+def test_one_logit_of_two_classes_changes_its_sign_when_they_change_places():
+    saved, _, found = matched(heads_of(one_logit=True, kind=("a", "b")), heads_of(one_logit=True, kind=("b", "a")))
+    assert torch.equal(found.tensors["heads.0.1.weight"], -saved["heads.0.1.weight"])
+    assert found.tensors["heads.0.1.bias"].tolist() == [-1]
+    _, _, other = matched(heads_of(one_logit=True, kind=("a", "b")), heads_of(one_logit=True, kind=("a", "c")))
+    assert not other.tensors and "it is of other classes: a, b" in other.lines[0]
+    _, _, mixed = matched(heads_of(one_logit=True, kind=("a", "b")), heads_of(kind=("a", "b")))
+    assert not mixed.tensors
