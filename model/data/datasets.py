@@ -20,6 +20,7 @@ from model.data.splits import split
 from model.data.table import Table
 from model.errors import InputError, Problems, did_you_mean, listing
 from model.labels import target_scheme
+from model.metrics.epoch_metrics import SCORE_OF_MANY
 from model.settings.train import TrainSettings
 
 log = logging.getLogger("rarebird")
@@ -120,9 +121,27 @@ def read_tables(
             check_images(own_table, own_problems, settings.check, checked, workers=cpu_count())
     if any(problems):
         raise InputError("\n".join(str(own_problems) for own_problems in problems if own_problems))
-    train, *others = tables
+    train, validation = tables[0], tables[1] if len(tables) > 1 else None
     assert train is not None
-    return train, others[0] if others else None
+    return _share_combinations(train, validation)
+
+
+def _share_combinations(train: Table, validation: Table | None) -> tuple[Table, Table | None]:
+    """Both tables with one scheme: if it is_large, the joint classes are the combinations that occur in either."""
+    if not train.scheme.is_large:
+        return train, validation
+    scheme = train.scheme.occurring(*(table.codes() for table in (train, validation) if table is not None))
+    log.info(
+        "%s of %s combinations of %s occur; these are the joint classes",
+        f"{scheme.num_classes:,}",
+        f"{scheme.num_combinations:,}",
+        listing(scheme.names),
+    )
+    log.info("a score is %s", SCORE_OF_MANY)
+    only_validation = scheme.num_classes - train.scheme.num_classes
+    if only_validation:
+        log.warning("%s of them occur in the validation channel only", f"{only_validation:,}")
+    return replace(train, scheme=scheme), validation and replace(validation, scheme=scheme)
 
 
 def make_datasets(settings: TrainSettings, train: Table, validation: Table | None) -> Datasets:

@@ -61,10 +61,13 @@ class Table:
             set_aside=ImageLocations(),
         )
 
+    def codes(self) -> dict[str, np.ndarray]:
+        """Classes of each attribute of the scheme by its name, int64 (n,)."""
+        return {name: self.labels[name].to_numpy() for name in self.scheme.names}
+
     def classes(self) -> np.ndarray:
         """Joint classes, int64 (n,)."""
-        codes = {name: self.labels[name].to_numpy() for name in self.scheme.names}
-        return np.asarray(self.scheme.joint(codes), dtype=np.int64)
+        return np.asarray(self.scheme.joint(self.codes()), dtype=np.int64)
 
     def class_counts(self) -> np.ndarray:
         """Number of images of each joint class, int64 (num_classes,)."""

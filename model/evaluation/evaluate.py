@@ -12,21 +12,21 @@ from scipy import sparse
 from model.errors import InputError
 from model.evaluation.matching import MatchedAnswers
 from model.evaluation.subgroups import Subgroup, subgroups_by_group, subgroups_by_metadata
-from model.labels import Scheme
-from model.metrics.bootstrap import Interval, interval, resample
-from model.metrics.calibration import calibration_error_of, calibration_statistics, reliability_of
-from model.metrics.scores import (
-    NO_ANSWER,
-    Counts,
-    confusion,
-    count_statistics,
-    per_class_of,
-    scores_of,
-    weighted_scores_of,
+from model.evaluation.targets import (
+    JOINT_CLASS,
+    Target,
+    by_resamples,
+    resampled_totals,
+    scores_of_targets,
+    targets_of,
 )
+from model.labels import Scheme
+from model.metrics.bootstrap import Interval, interval
+from model.metrics.calibration import calibration_error_of, reliability_of
+from model.metrics.epoch_metrics import SCORE_OF_MANY
+from model.metrics.scores import Counts, confusion, per_class_of, weighted_scores_of
 
 COMPARED = ("accuracy", "macro_f1", "gmean_f1", "balanced_accuracy")
-JOINT_CLASS = ""  # the joint class among the targets, which are attributes by their names otherwise
 
 
 @dataclass(frozen=True)
@@ -47,19 +47,22 @@ class ClassScores:
 class Scores:
     """Scores of the joint class or of one attribute, with C classes.
 
+    class_names: all of them; where the scheme is_large only those of truth or answers.
+    classes: int64 (C,), their numbers in the scheme, ascending.
     scores: by the names of metrics.scores.scores_of.
     per_class: by the name of the class.
     weighted: by the names of metrics.scores.weighted_scores_of.
     constant: weighted, of a classifier that always answers the commonest class of the truth.
-    confusion: int64 (C, C), rows truth, columns answer.
+    confusion: int64 (C, C), sparse, rows truth, columns answer.
     """
 
     class_names: list[str]
+    classes: np.ndarray
     scores: dict[str, Interval]
     per_class: dict[str, ClassScores]
     weighted: dict[str, Interval]
     constant: dict[str, Interval]
-    confusion: np.ndarray
+    confusion: sparse.csr_array
 
     @property
     def without_truth(self) -> list[str]:
@@ -94,7 +97,8 @@ class Evaluation:
     groups: number of groups, None without them.
     resampled_over: the column of groups or `picture`, None without resamples.
     attributes: scores by attribute, where the scheme has more than one.
-    gmean_classes: classes that the geometric mean of F1 is over.
+    is_large: whether the scheme is_large; then every score of joint but accuracy is the mean of the attributes' scores.
+    gmean_classes: classes that the geometric mean of F1 is over; empty where it is such a mean.
     calibration_error, reliability: None and empty without probabilities; only bins with images are listed.
     by_group: each group that has a name.
     by_metadata: by column of few values, its values.
@@ -109,6 +113,7 @@ class Evaluation:
     confidence: float
     joint: Scores
     attributes: dict[str, Scores]
+    is_large: bool
     gmean_classes: list[str]
     calibration_error: Interval | None
     reliability: list[ReliabilityBin]
@@ -129,6 +134,7 @@ class Evaluation:
             "confidence": self.confidence,
             "unanswered": self.unanswered,
             "left_out": self.left_out,
+            **({"scores_are": SCORE_OF_MANY} if self.is_large else {}),
             **self.joint.to_dict(),
             "calibration_error": self.calibration_error.to_dict() if self.calibration_error else None,
             "reliability": [part.to_dict() for part in self.reliability],
@@ -165,16 +171,14 @@ def evaluate(
     """
     scheme = matched.scheme
     chosen = _chosen_classes(scheme, gmean_classes)
-    targets = _targets(matched)
-    totals = _resampled_totals(matched, targets, resamples, seed)
-
-    scored = {}
-    for (name, target), counts in zip(targets.items(), totals.targets, strict=True):
-        scored[name] = _score(target, counts, None if name else chosen, confidence)
+    targets = targets_of(matched, chosen)
+    totals = resampled_totals(matched, targets, resamples, seed)
+    values = scores_of_targets(targets, totals.counts, scheme.is_large)
+    scored = {name: _score(target, totals.counts[name], values[name], confidence) for name, target in targets.items()}
     compare = None
-    if totals.other is not None:
-        these, others = scores_of(totals.targets[0], chosen), scores_of(totals.other, chosen)
-        compare = {name: interval(these[name] - others[name], confidence) for name in COMPARED}
+    if totals.others:
+        others = scores_of_targets(targets, totals.others, scheme.is_large)[JOINT_CLASS]
+        compare = {name: interval(values[JOINT_CLASS][name] - others[name], confidence) for name in COMPARED}
     calibration_error, reliability = None, []
     if totals.calibration is not None:
         reliability = _reliability(totals.calibration, confidence)
@@ -189,6 +193,7 @@ def evaluate(
         confidence=confidence,
         joint=scored.pop(JOINT_CLASS),
         attributes=scored,
+        is_large=scheme.is_large,
         gmean_classes=[scheme.class_names[code] for code in chosen],
         calibration_error=calibration_error,
         reliability=reliability,
@@ -202,7 +207,7 @@ def evaluate(
 
 
 def _chosen_classes(scheme: Scheme, asked: Sequence[str]) -> list[int]:
-    """Numbers of the classes that gmean_classes names, all where it is empty."""
+    """Numbers of the classes that gmean_classes names; where it is empty, all or, where the scheme is_large, none."""
     problems, chosen = [], []
     if " ".join(asked) in scheme.class_names:  # one name with spaces, whose words a flag has parted
         asked = [" ".join(asked)]
@@ -213,88 +218,41 @@ def _chosen_classes(scheme: Scheme, asked: Sequence[str]) -> list[int]:
             problems.append(f"gmean_classes: {error}")
     if problems:
         raise InputError("\n".join(problems))
-    return sorted(set(chosen)) or list(range(scheme.num_classes))
+    return sorted(set(chosen)) or ([] if scheme.is_large else list(range(scheme.num_classes)))
 
 
-@dataclass(frozen=True)
-class _Target:
-    """What is scored: the joint class or one attribute. truth, answers: int64 (N,), -1 without an answer."""
+def _score(target: Target, counts: Counts, scores: dict[str, np.ndarray], confidence: float) -> Scores:
+    """Scores of one target.
 
-    scheme: Scheme
-    truth: np.ndarray
-    answers: np.ndarray
-
-
-def _targets(matched: MatchedAnswers) -> dict[str, _Target]:
-    """The joint class first and, where the scheme has more than one, each attribute by its name."""
-    scheme = matched.scheme
-    targets = {JOINT_CLASS: _Target(scheme, matched.truth, matched.answers)}
-    if len(scheme.attributes) > 1:
-        truth, answers = scheme.split(matched.truth), scheme.split(matched.answers)
-        for name in scheme.names:
-            answered = np.where(matched.answers == NO_ANSWER, NO_ANSWER, answers[name])
-            targets[name] = _Target(scheme.only(name), truth[name], answered)
-    return targets
-
-
-@dataclass(frozen=True)
-class _Totals:
-    """Statistics summed over the sample and over each resample: arrays of (1 + resamples, ...).
-
-    targets: counts of each target, in order.
-    other: counts of the answers to compare with.
-    calibration: summed rows of calibration_statistics.
+    Args:
+        target: what is scored.
+        counts: its counts of the sample and of each resample, (1 + resamples, C).
+        scores: of them, as scores_of_targets gives them.
+        confidence: of the intervals.
     """
 
-    targets: list[Counts]
-    other: Counts | None
-    calibration: np.ndarray | None
+    def intervals(values: dict[str, np.ndarray]) -> dict[str, Interval]:
+        return {name: interval(resampled, confidence) for name, resampled in values.items()}
 
+    def class_scores(code: int) -> ClassScores:
+        by_class = per_class_of(counts.only([code]))
+        support = int(counts.truth[0, code])
+        return ClassScores(**intervals({name: values[:, 0] for name, values in by_class.items()}), support=support)
 
-def _resampled_totals(matched: MatchedAnswers, targets: dict[str, _Target], resamples: int, seed: int) -> _Totals:
-    """Sums the statistics of all scores side by side, so that every score sees the same resamples."""
-    blocks = [count_statistics(target.truth, target.answers, target.scheme.num_classes) for target in targets.values()]
-    if matched.other is not None:
-        blocks.append(count_statistics(matched.truth, matched.other, matched.scheme.num_classes))
-    if matched.probabilities is not None:
-        blocks.append(calibration_statistics(matched.probabilities, matched.truth))
-    totals = resample(sparse.csr_array(sparse.hstack(blocks)), matched.groups, resamples, seed)
-    # one part a block again, in the order above
-    parts = iter(np.split(totals, np.cumsum([block.shape[1] for block in blocks])[:-1], axis=1))
-    return _Totals(
-        targets=[Counts.from_totals(next(parts)) for _ in targets],
-        other=None if matched.other is None else Counts.from_totals(next(parts)),
-        calibration=None if matched.probabilities is None else next(parts),
-    )
-
-
-def _score(target: _Target, counts: Counts, gmean_classes: list[int] | None, confidence: float) -> Scores:
-    """Scores of one target. counts: of the sample and its resamples, (1 + resamples, C)."""
-
-    def intervals(scores: dict[str, np.ndarray]) -> dict[str, Interval]:
-        return {name: interval(values, confidence) for name, values in scores.items()}
-
-    scores_by_class = per_class_of(counts)
-    per_class = {
-        name: ClassScores(
-            **intervals({score: values[:, code] for score, values in scores_by_class.items()}),
-            support=int(counts.truth[0, code]),
-        )
-        for code, name in enumerate(target.scheme.class_names)
-    }
-    commonest = int(counts.truth[0].argmax())
+    constant = counts.constant(int(counts.truth[0].argmax()))
     return Scores(
-        class_names=target.scheme.class_names,
-        scores=intervals(scores_of(counts, gmean_classes)),
-        per_class=per_class,
-        weighted=intervals(weighted_scores_of(counts)),
-        constant=intervals(weighted_scores_of(counts.constant(commonest))),
-        confusion=confusion(target.truth, target.answers, target.scheme.num_classes),
+        class_names=target.class_names,
+        classes=target.classes,
+        scores=intervals(scores),
+        per_class={name: class_scores(code) for code, name in enumerate(target.class_names)},
+        weighted=intervals(by_resamples(weighted_scores_of, counts)),
+        constant=intervals(weighted_scores_of(constant)),
+        confusion=confusion(target.truth, target.answers, len(target.classes)),
     )
 
 
 def _reliability(totals: np.ndarray, confidence: float) -> list[ReliabilityBin]:
-    """The bins that hold images. totals: as _Totals.calibration."""
+    """The bins that hold images. totals: as Totals.calibration."""
     bins = reliability_of(totals)
     return [
         ReliabilityBin(int(count), float(bins["confidence"][0, at]), interval(bins["accuracy"][:, at], confidence))

@@ -76,18 +76,43 @@ def true_classes(
     if all(value in own for value in truth.values.unique()):
         notes.append(f"the truth is read as classes of {attribute.name}, not of {joint_name} together")
         return truth.classes(scheme, problems)
+    channel = with_true_combinations(channel, truth, [])
     joint = truth.classes(channel, problems)
     notes.append(f"the truth holds classes of {joint_name} together, of which {attribute.name} is taken")
     return np.where(joint == NO_ANSWER, NO_ANSWER, channel.split(joint)[attribute.name])
 
 
+def with_true_combinations(scheme: Scheme, truth: ClassTable, notes: list[str]) -> Scheme:
+    """The scheme with the combinations of the truth that the model does not know as further classes behind its own: no
+    answer is right for them, but each attribute may be.
+
+    Args:
+        scheme: of the answers.
+        truth: the table.
+        notes: collects how many such combinations there are.
+    """
+    if scheme.combinations is None:
+        return scheme
+    known = set(scheme.class_names)
+    others = [value for value in truth.values.unique() if value and value not in known]
+    numbers = {value: number for value in others if (number := scheme.combination_number(value)) is not None}
+    if numbers:
+        pictures = int(truth.values.isin(set(numbers)).sum())
+        notes.append(
+            f"combinations that the model does not know: {len(numbers):,} ({listing(numbers, 3)}), of {pictures:,} "
+            "pictures; these count as wrong, and are scored by attribute"
+        )
+    return scheme.extended(numbers.values())
+
+
 def check_probability_columns(columns: Sequence[str], scheme: Scheme, path: Path, problems: Problems) -> None:
     """The columns of probabilities must be the classes of the scheme, in any order."""
+    known, found = set(scheme.class_names), set(columns)
     for name in scheme.class_names:
-        if name not in columns:
+        if name not in found:
             problems.add(MISSING_COLUMNS, f"{path}: no column of class {name!r}{did_you_mean(name, columns)}")
     for column in columns:
-        if column not in scheme.class_names:
+        if column not in known:
             close = did_you_mean(column, scheme.class_names)
             problems.add(UNKNOWN_CLASSES, f"{path}: column {column!r}, expected {listing(scheme.class_names)}{close}")
 

@@ -22,6 +22,7 @@ from model.evaluation.label_scheme import (
     check_same_classes,
     find_scheme,
     true_classes,
+    with_true_combinations,
 )
 from model.labels import Scheme, normal_text
 from model.metrics.scores import NO_ANSWER
@@ -108,7 +109,12 @@ def match_answers(
     answers = _match_classes(names, tables.answers, classes.answers, notes)
     probabilities = tables.probabilities
     if probabilities is not None:
-        probabilities = _match_probabilities(names, probabilities[classes.scheme.class_names], notes)
+        # the columns of the model's classes, which come before those that only the truth has
+        known = classes.scheme.class_names[: len(probabilities.columns)]
+        probabilities = _match_probabilities(names, probabilities[known], notes)
+        unknown = classes.scheme.num_classes - len(known)
+        zeros = np.where(np.isnan(probabilities[:, :1]), np.nan, np.zeros((len(names), unknown)))
+        probabilities = np.hstack([probabilities, zeros]) if unknown else probabilities
     other = None
     if tables.other and classes.other is not None:
         other = _match_classes(names, tables.other, classes.other, notes)
@@ -210,13 +216,15 @@ def _find_classes(tables: _Tables, labels_path: Path | None, problems: Problems,
     if tables.other and tables.other_labelled_file:
         check_same_classes(scheme, tables.other_labelled_file, problems)
     truth = answers = other = None
+    answered = scheme
     if tables.truth:
+        scheme = with_true_combinations(scheme, tables.truth, notes)
         channel = labels.channel_scheme() if labels else None
         truth = true_classes(tables.truth, scheme, channel, problems, notes)
     if tables.answers:
-        answers = tables.answers.classes(scheme, problems, numbers_first=True)
+        answers = tables.answers.classes(answered, problems, numbers_first=True)
     if tables.other:
-        other = tables.other.classes(scheme, problems, numbers_first=True)
+        other = tables.other.classes(answered, problems, numbers_first=True)
     return None if truth is None or answers is None else _Classes(labels, scheme, truth, answers, other)
 
 

@@ -7,7 +7,7 @@ any leading axes (resamples) and the statistics in the last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,9 +63,15 @@ class Counts:
         return divide((1 + beta**2) * self.right, self.answered + beta**2 * self.truth)
 
     def constant(self, answer: int) -> Counts:
-        """The counts of a classifier that gives every picture the same answer."""
-        one_hot = np.arange(self.truth.shape[-1]) == answer
-        return Counts(self.truth * one_hot, self.truth, self.pictures[..., None] * one_hot)
+        """The counts of a classifier that gives every picture the same answer, of which the other classes are counted
+        as one: none of them is ever right."""
+        truth = self.truth[..., answer]
+        pairs = ((truth, 0 * truth), (truth, self.pictures - truth), (self.pictures, 0 * truth))
+        return Counts(*(np.stack(pair, axis=-1) for pair in pairs))
+
+    def only(self, classes: Sequence[int] | np.ndarray) -> Counts:
+        """The counts of these classes, without the pictures of the others."""
+        return Counts(*(counts[..., classes] for counts in (self.right, self.truth, self.answered)))
 
 
 def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
@@ -106,13 +112,13 @@ def _classes(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> tuple[np
     return truth, answers
 
 
-def confusion(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> np.ndarray:
-    """Confusion matrix, int64 (C, C): rows truth, columns answer. A picture without an answer (-1) is in no column, so
-    the sum of a row may be less than the support of its class."""
+def confusion(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> sparse.csr_array:
+    """Confusion matrix, int64 (C, C), sparse: rows truth, columns answer. A picture without an answer (-1) is in no
+    column, so the sum of a row may be less than the support of its class."""
     truth, answers = _classes(truth, answers, num_classes)
     answered = answers != NO_ANSWER
-    cells = truth[answered] * num_classes + answers[answered]
-    return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
+    cells = (truth[answered], answers[answered])
+    return sparse.csr_array((np.ones(len(cells[0]), np.int64), cells), shape=(num_classes, num_classes))
 
 
 def scores(
@@ -132,6 +138,25 @@ def scores_of(counts: Counts, gmean_classes: Sequence[int] | None = None) -> dic
     """
     formulas = {**SCORES, "gmean_f1": lambda counts: gmean_f1(counts, gmean_classes)}
     return {name: formula(counts) for name, formula in formulas.items()}
+
+
+def mean_scores_of(attributes: Iterable[Counts], accuracy: np.ndarray) -> dict[str, np.ndarray]:
+    """The scores of several attributes whose combinations are too many to be classes (a hierarchy), by name, (...)
+    each: the mean of the attributes' scores, each over the values in truth; see epoch_metrics.SCORE_OF_MANY.
+
+    Args:
+        attributes: Counts of each attribute's values.
+        accuracy: Share of the pictures for which all attributes are right, (...).
+    """
+    by_attribute = [scores_of(values_in_truth(counts)) for counts in attributes]
+    means = {name: np.mean([values[name] for values in by_attribute], axis=0) for name in by_attribute[0]}
+    return {**means, "accuracy": accuracy}
+
+
+def values_in_truth(counts: Counts) -> Counts:
+    """The counts of the classes that are in truth; in that of the sample, the first row, if there are resamples."""
+    sample = counts.truth.reshape(-1, counts.truth.shape[-1])[0]
+    return counts.only(np.flatnonzero(sample))
 
 
 def gmean_f1(counts: Counts, classes: Sequence[int] | None = None) -> np.ndarray:

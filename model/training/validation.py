@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.distributed as dist
+from scipy import sparse
 from torch import nn
 
 from model.data.image_dataset import ImageDataset, unreadable_images
@@ -18,8 +19,17 @@ from model.decisions import Decision
 from model.images.pipeline import InputPipeline
 from model.images.tta import Views
 from model.metrics.bootstrap import interval, resample
-from model.metrics.epoch_metrics import CRITERIA
-from model.metrics.scores import Counts, confusion, count_statistics, per_class, scores, scores_of
+from model.metrics.epoch_metrics import ATTRIBUTE_SCORES, ATTRIBUTES, CRITERIA
+from model.metrics.scores import (
+    NO_ANSWER,
+    Counts,
+    confusion,
+    count_statistics,
+    mean_scores_of,
+    per_class,
+    scores_of,
+    values_in_truth,
+)
 from model.network.probabilities import joint_probabilities
 from model.prediction.torch_backend import TorchBackend
 from model.runtime import distributed
@@ -29,6 +39,7 @@ from model.training.criterion import Criterion, head_targets
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
+ROWS_AT_ONCE = 256  # pictures whose probabilities of many classes are computed together
 
 
 @dataclass(frozen=True)
@@ -54,22 +65,34 @@ class Validation:
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """The loss, the scores by which weights can be chosen (f1, acc, ...), and per_class."""
-        num_classes = self.table.scheme.num_classes
-        values = scores(self.classes, self.answers, num_classes)
-        by_class = per_class(self.classes, self.answers, num_classes)
+        """The loss, the scores by which weights can be chosen (f1, acc, ...), `attributes` if there are several, and
+        per_class."""
+        values = self._scores_of(self._counts(np.asarray(self._statistics.sum(axis=0))[None]))
+        by_class = per_class(self.classes, self.answers, self.table.scheme.num_classes)
+        by_attribute = self.by_attribute
         return {
             "loss": self.loss,
-            **{name: values[score] for name, score in _scores().items()},
+            **{name: float(values[score][0]) for name, score in _scores().items()},
+            **({ATTRIBUTES: by_attribute} if by_attribute else {}),
             "per_class": {name: array.tolist() for name, array in by_class.items()},
         }
+
+    @cached_property
+    def by_attribute(self) -> dict[str, dict[str, float]]:
+        """f1 (macro F1) and accuracy of each attribute by its name, as ATTRIBUTE_SCORES names them; empty if there is
+        only one. If the scheme is_large, macro F1 is over the values that occur in truth."""
+        by_attribute = {}
+        for name, target in self._attributes.items():
+            counts = Counts.from_answers(*target)
+            values = scores_of(values_in_truth(counts) if self.table.scheme.is_large else counts)
+            by_attribute[name] = {key: float(values[score]) for key, score in ATTRIBUTE_SCORES.items()}
+        return by_attribute
 
     def intervals(self) -> dict[str, list[float]]:
         """[low, high] of each score, from a bootstrap over the groups. These pictures also select the best epoch; the
         intervals do not account for that bias."""
         groups = pd.factorize(self.table.groups)[0]
-        statistics = count_statistics(self.classes, self.answers, self.table.scheme.num_classes)
-        resampled = scores_of(Counts.from_totals(resample(statistics, groups, RESAMPLES, seed=0)))
+        resampled = self._scores_of(self._counts(resample(self._statistics, groups, RESAMPLES, seed=0)))
         bounds = {}
         for name, score in _scores().items():
             estimate = interval(resampled[score], CONFIDENCE)
@@ -78,9 +101,46 @@ class Validation:
         return bounds
 
     @cached_property
+    def _attributes(self) -> dict[str, tuple[np.ndarray, np.ndarray, int]]:
+        """True values and answered values, int64 (n,), and number of values of each attribute by its name; empty if
+        there is only one."""
+        scheme = self.table.scheme
+        if len(scheme.attributes) < 2:
+            return {}
+        truth, answers = self.table.codes(), scheme.split(self.answers)
+        return {one.name: (truth[one.name], answers[one.name], len(one.values)) for one in scheme.attributes}
+
+    @cached_property
+    def _statistics(self) -> sparse.csr_array:
+        """A row a picture, from whose sums _counts makes what the scores are computed of.
+
+        If the scheme is_large: whether all attributes are right, as counts of one class, then the counts of each
+        attribute; otherwise the counts of the joint classes.
+        """
+        scheme = self.table.scheme
+        if not scheme.is_large:
+            return count_statistics(self.classes, self.answers, scheme.num_classes)
+        right = np.where(self.answers == self.classes, 0, NO_ANSWER)
+        blocks = [count_statistics(np.zeros_like(right), right, 1)]
+        blocks += [count_statistics(*target) for target in self._attributes.values()]
+        return sparse.csr_array(sparse.hstack(blocks))
+
+    def _counts(self, totals: np.ndarray) -> list[Counts]:
+        """Counts, (m, C) each, of m sums of _statistics, (m, columns)."""
+        sizes = [1, *(size for _, _, size in self._attributes.values())] if self.table.scheme.is_large else []
+        return [
+            Counts.from_totals(part) for part in np.split(totals, 3 * np.cumsum(sizes, dtype=np.int64)[:-1], axis=1)
+        ]
+
+    def _scores_of(self, counts: list[Counts]) -> dict[str, np.ndarray]:
+        """The scores by name, (m,), from _counts."""
+        joint, *attributes = counts
+        return mean_scores_of(attributes, joint.accuracy) if attributes else scores_of(joint)
+
+    @cached_property
     def confusion(self) -> np.ndarray:
-        """Confusion matrix, int64 (C, C): rows true class, columns answer."""
-        return confusion(self.classes, self.answers, self.table.scheme.num_classes)
+        """Confusion matrix of the joint classes, int64 (C, C): rows true class, columns answer."""
+        return confusion(self.classes, self.answers, self.table.scheme.num_classes).toarray()
 
     def worst(self, most: int) -> np.ndarray:
         """Rows of wrong answers, int64 (at most `most`,), the most confident first."""
@@ -135,11 +195,22 @@ class Validator:
         for rank, rows in enumerate(distributed.gather(own_logits[self.rank :: self.world])):
             own_logits[rank :: self.world] = rows
         logits = torch.from_numpy(own_logits)
-        probabilities = joint_probabilities(self.heads, logits).numpy()
+        probabilities = self._probabilities(logits)
         with torch.inference_mode():
             loss = self.criterion.cpu()(logits, self.targets).item()
         self.criterion.to(self.hardware.device)
         return Validation(self.table, probabilities, self.decision.classes(probabilities), loss)
+
+    def _probabilities(self, logits: torch.Tensor) -> np.ndarray:
+        """Joint probabilities, float32 (n, joint classes)."""
+        if not self.heads.scheme.is_large:
+            return joint_probabilities(self.heads, logits).numpy()
+        # some rows at a time, as there may be many classes and each head has a term for each of them
+        probabilities = np.empty((len(logits), self.heads.scheme.num_classes), np.float32)
+        for start in range(0, len(logits), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            probabilities[rows] = joint_probabilities(self.heads, logits[rows]).numpy()
+        return probabilities
 
     def _logits(self, network: nn.Module) -> np.ndarray:
         """Logits, float32 (n, outputs), of which only the rows of this process are filled."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Never
 
-from model.metrics.epoch_metrics import metrics_of_line, metrics_of_table
+from model.metrics.epoch_metrics import ATTRIBUTES, attribute_assignments, metrics_of_line, metrics_of_table
 from model.runtime import distributed, terminal
 from model.training.progress import Progress
 from model.training.tracking.base import EpochResult, Tracker
@@ -27,12 +27,14 @@ def progress_bar(description: str, pictures: int, done: int) -> tqdm[Never]:
 
 
 def metric_line(entry: Mapping[str, Any]) -> str:
-    """`epoch=3 val_f1=0.8123; val_acc=0.9000; ...`, which SageMaker's metric definitions read.
+    """`epoch=3 val_f1=0.8123; val_acc=0.9000; ...`, which SageMaker's metric definitions read; behind these
+    `val_f1_mask=0.9012; ...` for people if there are several attributes.
 
     Args:
         entry: The epoch's record. Metrics that are not in it are left out.
     """
     values = [metric.assignment(entry[metric.name]) for metric in metrics_of_line() if metric.name in entry]
+    values += attribute_assignments(entry.get(ATTRIBUTES, {}))
     return f"epoch={entry['epoch']} {' '.join(values)}"
 
 
@@ -90,13 +92,15 @@ class EpochTable(Tracker):
 
     def epoch(self, result: EpochResult) -> None:
         columns = [metric for metric in metrics_of_table() if metric.name in result.entry]
-        headers = [f"{metric.column:>{WIDTH}}" for metric in columns]
+        attributes = result.entry.get(ATTRIBUTES, {})
+        names = [*(metric.column for metric in columns), *(f"F1 {name}" for name in attributes)]
+        headers = [f"{name:>{WIDTH}}" for name in names]
         if not self._has_header:
             log.info("%9s  %s  %8s  %8s", "epoch", "  ".join(headers), "time", "left")
             self._has_header = True
-        values = [
-            f"{metric.text(result.entry[metric.name]):>{len(header)}}" for metric, header in zip(columns, headers)
-        ]
+        texts = [metric.text(result.entry[metric.name]) for metric in columns]
+        texts += [f"{scores['f1']:.4f}" for scores in attributes.values()]
+        values = [f"{text:>{len(header)}}" for text, header in zip(texts, headers)]
         epoch = f"{result.entry['epoch']}/{self.epochs}"
         times = [f"{duration(seconds):>8}" for seconds in self.times.after_epoch(result.entry["epoch"])]
         log.info("%9s  %s%s", epoch, "  ".join([*values, *times]), "  best so far" if result.better else "")
