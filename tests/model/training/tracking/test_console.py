@@ -105,3 +105,13 @@ def test_the_bar_counts_pictures_on_a_terminal_alone(monkeypatch):
         text = stream.getvalue()
         assert ("epoch 2/3:" in text and "384/640" in text and "pictures/s]" in text) == shown
         assert shown or not text
+
+
+def test_the_line_and_the_table_have_the_f1_of_each_attribute(caplog):
+    scores = {"mask": {"f1": 0.9, "accuracy": 0.95}, "age": {"f1": 0.65432, "accuracy": 0.7}}
+    entry = {**ENTRY, "attributes": scores}
+    assert metric_line(entry) == f"{metric_line(ENTRY)} val_f1_mask=0.9000; val_f1_age=0.6543;"
+    table = EpochTable(5)
+    table.epoch(EpochResult(12, entry, None, False))
+    header, row = caplog.messages
+    assert header.index("F1 age") + len("F1 age") == row.index("0.6543") + 6
