@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-NO_ANSWER = -1
+NO_ANSWER = NO_TRUTH = -1  # in place of the class of an answer, of the truth
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def count_statistics(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> 
     """The statistics that Counts sums up.
 
     Args:
-        truth: classes (n,).
+        truth: classes (n,), -1 for a picture whose class is unknown, which is not counted.
         answers: classes (n,), -1 for no answer.
         num_classes: C.
 
@@ -91,14 +91,14 @@ def count_statistics(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> 
         float (n, 3C), a row a picture, in which at most three entries are 1: right, truth and answered.
 
     Raises:
-        ValueError: If a class is outside 0 ... C - 1 (answers: -1 ... C - 1), or the lengths differ.
+        ValueError: If a class is outside -1 ... C - 1, or the lengths differ.
     """
     truth, answers = _classes(truth, answers, num_classes)
-    rows = np.arange(len(truth))
-    answered = answers != NO_ANSWER
-    right = truth == answers
-    row = np.concatenate([rows[right], rows, rows[answered]])
-    column = np.concatenate([truth[right], num_classes + truth, 2 * num_classes + answers[answered]])
+    known, answered = truth != NO_TRUTH, answers != NO_ANSWER
+    masks = (known & (truth == answers), known, known & answered)
+    row = np.concatenate([np.flatnonzero(mask) for mask in masks])
+    right, of_truth, given = (classes[mask] for classes, mask in zip((truth, truth, answers), masks))
+    column = np.concatenate([right, num_classes + of_truth, 2 * num_classes + given])
     return sparse.csr_array((np.ones(len(row)), (row, column)), shape=(len(truth), 3 * num_classes))
 
 
@@ -106,18 +106,19 @@ def _classes(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> tuple[np
     truth, answers = np.asarray(truth, dtype=np.int64), np.asarray(answers, dtype=np.int64)
     if truth.shape != answers.shape or truth.ndim != 1:
         raise ValueError(f"truth {truth.shape} and answers {answers.shape} must be two vectors of one length")
-    for name, classes, lowest in (("truth", truth, 0), ("answers", answers, NO_ANSWER)):
-        if classes.size and not lowest <= classes.min() <= classes.max() < num_classes:
-            raise ValueError(f"{name} must be {lowest} to {num_classes - 1}, not {classes.min()} to {classes.max()}")
+    for name, classes in (("truth", truth), ("answers", answers)):
+        if classes.size and not -1 <= classes.min() <= classes.max() < num_classes:
+            raise ValueError(f"{name} must be -1 to {num_classes - 1}, not {classes.min()} to {classes.max()}")
     return truth, answers
 
 
 def confusion(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> sparse.csr_array:
     """Confusion matrix, int64 (C, C), sparse: rows truth, columns answer. A picture without an answer (-1) is in no
-    column, so the sum of a row may be less than the support of its class."""
+    column, so the sum of a row may be less than the support of its class; one of an unknown class (-1) is not counted.
+    """
     truth, answers = _classes(truth, answers, num_classes)
-    answered = answers != NO_ANSWER
-    cells = (truth[answered], answers[answered])
+    counted = (truth != NO_TRUTH) & (answers != NO_ANSWER)
+    cells = (truth[counted], answers[counted])
     return sparse.csr_array((np.ones(len(cells[0]), np.int64), cells), shape=(num_classes, num_classes))
 
 

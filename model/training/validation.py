@@ -22,6 +22,7 @@ from model.metrics.bootstrap import interval, resample
 from model.metrics.epoch_metrics import ATTRIBUTE_SCORES, ATTRIBUTES, CRITERIA
 from model.metrics.scores import (
     NO_ANSWER,
+    NO_TRUTH,
     Counts,
     confusion,
     count_statistics,
@@ -120,8 +121,9 @@ class Validation:
         scheme = self.table.scheme
         if not scheme.is_large:
             return count_statistics(self.classes, self.answers, scheme.num_classes)
+        known = np.where(self.classes == NO_TRUTH, NO_TRUTH, 0)
         right = np.where(self.answers == self.classes, 0, NO_ANSWER)
-        blocks = [count_statistics(np.zeros_like(right), right, 1)]
+        blocks = [count_statistics(known, right, 1)]
         blocks += [count_statistics(*target) for target in self._attributes.values()]
         return sparse.csr_array(sparse.hstack(blocks))
 

@@ -92,6 +92,13 @@ def test_the_scores_of_a_hierarchy_are_the_means_of_its_attributes(hierarchy):
     assert low <= metrics["acc"] <= high
 
 
+def test_a_picture_without_a_label_counts_for_the_other_attributes(hierarchy):
+    labels = hierarchy.table.labels.assign(b=[-1, 3, 3])
+    metrics = replace(hierarchy, table=replace(hierarchy.table, labels=labels)).metrics
+    assert metrics["attributes"]["a"]["f1"] == pytest.approx(5 / 6)
+    assert metrics["attributes"]["b"] == {"f1": pytest.approx(2 / 3), "accuracy": 0.5} and metrics["acc"] == 0.5
+
+
 def test_probabilities_of_a_hierarchy_are_computed_some_rows_at_a_time(hierarchy, monkeypatch):
     heads = make_heads(hierarchy.table.scheme, "heads", lambda head, classes: classes)
     validator = object.__new__(Validator)
