@@ -90,7 +90,8 @@ def test_a_hierarchy_trains_answers_and_is_evaluated(target, hierarchy, run_hier
     assert matrix == {name: rows.value_counts().to_dict() for name, rows in answered.groupby(truth, sort=False)}
     assert (output / "evaluation.json").stat().st_size < 1_000_000
     page = (output / "report.html").read_text().replace("<wbr>", "")
-    assert "mean of the attributes" in page and unknown[0] in page and len(page) < 3_000_000
+    assert " of 75,000 combinations: aisle (3)" in page and "mean of the attributes" in page
+    assert unknown[0] in page and len(page) < 3_000_000
 
 
 def test_training_chooses_by_the_mean_of_the_attributes_and_logs_each(hierarchy, run_hierarchy, caplog):

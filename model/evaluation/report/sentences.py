@@ -82,6 +82,8 @@ def subject(evaluation: Evaluation, scheme: Scheme, group_column: str | None) ->
     """What was evaluated, in one line."""
     groups = f" of {count(evaluation.groups)} {groups_noun(group_column)}" if evaluation.groups else ""
     classes = counted(scheme.num_classes, "class", "es")
+    if scheme.is_large:
+        classes = f"{count(scheme.num_classes)} of {count(scheme.num_combinations)} combinations"
     if len(scheme.attributes) > 1:
         classes += ": " + " × ".join(f"{attribute.name} ({len(attribute.values)})" for attribute in scheme.attributes)
     return f"{counted(evaluation.pictures, 'picture')}{groups}, {classes}"
