@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 VALIDATION = "val_"  # prefix of the metrics of the validation pictures
-ATTRIBUTES = "attributes"  # in an epoch's record: ATTRIBUTE_SCORES of each attribute by its name, if there are several
+# In the validation of metrics.json: ATTRIBUTE_SCORES of each attribute by its name, if there are several
+ATTRIBUTES = "attributes"
 ATTRIBUTE_SCORES = {"f1": "macro_f1", "accuracy": "accuracy"}  # with their keys in `model.metrics.scores.SCORES`
 # What a score is where a label scheme is_large: where there are too many combinations of attributes for each to count
 SCORE_OF_MANY = "the mean of the attributes' scores, each over the values that occur; accuracy is of all together"

@@ -26,7 +26,7 @@ from model.data.sampling import EpochSampler, make_sampler
 from model.decisions import Decision
 from model.errors import Failure
 from model.images.pipeline import InputPipeline
-from model.metrics.epoch_metrics import ATTRIBUTES, CRITERIA
+from model.metrics.epoch_metrics import CRITERIA
 from model.network.freezing import fix_norm
 from model.network.heads import Heads
 from model.network.network import Network
@@ -293,7 +293,6 @@ class Trainer:
         entry: dict[str, Any] = {
             "epoch": progress.epoch + 1,
             **{CRITERIA[name].name: value for name, value in metrics.items() if name in CRITERIA},
-            **({ATTRIBUTES: metrics[ATTRIBUTES]} if ATTRIBUTES in metrics else {}),
             "train_loss": loss_sum / self.sampler.steps,
             "lr": progress.lr,
             "pictures_per_second": self.rate,

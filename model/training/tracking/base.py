@@ -37,6 +37,11 @@ class EpochResult:
     validation: Validation | None
     better: bool
 
+    @property
+    def by_attribute(self) -> Mapping[str, Mapping[str, float]]:
+        """ATTRIBUTE_SCORES of each attribute by its name, if there are several and validation pictures."""
+        return self.validation.by_attribute if self.validation else {}
+
     @cached_property
     def scalars(self) -> dict[str, float]:
         """Values by the name of their curve: the epoch's metrics, the scores of each attribute if there are several,
@@ -44,7 +49,7 @@ class EpochResult:
         scalars = {curve: float(self.entry[name]) for name, curve in curves().items() if name in self.entry}
         if not self.validation:
             return scalars
-        for name, scores in self.validation.by_attribute.items():
+        for name, scores in self.by_attribute.items():
             scalars |= {f"{score}/{name}": scores[key] for key, score in ATTRIBUTE_SCORES.items()}
         if not self.validation.table.scheme.is_large:
             per_class = self.validation.metrics["per_class"]
