@@ -35,12 +35,13 @@ from container.locations import Locations
 from model.answers.files import OUTPUT, TRUTH, answers_file
 from model.atomic_write import write_json, write_text
 from model.errors import ExitCode
-from model.evaluation.evaluate import Scores, evaluate
+from model.evaluation.evaluate import Evaluation, evaluate
 from model.evaluation.files import EVALUATION_JSON, REPORT_HTML
 from model.evaluation.matching import match_answers
 from model.evaluation.report.render import render_report
 from model.evaluation.report.thumbnails import picture_folder
 from model.evaluation.summary import summary
+from model.labels import MAX_COMBINATIONS
 from model.metrics.bootstrap import Interval
 
 
@@ -69,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     folder = locations.evaluation_dir(settings.output, settings.output_data_dir) or answers.parent
     compared = Path(settings.compare).name if settings.compare else None
-    content = {"multiclass_classification_metrics": model_monitor(evaluated.joint), "rarebird": evaluated.to_dict()}
+    content = {"multiclass_classification_metrics": model_monitor(evaluated), "rarebird": evaluated.to_dict()}
     write_json(folder / EVALUATION_JSON, content)
     write_text(folder / REPORT_HTML, render_report(evaluated, matched, pictures, compared, datetime.date.today()))
     # the files first: a reader of the text may go away
@@ -87,16 +88,23 @@ def in_output(output: Path, answers: str) -> Path:
     return output / answers if is_bare_file else Path(answers)
 
 
-def model_monitor(scores: Scores) -> dict[str, Any]:
+def model_monitor(evaluation: Evaluation) -> dict[str, Any]:
     """The scores in the form that SageMaker's model registry and pipelines read.
 
     Developer Guide, "Model quality metrics and Amazon CloudWatch monitoring". The best constant classifier answers the
-    commonest class of the truth.
+    commonest class of the truth. With more than MAX_COMBINATIONS joint classes, or combinations of attributes, the
+    confusion matrix has only the cells that are not 0.
     """
-    matrix = {
-        actual: dict(zip(scores.class_names, (int(count) for count in row), strict=True))
-        for actual, row in zip(scores.class_names, scores.confusion, strict=True)
-    }
+    scores = evaluation.joint
+    names = scores.class_names
+    matrix: dict[str, dict[str, int]] = {}
+    if len(names) > MAX_COMBINATIONS or evaluation.is_large:  # too many cells to list those that are 0
+        cells = scores.confusion.tocoo()
+        for row, column, count in zip(cells.row.tolist(), cells.col.tolist(), cells.data.tolist(), strict=True):
+            matrix.setdefault(names[row], {})[names[column]] = count
+    else:
+        for actual, counts in zip(names, scores.confusion.toarray().tolist(), strict=True):
+            matrix[actual] = dict(zip(names, counts, strict=True))
     metrics: dict[str, Any] = {"confusion_matrix": matrix}
     for name, score in scores.weighted.items():
         metrics[name] = _with_deviation(score)

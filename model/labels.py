@@ -9,19 +9,25 @@ import math
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from model.combinations import Combinations, codes_of, complete_rows, number_of, number_of_name
 from model.errors import InputError, did_you_mean, listing
 from model.label_values import INDICES, NAMES, LabelRules, Names, ReadClasses, folded, is_quantity, read_classes
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 JOINT, HEADS = "joint", "heads"  # targets that learn all attributes; others are the name of one attribute
 JOIN = "/"  # between the attributes' values in the name of a joint class
 # Classes of rows without one: MISSING where the attribute is optional, DROPPED where its rules leave the row out,
 # UNKNOWN where the label is an error
 MISSING, DROPPED, UNKNOWN = -1, -2, -3
+MAX_COMBINATIONS = 1_000  # up to which every combination of the attributes' values is a joint class
 
 
 def normal_text(value: object) -> str:
@@ -161,11 +167,18 @@ class Attribute:
 class Scheme:
     """Attributes in order, and the joint class of their combinations.
 
-    The last attribute varies fastest in the joint class (C order): mask*6 + gender*3 + age for the mask scheme. With
-    one attribute, the joint class is that attribute's class.
+    All combinations of the attributes' values are numbered with the last attribute varying fastest (C order):
+    mask*6 + gender*3 + age for the mask scheme. With one attribute, that is the attribute's class. These numbers are
+    the joint classes, unless `combinations` lists the combinations that are.
+
+    Attributes:
+        attributes: The attributes.
+        combinations: Numbers of the combinations that are joint classes, in the order of the classes; None if all are.
+            A channel whose scheme `is_large` has those that occur in it.
     """
 
     attributes: tuple[Attribute, ...]
+    combinations: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         names = self.names
@@ -173,6 +186,14 @@ class Scheme:
             raise InputError("a label scheme needs at least one attribute")
         if len(set(names)) != len(names):
             raise InputError(f"attribute names must differ: {listing(names)}")
+        if self.num_combinations > 2**62:
+            raise InputError(f"{listing(names)} have too many values: their combinations cannot be numbered")
+        if self.combinations is not None:
+            listed = self.combinations
+            if not listed or len(set(listed)) != len(listed) or min(listed) < 0 or max(listed) >= self.num_combinations:
+                raise InputError(f"combinations must be different numbers from 0 to {self.num_combinations - 1}")
+        elif self.is_large:
+            return  # the names are compared once it is known which combinations occur
         if len(set(self.class_names)) != self.num_classes:
             raise InputError(f"two joint classes have one name: {listing(self.class_names)}")
 
@@ -181,18 +202,41 @@ class Scheme:
         """Names of the attributes."""
         return tuple(attribute.name for attribute in self.attributes)
 
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of values of each attribute."""
+        return tuple(len(attribute.values) for attribute in self.attributes)
+
+    @property
+    def num_combinations(self) -> int:
+        """Number of all combinations of the attributes' values, whether they occur or not."""
+        return math.prod(self.sizes)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether several attributes have more than MAX_COMBINATIONS combinations, as a hierarchy has. Then the joint
+        classes of a channel are the combinations that occur, and the score is the mean of the attributes' scores."""
+        return len(self.attributes) > 1 and self.num_combinations > MAX_COMBINATIONS
+
     @property
     def num_classes(self) -> int:
         """Number of joint classes."""
-        return math.prod(len(attribute.values) for attribute in self.attributes)
+        return self.num_combinations if self.combinations is None else len(self.combinations)
 
     @cached_property
     def class_names(self) -> list[str]:
         """Names of the joint classes in their order, `worn/male/under 30`."""
+        if self.combinations is not None:
+            codes = (codes_of(number, self.sizes) for number in self.combinations)
+            return [JOIN.join(one.values[code] for one, code in zip(self.attributes, own)) for own in codes]
         names = [""]
         for attribute in self.attributes:
             names = [f"{name}{JOIN}{value}" if name else value for name in names for value in attribute.values]
         return names
+
+    def combination_number(self, name: str) -> int | None:
+        """The number of the combination of this name, whether it is a joint class or not; None if there is none."""
+        return number_of_name(normal_text(name), [attribute.values for attribute in self.attributes], JOIN)
 
     def attribute(self, name: str) -> Attribute:
         """The attribute of this name. InputError names the nearest one."""
@@ -207,19 +251,43 @@ class Scheme:
         return Scheme((self.attribute(name),))
 
     def joint(self, codes: Mapping[str, Any]) -> Any:
-        """Combines each attribute's classes (ints, or integer arrays or tensors of one shape) into joint classes."""
-        joint: Any = 0
-        for attribute in self.attributes:
-            joint = joint * len(attribute.values) + codes[attribute.name]
-        return joint
+        """Combines each attribute's classes (ints, or integer arrays or tensors of one shape) into joint classes. If
+        only some combinations are joint classes, NO_CLASS for the others and where a class is negative."""
+        own = [codes[name] for name in self.names]
+        number = number_of(own, self.sizes)
+        if self.combinations is None:
+            return number
+        is_complete = min(own) >= 0 if isinstance(number, int) else complete_rows(own)
+        return self._table.classes(number, is_complete)
 
     def split(self, joint: Any) -> dict[str, Any]:
         """Splits joint classes (an int, or an integer array or tensor) into each attribute's classes."""
-        codes: dict[str, Any] = {}
-        for attribute in reversed(self.attributes):
-            codes[attribute.name] = joint % len(attribute.values)
-            joint = joint // len(attribute.values)
-        return {name: codes[name] for name in self.names}
+        number = joint if self.combinations is None else self._table.numbers_of(joint)
+        return dict(zip(self.names, codes_of(number, self.sizes)))
+
+    def occurring(self, *tables: Mapping[str, NDArray[np.int64]]) -> Scheme:
+        """The scheme of a channel: if it is_large, the joint classes are the combinations of these rows, in C order.
+
+        Args:
+            tables: For each table, each attribute's classes, int64 (n,); a row with a negative class is left out.
+        """
+        if not self.is_large:
+            return self
+        numbers: set[int] = set()
+        for codes in tables:
+            own = [codes[name] for name in self.names]
+            numbers.update(number_of(own, self.sizes)[complete_rows(own)].tolist())
+        return replace(self, combinations=tuple(sorted(numbers)) or None)
+
+    def extended(self, numbers: Iterable[int]) -> Scheme:
+        """The scheme with these combinations as further classes behind its own, which keep their numbers."""
+        if self.combinations is None:
+            return self
+        return replace(self, combinations=tuple(dict.fromkeys([*self.combinations, *numbers])))
+
+    @cached_property
+    def _table(self) -> Combinations:
+        return Combinations(self.combinations or ())
 
     def read(self, labels: Iterable[str], readings: Sequence[str]) -> ReadLabels:
         """Reads joint classes, as Attribute.read does an attribute's. Numbers are not cut into bands."""
@@ -235,7 +303,8 @@ class Scheme:
         return self.attributes[0].rules if len(self.attributes) == 1 else LabelRules()
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of labels.json. from_dict reads `attributes`; `joint` and `classes` are for people."""
+        """The content of labels.json. from_dict reads `attributes` and, where only some combinations are joint classes,
+        `combinations`: their values of `joint`. `joint` and `classes` are for people."""
         return {
             "attributes": [
                 {"name": a.name, "values": list(a.values), "cuts": list(a.cuts), "column": a.column}
@@ -247,31 +316,31 @@ class Scheme:
                 f"{name}*{stride}" if stride > 1 else name for name, stride in zip(self.names, self._strides())
             ),
             "classes": self.class_names,
+            **({} if self.combinations is None else {"combinations": list(self.combinations)}),
         }
 
     def _strides(self) -> list[int]:
         """What each attribute's class is multiplied by in the joint class."""
-        sizes = [len(attribute.values) for attribute in self.attributes]
-        return [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
+        return [math.prod(self.sizes[i + 1 :]) for i in range(len(self.sizes))]
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Scheme:
         """The inverse of to_dict. InputError if the content is not a scheme."""
         try:
-            return cls(
-                tuple(
-                    Attribute(
-                        a["name"],
-                        tuple(a["values"]),
-                        tuple(a.get("cuts", ())),
-                        a.get("column", ""),
-                        LabelRules.from_dict(a),
-                        bool(a.get("optional", False)),
-                    )
-                    for a in saved["attributes"]
+            attributes = tuple(
+                Attribute(
+                    a["name"],
+                    tuple(a["values"]),
+                    tuple(a.get("cuts", ())),
+                    a.get("column", ""),
+                    LabelRules.from_dict(a),
+                    bool(a.get("optional", False)),
                 )
+                for a in saved["attributes"]
             )
-        except (KeyError, TypeError, AttributeError) as error:
+            combinations = saved.get("combinations")
+            return cls(attributes, None if combinations is None else tuple(int(number) for number in combinations))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"not a label scheme: {type(error).__name__}: {error}") from None
 
 

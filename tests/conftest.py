@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
+import yaml
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 IN_CI = "RAREBIRD_CI" in os.environ
@@ -66,6 +70,53 @@ def no_job_variables(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
     here = tmp_path_factory.mktemp("here")
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(here / "no-tree"))
     monkeypatch.chdir(here)
+
+
+def _draw_hierarchy(folder: Path, pictures: dict[str, int], is_tree: bool, sizes: Sequence[int] = (3, 50, 500)) -> Path:
+    """Draws channels with the attributes aisle, product and variety, and folder/scheme.yaml.
+
+    Args:
+        folder: Where the channels are written.
+        pictures: Pictures of each channel by its name; `eval` has a truth, eval/gt.csv, of joint names.
+        is_tree: Whether each variety is of one product and each product of one aisle; else all are independent.
+        sizes: Number of values of each attribute.
+    """
+    names = ("aisle", "product", "variety")
+    values = {name: [f"{name} {code}" for code in range(size)] for name, size in zip(names, sizes)}
+    folder.mkdir(parents=True)
+    (folder / "scheme.yaml").write_text(yaml.safe_dump({"attributes": values}), encoding="utf-8")
+    generator = np.random.default_rng(0)
+    for channel, rows in pictures.items():
+        (folder / channel / "images").mkdir(parents=True)
+        codes = [generator.integers(size, size=rows) for size in sizes]
+        if is_tree:
+            codes[:2] = [codes[2] * size // sizes[2] for size in sizes[:2]]
+        labels = {name: np.array(values[name])[own] for name, own in zip(names, codes)}
+        table = pd.DataFrame({"ImageID": [f"{channel}{row}.png" for row in range(rows)], **labels})
+        for name, aisle in zip(table["ImageID"], codes[0]):
+            pixels = generator.integers(120, size=(24, 32, 3)) + np.eye(3, dtype=int)[aisle % 3] * 120
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / channel / "images" / name)
+        if channel == "eval":
+            table[["ImageID"]].to_csv(folder / channel / "info.csv", index=False)
+            table["ans"] = table[list(names)].agg("/".join, axis=1)
+            (folder / "gt").mkdir()
+            table[["ImageID", "ans"]].to_csv(folder / "gt" / "gt.csv", index=False)
+        else:
+            table.to_csv(folder / channel / f"{channel}.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def draw_hierarchy() -> Callable[..., Path]:
+    """Draws channels of a hierarchy."""
+    return _draw_hierarchy
+
+
+@pytest.fixture(scope="session")
+def hierarchy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn hierarchy of 3 x 50 x 500 values: train, validation, eval, gt and scheme.yaml."""
+    pictures = {"train": 240, "validation": 60, "eval": 120}
+    return _draw_hierarchy(tmp_path_factory.mktemp("hierarchy") / "data", pictures, is_tree=True)
 
 
 @pytest.fixture

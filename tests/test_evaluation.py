@@ -14,6 +14,8 @@ from wcwidth import wcswidth
 import evaluation
 from container import job_script
 from model.errors import InputError
+from model.evaluation.evaluate import evaluate
+from model.evaluation.matching import MatchedAnswers
 from model.labels import Attribute, Scheme, mask_scheme
 
 KOREAN = Scheme((Attribute("tag", ("착용샷", "설치후배치컷", "top")),))
@@ -366,3 +368,14 @@ def test_a_class_whose_name_has_spaces_may_be_chosen(answers_of_masks, tmp_path)
     assert evaluation.main([*where, "--gmean_classes", "worn/male/under 30"]) == 0
     found = json.loads((tmp_path / "evaluation.json").read_text())["rarebird"]
     assert found["gmean_classes"] == ["worn/male/under 30"] and found["gmean_f1"]["value"] == 1
+
+
+def test_of_many_classes_the_matrix_of_sagemaker_has_no_cells_of_0():
+    names = tuple(f"kind{code}" for code in range(1001))
+    truth, answers = np.array([0, 0, 7, 1000]), np.array([0, 7, -1, 1000])
+    for count, cells in ((1001, 3), (1000, 1000**2)):
+        scheme = Scheme((Attribute("variety", names[:count]),))
+        matched = MatchedAnswers(scheme, list("abcd"), truth.clip(max=count - 1), answers.clip(max=count - 1))
+        matrix = evaluation.model_monitor(evaluate(matched, resamples=0))["confusion_matrix"]
+        assert sum(map(len, matrix.values())) == cells
+        assert matrix["kind0"]["kind7"] == 1 and matrix["kind0"]["kind0"] == 1

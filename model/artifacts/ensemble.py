@@ -77,7 +77,8 @@ class Ensemble:
         if self.combine == PRODUCT:
             # spread each member's classes over the joint classes, then multiply
             factors = [part[:, classes] for part, classes in zip(parts, self.member_classes(), strict=True)]
-            return np.asarray(math.prod(factors), np.float32)
+            joint = np.asarray(math.prod(factors), np.float32)
+            return joint if self.scheme.combinations is None else _normalised(joint)
         if self.combine == VOTE:
             parts = [
                 answering_decision(member, views_vote).votes(part)
@@ -111,6 +112,12 @@ class Ensemble:
             if member.decision.biases:
                 biases += np.array(member.decision.biases)[classes]
         return Decision(first.temperature, tuple(biases.tolist()))
+
+
+def _normalised(probabilities: np.ndarray) -> np.ndarray:
+    """Probabilities, float32 (N, C), divided by their sum; equal ones where all are 0."""
+    total = probabilities.sum(axis=1, keepdims=True)
+    return np.divide(probabilities, total, out=np.full_like(probabilities, 1 / probabilities.shape[1]), where=total > 0)
 
 
 def saved_models(model: SavedModel | Ensemble) -> list[SavedModel]:
@@ -201,8 +208,7 @@ def make_ensemble(
     if min(weights) < 0 or not math.isfinite(sum(weights)) or not sum(weights):
         raise InputError(f"ensemble {folder}: weights must be 0 or more and one above 0, not {listing(weights)}")
     if combine == PRODUCT:
-        scheme = Scheme(tuple(attribute for member in members for attribute in member.scheme.attributes))
-        return Ensemble(folder, tuple(members), tuple(weights), combine, scheme, decision)
+        return Ensemble(folder, tuple(members), tuple(weights), combine, _product_scheme(members), decision)
     scheme = members[0].scheme
     for member in members[1:]:
         if member.scheme.class_names != scheme.class_names:
@@ -211,6 +217,17 @@ def make_ensemble(
                 f"{listing(member.scheme.class_names)}; only the same classes in the same order can be joined"
             )
     return Ensemble(folder, tuple(members), tuple(weights), combine, scheme, decision)
+
+
+def _product_scheme(members: Sequence[SavedModel | Ensemble]) -> Scheme:
+    """The attributes of all members; if their scheme is_large, with the combinations that occurred in the channel on
+    which the members were trained, if it was one."""
+    scheme = Scheme(tuple(attribute for member in members for attribute in member.scheme.attributes))
+    if not scheme.is_large:
+        return scheme
+    known = [member.scheme for member in members]
+    known += [model.heads.channel for member in members for model in saved_models(member) if model.heads.channel]
+    return next((other for other in known if other.attributes == scheme.attributes), scheme)
 
 
 def save_ensemble(

@@ -15,12 +15,14 @@ from model.artifacts.provenance import chosen_settings
 from model.decisions import Decision
 from model.images.preprocessing import Preprocessing
 from model.labels import Scheme
-from model.metrics.epoch_metrics import CRITERIA
+from model.metrics.epoch_metrics import ATTRIBUTES, CRITERIA, SCORE_OF_MANY
 from model.network.heads import Heads
 from model.runtime.terminal import text_table
 from model.settings.train import TrainSettings
 
 TEMPLATES = Path(__file__).parent / "templates"
+MOST_CLASSES = 1_000  # rows of the table of classes; of more classes SHOWN_CLASSES are in it
+SHOWN_CLASSES = 30
 
 
 def model_card(
@@ -53,6 +55,8 @@ def model_card(
         validation=validation,
         best_criterion=settings.best_criterion,
         scores=_scores_table(validation) if validation else "",
+        attributes=_attributes_table(validation[ATTRIBUTES]) if validation and ATTRIBUTES in validation else "",
+        score_of_many=SCORE_OF_MANY if heads.scheme.is_large else "",
         classes=_classes_table(heads.scheme.class_names, metrics["data"]["train"]["class_counts"], validation),
         settings=chosen_settings(settings),
     )
@@ -114,10 +118,19 @@ def _scores_table(validation: Mapping[str, Any]) -> str:
     return text_table(["score", "value", "95 % interval"], rows, right=[1], style="pipe")
 
 
+def _attributes_table(by_attribute: Mapping[str, Mapping[str, float]]) -> str:
+    """Scores of each attribute; by_attribute: as in the validation of metrics.json."""
+    rows = [
+        [cell_text(name), f"{scores['accuracy']:.4f}", f"{scores['f1']:.4f}"] for name, scores in by_attribute.items()
+    ]
+    return text_table(["attribute", "accuracy", "macro F1"], rows, right=[1, 2], style="pipe")
+
+
 def _classes_table(
     class_names: Sequence[str], class_counts: Sequence[int], validation: Mapping[str, Any] | None
 ) -> str:
-    """Number of images of each class, and its scores where there was a validation."""
+    """Number of images of each class, and its scores where there was a validation; of more than MOST_CLASSES classes,
+    those with the most images."""
     headers = ["class", "name", "training pictures"]
     rows = [[str(code), cell_text(name), str(class_counts[code])] for code, name in enumerate(class_names)]
     if validation:
@@ -126,4 +139,8 @@ def _classes_table(
         for code, row in enumerate(rows):
             row.append(str(int(per_class["support"][code])))
             row += [f"{per_class[score][code]:.3f}" for score in ("f1", "precision", "recall")]
+    if len(rows) > MOST_CLASSES:
+        most = sorted(range(len(rows)), key=lambda code: -class_counts[code])[:SHOWN_CLASSES]
+        others = f"... and {len(rows) - len(most):,} more, which metrics.json lists"
+        rows = [rows[code] for code in most] + [["", others, *[""] * (len(headers) - 2)]]
     return text_table(headers, rows, right=[n for n in range(len(headers)) if n != 1], style="pipe")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,8 @@ def read_channel(
         scheme: Label scheme of the training channel, which a validation channel must share.
 
     Returns:
-        The table, its invalid rows set aside; None where nothing can be read at all.
+        The table, its invalid rows set aside; None where nothing can be read at all. If its scheme is_large, the joint
+        classes are the combinations that occur in it.
     """
     options = options or ChannelOptions()
     files = ChannelFiles(Path(root))
@@ -112,6 +113,8 @@ def read_channel(
     table = _labelled_table(files, rows, scheme, roles, problems)
     if not len(table) and not len(table.set_aside):
         return None
+    if scheme.is_large:
+        return replace(table, scheme=scheme.occurring(table.codes()))
     absent = [scheme.class_names[code] for code in np.flatnonzero(table.class_counts() == 0)]
     if absent and not problems:
         log.warning(

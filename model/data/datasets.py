@@ -24,6 +24,7 @@ from model.data.splits import split
 from model.data.table import Table
 from model.errors import InputError, Problems, did_you_mean, listing, raise_all
 from model.labels import HEADS, JOINT, Scheme, target_scheme
+from model.metrics.epoch_metrics import SCORE_OF_MANY
 from model.settings.choices import SEPARATE
 from model.settings.nested import under_own_names
 from model.settings.train import TrainSettings
@@ -168,7 +169,8 @@ def read_tables(
         hash_equal_files(
             [(table.root, table.locations, table.contents) for table in (train, *others) if table.contents]
         )
-    return sample_pixels(train, settings.seed, cpu_count()), others[0] if others else None
+    train = sample_pixels(train, settings.seed, cpu_count())
+    return _share_combinations(train, others[0] if others else None)
 
 
 def _checked(settings: TrainSettings, table: Table, problems: Problems, checked: Path) -> Table:
@@ -197,6 +199,24 @@ def _check_attribute_names(settings: TrainSettings, scheme: Scheme) -> None:
     if settings.target != SEPARATE:
         target_scheme(scheme, settings.target)
     under_own_names("heads", settings.heads, scheme.names)
+
+
+def _share_combinations(train: Table, validation: Table | None) -> tuple[Table, Table | None]:
+    """Both tables with one scheme: if it is_large, the joint classes are the combinations that occur in either."""
+    if not train.scheme.is_large:
+        return train, validation
+    scheme = train.scheme.occurring(*(table.codes() for table in (train, validation) if table is not None))
+    log.info(
+        "%s of %s combinations of %s occur; these are the joint classes",
+        f"{scheme.num_classes:,}",
+        f"{scheme.num_combinations:,}",
+        listing(scheme.names),
+    )
+    log.info("a score is %s", SCORE_OF_MANY)
+    only_validation = scheme.num_classes - train.scheme.num_classes
+    if only_validation:
+        log.warning("%s of them occur in the validation channel only", f"{only_validation:,}")
+    return replace(train, scheme=scheme), validation and replace(validation, scheme=scheme)
 
 
 def make_datasets(settings: TrainSettings, train: Table, validation: Table | None) -> Datasets:

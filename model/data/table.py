@@ -87,10 +87,13 @@ class Table:
         """Whether each image has a label of every attribute of the scheme, bool (n,)."""
         return np.asarray((self.labels[list(self.scheme.names)] >= 0).all(axis=1), dtype=bool)
 
+    def codes(self) -> dict[str, np.ndarray]:
+        """Classes of each attribute of the scheme by its name, int64 (n,), MISSING where a label is missing."""
+        return {name: self.labels[name].to_numpy() for name in self.scheme.names}
+
     def classes(self) -> np.ndarray:
         """Joint classes, int64 (n,), MISSING where a label is missing."""
-        codes = {name: self.labels[name].to_numpy() for name in self.scheme.names}
-        joint = np.asarray(self.scheme.joint(codes), dtype=np.int64)
+        joint = np.asarray(self.scheme.joint(self.codes()), dtype=np.int64)
         return np.where(self.has_all_labels(), joint, MISSING)
 
     def class_counts(self) -> np.ndarray:

@@ -13,10 +13,19 @@ from model.answers.seen_images import LEARNT_FROM_KEY
 from model.errors import InputError, listing
 from model.evaluation.matching import MatchedAnswers
 from model.evaluation.subgroups import Subgroup, subgroups_by_group, subgroups_by_metadata
+from model.evaluation.targets import (
+    JOINT_CLASS,
+    Target,
+    by_resamples,
+    resampled_totals,
+    scores_of_targets,
+    targets_of,
+)
 from model.label_values import INDICES, NAMES, whole_number
 from model.labels import Scheme, normal_text
-from model.metrics.bootstrap import FEW_GROUPS, Interval, interval, resample, score_intervals
+from model.metrics.bootstrap import FEW_GROUPS, Interval, interval, score_intervals
 from model.metrics.calibration import calibration_error_of, calibration_statistics, reliability_of, reliability_trials
+from model.metrics.epoch_metrics import SCORE_OF_MANY
 from model.metrics.proportions import (
     accuracy_interval,
     class_intervals,
@@ -24,17 +33,9 @@ from model.metrics.proportions import (
     share_intervals,
     with_border_intervals,
 )
-from model.metrics.scores import (
-    NO_ANSWER,
-    Counts,
-    confusion,
-    count_statistics,
-    scores_of,
-    weighted_scores_of,
-)
+from model.metrics.scores import Counts, confusion, weighted_scores_of
 
 COMPARED = ("accuracy", "macro_f1", "gmean_f1", "balanced_accuracy")
-JOINT_CLASS = ""  # the joint class among the targets, which are attributes by their names otherwise
 
 
 @dataclass(frozen=True)
@@ -55,19 +56,22 @@ class ClassScores:
 class Scores:
     """Scores of the joint class or of one attribute, with C classes.
 
+    class_names: all of them; where the scheme is_large only those of truth or answers.
+    classes: int64 (C,), their numbers in the scheme, ascending.
     scores: by the names of metrics.scores.scores_of.
     per_class: by the name of the class.
     weighted: by the names of metrics.scores.weighted_scores_of.
     constant: weighted, of a classifier that always answers the commonest class of the truth.
-    confusion: int64 (C, C), rows truth, columns answer.
+    confusion: int64 (C, C), sparse, rows truth, columns answer.
     """
 
     class_names: list[str]
+    classes: np.ndarray
     scores: dict[str, Interval]
     per_class: dict[str, ClassScores]
     weighted: dict[str, Interval]
     constant: dict[str, Interval]
-    confusion: np.ndarray
+    confusion: sparse.csr_array
 
     @property
     def without_truth(self) -> list[str]:
@@ -102,7 +106,8 @@ class Evaluation:
     groups: number of groups, None without them.
     resampled_over: the column of groups or `picture`, None without resamples.
     attributes: scores by attribute, where the scheme has more than one.
-    gmean_classes: classes that the geometric mean of F1 is over.
+    is_large: whether the scheme is_large; then every score of joint but accuracy is the mean of the attributes' scores.
+    gmean_classes: classes that the geometric mean of F1 is over; empty where it is such a mean.
     calibration_error, reliability: None and empty without probabilities; only bins with images are listed.
     by_group: each group that has a name.
     by_metadata: by column of few values, its values.
@@ -118,6 +123,7 @@ class Evaluation:
     confidence: float
     joint: Scores
     attributes: dict[str, Scores]
+    is_large: bool
     gmean_classes: list[str]
     calibration_error: Interval | None
     reliability: list[ReliabilityBin]
@@ -140,6 +146,7 @@ class Evaluation:
             "unanswered": self.unanswered,
             "left_out": self.left_out,
             **({} if self.learnt_from is None else {LEARNT_FROM_KEY: self.learnt_from}),
+            **({"scores_are": SCORE_OF_MANY} if self.is_large else {}),
             **self.joint.to_dict(),
             "calibration_error": self.calibration_error.to_dict() if self.calibration_error else None,
             "reliability": [part.to_dict() for part in self.reliability],
@@ -178,17 +185,19 @@ def evaluate(
     """
     scheme = matched.scheme
     chosen = _chosen_classes(scheme, gmean_classes, label_values)
-    targets = _targets(matched)
-    totals = _resampled_totals(matched, targets, resamples, seed)
+    targets = targets_of(matched, chosen)
+    totals = resampled_totals(matched, targets, resamples, seed)
+    values = scores_of_targets(targets, totals.counts, scheme.is_large)
     units = number_of_units(matched.groups, len(matched.names))
     level = confidence if resamples else 0.0
 
-    scored = {}
-    for (name, target), counts in zip(targets.items(), totals.targets, strict=True):
-        scored[name] = _score(target, counts, None if name else chosen, matched.groups, level)
+    scored = {
+        name: _score(target, totals.counts[name], values[name], matched.groups, level)
+        for name, target in targets.items()
+    }
     compare = None
-    if totals.other is not None:
-        these, others = scores_of(totals.targets[0], chosen), scores_of(totals.other, chosen)
+    if totals.others:
+        these, others = values[JOINT_CLASS], scores_of_targets(targets, totals.others, scheme.is_large)[JOINT_CLASS]
         compare = {name: interval(these[name] - others[name], level, units, is_difference=True) for name in COMPARED}
     calibration_error, reliability = None, []
     if totals.calibration is not None:
@@ -204,6 +213,7 @@ def evaluate(
         confidence=confidence,
         joint=scored[JOINT_CLASS],
         attributes={name: scores for name, scores in scored.items() if name != JOINT_CLASS},
+        is_large=scheme.is_large,
         gmean_classes=[scheme.class_names[code] for code in chosen],
         calibration_error=calibration_error,
         reliability=reliability,
@@ -218,7 +228,7 @@ def evaluate(
 
 
 def _chosen_classes(scheme: Scheme, asked: Sequence[str], label_values: str | None) -> list[int]:
-    """Numbers of the classes that gmean_classes names, all where it is empty."""
+    """Numbers of the classes that gmean_classes names; where it is empty, all or, where the scheme is_large, none."""
     if " ".join(asked) in scheme.class_names:  # one name with spaces, whose words a flag has parted
         asked = [" ".join(asked)]
     texts = [normal_text(value) for value in asked]
@@ -240,96 +250,42 @@ def _chosen_classes(scheme: Scheme, asked: Sequence[str], label_values: str | No
         )
     if problems:
         raise InputError("\n".join(f"gmean_classes: {problem}" for problem in problems))
-    return sorted({code for code in read.codes.values() if code >= 0}) or list(range(scheme.num_classes))
-
-
-@dataclass(frozen=True)
-class _Target:
-    """What is scored: the joint class or one attribute. truth, answers: int64 (N,), -1 without an answer."""
-
-    scheme: Scheme
-    truth: np.ndarray
-    answers: np.ndarray
-
-
-def _targets(matched: MatchedAnswers) -> dict[str, _Target]:
-    """The joint class first and, where the scheme has more than one, each attribute by its name."""
-    scheme = matched.scheme
-    targets = {JOINT_CLASS: _Target(scheme, matched.truth, matched.answers)}
-    if len(scheme.attributes) > 1:
-        truth, answers = scheme.split(matched.truth), scheme.split(matched.answers)
-        for name in scheme.names:
-            answered = np.where(matched.answers == NO_ANSWER, NO_ANSWER, answers[name])
-            targets[name] = _Target(scheme.only(name), truth[name], answered)
-    return targets
-
-
-@dataclass(frozen=True)
-class _Totals:
-    """Statistics summed over the sample and over each resample: arrays of (1 + resamples, ...).
-
-    targets: counts of each target, in order.
-    other: counts of the answers to compare with.
-    calibration: summed rows of calibration_statistics.
-    """
-
-    targets: list[Counts]
-    other: Counts | None
-    calibration: np.ndarray | None
-
-
-def _resampled_totals(matched: MatchedAnswers, targets: dict[str, _Target], resamples: int, seed: int) -> _Totals:
-    """Sums the statistics of all scores side by side, so that every score sees the same resamples."""
-    blocks = [count_statistics(target.truth, target.answers, target.scheme.num_classes) for target in targets.values()]
-    if matched.other is not None:
-        blocks.append(count_statistics(matched.truth, matched.other, matched.scheme.num_classes))
-    if matched.probabilities is not None:
-        blocks.append(calibration_statistics(matched.probabilities, matched.truth))
-    totals = resample(sparse.csr_array(sparse.hstack(blocks)), matched.groups, resamples, seed)
-    # one part a block again, in the order above
-    parts = iter(np.split(totals, np.cumsum([block.shape[1] for block in blocks])[:-1], axis=1))
-    return _Totals(
-        targets=[Counts.from_totals(next(parts)) for _ in targets],
-        other=None if matched.other is None else Counts.from_totals(next(parts)),
-        calibration=None if matched.probabilities is None else next(parts),
-    )
+    chosen = sorted({code for code in read.codes.values() if code >= 0})
+    return chosen or ([] if scheme.is_large else list(range(scheme.num_classes)))
 
 
 def _score(
-    target: _Target, counts: Counts, gmean_classes: list[int] | None, groups: np.ndarray | None, confidence: float
+    target: Target, counts: Counts, scores: dict[str, np.ndarray], groups: np.ndarray | None, confidence: float
 ) -> Scores:
     """Scores of one target.
 
     Args:
         target: what is scored.
-        counts: of the sample and its resamples, (1 + resamples, C).
-        gmean_classes: classes of the geometric mean; all if None.
+        counts: its counts of the sample and of each resample, (1 + resamples, C).
+        scores: of them, as scores_of_targets gives them.
         groups: integers (n,) of the images; None without groups.
         confidence: of the intervals; 0 for none.
     """
     units = number_of_units(groups, len(target.truth))
-
-    by_class = class_intervals(target.truth, target.answers, counts.truth.shape[-1], groups, confidence)
+    by_class = class_intervals(target.truth, target.answers, len(target.classes), groups, confidence)
     per_class = {
         name: ClassScores(
             **{score: found[code] for score, found in by_class.items()}, support=int(counts.truth[0, code])
         )
-        for code, name in enumerate(target.scheme.class_names)
+        for code, name in enumerate(target.class_names)
     }
-    accuracy = accuracy_interval(target.truth == target.answers, groups, confidence)
-    commonest = int(counts.truth[0].argmax())
+    constant = counts.constant(int(counts.truth[0].argmax()))
     return Scores(
-        class_names=target.scheme.class_names,
+        class_names=target.class_names,
+        classes=target.classes,
         scores={
-            **with_border_intervals(
-                score_intervals(scores_of(counts, gmean_classes), confidence, units), by_class, confidence
-            ),
-            "accuracy": accuracy,
+            **with_border_intervals(score_intervals(scores, confidence, units), by_class, confidence),
+            "accuracy": accuracy_interval(target.truth == target.answers, groups, confidence),
         },
         per_class=per_class,
-        weighted=score_intervals(weighted_scores_of(counts), confidence, units),
-        constant=score_intervals(weighted_scores_of(counts.constant(commonest)), confidence, units),
-        confusion=confusion(target.truth, target.answers, target.scheme.num_classes),
+        weighted=score_intervals(by_resamples(weighted_scores_of, counts), confidence, units),
+        constant=score_intervals(weighted_scores_of(constant), confidence, units),
+        confusion=confusion(target.truth, target.answers, len(target.classes)),
     )
 
 

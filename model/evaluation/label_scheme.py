@@ -92,6 +92,7 @@ def true_classes(
         attribute, joint_name = scheme.attributes[0], " and ".join(channel.names)
         joint = bool(read.unknown)
         if joint:
+            channel = with_true_combinations(channel, truth, [])
             read = truth.read(channel, readings)
             notes.append(f"the truth holds classes of {joint_name} together, of which {attribute.name} is taken")
         else:
@@ -125,13 +126,37 @@ def _ambiguity(truth: ClassTable, scheme: Scheme) -> str:
     )
 
 
+def with_true_combinations(scheme: Scheme, truth: ClassTable, notes: list[str]) -> Scheme:
+    """The scheme with the combinations of the truth that the model does not know as further classes behind its own: no
+    answer is right for them, but each attribute may be.
+
+    Args:
+        scheme: of the answers.
+        truth: the table.
+        notes: collects how many such combinations there are.
+    """
+    if scheme.combinations is None:
+        return scheme
+    known = set(scheme.class_names)
+    others = [value for value in truth.values.unique() if value and value not in known]
+    numbers = {value: number for value in others if (number := scheme.combination_number(value)) is not None}
+    if numbers:
+        pictures = int(truth.values.isin(set(numbers)).sum())
+        notes.append(
+            f"combinations that the model does not know: {len(numbers):,} ({listing(numbers, 3)}), of {pictures:,} "
+            "pictures; these count as wrong, and are scored by attribute"
+        )
+    return scheme.extended(numbers.values())
+
+
 def check_probability_columns(columns: Sequence[str], scheme: Scheme, path: Path, problems: Problems) -> None:
     """The columns of probabilities must be the classes of the scheme, in any order."""
+    known, found = set(scheme.class_names), set(columns)
     for name in scheme.class_names:
-        if name not in columns:
+        if name not in found:
             problems.add(MISSING_COLUMNS, f"{path}: no column of class {name!r}{did_you_mean(name, columns)}")
     for column in columns:
-        if column not in scheme.class_names:
+        if column not in known:
             close = did_you_mean(column, scheme.class_names)
             problems.add(UNKNOWN_CLASSES, f"{path}: column {column!r}, expected {listing(scheme.class_names)}{close}")
 

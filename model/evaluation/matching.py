@@ -30,6 +30,7 @@ from model.evaluation.label_scheme import (
     check_same_classes,
     find_scheme,
     true_classes,
+    with_true_combinations,
 )
 from model.label_values import INDICES, NAMES
 from model.labels import DROPPED, Scheme, normal_text
@@ -124,7 +125,12 @@ def match_answers(
     answers = _match_classes(names, tables.answers, classes.answers, notes)
     probabilities = tables.probabilities
     if probabilities is not None:
-        probabilities = _match_probabilities(names, probabilities[classes.scheme.class_names], notes)
+        # the columns of the model's classes, which come before those that only the truth has
+        known = classes.scheme.class_names[: len(probabilities.columns)]
+        probabilities = _match_probabilities(names, probabilities[known], notes)
+        unknown = classes.scheme.num_classes - len(known)
+        zeros = np.where(np.isnan(probabilities[:, :1]), np.nan, np.zeros((len(names), unknown)))
+        probabilities = np.hstack([probabilities, zeros]) if unknown else probabilities
     other = None
     if tables.other and classes.other is not None:
         other = _match_classes(names, tables.other, classes.other, notes)
@@ -230,13 +236,15 @@ def _find_classes(
     if tables.other and tables.other_labelled_file:
         check_same_classes(scheme, tables.other_labelled_file, problems)
     truth = answers = other = None
+    answered = scheme
     if tables.truth:
+        scheme = with_true_combinations(scheme, tables.truth, notes)
         channel = labels.channel_scheme() if labels else None
         truth = true_classes(tables.truth, scheme, channel, label_values, problems, notes)
     if tables.answers:
-        answers = _answered(tables.answers, scheme, problems)
+        answers = _answered(tables.answers, answered, problems)
     if tables.other:
-        other = _answered(tables.other, scheme, problems)
+        other = _answered(tables.other, answered, problems)
     return None if truth is None or answers is None else _Classes(labels, scheme, truth, answers, other)
 
 

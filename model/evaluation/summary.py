@@ -8,8 +8,10 @@ from model.answers.seen_images import seen_text
 from model.errors import listing
 from model.evaluation.evaluate import Evaluation, Scores
 from model.metrics.bootstrap import FEW_GROUPS, Interval
+from model.metrics.epoch_metrics import SCORE_OF_MANY
 from model.runtime.terminal import text_table
 
+MOST_CLASSES = 30  # rows of a table of classes
 SCORE_LABELS = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
@@ -84,6 +86,8 @@ def intervals(evaluation: Evaluation) -> str:
 def notes_of(evaluation: Evaluation) -> list[str]:
     """Notes for the reader of the scores: those of the matching, and classes without truth."""
     without = evaluation.joint.without_truth
+    if evaluation.is_large:
+        return [f"every score is {SCORE_OF_MANY}", *evaluation.notes]
     if not without:
         return list(evaluation.notes)
     classes = f"{len(without):,} ({listing(without)})"
@@ -93,8 +97,12 @@ def notes_of(evaluation: Evaluation) -> list[str]:
 def labelled_scores(evaluation: Evaluation) -> dict[str, Interval]:
     """The scores of all pictures by label, as the tables name them."""
     labels = dict(SCORE_LABELS)
-    if len(evaluation.gmean_classes) < len(evaluation.joint.class_names):
-        labels["gmean_f1"] += f" of {listing(evaluation.gmean_classes, 5)}"
+    if evaluation.is_large:
+        labels = {
+            name: label if name == "accuracy" else f"{label}, mean of attributes" for name, label in labels.items()
+        }
+    if evaluation.gmean_classes and len(evaluation.gmean_classes) < len(evaluation.joint.class_names):
+        labels["gmean_f1"] = f"{SCORE_LABELS['gmean_f1']} of {listing(evaluation.gmean_classes, 5)}"
     scores = {label: evaluation.joint.scores[name] for name, label in labels.items()}
     if evaluation.calibration_error:
         scores["calibration error"] = evaluation.calibration_error
@@ -102,6 +110,12 @@ def labelled_scores(evaluation: Evaluation) -> dict[str, Interval]:
 
 
 def _class_table(title: str, scores: Scores, evaluation: Evaluation) -> str:
+    """Scores by class; of more than MOST_CLASSES classes, those with the lowest F1 that have truth, in its order."""
+    shown = list(scores.per_class)
+    if len(shown) > MOST_CLASSES:
+        with_truth = [name for name in shown if scores.per_class[name].support]
+        with_truth.sort(key=lambda name: (scores.per_class[name].f1.value, -scores.per_class[name].support))
+        shown = with_truth[:MOST_CLASSES]
     rows = [
         [
             name,
@@ -110,9 +124,11 @@ def _class_table(title: str, scores: Scores, evaluation: Evaluation) -> str:
             f"{class_scores.recall.value:.4f}",
             f"{class_scores.support:,}",
         ]
-        for name, class_scores in scores.per_class.items()
+        for name, class_scores in ((name, scores.per_class[name]) for name in shown)
     ]
-    return _table([title, *_interval_header(evaluation, "F1"), "precision", "recall", "pictures"], rows)
+    table = _table([title, *_interval_header(evaluation, "F1"), "precision", "recall", "pictures"], rows)
+    omitted = len(scores.per_class) - len(shown)
+    return f"{table}\n... and {omitted:,} more; evaluation.json lists all" if omitted else table
 
 
 def _interval_header(evaluation: Evaluation, value: str = "value") -> list[str]:

@@ -12,6 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 VALIDATION = "val_"  # prefix of the metrics of the validation pictures
+# In the validation of metrics.json: ATTRIBUTE_SCORES of each attribute by its name, if there are several
+ATTRIBUTES = "attributes"
+ATTRIBUTE_SCORES = {"f1": "macro_f1", "accuracy": "accuracy"}  # with their keys in `model.metrics.scores.SCORES`
+# What a score is where a label scheme is_large: where there are too many combinations of attributes for each to count
+SCORE_OF_MANY = "the mean of the attributes' scores, each over the values that occur; accuracy is of all together"
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,19 @@ class Criteria(Mapping[str, EpochMetric]):
 
 
 CRITERIA = Criteria()
+
+
+def attribute_assignments(attributes: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """`val_f1_mask=0.8123;` for each attribute, for the end of the metric line.
+
+    Whatever an attribute is called, no metric's regular expression matches this.
+
+    Args:
+        attributes: ATTRIBUTE_SCORES by the name of the attribute.
+    """
+    f1 = EPOCH_METRICS[VALIDATION + "f1"]
+    words = {name: "".join(letter if letter.isalnum() else "_" for letter in name) for name in attributes}
+    return [f"{f1.name}_{words[name]}={scores['f1']:{f1.format}};" for name, scores in attributes.items()]
 
 
 def metrics_of_line() -> list[EpochMetric]:

@@ -7,14 +7,14 @@ any leading axes (resamples) and the statistics in the last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-NO_ANSWER = -1
+NO_ANSWER = NO_TRUTH = -1  # in place of the class of an answer, of the truth
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,15 @@ class Counts:
         return divide((1 + beta**2) * self.right, self.answered + beta**2 * self.truth)
 
     def constant(self, answer: int) -> Counts:
-        """The counts of a classifier that gives every picture the same answer."""
-        one_hot = np.arange(self.truth.shape[-1]) == answer
-        return Counts(self.truth * one_hot, self.truth, self.pictures[..., None] * one_hot)
+        """The counts of a classifier that gives every picture the same answer, of which the other classes are counted
+        as one: none of them is ever right."""
+        truth = self.truth[..., answer]
+        pairs = ((truth, 0 * truth), (truth, self.pictures - truth), (self.pictures, 0 * truth))
+        return Counts(*(np.stack(pair, axis=-1) for pair in pairs))
+
+    def only(self, classes: Sequence[int] | np.ndarray) -> Counts:
+        """The counts of these classes, without the pictures of the others."""
+        return Counts(*(counts[..., classes] for counts in (self.right, self.truth, self.answered)))
 
 
 def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
@@ -77,7 +83,7 @@ def count_statistics(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> 
     """The statistics that Counts sums up.
 
     Args:
-        truth: classes (n,).
+        truth: classes (n,), -1 for a picture whose class is unknown, which is not counted.
         answers: classes (n,), -1 for no answer.
         num_classes: C.
 
@@ -85,14 +91,14 @@ def count_statistics(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> 
         float (n, 3C), a row a picture, in which at most three entries are 1: right, truth and answered.
 
     Raises:
-        ValueError: If a class is outside 0 ... C - 1 (answers: -1 ... C - 1), or the lengths differ.
+        ValueError: If a class is outside -1 ... C - 1, or the lengths differ.
     """
     truth, answers = _classes(truth, answers, num_classes)
-    rows = np.arange(len(truth))
-    answered = answers != NO_ANSWER
-    right = truth == answers
-    row = np.concatenate([rows[right], rows, rows[answered]])
-    column = np.concatenate([truth[right], num_classes + truth, 2 * num_classes + answers[answered]])
+    known, answered = truth != NO_TRUTH, answers != NO_ANSWER
+    masks = (known & (truth == answers), known, known & answered)
+    row = np.concatenate([np.flatnonzero(mask) for mask in masks])
+    right, of_truth, given = (classes[mask] for classes, mask in zip((truth, truth, answers), masks))
+    column = np.concatenate([right, num_classes + of_truth, 2 * num_classes + given])
     return sparse.csr_array((np.ones(len(row)), (row, column)), shape=(len(truth), 3 * num_classes))
 
 
@@ -100,19 +106,20 @@ def _classes(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> tuple[np
     truth, answers = np.asarray(truth, dtype=np.int64), np.asarray(answers, dtype=np.int64)
     if truth.shape != answers.shape or truth.ndim != 1:
         raise ValueError(f"truth {truth.shape} and answers {answers.shape} must be two vectors of one length")
-    for name, classes, lowest in (("truth", truth, 0), ("answers", answers, NO_ANSWER)):
-        if classes.size and not lowest <= classes.min() <= classes.max() < num_classes:
-            raise ValueError(f"{name} must be {lowest} to {num_classes - 1}, not {classes.min()} to {classes.max()}")
+    for name, classes in (("truth", truth), ("answers", answers)):
+        if classes.size and not -1 <= classes.min() <= classes.max() < num_classes:
+            raise ValueError(f"{name} must be -1 to {num_classes - 1}, not {classes.min()} to {classes.max()}")
     return truth, answers
 
 
-def confusion(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> np.ndarray:
-    """Confusion matrix, int64 (C, C): rows truth, columns answer. A picture without an answer (-1) is in no column, so
-    the sum of a row may be less than the support of its class."""
+def confusion(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> sparse.csr_array:
+    """Confusion matrix, int64 (C, C), sparse: rows truth, columns answer. A picture without an answer (-1) is in no
+    column, so the sum of a row may be less than the support of its class; one of an unknown class (-1) is not counted.
+    """
     truth, answers = _classes(truth, answers, num_classes)
-    answered = answers != NO_ANSWER
-    cells = truth[answered] * num_classes + answers[answered]
-    return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
+    counted = (truth != NO_TRUTH) & (answers != NO_ANSWER)
+    cells = (truth[counted], answers[counted])
+    return sparse.csr_array((np.ones(len(cells[0]), np.int64), cells), shape=(num_classes, num_classes))
 
 
 def scores(
@@ -132,6 +139,25 @@ def scores_of(counts: Counts, gmean_classes: Sequence[int] | None = None) -> dic
     """
     formulas = {**SCORES, "gmean_f1": lambda counts: gmean_f1(counts, gmean_classes)}
     return {name: formula(counts) for name, formula in formulas.items()}
+
+
+def mean_scores_of(attributes: Iterable[Counts], accuracy: np.ndarray) -> dict[str, np.ndarray]:
+    """The scores of several attributes whose combinations are too many to be classes (a hierarchy), by name, (...)
+    each: the mean of the attributes' scores, each over the values in truth; see epoch_metrics.SCORE_OF_MANY.
+
+    Args:
+        attributes: Counts of each attribute's values.
+        accuracy: Share of the pictures for which all attributes are right, (...).
+    """
+    by_attribute = [scores_of(values_in_truth(counts)) for counts in attributes]
+    means = {name: np.mean([values[name] for values in by_attribute], axis=0) for name in by_attribute[0]}
+    return {**means, "accuracy": accuracy}
+
+
+def values_in_truth(counts: Counts) -> Counts:
+    """The counts of the classes that are in truth; in that of the sample, the first row, if there are resamples."""
+    sample = counts.truth.reshape(-1, counts.truth.shape[-1])[0]
+    return counts.only(np.flatnonzero(sample))
 
 
 def gmean_f1(counts: Counts, classes: Sequence[int] | None = None) -> np.ndarray:

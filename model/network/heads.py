@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
@@ -74,11 +75,29 @@ class Heads:
 
     def head_scheme(self, head: Head) -> Scheme:
         """The scheme of one head's attributes."""
+        if head.attributes == self.scheme.names:
+            return self.scheme
         return Scheme(tuple(self.scheme.attribute(name) for name in head.attributes))
+
+    @cached_property
+    def head_classes(self) -> list[NDArray[np.int64]] | None:
+        """Each head's class of each joint class, int64 (joint classes,); None if every combination of the heads'
+        classes is a joint class, in their order."""
+        if self.scheme.combinations is None or len(self.heads) == 1:
+            return None
+        codes = self.scheme.split(np.arange(self.scheme.num_classes))
+        return [np.asarray(targets, np.int64) for targets in self.targets(codes)]
 
     def probabilities(self, logits: NDArray[Any]) -> NDArray[np.float32]:
         """Joint probabilities, float32 (N, joint classes), from logits (N, outputs): the product over the heads, which
-        are assumed to be independent."""
+        are assumed to be independent; if only some combinations are joint classes, divided by the sum over these."""
+        if self.head_classes is not None:
+            joint = np.zeros((len(logits), self.scheme.num_classes), np.float32)
+            for head, part, classes in zip(self.heads, self.split(logits), self.head_classes):
+                joint += head.log_probabilities(part)[:, classes]
+            # softmax; without the shift by the maximum, the exp of every class may be 0
+            joint = np.exp(joint - joint.max(axis=1, keepdims=True))
+            return joint / joint.sum(axis=1, keepdims=True)
         joint = np.zeros((len(logits), 1), np.float32)
         for head, part in zip(self.heads, self.split(logits)):
             # outer sum of log probabilities; the last head varies fastest, as in Scheme.joint

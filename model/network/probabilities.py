@@ -9,7 +9,12 @@ from model.network.heads import Head, Heads
 
 def joint_probabilities(heads: Heads, logits: torch.Tensor) -> torch.Tensor:
     """Joint probabilities, float32 (N, joint classes), from logits (N, outputs): the product over the heads, which are
-    assumed to be independent."""
+    assumed to be independent; if only some combinations are joint classes, divided by the sum over these."""
+    if heads.head_classes is not None:
+        joint = torch.zeros(len(logits), heads.scheme.num_classes, device=logits.device)
+        for head, part, classes in zip(heads.heads, heads.split(logits), heads.head_classes):
+            joint += _log_probabilities(head, part)[:, torch.from_numpy(classes).to(logits.device)]
+        return joint.softmax(dim=1)
     joint = torch.zeros(len(logits), 1, device=logits.device)
     for head, part in zip(heads.heads, heads.split(logits)):
         # outer sum of log probabilities; the last head varies fastest, as in Scheme.joint

@@ -181,3 +181,58 @@ def test_schemes_whose_names_would_be_mixed_up_are_refused() -> None:
         Scheme((Attribute("a", ("x/y", "x")), Attribute("b", ("z", "y/z"))))
     with pytest.raises(InputError, match="'gendr' is not an attribute; there are mask, gender, age; nearest: gender"):
         mask_scheme().attribute("gendr")
+
+
+def hierarchy(*sizes: int) -> Scheme:
+    return Scheme(tuple(Attribute(f"a{at}", tuple(f"v{code}" for code in range(n))) for at, n in enumerate(sizes)))
+
+
+def test_only_several_attributes_with_more_than_1000_combinations_are_large() -> None:
+    assert not hierarchy(10, 100).is_large and hierarchy(11, 91).is_large
+    assert not hierarchy(2000).is_large and not mask_scheme().is_large
+
+
+def test_a_large_scheme_has_the_combinations_that_occur() -> None:
+    """The size of the data: 10^15 combinations, of which three occur."""
+    scheme = hierarchy(10**3, 10**3, 10**3, 10**3, 10**3)
+    rows = np.array([[5, 0, 9, 1, 2], [0, 0, 0, 0, 1], [5, 0, 9, 1, 2], [999, 1, 1, 1, 1], [0, -1, 0, 0, 1]])
+    codes = {name: rows[:, at] for at, name in enumerate(scheme.names)}
+    own = scheme.occurring(codes)
+    assert own.num_classes == 3 and own.num_combinations == 10**15
+    assert own.class_names == ["v0/v0/v0/v0/v1", "v5/v0/v9/v1/v2", "v999/v1/v1/v1/v1"]
+    assert own.joint(codes).tolist() == [1, 0, 1, 2, -1]
+    assert {name: split.tolist() for name, split in own.split(np.array([1, 0])).items()} == {
+        name: rows[:2, at].tolist() for at, name in enumerate(scheme.names)
+    }
+    assert own.split(2) == {"a0": 999, "a1": 1, "a2": 1, "a3": 1, "a4": 1}
+    assert own.joint(own.split(2)) == 2 and own.joint({**own.split(2), "a4": 0}) == -1
+    assert own.combination_number("v0/v0/v0/v0/v1") == 1 and own.combination_number("v0/v0/v0/v0/x") is None
+
+
+def test_combinations_of_several_tables_are_joined_and_those_of_the_truth_come_behind() -> None:
+    scheme = hierarchy(40, 40)
+    tables = [{"a0": np.array(first), "a1": np.array(second)} for first, second in (([3, 1], [0, 2]), ([2, 3], [2, 0]))]
+    own = scheme.occurring(*tables)
+    assert own.combinations == (42, 82, 120)
+    wider = own.extended([5, 120, 7])
+    assert wider.combinations == (42, 82, 120, 5, 7) and wider.class_names[:3] == own.class_names
+    assert wider.joint({"a0": np.array([0, 3]), "a1": np.array([7, 0])}).tolist() == [4, 2]
+    small = mask_scheme()
+    assert small.occurring({name: np.array([0]) for name in small.names}) is small and small.extended([3]) is small
+
+
+def test_labels_json_has_the_combinations_where_only_some_are_classes() -> None:
+    scheme = hierarchy(40, 40).occurring({"a0": np.array([3, 1]), "a1": np.array([0, 2])})
+    saved = json.loads(json.dumps(scheme.to_dict()))
+    assert saved["combinations"] == [42, 120] and saved["joint"] == "a0*40 + a1"
+    assert saved["classes"] == ["v1/v2", "v3/v0"]
+    assert Scheme.from_dict(saved) == scheme
+    assert list(mask_scheme().to_dict()) == ["attributes", "joint", "classes"]
+    del saved["combinations"]  # as earlier versions wrote it
+    assert Scheme.from_dict(saved) == hierarchy(40, 40) and Scheme.from_dict(saved).num_classes == 1600
+
+
+@pytest.mark.parametrize("combinations", [[], [1, 1], [-1], [1600], ["x"], 3])
+def test_combinations_that_are_none_are_told(combinations: Any) -> None:
+    with pytest.raises(InputError, match=r"combinations must be|not a label scheme"):
+        Scheme.from_dict({**hierarchy(40, 40).to_dict(), "combinations": combinations})

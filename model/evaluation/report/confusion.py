@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from model.evaluation.evaluate import Scores
 from model.evaluation.report.picture_lists import PictureLists
@@ -100,6 +101,7 @@ def make_matrix(
     counts, names = scores.confusion, scores.class_names
     support = np.array([scores.per_class[label].support for label in names])
     unanswered = support - counts.sum(axis=1)
+    codes = np.append(scores.classes, NO_ANSWER)  # of each row and column in the scheme; NO_ANSWER is the last
     few = len(names) <= MOST_IN_TABLE
 
     def cell(row: int, column: int) -> Cell:
@@ -109,7 +111,9 @@ def make_matrix(
         if count:
             answered = "not answered" if column == NO_ANSWER else f"answered {names[column]}"
             title = f"{names[row]}, {answered}"
-            key = lists.add(f"{name}-{row}-{column}", title, (truth == row) & (answers == column), row != column)
+            key = lists.add(
+                f"{name}-{row}-{column}", title, (truth == codes[row]) & (answers == codes[column]), row != column
+            )
         return Cell(count, float(share), level(share), row == column, key)
 
     rows = []
@@ -128,7 +132,7 @@ def make_matrix(
             Pair(names[row], "" if column == NO_ANSWER else names[column], cell(row, column))
             for row, column in _most_frequent(counts, unanswered, PAIRS if few else PAIRS_OF_MANY)
         ],
-        edges=frozenset(range(inner, len(names), inner)) if inner > 1 else frozenset(),
+        edges=frozenset(range(inner, len(names), inner)) if inner > 1 and not scheme.is_large else frozenset(),
         has_unanswered=bool(unanswered.any()),
     )
 
@@ -138,19 +142,21 @@ def level(share: float) -> int:
     return math.ceil(LEVELS * math.sqrt(share)) if share else 0
 
 
-def make_heat_map(counts: np.ndarray, support: np.ndarray) -> HeatMap:
+def make_heat_map(counts: sparse.csr_array, support: np.ndarray) -> HeatMap:
     """The heat map of a confusion matrix, with at most MOST_IN_HEAT_MAP blocks on a side.
 
     A block on the diagonal shows right answers only, not the confusions among its own classes.
 
     Args:
-        counts: int64 (C, C), rows are the true classes.
+        counts: int64 (C, C), sparse, rows are the true classes.
         support: int64 (C,), pictures of each class.
     """
-    block = math.ceil(len(counts) / MOST_IN_HEAT_MAP)
-    starts = np.arange(0, len(counts), block)
+    block = math.ceil(counts.shape[0] / MOST_IN_HEAT_MAP)
+    starts = np.arange(0, counts.shape[0], block)
     # Add up the cells of each block; on the diagonal only those of right answers.
-    blocks = np.add.reduceat(np.add.reduceat(counts, starts, axis=0), starts, axis=1)
+    cells = counts.tocoo()
+    blocks = np.zeros((len(starts), len(starts)), np.int64)
+    np.add.at(blocks, (cells.row // block, cells.col // block), cells.data)
     np.fill_diagonal(blocks, np.add.reduceat(counts.diagonal(), starts))
     support_of_blocks = np.add.reduceat(support, starts)
     # One SVG path for each level of shade: a unit square at every block of that level.
@@ -163,14 +169,13 @@ def make_heat_map(counts: np.ndarray, support: np.ndarray) -> HeatMap:
     return HeatMap(len(starts), block, *paths)
 
 
-def _most_frequent(counts: np.ndarray, unanswered: np.ndarray, most: int) -> list[tuple[int, int]]:
+def _most_frequent(counts: sparse.csr_array, unanswered: np.ndarray, most: int) -> list[tuple[int, int]]:
     """(true class, answer) of the most frequent mistakes; a missing answer is NO_ANSWER."""
-    mistakes = np.column_stack([counts, unanswered])
-    np.fill_diagonal(mistakes, 0)
-    order = np.argsort(-mistakes, axis=None, kind="stable")[:most]
-    rows, columns = np.unravel_index(order, mistakes.shape)
+    cells, last = counts.tocoo(), counts.shape[1]  # a column of missing answers behind the others
+    rows = np.concatenate([cells.row, np.arange(len(unanswered))])
+    columns = np.concatenate([cells.col, np.full(len(unanswered), last)])
+    mistakes = np.concatenate([np.where(cells.row == cells.col, 0, cells.data), unanswered])
+    order = np.lexsort((columns, rows, -mistakes))[:most]
     return [
-        (int(row), NO_ANSWER if column == len(counts) else int(column))
-        for row, column in zip(rows, columns)
-        if mistakes[row, column]
+        (int(rows[at]), NO_ANSWER if columns[at] == last else int(columns[at])) for at in order.tolist() if mistakes[at]
     ]

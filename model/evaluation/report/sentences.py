@@ -82,6 +82,8 @@ def subject(evaluation: Evaluation, scheme: Scheme, group_column: str | None) ->
     """What was evaluated, in one line."""
     groups = f" of {count(evaluation.groups)} {groups_noun(group_column)}" if evaluation.groups else ""
     classes = counted(scheme.num_classes, "class", "es")
+    if scheme.is_large:
+        classes = f"{count(scheme.num_classes)} of {count(scheme.num_combinations)} combinations"
     if len(scheme.attributes) > 1:
         classes += ": " + " × ".join(f"{attribute.name} ({len(attribute.values)})" for attribute in scheme.attributes)
     return f"{counted(evaluation.pictures, 'picture')}{groups}, {classes}"
@@ -104,6 +106,8 @@ def accuracy_sentence(evaluation: Evaluation) -> str:
 
 def macro_f1_sentence(evaluation: Evaluation) -> str:
     names = len(evaluation.joint.class_names)
+    if evaluation.is_large:
+        return "The mean of the attributes' macro F1, each over the values that occur."
     return f"The mean over all {names:,} classes, in which a rare class counts as much as a common one."
 
 
@@ -119,8 +123,8 @@ def held_back_by(scores: Scores) -> list[tuple[str, str]]:
 def _class_sentence(scores: Scores, name: str) -> str:
     """How well a class is recognised, what it is mostly answered as, and how often others are answered as it."""
     class_scores, code = scores.per_class[name], scores.class_names.index(name)
-    right, answered = int(scores.confusion[code, code]), int(scores.confusion[:, code].sum())
-    others = scores.confusion[code].copy()
+    right, answered = int(scores.confusion[code, code]), int(scores.confusion[:, [code]].sum())
+    others = scores.confusion[[code]].toarray()[0]
     others[code] = 0
     text = f"F1 {score(class_scores.f1.value, 2)}{inside(class_scores.f1, lambda value: score(value, 2))}. "
     text += f"{count(right) if right else 'None'} of {counted(class_scores.support, 'picture')} {_is(right)} recognised"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from model.metrics.epoch_metrics import EPOCH_METRICS, reported
+from model.metrics.epoch_metrics import ATTRIBUTE_SCORES, EPOCH_METRICS, reported
 from model.training.progress import Progress
 from model.training.tracking.figures import Figure, confusion_figure, mistakes_figure
 from model.training.validation import Validation
@@ -40,11 +40,21 @@ class EpochResult:
     validation: Validation | None
     better: bool
 
+    @property
+    def by_attribute(self) -> Mapping[str, Mapping[str, float]]:
+        """ATTRIBUTE_SCORES of each attribute by its name, if there are several and validation pictures."""
+        return self.validation.by_attribute if self.validation else {}
+
     @cached_property
     def scalars(self) -> dict[str, float]:
-        """Values by the name of their curve: the epoch's metrics, and the F1 of each class with validation pictures."""
+        """Values by the name of their curve: the epoch's metrics, the scores of each attribute if there are several,
+        and the F1 of each class with validation pictures unless the scheme is_large."""
         scalars = {curve: float(self.entry[name]) for name, curve in curves().items() if name in self.entry}
-        if self.validation:
+        if not self.validation:
+            return scalars
+        for name, scores in self.by_attribute.items():
+            scalars |= {f"{score}/{name}": scores[key] for key, score in ATTRIBUTE_SCORES.items()}
+        if not self.validation.table.scheme.is_large:
             per_class = self.validation.metrics["per_class"]
             names = self.validation.table.scheme.class_names
             for name, f1, support in zip(names, per_class["f1"], per_class["support"]):
@@ -54,11 +64,13 @@ class EpochResult:
 
     @cached_property
     def figures(self) -> dict[str, Figure]:
-        """Figures by name: the confusion matrix, and the worst mistakes of weights that are the best so far (their
-        pictures have to be read)."""
+        """Figures by name: the confusion matrix unless the scheme is_large, and the worst mistakes of weights that are
+        the best so far (their pictures have to be read)."""
         if not self.validation:
             return {}
-        figures = {"confusion": confusion_figure(self.validation.confusion, self.validation.table.scheme.class_names)}
+        figures, scheme = {}, self.validation.table.scheme
+        if not scheme.is_large:
+            figures["confusion"] = confusion_figure(self.validation.confusion, scheme.class_names)
         mistakes = mistakes_figure(self.validation) if self.better else None
         return figures | ({"mistakes": mistakes} if mistakes else {})
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Never
 
-from model.metrics.epoch_metrics import metrics_of_line, metrics_of_table
+from model.metrics.epoch_metrics import attribute_assignments, metrics_of_line, metrics_of_table
 from model.runtime import distributed, terminal
 from model.training.progress import Progress
 from model.training.tracking.base import EpochResult, Tracker
@@ -26,13 +26,16 @@ def progress_bar(description: str, pictures: int, done: int) -> tqdm[Never]:
     return terminal.progress_bar(description, pictures, done=done, shown=distributed.rank() == 0)
 
 
-def metric_line(entry: Mapping[str, Any]) -> str:
-    """`epoch=3 val_f1=0.8123; val_acc=0.9000; ...`, which SageMaker's metric definitions read.
+def metric_line(entry: Mapping[str, Any], by_attribute: Mapping[str, Mapping[str, float]] | None = None) -> str:
+    """`epoch=3 val_f1=0.8123; val_acc=0.9000; ...`, which SageMaker's metric definitions read; behind these
+    `val_f1_mask=0.9012; ...` for people if there are several attributes.
 
     Args:
         entry: The epoch's record. Metrics that are not in it are left out.
+        by_attribute: Scores of each attribute, if there are several, as of EpochResult.
     """
     values = [metric.assignment(entry[metric.name]) for metric in metrics_of_line() if metric.name in entry]
+    values += attribute_assignments(by_attribute or {})
     return f"epoch={entry['epoch']} {' '.join(values)}"
 
 
@@ -74,7 +77,9 @@ class MetricLines(Tracker):
 
     def epoch(self, result: EpochResult) -> None:
         seconds, left = self.times.after_epoch(result.entry["epoch"])
-        log.info("%s epoch_seconds=%.1f; seconds_left=%.0f;", metric_line(result.entry), seconds, left)
+        log.info(
+            "%s epoch_seconds=%.1f; seconds_left=%.0f;", metric_line(result.entry, result.by_attribute), seconds, left
+        )
 
 
 class EpochTable(Tracker):
@@ -90,13 +95,14 @@ class EpochTable(Tracker):
 
     def epoch(self, result: EpochResult) -> None:
         columns = [metric for metric in metrics_of_table() if metric.name in result.entry]
-        headers = [f"{metric.column:>{WIDTH}}" for metric in columns]
+        names = [*(metric.column for metric in columns), *(f"F1 {name}" for name in result.by_attribute)]
+        headers = [f"{name:>{WIDTH}}" for name in names]
         if not self._has_header:
             log.info("%9s  %s  %8s  %8s", "epoch", "  ".join(headers), "time", "left")
             self._has_header = True
-        values = [
-            f"{metric.text(result.entry[metric.name]):>{len(header)}}" for metric, header in zip(columns, headers)
-        ]
+        texts = [metric.text(result.entry[metric.name]) for metric in columns]
+        texts += [f"{scores['f1']:.4f}" for scores in result.by_attribute.values()]
+        values = [f"{text:>{len(header)}}" for text, header in zip(texts, headers)]
         epoch = f"{result.entry['epoch']}/{self.epochs}"
         times = [f"{duration(seconds):>8}" for seconds in self.times.after_epoch(result.entry["epoch"])]
         log.info("%9s  %s%s", epoch, "  ".join([*values, *times]), "  best so far" if result.better else "")

@@ -10,10 +10,14 @@ import pytest
 
 from model.artifacts.combine import create_ensemble
 from model.artifacts.decision_file import write_decision
-from model.artifacts.ensemble import Ensemble, answering_decision, load, load_combined, provenance_of
+from model.artifacts.ensemble import Ensemble, answering_decision, load, load_combined, make_ensemble, provenance_of
+from model.artifacts.saved_model import SavedModel
 from model.decisions import Decision
 from model.errors import InputError
+from model.labels import Attribute, Scheme
+from model.network.heads import make_heads
 from model.prediction.api import predict
+from model.settings.train import TrainSettings
 
 
 def probabilities(model: Path, pictures: list[Path]) -> np.ndarray:
@@ -197,3 +201,26 @@ def test_how_an_ensemble_was_made_is_told_by_its_members(models, tmp_path):
     assert below == ["three/mask", "three/gender", "three/age", "a"]
     assert provenance_of(load_combined([str(models / "a"), str(models / "b")]), 1).model == "a + b"
     assert provenance_of(load(models / "a"), 1).joined == ""
+
+
+def test_the_product_of_a_hierarchy_has_the_combinations_of_the_members_channel():
+    """By hand: of p(a) = 0.75, 0.25, 0, ... and p(b) = 0.5, 0.25, 0.25, 0, ... the classes v0/v0, v0/v2 and v1/v1."""
+    values = tuple(f"v{code}" for code in range(40))
+    channel = Scheme((Attribute("a", values), Attribute("b", values)))
+    channel = channel.occurring({"a": np.array([0, 1, 0]), "b": np.array([0, 1, 2])})
+    parts = {"a": np.zeros((1, 40), np.float32), "b": np.zeros((1, 40), np.float32)}
+    parts["a"][0, :2], parts["b"][0, :3] = (0.75, 0.25), (0.5, 0.25, 0.25)
+
+    def member(name: str, of: Scheme | None) -> SavedModel:
+        heads = make_heads(channel.only(name), name, lambda head, classes: classes, channel=of)
+        return SavedModel(Path(name), TrainSettings(), heads, None, {}, Decision())
+
+    ensemble = make_ensemble(Path("ab"), [member("a", channel), member("b", channel)], [1, 1], "product")
+    assert ensemble.scheme == channel
+    found = ensemble.combine_probabilities(iter(parts.values()))
+    np.testing.assert_allclose(found, [[0.375 / 0.625, 0.1875 / 0.625, 0.0625 / 0.625]], rtol=1e-6)
+    nothing = ensemble.combine_probabilities(iter(np.zeros((2, 1, 40), np.float32)))
+    np.testing.assert_allclose(nothing, 1 / 3, rtol=1e-6)
+    assert (
+        make_ensemble(Path("ab"), [member("a", None), member("b", None)], [1, 1], "product").scheme.num_classes == 1600
+    )

@@ -8,7 +8,7 @@ import pytest
 from model.artifacts.ensemble import COMBINE
 from model.artifacts.ensemble_file import EnsembleMember, read_ensemble_file
 from model.artifacts.metadata import read_json_object, read_settings_and_metrics
-from model.artifacts.model_card import cell_text, ensemble_card, model_card
+from model.artifacts.model_card import _classes_table, cell_text, ensemble_card, model_card
 from model.decisions import Decision
 from model.images.preprocessing import Preprocessing
 from model.labels import Attribute, Scheme
@@ -121,3 +121,16 @@ def test_a_decision_is_named_unless_it_is_the_default(card):
 
 def test_a_bar_in_a_cell_is_escaped():
     assert cell_text("a|b") == "a\\|b"
+
+
+def test_the_card_has_the_scores_of_each_attribute_and_few_of_many_classes():
+    settings, heads, preprocessing, metrics = parts(VERSIONS / "v0_1_0" / "one")
+    scores = {"mask": {"f1": 0.5, "accuracy": 0.75}, "a|b": {"f1": 0.25, "accuracy": 1}}
+    text = model_card(
+        settings, heads, preprocessing, {**metrics, "validation": metrics["validation"] | {"attributes": scores}}
+    )
+    assert "| mask        |     0.7500 |     0.5000 |\n| a\\|b        |     1.0000 |     0.2500 |" in text
+    names, counts = [f"kind{code}" for code in range(1001)], list(range(1001))
+    lines = _classes_table(names, counts, None).splitlines()
+    assert len(lines) == 2 + 30 + 1 and "kind1000 " in lines[2] and "... and 971 more" in lines[-1]
+    assert len(_classes_table(names[1:], counts[1:], None).splitlines()) == 2 + 1000

@@ -169,3 +169,36 @@ def test_truth_and_answers_are_read_back_as_the_classes_they_were_written_as(lab
     assert answers.codes(answers.read(scheme, (INDICES, NAMES)), problems).tolist() == codes and not problems
     for values in (codes, labels):
         assert classes(values, "ans") == codes or list(problems.kinds) == ["classes that may be names or indices"]
+
+
+@pytest.fixture
+def hierarchy():
+    """Two attributes of 40 values, of which one contains a slash, with two combinations."""
+    values = ("v/0", *(f"v{code}" for code in range(1, 40)))
+    scheme = Scheme((Attribute("a", values), Attribute("b", values)))
+    return scheme.occurring({"a": np.array([0, 2]), "b": np.array([1, 3])})
+
+
+def test_combinations_that_only_the_truth_has_are_wrong_and_scored_by_attribute(files, hierarchy):
+    truth = "ImageID,ans\na,v/0/v1\nb,v/0/v/0\nc,v2/v3\nd,v/0/v/0\n"
+    table = "ImageID,v/0/v1,v2/v3\na,0.75,0.25\nc,0.5,0.5\nb,0.25,0.75\nd,,\n"
+    matched = match_answers(*files(truth, "ImageID,ans\na,0\nb,0\nc,0\nd,\n", hierarchy, probabilities=table))
+    assert matched.scheme.class_names == ["v/0/v1", "v2/v3", "v/0/v/0"]
+    assert matched.truth.tolist() == [0, 2, 1, 2] and matched.answers.tolist() == [0, 0, 0, -1]
+    np.testing.assert_array_equal(matched.probabilities[:3], [[0.75, 0.25, 0], [0.25, 0.75, 0], [0.5, 0.5, 0]])
+    assert np.isnan(matched.probabilities[3]).all()
+    assert any("does not know: 1 (v/0/v/0), of 2 pictures" in note for note in matched.notes)
+    with pytest.raises(InputError, match="v2/v9x"):
+        match_answers(*files("ImageID,ans\na,v2/v9x\n", "ImageID,ans\na,0\n", hierarchy))
+
+
+def test_an_answer_is_no_combination_that_only_the_truth_has(files, hierarchy):
+    with pytest.raises(InputError, match=r"output\.csv row 2: class = '2'"):
+        match_answers(*files("ImageID,ans\na,v/0/v/0\n", "ImageID,ans\na,2\n", hierarchy))
+
+
+def test_an_attribute_is_taken_of_combinations_that_the_channel_lacks(tmp_path, hierarchy):
+    truth, notes, problems = tmp_path / "gt.csv", [], Problems("")
+    write(truth, "ImageID,ans\na,v/0/v1\nb,v3/v/0\n")
+    table = read_class_table(truth, problems)
+    assert true_classes(table, hierarchy.only("a"), hierarchy, problems, notes).tolist() == [0, 3] and not problems

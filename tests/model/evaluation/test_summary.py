@@ -75,3 +75,26 @@ def test_pictures_that_the_model_saw_are_the_first_line():
     )
     assert second.startswith("4 pictures in 4 classes")
     assert summary(evaluated(learnt_from={"train": 0, "validation": 0})) == summary(evaluated())
+
+
+def test_of_many_classes_the_table_has_the_lowest_f1():
+    classes = np.repeat(np.arange(81), 2)
+    answers = np.where(classes < 60, classes, (classes + 1) % 81)
+    scheme = Scheme((Attribute("variety", tuple(f"kind{code}" for code in range(81))),))
+    text = summary(evaluate(MatchedAnswers(scheme, [str(row) for row in range(162)], classes, answers), resamples=0))
+    lines = next(part for part in text.split("\n\n") if part.startswith("class ")).splitlines()
+    assert len(lines) == 2 + 30 + 1 and lines[-1] == "... and 51 more; evaluation.json lists all"
+    f1 = [float(line.split()[1]) for line in lines[2:-1]]
+    assert f1 == sorted(f1) and f1[:21] == [0] * 21 and f1[21] > 0
+
+
+def test_the_scores_of_a_hierarchy_are_called_means_of_the_attributes():
+    values = tuple(f"v{code}" for code in range(40))
+    scheme = Scheme((Attribute("a", values), Attribute("b", values)))
+    scheme = scheme.occurring({"a": np.array([0, 0, 1]), "b": np.array([0, 1, 0])})
+    matched = MatchedAnswers(scheme, ["0", "1"], np.array([0, 1]), np.array([0, 2]))
+    evaluation = evaluate(matched, resamples=0)
+    assert list(labelled_scores(evaluation))[:2] == ["accuracy", "macro F1, mean of attributes"]
+    assert notes_of(evaluation)[0].startswith("every score is the mean of the attributes' scores")
+    chosen = evaluate(matched, ("v0/v0", "v0/v1"), resamples=0)
+    assert "geometric mean of F1 of v0/v0, v0/v1" in labelled_scores(chosen)

@@ -24,6 +24,7 @@ from model.metrics.epoch_metrics import (
     CRITERIA,
     EPOCH_METRICS,
     EpochMetric,
+    attribute_assignments,
     metrics_of_line,
     metrics_of_table,
     reported,
@@ -146,3 +147,15 @@ def test_the_table_imports_nothing_of_the_project():
     imported = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     assert imported == ["__future__", "collections.abc", "dataclasses"]
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
+
+
+@pytest.mark.parametrize(
+    "attribute", ["mask", "val", "f1", "x val_f1=0.5; ", "val_f1", "lr", "train_loss", "나이", "-"]
+)
+def test_no_expression_reads_the_score_of_an_attribute(attribute):
+    scores = {attribute: {"f1": 0.25, "accuracy": 0.5}}
+    (added,) = attribute_assignments(scores)
+    assert added.endswith("=0.2500;") and added.startswith("val_f1_") and " " not in added
+    line = " ".join(metric.assignment(0.75) for metric in metrics_of_line())
+    for definition in metric_definitions():
+        assert len(re.findall(definition["Regex"], f"epoch=1 {line} {added}")) == 1

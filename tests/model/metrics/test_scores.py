@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import gmean
 
-from model.metrics.scores import Counts, confusion, count_statistics, per_class, scores, scores_of, weighted_scores_of
+from model.metrics.scores import (
+    Counts,
+    confusion,
+    count_statistics,
+    mean_scores_of,
+    per_class,
+    scores,
+    scores_of,
+    weighted_scores_of,
+)
 
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
 
@@ -90,7 +99,7 @@ def test_confusion_equals_scikit_learns_and_leaves_unanswered_out(case):
         expected = reference.confusion_matrix(truth[answers >= 0], answers[answers >= 0], labels=range(num_classes))
     result = confusion(truth, answers, num_classes)
     assert result.dtype == np.int64
-    np.testing.assert_array_equal(result, expected)
+    np.testing.assert_array_equal(result.toarray(), expected)
 
 
 def test_geometric_mean_over_chosen_classes():
@@ -120,10 +129,32 @@ def test_a_resample_axis_gives_what_each_resample_gives_alone():
 
 @pytest.mark.parametrize(
     "truth, answers",
-    [([0, 3], [0, 1]), ([-1, 0], [0, 0]), ([0, 1], [0, 3]), ([0, 1], [-2, 0]), ([0, 1], [0]), ([[0]], [[0]])],
+    [([0, 3], [0, 1]), ([-2, 0], [0, 0]), ([0, 1], [0, 3]), ([0, 1], [-2, 0]), ([0, 1], [0]), ([[0]], [[0]])],
 )
 def test_classes_outside_the_scheme_and_unequal_lengths_are_refused(truth, answers):
     with pytest.raises(ValueError, match=r"truth|answers"):
         scores(truth, answers, 3)
     with pytest.raises(ValueError, match=r"truth|answers"):
         confusion(truth, answers, 3)
+
+
+def test_a_picture_of_an_unknown_class_is_not_counted():
+    truth, answers = np.array([0, -1, 1, -1]), np.array([0, 1, -1, -1])
+    known = truth >= 0
+    rows = count_statistics(truth, answers, 2).toarray()
+    assert (rows[known] == count_statistics(truth[known], answers[known], 2).toarray()).all() and not rows[~known].any()
+    assert scores(truth, answers, 2) == scores(truth[known], answers[known], 2)
+    assert confusion(truth, answers, 2).toarray().tolist() == [[1, 0], [0, 0]]
+
+
+def test_scores_of_many_combinations_are_means_of_the_attributes_over_values_in_truth():
+    """Reference: scikit-learn's, of each attribute."""
+    generator = np.random.default_rng(3)
+    attributes = [(generator.integers(3, 8, size=60), generator.integers(0, 10, size=60)) for _ in range(2)]
+    counts = [Counts.from_answers(truth, answers, 10) for truth, answers in attributes]
+    found = mean_scores_of(counts, np.array(0.125))
+    labels = {"labels": range(3, 8), "zero_division": 0}
+    by_attribute = [reference.f1_score(*own, average="macro", **labels) for own in attributes]
+    assert found["macro_f1"] == pytest.approx(np.mean(by_attribute)) and found["accuracy"] == 0.125
+    recalls = [reference.recall_score(*own, average="macro", **labels) for own in attributes]
+    assert found["balanced_accuracy"] == pytest.approx(np.mean(recalls))

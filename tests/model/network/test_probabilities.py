@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.labels import mask_scheme, target_scheme
+from model.labels import Attribute, Scheme, mask_scheme, target_scheme
 from model.network.heads import make_heads
 from model.network.probabilities import joint_probabilities
 
@@ -28,3 +28,30 @@ def test_logits_of_half_precision_and_large_ones_give_finite_sums_of_1():
         found = joint_probabilities(heads, logits)
         assert found.dtype == torch.float32
         assert torch.allclose(found.sum(1), torch.ones(3), atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1, 1e3])
+def test_of_a_hierarchy_only_the_combinations_that_occur_have_probabilities(scale):
+    """Reference: the product over the heads of all combinations, of which those that occur are kept and normalised."""
+    values = tuple(f"v{code}" for code in range(40))
+    whole = Scheme((Attribute("a", ("no", "yes")), Attribute("b", values), Attribute("c", values)))
+    drawn = np.random.default_rng(1)
+    codes = {attribute.name: drawn.integers(len(attribute.values), size=90) for attribute in whole.attributes}
+    scheme = whole.occurring(codes)
+    outputs = {"a": 1, "b": 40, "c": 40}
+    heads = make_heads(scheme, "heads", lambda head, classes: outputs[head])
+    logits = torch.from_numpy(drawn.normal(scale=2, size=(20, 81)).astype(np.float32))
+    found = heads.probabilities((logits * scale).numpy())
+    assert found.shape == (20, scheme.num_classes) and found.dtype == np.float32
+    np.testing.assert_allclose(joint_probabilities(heads, logits * scale), found, rtol=2e-4, atol=1e-7)
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+    if scale == 1:
+        everything = make_heads(whole, "heads", lambda head, classes: outputs[head]).probabilities(logits.numpy())
+        kept = everything[:, list(scheme.combinations or ())]
+        np.testing.assert_allclose(found, kept / kept.sum(axis=1, keepdims=True), rtol=1e-4)
+    alone = make_heads(scheme, "joint", lambda head, classes: classes)
+    assert alone.outputs == scheme.num_classes and alone.head_classes is None
+    drawn_logits = np.ones((1, scheme.num_classes), np.float32)
+    np.testing.assert_allclose(alone.probabilities(drawn_logits), 1 / scheme.num_classes, rtol=1e-5)
+    targets = alone.targets(codes)[0]
+    assert (targets == scheme.joint(codes)).all() and targets.min() >= 0

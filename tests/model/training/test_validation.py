@@ -1,11 +1,18 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
+from sklearn import metrics as reference
 
 from model.data.channel import read_channel
 from model.errors import Problems
-from model.training.validation import Validation
+from model.labels import Attribute, Scheme
+from model.network.heads import make_heads
+from model.network.probabilities import joint_probabilities
+from model.training import validation as module
+from model.training.validation import Validation, Validator
 
 
 @pytest.fixture
@@ -64,3 +71,56 @@ def test_the_worst_are_wrong_and_the_surest_come_first(validation):
     sureness = validation.probabilities.max(axis=1)
     assert list(sureness[rows]) == sorted(sureness[validation.answers != validation.classes], reverse=True)[:10]
     assert len(validation.worst(1000)) == 42
+
+
+def test_each_attribute_is_scored(validation):
+    """Reference: scikit-learn's, of the attribute's values in the joint classes."""
+    scheme, found = validation.table.scheme, validation.metrics["attributes"]
+    assert list(found) == ["mask", "gender", "age"]
+    truth, answers = scheme.split(validation.classes), scheme.split(validation.answers)
+    for attribute in scheme.attributes:
+        own = truth[attribute.name], answers[attribute.name]
+        labels = range(len(attribute.values))
+        expected = reference.f1_score(*own, labels=labels, average="macro", zero_division=0)
+        assert found[attribute.name]["f1"] == pytest.approx(expected)
+        assert found[attribute.name]["accuracy"] == pytest.approx(reference.accuracy_score(*own))
+    alone = Validation(replace(validation.table, scheme=scheme.only("age")), np.zeros((168, 3)), answers["age"], 0.5)
+    assert "attributes" not in alone.metrics
+
+
+@pytest.fixture
+def hierarchy(validation) -> Validation:
+    """Three pictures with two attributes of 40 values, of whose combinations four are classes."""
+    values = tuple(f"v{code}" for code in range(40))
+    scheme = Scheme((Attribute("a", values), Attribute("b", values)))
+    scheme = scheme.occurring({"a": np.array([0, 0, 1, 2]), "b": np.array([0, 1, 0, 3])})
+    table = replace(validation.table.take([0, 1, 2]), labels=pd.DataFrame({"a": [0, 2, 2], "b": [0, 3, 3]}))
+    return Validation(replace(table, scheme=scheme), np.full((3, 4), 0.25), np.array([1, 3, 2]), 0.5)
+
+
+def test_the_scores_of_a_hierarchy_are_the_means_of_its_attributes(hierarchy):
+    """By hand: a is v0, v2, v2, answered v0, v2, v1: F1 1 and 2/3. b is v0, v3, v3, answered v1, v3, v0: 0 and 2/3;
+    values that are not in truth do not count."""
+    metrics = hierarchy.metrics
+    assert metrics["attributes"]["a"]["f1"] == pytest.approx(5 / 6)
+    assert metrics["attributes"]["b"] == {"f1": pytest.approx(1 / 3), "accuracy": pytest.approx(1 / 3)}
+    assert metrics["f1"] == pytest.approx(7 / 12) and metrics["acc"] == pytest.approx(1 / 3)
+    assert metrics["per_class"]["support"] == [1, 0, 0, 2]
+    low, high = hierarchy.intervals()["acc"]
+    assert low <= metrics["acc"] <= high
+
+
+def test_a_picture_without_a_label_counts_for_the_other_attributes(hierarchy):
+    labels = hierarchy.table.labels.assign(b=[-1, 3, 3])
+    metrics = replace(hierarchy, table=replace(hierarchy.table, labels=labels)).metrics
+    assert metrics["attributes"]["a"]["f1"] == pytest.approx(5 / 6)
+    assert metrics["attributes"]["b"] == {"f1": pytest.approx(2 / 3), "accuracy": 0.5} and metrics["acc"] == 0.5
+
+
+def test_probabilities_of_a_hierarchy_are_computed_some_rows_at_a_time(hierarchy, monkeypatch):
+    heads = make_heads(hierarchy.table.scheme, "heads", lambda head, classes: classes)
+    validator = object.__new__(Validator)
+    validator.heads = heads
+    logits = torch.randn(7, heads.outputs)
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", 3)
+    np.testing.assert_allclose(validator._probabilities(logits), joint_probabilities(heads, logits), rtol=1e-6)

@@ -54,7 +54,7 @@ def test_a_matrix_holds_counts_and_shares_of_each_row(page, target):
     of = page.evaluation.attributes.get(target, page.evaluation.joint)
     rows = page.tables[f"{target}: rows are the true classes, columns the answers"][2:]
     assert [row[0] for row in rows] == of.class_names
-    for row, counts, name in zip(rows, of.confusion, of.class_names, strict=True):
+    for row, counts, name in zip(rows, of.confusion.toarray(), of.class_names, strict=True):
         support = of.per_class[name].support
         unanswered = support - counts.sum()
         told = [f"{n}{100 * n / support:.0f}" if n else "" for n in (*counts, unanswered)]
@@ -63,7 +63,7 @@ def test_a_matrix_holds_counts_and_shares_of_each_row(page, target):
 
 def test_a_cell_has_its_pictures_the_surest_mistakes_first(page):
     content = json.loads(re.search(r'<script type="application/json" id="content">(.*?)</script>', page.html)[1])
-    matched, confusion = page.matched, page.evaluation.joint.confusion
+    matched, confusion = page.matched, page.evaluation.joint.confusion.toarray()
     cells = r'<td class="[^"]*(right|wrong) l[1-9]" data-list="All attributes together-(\d+)-(\d+)"'
     keys = re.findall(cells, page.html)
     assert len(keys) == np.count_nonzero(confusion)

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from model.data.channel import read_channel
+from model.errors import Problems
+from model.labels import Attribute, Scheme
 from model.metrics.epoch_metrics import EPOCH_METRICS
 from model.training.tracking.base import Tracker, curves
+from model.training.validation import Validation
 
 
 def test_scalars_are_the_metrics_of_the_epoch_and_f1_by_class(validation, epoch_result):
@@ -35,3 +42,17 @@ def test_the_base_class_does_nothing(validation, epoch_result, at_step):
     tracker.epoch(epoch_result(4))
     tracker.close(failed=False)
     assert vars(tracker) == {}
+
+
+def test_attributes_have_curves_and_a_hierarchy_no_curve_of_each_combination(faces, epoch_result):
+    table = read_channel(faces / "train", Problems(""))
+    validation = Validation(table, np.full((len(table), 18), 1 / 18, np.float32), table.classes(), 0.5)
+    result = epoch_result(4, validation)
+    assert result.scalars["macro_f1/mask"] == result.scalars["accuracy/age"] == 1
+    assert "f1/worn/male/under 30" in result.scalars and "confusion" in result.figures
+    values = tuple(f"v{code}" for code in range(40))
+    scheme = Scheme((Attribute("mask", values), Attribute("gender", values))).occurring(table.codes())
+    large = replace(validation, table=replace(table, scheme=scheme), answers=np.zeros(len(table), np.int64))
+    result = epoch_result(4, large, better=False)
+    assert "macro_f1/gender" in result.scalars and not [name for name in result.scalars if name.startswith("f1/")]
+    assert result.figures == {}

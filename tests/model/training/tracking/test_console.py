@@ -2,12 +2,15 @@ import io
 import re
 import sys
 import time
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from model.training.progress import Progress
 from model.training.tracking.base import EpochResult
 from model.training.tracking.console import EpochTable, MetricLines, duration, make_console, metric_line, progress_bar
+from model.training.validation import Validation
 
 ENTRY = {"epoch": 3, "val_loss": 0.5, "val_f1": 0.81234, "val_acc": 0.9, "val_gmean": 0.0, "train_loss": 0.25}
 ENTRY |= {"lr": 0.00075, "pictures_per_second": 1234.56}
@@ -109,3 +112,13 @@ def test_the_bar_counts_pictures_on_a_terminal_alone(monkeypatch):
         text = stream.getvalue()
         assert ("epoch 2/3:" in text and "384/640" in text and "pictures/s]" in text) == shown
         assert shown or not text
+
+
+def test_the_line_and_the_table_have_the_f1_of_each_attribute(caplog):
+    scores = {"mask": {"f1": 0.9, "accuracy": 0.95}, "age": {"f1": 0.65432, "accuracy": 0.7}}
+    assert metric_line(ENTRY, scores) == f"{metric_line(ENTRY)} val_f1_mask=0.9000; val_f1_age=0.6543;"
+    table = EpochTable(5)
+    validation = cast(Validation, SimpleNamespace(by_attribute=scores))
+    table.epoch(EpochResult(12, ENTRY, validation, False))
+    header, row = caplog.messages
+    assert header.index("F1 age") + len("F1 age") == row.index("0.6543") + 6
