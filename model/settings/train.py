@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from model.metrics.epoch_metrics import CRITERIA
 from model.settings.choices import CLASS_WEIGHTS, DECISIONS, FITS, INTERPOLATIONS, LAYOUTS, LOSSES, PRECISIONS, SAMPLERS
@@ -26,6 +26,8 @@ class HeadSettings:
 @dataclass(frozen=True)
 class TrainSettings:
     """All settings of a training, in the sections and the order of --help."""
+
+    MAIN_INPUT: ClassVar[str] = "train_dir"
 
     # Inputs, outputs and checkpoints
     config: str | None = setting(
