@@ -1,7 +1,9 @@
 """Evaluation: scores of a model's answers against the truth, with intervals.
 
-Reads  SM_GROUND_TRUTH_DIR/gt.csv     the truth: ImageID,ans or image_name,label; more columns are welcome, and one of
-                                      persons or senders (group, person, sender, people_path) makes honest intervals
+Reads  SM_GROUND_TRUTH_DIR/gt.csv     the truth: ImageID,ans or image_name,label, or a column for each attribute; more
+                                      columns are welcome, and one of persons or senders (group, person, sender,
+                                      people_path) makes honest intervals. Without gt.csv whatever train.py reads:
+                                      another table, class folders, profile folders, a .lst or manifest
        SM_OUTPUT_DATA_DIR/output.csv  the answers of inference.py or inference_TTA.py, joined by name; beside it
                                       labels.json (names of classes) and probabilities.csv (for the calibration error)
        --pictures DIR                 the pictures, in DIR or DIR/images, for the page to show those answered wrong
@@ -30,7 +32,7 @@ from typing import Any
 from container import job_script, settings_layers
 from container.job_types import EVALUATION
 from container.locations import Locations
-from model.answers.files import OUTPUT, TRUTH, answers_file
+from model.answers.files import OUTPUT, answers_file
 from model.atomic_write import write_json, write_text
 from model.errors import ExitCode
 from model.evaluation.evaluate import Scores, evaluate
@@ -39,13 +41,14 @@ from model.evaluation.matching import match_answers
 from model.evaluation.report.render import render_report
 from model.evaluation.report.thumbnails import picture_folder
 from model.evaluation.summary import summary
+from model.evaluation.truth import truth_location
 from model.metrics.bootstrap import Interval
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     settings, env = settings_layers.read(EVALUATION, argv, __doc__ or "")
     locations = Locations(env)
-    truth = locations.ground_truth_dir(settings.ground_truth_dir) / TRUTH
+    truth = truth_location(locations.ground_truth_dir(settings.ground_truth_dir))
     output = locations.answers_dir(settings.output_data_dir)
     answers = in_output(output, settings.answers or OUTPUT)
     matched = match_answers(

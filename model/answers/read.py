@@ -66,19 +66,22 @@ class ClassTable:
         return self.values.map(code_of).to_numpy(dtype=np.int64)
 
 
-def read_class_table(path: Path, problems: Problems, parts: Sequence[Path] = ()) -> ClassTable | None:
+def read_class_table(
+    path: Path, problems: Problems, parts: Sequence[Path] = (), columns: Sequence[str] = ANSWER_COLUMNS
+) -> ClassTable | None:
     """Reads a table of image names and classes; None where a column or the file is missing.
 
     Args:
         path: the CSV.
         problems: collects what is wrong with it.
         parts: CSVs to read one after the other in its place, one of each host.
+        columns: names of the column of classes, the first that the table has is read.
     """
     table = _read_parts(parts, problems) if parts else _read_frame(path, problems)
     if table is None:
         return None
     name_column = find_column(table, PICTURE_COLUMNS, "pictures", path, problems)
-    class_column = find_column(table, ANSWER_COLUMNS, "classes", path, problems)
+    class_column = find_column(table, columns, "classes", path, problems)
     if name_column is None or class_column is None:
         return None
     names = _read_names(table[name_column], path, problems)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from model.evaluation.label_scheme import (
     find_scheme,
     true_classes,
 )
+from model.evaluation.truth import match_by_file_name, read_truth
 from model.labels import Scheme, normal_text
 from model.metrics.scores import NO_ANSWER
 
@@ -69,7 +70,7 @@ class MatchedAnswers:
 
 
 def match_answers(
-    truth_file: Path,
+    truth: Path,
     answers_file: Path,
     labels: Path | None = None,
     group_column: str | None = None,
@@ -81,7 +82,7 @@ def match_answers(
     them, the rows of those are the answers. Probabilities are read where they lie beside the answers.
 
     Args:
-        truth_file: table of image names and true classes.
+        truth: table of image names and true classes, or a labelled channel (truth.truth_location).
         answers_file: output.csv.
         labels: the label scheme; None for labels.json beside the answers, without one the classes that the
             probabilities name, and without those 0 to the greatest class found.
@@ -93,11 +94,17 @@ def match_answers(
     """
     problems = Problems("evaluation cannot read its input")
     notes: list[str] = []
-    tables = _read_tables(truth_file, answers_file, other_file, problems, notes)
+    tables = _read_tables(answers_file, other_file, problems, notes)
+    labels_json = _read_labels(tables, labels)
+    scheme = labels_json.scheme(Problems("labels")) if labels_json else None  # what is wrong with it is reported below
+    read = read_truth(truth, scheme, group_column, problems, notes)
+    if read and tables.answers and truth.is_dir():
+        read = match_by_file_name(read, tables.answers.names, notes)
+    tables = replace(tables, truth=read)
     if tables.truth:
         _check_truth(tables.truth, problems)
     groups = _find_groups(tables.truth, group_column, problems, notes)
-    classes = _find_classes(tables, labels, problems, notes)
+    classes = _find_classes(tables, labels_json, problems, notes)
     problems.raise_if_any()
     assert classes and tables.truth and tables.answers  # else there were problems
 
@@ -146,10 +153,8 @@ class _Tables:
     other_labelled_file: Path | None
 
 
-def _read_tables(
-    truth_file: Path, answers_file: Path, other_file: Path | None, problems: Problems, notes: list[str]
-) -> _Tables:
-    truth = read_class_table(truth_file, problems)
+def _read_tables(answers_file: Path, other_file: Path | None, problems: Problems, notes: list[str]) -> _Tables:
+    """All tables but the truth."""
     parts, other_parts = host_parts(answers_file), host_parts(other_file) if other_file else []
     answers = read_class_table(answers_file, problems, parts)
     other = read_class_table(other_file, problems, other_parts) if other_file else None
@@ -164,7 +169,7 @@ def _read_tables(
     else:
         notes.append(f"no calibration error: there is no {probabilities_file.name} beside the answers")
     return _Tables(
-        truth=truth,
+        truth=None,
         answers=answers,
         other=other,
         probabilities=probabilities,
@@ -193,13 +198,15 @@ class _Classes:
     other: np.ndarray | None
 
 
-def _find_classes(tables: _Tables, labels_path: Path | None, problems: Problems, notes: list[str]) -> _Classes | None:
-    """Finds the label scheme and reads all classes by it; None, and problems, where that is not possible.
+def _read_labels(tables: _Tables, path: Path | None) -> LabelsJson | None:
+    """The label scheme's file: path, which must exist; else the labels.json beside the answers, None without one."""
+    beside = labels_file(tables.labelled_file)
+    return LabelsJson.read(path or beside) if path or beside.is_file() else None
 
-    labels_path: of the scheme, which must exist; None for the labels.json beside the answers, if there is one.
-    """
-    path = labels_path or labels_file(tables.labelled_file)
-    labels = LabelsJson.read(path) if labels_path or path.is_file() else None
+
+def _find_classes(tables: _Tables, labels: LabelsJson | None, problems: Problems, notes: list[str]) -> _Classes | None:
+    """Finds the label scheme and reads all classes by it; None, and problems, where that is not possible."""
+    path = labels.path if labels else labels_file(tables.labelled_file)
     columns = list(tables.probabilities.columns) if tables.probabilities is not None else []
     class_tables = [table for table in (tables.truth, tables.answers, tables.other) if table]
     scheme = find_scheme(labels, path, columns, class_tables, problems, notes)
