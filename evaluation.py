@@ -35,7 +35,7 @@ from container.locations import Locations
 from model.answers.files import OUTPUT, answers_file
 from model.atomic_write import write_json, write_text
 from model.errors import ExitCode
-from model.evaluation.evaluate import Scores, evaluate
+from model.evaluation.evaluate import Evaluation, Scores, evaluate
 from model.evaluation.files import EVALUATION_JSON, REPORT_HTML
 from model.evaluation.matching import match_answers
 from model.evaluation.report.render import render_report
@@ -43,6 +43,7 @@ from model.evaluation.report.thumbnails import picture_folder
 from model.evaluation.summary import summary
 from model.evaluation.truth import truth_location
 from model.metrics.bootstrap import Interval
+from model.settings.evaluation import EvaluationSettings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,26 +52,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     truth = truth_location(locations.ground_truth_dir(settings.ground_truth_dir))
     output = locations.answers_dir(settings.output_data_dir)
     answers = in_output(output, settings.answers or OUTPUT)
-    matched = match_answers(
-        truth,
-        answers,
-        labels=Path(settings.labels) if settings.labels else None,
-        group_column=settings.group_column,
-        other_file=answers_file(in_output(output, settings.compare)) if settings.compare else None,
-    )
-    pictures = picture_folder(Path(settings.pictures), matched.names) if settings.pictures else None
-    evaluated = evaluate(matched, settings.gmean_classes, settings.resamples, settings.confidence, settings.seed)
     folder = locations.evaluation_dir(settings.output, settings.output_data_dir) or answers.parent
-    compared = Path(settings.compare).name if settings.compare else None
-    content = {"multiclass_classification_metrics": model_monitor(evaluated.joint), "rarebird": evaluated.to_dict()}
-    write_json(folder / EVALUATION_JSON, content)
-    write_text(folder / REPORT_HTML, render_report(evaluated, matched, pictures, compared, datetime.date.today()))
+    other = answers_file(in_output(output, settings.compare)) if settings.compare else None
+    evaluated = score(settings, truth, answers, folder, other)
     # the files first: a reader of the text may go away
     print(f"{answers} against {truth}\n{summary(evaluated)}", file=sys.stderr)
     print(f"\nwrote {folder / EVALUATION_JSON} and {folder / REPORT_HTML}", file=sys.stderr)
     scores = evaluated.joint.scores
     print(json.dumps({"accuracy": round(scores["accuracy"].value, 4), "f1": round(scores["macro_f1"].value, 4)}))
     return ExitCode.DONE
+
+
+def score(
+    settings: EvaluationSettings, truth: Path, answers: Path, folder: Path, other: Path | None = None
+) -> Evaluation:
+    """Scores answers and writes evaluation.json and report.html.
+
+    Args:
+        settings: What is compared and how scores are computed.
+        truth: The truth, as truth_location returns it.
+        answers: The answers.
+        folder: The folder to write into.
+        other: Answers to compare with.
+    """
+    matched = match_answers(
+        truth,
+        answers,
+        labels=Path(settings.labels) if settings.labels else None,
+        group_column=settings.group_column,
+        other_file=other,
+    )
+    pictures = picture_folder(Path(settings.pictures), matched.names) if settings.pictures else None
+    evaluated = evaluate(matched, settings.gmean_classes, settings.resamples, settings.confidence, settings.seed)
+    compared = Path(settings.compare).name if settings.compare else None
+    content = {"multiclass_classification_metrics": model_monitor(evaluated.joint), "rarebird": evaluated.to_dict()}
+    write_json(folder / EVALUATION_JSON, content)
+    write_text(folder / REPORT_HTML, render_report(evaluated, matched, pictures, compared, datetime.date.today()))
+    return evaluated
 
 
 def in_output(output: Path, answers: str) -> Path:

@@ -281,7 +281,7 @@ class TrainSettings:
         0, "processes that train together on each host, in the image; 0: one a GPU, else one", low=0, result=False
     )
 
-    # Logging
+    # Logging and report
     log_interval: int = setting(
         0, "optimiser steps between losses told inside an epoch; 0: none", low=0, result=False, section="Tracking"
     )
@@ -291,6 +291,9 @@ class TrainSettings:
         "Weights & Biases, which gets thumbnails of mistakes too; tensorboard: the files alone",
         choices=("auto", "tensorboard", "none"),
         result=False,
+    )
+    report: bool = setting(
+        True, "answer the validation pictures by the saved model and write report.html with its scores", result=False
     )
     wandb_project: str | None = setting(None, "W&B project; else WANDB_PROJECT, else rarebird", result=False)
     wandb_entity: str | None = setting(None, "W&B user or team; else WANDB_ENTITY", result=False)
