@@ -8,6 +8,8 @@ Reads  SM_GROUND_TRUTH_DIR/gt.csv     the truth: ImageID,ans or image_name,label
                                       labels.json (names of classes) and probabilities.csv (for the calibration error)
        --pictures DIR                 the pictures, in DIR or DIR/images, for the page to show those answered wrong
 Writes report.html                    all of it as a page: one file without network, for a browser and for print
+       suspects.csv                   wrong answers that may be errors of the truth, where there are any; with --compare
+                                      also compared.csv, the pictures that one of the two models alone has right
        evaluation.json                SageMaker's multiclass_classification_metrics, and under `rarebird` accuracy,
                                       macro_f1, gmean_f1, balanced_accuracy, per_class, ... each with low and high
 Prints one line of JSON               {"accuracy": 0.5711, "f1": 0.5213}, f1 being macro F1; a summary on stderr
@@ -41,6 +43,7 @@ from model.evaluation.matching import match_answers
 from model.evaluation.report.render import render_report
 from model.evaluation.report.thumbnails import picture_folder
 from model.evaluation.summary import summary
+from model.evaluation.suspects import write_lists
 from model.evaluation.truth import truth_location
 from model.metrics.bootstrap import Interval
 from model.settings.evaluation import EvaluationSettings
@@ -87,6 +90,7 @@ def score(
     compared = Path(settings.compare).name if settings.compare else None
     content = {"multiclass_classification_metrics": model_monitor(evaluated.joint), "rarebird": evaluated.to_dict()}
     write_json(folder / EVALUATION_JSON, content)
+    write_lists(folder, matched)
     write_text(folder / REPORT_HTML, render_report(evaluated, matched, pictures, compared, datetime.date.today()))
     return evaluated
 

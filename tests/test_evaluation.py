@@ -100,7 +100,8 @@ def test_directories_come_from_the_environment(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SM_OUTPUT_DATA_DIR", "out")
     assert evaluation.main(["--resamples", "0", "--output", "scores/new"]) == 0
     assert (tmp_path / "scores" / "new" / "evaluation.json").is_file()
-    assert sorted(entry.name for entry in (tmp_path / "scores" / "new").iterdir()) == ["evaluation.json", "report.html"]
+    written_files = sorted(entry.name for entry in (tmp_path / "scores" / "new").iterdir())
+    assert written_files == ["evaluation.json", "report.html", "suspects.csv"]
     assert not (tmp_path / "out" / "evaluation.json").exists()
 
 

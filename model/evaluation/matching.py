@@ -46,6 +46,8 @@ class MatchedAnswers:
     unanswered: names of the images without an answer.
     left_out: names of the answers without truth.
     notes: sentences that a reader of the scores must know.
+    truth_source, answers_source: last parts of the paths of truth and answers, "" where they are in memory.
+    held_out: which images of a training they are, as labels.json beside its answers records it (HELD_OUT_KEY).
     """
 
     scheme: Scheme
@@ -62,6 +64,9 @@ class MatchedAnswers:
     unanswered: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    truth_source: str = ""
+    answers_source: str = ""
+    held_out: str = ""
 
     @property
     def correct(self) -> np.ndarray:
@@ -134,7 +139,15 @@ def match_answers(
         unanswered=[name for name, answer in zip(names, answers, strict=True) if answer == NO_ANSWER],
         left_out=extra,
         notes=notes,
+        truth_source=_short(truth),
+        answers_source=_short(answers_file),
+        held_out=labels_json.held_out() if labels_json else "",
     )
+
+
+def _short(path: Path) -> str:
+    """The last two parts of a path: the page is passed on, and the other folders are this machine's."""
+    return "/".join(path.absolute().parts[-2:])
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from model.errors import InputError, did_you_mean, listing
 from model.images.decode import UnreadableImage, read_image
 
 LONGEST_SIDE = 144  # pixels
+LARGE_SIDE = 320  # of pictures that stand on the page and can be enlarged
 QUALITY = 75
 BATCH = 32  # pictures read before the remaining space is checked again
 
@@ -44,19 +45,22 @@ def picture_folder(root: Path, names: Sequence[str]) -> ChannelFiles:
     return files
 
 
-def make_thumbnails(files: ChannelFiles, names: Sequence[str], characters: int) -> dict[str, Thumbnail]:
+def make_thumbnails(
+    files: ChannelFiles, names: Sequence[str], characters: int, side: int = LONGEST_SIDE
+) -> dict[str, Thumbnail]:
     """Thumbnails by name, of the first names that fit; unreadable pictures are left out.
 
     Args:
         files: Folder of the pictures.
         names: Names of pictures, the most important first.
         characters: How long all their URIs together may be.
+        side: Longest side in pixels.
     """
     thumbnails: dict[str, Thumbnail] = {}
     paths = [path for _, path in (files.find(name) for name in names)]
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(names), BATCH):
-            batch = pool.map(lambda path: make_thumbnail(files, path), paths[start : start + BATCH])
+            batch = pool.map(lambda path: make_thumbnail(files, path, side), paths[start : start + BATCH])
             for name, thumbnail in zip(names[start : start + BATCH], batch):
                 if thumbnail is None:
                     continue
@@ -67,13 +71,13 @@ def make_thumbnails(files: ChannelFiles, names: Sequence[str], characters: int) 
     return thumbnails
 
 
-def make_thumbnail(files: ChannelFiles, path: str) -> Thumbnail | None:
+def make_thumbnail(files: ChannelFiles, path: str, side: int = LONGEST_SIDE) -> Thumbnail | None:
     """The thumbnail of a picture by its path below the folder, or in its shards; None for an unreadable picture."""
     try:
-        picture = read_image(files.root, files.shards.locate(path), draft=(LONGEST_SIDE, LONGEST_SIDE))
+        picture = read_image(files.root, files.shards.locate(path), draft=(side, side))
     except UnreadableImage:
         return None
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    picture.thumbnail((side, side))
     picture.info.clear()  # comments and GPS positions stay out of the page
     jpeg = io.BytesIO()
     picture.save(jpeg, "JPEG", quality=QUALITY, optimize=True)
