@@ -6,7 +6,8 @@ Reads  SM_GROUND_TRUTH_DIR/gt.csv     the truth: ImageID,ans or image_name,label
                                       another table, class folders, profile folders, a .lst or manifest
        SM_OUTPUT_DATA_DIR/output.csv  the answers of inference.py or inference_TTA.py, joined by name; beside it
                                       labels.json (names of classes) and probabilities.csv (for the calibration error)
-       --pictures DIR                 the pictures, in DIR or DIR/images, for the page to show those answered wrong
+       --pictures DIR                 the pictures, in DIR or DIR/images, for the page to show; else those of a truth
+                                      that is a labelled folder
 Writes report.html                    all of it as a page: one file without network, for a browser and for print
        suspects.csv                   wrong answers that may be errors of the truth, where there are any; with --compare
                                       also compared.csv, the pictures that one of the two models alone has right
@@ -28,6 +29,7 @@ import datetime
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ from container.job_types import EVALUATION
 from container.locations import Locations
 from model.answers.files import OUTPUT, answers_file
 from model.atomic_write import write_json, write_text
-from model.errors import ExitCode
+from model.errors import ExitCode, InputError
 from model.evaluation.evaluate import Evaluation, Scores, evaluate
 from model.evaluation.files import EVALUATION_JSON, REPORT_HTML
 from model.evaluation.matching import match_answers
@@ -86,6 +88,9 @@ def score(
         other_file=other,
     )
     pictures = picture_folder(Path(settings.pictures), matched.names) if settings.pictures else None
+    if pictures is None and truth.is_dir():
+        with suppress(InputError):  # the pictures of a labelled folder, if they have the answers' names
+            pictures = picture_folder(truth, matched.names)
     evaluated = evaluate(matched, settings.gmean_classes, settings.resamples, settings.confidence, settings.seed)
     compared = Path(settings.compare).name if settings.compare else None
     content = {"multiclass_classification_metrics": model_monitor(evaluated.joint), "rarebird": evaluated.to_dict()}

@@ -362,3 +362,16 @@ def test_a_class_whose_name_has_spaces_may_be_chosen(answers_of_masks, tmp_path)
     assert evaluation.main([*where, "--gmean_classes", "worn/male/under 30"]) == 0
     found = json.loads((tmp_path / "evaluation.json").read_text())["rarebird"]
     assert found["gmean_classes"] == ["worn/male/under 30"] and found["gmean_f1"]["value"] == 1
+
+
+def test_a_labelled_folder_is_the_truth_and_has_the_pictures(tmp_path, capsys):
+    scheme = Scheme((Attribute("label", ("1", "2", "10")),))
+    names = [f"{scheme.class_names[row % 3]}/{row}.png" for row in range(30)]
+    for name in names:
+        (tmp_path / "test" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 20), "teal").save(tmp_path / "test" / name)
+    write_answers(tmp_path / "out", scheme, names, np.arange(30) % 3)
+    where = ["--ground_truth_dir", "test", "--output_data_dir", "out", "--resamples", "0"]
+    assert evaluation.main(where) == 0
+    assert json.loads(capsys.readouterr().out) == {"accuracy": 1.0, "f1": 1.0}
+    assert "data:image/jpeg" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")

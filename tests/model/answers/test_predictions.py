@@ -43,6 +43,14 @@ def test_the_answer_is_the_decisions_and_the_others_are_in_its_order():
     assert row[1:5] == ["eel", "0.1000", "cat", "0.4000"]
 
 
+def test_the_answer_comes_first_even_where_a_rule_does_not_take_the_best_score():
+    class Second(Decision):
+        def classes(self, probabilities):
+            return np.argsort(-probabilities, axis=-1)[..., 1]
+
+    assert top_classes(np.float32([[0.4, 0.3, 0.2, 0.1]]), Second(), 3).tolist() == [[1, 0, 2]]
+
+
 def test_no_images_have_no_rows():
     assert list(PredictionTable(KINDS, Decision(), "path").rows([], np.empty((0, 4), np.float32))) == []
 
