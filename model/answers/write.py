@@ -64,8 +64,8 @@ def write_answers(
     Returns:
         Number of images without an answer.
     """
-    predictions_file = beside_answers(answers_file, PREDICTIONS)
-    for file in (answers_file, probabilities_file, predictions_file):
+    outputs = (answers_file, probabilities_file, beside_answers(answers_file, PREDICTIONS))
+    for file in outputs:
         remove_parts(file.parent, file.name)
     header, rows, answer_column = _answer_table(info, name_column)
     names = info.iloc[:, [str(column) for column in info.columns].index(name_column)].tolist()
@@ -74,12 +74,10 @@ def write_answers(
     errors_file = beside_answers(answers_file, ERRORS)
     errors: list[tuple[str, str]] = []
     with ExitStack() as files, progress_bar("answers", len(info)) as bar:
-        answers_csv = files.enter_context(_csv_writer(answers_file))
-        probabilities_csv = files.enter_context(_csv_writer(probabilities_file))
-        predictions_csv = files.enter_context(_csv_writer(predictions_file, SPREADSHEET))
-        answers_csv.writerow(header)
-        probabilities_csv.writerow([name_column, *scheme.class_names])
-        predictions_csv.writerow(predictions.header)
+        encodings = ("utf-8", "utf-8", SPREADSHEET)
+        writers = [files.enter_context(_csv_writer(file, encoding)) for file, encoding in zip(outputs, encodings)]
+        for writer, titles in zip(writers, (header, [name_column, *scheme.class_names], predictions.header)):
+            writer.writerow(titles)
         for batch in answers:
             classes = decision.classes(batch.probabilities)
             ranked = predictions.rows([names[row] for row in batch.rows], batch.probabilities)
@@ -87,15 +85,13 @@ def write_answers(
             for row in sorted([*predicted, *batch.unreadable]):
                 if row not in predicted:
                     errors.append((names[row], batch.unreadable[row]))
-                    answer, texts = "", [""] * scheme.num_classes
-                    prediction = predictions.unread(*errors[-1])
+                    answer, texts, prediction = "", [""] * scheme.num_classes, predictions.unread(*errors[-1])
                 else:
                     code, probabilities, prediction = predicted[row]
                     answer, texts = str(code), [f"{value:.7g}" for value in probabilities]
                 rows[row, answer_column] = answer
-                answers_csv.writerow(rows[row])
-                probabilities_csv.writerow([names[row], *texts])
-                predictions_csv.writerow(prediction)
+                for writer, values in zip(writers, (rows[row], [names[row], *texts], prediction)):
+                    writer.writerow(values)
             bar.update(len(batch.rows) + len(batch.unreadable))
         if errors:
             files.enter_context(_csv_writer(errors_file)).writerows([(name_column, "error"), *errors])

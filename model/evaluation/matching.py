@@ -101,22 +101,15 @@ def match_answers(
     notes: list[str] = []
     tables = _read_tables(answers_file, other_file, problems, notes)
     labels_json = _read_labels(tables, labels)
-    scheme = labels_json.scheme(Problems("labels")) if labels_json else None  # what is wrong with it is reported below
-    read = read_truth(truth, scheme, group_column, problems, notes)
-    if read and tables.answers and truth.is_dir():
-        read = match_by_file_name(read, tables.answers.names, notes)
-    tables = replace(tables, truth=read)
+    tables = replace(tables, truth=_read_truth(truth, tables, labels_json, group_column, problems, notes))
     if tables.truth:
         _check_truth(tables.truth, problems)
     groups = _find_groups(tables.truth, group_column, problems, notes)
     classes = _find_classes(tables, labels_json, problems, notes)
     problems.raise_if_any()
     assert classes and tables.truth and tables.answers  # else there were problems
-
     names = tables.truth.names.tolist()
-    extra = tables.answers.names[~tables.answers.names.isin(set(names))].tolist()
-    if extra:
-        notes.append(f"answers without truth, left out: {len(extra):,} ({listing(extra, 3)})")
+    extra = _without_truth(names, tables.answers, notes)
     answers = _match_classes(names, tables.answers, classes.answers, notes)
     probabilities = tables.probabilities
     if probabilities is not None:
@@ -139,15 +132,24 @@ def match_answers(
         unanswered=[name for name, answer in zip(names, answers, strict=True) if answer == NO_ANSWER],
         left_out=extra,
         notes=notes,
-        truth_source=_short(truth),
-        answers_source=_short(answers_file),
-        held_out=labels_json.held_out() if labels_json else "",
+        **_sources(truth, answers_file, labels_json),
     )
 
 
-def _short(path: Path) -> str:
-    """The last two parts of a path: the page is passed on, and the other folders are this machine's."""
-    return "/".join(path.absolute().parts[-2:])
+def _without_truth(names: Sequence[str], answers: ClassTable, notes: list[str]) -> list[str]:
+    """Names of the answers that are not among those of the truth."""
+    extra = answers.names[~answers.names.isin(set(names))].tolist()
+    if extra:
+        notes.append(f"answers without truth, left out: {len(extra):,} ({listing(extra, 3)})")
+    return extra
+
+
+def _sources(truth: Path, answers_file: Path, labels: LabelsJson | None) -> dict[str, str]:
+    """The fields of MatchedAnswers that say which images these are. Of paths the last two parts: the page is passed on,
+    and the other folders are this machine's."""
+    paths = {"truth_source": truth, "answers_source": answers_file}
+    sources = {name: "/".join(path.absolute().parts[-2:]) for name, path in paths.items()}
+    return sources | {"held_out": labels.held_out() if labels else ""}
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,22 @@ def _read_tables(answers_file: Path, other_file: Path | None, problems: Problems
         labelled_file=parts[0] if parts else answers_file,
         other_labelled_file=other_parts[0] if other_parts else other_file,
     )
+
+
+def _read_truth(
+    truth: Path,
+    tables: _Tables,
+    labels: LabelsJson | None,
+    group_column: str | None,
+    problems: Problems,
+    notes: list[str],
+) -> ClassTable | None:
+    """The truth. The images of a folder get the names that the answers have for them."""
+    scheme = labels.scheme(Problems("labels")) if labels else None  # what is wrong with it is reported later
+    table = read_truth(truth, scheme, group_column, problems, notes)
+    if table and tables.answers and truth.is_dir():
+        return match_by_file_name(table, tables.answers.names, notes)
+    return table
 
 
 def _read_provenance(labelled_file: Path, labels: LabelsJson | None, notes: list[str]) -> Provenance | None:

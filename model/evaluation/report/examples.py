@@ -36,6 +36,13 @@ class Example:
         return not any(differs for _, differs in self.truth)
 
 
+def gallery_rows(matched: MatchedAnswers) -> dict[str, list[int]]:
+    """The rows of each gallery, no row in two of them: mistakes, unsure, right."""
+    mistakes = surest_mistakes(matched)
+    unsure = least_sure(matched, mistakes)
+    return {"mistakes": mistakes, "unsure": unsure, "right": surest_right(matched, [*mistakes, *unsure])}
+
+
 def surest_mistakes(matched: MatchedAnswers) -> list[int]:
     """Rows of the wrong answers with the highest probabilities; none where there are no probabilities."""
     confidence = answer_confidence(matched)

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -94,12 +95,10 @@ def render_report(
         _target(name, scheme.only(name), scores, matched, lists) for name, scores in evaluation.attributes.items()
     ]
     groups = _worst_groups(evaluation.by_group, matched, lists)
-    mistakes = examples.surest_mistakes(matched)
-    unsure = examples.least_sure(matched, mistakes)
-    right = examples.surest_right(matched, [*mistakes, *unsure])
-    comparison = compare_answers(matched)
-    large, small = _thumbnails(pictures, [matched.names[row] for row in (*mistakes, *unsure, *right)], lists)
-    shown = [row for row in (*mistakes, *unsure, *right) if matched.names[row] in large or not pictures]
+    galleries = examples.gallery_rows(matched)
+    on_page = [row for rows in galleries.values() for row in rows]
+    large, small = _thumbnails(pictures, [matched.names[row] for row in on_page], lists)
+    shown = [row for row in on_page if matched.names[row] in large or not pictures]
     template = _environment().get_template("report.html.j2")
     return template.render(
         evaluation=evaluation,
@@ -118,15 +117,8 @@ def render_report(
         groups=groups,
         noun=sentences.groups_noun(matched.group_column),
         columns_left_out=[name for name in matched.metadata if name not in evaluation.by_metadata],
-        mistakes=examples.make_examples(mistakes, matched, large),
-        unsure=examples.make_examples(unsure, matched, large),
-        right=examples.make_examples(right, matched, large),
+        **{name: examples.make_examples(rows, matched, large) for name, rows in galleries.items()},
         with_pictures=pictures is not None,
-        suspects=len(suspected_label_errors(matched)),
-        suspects_file=SUSPECTS,
-        comparison=comparison,
-        differing=_differing(comparison, matched),
-        compared_file=COMPARED,
         images=sentences.images(matched, made_on),
         chart=curves.coverage_chart(evaluation.coverage),
         learning=_learning_curves(provenance),
@@ -134,8 +126,8 @@ def render_report(
         differences={SCORE_LABELS[name]: gap for name, gap in (evaluation.compare or {}).items()},
         scores=labelled_scores(evaluation),
         content=lists.content(small, shown),
-        version=__version__,
         made_on=made_on,
+        **_lists_of_pictures(matched),
         **_embedded_files(),
     )
 
@@ -149,6 +141,18 @@ def _thumbnails(
     large = make_thumbnails(pictures, on_page, LARGE_CHARACTERS, LARGE_SIDE)
     others = [name for name in dict.fromkeys(lists.by_interest()) if name not in large]
     return large, make_thumbnails(pictures, others, SMALL_CHARACTERS)
+
+
+def _lists_of_pictures(matched: MatchedAnswers) -> dict[str, Any]:
+    """What the page says of the files that list single pictures (evaluation.suspects)."""
+    comparison = compare_answers(matched)
+    return {
+        "suspects": len(suspected_label_errors(matched)),
+        "suspects_file": SUSPECTS,
+        "comparison": comparison,
+        "differing": _differing(comparison, matched),
+        "compared_file": COMPARED,
+    }
 
 
 def _differing(comparison: Comparison | None, matched: MatchedAnswers) -> list[tuple[str, list[Differing]]]:
@@ -182,9 +186,10 @@ def _learning_curves(provenance: Provenance | None) -> dict[str, list[curves.Lea
 
 
 def _embedded_files() -> dict[str, str]:
-    """Style and script, and the script's hash for the page's Content-Security-Policy."""
+    """Version, style and script, and the script's hash for the page's Content-Security-Policy."""
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     return {
+        "version": __version__,
         "script": Markup(script),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "style": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
