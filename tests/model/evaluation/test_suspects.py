@@ -49,10 +49,11 @@ def test_suspects_are_a_table_for_people(tmp_path):
 
 
 def test_two_models_are_compared_image_by_image(tmp_path):
-    matched = make([0, 0, 1, 2, 3], [0, 1, 1, 3, -1], [0.6, 0.7, 0.9, 0.5, 0.5], other=[1, 0, -1, 3, 3])
+    sure = [0.6, 0.7, 0.9, 0.5, 0.5, 0.8]
+    matched = make([0, 0, 1, 2, 3, 1], [0, 1, 1, 3, -1, 1], sure, other=[1, 0, -1, 3, 3, 1])
     comparison = compare_answers(matched)
     assert comparison.these.tolist() == [2, 0] and comparison.others.tolist() == [1, 4]
-    assert (comparison.both, comparison.neither) == (0, 1)
+    assert (comparison.both, comparison.neither) == (1, 1)
     assert "compared.csv" in write_lists(tmp_path, matched)
     assert table(tmp_path / "compared.csv") == [
         ["image", "given", "these", "others", "right", "probability"],
