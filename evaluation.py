@@ -15,8 +15,10 @@ Writes report.html                    all of it as a page: one file without netw
                                       macro_f1, gmean_f1, balanced_accuracy, per_class, ... each with low and high
 Prints one line of JSON               {"accuracy": 0.5711, "f1": 0.5213}, f1 being macro F1; a summary on stderr
 
-A picture without an answer counts as wrong; an answer without truth is left out; both are told. A name twice, an
-unknown class or a missing column ends the job with exit code 2.
+The whole column of the truth holds names of classes or their indices, as `ans` of output.csv does; where both fit and
+differ (classes called 1, 2, 3), --label_values says which. A picture without an answer counts as wrong; an answer
+without truth is left out; both are told. A name twice, an unknown class or a missing column ends the job with exit
+code 2.
 
     SM_GROUND_TRUTH_DIR=data/gt SM_OUTPUT_DATA_DIR=output python evaluation.py
     python evaluation.py --ground_truth_dir data/gt --output_data_dir output --compare output/before
@@ -86,12 +88,20 @@ def score(
         labels=Path(settings.labels) if settings.labels else None,
         group_column=settings.group_column,
         other_file=other,
+        label_values=settings.label_values,
     )
     pictures = picture_folder(Path(settings.pictures), matched.names) if settings.pictures else None
     if pictures is None and truth.is_dir():
         with suppress(InputError):  # the pictures of a labelled folder, if they have the answers' names
             pictures = picture_folder(truth, matched.names)
-    evaluated = evaluate(matched, settings.gmean_classes, settings.resamples, settings.confidence, settings.seed)
+    evaluated = evaluate(
+        matched,
+        settings.gmean_classes,
+        settings.resamples,
+        settings.confidence,
+        settings.seed,
+        settings.label_values,
+    )
     compared = Path(settings.compare).name if settings.compare else None
     content = {"multiclass_classification_metrics": model_monitor(evaluated.joint), "rarebird": evaluated.to_dict()}
     write_json(folder / EVALUATION_JSON, content)

@@ -8,22 +8,45 @@ from __future__ import annotations
 import math
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 from model.errors import InputError, did_you_mean, listing
+from model.label_values import INDICES, NAMES, LabelRules, Names, ReadClasses, folded, is_quantity, read_classes
 
 JOINT, HEADS = "joint", "heads"  # targets that learn all attributes; others are the name of one attribute
 JOIN = "/"  # between the attributes' values in the name of a joint class
+# Classes of rows without one: MISSING where the attribute is optional, DROPPED where its rules leave the row out,
+# UNKNOWN where the label is an error
+MISSING, DROPPED, UNKNOWN = -1, -2, -3
 
 
 def normal_text(value: object) -> str:
     """Text in the form in which it is compared: Unicode NFC without surrounding white space (macOS writes file names
     as NFD)."""
     return unicodedata.normalize("NFC", str(value)).strip()
+
+
+@dataclass(frozen=True)
+class ReadLabels:
+    """The distinct labels of a column, read as a whole.
+
+    Attributes:
+        codes: The class of each label, DROPPED for one whose rows are left out. An unknown label is not in it.
+        numbers: The number behind the class, by label, where it was cut into bands.
+        unknown: A sentence for each label that is not known.
+        reading: names or indices.
+        ambiguous: Whether the labels may be read as names and as indices, and the classes differ.
+    """
+
+    codes: Mapping[str, int]
+    numbers: Mapping[str, float]
+    unknown: Mapping[str, str]
+    reading: str
+    ambiguous: bool
 
 
 @dataclass(frozen=True)
@@ -36,12 +59,16 @@ class Attribute:
         cuts: For a number in bands, the lower bound of each band but the lowest, increasing: (30, 60) makes class 0
             below 30, class 1 from 30 to below 60, class 2 from 60.
         column: The column of a table that holds it; by default its name.
+        rules: Labels that are left out, renamed or equal in any letter case.
+        optional: Whether rows may have no label of it.
     """
 
     name: str
     values: tuple[str, ...]
     cuts: tuple[float, ...] = ()
     column: str = ""
+    rules: LabelRules = LabelRules()
+    optional: bool = False
 
     def __post_init__(self) -> None:
         where = f"attribute {self.name!r}"
@@ -68,34 +95,66 @@ class Attribute:
             raise ValueError(f"{number} has no band of {self.name}")
         return bisect_right(self.cuts, number)
 
-    def parse(self, value: object) -> tuple[int, float | None]:
-        """Parses a table value: the name of a class; else, for an attribute in bands, a number; else a class as integer
-        text.
+    @cached_property
+    def lookup(self) -> Names:
+        """The names of the classes."""
+        return Names(self.values, self.rules.fold_case)
 
-        Returns:
-            The class, and the number where one was parsed into a band.
+    def read(self, labels: Iterable[str], readings: Sequence[str] = (NAMES,), bands: bool = True) -> ReadLabels:
+        """Reads a column of labels, all of them in the same way.
 
-        Raises:
-            ValueError: Says what was expected.
+        Args:
+            labels: Texts in normal form. Equal ones are read once.
+            readings: What the column may hold: names of classes, indices, or the first of them that fits every label.
+            bands: Whether the labels of an attribute with cuts may be numbers to be cut.
         """
-        text = normal_text(value)
-        if text in self.values:
-            return self.values.index(text), None
-        if self.cuts:
-            try:
-                number = float(text)
-                return self.band(number), number
-            except ValueError:
-                expected = f"a number or one of {listing(self.values)}"
-                raise ValueError(f"{self.name} = {text!r}, expected {expected}") from None
-        try:
-            code = int(float(text)) if float(text).is_integer() else -1
-        except (ValueError, OverflowError):
-            code = -1
-        if 0 <= code < len(self.values):
-            return code, None
-        expected = f"{listing(self.values)} or 0 to {len(self.values) - 1}"
-        raise ValueError(f"{self.name} = {text!r}, expected {expected}{did_you_mean(text, self.values)}")
+        if bands and self.cuts:
+            read, numbers = self._read_bands(list(dict.fromkeys(labels)))
+        else:
+            lookups = {NAMES: self._code, INDICES: self._index}
+            read, numbers = read_classes(labels, {reading: lookups[reading] for reading in readings}), {}
+        unknown = {label: self.expected(label, readings, bands) for label in read.unknown}
+        return ReadLabels(read.codes, numbers, unknown, read.reading, read.ambiguous)
+
+    def _code(self, label: str) -> int | None:
+        """The class of a name after the rules."""
+        name = self.rules.apply(label)
+        return DROPPED if name is None else self.lookup.code(name)
+
+    def _index(self, label: str) -> int | None:
+        """The class of an index. A label whose rows are left out may be among indices."""
+        index = self.lookup.index(label)
+        return DROPPED if index is None and self.rules.drops(label) else index
+
+    def _read_bands(self, labels: Sequence[str]) -> tuple[ReadClasses, dict[str, float]]:
+        """Reads numbers that are cut into bands, among which there may be names of bands.
+
+        Names that are numbers are names only where every label is a name.
+        """
+        read = read_classes(labels, {NAMES: self._code})
+        codes, numbers = dict(read.codes), {}
+        if read.unknown and any(is_quantity(name) for name in self.values):
+            codes = {label: code for label, code in codes.items() if code == DROPPED or not is_quantity(label)}
+        for label in labels:
+            text = self.rules.apply(label) if label not in codes else None
+            if text is not None and is_quantity(text) and math.isfinite(float(text)):
+                numbers[label] = float(text)
+                codes[label] = self.band(numbers[label])
+        return ReadClasses(codes, [label for label in labels if label not in codes], NAMES), numbers
+
+    def expected(self, label: str, readings: Sequence[str], bands: bool = True) -> str:
+        """What is wrong with a label that is not known. The arguments are those of read."""
+        values = listing(self.values)
+        if bands and self.cuts:
+            return f"{self.name} = {label!r}, expected a number or one of {values}"
+        indices = f" or 0 to {len(self.values) - 1}" if INDICES in readings else ""
+        if NAMES not in readings:
+            return f"{self.name} = {label!r}, expected 0 to {len(self.values) - 1}, the indices of {values}"
+        mixed = len(readings) > 1 and (self._code(label) is not None or self._index(label) is not None)
+        near = "; a column holds either names or indices" if mixed else did_you_mean(label, self.values)
+        if any(folded(value) == folded(label) for value in self.values):
+            near += " (`fold_case: true` under the attribute makes them one)"
+        return f"{self.name} = {label!r}, expected {values}{indices}{near}"
 
 
 @dataclass(frozen=True)
@@ -162,20 +221,26 @@ class Scheme:
             joint = joint // len(attribute.values)
         return {name: codes[name] for name in self.names}
 
-    def class_of(self, value: object) -> int:
-        """Parses a value of an answers or truth table, the name of a joint class or its number as text. ValueError says
-        what was expected."""
-        return self._joint_attribute.parse(value)[0]
+    def read(self, labels: Iterable[str], readings: Sequence[str]) -> ReadLabels:
+        """Reads joint classes, as Attribute.read does an attribute's. Numbers are not cut into bands."""
+        return self._joint_attribute.read(labels, readings, bands=False)
 
     @cached_property
     def _joint_attribute(self) -> Attribute:
-        return Attribute("class", tuple(self.class_names))
+        return Attribute("class", tuple(self.class_names), rules=self.rules)
+
+    @property
+    def rules(self) -> LabelRules:
+        """The rules by which joint classes are read: those of the only attribute; of several there are none."""
+        return self.attributes[0].rules if len(self.attributes) == 1 else LabelRules()
 
     def to_dict(self) -> dict[str, Any]:
         """The content of labels.json. from_dict reads `attributes`; `joint` and `classes` are for people."""
         return {
             "attributes": [
                 {"name": a.name, "values": list(a.values), "cuts": list(a.cuts), "column": a.column}
+                | a.rules.to_dict()
+                | ({"optional": True} if a.optional else {})
                 for a in self.attributes
             ],
             "joint": " + ".join(
@@ -195,11 +260,18 @@ class Scheme:
         try:
             return cls(
                 tuple(
-                    Attribute(a["name"], tuple(a["values"]), tuple(a.get("cuts", ())), a.get("column", ""))
+                    Attribute(
+                        a["name"],
+                        tuple(a["values"]),
+                        tuple(a.get("cuts", ())),
+                        a.get("column", ""),
+                        LabelRules.from_dict(a),
+                        bool(a.get("optional", False)),
+                    )
                     for a in saved["attributes"]
                 )
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise InputError(f"not a label scheme: {type(error).__name__}: {error}") from None
 
 
@@ -238,55 +310,3 @@ def banded(name: str, cuts: Sequence[float], names: Sequence[str] = (), column: 
         raise InputError(f"attribute {name!r}: at least one cut is needed to make bands")
     cuts = tuple(float(cut) for cut in cuts)
     return Attribute(name, tuple(names) or band_names(cuts), cuts, column)
-
-
-def scheme_from_config(attributes: Mapping[str, Any]) -> Scheme:
-    """Parses the setting `attributes` into a scheme. The forms of an attribute:
-
-        mask: [worn, incorrect, none]                  names in the order of their classes
-        age: {cuts: [30, 60]}                          a number in bands; `names` names them
-        kind: {column: label, values: [top, bottom]}   `column` where its column has another name
-
-    Raises:
-        InputError: Lists every attribute that has none of these forms.
-    """
-    parsed, errors = [], []
-    for name, form in attributes.items():
-        try:
-            parsed.append(_attribute_from_config(normal_text(name), form))
-        except InputError as error:
-            errors.append(str(error))
-    if errors:
-        raise InputError("attributes: " + "; ".join(errors))
-    return Scheme(tuple(parsed))
-
-
-def _attribute_from_config(name: str, form: Any) -> Attribute:
-    """One attribute; form: a list of values, or a mapping with values or cuts."""
-    keys = form if isinstance(form, Mapping) else {"values": form}
-    known = ("values", "cuts", "names", "column")
-    for key in keys:
-        if key not in known:
-            raise InputError(f"attribute {name!r}: unknown key {key!r}, expected {listing(known)}")
-    column = normal_text(keys.get("column") or "")
-    if ("cuts" in keys) == ("values" in keys) or ("names" in keys and "cuts" not in keys):
-        raise InputError(f"attribute {name!r}: expected either values, or cuts and perhaps names of their bands")
-    if "cuts" in keys:
-        try:
-            return banded(name, [float(cut) for cut in keys["cuts"]], _value_names(name, keys.get("names", ())), column)
-        except (TypeError, ValueError):
-            raise InputError(f"attribute {name!r}: cuts must be numbers, not {keys['cuts']!r}") from None
-    values = _value_names(name, keys.get("values"))
-    if len(values) < 2:
-        raise InputError(f"attribute {name!r}: at least two values are needed, got {keys.get('values')!r}")
-    return Attribute(name, values, (), column)
-
-
-def _value_names(name: str, values: Any) -> tuple[str, ...]:
-    """The names of an attribute's values as text. InputError if YAML has turned one into a boolean or null."""
-    if not isinstance(values, Sequence) or isinstance(values, str):
-        raise InputError(f"attribute {name!r}: a list of names is expected, not {values!r}")
-    for value in values:
-        if value is None or isinstance(value, bool):
-            raise InputError(f"attribute {name!r}: YAML reads a value as {value!r}; write it in quotes")
-    return tuple(normal_text(value) for value in values)

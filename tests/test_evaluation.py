@@ -338,7 +338,9 @@ def answers_of_masks(tmp_path):
 def test_one_attribute_is_scored_by_the_joint_truth_or_by_its_own(answers_of_masks, capsys):
     assert answers_of_masks("a,4\nb,11\nc,17\n") == 1
     assert "of which mask is taken" in capsys.readouterr().err
-    assert answers_of_masks("a,worn/male/under 30\nb,incorrect/female/60 and over\nc,0\n") == pytest.approx(2 / 3)
+    assert answers_of_masks(
+        "a,worn/male/under 30\nb,incorrect/female/60 and over\nc,worn/male/under 30\n"
+    ) == pytest.approx(2 / 3)
     assert answers_of_masks("a,0\nb,1\nc,1\n") == pytest.approx(2 / 3)
     assert "read as classes of mask" in capsys.readouterr().err
     assert answers_of_masks("a,worn\nb,incorrect\nc,none\n") == 1

@@ -18,6 +18,7 @@ ROOTS = {
         "atomic_write",
         "decisions",
         "errors",
+        "label_values",
         "labels",
         "paths",
         "streams",

@@ -16,10 +16,11 @@ import pandas as pd
 from model.data.readers.columns import PICTURE_COLUMNS, column_named
 from model.data.readers.csv_table import read_csv
 from model.errors import Problems, did_you_mean, listing
-from model.labels import Scheme, normal_text
+from model.labels import ReadLabels, Scheme, normal_text
 from model.metrics.scores import NO_ANSWER
 
 ANSWER_COLUMNS = ("ans", "y_pred", "label")
+ANSWER_NAME = "ans_name"  # a column of the truth that holds names, never indices; it is read in place of the others
 ROUNDING = 1e-6  # averages of float32 probabilities may be this much above 1
 
 # kinds of problems
@@ -36,38 +37,38 @@ class ClassTable:
     """A table of image names and classes, as text.
 
     names, values: the columns of names and of classes. They and table are indexed by the lines of the file.
+    column: name of the column of classes.
     """
 
     file: Path
     names: pd.Series
     values: pd.Series
     table: pd.DataFrame
+    column: str
 
-    def classes(self, scheme: Scheme, problems: Problems, numbers_first: bool = False) -> np.ndarray:
-        """The joint classes, int64 (N,), -1 for an empty cell. A cell that names no class of the scheme is a problem.
+    def read(self, scheme: Scheme, readings: Sequence[str]) -> ReadLabels:
+        """Reads the classes, all of them in the same way: names, indices, or the first of the readings that fits."""
+        return scheme.read([value for value in self.values.unique() if value or scheme.rules.drops(value)], readings)
+
+    def codes(self, read: ReadLabels, problems: Problems) -> np.ndarray:
+        """The classes, int64 (N,), -1 for an empty cell and DROPPED for a label that the rules of the scheme leave out.
 
         Args:
-            scheme: that names the classes.
+            read: What `read` returned.
             problems: collects unknown classes.
-            numbers_first: how to read a number where the classes' names are numbers too: true for the number of a
-                class, as inference writes answers, false for its name.
         """
-        code_of: dict[str, int] = {"": NO_ANSWER}
-        for value in self.values.unique():
-            if numbers_first and value.isdecimal() and int(value) < scheme.num_classes:
-                code_of[value] = int(value)
-            elif value not in code_of:
-                try:
-                    code_of[value] = scheme.class_of(value)
-                except ValueError as error:
-                    rows = self.values.index[self.values == value]
-                    problems.add(UNKNOWN_CLASSES, f"{self.file} {rows_text(rows)}: {error}")
-                    code_of[value] = NO_ANSWER
-        return self.values.map(code_of).to_numpy(dtype=np.int64)
+        for value, sentence in read.unknown.items():
+            rows = self.values.index[self.values == value]
+            problems.add(UNKNOWN_CLASSES, f"{self.file} {rows_text(rows)}: {sentence}")
+        return self.values.map(read.codes).fillna(NO_ANSWER).to_numpy(dtype=np.int64)
 
 
 def read_class_table(
-    path: Path, problems: Problems, parts: Sequence[Path] = (), columns: Sequence[str] = ANSWER_COLUMNS
+    path: Path,
+    problems: Problems,
+    parts: Sequence[Path] = (),
+    preferred: str = "",
+    columns: Sequence[str] = ANSWER_COLUMNS,
 ) -> ClassTable | None:
     """Reads a table of image names and classes; None where a column or the file is missing.
 
@@ -75,17 +76,19 @@ def read_class_table(
         path: the CSV.
         problems: collects what is wrong with it.
         parts: CSVs to read one after the other in its place, one of each host.
-        columns: names of the column of classes, the first that the table has is read.
+        preferred: name of a column of classes that is read in place of the usual ones where the table has it.
+        columns: the usual names of the column of classes, the first that the table has is read.
     """
     table = _read_parts(parts, problems) if parts else _read_frame(path, problems)
     if table is None:
         return None
     name_column = find_column(table, PICTURE_COLUMNS, "pictures", path, problems)
-    class_column = find_column(table, columns, "classes", path, problems)
+    class_column = column_named(table.columns, preferred) if preferred else None
+    class_column = class_column or find_column(table, columns, "classes", path, problems)
     if name_column is None or class_column is None:
         return None
     names = _read_names(table[name_column], path, problems)
-    return ClassTable(path, names, table[class_column].map(normal_text), table)
+    return ClassTable(path, names, table[class_column].map(normal_text), table, class_column)
 
 
 def read_probabilities(path: Path, problems: Problems, parts: Sequence[Path] = ()) -> pd.DataFrame | None:

@@ -13,13 +13,15 @@ import pandas as pd
 
 from model.data.default_scheme import default_scheme
 from model.data.image_locations import ImageLocations
+from model.data.label_columns import find_column, label_columns, read_label_column, scheme_from_forms, takes_indices
+from model.data.label_forms import AttributeForm, forms_from_config
 from model.data.readers.channel_files import ChannelFiles, has_content
 from model.data.readers.columns import GROUP_COLUMNS, LABEL_COLUMNS, column_named
 from model.data.readers.detect import read_rows
 from model.data.readers.rows import Rows
 from model.data.table import Table
-from model.errors import InputError, Problems, did_you_mean, listing
-from model.labels import Attribute, Scheme, normal_text, scheme_from_config
+from model.errors import InputError, Problems, listing
+from model.labels import MISSING, UNKNOWN, Attribute, Scheme, normal_text
 from model.settings.train import TrainSettings
 
 log = logging.getLogger("rarebird")
@@ -37,6 +39,7 @@ class ChannelOptions:
         metadata_columns: Columns to keep as metadata; none means all that are nothing else.
         attributes: Label scheme as in an experiment file.
         age_cuts: Years at which the mask scheme cuts the age.
+        num_classes: Classes that whole numbers are counted by, from 0, although some do not occur; 0: those that occur.
     """
 
     layout: str = "auto"
@@ -46,6 +49,7 @@ class ChannelOptions:
     metadata_columns: Sequence[str] = ()
     attributes: Mapping[str, Any] | None = None
     age_cuts: Sequence[float] = (30, 60)
+    num_classes: int = 0
 
     @classmethod
     def from_settings(cls, settings: TrainSettings) -> ChannelOptions:
@@ -58,6 +62,7 @@ class ChannelOptions:
             settings.metadata_columns,
             settings.attributes,
             settings.age_cuts,
+            settings.num_classes,
         )
 
 
@@ -81,8 +86,7 @@ def read_channel(
         return None
     rows = None
     try:
-        if scheme is None and options.attributes:
-            scheme = scheme_from_config(options.attributes)
+        forms = forms_from_config(options.attributes or {})
         rows = read_rows(files, options.layout, options.table, options.picture_column, problems)
         for path, reason in files.unreadable.items():
             problems.add("file or folder that cannot be read", f"{path}: {reason}")
@@ -90,11 +94,13 @@ def read_channel(
             return None
         if not (rows.paths or rows.set_aside or problems):
             problems.add("channel without pictures", f"{root}: {rows.source}")
-        group = _column(rows, options.group_column, "group column", problems) if options.group_column else None
+        group = find_column(rows, options.group_column, "group column", problems) if options.group_column else None
         group = group or column_named(rows.columns, *GROUP_COLUMNS)
-        metadata = [_column(rows, name, "metadata column", problems) for name in options.metadata_columns]
-        if scheme is None:
-            scheme = default_scheme(rows, options.age_cuts, problems)
+        metadata = [find_column(rows, name, "metadata column", problems) for name in options.metadata_columns]
+        if scheme is None and forms:
+            scheme = scheme_from_forms(forms, rows, problems)
+        elif scheme is None:
+            scheme = default_scheme(rows, options.age_cuts, options.num_classes, problems)
     except InputError as error:
         problems.add("label scheme", str(error))
         scheme = None
@@ -102,7 +108,8 @@ def read_channel(
         return None
     if scheme is None:
         return _unlabelled_table(files, rows)
-    table = _labelled_table(files, rows, scheme, group, [column for column in metadata if column], problems)
+    roles = _Roles(group, [column for column in metadata if column], forms)
+    table = _labelled_table(files, rows, scheme, roles, problems)
     if not len(table) and not len(table.set_aside):
         return None
     absent = [scheme.class_names[code] for code in np.flatnonzero(table.class_counts() == 0)]
@@ -130,30 +137,43 @@ def _unlabelled_table(files: ChannelFiles, rows: Rows) -> Table:
     )
 
 
-def _labelled_table(
-    files: ChannelFiles, rows: Rows, scheme: Scheme, group: str | None, metadata: Sequence[str], problems: Problems
-) -> Table:
-    """The table of the rows whose labels all fit the scheme; each of the others is a problem and set aside.
+@dataclass(frozen=True)
+class _Roles:
+    """What the settings say of the columns. group: Column of the groups; metadata: columns to keep, none means every
+    column that is nothing else; forms: of the setting `attributes`."""
 
-    group: Column of the groups; metadata: columns to keep, none means every column that is nothing else.
-    """
+    group: str | None
+    metadata: Sequence[str]
+    forms: Sequence[AttributeForm]
+
+
+def _labelled_table(files: ChannelFiles, rows: Rows, scheme: Scheme, roles: _Roles, problems: Problems) -> Table:
+    """The table of the rows whose labels all fit the scheme; each of the others is a problem and set aside, but those
+    that the rules of an attribute leave out."""
+    group, metadata = roles.group, roles.metadata
     # Parse the labels, each attribute from its column
     valid = np.ones(len(rows.paths), dtype=bool)
     labels: dict[str, np.ndarray] = {}
     numbers: dict[str, np.ndarray] = {}
-    label_columns = _label_columns(rows, scheme, problems)
-    for attribute, column in zip(scheme.attributes, label_columns):
-        codes, parsed_numbers = _parse(attribute, rows, column, problems)
-        valid &= codes >= 0
-        labels[attribute.name] = codes
-        if not np.isnan(parsed_numbers).all():
-            numbers[attribute.name] = parsed_numbers
+    invalid, labelled = np.zeros((2, len(rows.paths)), dtype=bool)
+    columns = label_columns(rows, scheme.attributes, problems)
+    for attribute, column in zip(scheme.attributes, columns):
+        read = read_label_column(attribute, rows, column, takes_indices(attribute, roles.forms), problems)
+        valid &= read.codes >= MISSING
+        invalid |= read.codes == UNKNOWN
+        labelled |= read.codes >= 0
+        labels[attribute.name] = read.codes
+        if not np.isnan(read.numbers).all():
+            numbers[attribute.name] = read.numbers
     if not metadata:
-        used = {group, *label_columns, *(column_named(rows.columns, name) for name in LABEL_COLUMNS)}
+        used = {group, *columns, *(column_named(rows.columns, name) for name in LABEL_COLUMNS)}
         metadata = [column for column in rows.columns if column not in used]
 
-    # Keep the valid rows
-    kept = np.flatnonzero(valid)
+    # Keep the valid rows, of those whose attributes are optional the ones that have any label
+    unlabelled = valid & ~labelled
+    if unlabelled.any():
+        log.warning("%s: %s rows without any label left out", rows.source, f"{unlabelled.sum():,}")
+    kept = np.flatnonzero(valid & labelled)
     index = pd.RangeIndex(len(kept))
 
     def kept_texts(column: str) -> pd.Series:
@@ -161,7 +181,7 @@ def _labelled_table(
         return pd.Series([texts[row] for row in kept], index=index, dtype="str")
 
     groups = [(normal_text(rows.columns[group][row]) if group else "") or rows.paths[row] for row in kept]
-    invalid = [rows.paths[row] for row in np.flatnonzero(~valid)]
+    set_aside = [rows.paths[row] for row in np.flatnonzero(invalid)]
     return Table(
         root=files.root,
         scheme=scheme,
@@ -172,61 +192,5 @@ def _labelled_table(
         numbers=pd.DataFrame({name: values[kept] for name, values in numbers.items()}, index=index),
         metadata=pd.DataFrame({column: kept_texts(column) for column in metadata}, index=index),
         source=rows.source,
-        set_aside=ImageLocations(map(files.shards.locate, (*rows.set_aside, *invalid))),
+        set_aside=ImageLocations(map(files.shards.locate, (*rows.set_aside, *set_aside))),
     )
-
-
-def _column(rows: Rows, name: str, role: str, problems: Problems) -> str | None:
-    """The column that a setting names, as the table spells it; None, and a problem, where there is none."""
-    column = column_named(rows.columns, name)
-    if column is None:
-        columns = listing(rows.columns) or "none"
-        near = did_you_mean(name, rows.columns)
-        problems.add(f"missing {role}", f"{rows.source} has no column {name!r}; there are {columns}{near}")
-    return column
-
-
-def _label_columns(rows: Rows, scheme: Scheme, problems: Problems) -> list[str | None]:
-    """The column of each attribute, None where it has none.
-
-    A layout that defines its label columns gives them in the order of the attributes. If the scheme comes from another
-    table, its only attribute `label` is read from the usual label columns.
-    """
-    if len(rows.label_columns) == len(scheme.attributes):
-        by_name = [column_named(rows.columns, attribute.column) for attribute in scheme.attributes]
-        return by_name if all(by_name) else list(rows.label_columns)
-    if scheme.names == ("label",) and not column_named(rows.columns, scheme.attributes[0].column):
-        usual = column_named(rows.columns, *LABEL_COLUMNS)
-        if usual:
-            return [usual]
-    return [_column(rows, attribute.column, "label column", problems) for attribute in scheme.attributes]
-
-
-def _parse(attribute: Attribute, rows: Rows, column: str | None, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
-    """Classes, int64 (n,), -1 where a value is invalid, and the numbers behind them, float64 (n,).
-
-    A value that several images share, as those of one folder do, is reported once.
-    """
-    codes = np.full(len(rows.paths), -1, dtype=np.int64)
-    numbers = np.full(len(rows.paths), np.nan)
-    if column is None:
-        return codes, numbers
-    parsed_texts: dict[str, tuple[int, float | None] | str] = {}  # class and number, or what is wrong, by text
-    reported: set[tuple[str, str]] = set()
-    for row, text in enumerate(rows.columns[column]):
-        if text not in parsed_texts:
-            try:
-                parsed_texts[text] = attribute.parse(text)
-            except ValueError as error:
-                parsed_texts[text] = str(error)
-        parsed = parsed_texts[text]
-        origin = rows.origins[row]
-        if isinstance(parsed, tuple):
-            codes[row] = parsed[0]
-            if parsed[1] is not None:
-                numbers[row] = parsed[1]
-        elif (origin, parsed) not in reported:
-            reported.add((origin, parsed))
-            kind = "unparsable number" if attribute.cuts else "unknown label"
-            problems.add(kind if normal_text(text) else "empty label", f"{origin}: {parsed}")
-    return codes, numbers

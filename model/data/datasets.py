@@ -19,7 +19,7 @@ from model.data.split_report import SplitReport, report_split
 from model.data.splits import split
 from model.data.table import Table
 from model.errors import InputError, Problems, did_you_mean, listing
-from model.labels import target_scheme
+from model.labels import HEADS, JOINT, target_scheme
 from model.settings.train import TrainSettings
 
 log = logging.getLogger("rarebird")
@@ -70,10 +70,28 @@ class Datasets:
     def narrowed(self, target: str) -> Datasets:
         """The same images with the labels of one target only."""
 
-        def narrow(table: Table) -> Table:
-            return replace(table, scheme=target_scheme(table.scheme, target))
+        validation = self.validation and labelled_for(self.validation, target)
+        return replace(self, train=labelled_for(self.train, target), validation=validation)
 
-        return replace(self, train=narrow(self.train), validation=self.validation and narrow(self.validation))
+
+def labelled_for(table: Table, target: str) -> Table:
+    """The rows that a target can learn from, with its labels only. Target heads learns from rows with any label.
+
+    InputError where target joint lacks the label of an optional attribute.
+    """
+    table = replace(table, scheme=target_scheme(table.scheme, target))
+    is_labelled = table.has_all_labels()
+    if target == HEADS or is_labelled.all():
+        return table
+    if target == JOINT:
+        counts = (table.labels[list(table.scheme.names)] < 0).sum()
+        missing = listing(f"{name} {count:,}" for name, count in counts.items() if count)
+        raise InputError(
+            f"{table.source}: target joint needs every label of a picture, and {(~is_labelled).sum():,} lack some "
+            f"({missing}); --target heads learns from the labels that there are"
+        )
+    log.info("%s pictures without a label of %s left out", f"{(~is_labelled).sum():,}", target)
+    return table.take(np.flatnonzero(is_labelled))
 
 
 def write_split(folder: Path, report: SplitReport, images: pd.DataFrame) -> None:
@@ -131,19 +149,18 @@ def make_datasets(settings: TrainSettings, train: Table, validation: Table | Non
     Raises:
         InputError: Lists of groups do not fit the tables or each other.
     """
-    scheme = target_scheme(train.scheme, settings.target)
-    train = replace(train, scheme=scheme)
+    train = labelled_for(train, settings.target)
     if validation is not None:
         if settings.validation_groups:
             raise InputError("validation_groups and a validation channel both name who is chosen by; give one of them")
         train = train.take(_listed_rows(train, settings.train_groups)) if settings.train_groups else train
-        validation = replace(validation, scheme=scheme)
+        validation = labelled_for(validation, settings.target)
         return Datasets(train, validation, _report_channels(train, validation))
     if settings.train_groups or settings.validation_groups:
         return _split_by_lists(settings, train)
     if not settings.validation:
         return Datasets(train, None)
-    _, validation_rows = split(train.groups, train.classes(), settings.validation, settings.seed)
+    _, validation_rows = split(train.groups, train.strata().rows, settings.validation, settings.seed)
     if not len(validation_rows):
         log.warning("every picture is of group %s, which cannot be parted: there is no validation", train.groups[0])
         return Datasets(train, None)

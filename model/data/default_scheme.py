@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from model.data.label_columns import log_spellings
 from model.data.readers.columns import LABEL_COLUMNS, MASK_COLUMNS, column_named
 from model.data.readers.rows import Rows
 from model.errors import Problems, listing, nearest
+from model.label_values import found_names, whole_number
 from model.labels import Attribute, Scheme, mask_scheme, normal_text
 
-MAX_CLASS_NUMBER = 10_000  # a column with a greater whole number is not taken for classes counted from 0
 
-
-def default_scheme(rows: Rows, age_cuts: Sequence[float], problems: Problems) -> Scheme | None:
+def default_scheme(rows: Rows, age_cuts: Sequence[float], num_classes: int, problems: Problems) -> Scheme | None:
     """Derives the label scheme from the columns.
 
-    It is the mask scheme where there are columns mask, gender and age, else one attribute `label` with the values of
-    the label column. None, and a problem, where there is no label column or it has fewer than two values.
+    It is the mask scheme where there are columns mask, gender and age, else one attribute `label` whose classes are the
+    values that occur in the label column.
+
+    Args:
+        rows: The rows of the channel.
+        age_cuts: Years at which the mask scheme cuts the age.
+        num_classes: If not 0, and the labels are whole numbers below it, the classes are 0 to num_classes - 1.
+        problems: Collects that there is no label column, or that it has fewer than two values; None is returned then.
     """
     if all(column_named(rows.columns, name) for name in MASK_COLUMNS):
         return mask_scheme(age_cuts)
@@ -36,25 +42,21 @@ def default_scheme(rows: Rows, age_cuts: Sequence[float], problems: Problems) ->
         return None
     if not rows.paths:
         return None
-    values = _class_values(rows.columns[column], are_numbers=not rows.named_by_folder)
+    labels = [normal_text(label) for label in rows.columns[column]]
+    values = _class_values(labels, num_classes)
     if len(values) < 2:
         problems.add("fewer than two classes", f"{rows.source}: {column} holds {listing(values) or 'nothing'} only")
         return None
-    return Scheme((Attribute("label", values, (), column),))
+    attribute = Attribute("label", values, (), column)
+    log_spellings("label", column, rows.columns[column], attribute)
+    return Scheme((attribute,))
 
 
-def _class_values(labels: Iterable[str], are_numbers: bool) -> tuple[str, ...]:
-    """The different labels, sorted, numbers by their size.
-
-    are_numbers: Whole numbers are classes counted from 0, so that those between them are classes without an image.
-    """
-    texts = sorted({normal_text(label) for label in labels} - {""})
-    try:
-        numbers = [float(text) for text in texts]
-    except ValueError:
-        return tuple(texts)
-    if not are_numbers:
-        return tuple(text for _, text in sorted(zip(numbers, texts)))
-    if all(number.is_integer() and 0 <= number <= MAX_CLASS_NUMBER for number in numbers):
-        return tuple(str(code) for code in range(int(max(numbers, default=-1)) + 1))
-    return tuple(texts)
+def _class_values(labels: Sequence[str], num_classes: int) -> tuple[str, ...]:
+    """The values that occur; 0 to num_classes - 1 where it is set and whole numbers among them are all that occur."""
+    values = found_names(labels)
+    if len(values) >= num_classes or any(whole_number(value) is None for value in values):
+        return values
+    spelled = {whole_number(value): value for value in values}
+    counted = [str(code) for code in range(num_classes)]
+    return tuple(spelled.get(number, number) for number in counted) if spelled.keys() <= set(counted) else values

@@ -31,7 +31,8 @@ class Sampler(Protocol):
         """The rows of an epoch, int64 (len(self),)."""
 
     def class_shares(self, num_classes: int) -> NDArray[np.float64]:
-        """The distribution over joint classes that rows are drawn from, float64 (num_classes,), sum 1."""
+        """The distribution over the strata of the table (its joint classes, where no label is missing) that rows are
+        drawn from, float64 (num_classes,), sum 1."""
 
 
 class ClassSampler:
@@ -76,7 +77,7 @@ def _class_sampler(power: float) -> Callable[[TrainSettings, Table], Sampler]:
 
     def make(settings: TrainSettings, table: Table) -> Sampler:
         strength = settings.sampler_strength
-        return ClassSampler(table.classes(), power if strength is None else strength, settings.seed)
+        return ClassSampler(table.strata().rows, power if strength is None else strength, settings.seed)
 
     return make
 

@@ -85,7 +85,7 @@ def report_split(
 
     Args:
         groups: str (n,), the group of each row.
-        classes: int64 (n,), the joint class of each row.
+        classes: int64 (n,), the joint class of each row, negative where a label is missing.
         sides: int64 (n,), the side of each row.
         class_names: Names of the joint classes.
         side_names: Names of the sides.
@@ -94,7 +94,8 @@ def report_split(
     """
     names, group_of_row = np.unique(groups, return_inverse=True)
     num_sides, num_classes = len(side_names), len(class_names)
-    class_counts = np.bincount(sides * num_classes + classes, minlength=num_sides * num_classes)
+    known = classes >= 0
+    class_counts = np.bincount((sides * num_classes + classes)[known], minlength=num_sides * num_classes)
     pictures = np.bincount(sides, minlength=num_sides)
     on_side = np.zeros((len(names), num_sides), bool)
     on_side[group_of_row, sides] = True

@@ -12,7 +12,23 @@ import numpy as np
 import pandas as pd
 
 from model.data.image_locations import ImageLocations
-from model.labels import Scheme
+from model.labels import MISSING, Scheme
+
+
+@dataclass(frozen=True)
+class Strata:
+    """What splits keep the shares of and samplers draw by.
+
+    Attributes:
+        rows: The stratum of each row, int64 (n,).
+        codes: By attribute, the class of each stratum, int64 (strata,), MISSING where it has none.
+    """
+
+    rows: np.ndarray
+    codes: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.codes.values())))
 
 
 @dataclass(frozen=True)
@@ -25,7 +41,7 @@ class Table:
         locations: Where each image's bytes lie.
         groups: str (n,), who or what no split may divide; each image's own path where grouped_by is "".
         grouped_by: Column that the groups come from.
-        labels: int64, one column of classes per attribute of the scheme.
+        labels: int64, one column of classes per attribute of the scheme, MISSING where an optional one has no label.
         numbers: float64, one column per banded attribute, NaN where a row names only the band.
         metadata: str, the other columns.
         source: Layout and file that the rows were read from, for logs.
@@ -61,14 +77,28 @@ class Table:
             set_aside=ImageLocations(),
         )
 
+    def has_all_labels(self) -> np.ndarray:
+        """Whether each image has a label of every attribute of the scheme, bool (n,)."""
+        return np.asarray((self.labels[list(self.scheme.names)] >= 0).all(axis=1), dtype=bool)
+
     def classes(self) -> np.ndarray:
-        """Joint classes, int64 (n,)."""
+        """Joint classes, int64 (n,), MISSING where a label is missing."""
         codes = {name: self.labels[name].to_numpy() for name in self.scheme.names}
-        return np.asarray(self.scheme.joint(codes), dtype=np.int64)
+        joint = np.asarray(self.scheme.joint(codes), dtype=np.int64)
+        return np.where(self.has_all_labels(), joint, MISSING)
 
     def class_counts(self) -> np.ndarray:
         """Number of images of each joint class, int64 (num_classes,)."""
-        return np.bincount(self.classes(), minlength=self.scheme.num_classes).astype(np.int64)
+        classes = self.classes()
+        return np.bincount(classes[classes >= 0], minlength=self.scheme.num_classes).astype(np.int64)
+
+    def strata(self) -> Strata:
+        """The joint classes; where labels are missing the combinations of labels that occur, the missing included."""
+        names = list(self.scheme.names)
+        if self.has_all_labels().all():
+            return Strata(self.classes(), self.scheme.split(np.arange(self.scheme.num_classes)))
+        combinations, rows = np.unique(self.labels[names].to_numpy(np.int64), axis=0, return_inverse=True)
+        return Strata(rows.ravel().astype(np.int64), dict(zip(names, combinations.T)))
 
     def fingerprint(self) -> str:
         """A hash (BLAKE2b, hex) of paths, shards, byte ranges, labels and groups, in the order of the rows.
@@ -93,7 +123,9 @@ class Table:
         """
         columns: dict[str, Any] = {"path": pd.Series(self.locations.paths, dtype="str"), "group": self.groups}
         for attribute in self.scheme.attributes:
-            columns[attribute.name] = np.array(attribute.values, dtype=object)[self.labels[attribute.name].to_numpy()]
+            # The empty text at the end is that of MISSING, -1
+            values = np.array([*attribute.values, ""], dtype=object)
+            columns[attribute.name] = values[self.labels[attribute.name].to_numpy()]
         for name in self.numbers:
             columns[f"{name}_number"] = self.numbers[name]
         for name in self.metadata:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from model.errors import InputError
+from model.errors import InputError, listing
 from model.evaluation.coverage import CoveragePoint, coverage_curve
 from model.evaluation.matching import MatchedAnswers
 from model.evaluation.subgroups import Subgroup, subgroups_by_group, subgroups_by_metadata
-from model.labels import Scheme
+from model.label_values import INDICES, NAMES, whole_number
+from model.labels import Scheme, normal_text
 from model.metrics.bootstrap import Interval, interval, resample
 from model.metrics.calibration import calibration_error_of, calibration_statistics, reliability_of
 from model.metrics.scores import (
@@ -153,6 +154,7 @@ def evaluate(
     resamples: int = 2000,
     confidence: float = 0.95,
     seed: int = 0,
+    label_values: str | None = None,
 ) -> Evaluation:
     """Computes all scores with percentile bootstrap intervals, all from one set of resamples.
 
@@ -163,12 +165,13 @@ def evaluate(
         resamples: number of bootstrap resamples; 0 for no intervals.
         confidence: of the intervals.
         seed: of the resamples.
+        label_values: whether gmean_classes holds names or indices; None to decide by all of them.
 
     Raises:
         InputError: a class of gmean_classes is unknown.
     """
     scheme = matched.scheme
-    chosen = _chosen_classes(scheme, gmean_classes)
+    chosen = _chosen_classes(scheme, gmean_classes, label_values)
     targets = _targets(matched)
     totals = _resampled_totals(matched, targets, resamples, seed)
 
@@ -206,19 +209,30 @@ def evaluate(
     )
 
 
-def _chosen_classes(scheme: Scheme, asked: Sequence[str]) -> list[int]:
+def _chosen_classes(scheme: Scheme, asked: Sequence[str], label_values: str | None) -> list[int]:
     """Numbers of the classes that gmean_classes names, all where it is empty."""
-    problems, chosen = [], []
     if " ".join(asked) in scheme.class_names:  # one name with spaces, whose words a flag has parted
         asked = [" ".join(asked)]
-    for value in asked:
-        try:
-            chosen.append(scheme.class_of(value))
-        except ValueError as error:
-            problems.append(f"gmean_classes: {error}")
+    texts = [normal_text(value) for value in asked]
+    readings = (label_values,) if label_values else (NAMES, INDICES)
+    read = scheme.read(texts, readings)
+    if read.unknown and not label_values and not any(whole_number(name) for name in scheme.class_names):
+        # Names that are no numbers cannot be taken for indices, so both may be given together
+        alone = [scheme.read([text], readings) for text in texts]
+        read = replace(
+            read,
+            codes={text: code for one in alone for text, code in one.codes.items()},
+            unknown={text: sentence for one in alone for text, sentence in one.unknown.items()},
+        )
+    problems = list(read.unknown.values())
+    if read.ambiguous:
+        problems.append(
+            f"{listing(texts)} fit the names of classes and their indices, which differ; give --label_values names or "
+            "--label_values indices"
+        )
     if problems:
-        raise InputError("\n".join(problems))
-    return sorted(set(chosen)) or list(range(scheme.num_classes))
+        raise InputError("\n".join(f"gmean_classes: {problem}" for problem in problems))
+    return sorted({code for code in read.codes.values() if code >= 0}) or list(range(scheme.num_classes))
 
 
 @dataclass(frozen=True)

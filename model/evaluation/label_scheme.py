@@ -10,17 +10,20 @@ import numpy as np
 from model.answers.files import labels_file
 from model.answers.labels_json import LabelsJson
 from model.answers.read import (
+    ANSWER_NAME,
     DIFFERENT_PARTS,
     MISSING_COLUMNS,
     MISSING_FILES,
     UNKNOWN_CLASSES,
     ClassTable,
-    to_number,
 )
 from model.errors import Problems, did_you_mean, listing
-from model.labels import Attribute, Scheme
-from model.metrics.scores import NO_ANSWER
+from model.label_values import INDICES, NAMES, whole_number
+from model.labels import Attribute, Scheme, normal_text
 
+AMBIGUOUS_CLASSES = "classes that may be names or indices"
+INDEX_COLUMNS = ("ans", "y_pred")  # output.csv's own, which hold indices
+MAX_DIGITS = 6
 MAX_UNNAMED_CLASSES = 1000  # that numbers in a table may imply; a greater number is a mistake, such as an identifier
 
 
@@ -47,8 +50,9 @@ def find_scheme(
     if columns:
         notes.append(f"no labels.json beside the answers: the {len(columns):,} classes are those of the probabilities")
         return Scheme((Attribute("class", tuple(columns)),))
-    numbers = [to_number(value) for table in tables for value in table.values.unique()]
-    greatest = max((int(number) for number in numbers if number.is_integer()), default=-1)
+    numbers = [whole_number(value) for table in tables for value in table.values.unique()]
+    # A number with more digits than the greatest class may have is too great; int() refuses very long ones
+    greatest = max((int(number[:MAX_DIGITS]) for number in numbers if number is not None), default=-1)
     if not 0 <= greatest < MAX_UNNAMED_CLASSES:
         problems.add(MISSING_FILES, f"{path}: without it classes must be whole numbers below {MAX_UNNAMED_CLASSES:,}")
         return None
@@ -57,28 +61,68 @@ def find_scheme(
 
 
 def true_classes(
-    truth: ClassTable, scheme: Scheme, channel: Scheme | None, problems: Problems, notes: list[str]
+    truth: ClassTable,
+    scheme: Scheme,
+    channel: Scheme | None,
+    label_values: str | None,
+    problems: Problems,
+    notes: list[str],
 ) -> np.ndarray:
     """True classes in the answers' scheme, int64 (N,).
+
+    The whole column is read as names or as indices of classes. A column with the name of the training channel's label
+    column is read as that was, as names if they fit; of any other column that fits both ways a setting must say how.
 
     Args:
         truth: the table.
         scheme: of the answers.
         channel: the joint scheme of the training channel, where scheme is one attribute of it. The truth may then hold
             the joint classes, of which that attribute is taken, or the attribute's own.
-        problems: collects unknown classes.
+        label_values: names or indices; None to decide by the column.
+        problems: collects unknown classes and a column that may be read in two ways.
         notes: collects how the truth was read.
     """
-    if channel is None:
-        return truth.classes(scheme, problems)
-    attribute, joint_name = scheme.attributes[0], " and ".join(channel.names)
-    own = {*attribute.values, *map(str, range(scheme.num_classes)), ""}
-    if all(value in own for value in truth.values.unique()):
-        notes.append(f"the truth is read as classes of {attribute.name}, not of {joint_name} together")
-        return truth.classes(scheme, problems)
-    joint = truth.classes(channel, problems)
-    notes.append(f"the truth holds classes of {joint_name} together, of which {attribute.name} is taken")
-    return np.where(joint == NO_ANSWER, NO_ANSWER, channel.split(joint)[attribute.name])
+    readings: tuple[str, ...] = (NAMES, INDICES)
+    if truth.column.lower() == ANSWER_NAME:
+        readings = (NAMES,)
+    elif label_values:
+        readings = (label_values,)
+    read, joint = truth.read(scheme, readings), False
+    if channel is not None:
+        attribute, joint_name = scheme.attributes[0], " and ".join(channel.names)
+        joint = bool(read.unknown)
+        if joint:
+            read = truth.read(channel, readings)
+            notes.append(f"the truth holds classes of {joint_name} together, of which {attribute.name} is taken")
+        else:
+            notes.append(f"the truth is read as classes of {attribute.name}, not of {joint_name} together")
+    if read.ambiguous and _is_training_column(truth, scheme):
+        notes.append(f"the truth's {truth.column} is read as names, as the column of that name in training was")
+    elif read.ambiguous:
+        problems.add(AMBIGUOUS_CLASSES, _ambiguity(truth, channel if joint and channel else scheme))
+    codes = truth.codes(read, problems)
+    return np.where(codes < 0, codes, channel.split(codes)[attribute.name]) if joint and channel else codes
+
+
+def _is_training_column(truth: ClassTable, scheme: Scheme) -> bool:
+    """Whether the truth's column has the name of the label column that was learnt from, not that of answers."""
+    attribute, *others = scheme.attributes
+    column = normal_text(truth.column).lower()
+    return not others and column == attribute.column.lower() and column not in INDEX_COLUMNS
+
+
+def _ambiguity(truth: ClassTable, scheme: Scheme) -> str:
+    """Says of a column that may hold names or indices how the readings differ."""
+    by_name, by_index = truth.read(scheme, (NAMES,)), truth.read(scheme, (INDICES,))
+    value = next(value for value, code in by_name.codes.items() if by_index.codes[value] != code)
+    name, index = (
+        "left out" if read.codes[value] < 0 else f"class {scheme.class_names[read.codes[value]]!r}"
+        for read in (by_name, by_index)
+    )
+    return (
+        f"{truth.file}: column {truth.column} fits the names of classes and their indices, which differ: {value!r} is "
+        f"{name} by name and {index} by index; give --label_values names or --label_values indices"
+    )
 
 
 def check_probability_columns(columns: Sequence[str], scheme: Scheme, path: Path, problems: Problems) -> None:

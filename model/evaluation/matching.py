@@ -11,7 +11,14 @@ import pandas as pd
 
 from model.answers.files import PROBABILITIES, beside_answers, host_parts, labels_file
 from model.answers.labels_json import LabelsJson
-from model.answers.read import ANSWER_COLUMNS, ClassTable, find_column, read_class_table, read_probabilities
+from model.answers.read import (
+    ANSWER_COLUMNS,
+    ANSWER_NAME,
+    ClassTable,
+    find_column,
+    read_class_table,
+    read_probabilities,
+)
 from model.artifacts.files import LABELS
 from model.artifacts.provenance import Provenance
 from model.data.readers.columns import GROUP_COLUMNS, PICTURE_COLUMNS, column_named
@@ -24,7 +31,8 @@ from model.evaluation.label_scheme import (
     true_classes,
 )
 from model.evaluation.truth import match_by_file_name, read_truth
-from model.labels import Scheme, normal_text
+from model.label_values import INDICES, NAMES
+from model.labels import DROPPED, Scheme, normal_text
 from model.metrics.scores import NO_ANSWER
 
 
@@ -80,6 +88,7 @@ def match_answers(
     labels: Path | None = None,
     group_column: str | None = None,
     other_file: Path | None = None,
+    label_values: str | None = None,
 ) -> MatchedAnswers:
     """Reads the truth and a model's answers, checks them, and matches them by name.
 
@@ -93,6 +102,7 @@ def match_answers(
             probabilities name, and without those 0 to the greatest class found.
         group_column: column of persons or senders in the truth; None for one of a usual name, if there is one.
         other_file: another model's answers, to compare with.
+        label_values: whether the truth holds names or indices of classes; None to decide by the column.
 
     Raises:
         InputError: lists everything that is wrong with all of the files.
@@ -102,10 +112,13 @@ def match_answers(
     tables = _read_tables(answers_file, other_file, problems, notes)
     labels_json = _read_labels(tables, labels)
     tables = replace(tables, truth=_read_truth(truth, tables, labels_json, group_column, problems, notes))
+    classes = _find_classes(tables, labels_json, label_values, problems, notes)
+    if tables.truth and classes:
+        kept, classes = _leave_out(tables.truth, classes, notes)
+        tables = replace(tables, truth=kept)
     if tables.truth:
         _check_truth(tables.truth, problems)
     groups = _find_groups(tables.truth, group_column, problems, notes)
-    classes = _find_classes(tables, labels_json, problems, notes)
     problems.raise_if_any()
     assert classes and tables.truth and tables.answers  # else there were problems
     names = tables.truth.names.tolist()
@@ -235,8 +248,13 @@ def _read_labels(tables: _Tables, path: Path | None) -> LabelsJson | None:
     return LabelsJson.read(path or beside) if path or beside.is_file() else None
 
 
-def _find_classes(tables: _Tables, labels: LabelsJson | None, problems: Problems, notes: list[str]) -> _Classes | None:
-    """Finds the label scheme and reads all classes by it; None, and problems, where that is not possible."""
+def _find_classes(
+    tables: _Tables, labels: LabelsJson | None, label_values: str | None, problems: Problems, notes: list[str]
+) -> _Classes | None:
+    """Finds the label scheme and reads all classes by it; None, and problems, where that is not possible.
+
+    label_values: as in match_answers.
+    """
     path = labels.path if labels else labels_file(tables.labelled_file)
     columns = list(tables.probabilities.columns) if tables.probabilities is not None else []
     class_tables = [table for table in (tables.truth, tables.answers, tables.other) if table]
@@ -250,12 +268,29 @@ def _find_classes(tables: _Tables, labels: LabelsJson | None, problems: Problems
     truth = answers = other = None
     if tables.truth:
         channel = labels.channel_scheme() if labels else None
-        truth = true_classes(tables.truth, scheme, channel, problems, notes)
+        truth = true_classes(tables.truth, scheme, channel, label_values, problems, notes)
     if tables.answers:
-        answers = tables.answers.classes(scheme, problems, numbers_first=True)
+        answers = _answered(tables.answers, scheme, problems)
     if tables.other:
-        other = tables.other.classes(scheme, problems, numbers_first=True)
+        other = _answered(tables.other, scheme, problems)
     return None if truth is None or answers is None else _Classes(labels, scheme, truth, answers, other)
+
+
+def _answered(table: ClassTable, scheme: Scheme, problems: Problems) -> np.ndarray:
+    """Predicted classes: indices, as output.csv holds them, or names, as another system may write them."""
+    return np.maximum(table.codes(table.read(scheme, (INDICES, NAMES)), problems), NO_ANSWER)
+
+
+def _leave_out(truth: ClassTable, classes: _Classes, notes: list[str]) -> tuple[ClassTable, _Classes]:
+    """The truth without the rows whose labels the model's scheme drops."""
+    dropped = classes.truth == DROPPED
+    if not dropped.any():
+        return truth, classes
+    counts = truth.values[dropped].value_counts()
+    labels = listing(f"{label or 'no label'} ({count:,})" for label, count in counts.items())
+    notes.append(f"pictures left out, as those of their labels were in training: {int(dropped.sum()):,} ({labels})")
+    kept = replace(truth, names=truth.names[~dropped], values=truth.values[~dropped], table=truth.table[~dropped])
+    return kept, replace(classes, truth=classes.truth[~dropped])
 
 
 def _check_truth(truth: ClassTable, problems: Problems) -> None:
@@ -327,7 +362,7 @@ def _match_metadata(truth: ClassTable, answers: ClassTable, group_column: str | 
 
     Where both tables have a column of a name, the truth's is taken.
     """
-    known = {name.lower() for name in (*PICTURE_COLUMNS, *ANSWER_COLUMNS, group_column or "")}
+    known = {name.lower() for name in (*PICTURE_COLUMNS, *ANSWER_COLUMNS, ANSWER_NAME, group_column or "")}
     matched = answers.table.set_axis(pd.Index(answers.names)).reindex(truth.names).fillna("")
     columns = {name: table[name] for table in (matched, truth.table) for name in table.columns}
     return {name: cells.map(normal_text).tolist() for name, cells in columns.items() if name.lower() not in known}

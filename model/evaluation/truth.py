@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 
 from model.answers.files import ERRORS, OUTPUT, PREDICTIONS, PROBABILITIES, TRUTH
-from model.answers.read import ANSWER_COLUMNS, MISSING_FILES, UNKNOWN_CLASSES, ClassTable, read_class_table, rows_text
+from model.answers.read import (
+    ANSWER_COLUMNS,
+    ANSWER_NAME,
+    MISSING_FILES,
+    UNKNOWN_CLASSES,
+    ClassTable,
+    read_class_table,
+    rows_text,
+)
 from model.data.channel import ChannelOptions, read_channel
 from model.data.readers.columns import column_named
 from model.data.readers.csv_table import csv_header, has_picture_column
 from model.data.readers.detect import TABLE_NAMES
 from model.errors import Problems, listing
-from model.labels import JOIN, Attribute, Scheme, normal_text
+from model.label_values import INDICES, NAMES
+from model.labels import DROPPED, Attribute, Scheme, normal_text
+from model.metrics.scores import NO_ANSWER
 
 OWN_OUTPUTS = (OUTPUT, PROBABILITIES, PREDICTIONS, ERRORS)  # are no truth
 CHANNEL_FILES = (".lst", ".manifest", ".jsonl")  # whose rows a channel's readers read
@@ -59,11 +70,11 @@ def _read_table(location: Path, scheme: Scheme | None, problems: Problems) -> Cl
     if file is None:
         return None
     header = csv_header(file)
-    has_classes = column_named(header, *ANSWER_COLUMNS) is not None
+    has_classes = column_named(header, ANSWER_NAME, *ANSWER_COLUMNS) is not None
     columns = [column_named(header, attribute.column) for attribute in scheme.attributes] if scheme else []
     if scheme and not has_classes and all(columns):
         return _read_attributes(file, scheme, [column for column in columns if column], problems)
-    return read_class_table(file, problems) if has_classes or file == location else None
+    return read_class_table(file, problems, preferred=ANSWER_NAME) if has_classes or file == location else None
 
 
 def _read_channel(
@@ -81,9 +92,9 @@ def _read_channel(
     for column in table.metadata:
         if column not in frame:
             frame[column] = table.metadata[column]
-    classes = np.array(table.scheme.class_names, dtype=object)[table.classes()]
+    classes = np.array([*table.scheme.class_names, ""], dtype=object)[table.classes()]  # "" of -1, a missing label
     names = frame[NAME_COLUMN].map(normal_text)
-    return ClassTable(location, names, pd.Series(classes, index=frame.index, dtype=object), frame)
+    return ClassTable(location, names, pd.Series(classes, index=frame.index, dtype=object), frame, ANSWER_NAME)
 
 
 def match_by_file_name(truth: ClassTable, answers: pd.Series, notes: list[str]) -> ClassTable:
@@ -113,7 +124,7 @@ def match_by_file_name(truth: ClassTable, answers: pd.Series, notes: list[str]) 
         matched += len(found)
     if matched:
         notes.append(f"pictures matched by the end of their paths: {matched:,} of {len(names):,}")
-    return ClassTable(truth.file, names, truth.values, truth.table)
+    return replace(truth, names=names)
 
 
 def _tails(names: pd.Series, parts: int) -> pd.Series:
@@ -144,25 +155,25 @@ def _read_attributes(file: Path, scheme: Scheme, columns: Sequence[str], problem
     table = read_class_table(file, problems, columns=columns[:1])
     if table is None:
         return None
-    values = [
-        _values(attribute, table.table[column].map(normal_text), file, problems)
-        for attribute, column in zip(scheme.attributes, columns, strict=True)
-    ]
-    joint = values[0]
-    for other in values[1:]:
-        joint = (joint + JOIN + other).where((joint != "") & (other != ""), "")
-    return ClassTable(file, table.names, joint, table.table.drop(columns=list(columns)))
+    codes = np.column_stack(
+        [
+            _codes(attribute, table.table[column].map(normal_text), file, problems)
+            for attribute, column in zip(scheme.attributes, columns, strict=True)
+        ]
+    )
+    joint = np.full(len(codes), NO_ANSWER, np.int64)
+    known = (codes >= 0).all(axis=1)
+    joint[known] = scheme.joint(dict(zip(scheme.names, codes[known].T)))
+    values = pd.Series(np.array([*scheme.class_names, ""], dtype=object)[joint], index=table.names.index)
+    kept = ~(codes == DROPPED).any(axis=1)
+    return ClassTable(file, table.names[kept], values[kept], table.table[kept].drop(columns=list(columns)), ANSWER_NAME)
 
 
-def _values(attribute: Attribute, texts: pd.Series, file: Path, problems: Problems) -> pd.Series:
-    """Names of an attribute's values, "" for an empty cell. A text that is no value is a problem."""
-    value_of = {"": ""}
-    for text in texts.unique():
-        if text in value_of:
-            continue
-        try:
-            value_of[text] = attribute.values[attribute.parse(text)[0]]
-        except ValueError as error:
-            problems.add(UNKNOWN_CLASSES, f"{file} {rows_text(texts.index[texts == text])}: {error}")
-            value_of[text] = ""
-    return texts.map(value_of)
+def _codes(attribute: Attribute, texts: pd.Series, file: Path, problems: Problems) -> np.ndarray:
+    """Classes of an attribute, int64 (n,), -1 for an empty cell, DROPPED for one that the rules leave out. A text that
+    is no value is a problem."""
+    labels = [text for text in texts.unique() if text or attribute.rules.drops(text)]
+    read = attribute.read(labels, (NAMES, INDICES))
+    for text, sentence in read.unknown.items():
+        problems.add(UNKNOWN_CLASSES, f"{file} {rows_text(texts.index[texts == text])}: {sentence}")
+    return texts.map(read.codes).fillna(NO_ANSWER).to_numpy(dtype=np.int64)

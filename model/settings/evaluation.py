@@ -31,6 +31,12 @@ class EvaluationSettings:
     compare: str | None = setting(None, "other answers on the same truth: folder or file; tells the paired difference")
 
     labels: str | None = setting(None, "label scheme; else labels.json beside the answers", section="Scores")
+    label_values: str | None = setting(
+        None,
+        "whether the truth holds names of classes or their indices, as `ans` of output.csv does; else decided by the "
+        "whole column, and an error where both fit and differ",
+        choices=("names", "indices"),
+    )
     group_column: str | None = setting(
         None, "column of the truth whose groups are resampled together; else group, person, sender or people_path"
     )

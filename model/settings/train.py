@@ -78,7 +78,8 @@ class TrainSettings:
     metadata_columns: list[str] = setting([], "columns to keep as metadata; else every other column")
     attributes: dict[str, Any] = setting(
         {},
-        "label scheme: attribute: [values], {cuts: [...]} or {column: ..., values: [...]}; else found in the channel",
+        "label scheme: attribute: [values], {cuts: [...]} or {column: ..., values: [...]}, without values those that "
+        "occur; with drop: [...], merge: {new: [old, ...]}, fold_case and optional; else found in the channel",
         nested=names_by_attribute,
     )
     train_groups: str | None = setting(
@@ -113,7 +114,10 @@ class TrainSettings:
         section="Target",
     )
     num_classes: int = setting(
-        0, "classes that the target must have, as a check of the data; 0: as many as there are", low=0
+        0,
+        "classes that the target must have, as a check of the data; labels that are numbers below it are counted "
+        "from 0 although some do not occur; 0: the classes that occur",
+        low=0,
     )
     heads: dict[str, Any] = setting(
         {},

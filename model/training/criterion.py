@@ -15,13 +15,14 @@ from model.training.losses import LossContext, double_correction, make_loss
 
 
 def head_targets(heads: Heads, table: Table) -> list[torch.Tensor]:
-    """The classes of a table's rows for each head, int64 (n,) each."""
+    """The classes of a table's rows for each head, int64 (n,) each, negative where a label is missing."""
     codes = {name: table.labels[name].to_numpy() for name in heads.scheme.names}
     return [torch.from_numpy(np.array(targets, np.int64)) for targets in heads.targets(codes)]
 
 
 class Criterion(nn.Module):
-    """The sum of the heads' losses, each times its loss_weight.
+    """The sum of the heads' losses, each times its loss_weight. A head whose attribute is optional has the loss of the
+    pictures that have a label.
 
     Args:
         settings: Loss, class weights and their settings, for all heads or by head.
@@ -46,6 +47,8 @@ class Criterion(nn.Module):
                 self.losses.append(make_loss(context))
             except InputError as error:
                 raise InputError(f"head {head.name}: {error}" if len(contexts) > 1 else str(error)) from None
+        optional = {attribute.name for attribute in heads.scheme.attributes if attribute.optional}
+        self.masked = [not optional.isdisjoint(head.attributes) for head in heads.heads]
         self.loss_weights = [context.head.loss_weight for context in contexts]
         warnings = dict.fromkeys(double_correction(context, sampler.corrects) for context in contexts)
         self.warnings = [warning for warning in warnings if warning is not None]
@@ -57,30 +60,42 @@ class Criterion(nn.Module):
 
         Args:
             logits: (N, outputs), of all heads.
-            targets: Classes of each head, int64 (N,) each.
+            targets: Classes of each head, int64 (N,) each, negative where a label is missing.
             partner: Index of the picture that each was mixed with, int64 (N,); None without mixup or cutmix.
             own: Share of each picture's own target where pictures were mixed.
         """
         total = torch.zeros((), device=logits.device)
-        for head, loss, weight, head_logits, target in zip(
-            self.heads.heads, self.losses, self.loss_weights, self.heads.split(logits), targets
-        ):
-            if partner is not None and own < 1:
-                one_hot = torch.nn.functional.one_hot(target, head.classes).float()
+        parts = zip(self.heads.heads, self.losses, self.loss_weights, self.masked, self.heads.split(logits), targets)
+        for head, loss, weight, is_masked, head_logits, target in parts:
+            mixed = partner is not None and own < 1
+            # Rows with a label, and of mixed pictures those whose partner has one too
+            present = target >= 0
+            if partner is not None and mixed:
+                present = present & present[partner]
+                one_hot = torch.nn.functional.one_hot(target.clamp_min(0), head.classes).float()
                 target = one_hot * own + one_hot[partner] * (1 - own)
+            if is_masked:
+                head_logits, target = head_logits[present], target[present]
+                if not len(target):
+                    total = total + 0 * logits.sum()  # keeps the graph, so that processes agree on its gradients
+                    continue
             total = total + weight * loss(head_logits, target)
         return total
 
 
 def _loss_contexts(settings: TrainSettings, heads: Heads, table: Table, sampler: Sampler) -> list[LossContext]:
     """What the loss of each head may depend on."""
-    joint_classes = heads.scheme.num_classes
-    drawn_shares = sampler.class_shares(joint_classes)
-    codes = heads.scheme.split(np.arange(joint_classes))
+    strata = table.strata()
+    drawn_shares = sampler.class_shares(len(strata))
     contexts = []
-    for head, targets in zip(heads.heads, head_targets(heads, table)):
-        head_classes = heads.head_scheme(head).joint(codes)  # the head's class of each joint class
-        counts = np.bincount(targets.numpy(), minlength=head.classes)
-        shares = np.bincount(head_classes, drawn_shares, head.classes).astype(np.float64)
+    for head, stratum_classes, targets in zip(heads.heads, heads.targets(strata.codes), head_targets(heads, table)):
+        present = targets[targets >= 0].numpy()
+        if not len(present):
+            raise InputError(f"attribute {head.name}: no picture to learn from has a label")
+        counts = np.bincount(present, minlength=head.classes)
+        labelled = stratum_classes >= 0
+        shares = np.bincount(stratum_classes[labelled], drawn_shares[labelled], head.classes).astype(np.float64)
+        if not labelled.all():
+            shares /= shares.sum()  # of the pictures that have a label
         contexts.append(LossContext(settings, settings.head(head.name), counts, shares))
     return contexts

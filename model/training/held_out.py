@@ -13,7 +13,7 @@ import pandas as pd
 
 from model.answers.files import OUTPUT, PROBABILITIES, TRUTH
 from model.answers.labels_json import HELD_OUT_KEY
-from model.answers.read import ANSWER_COLUMNS
+from model.answers.read import ANSWER_COLUMNS, ANSWER_NAME
 from model.answers.write import Answers, write_answers
 from model.artifacts.ensemble import load, provenance_of
 from model.artifacts.provenance import PROVENANCE_KEY
@@ -92,8 +92,8 @@ def write_held_out(
 ) -> None:
     """Writes gt.csv, and beside it the files of an inference.
 
-    gt.csv has the name of each image, its class as number, its group and its metadata, so that evaluation.py scores by
-    group and by metadata too.
+    gt.csv has the name of each image, its class as number and by name, its group and its metadata, so that
+    evaluation.py scores by group and by metadata too.
 
     Args:
         folder: The folder to write into.
@@ -104,12 +104,14 @@ def write_held_out(
         further: More columns of gt.csv by name, (n,).
     """
     names = pd.DataFrame({NAME_COLUMN: table.locations.paths}, dtype="str")
-    truth = names.assign(ans=table.classes(), **(further or {}))
+    classes = table.classes()
+    class_names = np.array([*table.scheme.class_names, ""], dtype=object)[classes]
+    truth = names.assign(**{"ans": classes, ANSWER_NAME: class_names, **(further or {})})
     if table.grouped_by:
         truth["group"] = table.groups
     taken = {name.lower() for name in (*KNOWN_COLUMNS, *truth.columns)}
     for name in table.metadata:
         truth[f"metadata_{name}" if str(name).lower() in taken else name] = table.metadata[name]
     with write_beside(folder / TRUTH) as path:
-        truth.to_csv(path, index=False)
+        truth[classes >= 0].to_csv(path, index=False)  # a row with a label missing has no joint class to score
     write_answers([answers], names, NAME_COLUMN, labels, folder / OUTPUT, folder / PROBABILITIES, decision)

@@ -49,13 +49,15 @@ def answer_out_of_fold(
     answers = _answer_folds(plan, models, settings, stop)
 
     folder = output / FOLDER
+    classes = table.classes()
+    known = classes >= 0  # a row with a label missing has no joint class to score
     made = _provenance(plan, models)
     labels = table.scheme.to_dict() | {HELD_OUT_KEY: FOLDER, PROVENANCE_KEY: made.to_dict()}
     write_held_out(folder, table, answers, labels, plan.decision, {"fold": plan.folds + 1})
 
-    classes = np.full(len(table), NO_ANSWER, np.int64)
-    classes[answers.rows] = plan.decision.classes(answers.probabilities)
-    values = scores(table.classes(), classes, table.scheme.num_classes)
+    answered = np.full(len(table), NO_ANSWER, np.int64)
+    answered[answers.rows] = plan.decision.classes(answers.probabilities)
+    values = scores(classes[known], answered[known], table.scheme.num_classes)
     log.info("out of fold accuracy=%.4f; f1=%.4f;", values["accuracy"], values["macro_f1"])
     log.info("with intervals: python evaluation.py --ground_truth_dir %s --output_data_dir %s", folder, folder)
     return {"accuracy": values["accuracy"], "f1": values["macro_f1"]}

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from model.artifacts.ensemble import PRODUCT, SOFT
-from model.data.datasets import Datasets, hold_out, make_datasets, write_split
+from model.data.datasets import Datasets, hold_out, labelled_for, make_datasets, write_split
 from model.data.split_report import SplitReport, report_split
 from model.data.splits import assign
 from model.data.table import Table
 from model.decisions import Decision, make_decision
 from model.errors import InputError, did_you_mean, listing
-from model.labels import JOINT, Scheme, target_scheme
+from model.labels import HEADS, Scheme
 from model.settings.fields import Layer, as_dict, build, names_in_sections
 from model.settings.nested import own_names
 from model.settings.train import TrainSettings
@@ -97,7 +97,8 @@ class Plan:
         grouped = f" of {len(set(table.groups)):,} groups by {table.grouped_by}" if table.grouped_by else ""
         lines = [f"{table.root}: {table.source}, {len(table):,} pictures{grouped}"]
         for attribute in table.scheme.attributes:
-            counts = np.bincount(table.labels[attribute.name], minlength=len(attribute.values))
+            codes = table.labels[attribute.name]
+            counts = np.bincount(codes[codes >= 0], minlength=len(attribute.values))
             by_value = listing(f"{value} {count:,}" for value, count in zip(attribute.values, counts))
             lines.append(f"{attribute.name}, {len(attribute.values):,} values: {by_value}")
         return "\n".join([*lines, *([self.report.text()] if self.report else [])])
@@ -124,7 +125,7 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
         InputError: If the settings do not fit the channel.
     """
     is_separate = settings.target == SEPARATE
-    table = train if is_separate else replace(train, scheme=target_scheme(train.scheme, settings.target))
+    table = train if is_separate else labelled_for(train, settings.target)
     if is_separate and len(train.scheme.attributes) < 2:
         raise InputError(f"target separate needs several attributes; the channel has {listing(train.scheme.names)}")
     if settings.folds and validation is not None:
@@ -133,7 +134,7 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
     # Split the channel once for all attributes: by fold, or into train and validation
     folds, report = _assign_folds(settings, table) if settings.folds else (None, None)
     if folds is None:
-        whole = replace(settings, target=JOINT) if is_separate else settings
+        whole = replace(settings, target=HEADS) if is_separate else settings
         splits = {"": make_datasets(whole, train, validation)}
     else:
         share = 1 / settings.folds
@@ -167,7 +168,7 @@ def _decision(settings: TrainSettings, scheme: Scheme) -> Decision:
 
 def _assign_folds(settings: TrainSettings, table: Table) -> tuple[np.ndarray, SplitReport]:
     classes, names = table.classes(), _fold_names(settings.folds)
-    folds = assign(table.groups, classes, [1.0] * settings.folds, settings.seed)
+    folds = assign(table.groups, table.strata().rows, [1.0] * settings.folds, settings.seed)
     reached = np.bincount(folds, minlength=settings.folds)
     report = report_split(table.groups, classes, folds, table.scheme.class_names, names, table.grouped_by, reached)
     return folds, report

@@ -15,6 +15,7 @@ from torch import nn
 from model.data.image_dataset import ImageDataset, unreadable_images
 from model.data.table import Table
 from model.decisions import Decision
+from model.errors import InputError
 from model.images.pipeline import InputPipeline
 from model.images.tta import Views
 from model.metrics.bootstrap import interval, resample
@@ -49,15 +50,21 @@ class Validation:
 
     @cached_property
     def classes(self) -> np.ndarray:
-        """The true classes, int64 (n,)."""
+        """The true classes, int64 (n,), negative where a label is missing."""
         return self.table.classes()
+
+    @property
+    def _known(self) -> tuple[np.ndarray, np.ndarray]:
+        """True classes and answers of the pictures that have all labels."""
+        known = self.classes >= 0
+        return self.classes[known], self.answers[known]
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """The loss, the scores by which weights can be chosen (f1, acc, ...), and per_class."""
         num_classes = self.table.scheme.num_classes
-        values = scores(self.classes, self.answers, num_classes)
-        by_class = per_class(self.classes, self.answers, num_classes)
+        values = scores(*self._known, num_classes)
+        by_class = per_class(*self._known, num_classes)
         return {
             "loss": self.loss,
             **{name: values[score] for name, score in _scores().items()},
@@ -67,8 +74,8 @@ class Validation:
     def intervals(self) -> dict[str, list[float]]:
         """[low, high] of each score, from a bootstrap over the groups. These pictures also select the best epoch; the
         intervals do not account for that bias."""
-        groups = pd.factorize(self.table.groups)[0]
-        statistics = count_statistics(self.classes, self.answers, self.table.scheme.num_classes)
+        groups = pd.factorize(self.table.groups[self.classes >= 0])[0]
+        statistics = count_statistics(*self._known, self.table.scheme.num_classes)
         resampled = scores_of(Counts.from_totals(resample(statistics, groups, RESAMPLES, seed=0)))
         bounds = {}
         for name, score in _scores().items():
@@ -80,11 +87,11 @@ class Validation:
     @cached_property
     def confusion(self) -> np.ndarray:
         """Confusion matrix, int64 (C, C): rows true class, columns answer."""
-        return confusion(self.classes, self.answers, self.table.scheme.num_classes)
+        return confusion(*self._known, self.table.scheme.num_classes)
 
     def worst(self, most: int) -> np.ndarray:
         """Rows of wrong answers, int64 (at most `most`,), the most confident first."""
-        wrong = np.flatnonzero(self.answers != self.classes)
+        wrong = np.flatnonzero((self.answers != self.classes) & (self.classes >= 0))
         return wrong[np.argsort(-self.probabilities[wrong, self.answers[wrong]], kind="stable")[:most]]
 
 
@@ -119,6 +126,8 @@ class Validator:
         self.rank, self.world = distributed.rank(), distributed.world()
         self.batch_size = max(1, batch_size // self.world)
         self.targets = head_targets(self.heads, table)
+        if not table.has_all_labels().any():
+            raise InputError(f"{table.source}: no validation picture has a label of every attribute to score it by")
 
     def __call__(self, network: nn.Module) -> Validation:
         """Called on every process; the validation is the same on all.

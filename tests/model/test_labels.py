@@ -1,26 +1,25 @@
 """Label schemes: classes, names, table values, and the forms of the setting `attributes`."""
 
 import json
-import re
 import unicodedata
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from model.errors import InputError
+from model.label_values import INDICES, NAMES, LabelRules
 from model.labels import (
+    DROPPED,
     Attribute,
     Scheme,
     band_names,
     banded,
     mask_scheme,
     normal_text,
-    scheme_from_config,
     target_scheme,
 )
 
@@ -69,51 +68,87 @@ def test_taking_apart_is_the_inverse_of_joining(sizes: list[int], data: Any) -> 
     assert joint == np.ravel_multi_index(tuple(codes.values()), tuple(sizes))
     assert scheme.split(joint) == codes
     assert scheme.class_names[joint] == "/".join(f"v{code}" for code in codes.values())
-    assert scheme.class_of(scheme.class_names[joint]) == scheme.class_of(str(joint)) == joint
+    assert scheme.read([scheme.class_names[joint]], (NAMES,)).codes == {scheme.class_names[joint]: joint}
+    assert scheme.read([str(joint)], (INDICES,)).codes == {str(joint): joint}
 
 
-def test_cells_are_parsed() -> None:
-    age, mask = mask_scheme().attribute("age"), mask_scheme().attribute("mask")
-    assert age.parse("45") == (1, 45.0)
-    assert age.parse(" 45.5 ") == (1, 45.5)
-    assert age.parse(60) == (2, 60.0)
-    assert age.parse("under 30") == (0, None)
-    assert mask.parse("incorrect") == (1, None)
-    assert mask.parse(" none ") == (2, None)
-    assert mask.parse("2") == mask.parse(2) == mask.parse(2.0) == mask.parse("2.0") == (2, None)
-    assert mask_scheme().only("mask").class_of("worn") == 0
+def codes(attribute: Attribute, *labels: str, readings: tuple[str, ...] = (NAMES,)) -> list[int]:
+    """The classes of a column in which every label is known."""
+    read = attribute.read(labels, readings)
+    assert not read.unknown
+    return [read.codes[label] for label in labels]
 
 
-@pytest.mark.parametrize("value", ["", "nan", float("nan"), None, "3", "-1", "1.5", "1e400", True, "worm"])
-def test_cells_that_are_no_value_are_told(value: object) -> None:
-    with pytest.raises(ValueError, match=r"mask = .*expected worn, incorrect, none or 0 to 2"):
-        mask_scheme().attribute("mask").parse(value)
+def test_numbers_are_cut_into_bands_beside_names_of_bands() -> None:
+    age = mask_scheme().attribute("age")
+    read = age.read(["45", "45.5", "60", "6e1", "under 30"])
+    assert read.codes == {"45": 1, "45.5": 1, "60": 2, "6e1": 2, "under 30": 0}
+    assert read.numbers == {"45": 45.0, "45.5": 45.5, "60": 60.0, "6e1": 60.0}
+
+
+def test_bands_whose_names_are_numbers_are_named_by_whole_columns_only() -> None:
+    band = banded("age", (18, 65), ("1", "2", "3"))
+    assert codes(band, "1", "2", "3") == [0, 1, 2] and codes(band, "1", "2", "70") == [0, 0, 2]
+
+
+def test_a_column_holds_names_or_indices() -> None:
+    mask = mask_scheme().attribute("mask")
+    assert codes(mask, "incorrect", "none", readings=(NAMES, INDICES)) == [1, 2]
+    assert codes(mask, "2", "0.0", "01", readings=(NAMES, INDICES)) == [2, 0, 1]
+    read = mask.read(["worn", "2", "worm"], (NAMES, INDICES))
+    assert read.codes == {"worn": 0}
+    assert read.unknown == {
+        "2": "mask = '2', expected worn, incorrect, none or 0 to 2; a column holds either names or indices",
+        "worm": "mask = 'worm', expected worn, incorrect, none or 0 to 2; nearest: worn",
+    }
+    assert mask_scheme().only("mask").read(["worn"], (NAMES,)).codes == {"worn": 0}
+
+
+@pytest.mark.parametrize(
+    "label", ["nan", "3", "-1", "1.5", "1e400", "True", "worm", "1_0", "1e0", "٢", "²", "0x1", "+1", "9" * 5000]
+)
+def test_labels_that_are_no_value_are_reported(label: str) -> None:
+    read = mask_scheme().attribute("mask").read([label], (NAMES, INDICES))
+    assert not read.codes and list(read.unknown) == [label]
+    assert "expected worn, incorrect, none or 0 to 2" in read.unknown[label]
 
 
 def test_a_mistyped_value_is_told_with_the_nearest() -> None:
-    with pytest.raises(ValueError, match="nearest: incorrect"):
-        mask_scheme().attribute("mask").parse("incorect")
+    assert "`fold_case: true`" in mask_scheme().attribute("mask").read(["WORN"]).unknown["WORN"]
+    assert "nearest: incorrect" in mask_scheme().attribute("mask").read(["incorect"]).unknown["incorect"]
 
 
-@pytest.mark.parametrize("value", ["", "nan", "inf", "thirty", "1,5"])
-def test_numbers_that_have_no_band_are_told(value: str) -> None:
-    with pytest.raises(ValueError, match=f"age = '{value}', expected a number or one of under 30, 30 to 59"):
-        mask_scheme().attribute("age").parse(value)
+@pytest.mark.parametrize("label", ["nan", "inf", "thirty", "1,5", "1_2", "٣", "1e400"])
+def test_numbers_that_have_no_band_are_told(label: str) -> None:
+    expected = f"age = {label!r}, expected a number or one of under 30, 30 to 59, 60 and over"
+    assert mask_scheme().attribute("age").read([label]).unknown == {label: expected}
+
+
+def test_rules_change_labels_before_they_are_looked_up() -> None:
+    rules = LabelRules(("Skip", ""), (("Polo", "T-Shirt"), ("unknown", "Skip")), fold_case=True)
+    attribute = Attribute("kind", ("T-Shirt", "Pants"), rules=rules)
+    assert codes(attribute, "polo", " PANTS".strip(), "skip", "", "Unknown", "t-shirt") == [
+        0, 1, DROPPED, DROPPED, DROPPED, 0,
+    ]  # fmt: skip
+    assert codes(attribute, "1", "0", "Skip", readings=(NAMES, INDICES)) == [1, 0, DROPPED]
+    numbered = Attribute("kind", ("a", "b", "c"), rules=LabelRules(("2", "-1")))
+    assert codes(numbered, "0", "2", "-1", readings=(NAMES, INDICES)) == [0, 2, DROPPED]  # 2 is an index here
+    saved = json.loads(json.dumps(Scheme((attribute,)).to_dict()))
+    assert Scheme.from_dict(saved) == Scheme((attribute,))
+    assert saved["attributes"][0].keys() == {"name", "values", "cuts", "column", "drop", "merge", "fold_case"}
+    assert mask_scheme().to_dict()["attributes"][0].keys() == {"name", "values", "cuts", "column"}
 
 
 def test_names_are_compared_in_one_unicode_form() -> None:
     """macOS writes file names as NFD."""
     apart = unicodedata.normalize("NFD", "착용샷")
     assert apart != "착용샷" and normal_text(f" {apart}\n") == "착용샷"
-    scheme = scheme_from_config({apart: [apart, "하의"]})
-    assert scheme.class_names == ["착용샷", "하의"]
-    assert scheme.class_of(apart) == scheme.class_of("착용샷") == 0
 
 
 def test_a_scheme_survives_json() -> None:
     for scheme in (
         mask_scheme((25.5, 60)),
-        scheme_from_config({"종류": {"values": ["상의", "하의"], "column": "label"}}),
+        Scheme((Attribute("종류", ("상의", "하의"), (), "label"),)),
     ):
         saved = json.loads(json.dumps(scheme.to_dict(), ensure_ascii=False))
         assert Scheme.from_dict(saved) == scheme
@@ -135,58 +170,6 @@ def test_bands_are_named_by_their_cuts() -> None:
     assert band_names((30.5, 60)) == ("under 30.5", "30.5 to below 60", "60 and over")
     assert band_names((10,)) == ("under 10", "10 and over")
     assert banded("age", (30, 60), ("young", "middle", "old")).values == ("young", "middle", "old")
-
-
-def test_schemes_are_read_from_yaml() -> None:
-    given = yaml.safe_load(
-        """
-        mask: [worn, incorrect, none]
-        age: {cuts: [30, 60]}
-        years: {cuts: [18], names: [minor, adult], column: age}
-        kind: {column: label, values: [0, 1, 'no']}
-        """
-    )
-    scheme = scheme_from_config(given)
-    assert scheme.names == ("mask", "age", "years", "kind")
-    assert scheme.attribute("age") == banded("age", (30, 60))
-    assert scheme.attribute("years") == Attribute("years", ("minor", "adult"), (18.0,), "age")
-    assert scheme.attribute("kind") == Attribute("kind", ("0", "1", "no"), (), "label")
-    assert scheme.attribute("mask").column == "mask"
-
-
-@pytest.mark.parametrize(
-    "form, said",
-    [
-        ([], "at least two values"),
-        (["one"], "at least two values"),
-        ("worn", "a list of names is expected, not 'worn'"),
-        (None, "a list of names is expected"),
-        (["a", "a"], "'a' stands twice"),
-        (["a", ""], "empty name"),
-        (["a", True], "YAML reads a value as True; write it in quotes"),
-        (["a", None], "YAML reads a value as None"),
-        ({"value": ["a", "b"]}, "unknown key 'value', expected values, cuts"),
-        ({"column": "x"}, "either values, or cuts"),
-        ({"cuts": [30], "values": ["a", "b"]}, "either values, or cuts"),
-        ({"values": ["a", "b"], "names": ["x", "y"]}, "either values, or cuts"),
-        ({"cuts": [60, 30]}, "must rise"),
-        ({"cuts": [30, 30]}, "must rise"),
-        ({"cuts": [float("nan")]}, "must rise"),
-        ({"cuts": []}, "at least one cut"),
-        ({"cuts": 30}, "cuts must be numbers, not 30"),
-        ({"cuts": ["x"]}, "cuts must be numbers"),
-        ({"cuts": [30], "names": ["a", "b", "c"]}, "1 cuts make 2 bands, not the 3 values"),
-    ],
-)
-def test_faulty_attributes_are_told(form: Any, said: str) -> None:
-    with pytest.raises(InputError, match=re.escape(said)) as caught:
-        scheme_from_config({"kind": form})
-    assert "'kind'" in str(caught.value)
-
-
-def test_all_faulty_attributes_are_told_at_once() -> None:
-    with pytest.raises(InputError, match=r"'a'.*'b'"):
-        scheme_from_config({"a": [], "b": ["x", "x"], "c": ["x", "y"]})
 
 
 def test_schemes_whose_names_would_be_mixed_up_are_refused() -> None:

@@ -74,7 +74,7 @@ def has_profiles(files: ChannelFiles) -> bool:
 
 def read_profiles(files: ChannelFiles, problems: Problems) -> Rows:
     """Reads `<id>_<gender>_<race>_<age>/{mask1 ... mask5, incorrect_mask, normal}.*`, in the root or in images/."""
-    rows = Rows("profile folders", columns={name: [] for name in (*PROFILE_PARTS, "mask")})
+    rows = Rows("profile folders", named_by_folder=True, columns={name: [] for name in (*PROFILE_PARTS, "mask")})
     base = profiles_base(files)
     if base is None:
         base = IMAGES if files.folder(IMAGES).names("folder") else ""

@@ -3,11 +3,16 @@
 import numpy as np
 import pytest
 
-from model.answers.read import read_class_table, read_probabilities, rows_text, to_number
+from model.answers.read import ClassTable, read_class_table, read_probabilities, rows_text, to_number
 from model.errors import Problems
+from model.label_values import INDICES, NAMES
 from model.labels import Attribute, Scheme
 
-TENS = Scheme((Attribute("ten", ("10", "2", "0")),))
+TENS = Scheme((Attribute("ten", ("1", "2", "0")),))
+
+
+def codes(table: ClassTable, problems: Problems, *readings: str) -> list[int]:
+    return table.codes(table.read(TENS, readings), problems).tolist()
 
 
 @pytest.fixture
@@ -32,14 +37,15 @@ def test_rows_are_indexed_by_the_files_lines(write, problems):
 
 
 def test_a_number_may_be_the_class_or_its_name(write, problems):
-    table = read_class_table(write("ImageID,ans\na,2\nb,10\nc,1\nd,\n"), problems)
-    assert table.classes(TENS, problems, numbers_first=True).tolist() == [2, 0, 1, -1]
-    assert table.classes(TENS, problems).tolist() == [1, 0, 1, -1] and not problems
+    table = read_class_table(write("ImageID,ans\na,2\nb,1\nc,0\nd,\n"), problems)
+    assert codes(table, problems, NAMES) == [1, 0, 2, -1]
+    assert codes(table, problems, INDICES) == [2, 1, 0, -1] and not problems
+    assert table.read(TENS, (NAMES, INDICES)).ambiguous
 
 
 def test_an_unknown_class_is_told_once_with_its_rows(write, problems):
     table = read_class_table(write("ImageID,ans\na,seven\nb,2\nc,seven\n"), problems)
-    assert table.classes(TENS, problems).tolist() == [-1, 1, -1]
+    assert codes(table, problems, NAMES) == [-1, 1, -1]
     assert len(problems) == 1 and "a.csv rows 2, 4: class = 'seven', expected" in str(problems)
 
 

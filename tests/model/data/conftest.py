@@ -12,7 +12,9 @@ from model.errors import Problems
 from model.labels import Scheme
 
 STEMS = ("incorrect_mask", "mask1", "mask2", "mask3", "mask4", "mask5", "normal")
-MIXED = "path,sender,shop,age,kind\n0.jpg,a,x,31,top\n1.jpg,a,y,60 and over,bottom\n2.jpg,b,x,29.5,top\n3.jpg,,x,2,1\n"
+MIXED = (
+    "path,sender,shop,age,kind\n0.jpg,a,x,31,top\n1.jpg,a,y,60 and over,bottom\n2.jpg,b,x,29.5,top\n3.jpg,,x,2,bottom\n"
+)
 ATTRIBUTES = {"kind": ["top", "bottom"], "age": {"cuts": [30, 60]}}
 
 

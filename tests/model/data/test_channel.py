@@ -51,9 +51,7 @@ def test_a_validation_channel_has_the_training_channels_scheme(root: Path, caplo
     assert read(root / "folders", scheme=train.scheme).classes().tolist() == [1, 2]
     problems = Problems("channel")
     read_channel(csv_channel(root / "bad", "path,label\n0.jpg,cow\n1.jpg,cat\n"), problems, scheme=train.scheme)
-    assert problems.kinds == {
-        "unknown label": ["train.csv row 2: label = 'cow', expected cat, dog, owl or 0 to 2; nearest: owl"]
-    }
+    assert problems.kinds == {"unknown label": ["train.csv row 2: label = 'cow', expected cat, dog, owl; nearest: owl"]}
 
 
 def real_jpeg(path: Path) -> bytes:
@@ -135,7 +133,10 @@ def test_a_csv_channel_with_every_fault_is_reported_at_once(root: Path) -> None:
             "CSV train.csv has no column 'categry_2'; there are category_1, sender, kind, years; nearest: category_1"
         ],
         "unknown label": ["train.csv row 5: kind = 'topp', expected top, bottom or 0 to 1; nearest: top"],
-        "empty label": ["train.csv row 6: kind = '', expected top, bottom or 0 to 1"],
+        "empty label": [
+            "train.csv row 6: kind = '', expected top, bottom; under the attribute, `drop: [\"\"]` leaves the rows "
+            "out, `optional: true` lets them have no label"
+        ],
         "unparsable number": ["train.csv row 8: age = 'old', expected a number or one of under 30, 30 and over"],
         "unreadable picture, empty file": ["images/3.jpg"],
     }
@@ -165,6 +166,7 @@ def test_options_are_the_settings_of_these_names() -> None:
         "metadata_columns": ["shop"],
         "attributes": ATTRIBUTES,
         "age_cuts": [20.0],
+        "num_classes": 5,
     }
     assert values.keys() == {field.name for field in fields(ChannelOptions)}
     assert ChannelOptions.from_settings(replace(TrainSettings(), **values)) == ChannelOptions(**values)

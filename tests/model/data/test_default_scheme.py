@@ -6,6 +6,7 @@ import pytest
 
 from model.data.channel import ChannelOptions, read_channel
 from model.errors import Problems
+from model.label_values import whole_number
 from tests.model.data.conftest import STEMS, csv_channel, profile, read, write_csv
 
 
@@ -13,13 +14,20 @@ from tests.model.data.conftest import STEMS, csv_channel, profile, read, write_c
     ("cells", "names"),
     [
         (["0", "2", "2", "1"], ["0", "1", "2"]),
-        (["3", "1", "1", "3"], ["0", "1", "2", "3"]),
+        (["3", "1", "1", "3"], ["1", "3"]),
         (["1.0", "0.0", "0", "1"], ["0", "1"]),
         (["b", "a", "B", "a"], ["B", "a", "b"]),
         (["1", "a", "2", "10"], ["1", "10", "2", "a"]),
         (["-1", "1", "-1", "1"], ["-1", "1"]),
         (["7", "99999999", "7", "7"], ["7", "99999999"]),
         (["nan", "inf", "nan", "inf"], ["inf", "nan"]),
+        (["1_12", "11_2", "112", "1e2"], ["112", "11_2", "1_12", "1e2"]),
+        (["02", "10", "1", "2"], ["1", "2", "10"]),
+        (["002", "001", "01", "002"], ["01", "002"]),
+        (["01", "1", "a", "1.0"], ["01", "1", "1.0", "a"]),
+        (["٢", "2", "2", "2"], ["2", "٢"]),
+        (["1999", "2010", "2005", "2005"], ["1999", "2005", "2010"]),
+        (["True", "None", "NA", "nan"], ["NA", "None", "True", "nan"]),
     ],
 )
 @pytest.mark.parametrize("column", ["label", "class", "ans", "y_pred", "Label"])
@@ -29,7 +37,10 @@ def test_the_scheme_of_a_label_column(root: Path, cells: list[str], names: list[
     assert table.scheme.names == ("label",)
     assert table.scheme.class_names == names
     labels = [table.scheme.class_names[code] for code in table.classes()]
-    assert [float(a) if a[-1].isdigit() else a for a in labels] == [float(b) if b[-1].isdigit() else b for b in cells]
+    if all(whole_number(cell) for cell in cells):
+        assert [whole_number(label) for label in labels] == [whole_number(cell) for cell in cells]
+    else:
+        assert labels == cells
 
 
 def test_columns_that_could_be_no_labels_are_reported(root: Path) -> None:

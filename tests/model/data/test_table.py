@@ -61,3 +61,17 @@ def test_fingerprints_are_those_of_earlier_versions(root: Path) -> None:
     in_shards = read(root.with_name("shards"), attributes=ATTRIBUTES)
     assert in_shards.locations.shards == ["shard-00000.tar"] * 3 + ["shard-00001.tar"]
     assert in_shards.fingerprint() == "8392177c28829c7ee1b55dbad735ab32"
+
+
+def test_a_missing_label_has_no_joint_class_but_a_stratum(root: Path) -> None:
+    text = "path,kind,size\n0.jpg,a,\n1.jpg,b,s\n2.jpg,a,l\n3.jpg,b,\n"
+    table = read(csv_channel(root, text), attributes={"kind": ["a", "b"], "size": {"optional": True}})
+    assert table.labels.to_dict("list") == {"kind": [0, 1, 0, 1], "size": [-1, 1, 0, -1]}
+    assert table.classes().tolist() == [-1, 3, 0, -1] and table.class_counts().tolist() == [1, 0, 0, 1]
+    strata = table.strata()
+    assert len(strata) == 4 and len(set(strata.rows)) == 4
+    for name in ("kind", "size"):
+        assert strata.codes[name][strata.rows].tolist() == table.labels[name].tolist()
+    assert table.frame()["size"].tolist() == ["", "s", "l", ""]
+    whole = table.take([1, 2])
+    assert whole.strata().rows.tolist() == whole.classes().tolist() == [3, 0] and len(whole.strata()) == 4

@@ -4,13 +4,17 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given
 
-from model.answers.read import read_class_table
+from model.answers.read import ClassTable, read_class_table
 from model.errors import InputError, Problems
 from model.evaluation.label_scheme import true_classes
 from model.evaluation.matching import match_answers
-from model.labels import mask_scheme
+from model.label_values import INDICES, NAMES, LabelRules, Names, found_names
+from model.labels import Attribute, Scheme, mask_scheme
+from tests.model.test_label_values import LABEL_SETS
 
 
 def write(path: Path, text: str) -> Path:
@@ -24,7 +28,7 @@ def test_without_labels_classes_are_those_found_or_those_of_the_probabilities(fi
     assert plain.scheme.class_names == [str(number) for number in range(8)]
     assert any("0 to 7" in note for note in plain.notes)
     named = match_answers(
-        *files("ImageID,ans\na,2\nb,모자\n", "ImageID,ans\na,0\n", scheme=None,
+        *files("ImageID,ans\na,옷\nb,모자\n", "ImageID,ans\na,0\n", scheme=None,
                probabilities="ImageID,신발,모자,옷\na,1,0,0\n")
     )  # fmt: skip
     assert named.scheme.class_names == ["신발", "모자", "옷"]
@@ -57,19 +61,111 @@ def test_without_labels_only_small_whole_numbers_are_classes(files, value):
         match_answers(*files(f"ImageID,ans\na,{value}\n", f"ImageID,ans\na,{value}\n", scheme=None))
 
 
-JOINT = "ImageID,ans\na,17\nb,0\nc,\nd,worn/female/30 to 59\n"
+JOINT = "ImageID,ans\na,17\nb,0\nc,\nd,4\n"
 
 
 @pytest.mark.parametrize(
     ("text", "expected", "note"),
     [
         (JOINT, [2, 0, -1, 1], "the truth holds classes of mask and gender and age together, of which age is taken"),
-        ("ImageID,ans\na,2\nb,under 30\nc,\n", [2, 0, -1], "the truth is read as classes of age, not of mask and"),
+        (
+            "ImageID,ans\na,60 and over\nb,under 30\nc,\n",
+            [2, 0, -1],
+            "the truth is read as classes of age, not of mask and",
+        ),
     ],
 )
 def test_a_model_of_one_attribute_takes_it_from_the_joint_truth(tmp_path, text, expected, note):
     problems, notes = Problems("truth"), []
     truth = read_class_table(write(tmp_path / "gt.csv", text), problems)
-    classes = true_classes(truth, mask_scheme().only("age"), mask_scheme(), problems, notes)
+    classes = true_classes(truth, mask_scheme().only("age"), mask_scheme(), None, problems, notes)
     np.testing.assert_array_equal(classes, expected)
     assert note in notes[0] and not problems
+
+
+NUMBERS = Scheme((Attribute("label", ("1", "2", "3")),))
+
+
+@pytest.mark.parametrize(
+    ("values", "flag", "expected"),
+    [
+        ("1 2 3", None, [0, 1, 2]),
+        ("0 1 2", None, [0, 1, 2]),
+        ("1.0 02 3", None, [0, 1, 2]),
+        ("1 2 1", "names", [0, 1, 0]),
+        ("1 2 1", "indices", [1, 2, 1]),
+    ],
+)
+def test_a_truth_is_read_as_a_whole_by_names_or_indices(files, values, flag, expected):
+    truth = "ImageID,ans\n" + "".join(f"{row},{value}\n" for row, value in enumerate(values.split()))
+    matched = match_answers(*files(truth, "ImageID,ans\n0,0\n1,1\n2,2\n", NUMBERS), label_values=flag)
+    assert matched.truth.tolist() == expected and matched.answers.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("column", ["ans", "y_pred", "label"])
+def test_a_truth_that_fits_both_ways_names_the_setting(files, column):
+    scheme = Scheme((Attribute("grade", ("01", "02", "03")),))
+    with pytest.raises(InputError, match=r"'1' is class '01' by name and class '02' by index; give --label_values n"):
+        match_answers(*files(f"ImageID,{column}\na,1\nb,2\n", "ImageID,ans\na,0\nb,1\n", scheme))
+
+
+@pytest.mark.parametrize(("column", "is_read"), [("label", True), ("Label", True), ("ans", False)])
+def test_a_truth_with_the_label_column_of_training_is_read_as_that_was(files, column, is_read):
+    """Whoever splits one table into training and truth has the labels of training in both."""
+    written = files(f"ImageID,{column}\na,1.0\nb,2.0\n", "ImageID,ans\na,0\nb,1\n", NUMBERS)
+    if is_read:
+        matched = match_answers(*written)
+        assert matched.truth.tolist() == [0, 1]
+        assert any("is read as names, as the column of that name in training was" in note for note in matched.notes)
+    else:
+        with pytest.raises(InputError, match="--label_values"):
+            match_answers(*written)
+
+
+def test_names_and_indices_in_one_truth_are_refused(files):
+    with pytest.raises(InputError, match=r"'1', expected .* a column holds either names or indices"):
+        match_answers(*files("ImageID,ans\na,착용샷\nb,1\n", "ImageID,ans\na,0\nb,1\n"))
+
+
+def test_a_column_of_names_is_preferred(files):
+    written = files("ImageID,ans,ans_name\na,1,2\nb,2,3\n", "ImageID,ans\na,1\nb,2\n", NUMBERS)
+    matched = match_answers(*written, label_values="indices")
+    assert matched.truth.tolist() == matched.answers.tolist() == [1, 2] and not matched.metadata
+
+
+def test_rules_of_the_model_are_applied_to_the_truth(files):
+    rules = LabelRules(("Skip", ""), (("Polo", "Shirt"),), fold_case=True)
+    scheme = Scheme((Attribute("kind", ("Pants", "Shirt"), (), "kind", rules),))
+    truth = "ImageID,label,person\na,polo,p\nb,Skip,q\nc,PANTS,r\nd,,s\ne,skip,s\n"
+    matched = match_answers(*files(truth, "ImageID,ans\na,1\nb,1\nc,0\nd,0\ne,0\n", scheme))
+    assert (matched.names, matched.truth.tolist()) == (["a", "c"], [1, 0])
+    assert matched.group_names == ["p", "r"] and matched.groups.tolist() == [0, 1]
+    note = "pictures left out, as those of their labels were in training: 3 (Skip (1), no label (1), skip (1))"
+    assert note in matched.notes
+    indices = match_answers(*files("ImageID,ans\na,1\nb,0\n", "ImageID,ans\na,1\nb,1\n", scheme))
+    assert indices.truth.tolist() == [1, 0]
+
+
+@given(LABEL_SETS)
+def test_truth_and_answers_are_read_back_as_the_classes_they_were_written_as(labels):
+    names = found_names(labels)
+    scheme = Scheme.from_dict(json.loads(json.dumps(Scheme((Attribute("label", names),)).to_dict())))
+    lookup = Names(names)
+    codes = [lookup.code(label) for label in labels]
+    problems = Problems("truth")
+
+    def table(values, column):
+        index = pd.RangeIndex(len(values))
+        cells = pd.Series([str(value) for value in values], index=index, dtype="str")
+        return ClassTable(Path("gt.csv"), index.to_series().astype(str), cells, cells.to_frame(column), column)
+
+    def classes(values, column, flag=None):
+        return true_classes(table(values, column), scheme, None, flag, problems, []).tolist()
+
+    assert classes(labels, "label") == classes(labels, "ans", "names") == codes
+    assert classes([names[code] for code in codes], "ans_name") == codes
+    assert classes(codes, "ans", "indices") == codes and not problems
+    answers = table(codes, "ans")
+    assert answers.codes(answers.read(scheme, (INDICES, NAMES)), problems).tolist() == codes and not problems
+    for values in (codes, labels):
+        assert classes(values, "ans") == codes or list(problems.kinds) == ["classes that may be names or indices"]

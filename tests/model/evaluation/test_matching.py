@@ -34,7 +34,7 @@ def test_columns_go_by_their_known_names(files, picture, answer):
 
 def test_classes_may_be_names_or_numbers_and_a_spreadsheets_numbers(files):
     matched = match_answers(
-        *files("ImageID,ans\na,미분류\nb,1\nc,2.0\n", "ImageID,ans\na,2\nb,설치후배치컷\nc,미분류\n")
+        *files("ImageID,ans\na,2\nb,1\nc,2.0\n", "ImageID,ans\na,미분류\nb,설치후배치컷\nc,미분류\n")
     )
     assert matched.truth.tolist() == matched.answers.tolist() == [2, 1, 2]
 

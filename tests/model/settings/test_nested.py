@@ -13,8 +13,8 @@ import yaml
 
 from container import settings_layers
 from container.job_types import TRAIN
+from model.data.label_forms import forms_from_config
 from model.errors import InputError
-from model.labels import scheme_from_config
 from model.settings.fields import Layer, build
 from model.settings.nested import own_names
 from model.settings.train import TrainSettings
@@ -106,8 +106,8 @@ def test_a_model_of_an_attribute_takes_names_in_any_spelling_too():
 
 def test_a_label_scheme_is_read_whose_keys_are_upper_case():
     settings = build(TrainSettings, [Layer("{}", {"attributes": {"Age-x": {"CUTS": [30], "Names": ["young", "old"]}}})])
-    (attribute,) = scheme_from_config(settings.attributes).attributes
-    assert (attribute.name, attribute.cuts, attribute.values) == ("Age-x", (30.0,), ("young", "old"))
+    (attribute,) = forms_from_config(settings.attributes)
+    assert (attribute.name, attribute.cuts, attribute.band_names) == ("Age-x", (30.0,), ("young", "old"))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from model.data.channel import read_channel
 from model.data.sampling import make_sampler
 from model.data.table import Table
 from model.errors import InputError, Problems
+from model.labels import MISSING, Scheme
 from model.network.heads import make_heads
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
@@ -109,3 +112,70 @@ def test_drawn_shares_are_the_samplers(table):
 def test_a_loss_that_cannot_be_made_is_named_by_its_head(table, own, message):
     with pytest.raises(InputError, match=message):
         make(table, settings(heads={"gender": own}))
+
+
+@pytest.fixture
+def gaps(table) -> Table:
+    """Pictures of which some have no gender or no age, and one has neither."""
+    attributes = tuple(replace(a, optional=a.name != "mask") for a in table.scheme.attributes)
+    labels = table.labels.copy()
+    labels.loc[labels.index % 3 == 0, "gender"] = MISSING
+    labels.loc[labels.index % 4 == 0, "age"] = MISSING
+    return replace(table, scheme=Scheme(attributes), labels=labels)
+
+
+def test_a_head_learns_from_the_pictures_with_a_label(gaps):
+    """Reference: torch's cross entropy over the rows that have one."""
+    criterion = make(gaps, settings(loss="cross_entropy", class_weights="none"))
+    logits, targets = batch(criterion, gaps)
+    assert [(classes >= 0).tolist() for classes in targets][1:] == [
+        [False, True, True, False, True, True, False, True],
+        [False, True, True, True, False, True, True, True],
+    ]
+    expected = sum(
+        F.cross_entropy(part, classes, ignore_index=MISSING)
+        for part, classes in zip(criterion.heads.split(logits), targets)
+    )
+    torch.testing.assert_close(criterion(logits, targets), expected)
+    none = [targets[0], torch.full((8,), MISSING), targets[2]]
+    logits.requires_grad_()
+    loss = criterion(logits, none)
+    expected = sum(
+        F.cross_entropy(part, classes, ignore_index=MISSING)
+        for part, classes in zip((criterion.heads.split(logits)[i] for i in (0, 2)), (targets[0], targets[2]))
+    )
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert (criterion.heads.split(logits.grad)[1] == 0).all()
+
+
+def test_mixed_pictures_count_where_both_have_a_label(gaps):
+    criterion = make(gaps, settings(loss="cross_entropy", class_weights="none"))
+    logits, targets = batch(criterion, gaps)
+    partner = torch.arange(8).flip(0)
+    expected = 0
+    for part, classes in zip(criterion.heads.split(logits), targets):
+        both = (classes >= 0) & (classes[partner] >= 0)
+        own, other = classes[both], classes[partner][both]
+        expected += 0.75 * F.cross_entropy(part[both], own) + 0.25 * F.cross_entropy(part[both], other)
+    torch.testing.assert_close(criterion(logits, targets, partner, 0.75), expected)
+
+
+@pytest.mark.parametrize("sampler", ["none", "imbalanced"])
+def test_class_weights_are_of_the_pictures_with_a_label(gaps, sampler):
+    own = settings(class_weights="inverse", class_weights_strength=1, sampler=sampler)
+    criterion = make(gaps, own)
+    classes = gaps.labels["age"][gaps.labels["age"] >= 0]
+    counts = np.bincount(classes)
+    drawn = make_sampler(own, gaps)
+    strata = gaps.strata()
+    chance = drawn.class_shares(len(strata))[strata.rows] / np.bincount(strata.rows)[strata.rows]
+    shares = np.bincount(classes, chance[classes.index], 3)
+    expected = class_weights("inverse", counts, shares / shares.sum(), 1.0)
+    torch.testing.assert_close(criterion.losses[2].weight, expected)
+
+
+def test_an_attribute_without_any_label_is_an_error(gaps):
+    empty = replace(gaps, labels=gaps.labels.assign(age=MISSING))
+    with pytest.raises(InputError, match="attribute age: no picture to learn from has a label"):
+        make(empty, settings())

@@ -93,7 +93,7 @@ def test_evaluation_reproduces_it_from_its_files_alone(reported, tmp_path, monke
 def test_the_truth_has_groups_and_metadata(reported):
     run, _ = reported
     truth = pd.read_csv(run.with_name("exp.validation") / "gt.csv", dtype=str)
-    assert truth.columns.tolist() == ["ImageID", "ans", "group", "race"]
+    assert truth.columns.tolist() == ["ImageID", "ans", "ans_name", "group", "race"]
     scores = json.loads((run.with_name("exp.validation") / "evaluation.json").read_text())["rarebird"]
     assert scores["resampled_over"] == "group" and scores["groups"] == truth["group"].nunique() == 4
 
@@ -175,9 +175,9 @@ def test_columns_of_the_truth_keep_their_meaning(tmp_path):
     answers = Answers(np.array([1]), np.float32([[0.25, 0.75]]), {0: "gone"})
     write_held_out(tmp_path, table, answers, scheme.to_dict(), Decision(), {"fold": np.array([1, 2])})
     assert (tmp_path / "gt.csv").read_text().splitlines() == [
-        "ImageID,ans,fold,group,metadata_Label,metadata_fold,site",
-        "a.png,1,1,x,p,r,t",
-        '"b, c.png",0,2,y,q,s,',
+        "ImageID,ans,ans_name,fold,group,metadata_Label,metadata_fold,site",
+        "a.png,1,dog,1,x,p,r,t",
+        '"b, c.png",0,cat,2,y,q,s,',
     ]
     assert (tmp_path / "output.csv").read_text().splitlines() == ["ImageID,ans", "a.png,", '"b, c.png",1']
     assert (tmp_path / "errors.csv").read_text().splitlines()[1] == "a.png,gone"

@@ -74,9 +74,7 @@ def test_faults_of_profile_folders(root: Path) -> None:
         "profile folder without pictures": [
             "images/000005_male_Asian_45: expected incorrect_mask, normal, mask1, mask2, mask3, mask4, mask5"
         ],
-        "unknown label": [
-            "images/000002_femal_Asian_45: gender = 'femal', expected male, female or 0 to 1; nearest: female"
-        ],
+        "unknown label": ["images/000002_femal_Asian_45: gender = 'femal', expected male, female; nearest: female"],
         "unparsable number": [
             "images/000003_male_Asian_4O: age = '4O', expected a number or one of under 30, 30 to 59, 60 and over"
         ],

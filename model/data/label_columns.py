@@ -1,0 +1,214 @@
+"""The label columns of a channel: which column each attribute is read from, the scheme that the settings describe, and
+the classes of the rows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from model.data.label_forms import AttributeForm
+from model.data.readers.columns import LABEL_COLUMNS, column_named
+from model.data.readers.rows import Rows
+from model.errors import InputError, Problems, did_you_mean, listing
+from model.label_values import INDICES, NAMES, equal_numbers, similar_names, whole_number
+from model.labels import DROPPED, MISSING, UNKNOWN, Attribute, ReadLabels, Scheme, mask_scheme, normal_text
+
+SHOWN_ROWS = 5  # rows of an unknown label that a message names
+
+log = logging.getLogger("rarebird")
+
+
+class Named(Protocol):
+    """An attribute, or the form of one."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def column(self) -> str: ...
+
+
+def find_column(rows: Rows, name: str, role: str, problems: Problems) -> str | None:
+    """The column that a setting names, as the table spells it; None, and a problem, where there is none."""
+    column = column_named(rows.columns, name)
+    if column is None:
+        columns = listing(rows.columns) or "none"
+        near = did_you_mean(name, rows.columns)
+        problems.add(f"missing {role}", f"{rows.source} has no column {name!r}; there are {columns}{near}")
+    return column
+
+
+def label_columns(rows: Rows, attributes: Sequence[Named], problems: Problems) -> list[str | None]:
+    """The column of each attribute, None where it has none.
+
+    A layout that defines its label columns gives them in the order of the attributes. If the scheme comes from another
+    table, its only attribute `label` is read from the usual label columns.
+    """
+    if len(rows.label_columns) == len(attributes):
+        by_name = [column_named(rows.columns, attribute.column) for attribute in attributes]
+        return by_name if all(by_name) else list(rows.label_columns)
+    if [attribute.name for attribute in attributes] == ["label"]:
+        usual = column_named(rows.columns, attributes[0].column, *LABEL_COLUMNS)
+        if usual:
+            return [usual]
+    return [find_column(rows, attribute.column, "label column", problems) for attribute in attributes]
+
+
+def scheme_from_forms(forms: Sequence[AttributeForm], rows: Rows, problems: Problems) -> Scheme | None:
+    """The scheme that the setting `attributes` describes, with the values that occur where it lists none.
+
+    None, and problems, where a column is missing or has fewer than two values.
+    """
+    # A missing column is reported here if its values are the classes, else when the labels are read
+    columns = label_columns(rows, forms, Problems("columns"))
+    if any(form.finds_values and column is None for form, column in zip(forms, columns)):
+        label_columns(rows, forms, problems)
+        return None
+    attributes: list[Attribute] = []
+    for form, column in zip(forms, columns):
+        labels = [normal_text(label) for label in rows.columns[column]] if column is not None else []
+        try:
+            attribute = form.attribute(labels)
+        except InputError as error:
+            problems.add("fewer than two classes", f"{rows.source}: {error}")
+            continue
+        attributes.append(attribute)
+        for sentence in form.unused_rules(labels) if column is not None else ():
+            log.warning("%s: %s", rows.source, sentence)
+        if form.finds_values:
+            log_spellings(form.name, column or form.column, rows.columns[column or ""], attribute)
+    return Scheme(tuple(attributes)) if len(attributes) == len(forms) else None
+
+
+def log_spellings(name: str, column: str, labels: Sequence[str], attribute: Attribute) -> None:
+    """Logs which labels of a column whose values are its classes are one class, and which look as if they were.
+
+    Args:
+        name: Name of the attribute.
+        column: Its column.
+        labels: The labels as they are written.
+        attribute: Its classes.
+    """
+    as_written: dict[str, set[str]] = {}
+    for label in dict.fromkeys(labels):
+        as_written.setdefault(normal_text(label), set()).add(label)
+    kept = [label for label in as_written if label and not attribute.rules.drops(label)]
+    padded = [listing(sorted(map(repr, as_written[label]))) for label in kept if len(as_written[label]) > 1]
+    if padded:
+        log.warning(
+            "%s: labels that differ in white space around them only are one class: %s", column, "; ".join(padded)
+        )
+    spelled = [
+        f"{listing(group)} as {attribute.values[code]}"
+        for group in equal_numbers(kept)
+        if (code := attribute.lookup.code(group[0])) is not None
+    ]
+    if spelled:
+        log.warning("%s: every label is a number, and equal numbers are one class: %s", column, "; ".join(spelled))
+    indices = {str(code) for code in range(len(attribute.values))}
+    if attribute.lookup.are_numbers and {whole_number(value) for value in attribute.values} != indices:
+        order = listing(f"{code} is {value}" for code, value in enumerate(attribute.values))
+        log.info("%s: the classes are the numbers that occur; `ans` of output.csv is their index: %s", column, order)
+    similar = [] if attribute.rules.fold_case else similar_names(attribute.values)
+    if similar:
+        log.warning(
+            "%s: classes that differ in letter case or white space only: %s; `fold_case: true` makes them one "
+            "(attributes: {%s: {column: %s, fold_case: true}})",
+            column,
+            "; ".join(listing(group) for group in similar[:SHOWN_ROWS]),
+            name,
+            column,
+        )
+
+
+def takes_indices(attribute: Attribute, forms: Sequence[AttributeForm]) -> bool:
+    """Whether a table may hold the indices of an attribute's classes in place of their names.
+
+    Only where somebody has put the names in order: they are listed under `attributes`, or the scheme is that of the
+    mask competition, whose tables write 0, 1, 2 for worn, incorrect, none. Names that were found in a channel have no
+    indices that a table could mean.
+
+    Args:
+        attribute: Of the scheme that a channel is read by.
+        forms: Of the setting `attributes`; empty where it is not set.
+    """
+    if forms:
+        return any(form.name == attribute.name and form.values == attribute.values for form in forms)
+    return attribute in mask_scheme().attributes
+
+
+@dataclass(frozen=True)
+class LabelColumn:
+    """The classes of a column: codes, int64 (n,), or MISSING, DROPPED or UNKNOWN; numbers, float64 (n,), behind the
+    classes of an attribute in bands, else NaN."""
+
+    codes: np.ndarray
+    numbers: np.ndarray
+
+
+def read_label_column(
+    attribute: Attribute, rows: Rows, column: str | None, indices: bool, problems: Problems
+) -> LabelColumn:
+    """Reads one attribute of all rows. An unknown label is a problem, reported once with its rows.
+
+    Args:
+        attribute: The attribute.
+        rows: The rows.
+        column: Its column; None where it has none.
+        indices: Whether the column may hold indices of the classes. Names of folders never are indices.
+        problems: Collects unknown labels.
+    """
+    if column is None:
+        return LabelColumn(np.full(len(rows.paths), UNKNOWN), np.full(len(rows.paths), np.nan))
+    # Read each distinct label once
+    at, distinct = pd.factorize(np.array(rows.columns[column], dtype=object))
+    texts = [normal_text(text) for text in distinct]
+    kept_labels = [text for text in texts if text or attribute.rules.drops(text)]
+    read = attribute.read(kept_labels, (NAMES, INDICES) if indices and not rows.named_by_folder else (NAMES,))
+
+    absent = {"": MISSING} if attribute.optional else {}
+    codes = np.array([read.codes.get(text, absent.get(text, UNKNOWN)) for text in texts], np.int64)[at]
+    numbers = np.array([read.numbers.get(text, np.nan) for text in texts], np.float64)[at]
+    _log_reading(attribute, column, read, [texts[i] for i in at[codes == DROPPED]])
+    _report_unknown(attribute, rows, np.array(texts, dtype=object)[at], codes, read, problems)
+    return LabelColumn(codes, numbers)
+
+
+def _log_reading(attribute: Attribute, column: str, read: ReadLabels, dropped: Sequence[str]) -> None:
+    if read.reading == INDICES:
+        order = listing(f"{code} {value}" for code, value in enumerate(attribute.values))
+        log.info("%s holds the indices of classes: %s", column, order)
+    if dropped:
+        counts = pd.Series(dropped).value_counts()
+        texts = listing(f"{label or 'no label'} ({count:,})" for label, count in counts.items())
+        log.info("%s: %s rows left out by `drop`: %s", column, f"{len(dropped):,}", texts)
+
+
+def _report_unknown(
+    attribute: Attribute, rows: Rows, texts: np.ndarray, codes: np.ndarray, read: ReadLabels, problems: Problems
+) -> None:
+    """A problem for each label that is unknown, with the rows that have it, most frequent first."""
+    at = np.flatnonzero(codes == UNKNOWN)
+    for text, positions in sorted(pd.Series(at).groupby(texts[at]), key=lambda group: (-len(group[1]), group[0])):
+        kind = "unparsable number" if attribute.cuts else "unknown label"
+        if text:
+            sentence = read.unknown[text]
+        else:
+            ways_out = 'under the attribute, `drop: [""]` leaves the rows out, `optional: true` lets them have no label'
+            kind, sentence = "empty label", f"{attribute.expected('', (NAMES,))}; {ways_out}"
+        origins = list(dict.fromkeys(rows.origins[row] for row in positions))
+        count = f" ({len(origins):,} in all)" if len(origins) > SHOWN_ROWS else ""
+        problems.add(kind, f"{origins_text(origins)}{count}: {sentence}")
+
+
+def origins_text(origins: Sequence[str]) -> str:
+    """`train.csv row 8`, `train.csv rows 8, 33`, or folders: at most five, and the number of the others."""
+    parts = [origin.rpartition(" row ") for origin in origins]
+    if len(origins) > 1 and len({(file, bool(word)) for file, word, _ in parts}) == 1 and parts[0][1]:
+        return f"{parts[0][0]} rows {listing((row for _, _, row in parts), SHOWN_ROWS)}"
+    return listing(origins, SHOWN_ROWS)
