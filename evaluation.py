@@ -1,11 +1,16 @@
 """Evaluation: scores of a model's answers against the truth, with intervals.
 
-Reads  SM_GROUND_TRUTH_DIR/gt.csv     the truth: ImageID,ans or image_name,label; more columns are welcome, and one of
-                                      persons or senders (group, person, sender, people_path) makes honest intervals
+Reads  SM_GROUND_TRUTH_DIR/gt.csv     the truth: ImageID,ans or image_name,label, or a column for each attribute; more
+                                      columns are welcome, and one of persons or senders (group, person, sender,
+                                      people_path) makes honest intervals. Without gt.csv whatever train.py reads:
+                                      another table, class folders, profile folders, a .lst or manifest
        SM_OUTPUT_DATA_DIR/output.csv  the answers of inference.py or inference_TTA.py, joined by name; beside it
                                       labels.json (names of classes) and probabilities.csv (for the calibration error)
-       --pictures DIR                 the pictures, in DIR or DIR/images, for the page to show those answered wrong
+       --pictures DIR                 the pictures, in DIR or DIR/images, for the page to show; else those of a truth
+                                      that is a labelled folder
 Writes report.html                    all of it as a page: one file without network, for a browser and for print
+       suspects.csv                   wrong answers that may be errors of the truth, where there are any; with --compare
+                                      also compared.csv, the pictures that one of the two models alone has right
        evaluation.json                SageMaker's multiclass_classification_metrics, and under `rarebird` accuracy,
                                       macro_f1, gmean_f1, balanced_accuracy, per_class, ... each with low and high
 Prints one line of JSON               {"accuracy": 0.5711, "f1": 0.5213}, f1 being macro F1; a summary on stderr
@@ -26,40 +31,70 @@ import datetime
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from container import job_script, settings_layers
 from container.job_types import EVALUATION
 from container.locations import Locations
-from model.answers.files import OUTPUT, TRUTH, answers_file
+from model.answers.files import OUTPUT, answers_file
 from model.atomic_write import write_json, write_text
-from model.errors import ExitCode
+from model.errors import ExitCode, InputError
 from model.evaluation.evaluate import Evaluation, evaluate
 from model.evaluation.files import EVALUATION_JSON, REPORT_HTML
 from model.evaluation.matching import match_answers
 from model.evaluation.report.render import render_report
 from model.evaluation.report.thumbnails import picture_folder
 from model.evaluation.summary import summary
+from model.evaluation.suspects import write_lists
+from model.evaluation.truth import truth_location
 from model.labels import MAX_COMBINATIONS
 from model.metrics.bootstrap import Interval
+from model.settings.evaluation import EvaluationSettings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     settings, env = settings_layers.read(EVALUATION, argv, __doc__ or "")
     locations = Locations(env)
-    truth = locations.ground_truth_dir(settings.ground_truth_dir) / TRUTH
+    truth = truth_location(locations.ground_truth_dir(settings.ground_truth_dir))
     output = locations.answers_dir(settings.output_data_dir)
     answers = in_output(output, settings.answers or OUTPUT)
+    folder = locations.evaluation_dir(settings.output, settings.output_data_dir) or answers.parent
+    other = answers_file(in_output(output, settings.compare)) if settings.compare else None
+    evaluated = score(settings, truth, answers, folder, other)
+    # the files first: a reader of the text may go away
+    print(f"{answers} against {truth}\n{summary(evaluated)}", file=sys.stderr)
+    print(f"\nwrote {folder / EVALUATION_JSON} and {folder / REPORT_HTML}", file=sys.stderr)
+    scores = evaluated.joint.scores
+    print(json.dumps({"accuracy": round(scores["accuracy"].value, 4), "f1": round(scores["macro_f1"].value, 4)}))
+    return ExitCode.DONE
+
+
+def score(
+    settings: EvaluationSettings, truth: Path, answers: Path, folder: Path, other: Path | None = None
+) -> Evaluation:
+    """Scores answers and writes evaluation.json and report.html.
+
+    Args:
+        settings: What is compared and how scores are computed.
+        truth: The truth, as truth_location returns it.
+        answers: The answers.
+        folder: The folder to write into.
+        other: Answers to compare with.
+    """
     matched = match_answers(
         truth,
         answers,
         labels=Path(settings.labels) if settings.labels else None,
         group_column=settings.group_column,
-        other_file=answers_file(in_output(output, settings.compare)) if settings.compare else None,
+        other_file=other,
         label_values=settings.label_values,
     )
     pictures = picture_folder(Path(settings.pictures), matched.names) if settings.pictures else None
+    if pictures is None and truth.is_dir():
+        with suppress(InputError):  # the pictures of a labelled folder, if they have the answers' names
+            pictures = picture_folder(truth, matched.names)
     evaluated = evaluate(
         matched,
         settings.gmean_classes,
@@ -68,17 +103,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings.seed,
         settings.label_values,
     )
-    folder = locations.evaluation_dir(settings.output, settings.output_data_dir) or answers.parent
     compared = Path(settings.compare).name if settings.compare else None
     content = {"multiclass_classification_metrics": model_monitor(evaluated), "rarebird": evaluated.to_dict()}
     write_json(folder / EVALUATION_JSON, content)
+    write_lists(folder, matched)
     write_text(folder / REPORT_HTML, render_report(evaluated, matched, pictures, compared, datetime.date.today()))
-    # the files first: a reader of the text may go away
-    print(f"{answers} against {truth}\n{summary(evaluated)}", file=sys.stderr)
-    print(f"\nwrote {folder / EVALUATION_JSON} and {folder / REPORT_HTML}", file=sys.stderr)
-    scores = evaluated.joint.scores
-    print(json.dumps({"accuracy": round(scores["accuracy"].value, 4), "f1": round(scores["macro_f1"].value, 4)}))
-    return ExitCode.DONE
+    return evaluated
 
 
 def in_output(output: Path, answers: str) -> Path:

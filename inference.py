@@ -1,17 +1,22 @@
-"""Answers for a folder of pictures, by a saved model.
+"""Answers for a folder of pictures, or for single ones, by a saved model.
 
     SM_CHANNEL_EVAL=data/eval SM_CHANNEL_MODEL=runs/exp SM_OUTPUT_DATA_DIR=output python inference.py
     python inference.py --eval_dir photos --model_dir runs/exp --output answers/photos.csv --num_tta 8
+    python inference.py a.jpg b.png --model_dir runs/exp
 
 Reads   SM_CHANNEL_EVAL         pictures, with info.csv where there is one: its rows and their order are kept
         SM_CHANNEL_MODEL        a saved model or an ensemble, or a folder with one in it; else the newest finished
                                 run in runs/
 Writes  SM_OUTPUT_DATA_DIR      output.csv (the class as `ans`, empty where a picture could not be read),
-                                probabilities.csv (a column a class, by name), labels.json (names of the classes,
+                                probabilities.csv (a column a class, by name), predictions.csv (for people: the
+                                class by name, its probability, the next two), labels.json (names of the classes,
                                 and how the model was made), errors.csv where a picture could not be read,
                                 learnt_from.csv where the model has learnt from a picture or was chosen by it
 
-Ends with 0 when done, with --strict 1 where a picture could not be read, 2 for bad input.
+Single picture files are named without a flag. Their predictions are printed, and no file is written unless
+SM_OUTPUT_DATA_DIR, --output_data_dir or --output names where.
+
+Ends with 0 when done, 1 where no single picture or, with --strict, any picture could not be read, 2 for bad input.
 
 Test-time augmentation (--num_tta N, or inference_TTA.py, which has 4) joins the answers of N views of each picture:
 {views}
@@ -23,6 +28,7 @@ import container.gc_pause  # noqa: F401
 
 # isort: split
 import logging
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,7 +37,8 @@ from pathlib import Path
 from container import job_script, settings_layers
 from container.job_types import INFERENCE, JobType
 from container.locations import NAME_A_MODEL, Locations
-from model.answers.files import ERRORS, answer_files, beside_answers
+from model.answers.files import ERRORS, PREDICTIONS, answer_files, beside_answers
+from model.answers.predictions import TOP, terminal_rows
 from model.answers.seen_images import LEARNT_FROM_KEY, SeenImages
 from model.answers.write import write_answers
 from model.artifacts.archive import opened_model
@@ -39,11 +46,13 @@ from model.artifacts.discovery import newest_model
 from model.artifacts.ensemble import Ensemble, load, load_combined, provenance_of, saved_models
 from model.artifacts.provenance import PROVENANCE_KEY
 from model.artifacts.saved_model import SavedModel
-from model.data.prediction_input import PredictionInput, read_info
+from model.data.prediction_input import PredictionInput, read_info, single_files
 from model.errors import ExitCode, Failure
 from model.images.decode import allow_pixels
 from model.images.tta import fixed_views_text
 from model.prediction.api import make_predictor
+from model.prediction.predictor import EnsemblePredictor
+from model.runtime.terminal import text_table
 from model.runtime.workers import worker_count
 from model.settings.inference import InferenceSettings
 
@@ -68,13 +77,10 @@ def main(
     locations = Locations(env)
 
     # the model and the images to predict
+    single = single_files(settings.pictures) if settings.pictures else None
     with chosen_model(settings, locations) as saved:
         models = saved_models(saved)
-        earlier_dir = next((model.settings.eval_dir for model in models if model.settings.eval_dir), None)
-        eval_dir = locations.required_channel("eval", settings.eval_dir, "inference.py", earlier_dir)
-        output = locations.output_data_dir(settings.output_data_dir, settings.model_dir)
-        answers_file, probabilities_file = answer_files(output, locations.output_file(settings.output))
-        inputs = read_inputs(settings, locations, eval_dir)
+        eval_dir, inputs = (Path("/"), single) if single else read_channel_inputs(settings, locations, models)
         allow_pixels(settings.max_pixels or max(model.settings.max_pixels for model in models))
         seen = SeenImages.of(models)
         predictor = make_predictor(
@@ -85,11 +91,15 @@ def main(
             device=settings.device,
             precision=settings.precision,
         )
+    files = output_files(settings, locations)
+    if files is None:
+        return print_predictions(saved, predictor, inputs, settings)
 
     # predict and write, batch by batch
     count = f"{len(models)} models, " if len(models) > 1 else ""
+    where = f" in {eval_dir}" if single is None else ""
     log.info(
-        f"{len(inputs):,} pictures in {eval_dir}; model {saved.folder}: {count}{saved.scheme.num_classes} classes; "
+        f"{len(inputs):,} pictures{where}; model {saved.folder}: {count}{saved.scheme.num_classes} classes; "
         f"{settings.num_tta} view{'s' if settings.num_tta > 1 else ''}; {predictor.backends[0]}"
     )
     started = time.monotonic()
@@ -98,26 +108,14 @@ def main(
     labels = saved.labels() | {PROVENANCE_KEY: provenance_of(saved, settings.num_tta).to_dict()}
     if seen:
         answers, labels[LEARNT_FROM_KEY] = seen.watch(answers), seen.counts
-    unreadable = write_answers(
-        answers, inputs.rows, inputs.name_column, labels, answers_file, probabilities_file, predictor.decision
-    )
+    unreadable = write_answers(answers, inputs.rows, inputs.name_column, labels, *files, predictor.decision)
     if seen:
-        seen.write(answers_file, inputs.rows, inputs.name_column)
+        seen.write(files[0], inputs.rows, inputs.name_column)
     seconds = time.monotonic() - started
     log.info(f"{len(inputs):,} pictures in {seconds:.1f} s, {len(inputs) / max(seconds, 1e-9):,.1f} pictures/s")
-    log.info(f"answers: {answers_file}")
-
-    if unreadable:
-        report_unreadable(unreadable, len(inputs), beside_answers(answers_file, ERRORS), settings.strict)
-    return ExitCode.DONE
-
-
-def report_unreadable(unreadable: int, pictures: int, errors: Path, strict: bool) -> None:
-    """Logs how many of the pictures have no answer; raises it as a Failure where `strict` is set."""
-    message = f"{unreadable:,} of {pictures:,} pictures could not be read and have no answer: {errors} tells why"
-    if strict:
-        raise Failure(message)
-    log.warning(message)
+    log.info(f"answers: {files[0]}")
+    log.info(f"the same by name, for people: {beside_answers(files[0], PREDICTIONS)}")
+    return end(unreadable, len(inputs), f"{beside_answers(files[0], ERRORS)} tells why", settings)
 
 
 @contextmanager
@@ -132,8 +130,12 @@ def chosen_model(settings: InferenceSettings, locations: Locations) -> Iterator[
         yield load(folder)
 
 
-def read_inputs(settings: InferenceSettings, locations: Locations, eval_dir: Path) -> PredictionInput:
-    """Reads the channel. Of several hosts, each takes its part of the rows."""
+def read_channel_inputs(
+    settings: InferenceSettings, locations: Locations, models: Sequence[SavedModel]
+) -> tuple[Path, PredictionInput]:
+    """Reads the channel; returns its folder and its rows. Of several hosts, each takes its part of the rows."""
+    earlier_dir = next((model.settings.eval_dir for model in models if model.settings.eval_dir), None)
+    eval_dir = locations.required_channel("eval", settings.eval_dir, "inference.py", earlier_dir)
     if settings.table or any(path.suffix.lower() == ".csv" for path in eval_dir.glob("*")):
         locations.refuse_parts(
             eval_dir, "a table names pictures that other hosts have; they divide its rows themselves"
@@ -143,7 +145,55 @@ def read_inputs(settings: InferenceSettings, locations: Locations, eval_dir: Pat
     if parts > 1:
         log.info("part %d of %d is this host's", part + 1, parts)
         inputs = inputs.part(part, parts)
-    return inputs
+    return eval_dir, inputs
+
+
+def output_files(settings: InferenceSettings, locations: Locations) -> tuple[Path, Path] | None:
+    """The files of the answers and of their probabilities; None where single pictures are answered and nothing names an
+    output."""
+    if settings.pictures and locations.output_dir(settings.output_data_dir) is None:
+        return answer_files(Path(), settings.output) if settings.output else None
+    output = locations.output_data_dir(settings.output_data_dir, settings.model_dir)
+    return answer_files(output, locations.output_file(settings.output))
+
+
+def print_predictions(
+    saved: SavedModel | Ensemble, predictor: EnsemblePredictor, inputs: PredictionInput, settings: InferenceSettings
+) -> int:
+    """Prints the predictions of single pictures as a table. Returns the exit code."""
+    print(f"model {saved.folder}: {saved.scheme.num_classes} classes", file=sys.stderr)
+    names = inputs.rows[inputs.name_column].tolist()
+    workers = worker_count(settings.num_workers) if len(names) > settings.batch_size else 0
+    header = ["picture", "predicted", "probability", *TOP[1 : saved.scheme.num_classes]]
+    rows, unreadable = [], 0
+    for answers in predictor.predict_channel(Path("/"), inputs.locations, settings.batch_size, workers):
+        read = [names[row] for row in answers.rows]
+        predicted = terminal_rows(read, answers.probabilities, saved.scheme, predictor.decision)
+        batch = dict(zip(answers.rows.tolist(), predicted))
+        for row, reason in answers.unreadable.items():
+            batch[row] = [names[row], f"({reason})", *[""] * (len(header) - 2)]
+        rows += [batch[row] for row in sorted(batch)]
+        unreadable += len(answers.unreadable)
+    print(text_table(header, rows, right=[2]))
+    return end(unreadable, len(names), "the table tells why", settings)
+
+
+def end(unreadable: int, pictures: int, reasons: str, settings: InferenceSettings) -> int:
+    """The exit code. A warning, or a Failure, where pictures could not be read.
+
+    Args:
+        unreadable: Number of pictures without an answer.
+        pictures: Number of all pictures.
+        reasons: Where the reasons are.
+        settings: With `strict`, one picture without an answer is a Failure; so is it for single pictures if none has
+            an answer.
+    """
+    if unreadable:
+        message = f"{unreadable:,} of {pictures:,} pictures could not be read and have no answer: {reasons}"
+        if settings.strict or (settings.pictures and unreadable == pictures):
+            raise Failure(message)
+        log.warning(message)
+    return ExitCode.DONE
 
 
 if __name__ == "__main__":

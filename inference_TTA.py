@@ -3,7 +3,8 @@
     SM_CHANNEL_EVAL=data/eval SM_CHANNEL_MODEL=runs/exp SM_OUTPUT_DATA_DIR=output python inference_TTA.py
     python inference_TTA.py --eval_dir photos --model_dir runs/exp --num_tta 8
 
-Reads and writes what inference.py does. --num_tta takes the first N of these views, each picture decoded once:
+Reads and writes what inference.py does, single pictures too. --num_tta takes the first N of these views, each picture
+decoded once:
 {views}
 Their probabilities are averaged. With --tta_mode vote the first view is the picture as it is, the others are drawn at
 random, and each votes for one class. Whether that gains is a matter of the model: compare by evaluation.py --compare.

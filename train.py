@@ -10,6 +10,9 @@ Reads   SM_CHANNEL_TRAIN        pictures and labels: profile folders, class fold
 Writes  SM_MODEL_DIR/NAME       the saved model (SM_MODEL_DIR itself where that is SageMaker's /opt/ml/model)
         SM_OUTPUT_DATA_DIR/NAME split.csv and split.json: who is on which side; tensorboard/: the run as it goes; with
                                 --folds out_of_fold/, the answers to every row of the channel; else beside the model
+        .../NAME/validation     report.html, a page on the validation pictures and the saved model's answers to them,
+                                with gt.csv and output.csv for evaluation.py; else SM_MODEL_DIR/NAME.validation; with
+                                --folds the page is in out_of_fold/
         checkpoints             in SM_MODEL_DIR/.checkpoints/NAME: the same command goes on where it was stopped
 
 Settings come from flags, then hyperparameters.json, then SM_HP_NAME variables and .env, then the --config file.
@@ -33,27 +36,33 @@ import timm
 import torch
 import torchvision
 
+import evaluation
 from container import job_script, settings_layers
 from container.job_types import TRAIN
 from container.locations import Locations
 from container.torchrun import refuse_alone
 from model import __version__
+from model.answers.files import OUTPUT, TRUTH
 from model.artifacts.discovery import is_finished
 from model.artifacts.ensemble import SOFT, save_ensemble
 from model.artifacts.files import is_ensemble, is_saved_model
 from model.artifacts.learnt_from import LearntFrom
 from model.artifacts.saved_model import save_model
 from model.data.datasets import read_tables
-from model.errors import ExitCode
+from model.errors import ExitCode, InputError
+from model.evaluation.files import REPORT_HTML
 from model.images.decode import allow_pixels
 from model.runtime import distributed
 from model.runtime.hardware import Hardware, find_hardware
 from model.runtime.signals import Stopped, StopSignal
+from model.settings.evaluation import EvaluationSettings
 from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
 from model.training.early_checks import check_early
 from model.training.fit import fit
+from model.training.held_out import VALIDATION, answer_validation
+from model.training.out_of_fold import FOLDER as OUT_OF_FOLD
 from model.training.out_of_fold import answer_out_of_fold
 from model.training.plan import Plan, Run, make_plan
 from model.training.progress import Outcome
@@ -75,7 +84,8 @@ class TrainingJob:
         claim: The name that the job trains under, with its folder and checkpoints.
         hardware: Where the models are trained.
         stop: Signals that end the job early.
-        output: Folder of the split, TensorBoard's files and the out-of-fold answers.
+        output: Folder of the split, TensorBoard's files, and the answers to held-out pictures with their report.
+        is_packed: Whether the model is in /opt/ml/model, which SageMaker packs.
         account: Account at Weights & Biases; None if there is none.
     """
 
@@ -85,6 +95,7 @@ class TrainingJob:
     hardware: Hardware
     stop: StopSignal
     output: Path
+    is_packed: bool
     account: Mapping[str, str | None] | None
 
 
@@ -123,7 +134,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     account = env.wandb_account(settings.wandb_project, settings.wandb_entity)
 
     with claimed.lock, StopSignal() as stop:
-        stopped_by = train_models(TrainingJob(settings, plan, claimed, hardware, stop, output, account))
+        job = TrainingJob(settings, plan, claimed, hardware, stop, output, location.is_packed, account)
+        stopped_by, page = train_models(job)
 
     if stopped_by == signal.SIGINT:
         log.info("stopped by Ctrl-C after a checkpoint; the same command goes on from it")
@@ -131,6 +143,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if stopped_by is not None:
         log.info("stopped by SIGTERM; the same command goes on from the checkpoint")
     log.info("saved model: %s", claimed.run_dir)
+    if page:
+        log.info("report of the %s: %s", "out-of-fold answers" if settings.folds else "validation pictures", page)
+    if not location.is_packed:
+        log.info("next: python inference.py --eval_dir FOLDER --model_dir %s", claimed.run_dir)
     return ExitCode.DONE
 
 
@@ -149,31 +165,74 @@ def output_dir(output: Path | None, claimed: Claim, is_packed: bool) -> Path:
     return output if is_packed else output / claimed.name
 
 
-def train_models(training: TrainingJob) -> int | None:
-    """Trains and saves the models of a job, and the ensembles of them. Returns the signal that stopped it; None if it
-    is finished."""
+def train_models(training: TrainingJob) -> tuple[int | None, Path | None]:
+    """Trains and saves the models of a job, and the ensembles of them, and writes the report.
+
+    Returns:
+        The signal that stopped it, None if it is finished; the page of the report, None if there is none.
+    """
     is_first, checkpoints, stopped_by = distributed.rank() == 0, training.claim.checkpoints, None
     if is_first and not training.claim.finished:
         training.plan.save_split(training.output)
     if is_first and not training.plan.is_single:
         checkpoints.begin()
+    outcome = None
     for run in training.plan.runs:
-        stopped_by = train_one(run, training)
+        outcome = train_one(run, training)
+        stopped_by = outcome.stopped_by if outcome else None
         if stopped_by is not None:
             break
     if stopped_by == signal.SIGINT:
-        return stopped_by
+        return stopped_by, None
     distributed.stop()
     if is_first and not training.plan.is_single:
         stopped_by = save_ensembles(training, stopped_by)
         if stopped_by is None:
             checkpoints.finish({})
-    return stopped_by
+    is_reported = is_first and stopped_by is None and training.settings.report
+    return stopped_by, write_report(training, outcome) if is_reported else None
 
 
-def train_one(run: Run, training: TrainingJob) -> int | None:
-    """Trains and saves one model, resuming it from its checkpoint; a finished one is kept. Returns the signal that
-    stopped it; None if it is finished."""
+def write_report(training: TrainingJob, outcome: Outcome | None) -> Path | None:
+    """Writes the answers to the held-out pictures and the report on them.
+
+    They go to the output folder, else beside the model's, never into one that SageMaker packs. An error is logged only:
+    the model is saved.
+
+    Args:
+        training: The training job.
+        outcome: Of the only model; with others the pictures are predicted once more.
+
+    Returns:
+        The page; None if there is nothing to report on, or nowhere to write it.
+    """
+    plan, run_dir = training.plan, training.claim.run_dir
+    has_output = training.output != run_dir
+    if training.is_packed and not has_output:
+        return None
+    folder = training.output / VALIDATION if has_output else run_dir.with_name(f"{run_dir.name}.{VALIDATION}")
+    try:
+        if plan.folds is not None:
+            folder, root = training.output / OUT_OF_FOLD, plan.table.root
+        else:
+            probabilities = outcome.probabilities if outcome and plan.is_single else None
+            validation = answer_validation(plan, run_dir, training.settings, folder, probabilities, training.stop)
+            if validation is None:
+                return None
+            root = validation.root
+        settings = EvaluationSettings(pictures=str(root))
+        evaluation.score(settings, folder / TRUTH, folder / OUTPUT, folder)
+    except (InputError, OSError) as error:
+        log.warning("there is no report on the held-out pictures: %s", error)
+        return None
+    except Stopped:
+        return None
+    return folder / REPORT_HTML
+
+
+def train_one(run: Run, training: TrainingJob) -> Outcome | None:
+    """Trains and saves one model, resuming it from its checkpoint; a finished one is kept. Returns its outcome; None if
+    it was finished before."""
     settings = replace(run.settings, name=training.claim.name)
     folder, checkpoints, state = training.claim.run_dir, training.claim.checkpoints, training.claim.state
     if not training.plan.is_single:
@@ -209,7 +268,7 @@ def train_one(run: Run, training: TrainingJob) -> int | None:
     best = outcome.progress.best
     if best:
         log.info("best epoch=%d val_f1=%.4f; val_acc=%.4f;", best.epoch, best.metrics["f1"], best.metrics["acc"])
-    return outcome.stopped_by
+    return outcome
 
 
 def trackers_of(run: Run, training: TrainingJob, settings: TrainSettings, checkpoints: Checkpoints) -> list[Tracker]:

@@ -94,7 +94,7 @@ INFERENCE = JobType(
     InferenceSettings,
     "inference.py",
     folders={"eval_dir": "eval", "model_dir": "model"},
-    local=("output_data_dir",),
+    local=("output_data_dir", "pictures"),
     required=("eval_dir", "model_dir"),
     data="eval",
     output="output",

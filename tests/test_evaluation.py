@@ -102,7 +102,8 @@ def test_directories_come_from_the_environment(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SM_OUTPUT_DATA_DIR", "out")
     assert evaluation.main(["--resamples", "0", "--output", "scores/new"]) == 0
     assert (tmp_path / "scores" / "new" / "evaluation.json").is_file()
-    assert sorted(entry.name for entry in (tmp_path / "scores" / "new").iterdir()) == ["evaluation.json", "report.html"]
+    written_files = sorted(entry.name for entry in (tmp_path / "scores" / "new").iterdir())
+    assert written_files == ["evaluation.json", "report.html", "suspects.csv"]
     assert not (tmp_path / "out" / "evaluation.json").exists()
 
 
@@ -379,3 +380,16 @@ def test_of_many_classes_the_matrix_of_sagemaker_has_no_cells_of_0():
         matrix = evaluation.model_monitor(evaluate(matched, resamples=0))["confusion_matrix"]
         assert sum(map(len, matrix.values())) == cells
         assert matrix["kind0"]["kind7"] == 1 and matrix["kind0"]["kind0"] == 1
+
+
+def test_a_labelled_folder_is_the_truth_and_has_the_pictures(tmp_path, capsys):
+    scheme = Scheme((Attribute("label", ("1", "2", "10")),))
+    names = [f"{scheme.class_names[row % 3]}/{row}.png" for row in range(30)]
+    for name in names:
+        (tmp_path / "test" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 20), "teal").save(tmp_path / "test" / name)
+    write_answers(tmp_path / "out", scheme, names, np.arange(30) % 3)
+    where = ["--ground_truth_dir", "test", "--output_data_dir", "out", "--resamples", "0"]
+    assert evaluation.main(where) == 0
+    assert json.loads(capsys.readouterr().out) == {"accuracy": 1.0, "f1": 1.0}
+    assert "data:image/jpeg" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")

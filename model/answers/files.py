@@ -1,4 +1,5 @@
-"""Names and paths of answers' files: output.csv, probabilities.csv, errors.csv, labels.json and the truth, gt.csv.
+"""Names and paths of answers' files: output.csv, probabilities.csv, predictions.csv, errors.csv, labels.json, and of
+the truth, gt.csv.
 
 Imports no pandas. Answers of another name than output.csv, STEM.csv, have STEM.probabilities.csv and so on beside them.
 """
@@ -11,6 +12,7 @@ from model.artifacts.files import LABELS
 
 OUTPUT = "output.csv"
 PROBABILITIES = "probabilities.csv"
+PREDICTIONS = "predictions.csv"
 ERRORS = "errors.csv"
 LEARNT_FROM_CSV = "learnt_from.csv"
 TRUTH = "gt.csv"

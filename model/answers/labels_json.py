@@ -17,6 +17,8 @@ from model.atomic_write import write_json
 from model.errors import InputError, Problems
 from model.labels import Scheme
 
+HELD_OUT_KEY = "held_out"  # in labels.json beside answers of a training: validation or out_of_fold
+
 
 @dataclass(frozen=True)
 class LabelsJson:
@@ -57,6 +59,11 @@ class LabelsJson:
             return Scheme.from_dict(self.content["channel"])
         except (KeyError, TypeError, InputError):
             return None
+
+    def held_out(self) -> str:
+        """Which images of a training the answers are of: validation, out_of_fold, or "" for others."""
+        value = self.content.get(HELD_OUT_KEY) if isinstance(self.content, dict) else None
+        return value if isinstance(value, str) else ""
 
     def provenance(self, notes: list[str]) -> Provenance | None:
         """How the model was trained; None where that is not recorded, and with a note where it cannot be read."""

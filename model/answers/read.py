@@ -64,7 +64,11 @@ class ClassTable:
 
 
 def read_class_table(
-    path: Path, problems: Problems, parts: Sequence[Path] = (), preferred: str = ""
+    path: Path,
+    problems: Problems,
+    parts: Sequence[Path] = (),
+    preferred: str = "",
+    columns: Sequence[str] = ANSWER_COLUMNS,
 ) -> ClassTable | None:
     """Reads a table of image names and classes; None where a column or the file is missing.
 
@@ -73,13 +77,14 @@ def read_class_table(
         problems: collects what is wrong with it.
         parts: CSVs to read one after the other in its place, one of each host.
         preferred: name of a column of classes that is read in place of the usual ones where the table has it.
+        columns: the usual names of the column of classes, the first that the table has is read.
     """
     table = _read_parts(parts, problems) if parts else _read_frame(path, problems)
     if table is None:
         return None
     name_column = find_column(table, PICTURE_COLUMNS, "pictures", path, problems)
     class_column = column_named(table.columns, preferred) if preferred else None
-    class_column = class_column or find_column(table, ANSWER_COLUMNS, "classes", path, problems)
+    class_column = class_column or find_column(table, columns, "classes", path, problems)
     if name_column is None or class_column is None:
         return None
     names = _read_names(table[name_column], path, problems)

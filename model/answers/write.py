@@ -1,4 +1,5 @@
-"""Writes answers as they come from a predictor: output.csv, probabilities.csv, errors.csv and labels.json."""
+"""Writes answers as they come from a predictor: output.csv, probabilities.csv, predictions.csv, errors.csv and
+labels.json."""
 
 from __future__ import annotations
 
@@ -12,12 +13,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model.answers.files import ERRORS, beside_answers
+from model.answers.files import ERRORS, PREDICTIONS, beside_answers
 from model.answers.labels_json import write_labels
+from model.answers.predictions import PredictionTable
 from model.atomic_write import remove_parts, write_beside
 from model.data.readers.columns import column_named
 from model.decisions import Decision
+from model.labels import Scheme
 from model.runtime.terminal import progress_bar
+
+SPREADSHEET = "utf-8-sig"  # UTF-8 with the mark by which Excel recognises it
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ def write_answers(
     probabilities_file: Path,
     decision: Decision,
 ) -> int:
-    """Writes answers batch by batch, and labels.json and errors.csv beside them.
+    """Writes answers batch by batch, and predictions.csv, labels.json and errors.csv beside them.
 
     All files appear under their names when the last batch is written; before that they are temporary files.
 
@@ -53,7 +58,7 @@ def write_answers(
         answers: batches in the order of info's rows.
         info: rows and columns of the input, as text.
         name_column: the column of info with the images' names.
-        labels: content of labels.json; `classes` are the names of the classes.
+        labels: content of labels.json, the label scheme of the classes.
         answers_file: path of output.csv.
         probabilities_file: path of probabilities.csv.
         decision: decides the class of each image.
@@ -61,30 +66,34 @@ def write_answers(
     Returns:
         Number of images without an answer.
     """
-    for file in (answers_file, probabilities_file):
+    outputs = (answers_file, probabilities_file, beside_answers(answers_file, PREDICTIONS))
+    for file in outputs:
         remove_parts(file.parent, file.name)
     header, rows, answer_column = _answer_table(info, name_column)
     names = info.iloc[:, [str(column) for column in info.columns].index(name_column)].tolist()
-    classes = labels["classes"]
+    scheme = Scheme.from_dict(labels)
+    predictions = PredictionTable(scheme, decision, name_column)
     errors_file = beside_answers(answers_file, ERRORS)
     errors: list[tuple[str, str]] = []
     with ExitStack() as files, progress_bar("answers", len(info)) as bar:
-        answers_csv = files.enter_context(_csv_writer(answers_file))
-        probabilities_csv = files.enter_context(_csv_writer(probabilities_file))
-        answers_csv.writerow(header)
-        probabilities_csv.writerow([name_column, *classes])
+        encodings = ("utf-8", "utf-8", SPREADSHEET)
+        writers = [files.enter_context(_csv_writer(file, encoding)) for file, encoding in zip(outputs, encodings)]
+        for writer, titles in zip(writers, (header, [name_column, *scheme.class_names], predictions.header)):
+            writer.writerow(titles)
         for batch in answers:
-            predicted = dict(zip(batch.rows.tolist(), zip(decision.classes(batch.probabilities), batch.probabilities)))
+            classes = decision.classes(batch.probabilities)
+            ranked = predictions.rows([names[row] for row in batch.rows], batch.probabilities)
+            predicted = dict(zip(batch.rows.tolist(), zip(classes, batch.probabilities, ranked)))
             for row in sorted([*predicted, *batch.unreadable]):
                 if row not in predicted:
                     errors.append((names[row], batch.unreadable[row]))
-                    answer, texts = "", [""] * len(classes)
+                    answer, texts, prediction = "", [""] * scheme.num_classes, predictions.unread(*errors[-1])
                 else:
-                    code, probabilities = predicted[row]
+                    code, probabilities, prediction = predicted[row]
                     answer, texts = str(code), [f"{value:.7g}" for value in probabilities]
                 rows[row, answer_column] = answer
-                answers_csv.writerow(rows[row])
-                probabilities_csv.writerow([names[row], *texts])
+                for writer, values in zip(writers, (rows[row], [names[row], *texts], prediction)):
+                    writer.writerow(values)
             bar.update(len(batch.rows) + len(batch.unreadable))
         if errors:
             files.enter_context(_csv_writer(errors_file)).writerows([(name_column, "error"), *errors])
@@ -112,7 +121,7 @@ def _answer_table(info: pd.DataFrame, name_column: str) -> tuple[list[str], np.n
 
 
 @contextmanager
-def _csv_writer(path: Path) -> Iterator[Any]:
-    """A csv writer of a UTF-8 file that appears under its name when the block ends."""
-    with write_beside(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
+def _csv_writer(path: Path, encoding: str = "utf-8") -> Iterator[Any]:
+    """A csv writer of a file that appears under its name when the block ends."""
+    with write_beside(path) as beside, open(beside, "w", encoding=encoding, newline="") as file:
         yield csv.writer(file, lineterminator="\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from model.settings.fields import as_dict, differences
 from model.settings.train import TrainSettings
 
 PROVENANCE_KEY = "made"  # in labels.json
+HISTORY = ("epoch", "train_loss", "val_loss", "val_f1", "val_acc")  # metrics of an epoch that are kept with answers
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class MemberProvenance:
     backbone: timm's name.
     settings: those that differ from their defaults and can change the result.
     scores: on the validation images, by their names in metrics.json.
+    history: a record of each epoch, by the names in HISTORY.
     All other fields: as in metrics.json.
     """
 
@@ -56,6 +58,7 @@ class MemberProvenance:
     seconds: float
     hardware: str
     versions: dict[str, str]
+    history: tuple[dict[str, float], ...] = ()
 
     @classmethod
     def of_run(cls, name: str, settings: TrainSettings, metrics: Mapping[str, Any]) -> MemberProvenance:
@@ -77,6 +80,7 @@ class MemberProvenance:
             validation=SplitSize.from_dict(data["validation"]) if data["validation"] else None,
             scores={name: scores[name] for name in sorted(CRITERIA) if name in scores},
             best_criterion=settings.best_criterion,
+            history=_history(metrics.get("history", ())),
             **{name: metrics[name] for name in ("finished", "epoch", "epochs", "seconds", "hardware", "versions")},
         )
 
@@ -99,6 +103,7 @@ class MemberProvenance:
             seconds=float(saved["seconds"]),
             hardware=str(saved["hardware"]),
             versions={str(name): str(version) for name, version in saved["versions"].items()},
+            history=_history(saved.get("history", ())),
         )
 
 
@@ -110,6 +115,11 @@ def chosen_settings(settings: TrainSettings) -> dict[str, Any]:
     if settings.weights:
         chosen["weights"] = Path(settings.weights).name
     return chosen
+
+
+def _history(records: Iterable[Mapping[str, Any]]) -> tuple[dict[str, float], ...]:
+    """The metrics of each epoch that HISTORY names."""
+    return tuple({name: round(float(record[name]), 6) for name in HISTORY if name in record} for record in records)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
-"""Input of inference: the rows of info.csv, or all images of a folder, with where each row's image lies; a
-host of several takes its part of the rows.
+"""Input of inference: the rows of info.csv, all images of a folder, or single files, with where each row's image lies;
+a host of several takes its part of the rows.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from model.data.image_locations import ImageLocations
 from model.data.readers.channel_files import ChannelFiles, has_content, is_image
 from model.data.readers.csv_table import has_picture_column, picture_column_of, read_csv
 from model.data.readers.detect import choose_table
-from model.errors import InputError, Problems, listing
+from model.errors import InputError, Problems, did_you_mean, listing
+from model.images.image_location import ImageLocation
 from model.labels import normal_text
 
 
@@ -85,6 +87,27 @@ def read_info(root: Path, *, table: str | None = None, picture_column: str | Non
     frame = pd.DataFrame(text_table.rows, columns=header, dtype="str")
     names = map(normal_text, text_table.column(column))
     return PredictionInput(frame, column, _locations(files, (files.find(name)[1] if name else "" for name in names)))
+
+
+def single_files(names: Sequence[str]) -> PredictionInput:
+    """Image files by their paths, in this order, in a column ImageID. Their locations are relative to the root `/`.
+
+    Raises:
+        InputError: Lists what is no file, with the nearest name in its folder.
+    """
+    problems = Problems("pictures")
+    for name in names:
+        path = Path(name)
+        if path.is_dir():
+            problems.add("folders", f"{name}: a folder is named by a flag, as in --eval_dir {name}")
+        elif not path.exists():
+            beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+            problems.add("missing files", f"{name}: there is no such file{did_you_mean(path.name, beside)}")
+        elif name != name.encode("utf-8", "backslashreplace").decode():
+            problems.add("names", f"{name.encode('utf-8', 'backslashreplace').decode()}: its name is not UTF-8")
+    problems.raise_if_any()
+    locations = ImageLocations(ImageLocation(os.path.abspath(name).lstrip("/")) for name in names)
+    return PredictionInput(pd.DataFrame({"ImageID": list(names)}, dtype="str"), "ImageID", locations)
 
 
 def _all_images(files: ChannelFiles) -> PredictionInput:

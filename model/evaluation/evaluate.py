@@ -11,6 +11,7 @@ from scipy import sparse
 
 from model.answers.seen_images import LEARNT_FROM_KEY
 from model.errors import InputError, listing
+from model.evaluation.coverage import CoveragePoint, coverage_curve
 from model.evaluation.matching import MatchedAnswers
 from model.evaluation.subgroups import Subgroup, subgroups_by_group, subgroups_by_metadata
 from model.evaluation.targets import (
@@ -112,6 +113,7 @@ class Evaluation:
     by_group: each group that has a name.
     by_metadata: by column of few values, its values.
     compare: scores of these answers less those of the others, on the same resamples.
+    coverage: accuracy of the surest answers, by their share; empty without probabilities.
     unanswered, left_out: number of images without an answer, and of answers without truth.
     learnt_from: number of images by side (train, validation) that the model saw in its training; None if not known.
     """
@@ -130,6 +132,7 @@ class Evaluation:
     by_group: list[Subgroup]
     by_metadata: dict[str, list[Subgroup]]
     compare: dict[str, Interval] | None
+    coverage: list[CoveragePoint]
     unanswered: int
     left_out: int
     notes: list[str]
@@ -150,6 +153,7 @@ class Evaluation:
             **self.joint.to_dict(),
             "calibration_error": self.calibration_error.to_dict() if self.calibration_error else None,
             "reliability": [part.to_dict() for part in self.reliability],
+            "coverage": [point.to_dict() for point in self.coverage],
             "gmean_classes": self.gmean_classes,
             "attributes": {name: scores.to_dict() for name, scores in self.attributes.items()},
             "metadata": {
@@ -220,6 +224,7 @@ def evaluate(
         by_group=subgroups_by_group(matched),
         by_metadata=subgroups_by_metadata(matched, level),
         compare=compare,
+        coverage=coverage_curve(matched, level),
         unanswered=len(matched.unanswered),
         left_out=len(matched.left_out),
         notes=[*matched.notes, *_interval_notes(scored[JOINT_CLASS], units, resamples)],

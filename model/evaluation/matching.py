@@ -32,6 +32,7 @@ from model.evaluation.label_scheme import (
     true_classes,
     with_true_combinations,
 )
+from model.evaluation.truth import match_by_file_name, read_truth
 from model.label_values import INDICES, NAMES
 from model.labels import DROPPED, Scheme, normal_text
 from model.metrics.scores import NO_ANSWER
@@ -56,6 +57,8 @@ class MatchedAnswers:
     left_out: names of the answers without truth.
     notes: sentences that a reader of the scores must know.
     learnt_from: number of images by side (train, validation) that the model saw in its training; None if not known.
+    truth_source, answers_source: last parts of the paths of truth and answers, "" where they are in memory.
+    held_out: which images of a training they are, as labels.json beside its answers records it (HELD_OUT_KEY).
     """
 
     scheme: Scheme
@@ -73,6 +76,9 @@ class MatchedAnswers:
     left_out: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     learnt_from: dict[str, int] | None = None
+    truth_source: str = ""
+    answers_source: str = ""
+    held_out: str = ""
 
     @property
     def correct(self) -> np.ndarray:
@@ -81,7 +87,7 @@ class MatchedAnswers:
 
 
 def match_answers(
-    truth_file: Path,
+    truth: Path,
     answers_file: Path,
     labels: Path | None = None,
     group_column: str | None = None,
@@ -94,7 +100,7 @@ def match_answers(
     them, the rows of those are the answers. Probabilities are read where they lie beside the answers.
 
     Args:
-        truth_file: table of image names and true classes.
+        truth: table of image names and true classes, or a labelled channel (truth.truth_location).
         answers_file: output.csv.
         labels: the label scheme; None for labels.json beside the answers, without one the classes that the
             probabilities name, and without those 0 to the greatest class found.
@@ -107,21 +113,20 @@ def match_answers(
     """
     problems = Problems("evaluation cannot read its input")
     notes: list[str] = []
-    tables = _read_tables(truth_file, answers_file, other_file, problems, notes)
-    classes = _find_classes(tables, labels, label_values, problems, notes)
+    tables = _read_tables(answers_file, other_file, problems, notes)
+    labels_json = _read_labels(tables, labels)
+    tables = replace(tables, truth=_read_truth(truth, tables, labels_json, group_column, problems, notes))
+    classes = _find_classes(tables, labels_json, label_values, problems, notes)
     if tables.truth and classes:
-        truth, classes = _leave_out(tables.truth, classes, notes)
-        tables = replace(tables, truth=truth)
+        kept, classes = _leave_out(tables.truth, classes, notes)
+        tables = replace(tables, truth=kept)
     if tables.truth:
         _check_truth(tables.truth, problems)
     groups = _find_groups(tables.truth, group_column, problems, notes)
     problems.raise_if_any()
     assert classes and tables.truth and tables.answers  # else there were problems
-
     names = tables.truth.names.tolist()
-    extra = tables.answers.names[~tables.answers.names.isin(set(names))].tolist()
-    if extra:
-        notes.append(f"answers without truth, left out: {len(extra):,} ({listing(extra, 3)})")
+    extra = _without_truth(names, tables.answers, notes)
     answers = _match_classes(names, tables.answers, classes.answers, notes)
     probabilities = tables.probabilities
     if probabilities is not None:
@@ -150,7 +155,24 @@ def match_answers(
         left_out=extra,
         notes=notes,
         learnt_from=count_seen(host_parts(answers_file) or [answers_file], names),
+        **_sources(truth, answers_file, labels_json),
     )
+
+
+def _without_truth(names: Sequence[str], answers: ClassTable, notes: list[str]) -> list[str]:
+    """Names of the answers that are not among those of the truth."""
+    extra = answers.names[~answers.names.isin(set(names))].tolist()
+    if extra:
+        notes.append(f"answers without truth, left out: {len(extra):,} ({listing(extra, 3)})")
+    return extra
+
+
+def _sources(truth: Path, answers_file: Path, labels: LabelsJson | None) -> dict[str, str]:
+    """The fields of MatchedAnswers that say which images these are. Of paths the last two parts: the page is passed on,
+    and the other folders are this machine's."""
+    paths = {"truth_source": truth, "answers_source": answers_file}
+    sources = {name: "/".join(path.absolute().parts[-2:]) for name, path in paths.items()}
+    return sources | {"held_out": labels.held_out() if labels else ""}
 
 
 @dataclass(frozen=True)
@@ -169,10 +191,8 @@ class _Tables:
     other_labelled_file: Path | None
 
 
-def _read_tables(
-    truth_file: Path, answers_file: Path, other_file: Path | None, problems: Problems, notes: list[str]
-) -> _Tables:
-    truth = read_class_table(truth_file, problems, preferred=ANSWER_NAME)
+def _read_tables(answers_file: Path, other_file: Path | None, problems: Problems, notes: list[str]) -> _Tables:
+    """All tables but the truth."""
     parts, other_parts = host_parts(answers_file), host_parts(other_file) if other_file else []
     answers = read_class_table(answers_file, problems, parts)
     other = read_class_table(other_file, problems, other_parts) if other_file else None
@@ -187,7 +207,7 @@ def _read_tables(
     else:
         notes.append(f"no calibration error: there is no {probabilities_file.name} beside the answers")
     return _Tables(
-        truth=truth,
+        truth=None,
         answers=answers,
         other=other,
         probabilities=probabilities,
@@ -195,6 +215,22 @@ def _read_tables(
         labelled_file=parts[0] if parts else answers_file,
         other_labelled_file=other_parts[0] if other_parts else other_file,
     )
+
+
+def _read_truth(
+    truth: Path,
+    tables: _Tables,
+    labels: LabelsJson | None,
+    group_column: str | None,
+    problems: Problems,
+    notes: list[str],
+) -> ClassTable | None:
+    """The truth. The images of a folder get the names that the answers have for them."""
+    scheme = labels.scheme(Problems("labels")) if labels else None  # what is wrong with it is reported later
+    table = read_truth(truth, scheme, group_column, problems, notes)
+    if table and tables.answers and truth.is_dir():
+        return match_by_file_name(table, tables.answers.names, notes)
+    return table
 
 
 def _read_provenance(labelled_file: Path, labels: LabelsJson | None, notes: list[str]) -> Provenance | None:
@@ -216,16 +252,20 @@ class _Classes:
     other: np.ndarray | None
 
 
+def _read_labels(tables: _Tables, path: Path | None) -> LabelsJson | None:
+    """The label scheme's file: path, which must exist; else the labels.json beside the answers, None without one."""
+    beside = labels_file(tables.labelled_file)
+    return LabelsJson.read(path or beside) if path or beside.is_file() else None
+
+
 def _find_classes(
-    tables: _Tables, labels_path: Path | None, label_values: str | None, problems: Problems, notes: list[str]
+    tables: _Tables, labels: LabelsJson | None, label_values: str | None, problems: Problems, notes: list[str]
 ) -> _Classes | None:
     """Finds the label scheme and reads all classes by it; None, and problems, where that is not possible.
 
-    labels_path: of the scheme, which must exist; None for the labels.json beside the answers, if there is one.
     label_values: as in match_answers.
     """
-    path = labels_path or labels_file(tables.labelled_file)
-    labels = LabelsJson.read(path) if labels_path or path.is_file() else None
+    path = labels.path if labels else labels_file(tables.labelled_file)
     columns = list(tables.probabilities.columns) if tables.probabilities is not None else []
     class_tables = [table for table in (tables.truth, tables.answers, tables.other) if table]
     scheme = find_scheme(labels, path, columns, class_tables, problems, notes)

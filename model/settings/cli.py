@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import textwrap
 import types
@@ -26,8 +27,9 @@ class HelpAsked(Exception):
 def parse_flags(cls: type, argv: Sequence[str]) -> dict[str, str]:
     """Parses --name VALUE ..., --name=VALUE and --switch into the text of each setting; `_` and `-` are equal.
 
-    A setting that is a list or a mapping takes several words (--input_size 128 96); words before the first flag belong
-    to the positional one. Names are not checked: fields.build reports unknown ones together with wrong values.
+    A setting that is a list or a mapping takes several words (--input_size 128 96); words before the first flag, and
+    those behind the one value of a flag, belong to the positional setting, if there is one. Names are not checked:
+    fields.build reports unknown ones together with wrong values.
 
     Raises:
         HelpAsked: For -h and --help.
@@ -35,8 +37,8 @@ def parse_flags(cls: type, argv: Sequence[str]) -> dict[str, str]:
     """
     hints = typing.get_type_hints(cls)
     positional = next((field.name for field in dataclasses.fields(cls) if field.metadata["positional"]), None)
-    words_by_name, stray = _words_by_name(argv, positional)
-    problems = [f"{word!r} stands alone; a flag begins with --{did_you_mean(canonical(word), hints)}" for word in stray]
+    words_by_name, stray = _words_by_name(argv, positional, hints)
+    problems = [_stray_word(cls, word, hints) for word in stray]
     for name, words in words_by_name.items():
         hint = hints.get(name, str)
         if not words:
@@ -58,22 +60,38 @@ def parse_flags(cls: type, argv: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _words_by_name(argv: Sequence[str], positional: str | None) -> tuple[dict[str, list[str]], list[str]]:
+def _words_by_name(
+    argv: Sequence[str], positional: str | None, hints: Mapping[str, Any]
+) -> tuple[dict[str, list[str]], list[str]]:
     """The words after each flag (where one is repeated, after its last), and the words that belong to none."""
     words_by_name: dict[str, list[str]] = {}
     stray: list[str] = []
     words: list[str] | None = None  # of the flag at hand
+    is_full = False  # the flag at hand has its one value
     for token in argv:
         if token in ("-h", "--help"):
             raise HelpAsked
         if token.startswith("--") and len(token) > 2:
             name, equals, value = token[2:].partition("=")
             words = words_by_name[canonical(name)] = [value] if equals else []
+            takes_one = canonical(name) in hints and not _takes_words(hints[canonical(name)])
+            is_full = takes_one and bool(words)
             continue
-        if words is None and positional is not None:
-            words = words_by_name.setdefault(positional, [])
+        if positional is not None and (words is None or is_full):
+            words_by_name.setdefault(positional, []).append(token)
+            continue
         (stray if words is None else words).append(token)
+        is_full = words is not None and takes_one
     return words_by_name, stray
+
+
+def _stray_word(cls: type, word: str, hints: Mapping[str, Any]) -> str:
+    """The problem of a word that belongs to no flag. A path is taken for the main input, such as train_dir."""
+    close = did_you_mean(canonical(word), hints)
+    main_input = getattr(cls, "MAIN_INPUT", None)
+    if main_input and ("/" in word or os.path.exists(word)):
+        close = f", as in --{main_input} {word}"
+    return f"{word!r} stands alone; a flag begins with --{close}"
 
 
 def from_flags(cls: type[S], argv: Sequence[str], usage: str) -> S:

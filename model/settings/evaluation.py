@@ -13,7 +13,8 @@ class EvaluationSettings:
 
     ground_truth_dir: str | None = setting(
         None,
-        "folder with gt.csv: picture, true class, more columns welcome; else SM_GROUND_TRUTH_DIR",
+        "the truth: folder with gt.csv (picture, true class, more columns welcome), a table, or a labelled folder as "
+        "train.py reads it; else SM_GROUND_TRUTH_DIR",
         section="Where things lie",
     )
     output_data_dir: str | None = setting(

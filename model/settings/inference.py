@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from model.settings.fields import setting
 from model.settings.prediction import PredictionSettings
@@ -13,10 +14,18 @@ from model.settings.prediction import PredictionSettings
 class InferenceSettings(PredictionSettings):
     """What inference reads, where its answers go, and how it predicts."""
 
+    MAIN_INPUT: ClassVar[str] = "eval_dir"
+
     eval_dir: str | None = setting(
         None,
         "the pictures, with info.csv where there is one; else SM_CHANNEL_EVAL, else what the model was made with",
         section="Where things lie",
+    )
+    pictures: list[str] = setting(
+        [],
+        "single picture files, as words without a flag; where nothing names an output, the answers are printed and no "
+        "file is written",
+        positional=True,
     )
     output_data_dir: str | None = setting(
         None, "where the answers go; else SM_OUTPUT_DATA_DIR, else the folder that model_dir names, else output"
@@ -33,3 +42,7 @@ class InferenceSettings(PredictionSettings):
         """Sentences about settings that contradict each other."""
         if self.models and self.model_dir:
             yield "models and model_dir both name what answers; give one of them"
+        if self.pictures and self.eval_dir:
+            yield "pictures and eval_dir both name what to answer; give one of them"
+        if self.pictures and self.table:
+            yield "table is of a folder, not of single pictures"

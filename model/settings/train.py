@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from model.metrics.epoch_metrics import CRITERIA
 from model.settings.choices import CLASS_WEIGHTS, DECISIONS, FITS, INTERPOLATIONS, LAYOUTS, LOSSES, PRECISIONS, SAMPLERS
@@ -26,6 +26,8 @@ class HeadSettings:
 @dataclass(frozen=True)
 class TrainSettings:
     """All settings of a training, in the sections and the order of --help."""
+
+    MAIN_INPUT: ClassVar[str] = "train_dir"
 
     # Inputs, outputs and checkpoints
     config: str | None = setting(
@@ -299,7 +301,7 @@ class TrainSettings:
         0, "processes that train together on each host, in the image; 0: one a GPU, else one", low=0, result=False
     )
 
-    # Logging
+    # Logging and report
     log_interval: int = setting(
         0, "optimiser steps between losses told inside an epoch; 0: none", low=0, result=False, section="Tracking"
     )
@@ -309,6 +311,9 @@ class TrainSettings:
         "Weights & Biases, which gets thumbnails of mistakes too; tensorboard: the files alone",
         choices=("auto", "tensorboard", "none"),
         result=False,
+    )
+    report: bool = setting(
+        True, "answer the validation pictures by the saved model and write report.html with its scores", result=False
     )
     wandb_project: str | None = setting(None, "W&B project; else WANDB_PROJECT, else rarebird", result=False)
     wandb_entity: str | None = setting(None, "W&B user or team; else WANDB_ENTITY", result=False)

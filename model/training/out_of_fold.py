@@ -7,22 +7,21 @@ import logging
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from model.answers.files import OUTPUT, PROBABILITIES, TRUTH
-from model.answers.read import ANSWER_NAME
-from model.answers.write import Answers, write_answers
+from model.answers.labels_json import HELD_OUT_KEY
+from model.answers.write import Answers
 from model.artifacts.ensemble import PRODUCT, load, make_ensemble
-from model.atomic_write import write_beside
+from model.artifacts.provenance import PROVENANCE_KEY, MemberProvenance, Provenance
+from model.artifacts.saved_model import load_model
 from model.metrics.scores import NO_ANSWER, scores
 from model.prediction.api import make_predictor
 from model.runtime.signals import Stopped, StopSignal
 from model.runtime.workers import worker_count
 from model.settings.train import TrainSettings
+from model.training.held_out import write_held_out
 from model.training.plan import Plan
 
-FOLDER = "out_of_fold"
-NAME_COLUMN = "ImageID"
+FOLDER = "out_of_fold"  # and what labels.json says of the answers in it
 
 log = logging.getLogger("rarebird")
 
@@ -50,17 +49,11 @@ def answer_out_of_fold(
     answers = _answer_folds(plan, models, settings, stop)
 
     folder = output / FOLDER
-    names = pd.DataFrame({NAME_COLUMN: table.locations.paths}, dtype="str")
     classes = table.classes()
-    class_names = np.array(table.scheme.class_names, dtype=object)[classes]
-    truth = names.assign(**{"ans": classes, ANSWER_NAME: class_names, "fold": plan.folds + 1})
-    if table.grouped_by:
-        truth["group"] = table.groups
     known = classes >= 0  # a row with a label missing has no joint class to score
-    with write_beside(folder / TRUTH) as path:
-        truth[known].to_csv(path, index=False)
-    labels = table.scheme.to_dict()
-    write_answers([answers], names, NAME_COLUMN, labels, folder / OUTPUT, folder / PROBABILITIES, plan.decision)
+    made = _provenance(plan, models)
+    labels = table.scheme.to_dict() | {HELD_OUT_KEY: FOLDER, PROVENANCE_KEY: made.to_dict()}
+    write_held_out(folder, table, answers, labels, plan.decision, {"fold": plan.folds + 1})
 
     answered = np.full(len(table), NO_ANSWER, np.int64)
     answered[answers.rows] = plan.decision.classes(answers.probabilities)
@@ -68,6 +61,15 @@ def answer_out_of_fold(
     log.info("out of fold accuracy=%.4f; f1=%.4f;", values["accuracy"], values["macro_f1"])
     log.info("with intervals: python evaluation.py --ground_truth_dir %s --output_data_dir %s", folder, folder)
     return {"accuracy": values["accuracy"], "f1": values["macro_f1"]}
+
+
+def _provenance(plan: Plan, models: Path) -> Provenance:
+    members = [(run.folder, load_model(models / run.folder)) for run in plan.runs]
+    joined = "that of the models that did not learn from the picture"
+    name = models.resolve().name
+    return Provenance(
+        name, 1, joined, tuple(MemberProvenance.of_run(path, model.settings, model.metrics) for path, model in members)
+    )
 
 
 def _answer_folds(plan: Plan, models: Path, settings: TrainSettings, stop: StopSignal) -> Answers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from model.decisions import Decision
@@ -80,6 +81,8 @@ class Outcome:
         weights: State of the network to save, on the CPU.
         progress: How far the run came.
         stopped_by: The signal that ended training early; None if it is finished.
+        probabilities: Of the validation images by `weights`, float32 (n, C); None if they are not known, as where the
+            best epoch came before a checkpoint that was resumed from.
     """
 
     settings: TrainSettings
@@ -89,6 +92,7 @@ class Outcome:
     weights: dict[str, torch.Tensor]
     progress: Progress
     stopped_by: int | None = None
+    probabilities: np.ndarray | None = None
 
     @classmethod
     def from_state(

@@ -130,6 +130,7 @@ class Trainer:
             )
 
         self.progress = Progress()
+        self.best_probabilities: np.ndarray | None = None  # of the validation images, by the best weights
         self.is_between_updates = True
         self.rate = 0.0  # pictures a second of the current epoch
         # freezes parts: after the optimiser, which has to have the parameters of all
@@ -166,7 +167,7 @@ class Trainer:
         best = self.progress.best
         weights = best.weights if best else _on_cpu(self.scored.state_dict())
         parts = (self.settings, self.heads, self.pipeline, self.decision)
-        return Outcome(*parts, weights, self.progress, stopped_by)
+        return Outcome(*parts, weights, self.progress, stopped_by, self.best_probabilities)
 
     def _first_logged_step(self) -> int:
         """First optimiser step to log: the next one, or the last one again if the validation of its epoch is still to
@@ -321,6 +322,7 @@ class Trainer:
         if better:
             kept = {**metrics, "intervals": validation.intervals()}
             progress.best = Best(progress.epoch + 1, score, kept, _on_cpu(self.scored.state_dict()))
+            self.best_probabilities = validation.probabilities
         return better
 
     def _save(self) -> None:

@@ -59,7 +59,7 @@ def test_a_path_is_a_folder_a_file_or_local_and_never_two_of_them(job_type: JobT
     assert len(paths) == len(set(paths))
     hints = typing.get_type_hints(job_type.settings)
     assert {name for name in hints if name.endswith("_dir")} <= set(paths)
-    assert all(hints[name] == (str | None) for name in paths)
+    assert all(hints[name] in (str | None, list[str]) for name in paths)
 
 
 @parametrized(LAUNCHED)

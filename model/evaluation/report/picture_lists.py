@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from model.evaluation.coverage import answer_confidence
 from model.evaluation.matching import MatchedAnswers
+from model.evaluation.report.examples import top_three
 from model.evaluation.report.thumbnails import Thumbnail
-from model.metrics.scores import NO_ANSWER
 
 MOST_IN_LIST = 12
 AT_A_TIME = 4  # pictures of each list that get thumbnails before the next ones do
@@ -35,7 +36,7 @@ class PictureLists:
     """
 
     def __init__(self, matched: MatchedAnswers) -> None:
-        self.names = matched.names
+        self.matched, self.names = matched, matched.names
         self.confidence = answer_confidence(matched)  # float (n,), NaN where there is none
         self._lists: dict[str, PictureList] = {}
 
@@ -66,19 +67,34 @@ class PictureLists:
             for pictures in lists:
                 yield from (self.names[row] for row in pictures.rows[start : start + AT_A_TIME])
 
-    def content(self, thumbnails: dict[str, Thumbnail], on_page: set[str]) -> dict[str, Any]:
-        """The data for report.js: names and confidences, lists, and thumbnails that are not on the page already.
+    def content(self, thumbnails: dict[str, Thumbnail], shown: Sequence[int]) -> dict[str, Any]:
+        """The data for report.js: the classes that are named, pictures, lists, and thumbnails that are not on the page.
+
+        A picture is its name, the probability of its answer, its true class, and the most probable classes with their
+        probabilities; classes are positions in the list of those named.
 
         Args:
             thumbnails: Thumbnails by name of picture.
-            on_page: Names of the pictures whose thumbnails the page shows outside the lists.
+            shown: Rows of the pictures that the page shows outside the lists.
         """
-        rows = sorted({row for pictures in self._lists.values() for row in pictures.rows})
+        rows = sorted({*shown, *(row for pictures in self._lists.values() for row in pictures.rows)})
+        positions: dict[int, int] = {}  # of classes in the list of those named
+
+        def position(code: int) -> int:
+            return positions.setdefault(code, len(positions))
+
+        pictures = {
+            row: [
+                self.names[row],
+                None if np.isnan(self.confidence[row]) else round(self.confidence[row], 3),
+                position(int(self.matched.truth[row])),
+                [[position(code), round(share, 3)] for code, share in top_three(self.matched, row)],
+            ]
+            for row in rows
+        }
         return {
-            "pictures": {
-                row: [self.names[row], None if np.isnan(self.confidence[row]) else round(self.confidence[row], 3)]
-                for row in rows
-            },
+            "classes": [self.matched.scheme.class_names[code] for code in positions],
+            "pictures": pictures,
             "lists": {
                 key: [pictures.title, pictures.total, pictures.order, pictures.rows]
                 for key, pictures in self._lists.items()
@@ -86,14 +102,6 @@ class PictureLists:
             "thumbnails": {
                 row: thumbnails[self.names[row]].uri
                 for row in rows
-                if self.names[row] in thumbnails and self.names[row] not in on_page
+                if self.names[row] in thumbnails and row not in shown
             },
         }
-
-
-def answer_confidence(matched: MatchedAnswers) -> np.ndarray:
-    """The probability of each picture's answer, float (n,); NaN where there is no answer or no probability."""
-    if matched.probabilities is None:
-        return np.full(len(matched.names), np.nan)
-    probabilities = matched.probabilities[np.arange(len(matched.names)), matched.answers]
-    return np.where(matched.answers == NO_ANSWER, np.nan, probabilities)

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,23 +19,25 @@ from model.artifacts.provenance import Provenance
 from model.data.readers.channel_files import ChannelFiles
 from model.evaluation.evaluate import Evaluation, Scores
 from model.evaluation.matching import MatchedAnswers
-from model.evaluation.report import charts, sentences
+from model.evaluation.report import charts, curves, examples, sentences
 from model.evaluation.report.confusion import Matrix, make_matrix
 from model.evaluation.report.picture_lists import PictureLists
-from model.evaluation.report.thumbnails import Thumbnail, make_thumbnails
+from model.evaluation.report.thumbnails import LARGE_SIDE, Thumbnail, make_thumbnails
 from model.evaluation.subgroups import MOST_VALUES, Subgroup
 from model.evaluation.summary import SCORE_LABELS, intervals, labelled_scores, notes_of, verdict
+from model.evaluation.suspects import COMPARED, SUSPECTS, Comparison, compare_answers, suspected_label_errors
 from model.labels import JOIN, Scheme
 from model.metrics.scores import NO_ANSWER
 from model.settings.fields import value_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 JOINT_TITLE = "All attributes together"
-MISTAKES = 24
 WORST_GROUPS = 10
+MOST_DIFFERING = 20  # pictures in each table of the comparison
+MOST_MEMBERS = 6  # whose learning curves are drawn
 ROWS_UNFOLDED = 24  # classes; with more the better ones are folded away
 FEW, MANY = 6, 12  # classes: a matrix of at most FEW has large cells, one of more than MANY takes the page's width
-THUMBNAIL_CHARACTERS = 1_600_000  # of all thumbnails together
+LARGE_CHARACTERS, SMALL_CHARACTERS = 1_400_000, 1_300_000  # of all large and all small thumbnails together
 
 
 @dataclass(frozen=True)
@@ -51,19 +54,13 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """A picture answered wrong.
+class Differing:
+    """A picture that two models answer differently: names of its classes."""
 
-    row: its row of the matched answers; truth, answer: for each attribute the value, and whether truth and answer
-    differ in it; confidence: probability of the answer.
-    """
-
-    row: int
     name: str
-    truth: list[tuple[str, bool]]
-    answer: list[tuple[str, bool]]
-    confidence: float
-    thumbnail: Thumbnail | None
+    truth: str
+    these: str
+    others: str
 
 
 @dataclass(frozen=True)
@@ -98,10 +95,10 @@ def render_report(
         _target(name, scheme.only(name), scores, matched, lists) for name, scores in evaluation.attributes.items()
     ]
     groups = _worst_groups(evaluation.by_group, matched, lists)
-    rows = _surest_mistakes(matched, lists.confidence)
-    on_page = [matched.names[row] for row in rows]
-    names = list(dict.fromkeys([*on_page, *lists.by_interest()]))
-    small = make_thumbnails(pictures, names, THUMBNAIL_CHARACTERS, _pixel_range(provenance)) if pictures else {}
+    galleries = examples.gallery_rows(matched)
+    on_page = [row for rows in galleries.values() for row in rows]
+    large, small = _thumbnails(pictures, [matched.names[row] for row in on_page], lists, provenance)
+    shown = [row for row in on_page if matched.names[row] in large or not pictures]
     template = _environment().get_template("report.html.j2")
     return template.render(
         evaluation=evaluation,
@@ -120,14 +117,17 @@ def render_report(
         groups=groups,
         noun=sentences.groups_noun(matched.group_column),
         columns_left_out=[name for name in matched.metadata if name not in evaluation.by_metadata],
-        mistakes=[_mistake(row, matched, lists.confidence[row], small) for row in rows],
+        **{name: examples.make_examples(rows, matched, large) for name, rows in galleries.items()},
         with_pictures=pictures is not None,
+        images=sentences.images(matched, made_on),
+        chart=curves.coverage_chart(evaluation.coverage),
+        learning=_learning_curves(provenance),
         compared=compared or "the others",
         differences={SCORE_LABELS[name]: gap for name, gap in (evaluation.compare or {}).items()},
         scores=labelled_scores(evaluation),
-        content=lists.content(small, set(on_page)),
-        version=__version__,
+        content=lists.content(small, shown),
         made_on=made_on,
+        **_lists_of_pictures(matched),
         **_embedded_files(),
     )
 
@@ -138,10 +138,65 @@ def _pixel_range(provenance: Provenance | None) -> tuple[float, ...] | None:
     return tuple(map(float, saved)) if saved else None
 
 
+def _thumbnails(
+    pictures: ChannelFiles | None, on_page: Sequence[str], lists: PictureLists, provenance: Provenance | None
+) -> tuple[dict[str, Thumbnail], dict[str, Thumbnail]]:
+    """The large thumbnails of the pictures on the page, and the small ones of those in lists."""
+    if pictures is None:
+        return {}, {}
+    pixel_range = _pixel_range(provenance)
+    large = make_thumbnails(pictures, on_page, LARGE_CHARACTERS, LARGE_SIDE, pixel_range)
+    others = [name for name in dict.fromkeys(lists.by_interest()) if name not in large]
+    return large, make_thumbnails(pictures, others, SMALL_CHARACTERS, pixel_range=pixel_range)
+
+
+def _lists_of_pictures(matched: MatchedAnswers) -> dict[str, Any]:
+    """What the page says of the files that list single pictures (evaluation.suspects)."""
+    comparison = compare_answers(matched)
+    return {
+        "suspects": len(suspected_label_errors(matched)),
+        "suspects_file": SUSPECTS,
+        "comparison": comparison,
+        "differing": _differing(comparison, matched),
+        "compared_file": COMPARED,
+    }
+
+
+def _differing(comparison: Comparison | None, matched: MatchedAnswers) -> list[tuple[str, list[Differing]]]:
+    """The first pictures that these answers alone, and the others alone, have right; each with a heading."""
+    if comparison is None or matched.other is None:
+        return []
+    names = {NO_ANSWER: "no answer", **dict(enumerate(matched.scheme.class_names))}
+    kinds = (("Only these answers are right", comparison.these), ("Only the others are right", comparison.others))
+    return [
+        (
+            heading,
+            [
+                Differing(
+                    matched.names[row],
+                    names[int(matched.truth[row])],
+                    names[int(matched.answers[row])],
+                    names[int(matched.other[row])],
+                )
+                for row in rows[:MOST_DIFFERING]
+            ],
+        )
+        for heading, rows in kinds
+    ]
+
+
+def _learning_curves(provenance: Provenance | None) -> dict[str, list[curves.LearningCurve]]:
+    """By name of the member, those of the first members that have a history."""
+    members = provenance.members if provenance else ()
+    made = {member.name: curves.learning_curves(member.history, member.epoch) for member in members}
+    return {name: charts_ for name, charts_ in list(made.items())[:MOST_MEMBERS] if charts_}
+
+
 def _embedded_files() -> dict[str, str]:
-    """Style and script, and the script's hash for the page's Content-Security-Policy."""
+    """Version, style and script, and the script's hash for the page's Content-Security-Policy."""
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     return {
+        "version": __version__,
         "script": Markup(script),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "style": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
@@ -164,6 +219,7 @@ def _environment() -> Environment:
         score=sentences.score,
         span=sentences.span,
         points=sentences.points,
+        counted=sentences.counted,
         difference=sentences.difference,
         breakable=breakable,
     )
@@ -203,27 +259,6 @@ def _worst_groups(subgroups: Sequence[Subgroup], matched: MatchedAnswers, lists:
         title = f"{matched.group_column} {group.name}, answered wrong"
         groups.append(Group(group, lists.add(f"group {group.name}", title, wrong, wrong=True)))
     return groups
-
-
-def _surest_mistakes(matched: MatchedAnswers, confidence: np.ndarray) -> list[int]:
-    """Rows of the wrong answers with the highest probabilities; none where there are no probabilities."""
-    wrong = np.flatnonzero(~matched.correct & ~np.isnan(confidence))
-    return wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES].tolist()
-
-
-def _mistake(row: int, matched: MatchedAnswers, confidence: float, small: dict[str, Thumbnail]) -> Mistake:
-    truth, answer = (matched.scheme.split(int(classes[row])) for classes in (matched.truth, matched.answers))
-    values = {attribute.name: attribute.values for attribute in matched.scheme.attributes}
-    differs = {attribute: truth[attribute] != answer[attribute] for attribute in values}
-    name = matched.names[row]
-    return Mistake(
-        row,
-        name,
-        [(values[attribute][truth[attribute]], differs[attribute]) for attribute in values],
-        [(values[attribute][answer[attribute]], differs[attribute]) for attribute in values],
-        float(confidence),
-        small.get(name),
-    )
 
 
 def _settings(provenance: Provenance) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 
 from model.artifacts.provenance import MemberProvenance, SplitSize
 from model.errors import listing
+from model.evaluation.coverage import CoveragePoint
 from model.evaluation.evaluate import Evaluation, Scores
+from model.evaluation.matching import MatchedAnswers
 from model.evaluation.subgroups import Subgroup
 from model.evaluation.summary import SCORE_LABELS, seen_sentence, verdict
 from model.labels import Scheme
@@ -19,6 +22,12 @@ from model.metrics.epoch_metrics import metrics_of_line
 SPACE = "\u00a0"  # no-break space, before a unit
 HELD_BACK_BY = 3  # classes named as the weakest
 ALIKE = 0.02  # a model is called as sure as it is right if mean confidence and accuracy differ by less
+SUREST, GOOD = 0.8, 0.95  # coverage and accuracy that the page names
+HELD_OUT = {
+    "validation": "These are the validation pictures of the training. They also chose the epoch of the weights, so "
+    "that new pictures are likely to be answered somewhat worse.",
+    "out_of_fold": "Each picture of the training was answered by a model that did not learn from it.",
+}
 NOUNS = {"person": "persons", "sender": "senders", "group": "groups", "people_path": "persons"}
 
 
@@ -93,6 +102,39 @@ def seen_images_sentence(evaluation: Evaluation) -> str:
     """Whether the model saw images of the page in its training, for its first line; "" where that is not known."""
     sentence = seen_sentence(evaluation)
     return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""
+
+
+def images(matched: MatchedAnswers, made_on: datetime.date | None) -> list[str]:
+    """Which images these are: where truth and answers lie, when they were evaluated, and what part of a training they
+    are."""
+    date = f"evaluated on {made_on.day} {made_on.strftime('%B %Y')}" if made_on else ""
+    sources = [("truth ", matched.truth_source), ("answers ", matched.answers_source), ("", date)]
+    source = ", ".join(lead + text for lead, text in sources if text)
+    return [
+        text
+        for text in (f"{source[:1].upper()}{source[1:]}." if source else "", HELD_OUT.get(matched.held_out, ""))
+        if text
+    ]
+
+
+def coverage_sentences(points: Sequence[CoveragePoint]) -> str:
+    """What answering only the surest pictures would gain."""
+    if not points:
+        return ""
+    most = min(points, key=lambda point: abs(point.coverage - SUREST))
+    text = (
+        f"Answering only the surest {percent(most.coverage, 0)} of the pictures would be right in "
+        f"{percent(most.accuracy.value)}{inside(most.accuracy, percent)}."
+    )
+    good = [point for point in points if point.accuracy.value >= GOOD]
+    if not good:
+        return f"{text} No share of 5{SPACE}% or more is right in {percent(GOOD, 0)}."
+    if good[-1].coverage == 1:
+        return text
+    return (
+        f"{text} To be right in {percent(GOOD, 0)}, the surest {percent(good[-1].coverage, 0)} could be answered: "
+        f"those with a probability of at least {score(good[-1].probability, 2)}."
+    )
 
 
 def accuracy_sentence(evaluation: Evaluation) -> str:

@@ -15,6 +15,7 @@ from model.images.decode import UnreadableImage, read_image
 from model.images.deep import GivenRange
 
 LONGEST_SIDE = 144  # pixels
+LARGE_SIDE = 320  # of pictures that stand on the page and can be enlarged
 QUALITY = 75
 BATCH = 32  # pictures read before the remaining space is checked again
 
@@ -46,7 +47,11 @@ def picture_folder(root: Path, names: Sequence[str]) -> ChannelFiles:
 
 
 def make_thumbnails(
-    files: ChannelFiles, names: Sequence[str], characters: int, pixel_range: GivenRange = None
+    files: ChannelFiles,
+    names: Sequence[str],
+    characters: int,
+    side: int = LONGEST_SIDE,
+    pixel_range: GivenRange = None,
 ) -> dict[str, Thumbnail]:
     """Thumbnails by name, of the first names that fit; unreadable pictures are left out.
 
@@ -54,13 +59,14 @@ def make_thumbnails(
         files: Folder of the pictures.
         names: Names of pictures, the most important first.
         characters: How long all their URIs together may be.
+        side: Longest side in pixels.
         pixel_range: By which pictures of more than 8 bits are scaled, as by the model that answered.
     """
     thumbnails: dict[str, Thumbnail] = {}
     paths = [path for _, path in (files.find(name) for name in names)]
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(names), BATCH):
-            batch = pool.map(lambda path: make_thumbnail(files, path, pixel_range), paths[start : start + BATCH])
+            batch = pool.map(lambda path: make_thumbnail(files, path, side, pixel_range), paths[start : start + BATCH])
             for name, thumbnail in zip(names[start : start + BATCH], batch):
                 if thumbnail is None:
                     continue
@@ -71,14 +77,15 @@ def make_thumbnails(
     return thumbnails
 
 
-def make_thumbnail(files: ChannelFiles, path: str, pixel_range: GivenRange = None) -> Thumbnail | None:
+def make_thumbnail(
+    files: ChannelFiles, path: str, side: int = LONGEST_SIDE, pixel_range: GivenRange = None
+) -> Thumbnail | None:
     """The thumbnail of a picture by its path below the folder, or in its shards; None for an unreadable picture."""
     try:
-        draft = (LONGEST_SIDE, LONGEST_SIDE)
-        picture = read_image(files.root, files.shards.locate(path), draft=draft, pixel_range=pixel_range)
+        picture = read_image(files.root, files.shards.locate(path), draft=(side, side), pixel_range=pixel_range)
     except UnreadableImage:
         return None
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    picture.thumbnail((side, side))
     picture.info.clear()  # comments and GPS positions stay out of the page
     jpeg = io.BytesIO()
     picture.save(jpeg, "JPEG", quality=QUALITY, optimize=True)

@@ -31,6 +31,13 @@ def test_the_file_is_opened_once(read, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("content", "held_out"), [({"held_out": "validation"}, "validation"), ({"held_out": 3}, ""), ({}, ""), ("[]", "")]
+)
+def test_which_images_of_a_training_were_answered(read, content, held_out):
+    assert read(content).held_out() == held_out
+
+
+@pytest.mark.parametrize(
     ("content", "told"),
     [("{", "labels.json is not JSON: "), ("[]", "labels.json: not a label scheme"), ("{}", "not a label scheme")],
 )

@@ -53,6 +53,13 @@ def test_each_row_has_its_class_its_probabilities_or_a_reason(write, tmp_path):
         "ImageID,cat,dog,owl", "a,0.1,0.7,0.2", "b,,,", "c,0.5,0.25,0.25", "d,0,0,1",
     ]  # fmt: skip
     assert lines(tmp_path, "errors.csv") == ["ImageID,error", "b,no such file"]
+    assert lines(tmp_path, "predictions.csv") == [
+        "\ufeffImageID,predicted,probability,second,second_probability,third,third_probability,error",
+        "a,dog,0.7000,owl,0.2000,cat,0.1000,",
+        "b,,,,,,,no such file",
+        "c,cat,0.5000,dog,0.2500,owl,0.2500,",
+        "d,owl,1.0000,cat,0.0000,dog,0.0000,",
+    ]
     assert json.loads((tmp_path / "labels.json").read_text()) == SCHEME.to_dict()
 
 
@@ -75,10 +82,18 @@ def test_errors_of_an_earlier_call_do_not_stay(write, tmp_path):
     assert not (tmp_path / "errors.csv").exists()
 
 
+def test_predictions_of_answers_of_another_name_are_beside_them(write, tmp_path):
+    write({"image_name": ["a", "b", "c", "d"]}, "image_name", name="photos")
+    assert lines(tmp_path, "photos.predictions.csv")[1].startswith("a,dog,")
+    assert lines(tmp_path, "photos.csv")[1] == "a,1"
+    assert not (tmp_path / "predictions.csv").exists()
+
+
 def test_nothing_takes_its_name_before_the_last_batch(write, tmp_path):
     def cut():
         yield BATCHES[0]
-        assert sorted(path.name.split(".")[1] for path in tmp_path.iterdir()) == ["output", "probabilities"]
+        parts = sorted(path.name.split(".")[1] for path in tmp_path.iterdir())
+        assert parts == ["output", "predictions", "probabilities"]
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -87,7 +102,7 @@ def test_nothing_takes_its_name_before_the_last_batch(write, tmp_path):
 
 
 def test_what_a_killed_call_left_is_removed(write, tmp_path):
-    for name in (".output.csv.7.part", ".probabilities.csv.7.part", ".other.csv.7.part"):
+    for name in (".output.csv.7.part", ".probabilities.csv.7.part", ".predictions.csv.7.part", ".other.csv.7.part"):
         (tmp_path / name).touch()
     write({"ImageID": ["a", "b", "c", "d"]})
     assert [path.name for path in tmp_path.glob(".*")] == [".other.csv.7.part"]

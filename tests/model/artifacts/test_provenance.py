@@ -11,7 +11,7 @@ METRICS = {
     "epoch": 3,
     "epochs": 4,
     "validation": {"loss": 0.5, "f1": 0.6, "acc": 0.7, "gmean": 0.4, "per_class": {"f1": [0.5, 0.7]}},
-    "history": [{"epoch": 1}],
+    "history": [{"epoch": 1, "train_loss": 0.12345678, "val_f1": 0.5, "lr": 0.1, "pictures_per_second": 9.0}],
     "data": {
         "source": "CSV train.csv",
         "grouped_by": "sender",
@@ -34,6 +34,13 @@ def test_it_comes_back_from_json_as_it_was():
     assert Provenance.from_dict(json.loads(json.dumps(before.to_dict()))) == before
     assert before.members[0].settings == {"sampler": "none", "input_size": [128, 96], "augmentation": {"flip": {}}}
     assert before.members[0].scores == {"acc": 0.7, "f1": 0.6, "gmean": 0.4, "loss": 0.5}
+
+
+def test_the_history_has_scores_and_losses_alone_and_none_in_earlier_versions():
+    saved = json.loads(json.dumps(made(TrainSettings()).to_dict()))
+    assert saved["members"][0]["history"] == [{"epoch": 1.0, "train_loss": 0.123457, "val_f1": 0.5}]
+    saved["members"][0].pop("history")
+    assert Provenance.from_dict(saved).members[0].history == ()
 
 
 def test_places_on_the_machine_that_trained_are_left_out():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from model.data.prediction_input import PredictionInput, read_info
+from model.data.prediction_input import PredictionInput, read_info, single_files
 from model.errors import InputError
 from model.images.decode import UnreadableImage, read_image
 from tests.model.data.conftest import touch, write_csv
@@ -92,3 +92,22 @@ def test_take_keeps_rows_and_locations_aligned(root: Path) -> None:
     inputs = read_info(root).take(range(0, 3, 2))
     assert (inputs.rows["ImageID"].tolist(), inputs.locations.paths) == (["a.jpg", "c.jpg"],) * 2
     assert inputs.rows.index.tolist() == [0, 1] and len(inputs) == 2 and inputs.name_column == "ImageID"
+
+
+def test_single_files_are_relative_to_the_root_and_keep_their_names_and_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.png", "a b.png"):
+        (tmp_path / name).touch()
+    names = ["b.png", str(tmp_path / "a b.png"), "./b.png"]
+    inputs = single_files(names)
+    assert inputs.rows["ImageID"].tolist() == names
+    assert [f"/{path}" for path in inputs.locations.paths] == [str(tmp_path / n) for n in ("b.png", "a b.png", "b.png")]
+
+
+def test_single_files_that_are_none_are_told_together(tmp_path):
+    (tmp_path / "cat.png").touch()
+    with pytest.raises(InputError) as caught:
+        single_files([str(tmp_path), str(tmp_path / "cat.jpg"), str(tmp_path / "gone" / "x.png")])
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "pictures: 3 problems" and f"as in --eval_dir {tmp_path}" in lines[2]
+    assert lines[4].endswith("there is no such file; nearest: cat.png") and lines[5].endswith("there is no such file")

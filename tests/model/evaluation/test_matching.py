@@ -259,7 +259,7 @@ def test_how_the_model_was_made_is_read_from_labels_json(files, tmp_path):
     tables = files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n")
     assert match_answers(*tables).provenance is None
     write(tmp_path / "out" / "labels.json", json.dumps({**KOREAN.to_dict(), "made": made}))
-    assert match_answers(*tables).provenance.to_dict() == {**made, "members": (member,)}
+    assert match_answers(*tables).provenance.to_dict() == {**made, "members": ({**member, "history": ()},)}
     elsewhere = write(tmp_path / "scheme.json", json.dumps(KOREAN.to_dict()))
     assert match_answers(*tables, labels=elsewhere).provenance.model == "exp"
     write(tmp_path / "out" / "labels.json", json.dumps({**KOREAN.to_dict(), "made": {"model": "exp"}}))

@@ -56,6 +56,21 @@ def test_words_before_the_first_flag_are_the_positional_setting() -> None:
     assert "  FILES " in help_text(Joining, "") and "--files" not in help_text(Joining, "")
 
 
+def test_words_behind_the_value_of_a_flag_are_positional_too() -> None:
+    for words in (["a", "--output", "x", "b"], ["--output=x", "a", "b"], ["--output", "x", "a", "b"]):
+        made = build(Joining, [Layer("--{}", parse_flags(Joining, words))])
+        assert (made.files, made.output) == (["a", "b"], "x")
+
+
+def test_a_path_without_a_flag_is_taken_for_the_main_input() -> None:
+    with pytest.raises(InputError) as caught:
+        parse_flags(TrainSettings, ["data/train", "lrr"])
+    assert str(caught.value).splitlines()[1:] == [
+        "  'data/train' stands alone; a flag begins with --, as in --train_dir data/train",
+        "  'lrr' stands alone; a flag begins with --; nearest: lr",
+    ]
+
+
 def test_all_faulty_flags_are_told_at_once() -> None:
     with pytest.raises(InputError) as caught:
         parse_flags(Toy, ["rate", "--rate", "1", "2", "--mode", "--dat-dir"])
@@ -99,7 +114,8 @@ def test_help_and_table_have_every_setting_of_the_jobs(
     monkeypatch.setenv("COLUMNS", str(columns))
     text, table = help_text(settings, "usage"), settings_table(settings)
     for field in dataclasses.fields(settings):
-        assert f"\n  --{field.name} " in text
+        name = field.name.upper() if field.metadata["positional"] else f"--{field.name}"
+        assert f"\n  {name}" in text
         assert f"\n| `{field.name}` | " in table
     assert max(map(len, text.splitlines())) <= max(columns, 70)
     assert "\n\n\n" not in text

@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const content = JSON.parse(document.getElementById("content").textContent);
-  const dialog = document.querySelector("dialog");
+  const dialog = document.querySelector("dialog.pictures");
   const title = document.getElementById("list-title");
   const order = document.getElementById("list-order");
   const gallery = dialog.querySelector("ul");
@@ -12,20 +12,76 @@
     if (className) made.className = className;
     return made;
   };
+  const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
+  const source = (row) => {
+    const shown = document.querySelector(`main img[data-picture="${row}"]`);
+    return (shown && shown.src) || content.thumbnails[row];
+  };
+
+  // One picture, enlarged, with its most probable classes. Its neighbours are those of the gallery it was opened from.
+  const enlarged = document.querySelector("dialog.picture");
+  const large = document.createElement("img");
+  large.alt = "";
+  enlarged.querySelector(".enlarged").prepend(large);
+  let neighbours = [];
+  let at = 0;
+  const show = (place) => {
+    at = place;
+    const row = neighbours[at];
+    const [name, , truth, classes] = content.pictures[row];
+    document.getElementById("picture-name").textContent = name;
+    document.getElementById("picture-truth").textContent = `true: ${content.classes[truth]}`;
+    large.src = source(row);
+    document.getElementById("picture-classes").replaceChildren(
+      ...classes.map(([code, share]) => element(code === truth ? "strong" : "span", `${content.classes[code]} ${percent(share)}`))
+        .map((text) => {
+          const item = document.createElement("li");
+          item.append(text);
+          return item;
+        }),
+    );
+    for (const button of enlarged.querySelectorAll("[data-step]")) {
+      button.disabled = !(at + Number(button.dataset.step) in neighbours);
+    }
+  };
+  const step = (by) => {
+    if (at + by in neighbours) show(at + by);
+  };
+  for (const button of enlarged.querySelectorAll("[data-step]")) {
+    button.addEventListener("click", () => step(Number(button.dataset.step)));
+  }
+  enlarged.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowLeft") step(-1);
+    if (event.key === "ArrowRight") step(1);
+  });
+  const enlargeable = (image, row) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "enlarge";
+    button.setAttribute("aria-label", `Enlarge ${content.pictures[row][0]}`);
+    image.replaceWith(button);
+    button.append(image);
+    button.dataset.row = row;
+    button.addEventListener("click", () => {
+      neighbours = [...button.closest("ul").querySelectorAll("button.enlarge")].map((other) => other.dataset.row);
+      show(neighbours.indexOf(String(row)));
+      enlarged.showModal();
+    });
+  };
+  for (const image of document.querySelectorAll("main img[data-picture]")) enlargeable(image, image.dataset.picture);
 
   const picture = (row) => {
     const [name, confidence] = content.pictures[row];
     const item = document.createElement("li");
-    const shown = document.querySelector(`main img[data-picture="${row}"]`);
-    const source = content.thumbnails[row] || (shown && shown.src);
-    if (source) {
+    if (source(row)) {
       const image = document.createElement("img");
-      image.src = source;
+      image.src = source(row);
       image.alt = "";
       item.append(image);
+      enlargeable(image, row);
     }
     item.append(element("p", name, "file"));
-    if (confidence !== null) item.append(element("p", `${(100 * confidence).toFixed(1)}\u00a0% sure`, "sure"));
+    if (confidence !== null) item.append(element("p", `${percent(confidence)} sure`, "sure"));
     return item;
   };
 
@@ -49,7 +105,7 @@
   }
 
   // A matrix is one stop of the Tab key; the arrow keys go to the next cell that opens.
-  const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+  const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
   for (const matrix of document.querySelectorAll("table.matrix")) {
     const buttons = [...matrix.querySelectorAll("button")];
     buttons.forEach((button, at) => (button.tabIndex = at ? -1 : 0));
@@ -57,28 +113,110 @@
       buttons.forEach((button) => (button.tabIndex = button === event.target ? 0 : -1));
     });
     matrix.addEventListener("keydown", (event) => {
-      const step = steps[event.key];
+      const move = moves[event.key];
       const from = document.activeElement.closest("td");
-      if (!step || !from) return;
+      if (!move || !from) return;
       event.preventDefault();
       const rows = [...matrix.tBodies[0].rows];
-      let row = rows.indexOf(from.parentElement) + step[0];
-      let column = from.cellIndex + step[1];
+      let row = rows.indexOf(from.parentElement) + move[0];
+      let column = from.cellIndex + move[1];
       while (rows[row] && rows[row].cells[column]) {
         const next = rows[row].cells[column].querySelector("button");
         if (next) {
           next.focus();
           return;
         }
-        row += step[0];
-        column += step[1];
+        row += move[0];
+        column += move[1];
       }
     });
   }
 
-  dialog.querySelector(".close").addEventListener("click", () => dialog.close());
-  dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close();
-  });
+  for (const each of [dialog, enlarged]) {
+    each.querySelector(".close").addEventListener("click", () => each.close());
+    each.addEventListener("click", (event) => {
+      if (event.target === each) each.close();
+    });
+  }
+
+  // A sortable table: a button in each header, a search field, and the rows behind the first of many folded away.
+  const value = (row, column) => {
+    const text = row.cells[column].textContent.trim();
+    const number = parseFloat(text.replaceAll(",", ""));
+    return Number.isNaN(number) ? text : number;
+  };
+  const compare = (one, other) => {
+    if (typeof one === typeof other) return typeof one === "number" ? one - other : one.localeCompare(other);
+    return typeof one === "number" ? 1 : -1;
+  };
+  for (const table of document.querySelectorAll("table.sortable")) {
+    const body = table.tBodies[0];
+    const all = [...body.rows];
+    const unfolded = Number(table.dataset.unfolded);
+    const noun = table.dataset.noun;
+    let isFolded = all.length > unfolded;
+    const tools = element("div", "", "tools");
+    const search = document.createElement("input");
+    search.type = "search";
+    const label = element("label", `Find among the ${all.length.toLocaleString("en")} ${noun} `);
+    label.append(search);
+    const status = element("span", "", "soft");
+    status.setAttribute("role", "status");
+    const more = element("button", `Show all ${all.length.toLocaleString("en")} ${noun}`, "close");
+    more.type = "button";
+    const refresh = () => {
+      const words = search.value.trim().toLowerCase();
+      let shown = 0;
+      for (const row of body.rows) {
+        const fits = !words || row.cells[0].textContent.toLowerCase().includes(words);
+        row.classList.toggle("unfit", !fits);
+        row.classList.toggle("folded", fits && isFolded && !words && shown >= unfolded);
+        shown += fits;
+      }
+      status.textContent = words ? `${shown.toLocaleString("en")} found` : "";
+      more.hidden = !isFolded || Boolean(words);
+    };
+    search.addEventListener("input", refresh);
+    more.addEventListener("click", () => {
+      isFolded = false;
+      refresh();
+    });
+    if (all.length > 5) {
+      tools.append(label, status);
+      table.parentElement.before(tools);
+      table.parentElement.after(more);
+    }
+    [...table.tHead.rows[0].cells].forEach((header, column) => {
+      if (header.classList.contains("scale")) return;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...header.childNodes);
+      header.append(button);
+      const name = button.textContent;
+      button.addEventListener("click", () => {
+        const isText = typeof value(all[0], column) === "string" && column === 0;
+        const before = header.getAttribute("aria-sort");
+        const ascending = before ? before === "descending" : isText;
+        for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+        header.setAttribute("aria-sort", ascending ? "ascending" : "descending");
+        table.caption.textContent = `Sorted by ${name}, ${ascending ? "ascending" : "descending"}`;
+        const sign = ascending ? 1 : -1;
+        body.append(...all.toSorted((one, other) => sign * compare(value(one, column), value(other, column))));
+        refresh();
+      });
+    });
+    refresh();
+  }
+
+  // A table that goes on beyond its right edge fades out there.
+  const fade = (region) => {
+    region.classList.toggle("more", region.scrollLeft + region.clientWidth < region.scrollWidth - 1);
+  };
+  const watch = new ResizeObserver((entries) => entries.forEach((entry) => fade(entry.target)));
+  for (const region of document.querySelectorAll(".scroll")) {
+    region.addEventListener("scroll", () => fade(region), { passive: true });
+    watch.observe(region);
+    fade(region);
+  }
   for (const hint of document.querySelectorAll(".opens")) hint.hidden = false;
 })();

@@ -53,7 +53,7 @@ def test_it_opens_without_network_and_fits_the_width(page, opened, width):
     shown = opened(page.html, viewport={"width": width, "height": 900})
     assert shown.title() == "Evaluation of exp"
     assert shown.evaluate("document.documentElement.scrollWidth") == width
-    assert shown.locator("main section").count() == 10
+    assert shown.locator("main section").count() == 12
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
@@ -63,9 +63,9 @@ def test_axe_finds_nothing_serious(page, opened, scheme, width):
 
 def test_axe_finds_nothing_serious_among_200_classes_nor_in_an_opened_cell(make_page, opened):
     shown = opened(make_page(MANY, pictures=2000, resamples=5).html)
-    shown.locator("summary").click()
+    shown.get_by_role("button", name="Show all 200 classes").click()
     shown.locator("td[data-list] button").first.click()
-    assert shown.locator("dialog").is_visible()
+    assert shown.locator("dialog.pictures").is_visible()
     serious(shown)
 
 
@@ -102,7 +102,7 @@ def test_a_class_called_script_is_shown_as_text(make_page, opened):
     shown = opened(make_page(KINDS).html)
     assert shown.locator("table.matrix tbody th").all_inner_texts() == [SCRIPT, "착용샷", "plain"]
     shown.locator("td[data-list] button").first.click()
-    assert shown.locator("dialog h2").inner_text() == f"{SCRIPT}, answered {SCRIPT}"
+    assert shown.locator("dialog.pictures h2").inner_text() == f"{SCRIPT}, answered {SCRIPT}"
 
 
 def test_a_cell_opens_its_pictures_and_the_keyboard_finds_the_next(make_page, opened, tmp_path):
@@ -111,7 +111,7 @@ def test_a_cell_opens_its_pictures_and_the_keyboard_finds_the_next(make_page, op
         Image.new("RGB", (30, 40), "teal").save(tmp_path / name)
     page = make_page(KINDS, pictures=40, folder=picture_folder(tmp_path, matched.names))
     shown = opened(page.html)
-    buttons, dialog = shown.locator("table.matrix button"), shown.locator("dialog")
+    buttons, dialog = shown.locator("table.matrix button"), shown.locator("dialog.pictures")
     buttons.first.focus()
     shown.keyboard.press("Enter")
     count = page.evaluation.joint.confusion[0, 0]
@@ -134,8 +134,75 @@ def test_mistakes_stand_as_pictures_where_these_are_given(make_page, opened, tmp
         Image.new("RGB", (30, 40), "teal").save(tmp_path / name)
     shown = opened(make_page(folder=picture_folder(tmp_path, matched.names)).html)
     images, gone = shown.locator("main img"), shown.locator(".no-picture")
-    assert images.count() + gone.count() == 24 and images.count() > 0 and gone.count() > 0
-    assert shown.evaluate("[...document.images].every(image => image.naturalWidth === 30)")
+    assert images.count() + gone.count() == 24 + 12 + 12 and images.count() > 0 and gone.count() > 0
+    assert shown.evaluate("[...document.querySelectorAll('main img')].every(image => image.naturalWidth === 30)")
+
+
+def test_a_picture_is_enlarged_with_its_classes_by_mouse_and_by_keyboard(make_page, opened, tmp_path):
+    matched = make_page(KINDS, pictures=40).matched
+    for name in matched.names:
+        Image.new("RGB", (300, 400), "teal").save(tmp_path / name)
+    page = make_page(KINDS, pictures=40, folder=picture_folder(tmp_path, matched.names))
+    shown = opened(page.html)
+    dialog, buttons = shown.locator("dialog.picture"), shown.locator("#mistakes ~ ul button.enlarge")
+    names = shown.locator("#mistakes ~ ul .file").all_inner_texts()
+    buttons.first.click()
+    row = matched.names.index(names[0])
+    assert dialog.locator("h2").inner_text() == names[0]
+    assert dialog.locator("#picture-truth").inner_text() == f"true: {KINDS.class_names[matched.truth[row]]}"
+    answered = KINDS.class_names[matched.answers[row]]
+    assert dialog.locator("li").first.inner_text().startswith(answered) and dialog.locator("li").count() == 3
+    assert shown.evaluate("document.querySelector('dialog.picture img').naturalHeight") == 320
+    serious(shown)
+    shown.keyboard.press("ArrowRight")
+    assert dialog.locator("h2").inner_text() == names[1]
+    shown.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    assert shown.evaluate("document.activeElement.className") == "enlarge"  # the focus comes back
+    shown.keyboard.press("Enter")
+    assert dialog.is_visible() and dialog.get_by_role("button", name="Previous").is_disabled()
+    dialog.get_by_role("button", name="Close").click()
+    # from a list of pictures too, above which it opens
+    shown.locator("td[data-list] button").first.click()
+    shown.locator("dialog.pictures button.enlarge").first.click()
+    assert dialog.is_visible() and shown.locator("dialog.pictures").is_visible()
+
+
+def test_the_table_of_classes_is_sorted_searched_and_unfolded(make_page, opened):
+    page = make_page(MANY, pictures=2000, resamples=5)
+    shown = opened(page.html)
+    rows, table = shown.locator("table.sortable tbody tr:visible"), shown.locator("table.sortable")
+    more = shown.get_by_role("button", name="Show all 200 classes")
+    assert rows.count() == 24
+    shown.get_by_label("Find among the 200 classes").fill("KIND 01")
+    assert rows.count() == 10 and shown.locator("[role=status]").inner_text() == "10 found" and not more.is_visible()
+    shown.get_by_label("Find among the 200 classes").fill("")
+    assert rows.count() == 24
+    more.click()
+    assert rows.count() == 200 and not more.is_visible()
+    table.get_by_role("button", name="pictures").click()
+    shares = [int(row.locator("td").last.inner_text()) for row in rows.all()[:40]]
+    assert shares == sorted(shares, reverse=True) and shares[0] > shares[-1]
+    assert table.locator("[aria-sort]").get_attribute("aria-sort") == "descending"
+    assert table.locator("caption").inner_text() == "Sorted by pictures, descending"
+    table.get_by_role("button", name="class").click()
+    assert rows.first.locator("th").inner_text() == "kind 000"
+    table.get_by_role("button", name="class").click()
+    assert rows.first.locator("th").inner_text() == "kind 199"
+
+
+def test_a_table_that_goes_on_to_the_right_fades_there_until_it_is_scrolled(page, opened):
+    shown = opened(page.html, viewport={"width": 390, "height": 900})
+    region = shown.get_by_role("region", name="Scores by class, All attributes together")
+    mask = "element => getComputedStyle(element).maskImage"
+    assert "linear-gradient" in region.evaluate(mask)
+    region.evaluate("element => { element.scrollLeft = element.scrollWidth; }")
+    shown.wait_for_function("!document.querySelector('table.sortable').parentElement.classList.contains('more')")
+    assert region.evaluate(mask) == "none"
+    shown.emulate_media(media="print")
+    assert shown.evaluate(
+        "[...document.querySelectorAll('.scroll')].every(e => getComputedStyle(e).maskImage === 'none')"
+    )
 
 
 def test_without_scripts_all_is_there_but_what_opens(page, opened):
@@ -144,5 +211,7 @@ def test_without_scripts_all_is_there_but_what_opens(page, opened):
     counts = cell.inner_text()
     shown.locator("#show-shares").check()
     assert re.fullmatch(r"\d+", counts) and cell.inner_text() != counts
+    assert shown.locator("button:visible").count() == 0 and not shown.locator("input[type=search]").count()
+    assert shown.locator("table.sortable tbody tr:visible").count() == 18
     assert shown.locator("td button").count() == 0 and not shown.locator(".opens").first.is_visible()
-    assert shown.locator("main section").count() == 10
+    assert shown.locator("main section").count() == 12

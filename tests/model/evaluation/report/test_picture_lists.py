@@ -3,7 +3,7 @@ import pytest
 
 from model.evaluation.matching import MatchedAnswers
 from model.evaluation.report.confusion import make_matrix
-from model.evaluation.report.picture_lists import MOST_IN_LIST, PictureLists, answer_confidence
+from model.evaluation.report.picture_lists import MOST_IN_LIST, PictureLists
 from model.evaluation.report.thumbnails import Thumbnail
 from model.labels import Attribute, Scheme
 
@@ -22,7 +22,7 @@ def test_lists_without_probabilities_come_in_the_order_of_the_truth(make_page):
     page = make_page(SCHEME, pictures=60, probabilities=None)
     lists = PictureLists(page.matched)
     make_matrix("kind", SCHEME, page.evaluation.joint, page.matched.truth, page.matched.answers, lists)
-    title, total, order, rows = lists.content({}, set())["lists"]["kind-0-1"]
+    title, total, order, rows = lists.content({}, [])["lists"]["kind-0-1"]
     assert (title, order) == ("a, answered b", "") and rows == sorted(rows) and len(rows) == min(total, 12)
 
 
@@ -30,7 +30,7 @@ def test_lists_without_probabilities_come_in_the_order_of_the_truth(make_page):
 def test_wrong_answers_are_listed_by_decreasing_confidence_and_right_ones_by_increasing(wrong, order, rows):
     lists = PictureLists(matched([0.6, 0.5, 0.9, 0.7]))
     assert lists.add("key", "a title", np.array([True, True, True, False]), wrong) == "key"
-    assert lists.content({}, set())["lists"]["key"] == ["a title", 3, order or "least sure first", rows]
+    assert lists.content({}, [])["lists"]["key"] == ["a title", 3, order or "least sure first", rows]
 
 
 def test_the_first_pictures_of_long_lists_of_mistakes_are_the_most_interesting():
@@ -48,13 +48,14 @@ def test_a_thumbnail_is_in_the_content_once():
     lists = PictureLists(matched([0.6, 0.5, 0.9]))
     lists.add("key", "", np.array([True, True, True]), wrong=True)
     thumbnails = {name: Thumbnail(f"data:{name}", 1, 1) for name in ("0.jpg", "2.jpg")}
-    content = lists.content(thumbnails, on_page={"2.jpg"})
+    content = lists.content(thumbnails, shown=[2])
     assert content["thumbnails"] == {0: "data:0.jpg"}
-    assert content["pictures"] == {0: ["0.jpg", 0.6], 1: ["1.jpg", 0.5], 2: ["2.jpg", 0.9]}
+    assert [content["pictures"][row][:2] for row in range(3)] == [["0.jpg", 0.6], ["1.jpg", 0.5], ["2.jpg", 0.9]]
 
 
-def test_the_confidence_is_that_of_the_answer():
-    scheme = Scheme((Attribute("kind", ("a", "b", "c")),))
-    probabilities = np.array([[0.2, 0.7, 0.1], [0.5, 0.4, 0.1], [np.nan] * 3])
-    answered = MatchedAnswers(scheme, ["x", "y", "z"], np.zeros(3, int), np.array([1, -1, -1]), probabilities)
-    np.testing.assert_array_equal(answer_confidence(answered), [0.7, np.nan, np.nan])
+def test_a_picture_has_its_true_class_and_its_most_probable_ones_by_name():
+    content = PictureLists(matched([0.6, 0.9])).content({}, shown=[1])
+    assert list(content["pictures"]) == [1]
+    name, confidence, truth, top = content["pictures"][1]
+    named = [(content["classes"][code], share) for code, share in top]
+    assert (name, confidence, content["classes"][truth]) == ("1.jpg", 0.9, "b") and named == [("a", 0.9), ("b", 0.1)]

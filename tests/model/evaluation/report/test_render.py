@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from model.artifacts.provenance import Provenance
+from model.evaluation.report.render import LARGE_CHARACTERS, SMALL_CHARACTERS
+from model.evaluation.suspects import suspected_label_errors
 from model.labels import Attribute, Scheme, mask_scheme
 
 SCRIPT = "<script>alert(1)</script>"
@@ -128,11 +130,64 @@ def test_several_models_stand_side_by_side(make_page, page):
 
 def test_parts_without_data_are_left_out(make_page):
     found = make_page(probabilities=None, groups=None, group_column=None, group_names=[], metadata={}, provenance=None)
-    for part in ("calibration", "groups", "metadata", "mistakes", "comparison", "model"):
+    parts = ("coverage", "calibration", "groups", "metadata", "mistakes", "examples", "comparison", "learning", "model")
+    for part in parts:
         assert f'id="{part}"' not in found.html and f'href="#{part}"' not in found.html
     assert "<h1>Evaluation</h1>" in found.html
     without = make_page(resamples=0)
     assert "no intervals, as resamples is 0" in without.html.lower() and "None" not in without.html
+
+
+def test_the_first_lines_say_which_images_these_are(make_page):
+    found = make_page(
+        truth_source="gt/gt.csv",
+        answers_source="validation/output.csv",
+        held_out="validation",
+        made_on=datetime.date(2026, 11, 21),
+    )
+    top = found.html[: found.html.index("<nav")]
+    assert "Truth gt/gt.csv, answers validation/output.csv, evaluated on 21 November 2026." in top
+    assert "300 pictures of" in top and "They also chose the epoch of the weights" in top
+    assert "did not learn from it" in make_page(held_out="out_of_fold").html
+    plain = make_page().html
+    assert '<p class="images">' not in plain and "chose the epoch" not in plain
+
+
+def test_accuracy_against_coverage_is_told_in_a_sentence_and_in_numbers(page):
+    points = page.evaluation.coverage
+    eighty = next(point for point in points if point.coverage == pytest.approx(0.8))
+    assert (
+        f"the surest 80\u00a0% of the pictures would be right in {100 * eighty.accuracy.value:.1f}\u00a0%" in page.html
+    )
+    rows = page.tables["The surest answers"][1:]
+    assert [row[0] for row in rows] == [str(share) for share in range(10, 101, 10)]
+    assert [row[1] for row in rows] == [f"{100 * point.accuracy.value:.1f}" for point in points[1::2]]
+
+
+def test_learning_curves_are_drawn_where_there_is_a_history(make_page, page):
+    assert 'id="learning"' not in page.html
+    member = page.matched.provenance.members[0]
+    history = tuple({"epoch": n, "train_loss": 1 / n, "val_loss": 1 / n, "val_f1": 0.5, "val_acc": 0.5} for n in (1, 2))
+    found = make_page(provenance=Provenance("exp", 1, "", (replace(member, history=history),))).html
+    assert found.count('<svg class="lines"') == 1 + 2 and "Losses by epoch: train loss, val loss." in found
+
+
+def test_two_models_are_compared_picture_by_picture(page):
+    right, other_right = page.matched.correct, page.matched.truth == 0
+    only = page.tables["Only these answers are right, the surest"][1:]
+    counts = [(right & other_right).sum(), (right & ~other_right).sum(), (~right & other_right).sum()]
+    sentence = (
+        f"Both are right for {counts[0]} pictures, only these answers for {counts[1]}, only before for {counts[2]}"
+    )
+    assert sentence in page.html and '<a href="compared.csv">' in page.html and len(only) == 20
+    rows = [page.matched.names.index(row[0]) for row in only]
+    assert all(right[row] and not other_right[row] for row in rows)
+
+
+def test_suspected_label_errors_are_counted_and_linked(page, make_page):
+    count = len(suspected_label_errors(page.matched))
+    assert count > 1 and f"lists {count} suspected label errors" in page.html
+    assert 'href="suspects.csv"' not in make_page(probabilities=None).html
 
 
 def test_nothing_is_loaded_from_elsewhere(page):
@@ -167,8 +222,7 @@ def test_names_from_the_data_are_text_wherever_they_stand(make_page):
 def test_20_000_pictures_stay_under_5_mb(make_page, classes, table):
     scheme = mask_scheme() if classes == 18 else Scheme((Attribute("kind", tuple(f"kind {i:03}" for i in range(200))),))
     page = make_page(scheme, pictures=20_000, resamples=5)
-    assert len(page.html.encode()) < MOST - 1_700_000  # the thumbnails' room
+    assert len(page.html.encode()) < MOST - LARGE_CHARACTERS - SMALL_CHARACTERS  # the thumbnails' room
     assert ('<table class="matrix' in page.html) == table == ('class="heat-map"' not in page.html)
     assert len(page.tables["Most frequent confusions"]) == (11 if table else 26)
-    rows = page.tables["Lowest F1 first"][1:] + page.tables.get("The other classes, lowest F1 first", [[]])[1:]
-    assert len(rows) == classes and ("<details>" in page.html) == (classes == 200)
+    assert len(page.tables["Lowest F1 first"][1:]) == classes

@@ -1,0 +1,93 @@
+"""Predictions for people: each image's most probable classes by name, in predictions.csv and in the table that
+inference prints for single files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.decisions import Decision
+from model.labels import Scheme
+
+TOP = ("predicted", "second", "third")  # columns of the classes; probabilities are in columns of their own beside them
+
+
+@dataclass(frozen=True)
+class PredictionTable:
+    """Makes the header and the rows of a table of predictions.
+
+    The header is the column of image names, `predicted`, the attributes by name where there are several, `probability`,
+    `second`, `second_probability`, `third`, `third_probability` (fewer where there are fewer classes), and `error`, the
+    reason where an image could not be read.
+
+    Attributes:
+        scheme: Labels of the classes.
+        decision: Decides the class of each image; the others are ranked by its scores.
+        name_column: Header of the column of image names.
+    """
+
+    scheme: Scheme
+    decision: Decision
+    name_column: str
+
+    @property
+    def header(self) -> list[str]:
+        """Names of the columns. An attribute whose name is taken is called predicted_NAME."""
+        top = TOP[: self.scheme.num_classes]
+        ranks = [name for rank in top[1:] for name in (rank, f"{rank}_probability")]
+        own = [self.name_column, "predicted", "probability", *ranks, "error"]
+        attributes = [f"predicted_{name}" if name in own else name for name in _several(self.scheme)]
+        return [*own[:2], *attributes, *own[2:]]
+
+    def rows(self, names: Sequence[str], probabilities: np.ndarray) -> Iterator[list[str]]:
+        """The rows of some images.
+
+        Args:
+            names: N names.
+            probabilities: float32 (N, C), of the joint classes.
+        """
+        classes = top_classes(probabilities, self.decision, len(TOP))
+        shown = np.take_along_axis(probabilities, classes, axis=1)
+        codes = self.scheme.split(classes[:, 0])
+        values = [[self.scheme.attribute(name).values[code] for code in codes[name]] for name in _several(self.scheme)]
+        class_names = self.scheme.class_names
+        for row, name in enumerate(names):
+            ranked = [
+                text for code, share in zip(classes[row], shown[row]) for text in (class_names[code], f"{share:.4f}")
+            ]
+            yield [name, ranked[0], *(texts[row] for texts in values), *ranked[1:], ""]
+
+    def unread(self, name: str, reason: str) -> list[str]:
+        """The row of an image that could not be read."""
+        return [name, *[""] * (len(self.header) - 2), reason]
+
+
+def terminal_rows(
+    names: Sequence[str], probabilities: np.ndarray, scheme: Scheme, decision: Decision
+) -> Iterator[list[str]]:
+    """Rows for a terminal: name, class, its probability, and the next two classes with theirs. Arguments: as above."""
+    classes = top_classes(probabilities, decision, len(TOP))
+    shown = np.take_along_axis(probabilities, classes, axis=1)
+    for row, name in enumerate(names):
+        first, *others = [(scheme.class_names[code], f"{share:.1%}") for code, share in zip(classes[row], shown[row])]
+        yield [name, *first, *(" ".join(other) for other in others)]
+
+
+def top_classes(probabilities: np.ndarray, decision: Decision, most: int) -> np.ndarray:
+    """The answered class of each image, then those that the decision ranks next, int64 (N, at most `most`).
+
+    Args:
+        probabilities: float (N, C).
+        decision: Decides the class.
+        most: Number of classes for each image, at least 1.
+    """
+    scores = np.array(decision.scores(probabilities), dtype=np.float64)
+    np.put_along_axis(scores, decision.classes(probabilities)[:, None], np.inf, axis=1)
+    return np.argsort(-scores, axis=1, kind="stable")[:, :most]
+
+
+def _several(scheme: Scheme) -> tuple[str, ...]:
+    """Names of the attributes where there are several."""
+    return scheme.names if len(scheme.attributes) > 1 else ()

@@ -1,0 +1,179 @@
+"""The truth of an evaluation: gt.csv, another table, or a labelled channel of any layout that training reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from model.answers.files import ERRORS, OUTPUT, PREDICTIONS, PROBABILITIES, TRUTH
+from model.answers.read import (
+    ANSWER_COLUMNS,
+    ANSWER_NAME,
+    MISSING_FILES,
+    UNKNOWN_CLASSES,
+    ClassTable,
+    read_class_table,
+    rows_text,
+)
+from model.data.channel import ChannelOptions, read_channel
+from model.data.readers.columns import column_named
+from model.data.readers.csv_table import csv_header, has_picture_column
+from model.data.readers.detect import TABLE_NAMES
+from model.errors import Problems, listing
+from model.label_values import INDICES, NAMES
+from model.labels import DROPPED, Attribute, Scheme, normal_text
+from model.metrics.scores import NO_ANSWER
+
+OWN_OUTPUTS = (OUTPUT, PROBABILITIES, PREDICTIONS, ERRORS)  # are no truth
+CHANNEL_FILES = (".lst", ".manifest", ".jsonl")  # whose rows a channel's readers read
+NAME_COLUMN = "path"
+
+
+def truth_location(path: Path) -> Path:
+    """The table or the folder that the truth is read from: a file as it is; of a folder its gt.csv, else the folder
+    itself if there is anything in it."""
+    if path.is_file() or (path.is_dir() and not (path / TRUTH).is_file() and any(path.iterdir())):
+        return path
+    return path if path.suffix.lower() == ".csv" else path / TRUTH
+
+
+def read_truth(
+    location: Path, scheme: Scheme | None, group_column: str | None, problems: Problems, notes: list[str]
+) -> ClassTable | None:
+    """Reads the true classes; None, and problems, where that is not possible.
+
+    Args:
+        location: What truth_location returns.
+        scheme: Of the answers, by which a channel or the columns of its attributes are read; None if it is not known.
+        group_column: Column of the groups in a channel, if one is set.
+        problems: Collects what is wrong.
+        notes: Collects how a channel was read.
+    """
+    found = Problems(f"truth {location}")
+    table = _read_table(location, scheme, found) if location.suffix.lower() not in CHANNEL_FILES else None
+    if table is None and not found:
+        table = _read_channel(location, scheme, group_column, found, notes)
+    for kind, texts in found.kinds.items():
+        for text in texts:
+            problems.add(kind, text)
+    return table
+
+
+def _read_table(location: Path, scheme: Scheme | None, problems: Problems) -> ClassTable | None:
+    """A CSV with a column of classes, or with those of the attributes. None without a problem where there is none: a
+    folder has no such table."""
+    file = _table_in(location, problems) if location.is_dir() else location
+    if file is None:
+        return None
+    header = csv_header(file)
+    has_classes = column_named(header, ANSWER_NAME, *ANSWER_COLUMNS) is not None
+    columns = [column_named(header, attribute.column) for attribute in scheme.attributes] if scheme else []
+    if scheme and not has_classes and all(columns):
+        return _read_attributes(file, scheme, [column for column in columns if column], problems)
+    return read_class_table(file, problems, preferred=ANSWER_NAME) if has_classes or file == location else None
+
+
+def _read_channel(
+    location: Path, scheme: Scheme | None, group_column: str | None, problems: Problems, notes: list[str]
+) -> ClassTable | None:
+    """The images of a channel of any layout with their joint classes by name, groups and metadata."""
+    root, name = (location.parent, location.name) if location.is_file() else (location, None)
+    table = read_channel(root, problems, ChannelOptions(table=name, group_column=group_column), scheme)
+    if table is None or problems:
+        return None
+    notes.append(f"the truth was read from {table.source}: {len(table):,} pictures")
+    frame = pd.DataFrame({NAME_COLUMN: pd.Series(table.locations.paths, dtype="str")})
+    if table.grouped_by:
+        frame[table.grouped_by] = table.groups
+    for column in table.metadata:
+        if column not in frame:
+            frame[column] = table.metadata[column]
+    classes = np.array([*table.scheme.class_names, ""], dtype=object)[table.classes()]  # "" of -1, a missing label
+    names = frame[NAME_COLUMN].map(normal_text)
+    return ClassTable(location, names, pd.Series(classes, index=frame.index, dtype=object), frame, ANSWER_NAME)
+
+
+def match_by_file_name(truth: ClassTable, answers: pd.Series, notes: list[str]) -> ClassTable:
+    """The truth with the names that the answers have for its images.
+
+    A name that no answer has is matched by the last parts of its path, the most that one other name alone shares:
+    a/cat/1.jpg with cat/1.jpg, or with 1.jpg.
+
+    Args:
+        truth: The truth of a channel, named by paths.
+        answers: Names of the answers.
+        notes: Collects how many were matched so.
+    """
+    names = truth.names.copy()
+    matched = 0
+    depth = max((name.count("/") + 1 for name in (*names, *answers)), default=1)
+    for parts in range(depth, 0, -1):
+        left = names[~names.isin(set(answers))]
+        free = answers[~answers.isin(set(names))]
+        if left.empty or free.empty:
+            break
+        own, theirs = _tails(left, parts), _tails(free, parts)
+        unique = theirs[~theirs.duplicated(keep=False)]
+        found = own[~own.duplicated(keep=False) & own.isin(set(unique))]
+        by_tail = pd.Series(free.loc[unique.index].to_numpy(), index=unique.to_numpy())
+        names.loc[found.index] = by_tail.loc[found].to_numpy()
+        matched += len(found)
+    if matched:
+        notes.append(f"pictures matched by the end of their paths: {matched:,} of {len(names):,}")
+    return replace(truth, names=names)
+
+
+def _tails(names: pd.Series, parts: int) -> pd.Series:
+    """The last so many parts of each path, of shorter ones all."""
+    return names.map(lambda name: "/".join(PurePosixPath(name).parts[-parts:]))
+
+
+def _table_in(folder: Path, problems: Problems) -> Path | None:
+    """The CSV in a folder that names images: the only one, or one of the usual names; None where there is none."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.suffix.lower() == ".csv")
+    own = [name for name in names if name.endswith(OWN_OUTPUTS)]
+    stems = {name.removesuffix(f".{PROBABILITIES}") for name in own}
+    others = [name for name in names if name not in own and Path(name).stem not in stems]
+    candidates = [name for name in others if has_picture_column(folder / name, None)]
+    usual = [name for name in TABLE_NAMES if name in candidates]
+    if len(candidates) > 1 and not usual:
+        named = f"name one, as in --ground_truth_dir {folder / candidates[0]}"
+        problems.add("several tables", f"{folder} has no {TRUTH}, but {listing(candidates)}; {named}")
+        return None
+    if own and not others and not any(path.is_dir() for path in folder.iterdir()):
+        problems.add(MISSING_FILES, f"{folder / TRUTH}: no such file; tables beside it: {listing(names)}")
+        return None
+    return folder / (usual or candidates)[0] if candidates else None
+
+
+def _read_attributes(file: Path, scheme: Scheme, columns: Sequence[str], problems: Problems) -> ClassTable | None:
+    """A table whose attributes have a column each: its classes are the joint ones, by name."""
+    table = read_class_table(file, problems, columns=columns[:1])
+    if table is None:
+        return None
+    codes = np.column_stack(
+        [
+            _codes(attribute, table.table[column].map(normal_text), file, problems)
+            for attribute, column in zip(scheme.attributes, columns, strict=True)
+        ]
+    )
+    joint = np.full(len(codes), NO_ANSWER, np.int64)
+    known = (codes >= 0).all(axis=1)
+    joint[known] = scheme.joint(dict(zip(scheme.names, codes[known].T)))
+    values = pd.Series(np.array([*scheme.class_names, ""], dtype=object)[joint], index=table.names.index)
+    kept = ~(codes == DROPPED).any(axis=1)
+    return ClassTable(file, table.names[kept], values[kept], table.table[kept].drop(columns=list(columns)), ANSWER_NAME)
+
+
+def _codes(attribute: Attribute, texts: pd.Series, file: Path, problems: Problems) -> np.ndarray:
+    """Classes of an attribute, int64 (n,), -1 for an empty cell, DROPPED for one that the rules leave out. A text that
+    is no value is a problem."""
+    labels = [text for text in texts.unique() if text or attribute.rules.drops(text)]
+    read = attribute.read(labels, (NAMES, INDICES))
+    for text, sentence in read.unknown.items():
+        problems.add(UNKNOWN_CLASSES, f"{file} {rows_text(texts.index[texts == text])}: {sentence}")
+    return texts.map(read.codes).fillna(NO_ANSWER).to_numpy(dtype=np.int64)

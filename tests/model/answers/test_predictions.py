@@ -1,0 +1,62 @@
+"""Predictions for people: the classes by name, the most probable ones first."""
+
+import numpy as np
+
+from model.answers.predictions import PredictionTable, terminal_rows, top_classes
+from model.decisions import Decision
+from model.labels import Attribute, Scheme
+
+KINDS = Scheme((Attribute("kind", ("cat", "dog", "owl", "eel")),))
+SHIRTS = Scheme((Attribute("error", ("none", "stain")), Attribute("colour", ("red", "blue", "착용"))))
+
+
+def test_a_row_has_the_answer_and_the_next_two_classes_with_their_probabilities():
+    table = PredictionTable(KINDS, Decision(), "ImageID")
+    assert table.header == [
+        "ImageID", "predicted", "probability", "second", "second_probability", "third", "third_probability", "error",
+    ]  # fmt: skip
+    rows = list(table.rows(["a", "b"], np.float32([[0.1, 0.2, 0.65, 0.05], [0.25, 0.25, 0.25, 0.25]])))
+    assert rows[0] == ["a", "owl", "0.6500", "dog", "0.2000", "cat", "0.1000", ""]
+    assert rows[1] == ["b", "cat", "0.2500", "dog", "0.2500", "owl", "0.2500", ""]
+    assert table.unread("c", "not an image") == ["c", "", "", "", "", "", "", "not an image"]
+
+
+def test_two_classes_have_no_third():
+    table = PredictionTable(KINDS.only("kind"), Decision(), "path")
+    two = PredictionTable(Scheme((Attribute("kind", ("cat", "dog")),)), Decision(), "path")
+    assert table.header[-2] == "third_probability" and two.header[-2:] == ["second_probability", "error"]
+    assert list(two.rows(["a"], np.float32([[0.3, 0.7]]))) == [["a", "dog", "0.7000", "cat", "0.3000", ""]]
+
+
+def test_each_of_several_attributes_has_a_column_whatever_it_is_called():
+    table = PredictionTable(SHIRTS, Decision(), "colour")
+    assert table.header[:5] == ["colour", "predicted", "predicted_error", "predicted_colour", "probability"]
+    (row,) = table.rows(["a.jpg"], np.float32([[0.05, 0.05, 0.1, 0.1, 0.1, 0.6]]))
+    assert row[:5] == ["a.jpg", "stain/착용", "stain", "착용", "0.6000"] and len(row) == len(table.header)
+
+
+def test_the_answer_is_the_decisions_and_the_others_are_in_its_order():
+    probabilities = np.float32([[0.4, 0.3, 0.2, 0.1]])
+    biased = Decision(biases=(0.0, 0.0, 0.0, 3.0))
+    assert top_classes(probabilities, biased, 3).tolist() == [[3, 0, 1]]
+    (row,) = PredictionTable(KINDS, biased, "path").rows(["a"], probabilities)
+    assert row[1:5] == ["eel", "0.1000", "cat", "0.4000"]
+
+
+def test_the_answer_comes_first_even_where_a_rule_does_not_take_the_best_score():
+    class Second(Decision):
+        def classes(self, probabilities):
+            return np.argsort(-probabilities, axis=-1)[..., 1]
+
+    assert top_classes(np.float32([[0.4, 0.3, 0.2, 0.1]]), Second(), 3).tolist() == [[1, 0, 2]]
+
+
+def test_no_images_have_no_rows():
+    assert list(PredictionTable(KINDS, Decision(), "path").rows([], np.empty((0, 4), np.float32))) == []
+
+
+def test_a_terminal_has_shares_in_percent():
+    (row,) = terminal_rows(["착용 a.jpg"], np.float32([[0.1, 0.2, 0.65, 0.05]]), KINDS, Decision())
+    assert row == ["착용 a.jpg", "owl", "65.0%", "dog 20.0%", "cat 10.0%"]
+    two = Scheme((Attribute("kind", ("cat", "dog")),))
+    assert list(terminal_rows(["a"], np.float32([[0.3, 0.7]]), two, Decision())) == [["a", "dog", "70.0%", "cat 30.0%"]]

@@ -1,0 +1,145 @@
+"""The truth in every form that training reads."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from model.answers.read import ClassTable
+from model.errors import InputError
+from model.evaluation.matching import MatchedAnswers, match_answers
+from model.evaluation.truth import match_by_file_name, truth_location
+from model.labels import Attribute, Scheme, mask_scheme
+
+FOLDERS = Scheme((Attribute("label", ("1", "2", "cat")),))  # class folders, two of them called by a number
+SHIRTS = Scheme((Attribute("kind", ("shirt", "shoe"), (), "articleType"), Attribute("size", ("small", "large"), (10,))))
+
+
+@pytest.fixture
+def matched(tmp_path):
+    """Matches truth/ with answers, given as lines of output.csv, of a scheme."""
+
+    def match(scheme: Scheme, *answers: str, truth: str = "truth", **options) -> MatchedAnswers:
+        out = tmp_path / "out"
+        out.mkdir(exist_ok=True)
+        (out / "labels.json").write_text(json.dumps(scheme.to_dict()))
+        (out / "output.csv").write_text("\n".join(["ImageID,ans", *answers]) + "\n")
+        return match_answers(truth_location(tmp_path / truth), out / "output.csv", **options)
+
+    return match
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def draw(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(root / name)
+
+
+def test_class_folders_are_the_truth_by_their_names(matched, tmp_path):
+    draw(tmp_path / "truth", "1/a.png", "2/b.png", "cat/c.png", "cat/d.png")
+    found = matched(FOLDERS, "1/a.png,0", "2/b.png,1", "cat/c.png,0", "cat/d.png,2")
+    assert found.truth.tolist() == [0, 1, 2, 2] and found.answers.tolist() == [0, 1, 0, 2]
+    assert any("the truth was read from class folders" in note for note in found.notes)
+
+
+def test_names_are_matched_by_the_end_of_their_paths_where_that_is_unique(matched, tmp_path):
+    draw(tmp_path / "truth", "1/a.png", "1/x.png", "2/a.png", "cat/c.png", "cat/d.png")
+    found = matched(
+        FOLDERS, "test/1/a.png,0", "test/2/a.png,1", "c.png,2", "else/d.png,2", "other/x.png,0", "y/x.png,0"
+    )
+    assert found.names == ["test/1/a.png", "1/x.png", "test/2/a.png", "c.png", "else/d.png"]
+    assert found.answers.tolist() == [0, -1, 1, 2, 2]  # x.png is the end of two answers
+    assert "pictures matched by the end of their paths: 4 of 5" in found.notes
+
+
+def test_an_exact_name_is_never_taken_by_another(tmp_path):
+    names = pd.Series(["1/a.png", "2/a.png"])
+    truth = ClassTable(tmp_path, names, pd.Series(["1", "2"]), pd.DataFrame(), "ans_name")
+    notes: list[str] = []
+    assert match_by_file_name(truth, pd.Series(["a.png", "1/a.png"]), notes).names.tolist() == ["1/a.png", "a.png"]
+    assert match_by_file_name(truth, pd.Series(["a.png"]), notes).names.tolist() == names.tolist()
+    assert notes == ["pictures matched by the end of their paths: 1 of 2"]
+
+
+def test_attributes_may_have_columns_of_their_own(matched, tmp_path):
+    write(tmp_path / "truth" / "gt.csv", "ImageID,Size,articleType,site\na,9.5,shoe,x\nb,large,shirt,y\nc,10,shoe,x\n")
+    found = matched(SHIRTS, "a,2", "b,1", "c,0")
+    assert found.truth.tolist() == [2, 1, 3] and found.answers.tolist() == [2, 1, 0]
+    assert found.metadata == {"site": ["x", "y", "x"]}
+
+
+def test_values_of_attributes_are_told_by_row(matched, tmp_path):
+    write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,shoes\nb,,shirt\nc,big,shoe\n")
+    with pytest.raises(InputError) as caught:
+        matched(SHIRTS, "a,2")
+    told = str(caught.value)
+    assert "gt.csv row 2: kind = 'shoes', expected shirt, shoe" in told and "gt.csv row 4: size = 'big'" in told
+    assert "pictures without a true class" in told and "gt.csv row 3: 'b'" in told
+
+
+@pytest.mark.parametrize("location", ["truth", "truth/mine.csv"])
+def test_a_table_of_another_name_is_read_without_its_pictures(matched, tmp_path, location):
+    write(tmp_path / "truth" / "mine.csv", "path,label,sender\na.png,cat,s\nb.png,1,t\n")
+    write(tmp_path / "truth" / "legend.csv", "code,meaning\n1,one\n")
+    found = matched(FOLDERS, "a.png,2", "b.png,0", truth=location)
+    assert found.truth.tolist() == [2, 0] and found.group_names == ["s", "t"]
+
+
+def test_one_of_several_tables_must_be_named(matched, tmp_path):
+    for name in ("a.csv", "b.csv"):
+        write(tmp_path / "truth" / name, "path,label\na.png,cat\n")
+    with pytest.raises(
+        InputError, match=r"has no gt.csv, but a.csv, b.csv; name one, as in --ground_truth_dir .*/a.csv"
+    ):
+        matched(FOLDERS, "a.png,2")
+
+
+def test_answers_are_never_their_own_truth(matched, tmp_path):
+    write(tmp_path / "out" / "predictions.csv", "ImageID,predicted\na,cat\n")
+    write(tmp_path / "out" / "mine.csv", "ImageID,ans\na,2\n")
+    write(tmp_path / "out" / "mine.probabilities.csv", "ImageID,1,2,cat\na,0,0,1\n")
+    with pytest.raises(InputError, match=r"out/gt.csv: no such file; tables beside it: mine.csv, mine.prob"):
+        matched(FOLDERS, "a,2", truth="out")
+
+
+def test_profile_folders_are_the_truth_with_their_persons(matched, tmp_path, faces):
+    (tmp_path / "truth").symlink_to(faces / "train")
+    paths = [path.relative_to(faces / "train").as_posix() for path in (faces / "train").rglob("*.*")]
+    channel = sorted(path for path in paths if path.startswith("images/"))
+    found = matched(mask_scheme(), *(f"{name},0" for name in channel))
+    assert sorted(found.names) == channel and found.group_column and len(found.group_names) == 24
+    masks = mask_scheme().split(found.truth)["mask"].tolist()
+    file_names = [name.rpartition("/")[2] for name in found.names]
+    assert masks == [0 if name.startswith("mask") else 1 if name.startswith("incorrect") else 2 for name in file_names]
+
+
+def test_a_list_is_the_truth(matched, tmp_path):
+    draw(tmp_path / "truth", "a.png", "b.png")
+    write(tmp_path / "truth" / "test.lst", "0\t1\ta.png\n1\t0\tb.png\n")
+    scheme = Scheme((Attribute("label", ("0", "1")),))
+    for location in ("truth", "truth/test.lst"):
+        assert matched(scheme, "a.png,1", "b.png,1", truth=location).truth.tolist() == [1, 0]
+
+
+def test_a_folder_of_no_layout_and_an_unknown_class_are_told(matched, tmp_path):
+    write(tmp_path / "truth" / "notes.txt", "x")
+    with pytest.raises(InputError, match="channel of no known layout"):
+        matched(FOLDERS, "a,0")
+    (tmp_path / "truth" / "notes.txt").unlink()
+    draw(tmp_path / "truth", "1/a.png", "dog/b.png")
+    with pytest.raises(InputError, match="label = 'dog', expected 1, 2, cat"):
+        matched(FOLDERS, "1/a.png,0", "dog/b.png,0")
+
+
+@pytest.mark.parametrize(("path", "expected"), [("none", "none/gt.csv"), ("truth/x.csv", "truth/x.csv")])
+def test_what_is_missing_is_named(matched, tmp_path, path, expected):
+    assert truth_location(tmp_path / path) == tmp_path / expected
+    with pytest.raises(InputError, match=f"{expected}: no such file"):
+        matched(FOLDERS, "a,0", truth=path)

@@ -1,0 +1,183 @@
+"""The answers to held-out pictures that training leaves, and the report on them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import evaluation
+import train
+from model.answers.write import Answers
+from model.artifacts.discovery import newest_model
+from model.data.image_locations import ImageLocations
+from model.data.table import Table
+from model.decisions import Decision
+from model.images.image_location import ImageLocation
+from model.labels import Attribute, Scheme
+from model.prediction.api import predict
+from model.training.held_out import write_held_out
+from model.training.trainer import Trainer
+
+FILES = [
+    "evaluation.json",
+    "gt.csv",
+    "labels.json",
+    "output.csv",
+    "predictions.csv",
+    "probabilities.csv",
+    "report.html",
+]
+REPORT = ["--report", "true"]
+
+
+def names(folder) -> list[str]:
+    """Names of the files; suspects.csv is there where the chance of these small trainings makes suspects."""
+    return sorted(path.name for path in folder.iterdir() if path.name != "suspects.csv")
+
+
+def check_answers(folder, run, channel) -> None:
+    """The answers are those of the saved model to the validation side of the split."""
+    sides = pd.read_csv(folder.parent / "split.csv" if (folder.parent / "split.csv").is_file() else run / "split.csv")
+    held_out = sides[sides["side"] == "validation"]["path"].tolist()
+    answers = pd.read_csv(folder / "probabilities.csv").set_index("ImageID")
+    assert answers.index.tolist() == held_out == pd.read_csv(folder / "gt.csv")["ImageID"].tolist()
+    expected = predict(run, [channel / path for path in held_out], device="cpu", precision="fp32").iloc[:, -18:]
+    np.testing.assert_allclose(answers.to_numpy(), expected.to_numpy(), atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def reported(faces, tmp_path_factory):
+    """A run of two epochs with its report beside the model, and the lines of its log."""
+    runs = tmp_path_factory.mktemp("reported")
+    small = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--epochs", "2"]
+    small += ["--num_workers", "0", "--device", "cpu", "--precision", "fp32", "--tracking", "none"]
+    with pytest.MonkeyPatch.context() as patched:
+        lines: list[str] = []
+        patched.setattr(train.log, "info", lambda text, *values: lines.append(text % values if values else text))
+        assert train.main([*small, "--train_dir", str(faces / "train"), "--model_dir", str(runs)]) == 0
+    return runs / "exp", lines
+
+
+def test_training_leaves_a_report_beside_the_model_and_says_what_comes_next(reported, faces):
+    run, lines = reported
+    folder = run.with_name("exp.validation")
+    assert names(folder) == FILES and not [path for path in run.rglob("*") if path.name in ("report.html", "gt.csv")]
+    assert lines[-3:] == [
+        f"saved model: {run}",
+        f"report of the validation pictures: {folder / 'report.html'}",
+        f"next: python inference.py --eval_dir FOLDER --model_dir {run}",
+    ]
+    assert newest_model(run.parent) == run
+    check_answers(folder, run, faces / "train")
+    metrics = json.loads((run / "metrics.json").read_text())["validation"]
+    scores = json.loads((folder / "evaluation.json").read_text())["rarebird"]
+    assert scores["accuracy"]["value"] == pytest.approx(metrics["acc"])
+    assert scores["macro_f1"]["value"] == pytest.approx(metrics["f1"])
+
+
+def test_evaluation_reproduces_it_from_its_files_alone(reported, tmp_path, monkeypatch):
+    run, _ = reported
+    folder = tmp_path / "validation"
+    shutil.copytree(run.with_name("exp.validation"), folder)
+    expected = (folder / "evaluation.json").read_text()
+    (folder / "evaluation.json").unlink()
+    for name in ("SM_GROUND_TRUTH_DIR", "SM_OUTPUT_DATA_DIR"):
+        monkeypatch.setenv(name, str(folder))
+    assert evaluation.main([]) == 0 and (folder / "evaluation.json").read_text() == expected
+
+
+def test_the_truth_has_groups_and_metadata(reported):
+    run, _ = reported
+    truth = pd.read_csv(run.with_name("exp.validation") / "gt.csv", dtype=str)
+    assert truth.columns.tolist() == ["ImageID", "ans", "ans_name", "group", "race"]
+    scores = json.loads((run.with_name("exp.validation") / "evaluation.json").read_text())["rarebird"]
+    assert scores["resampled_over"] == "group" and scores["groups"] == truth["group"].nunique() == 4
+
+
+@pytest.mark.parametrize("flags", [[], ["--target", "separate", "--epochs", "0"]])
+def test_with_an_output_folder_it_is_there(run_train, faces, tmp_path, flags):
+    run = run_train(faces / "train", *REPORT, "--output_data_dir", str(tmp_path / "out"), *flags)
+    folder = tmp_path / "out" / "exp" / "validation"
+    assert names(folder) == FILES and not run.with_name("exp.validation").exists()
+    check_answers(folder, run, faces / "train")
+
+
+def test_the_best_epochs_answers_are_predicted_again_where_they_are_not_known(run_train, faces, monkeypatch):
+    train_all = Trainer.train
+
+    def forgetful(self, state=None):
+        outcome = train_all(self, state)
+        object.__setattr__(outcome, "probabilities", None)
+        return outcome
+
+    monkeypatch.setattr(Trainer, "train", forgetful)
+    run = run_train(faces / "train", *REPORT)
+    check_answers(run.with_name("exp.validation"), run, faces / "train")
+
+
+def test_the_weights_that_are_saved_answer_and_not_those_of_the_last_epoch(run_train, faces, monkeypatch):
+    keep_best = Trainer._keep_best
+    monkeypatch.setattr(
+        Trainer, "_keep_best", lambda self, validation: not self.progress.best and keep_best(self, validation)
+    )
+    run = run_train(faces / "train", *REPORT, "--epochs", "2")
+    assert json.loads((run / "metrics.json").read_text())["epoch"] == 1
+    check_answers(run.with_name("exp.validation"), run, faces / "train")
+
+
+def test_folds_are_reported_out_of_fold(run_train, faces):
+    run = run_train(faces / "train", *REPORT, "--folds", "2", "--epochs", "1")
+    folder = run / "out_of_fold"
+    assert names(folder) == FILES and not run.with_name("exp.validation").exists()
+    labels = json.loads((folder / "labels.json").read_text())
+    assert labels["held_out"] == "out_of_fold" and [m["name"] for m in labels["made"]["members"]] == ["fold1", "fold2"]
+
+
+def test_there_is_no_report_where_nothing_is_held_out_or_it_is_not_wanted(run_train, faces, tmp_path, monkeypatch):
+    for name, flags in (("a", ["--validation", "0", *REPORT]), ("b", ["--report", "false"])):
+        run = run_train(faces / "train", *flags, name=name)
+        assert names(run.parent) == sorted({".checkpoints", "a", name})
+    base = tmp_path / "opt"
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(base))
+    monkeypatch.setattr("container.locations._is_writable", lambda folder: False)
+    run_train(faces / "train", *REPORT, models=base / "model")
+    assert not list(base.rglob("report.html"))
+
+
+def test_an_error_of_the_report_leaves_the_training_finished(run_train, faces, monkeypatch, caplog):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(evaluation, "score", full)
+    run_train(faces / "train", *REPORT)
+    assert "there is no report on the held-out pictures: [Errno 28] No space left" in caplog.text
+
+
+def test_columns_of_the_truth_keep_their_meaning(tmp_path):
+    """A column of the channel that is called as one of gt.csv, or as those of answers are, gets another name."""
+    scheme = Scheme((Attribute("kind", ("cat", "dog")),))
+    index = pd.RangeIndex(2)
+    table = Table(
+        root=tmp_path,
+        scheme=scheme,
+        locations=ImageLocations(ImageLocation(path) for path in ("a.png", "b, c.png")),
+        groups=np.array(["x", "y"], dtype=object),
+        grouped_by="sender",
+        labels=pd.DataFrame({"kind": [1, 0]}, index=index),
+        numbers=pd.DataFrame(index=index),
+        metadata=pd.DataFrame({"Label": ["p", "q"], "fold": ["r", "s"], "site": ["t", ""]}, index=index, dtype="str"),
+        source="CSV",
+    )
+    answers = Answers(np.array([1]), np.float32([[0.25, 0.75]]), {0: "gone"})
+    write_held_out(tmp_path, table, answers, scheme.to_dict(), Decision(), {"fold": np.array([1, 2])})
+    assert (tmp_path / "gt.csv").read_text().splitlines() == [
+        "ImageID,ans,ans_name,fold,group,metadata_Label,metadata_fold,site",
+        "a.png,1,dog,1,x,p,r,t",
+        '"b, c.png",0,cat,2,y,q,s,',
+    ]
+    assert (tmp_path / "output.csv").read_text().splitlines() == ["ImageID,ans", "a.png,", '"b, c.png",1']
+    assert (tmp_path / "errors.csv").read_text().splitlines()[1] == "a.png,gone"
