@@ -57,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         group_column=settings.group_column,
         other_file=answers_file(in_output(output, settings.compare)) if settings.compare else None,
         label_values=settings.label_values,
+        picture_column=settings.picture_column,
+        encoding=settings.encoding,
     )
     pictures = picture_folder(Path(settings.pictures), matched.names) if settings.pictures else None
     evaluated = evaluate(

@@ -40,6 +40,8 @@ from model.artifacts.ensemble import Ensemble, load, load_combined, provenance_o
 from model.artifacts.provenance import PROVENANCE_KEY
 from model.artifacts.saved_model import SavedModel
 from model.data.prediction_input import PredictionInput, read_info
+from model.data.readers.table_options import TableOptions
+from model.data.readers.text_table import CSV_SUFFIXES
 from model.errors import ExitCode, Failure
 from model.images.decode import allow_pixels
 from model.images.tta import fixed_views_text
@@ -74,7 +76,7 @@ def main(
         eval_dir = locations.required_channel("eval", settings.eval_dir, "inference.py", earlier_dir)
         output = locations.output_data_dir(settings.output_data_dir, settings.model_dir)
         answers_file, probabilities_file = answer_files(output, locations.output_file(settings.output))
-        inputs = read_inputs(settings, locations, eval_dir)
+        inputs = read_inputs(settings, locations, eval_dir, models)
         allow_pixels(settings.max_pixels or max(model.settings.max_pixels for model in models))
         seen = SeenImages.of(models)
         predictor = make_predictor(
@@ -132,13 +134,18 @@ def chosen_model(settings: InferenceSettings, locations: Locations) -> Iterator[
         yield load(folder)
 
 
-def read_inputs(settings: InferenceSettings, locations: Locations, eval_dir: Path) -> PredictionInput:
-    """Reads the channel. Of several hosts, each takes its part of the rows."""
-    if settings.table or any(path.suffix.lower() == ".csv" for path in eval_dir.glob("*")):
+def read_inputs(
+    settings: InferenceSettings, locations: Locations, eval_dir: Path, models: Sequence[SavedModel]
+) -> PredictionInput:
+    """Reads the channel; a table may name images in the column that one of the models was trained with. Of several
+    hosts, each takes its part of the rows."""
+    trained_column = next((model.settings.picture_column for model in models if model.settings.picture_column), None)
+    options = TableOptions(settings.table, settings.picture_column, settings.encoding, remembered_column=trained_column)
+    if settings.table or any(path.suffix.lower() in CSV_SUFFIXES for path in eval_dir.glob("*")):
         locations.refuse_parts(
             eval_dir, "a table names pictures that other hosts have; they divide its rows themselves"
         )
-    inputs = read_info(eval_dir, table=settings.table, picture_column=settings.picture_column)
+    inputs = read_info(eval_dir, options)
     part, parts = locations.host_part(eval_dir)
     if parts > 1:
         log.info("part %d of %d is this host's", part + 1, parts)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model.answers.files import ERRORS, beside_answers
+from model.answers.files import ERRORS, PROBABILITIES, beside_answers
 from model.answers.labels_json import write_labels
-from model.atomic_write import remove_parts, write_beside
-from model.data.readers.columns import column_named
+from model.atomic_write import remove_parts, write_csv
+from model.data.readers.columns import PICTURE_COLUMNS, column_named
 from model.decisions import Decision
+from model.errors import InputError, listing
 from model.runtime.terminal import progress_bar
+
+log = logging.getLogger("rarebird")
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,14 @@ def write_answers(
     header, rows, answer_column = _answer_table(info, name_column)
     names = info.iloc[:, [str(column) for column in info.columns].index(name_column)].tolist()
     classes = labels["classes"]
+    probabilities_header = _probabilities_header(name_column, classes)
     errors_file = beside_answers(answers_file, ERRORS)
     errors: list[tuple[str, str]] = []
     with ExitStack() as files, progress_bar("answers", len(info)) as bar:
-        answers_csv = files.enter_context(_csv_writer(answers_file))
-        probabilities_csv = files.enter_context(_csv_writer(probabilities_file))
+        answers_csv = files.enter_context(write_csv(answers_file))
+        probabilities_csv = files.enter_context(write_csv(probabilities_file))
         answers_csv.writerow(header)
-        probabilities_csv.writerow([name_column, *classes])
+        probabilities_csv.writerow(probabilities_header)
         for batch in answers:
             predicted = dict(zip(batch.rows.tolist(), zip(decision.classes(batch.probabilities), batch.probabilities)))
             for row in sorted([*predicted, *batch.unreadable]):
@@ -87,8 +91,8 @@ def write_answers(
                 probabilities_csv.writerow([names[row], *texts])
             bar.update(len(batch.rows) + len(batch.unreadable))
         if errors:
-            files.enter_context(_csv_writer(errors_file)).writerows([(name_column, "error"), *errors])
-        write_labels(answers_file, labels)
+            files.enter_context(write_csv(errors_file)).writerows([(name_column, "error"), *errors])
+        write_labels(answers_file, labels, name_column)
     if not errors:
         errors_file.unlink(missing_ok=True)  # of an earlier call
     return len(errors)
@@ -111,8 +115,17 @@ def _answer_table(info: pd.DataFrame, name_column: str) -> tuple[list[str], np.n
     return [*header, new_column], np.hstack([rows, empty]), len(header)
 
 
-@contextmanager
-def _csv_writer(path: Path) -> Iterator[Any]:
-    """A csv writer of a UTF-8 file that appears under its name when the block ends."""
-    with write_beside(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
-        yield csv.writer(file, lineterminator="\n")
+def _probabilities_header(name_column: str, classes: Sequence[str]) -> list[str]:
+    """The columns of probabilities.csv: that of the images' names and the classes.
+
+    Where a class has the name of the images' column, that column gets another of the names by which readers know it.
+    """
+    names = (name_column, *PICTURE_COLUMNS)
+    free = next((name for name in names if name not in classes), None)
+    if free is None:
+        raise InputError(
+            f"the classes {listing(PICTURE_COLUMNS)} have all the names of the pictures' column; rename one"
+        )
+    if free != name_column:
+        log.warning("a class is called %s: in %s the pictures' column is %s", name_column, PROBABILITIES, free)
+    return [free, *classes]

@@ -14,6 +14,7 @@ from model.answers.labels_json import LabelsJson
 from model.answers.read import (
     ANSWER_COLUMNS,
     ANSWER_NAME,
+    MISSING_COLUMNS,
     ClassTable,
     find_column,
     read_class_table,
@@ -22,8 +23,8 @@ from model.answers.read import (
 from model.answers.seen_images import count_seen
 from model.artifacts.files import LABELS
 from model.artifacts.provenance import Provenance
-from model.data.readers.columns import GROUP_COLUMNS, PICTURE_COLUMNS, column_named
-from model.errors import Problems, listing
+from model.data.readers.columns import GROUP_COLUMNS, PICTURE_COLUMNS, column_named, picture_columns
+from model.errors import Problems, did_you_mean, listing
 from model.evaluation.label_scheme import (
     check_parts,
     check_probability_columns,
@@ -31,6 +32,7 @@ from model.evaluation.label_scheme import (
     find_scheme,
     true_classes,
 )
+from model.evaluation.picture_names import spelled_as
 from model.label_values import INDICES, NAMES
 from model.labels import DROPPED, Scheme, normal_text
 from model.metrics.scores import NO_ANSWER
@@ -86,6 +88,8 @@ def match_answers(
     group_column: str | None = None,
     other_file: Path | None = None,
     label_values: str | None = None,
+    picture_column: str | None = None,
+    encoding: str = "utf-8",
 ) -> MatchedAnswers:
     """Reads the truth and a model's answers, checks them, and matches them by name.
 
@@ -100,13 +104,15 @@ def match_answers(
         group_column: column of persons or senders in the truth; None for one of a usual name, if there is one.
         other_file: another model's answers, to compare with.
         label_values: whether the truth holds names or indices of classes; None to decide by the column.
+        picture_column: column of image names; None for the one that the answers remember, else one of a usual name.
+        encoding: encoding of the truth, where it has no byte-order mark.
 
     Raises:
         InputError: lists everything that is wrong with all of the files.
     """
     problems = Problems("evaluation cannot read its input")
     notes: list[str] = []
-    tables = _read_tables(truth_file, answers_file, other_file, problems, notes)
+    tables = _read_tables(truth_file, answers_file, other_file, picture_column, encoding, problems, notes)
     classes = _find_classes(tables, labels, label_values, problems, notes)
     if tables.truth and classes:
         truth, classes = _leave_out(tables.truth, classes, notes)
@@ -117,6 +123,10 @@ def match_answers(
     problems.raise_if_any()
     assert classes and tables.truth and tables.answers  # else there were problems
 
+    written = tables.answers.names  # as inference wrote them
+    tables = _spelled_alike(tables, problems, notes)
+    problems.raise_if_any()
+    assert tables.truth and tables.answers
     names = tables.truth.names.tolist()
     extra = tables.answers.names[~tables.answers.names.isin(set(names))].tolist()
     if extra:
@@ -143,7 +153,7 @@ def match_answers(
         unanswered=[name for name, answer in zip(names, answers, strict=True) if answer == NO_ANSWER],
         left_out=extra,
         notes=notes,
-        learnt_from=count_seen(host_parts(answers_file) or [answers_file], names),
+        learnt_from=count_seen(host_parts(answers_file) or [answers_file], written[tables.answers.names.isin(names)]),
     )
 
 
@@ -152,6 +162,7 @@ class _Tables:
     """Tables as they were read, None for one that cannot be.
 
     labelled_file, other_labelled_file: the answers that labels.json lies beside, of several hosts' the first.
+    labels: the labels.json of the answers, None where there is none.
     """
 
     truth: ClassTable | None
@@ -160,16 +171,38 @@ class _Tables:
     probabilities: pd.DataFrame | None
     probabilities_file: Path
     labelled_file: Path
+    labels: LabelsJson | None
     other_labelled_file: Path | None
 
 
 def _read_tables(
-    truth_file: Path, answers_file: Path, other_file: Path | None, problems: Problems, notes: list[str]
+    truth_file: Path,
+    answers_file: Path,
+    other_file: Path | None,
+    picture_column: str | None,
+    encoding: str,
+    problems: Problems,
+    notes: list[str],
 ) -> _Tables:
-    truth = read_class_table(truth_file, problems, preferred=ANSWER_NAME)
+    """Reads all tables. Each may name its images by the column that is set, by that which the answers' labels.json
+    remembers, or by one of a usual name; the one that is set must be in one of truth and answers."""
     parts, other_parts = host_parts(answers_file), host_parts(other_file) if other_file else []
-    answers = read_class_table(answers_file, problems, parts)
-    other = read_class_table(other_file, problems, other_parts) if other_file else None
+    labelled_file = parts[0] if parts else answers_file
+    labels = _labels_of(labelled_file)
+    columns = picture_columns(picture_column, labels.picture_column() if labels else None)
+    truth = read_class_table(truth_file, problems, (), columns, encoding, ANSWER_NAME)
+    answers = read_class_table(answers_file, problems, parts, columns)
+    if picture_column and truth and answers:
+        used = [truth.name_column, answers.name_column]
+        if column_named(used, picture_column) is None:
+            there = [*truth.table.columns, *answers.table.columns]
+            detail = f"picture_column {picture_column!r}: neither {truth_file} nor {answers_file} has it"
+            problems.add(MISSING_COLUMNS, f"{detail}{did_you_mean(picture_column, there)}")
+    other = None
+    if other_file:
+        other_labels = _labels_of(other_parts[0] if other_parts else other_file)
+        remembered = other_labels.picture_column() if other_labels else None
+        other = read_class_table(other_file, problems, other_parts, picture_columns(picture_column, remembered))
     for hosts in filter(None, (parts, other_parts)):
         check_parts(hosts, problems)
         notes.append(f"answers of {len(hosts)} folders joined: {listing(part.parent.name for part in hosts)}")
@@ -177,7 +210,7 @@ def _read_tables(
     probabilities_file = beside_answers(answers_file, PROBABILITIES)
     probability_parts = [beside_answers(part, PROBABILITIES) for part in parts]
     if probabilities_file.is_file() or any(part.is_file() for part in probability_parts):
-        probabilities = read_probabilities(probabilities_file, problems, probability_parts)
+        probabilities = read_probabilities(probabilities_file, problems, probability_parts, columns)
     else:
         notes.append(f"no calibration error: there is no {probabilities_file.name} beside the answers")
     return _Tables(
@@ -186,9 +219,33 @@ def _read_tables(
         other=other,
         probabilities=probabilities,
         probabilities_file=probabilities_file,
-        labelled_file=parts[0] if parts else answers_file,
+        labelled_file=labelled_file,
+        labels=labels,
         other_labelled_file=other_parts[0] if other_parts else other_file,
     )
+
+
+def _spelled_alike(tables: _Tables, problems: Problems, notes: list[str]) -> _Tables:
+    """The tables of answers with the names of the truth where they write them in another way."""
+    names = tables.truth.names.tolist() if tables.truth else []
+
+    def spelled(table: ClassTable | None) -> ClassTable | None:
+        if table is None:
+            return None
+        own = spelled_as(names, table.names.tolist(), table.file, problems, notes)
+        return replace(table, names=pd.Series(own, index=table.names.index, dtype=object))
+
+    probabilities = tables.probabilities
+    if probabilities is not None:
+        own = spelled_as(names, probabilities.index.tolist(), tables.probabilities_file, problems, [])
+        probabilities = probabilities.set_axis(pd.Index(own, name=probabilities.index.name))
+    return replace(tables, answers=spelled(tables.answers), other=spelled(tables.other), probabilities=probabilities)
+
+
+def _labels_of(answers_file: Path) -> LabelsJson | None:
+    """The labels.json of answers, if there is one."""
+    path = labels_file(answers_file)
+    return LabelsJson.read(path) if path.is_file() else None
 
 
 def _read_provenance(labelled_file: Path, labels: LabelsJson | None, notes: list[str]) -> Provenance | None:
@@ -219,7 +276,7 @@ def _find_classes(
     label_values: as in match_answers.
     """
     path = labels_path or labels_file(tables.labelled_file)
-    labels = LabelsJson.read(path) if labels_path or path.is_file() else None
+    labels = LabelsJson.read(labels_path) if labels_path else tables.labels
     columns = list(tables.probabilities.columns) if tables.probabilities is not None else []
     class_tables = [table for table in (tables.truth, tables.answers, tables.other) if table]
     scheme = find_scheme(labels, path, columns, class_tables, problems, notes)
@@ -304,8 +361,6 @@ def _match_classes(names: Sequence[str], table: ClassTable, classes: np.ndarray,
         if pictures:
             share = f"{len(pictures):,} of {len(names):,}"
             notes.append(f"pictures with {reason} in {file}, counted as wrong: {share} ({listing(pictures, 3)})")
-    if len(absent) == len(names) and len(table.names):
-        notes.append(f"no picture of the truth is in {file}: its names look like {listing(table.names, 2)}")
     return matched.astype(np.int64)
 
 
@@ -326,7 +381,8 @@ def _match_metadata(truth: ClassTable, answers: ClassTable, group_column: str | 
 
     Where both tables have a column of a name, the truth's is taken.
     """
-    known = {name.lower() for name in (*PICTURE_COLUMNS, *ANSWER_COLUMNS, ANSWER_NAME, group_column or "")}
+    own = (truth.name_column, answers.name_column, group_column or "")
+    known = {name.lower() for name in (*PICTURE_COLUMNS, *ANSWER_COLUMNS, ANSWER_NAME, *own)}
     matched = answers.table.set_axis(pd.Index(answers.names)).reindex(truth.names).fillna("")
     columns = {name: table[name] for table in (matched, truth.table) for name in table.columns}
     return {name: cells.map(normal_text).tolist() for name, cells in columns.items() if name.lower() not in known}
