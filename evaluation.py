@@ -90,6 +90,8 @@ def score(
         group_column=settings.group_column,
         other_file=other,
         label_values=settings.label_values,
+        picture_column=settings.picture_column,
+        encoding=settings.encoding,
     )
     pictures = picture_folder(Path(settings.pictures), matched.names) if settings.pictures else None
     if pictures is None and truth.is_dir():

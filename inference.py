@@ -47,6 +47,8 @@ from model.artifacts.ensemble import Ensemble, load, load_combined, provenance_o
 from model.artifacts.provenance import PROVENANCE_KEY
 from model.artifacts.saved_model import SavedModel
 from model.data.prediction_input import PredictionInput, read_info, single_files
+from model.data.readers.table_options import TableOptions
+from model.data.readers.text_table import CSV_SUFFIXES
 from model.errors import ExitCode, Failure
 from model.images.decode import allow_pixels
 from model.images.tta import fixed_views_text
@@ -133,14 +135,17 @@ def chosen_model(settings: InferenceSettings, locations: Locations) -> Iterator[
 def read_channel_inputs(
     settings: InferenceSettings, locations: Locations, models: Sequence[SavedModel]
 ) -> tuple[Path, PredictionInput]:
-    """Reads the channel; returns its folder and its rows. Of several hosts, each takes its part of the rows."""
+    """Reads the channel; returns its folder and its rows. A table may name images in the column that one of the models
+    was trained with. Of several hosts, each takes its part of the rows."""
     earlier_dir = next((model.settings.eval_dir for model in models if model.settings.eval_dir), None)
     eval_dir = locations.required_channel("eval", settings.eval_dir, "inference.py", earlier_dir)
-    if settings.table or any(path.suffix.lower() == ".csv" for path in eval_dir.glob("*")):
+    trained_column = next((model.settings.picture_column for model in models if model.settings.picture_column), None)
+    options = TableOptions(settings.table, settings.picture_column, settings.encoding, remembered_column=trained_column)
+    if settings.table or any(path.suffix.lower() in CSV_SUFFIXES for path in eval_dir.glob("*")):
         locations.refuse_parts(
             eval_dir, "a table names pictures that other hosts have; they divide its rows themselves"
         )
-    inputs = read_info(eval_dir, table=settings.table, picture_column=settings.picture_column)
+    inputs = read_info(eval_dir, options)
     part, parts = locations.host_part(eval_dir)
     if parts > 1:
         log.info("part %d of %d is this host's", part + 1, parts)

@@ -3,12 +3,14 @@ crash ever sees a half-written file."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 PART = ".part"  # extension of the temporary files
 UMASK = os.umask(0)  # the mask can only be read by setting it
@@ -38,6 +40,33 @@ def write_text(path: Path, text: str) -> None:
     """Writes text as UTF-8."""
     with write_beside(path) as beside:
         beside.write_text(text, encoding="utf-8")
+
+
+class LineFeeds(io.TextIOBase):
+    """Takes the rows of a csv writer, which must end them with "\\r\\n", and ends them with "\\n".
+
+    A writer that itself ends rows with "\\n" does not quote a lone carriage return before Python 3.11.9 and 3.12.3
+    (CPython issue 67044), and readers see a broken row.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> int:
+        return self._file.write(row.removesuffix("\r\n") + "\n")
+
+
+@contextmanager
+def write_csv(path: Path, encoding: str = "utf-8") -> Iterator[Any]:
+    """Yields a csv writer of a file that appears under its name when the block ends."""
+    with write_beside(path) as beside, open(beside, "w", encoding=encoding, newline="") as file:
+        yield csv.writer(LineFeeds(file), lineterminator="\r\n")
+
+
+def write_frame(path: Path, frame: Any) -> None:
+    """Writes a pandas.DataFrame as CSV, without its index."""
+    with write_beside(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
+        frame.to_csv(LineFeeds(file), index=False, lineterminator="\r\n")
 
 
 def write_json(path: Path, content: Any) -> None:

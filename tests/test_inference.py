@@ -133,7 +133,7 @@ def test_columns_of_one_name_are_told(faces, infer, tmp_path):
 
 
 def test_answers_that_share_a_folder_keep_their_own_errors_and_labels(faces, infer, tmp_path):
-    faulty = channel_of(tmp_path, faces, ["gone.png,0"])
+    faulty = channel_of(tmp_path, faces, ["gone.png,0", "a.png,0"])
     _, _, output = infer("--output", "a.csv", channel=faulty, name="a")
     infer("--output", "b.csv", model="heads", name="b")
     assert (output / "a.errors.csv").exists() and not (output / "b.errors.csv").exists()
@@ -150,7 +150,7 @@ def test_a_name_that_no_table_can_hold_is_told(faces, infer, tmp_path):
 
 
 def test_errors_of_an_earlier_call_do_not_stay(faces, infer, tmp_path):
-    channel = channel_of(tmp_path, faces, ["gone.png,0"])
+    channel = channel_of(tmp_path, faces, ["gone.png,0", "a.png,0"])
     _, _, output = infer(channel=channel)
     assert (output / "errors.csv").exists()
     infer()
@@ -363,3 +363,43 @@ def test_what_a_killed_inference_left_is_removed_by_the_next(faces, infer, tmp_p
         (tmp_path / "output" / name).touch()
     _, _, output = infer()
     assert [path.name for path in output.glob(".*")] == [".other.csv.7.part"]
+
+
+def test_not_one_picture_of_the_table_is_an_error_with_the_nearest_name(faces, infer, tmp_path):
+    channel = channel_of(tmp_path, faces, ["A.PNG,0", "gone.png,0"])
+    with pytest.raises(InputError, match=r"2 rows, such as info\.csv row 2: images/A\.PNG; nearest: images/a\.png"):
+        infer(channel=channel)
+    assert not (tmp_path / "output").exists()
+
+
+def test_names_in_another_spelling_are_answered_and_output_csv_keeps_them(faces, infer, tmp_path):
+    answers, _, output = infer(channel=channel_of(tmp_path, faces, [r".\images\c.png,0", "a,0", "b.PNG,0"]))
+    assert answers["ImageID"].tolist() == [r".\images\c.png", "a", "b.PNG"] and (answers["ans"] != "").all()
+    assert not (output / "errors.csv").exists()
+
+
+def test_answers_into_the_folder_of_the_pictures_are_no_table_of_the_next_call(faces, infer, tmp_path):
+    channel = channel_of(tmp_path, faces, [])
+    (channel / "info.csv").rename(channel / "notes.csv")
+    (channel / "notes.csv").write_text("who,when\nme,today\n")
+    (tmp_path / "output").symlink_to(channel)
+    for name in ("output", "mine") * 2:
+        answers, _, _ = infer("--output", f"{name}.csv", channel=channel, name=name)
+        assert answers["ImageID"].tolist() == ["images/a.png", "images/b.png", "images/c.png"]
+    assert (channel / "mine.probabilities.csv").exists() and (channel / "output.csv").exists()
+
+
+def test_the_column_of_pictures_that_a_model_was_trained_with_is_taken_where_it_is(faces, models, infer, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(models / "joint", model)
+    saved = (model / "settings.yaml").read_text()
+    assert "picture_column: null" in saved
+    (model / "settings.yaml").write_text(saved.replace("picture_column: null", "picture_column: file"))
+    channel = channel_of(tmp_path, faces, ["gone.png,a.png", "c.png,b.png"], "path,File")
+    answers, probabilities, output = infer(channel=channel, model=str(model))
+    assert answers["File"].tolist() == ["a.png", "b.png"] and probabilities.columns[0] == "File"
+    assert json.loads((output / "labels.json").read_text())["picture_column"] == "File"
+    answers, probabilities, _ = infer("--picture_column", "path", channel=channel, model=str(model))
+    assert probabilities.columns[0] == "path"
+    (channel / "info.csv").write_text("ImageID\na.png\n")
+    assert infer(channel=channel, model=str(model))[0].columns.tolist() == ["ImageID", "ans"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from container.http.errors import RequestError
 from container.http.json_body import JSON, json_bytes
+from model.atomic_write import LineFeeds
 from model.decisions import Decision
 from model.labels import Scheme
 
@@ -135,7 +136,7 @@ def _csv(answers: Sequence[Answer], scheme: Scheme) -> bytes:
     """A line per picture with its probabilities in the order of the classes, without a header. A picture that cannot be
     read has as many empty cells and then the reason."""
     text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
+    rows = csv.writer(LineFeeds(text), lineterminator="\r\n")
     for answer in answers:
         if answer.probabilities is None:
             rows.writerow([*[""] * scheme.num_classes, answer.error])

@@ -13,6 +13,7 @@ from model.answers.files import OUTPUT, PROBABILITIES, answer_files, labels_file
 from model.answers.labels_json import LabelsJson
 from model.answers.read import read_probabilities
 from model.answers.write import Answers, write_answers
+from model.data.readers.columns import picture_columns
 from model.decisions import Decision
 from model.errors import Problems, listing
 from model.labels import Attribute, Scheme
@@ -35,6 +36,9 @@ class JoinSettings:
         [], "probabilities, each with its weight behind a colon where that is not 1", section="Joined", positional=True
     )
     output: str = setting(f"output/{OUTPUT}", "file of the answers")
+    picture_column: str | None = setting(
+        None, "column that names the pictures; else the one in labels.json, else ImageID, image_name or path"
+    )
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
@@ -42,12 +46,15 @@ class JoinSettings:
             yield f"at least two files of probabilities are needed, not {len(self.files)}"
 
 
-def average_probabilities(files: Sequence[Path], weights: Sequence[float]) -> tuple[pd.DataFrame, Scheme]:
+def average_probabilities(
+    files: Sequence[Path], weights: Sequence[float], picture_column: str | None = None
+) -> tuple[pd.DataFrame, Scheme]:
     """Averages the probabilities of each image over the files that have some for it.
 
     Args:
         files: probabilities.csv of each inference, matched by image name and by class name.
         weights: one a file, 0 or more.
+        picture_column: column of image names; None for the one in labels.json, else one of a usual name.
 
     Returns:
         The mean, float64 (N, C), in the first file's order, a column a class and the index named as its column of
@@ -57,7 +64,13 @@ def average_probabilities(files: Sequence[Path], weights: Sequence[float]) -> tu
         InputError: lists every problem: unreadable files, invalid weights, different classes, images that a file lacks.
     """
     problems = Problems("probabilities cannot be joined")
-    frames = [read_probabilities(file, problems) for file in files]
+    label_files = [path if path.is_file() else None for path in map(labels_of_probabilities, files)]
+    labels = [LabelsJson.read(path) if path else None for path in label_files]
+    remembered = [own.picture_column() if own else None for own in labels]
+    frames = [
+        read_probabilities(file, problems, (), [picture_column] if picture_column else picture_columns(column))
+        for file, column in zip(files, remembered)
+    ]
     for file, weight in zip(files, weights):
         if not 0 <= weight < np.inf:
             problems.add("weights", f"{file}: {weight:g}, expected 0 or more")
@@ -66,8 +79,7 @@ def average_probabilities(files: Sequence[Path], weights: Sequence[float]) -> tu
     problems.raise_if_any()
     tables = [frame for frame in frames if frame is not None]
     _check_same_rows_and_classes(files, tables, problems)
-    label_files = [labels_of_probabilities(file) for file in files]
-    schemes = [LabelsJson.read(path).scheme(problems) for path in label_files if path.is_file()]
+    schemes = [own.scheme(problems) for own in labels if own]
     problems.raise_if_any()
     classes = list(tables[0].columns)
     fitting = [scheme for scheme in schemes if scheme and scheme.class_names == classes]
@@ -106,7 +118,9 @@ def _weighted_mean(tables: Sequence[pd.DataFrame], weights: Sequence[float]) -> 
 def main(argv: Sequence[str]) -> int:
     settings = from_flags(JoinSettings, argv, USAGE)
     weighted = parse_weighted(settings.files)
-    mean, scheme = average_probabilities([file for file, _ in weighted], [weight for _, weight in weighted])
+    mean, scheme = average_probabilities(
+        [file for file, _ in weighted], [weight for _, weight in weighted], settings.picture_column
+    )
     is_read = ~mean.isna().any(axis=1).to_numpy()
     unreadable = {int(row): "no file has probabilities for it" for row in np.flatnonzero(~is_read)}
     answers = Answers(np.flatnonzero(is_read), mean.to_numpy(np.float32)[is_read], unreadable)

@@ -14,10 +14,12 @@ from model.answers.seen_images import LEARNT_FROM_KEY
 from model.artifacts.files import LABELS, is_saved_model
 from model.artifacts.provenance import PROVENANCE_KEY, Provenance
 from model.atomic_write import write_json
+from model.data.readers.columns import PICTURE_COLUMNS, column_named
 from model.errors import InputError, Problems
 from model.labels import Scheme
 
 HELD_OUT_KEY = "held_out"  # in labels.json beside answers of a training: validation or out_of_fold
+PICTURE_COLUMN_KEY = "picture_column"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ class LabelsJson:
         value = self.content.get(HELD_OUT_KEY) if isinstance(self.content, dict) else None
         return value if isinstance(value, str) else ""
 
+    def picture_column(self) -> str | None:
+        """The answers' column of image names, where it is not one of the usual names; else None."""
+        column = self.content.get(PICTURE_COLUMN_KEY) if isinstance(self.content, dict) else None
+        return column if isinstance(column, str) else None
+
     def provenance(self, notes: list[str]) -> Provenance | None:
         """How the model was trained; None where that is not recorded, and with a note where it cannot be read."""
         try:
@@ -77,7 +84,7 @@ class LabelsJson:
             return None
 
 
-def write_labels(answers_file: Path, labels: Mapping[str, Any]) -> None:
+def write_labels(answers_file: Path, labels: Mapping[str, Any], name_column: str = PICTURE_COLUMNS[0]) -> None:
     """Writes labels.json beside answers.
 
     Beside STEM.csv it is STEM.labels.json, and labels.json as well unless one there names the same classes already:
@@ -87,11 +94,16 @@ def write_labels(answers_file: Path, labels: Mapping[str, Any]) -> None:
     Args:
         answers_file: the answers, output.csv or STEM.csv.
         labels: classes, attributes and provenance.
+        name_column: the answers' column of image names, by which readers find it where it has no usual name.
     """
     own, shared = beside_answers(answers_file, LABELS), answers_file.with_name(LABELS)
     in_model_folder = is_saved_model(answers_file.parent)
+    if column_named([name_column], *PICTURE_COLUMNS) is None:
+        own_content = {**labels, PICTURE_COLUMN_KEY: name_column}
+    else:
+        own_content = dict(labels)
     if own != shared or not in_model_folder:
-        write_json(own, dict(labels))
+        write_json(own, own_content)
     classes = {name: value for name, value in labels.items() if name not in (PROVENANCE_KEY, LEARNT_FROM_KEY)}
     if own != shared and not in_model_folder and not _contains(shared, classes):
         write_json(shared, classes)

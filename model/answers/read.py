@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from model.data.readers.columns import PICTURE_COLUMNS, column_named
-from model.data.readers.csv_table import read_csv
+from model.data.readers.text_table import read_table
 from model.errors import Problems, did_you_mean, listing
 from model.labels import ReadLabels, Scheme, normal_text
 from model.metrics.scores import NO_ANSWER
@@ -38,6 +38,7 @@ class ClassTable:
 
     names, values: the columns of names and of classes. They and table are indexed by the lines of the file.
     column: name of the column of classes.
+    name_column: the column of names in table.
     """
 
     file: Path
@@ -45,6 +46,7 @@ class ClassTable:
     values: pd.Series
     table: pd.DataFrame
     column: str
+    name_column: str
 
     def read(self, scheme: Scheme, readings: Sequence[str]) -> ReadLabels:
         """Reads the classes, all of them in the same way: names, indices, or the first of the readings that fits."""
@@ -67,6 +69,8 @@ def read_class_table(
     path: Path,
     problems: Problems,
     parts: Sequence[Path] = (),
+    picture_columns: Sequence[str] = PICTURE_COLUMNS,
+    encoding: str = "utf-8",
     preferred: str = "",
     columns: Sequence[str] = ANSWER_COLUMNS,
 ) -> ClassTable | None:
@@ -76,31 +80,36 @@ def read_class_table(
         path: the CSV.
         problems: collects what is wrong with it.
         parts: CSVs to read one after the other in its place, one of each host.
+        picture_columns: names that the column of image names may have, the first that is there counts.
+        encoding: encoding of a file without a byte-order mark.
         preferred: name of a column of classes that is read in place of the usual ones where the table has it.
         columns: the usual names of the column of classes, the first that the table has is read.
     """
-    table = _read_parts(parts, problems) if parts else _read_frame(path, problems)
+    table = _read_tables(path, parts, problems, picture_columns, encoding)
     if table is None:
         return None
-    name_column = find_column(table, PICTURE_COLUMNS, "pictures", path, problems)
+    name_column = find_column(table, picture_columns, "pictures", path, problems)
     class_column = column_named(table.columns, preferred) if preferred else None
     class_column = class_column or find_column(table, columns, "classes", path, problems)
     if name_column is None or class_column is None:
         return None
     names = _read_names(table[name_column], path, problems)
-    return ClassTable(path, names, table[class_column].map(normal_text), table, class_column)
+    return ClassTable(path, names, table[class_column].map(normal_text), table, class_column, name_column)
 
 
-def read_probabilities(path: Path, problems: Problems, parts: Sequence[Path] = ()) -> pd.DataFrame | None:
+def read_probabilities(
+    path: Path, problems: Problems, parts: Sequence[Path] = (), picture_columns: Sequence[str] = PICTURE_COLUMNS
+) -> pd.DataFrame | None:
     """Reads probabilities, float64 (N, C), indexed by image name, a column a class; None where that is not possible.
 
     The index has the name of the file's column. An image without probabilities has a row of NaN. The arguments are
-    those of read_class_table.
+    those of read_class_table. A class may be called as a column of image names: inference writes that column first.
     """
-    table = _read_parts(parts, problems) if parts else _read_frame(path, problems)
+    table = _read_tables(path, parts, problems, picture_columns)
     if table is None:
         return None
-    name_column = find_column(table, PICTURE_COLUMNS, "pictures", path, problems)
+    name_column = column_named(table.columns[:1], *picture_columns)
+    name_column = name_column or find_column(table, picture_columns, "pictures", path, problems)
     if name_column is None:
         return None
     names = _read_names(table.pop(name_column), path, problems)
@@ -130,6 +139,8 @@ def find_column(table: pd.DataFrame, known: Sequence[str], content: str, path: P
     column = column_named(table.columns, *known)
     if column is None:
         close = next((hint for hint in (did_you_mean(name, table.columns) for name in known) if hint), "")
+        if content == "pictures":
+            close += "; the setting picture_column names it"
         expected = " or ".join(known)
         problems.add(
             MISSING_COLUMNS,
@@ -152,32 +163,50 @@ def to_number(text: str) -> float:
         return math.nan
 
 
-def _read_frame(path: Path, problems: Problems) -> pd.DataFrame | None:
-    """A CSV with its cells as text, indexed by the file's lines; None where it cannot be read."""
+def _read_tables(
+    path: Path,
+    parts: Sequence[Path],
+    problems: Problems,
+    picture_columns: Sequence[str],
+    encoding: str = "utf-8",
+) -> pd.DataFrame | None:
+    """The table at path, else those of the hosts; see read_class_table."""
+    if parts:
+        return _read_parts(parts, problems, picture_columns, encoding)
+    return _read_frame(path, problems, picture_columns, encoding)
+
+
+def _read_frame(path: Path, problems: Problems, picture_columns: Sequence[str], encoding: str) -> pd.DataFrame | None:
+    """A table with its cells as text, indexed by the file's lines, without columns that have no name; None where it
+    cannot be read."""
     if not path.is_file():
         tables = sorted(entry.name for entry in path.parent.glob("*.csv"))
         beside = f"; tables beside it: {listing(tables)}" if tables else ""
         folder = "" if path.parent.is_dir() else f"; there is no folder {path.parent}"
         problems.add(MISSING_FILES, f"{path}: no such file{folder}{beside}")
         return None
-    table = read_csv(path, problems)
+    table = read_table(path, problems, encoding, picture_columns)
     if table is None:
         return None
     columns = pd.Index([normal_text(column) for column in table.header])
-    if columns.has_duplicates:
-        problems.add("columns that stand twice", f"{path}: {listing(columns[columns.duplicated()])}")
+    frame = pd.DataFrame(table.rows, columns=columns, index=pd.Index(table.lines, dtype="int64"), dtype=str)
+    frame = frame.loc[:, columns != ""]
+    if frame.columns.has_duplicates:
+        problems.add("columns that stand twice", f"{path}: {listing(frame.columns[frame.columns.duplicated()])}")
         return None
-    return pd.DataFrame(table.rows, columns=columns, index=pd.Index(table.lines, dtype="int64"), dtype=str)
+    return frame
 
 
-def _read_parts(paths: Sequence[Path], problems: Problems) -> pd.DataFrame | None:
+def _read_parts(
+    paths: Sequence[Path], problems: Problems, picture_columns: Sequence[str], encoding: str
+) -> pd.DataFrame | None:
     """The rows of the hosts' CSVs in one table, each indexed by its line and its file's folder.
 
     None where one cannot be read or has other columns than the first.
     """
     frames: list[pd.DataFrame] = []
     for path in paths:
-        frame = _read_frame(path, problems)
+        frame = _read_frame(path, problems, picture_columns, encoding)
         if frame is None:
             return None
         if frames and list(frame.columns) != list(frames[0].columns):

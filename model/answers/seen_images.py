@@ -17,7 +17,7 @@ import pandas as pd
 from model.answers.files import LEARNT_FROM_CSV, beside_answers
 from model.artifacts.files import LABELS
 from model.artifacts.learnt_from import SIDES, LearntFrom, read_learnt_from
-from model.atomic_write import write_beside
+from model.atomic_write import write_csv
 from model.labels import normal_text
 
 if TYPE_CHECKING:
@@ -80,8 +80,7 @@ class SeenImages:
             return
         log.warning("the model has seen %s", seen_text(self.counts, len(info)))
         names = info[name_column].tolist()
-        with write_beside(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
+        with write_csv(path) as writer:
             writer.writerow([name_column, SIDE_COLUMN])
             writer.writerows([names[row], SIDES[self.rows[row]]] for row in sorted(self.rows))
 

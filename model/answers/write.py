@@ -3,9 +3,9 @@ labels.json."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model.answers.files import ERRORS, PREDICTIONS, beside_answers
+from model.answers.files import ERRORS, PREDICTIONS, PROBABILITIES, beside_answers
 from model.answers.labels_json import write_labels
 from model.answers.predictions import PredictionTable
-from model.atomic_write import remove_parts, write_beside
-from model.data.readers.columns import column_named
+from model.atomic_write import remove_parts, write_csv
+from model.data.readers.columns import PICTURE_COLUMNS, column_named
 from model.decisions import Decision
+from model.errors import InputError, listing
 from model.labels import Scheme
 from model.runtime.terminal import progress_bar
+
+log = logging.getLogger("rarebird")
 
 SPREADSHEET = "utf-8-sig"  # UTF-8 with the mark by which Excel recognises it
 
@@ -73,12 +76,13 @@ def write_answers(
     names = info.iloc[:, [str(column) for column in info.columns].index(name_column)].tolist()
     scheme = Scheme.from_dict(labels)
     predictions = PredictionTable(scheme, decision, name_column)
+    headers = (header, _probabilities_header(name_column, scheme.class_names), predictions.header)
     errors_file = beside_answers(answers_file, ERRORS)
     errors: list[tuple[str, str]] = []
     with ExitStack() as files, progress_bar("answers", len(info)) as bar:
         encodings = ("utf-8", "utf-8", SPREADSHEET)
-        writers = [files.enter_context(_csv_writer(file, encoding)) for file, encoding in zip(outputs, encodings)]
-        for writer, titles in zip(writers, (header, [name_column, *scheme.class_names], predictions.header)):
+        writers = [files.enter_context(write_csv(file, encoding)) for file, encoding in zip(outputs, encodings)]
+        for writer, titles in zip(writers, headers):
             writer.writerow(titles)
         for batch in answers:
             classes = decision.classes(batch.probabilities)
@@ -96,8 +100,8 @@ def write_answers(
                     writer.writerow(values)
             bar.update(len(batch.rows) + len(batch.unreadable))
         if errors:
-            files.enter_context(_csv_writer(errors_file)).writerows([(name_column, "error"), *errors])
-        write_labels(answers_file, labels)
+            files.enter_context(write_csv(errors_file)).writerows([(name_column, "error"), *errors])
+        write_labels(answers_file, labels, name_column)
     if not errors:
         errors_file.unlink(missing_ok=True)  # of an earlier call
     return len(errors)
@@ -120,8 +124,17 @@ def _answer_table(info: pd.DataFrame, name_column: str) -> tuple[list[str], np.n
     return [*header, new_column], np.hstack([rows, empty]), len(header)
 
 
-@contextmanager
-def _csv_writer(path: Path, encoding: str = "utf-8") -> Iterator[Any]:
-    """A csv writer of a file that appears under its name when the block ends."""
-    with write_beside(path) as beside, open(beside, "w", encoding=encoding, newline="") as file:
-        yield csv.writer(file, lineterminator="\n")
+def _probabilities_header(name_column: str, classes: Sequence[str]) -> list[str]:
+    """The columns of probabilities.csv: that of the images' names and the classes.
+
+    Where a class has the name of the images' column, that column gets another of the names by which readers know it.
+    """
+    names = (name_column, *PICTURE_COLUMNS)
+    free = next((name for name in names if name not in classes), None)
+    if free is None:
+        raise InputError(
+            f"the classes {listing(PICTURE_COLUMNS)} have all the names of the pictures' column; rename one"
+        )
+    if free != name_column:
+        log.warning("a class is called %s: in %s the pictures' column is %s", name_column, PROBABILITIES, free)
+    return [free, *classes]

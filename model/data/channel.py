@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from model.data.default_scheme import default_scheme
+from model.data.groups import group_by_pattern, log_groups
 from model.data.image_locations import ImageLocations
 from model.data.label_columns import find_column, label_columns, read_label_column, scheme_from_forms, takes_indices
 from model.data.label_forms import AttributeForm, forms_from_config
@@ -19,6 +20,8 @@ from model.data.readers.channel_files import ChannelFiles, has_content
 from model.data.readers.columns import GROUP_COLUMNS, LABEL_COLUMNS, column_named
 from model.data.readers.detect import read_rows
 from model.data.readers.rows import Rows
+from model.data.readers.table_options import TableOptions
+from model.data.split_column import rows_of_splits, sides_by_path
 from model.data.table import Table
 from model.errors import InputError, Problems, listing
 from model.labels import MISSING, UNKNOWN, Attribute, Scheme, normal_text
@@ -32,14 +35,18 @@ class ChannelOptions:
     """How a channel is read; the settings of training that have these names.
 
     Attributes:
-        layout: auto, csv, profiles, classes, lst or manifest.
-        table: Name of the CSV, .lst or manifest in the channel.
+        layout: auto, csv, profiles, classes, lst, manifest or list.
+        table: Path of the annotation file in the channel.
         picture_column: Column of image names.
         group_column: Column of the groups that no split may divide.
         metadata_columns: Columns to keep as metadata; none means all that are nothing else.
         attributes: Label scheme as in an experiment file.
         age_cuts: Years at which the mask scheme cuts the age.
         num_classes: Classes that whole numbers are counted by, from 0, although some do not occur; 0: those that occur.
+        encoding: Encoding of annotation files without a byte-order mark.
+        missing: What a row without an image is: `error`, or `skip`, which leaves it out.
+        split_column: Column whose values name the split that a row belongs to.
+        group_pattern: Regular expression whose group `group`, else the first, is the group of an image by its path.
     """
 
     layout: str = "auto"
@@ -50,6 +57,15 @@ class ChannelOptions:
     attributes: Mapping[str, Any] | None = None
     age_cuts: Sequence[float] = (30, 60)
     num_classes: int = 0
+    encoding: str = "utf-8"
+    missing: str = "error"
+    split_column: str | None = None
+    group_pattern: str | None = None
+
+    @property
+    def table_options(self) -> TableOptions:
+        """How annotation files are read."""
+        return TableOptions(self.table, self.picture_column, self.encoding, self.missing, self.split_column)
 
     @classmethod
     def from_settings(cls, settings: TrainSettings) -> ChannelOptions:
@@ -63,6 +79,10 @@ class ChannelOptions:
             settings.attributes,
             settings.age_cuts,
             settings.num_classes,
+            settings.encoding,
+            settings.missing,
+            settings.split_column,
+            settings.group_pattern,
         )
 
 
@@ -88,15 +108,19 @@ def read_channel(
     rows = None
     try:
         forms = forms_from_config(options.attributes or {})
-        rows = read_rows(files, options.layout, options.table, options.picture_column, problems)
+        rows = read_rows(files, options.layout, options.table_options, problems)
         for path, reason in files.unreadable.items():
             problems.add("file or folder that cannot be read", f"{path}: {reason}")
         if rows is None:
             return None
         if not (rows.paths or rows.set_aside or problems):
             problems.add("channel without pictures", f"{root}: {rows.source}")
+        split = find_column(rows, options.split_column, "split column", problems) if options.split_column else None
+        rows = rows_of_splits(rows, split, problems) if split else rows
         group = find_column(rows, options.group_column, "group column", problems) if options.group_column else None
         group = group or column_named(rows.columns, *GROUP_COLUMNS)
+        group = group_by_pattern(rows, options.group_pattern, problems) if options.group_pattern else group
+        log_groups(rows, group, options.group_pattern)
         metadata = [find_column(rows, name, "metadata column", problems) for name in options.metadata_columns]
         if scheme is None and forms:
             scheme = scheme_from_forms(forms, rows, problems)
@@ -113,6 +137,9 @@ def read_channel(
     table = _labelled_table(files, rows, scheme, roles, problems)
     if not len(table) and not len(table.set_aside):
         return None
+    if split:
+        sides = sides_by_path(rows, split)
+        table = replace(table, sides=np.array([sides[path] for path in table.locations.paths], dtype=object))
     if scheme.is_large:
         return replace(table, scheme=scheme.occurring(table.codes()))
     absent = [scheme.class_names[code] for code in np.flatnonzero(table.class_counts() == 0)]

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 from joblib import cpu_count
 
-from model.atomic_write import write_beside, write_json
+from model.atomic_write import write_frame, write_json
 from model.data.channel import ChannelOptions, read_channel
 from model.data.content_index import hash_equal_files
 from model.data.integrity import check_images
 from model.data.leaks import check_channels, warn_of_duplicates
 from model.data.pixel_range import find_range, sample_pixels
+from model.data.readers.split_names import TRAIN, VALIDATION
 from model.data.split_report import SplitReport, report_split
 from model.data.splits import split
 from model.data.table import Table
@@ -113,16 +114,14 @@ def save_left_out(folder: Path, tables: Sequence[Table]) -> None:
     # two tables have those of the channel that both were split from
     left_out = dict.fromkeys((str(table.root), *image) for table in tables for image in table.left_out)
     if left_out:
-        with write_beside(folder / UNREADABLE_CSV) as path:
-            pd.DataFrame(list(left_out), columns=["channel", "path", "error"]).to_csv(path, index=False)
+        write_frame(folder / UNREADABLE_CSV, pd.DataFrame(list(left_out), columns=["channel", "path", "error"]))
 
 
 def write_split(folder: Path, report: SplitReport, images: pd.DataFrame) -> None:
     """Logs a report and writes it as split.json, and the images with their sides as split.csv."""
     log.info("%s", report.text())
     write_json(folder / "split.json", report.to_dict())
-    with write_beside(folder / "split.csv") as path:
-        images.to_csv(path, index=False)
+    write_frame(folder / "split.csv", images)
 
 
 def _counts(table: Table) -> dict[str, Any]:
@@ -150,6 +149,8 @@ def read_tables(
     Raises:
         InputError: One error that lists the problems of both channels, those of unreadable images included.
     """
+    if settings.split_column and validation_dir is not None:
+        raise InputError("split_column and a validation channel both name who is chosen by; give one of them")
     options = ChannelOptions.from_settings(settings)
     problems = [Problems(f"channel train ({train_dir})")]
     tables = [read_channel(train_dir, problems[0], options)]
@@ -233,6 +234,8 @@ def make_datasets(settings: TrainSettings, train: Table, validation: Table | Non
         check_channels(train, validation, settings.allow_overlap)
         validation = labelled_for(validation, settings.target)
         return Datasets(train, validation, _report_channels(train, validation))
+    if train.sides is not None:
+        return _split_by_column(settings, train, train.sides)
     if settings.train_groups or settings.validation_groups:
         return _split_by_lists(settings, train)
     if not settings.validation:
@@ -242,6 +245,34 @@ def make_datasets(settings: TrainSettings, train: Table, validation: Table | Non
         log.warning("every picture is of group %s, which cannot be parted: there is no validation", train.groups[0])
         return Datasets(train, None)
     return _hold_out_and_compare(train, validation_rows, settings.validation)
+
+
+def _split_by_column(settings: TrainSettings, table: Table, sides: np.ndarray) -> Datasets:
+    """Splits a table as its column says; without a row of validation, that is split off the others.
+
+    sides: The side of each row, str (n,).
+    """
+    column = settings.split_column
+    train_rows, validation_rows = np.flatnonzero(sides == TRAIN), np.flatnonzero(sides == VALIDATION)
+    if not len(train_rows):
+        raise InputError(f"split_column {column}: no picture is of {TRAIN}")
+    if not len(validation_rows):
+        log.info("split_column %s: no picture is of %s", column, VALIDATION)
+        return make_datasets(replace(settings, split_column=None), replace(table, sides=None), None)
+    if not settings.allow_overlap:
+        both_sides = f"{TRAIN} and {VALIDATION} of split_column {column}"
+        _refuse_shared_groups(table, train_rows, validation_rows, both_sides)
+    return _hold_out_and_compare(table, validation_rows, len(validation_rows) / len(table))
+
+
+def _refuse_shared_groups(table: Table, train_rows: np.ndarray, validation_rows: np.ndarray, both_sides: str) -> None:
+    """InputError where a group is on both sides.
+
+    both_sides: What names the sides, for the message.
+    """
+    shared = sorted(set(table.groups[train_rows]) & set(table.groups[validation_rows]))
+    if shared:
+        raise InputError(f"{both_sides} both hold {len(shared):,} groups: {listing(shared)}")
 
 
 def _split_by_lists(settings: TrainSettings, table: Table) -> Datasets:
@@ -258,11 +289,8 @@ def _split_by_lists(settings: TrainSettings, table: Table) -> Datasets:
         train_rows = _listed_rows(table, settings.train_groups)
     else:
         train_rows = np.setdiff1d(np.arange(len(table)), validation_rows)
-    both = sorted(set(table.groups[train_rows]) & set(table.groups[validation_rows]))
-    if both:
-        raise InputError(
-            f"{settings.train_groups} and {settings.validation_groups} both hold {len(both):,} groups: {listing(both)}"
-        )
+    both_sides = f"{settings.train_groups} and {settings.validation_groups}"
+    _refuse_shared_groups(table, train_rows, validation_rows, both_sides)
     if not len(train_rows):
         raise InputError(f"{settings.validation_groups} names every group; none is left to learn from")
     left_out = len(table) - len(train_rows) - len(validation_rows)

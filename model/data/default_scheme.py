@@ -34,11 +34,8 @@ def default_scheme(rows: Rows, age_cuts: Sequence[float], num_classes: int, prob
     if column is None:
         similar = [name for name in (nearest(column, LABEL_COLUMNS) for column in rows.columns) if name]
         near = f"; nearest: {similar[0]}" if similar else ""
-        problems.add(
-            "missing label column",
-            f"{rows.source} has neither {listing(MASK_COLUMNS)} nor one of {listing(LABEL_COLUMNS)}; there are "
-            f"{listing(rows.columns)}{near}; name it under `attributes` in the config",
-        )
+        there = f"there are {listing(rows.columns)}{near}; {_attributes_advice(rows)}"
+        problems.add("missing label column", f"{rows.source} has {_missing_columns(rows)}; {there}")
         return None
     if not rows.paths:
         return None
@@ -50,6 +47,21 @@ def default_scheme(rows: Rows, age_cuts: Sequence[float], num_classes: int, prob
     attribute = Attribute("label", values, (), column)
     log_spellings("label", column, rows.columns[column], attribute)
     return Scheme((attribute,))
+
+
+def _missing_columns(rows: Rows) -> str:
+    """`neither mask, gender, age nor one of label, ...`, or which of the three are missing."""
+    missing = [name for name in MASK_COLUMNS if column_named(rows.columns, name) is None]
+    if len(missing) == len(MASK_COLUMNS):
+        return f"neither {listing(MASK_COLUMNS)} nor one of {listing(LABEL_COLUMNS)}"
+    there = [name for name in MASK_COLUMNS if name not in missing]
+    return f"{listing(there)} without {listing(missing)}, and none of {listing(LABEL_COLUMNS)}"
+
+
+def _attributes_advice(rows: Rows) -> str:
+    """How to name the label columns, with one that is there."""
+    name = next((name for name in MASK_COLUMNS if column_named(rows.columns, name)), "size")
+    return f"name the columns of the labels under `attributes`, as in {{{name}: {{column: {name}}}}}"
 
 
 def _class_values(labels: Sequence[str], num_classes: int) -> tuple[str, ...]:

@@ -4,7 +4,9 @@ a host of several takes its part of the rows.
 
 from __future__ import annotations
 
+import logging
 import os
+import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +15,20 @@ import numpy as np
 import pandas as pd
 
 from model.data.image_locations import ImageLocations
-from model.data.readers.channel_files import ChannelFiles, has_content, is_image
-from model.data.readers.csv_table import has_picture_column, picture_column_of, read_csv
+from model.data.readers.channel_files import ChannelFiles, Found, has_content, is_image
+from model.data.readers.csv_table import has_picture_column, picture_column_of
 from model.data.readers.detect import choose_table
+from model.data.readers.own_outputs import input_tables
+from model.data.readers.path_list import PATH, has_header, read_list
+from model.data.readers.table_options import TableOptions
+from model.data.readers.text_table import CSV_SUFFIXES, TextTable, read_table
 from model.errors import InputError, Problems, did_you_mean, listing
 from model.images.image_location import ImageLocation
 from model.labels import normal_text
+
+log = logging.getLogger("rarebird")
+
+INFO = "info.csv"
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,7 @@ class PredictionInput:
         return self.take(range(index, len(self), count))
 
 
-def read_info(root: Path, *, table: str | None = None, picture_column: str | None = None) -> PredictionInput:
+def read_info(root: Path, options: TableOptions | None = None) -> PredictionInput:
     """Reads what is to be predicted in the channel at root.
 
     Every row is kept, duplicates too. A row whose image does not exist has the path at which it was expected, one
@@ -57,36 +67,94 @@ def read_info(root: Path, *, table: str | None = None, picture_column: str | Non
 
     Args:
         root: Folder of the channel.
-        table: Name of the CSV; by default info.csv, else the only CSV. In a folder without a CSV, every image below
-            root is a row, sorted, in a column ImageID.
-        picture_column: Column that names the images; by default ImageID, image_name or path.
+        options: How the table is read. By default it is info.csv, else the only table that names images. In a folder
+            without one, every image below root is a row, sorted, in a column ImageID.
 
     Raises:
-        InputError: There is no such channel, nothing in it, no column of image names, or the table is damaged.
+        InputError: There is no such channel, nothing in it, no column of image names, the table is damaged, or not one
+            of its images is there.
     """
-    root = Path(root)
+    root, options = Path(root), options or TableOptions()
     problems = Problems(str(root))
     files = ChannelFiles(root)
     if not has_content(files, problems):
         problems.raise_if_any()
-    csvs = [name for name in files.folder().names("file") if name.lower().endswith(".csv")]
-    if table is None and not csvs:
-        return _all_images(files)
-    candidates = [name for name in csvs if has_picture_column(root / name, picture_column)] or csvs
-    name = choose_table(files, table, candidates, ("info.csv",), problems)
-    text_table = read_csv(root / name, problems) if name else None
-    column = picture_column_of(text_table, picture_column, problems) if text_table else None
-    if text_table and not text_table.rows:
-        problems.add("table without rows", text_table.name)
+    name = _table_name(files, options, problems)
     problems.raise_if_any()
-    assert text_table and column
-    header = text_table.header
+    if name is None:
+        return _all_images(files)
+    table, column = _read_table(files, name, options, problems)
+    if table and not table.rows:
+        problems.add("table without rows", table.name)
+    problems.raise_if_any()
+    assert table and column
+    header = table.header
     duplicates = sorted({name for name in header if name and header.count(name) > 1})
     if duplicates:
-        raise InputError(f"{root / text_table.name}: several columns are called {listing(map(repr, duplicates))}")
-    frame = pd.DataFrame(text_table.rows, columns=header, dtype="str")
-    names = map(normal_text, text_table.column(column))
-    return PredictionInput(frame, column, _locations(files, (files.find(name)[1] if name else "" for name in names)))
+        raise InputError(f"{root / table.name}: several columns are called {listing(map(repr, duplicates))}")
+    paths = _find_images(files, table, table.column(column), problems)
+    problems.raise_if_any()
+    frame = pd.DataFrame(table.rows, columns=header, dtype="str")
+    return PredictionInput(frame, column, _locations(files, paths))
+
+
+def _table_name(files: ChannelFiles, options: TableOptions, problems: Problems) -> str | None:
+    """Path of the table below the channel; None where every image of the channel is to be predicted.
+
+    A table without a column of image names is left out where there are images, unless it is info.csv or a setting names
+    its column.
+    """
+    if options.table is not None:
+        return choose_table(files, options.table, [], (), problems)
+    tables = input_tables(name for name in files.folder().names("file") if name.lower().endswith(CSV_SUFFIXES))
+    candidates = [name for name in tables if has_picture_column(files.root / name, options)]
+    if not candidates and (options.picture_column or INFO in tables):
+        candidates = tables
+    if not candidates and tables and any(is_image(path) for _, path in files.below("")):
+        columns = " or ".join(options.picture_columns)
+        log.warning("%s not read, without a column %s", listing(tables), columns)
+        tables = []
+    candidates = candidates or tables
+    return choose_table(files, None, candidates, (INFO,), problems) if candidates else None
+
+
+def _read_table(
+    files: ChannelFiles, name: str, options: TableOptions, problems: Problems
+) -> tuple[TextTable | None, str | None]:
+    """The table of that path and its column of image names; None, and problems, where they cannot be read."""
+    path = files.root / name
+    if not name.lower().endswith(CSV_SUFFIXES) and not has_header(path, options):
+        return read_list(path, problems, options.encoding, name), PATH
+    table = read_table(path, problems, options.encoding, options.picture_columns, name)
+    return table, picture_column_of(table, options, files, problems) if table else None
+
+
+def _find_images(files: ChannelFiles, table: TextTable, texts: list[str], problems: Problems) -> list[str]:
+    """The path of each row's image, or what stands for one that is not there; a problem where not one is there."""
+    beside = posixpath.dirname(table.name)
+    paths: list[str] = []
+    missing: list[str] = []
+    respelled: list[str] = []
+    for row, text in enumerate(texts):
+        name = normal_text(text)
+        found = files.find_spelling(name, beside) if name else Found("missing", "")
+        paths.append(found.path)
+        if found.is_respelled:
+            respelled.append(f"{table.origin(row)}: {name!r} is {found.path}")
+        elif found.kind == "several":
+            detail = f"{table.origin(row)}: {name!r} fits {found.path}; write the name as it is on disk"
+            problems.add("ambiguous picture name", detail)
+        elif found.kind in ("missing", "outside"):
+            expected = f"{found.path}{files.similar(found.path)}" if name else "it names no picture"
+            missing.append(f"{table.origin(row)}: {expected}")
+    if respelled:
+        count = f"{len(respelled):,} picture name{'s' if len(respelled) != 1 else ''}"
+        log.info("%s: %s spelled in another way than the files, such as %s", table.name, count, respelled[0])
+    if missing and len(missing) == len(paths):
+        problems.add("no picture of the table is there", f"{len(missing):,} rows, such as {missing[0]}")
+    elif missing:
+        log.warning("%s: no picture for %d of %d rows: %s", table.name, len(missing), len(paths), listing(missing, 3))
+    return paths
 
 
 def single_files(names: Sequence[str]) -> PredictionInput:

@@ -49,6 +49,7 @@ class Table:
         set_aside: Images whose rows had problems. They are checked like the others, so that one error reports all.
         contents: What is known of the images' contents; None before they are checked.
         left_out: Path and reason of each image that was left out because it cannot be read.
+        sides: str (n,), `train` or `validation`, where a column of the channel says so; None without one.
     """
 
     root: Path
@@ -63,6 +64,7 @@ class Table:
     set_aside: ImageLocations = field(default_factory=ImageLocations)
     contents: ContentIndex | None = None
     left_out: tuple[tuple[str, str], ...] = ()
+    sides: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.locations)
@@ -81,6 +83,7 @@ class Table:
             metadata=metadata,
             set_aside=ImageLocations(),
             contents=self.contents and self.contents.take(at),
+            sides=None if self.sides is None else self.sides[at],
         )
 
     def has_all_labels(self) -> np.ndarray:

@@ -14,6 +14,7 @@ from model.answers.labels_json import LabelsJson
 from model.answers.read import (
     ANSWER_COLUMNS,
     ANSWER_NAME,
+    MISSING_COLUMNS,
     ClassTable,
     find_column,
     read_class_table,
@@ -22,8 +23,9 @@ from model.answers.read import (
 from model.answers.seen_images import count_seen
 from model.artifacts.files import LABELS
 from model.artifacts.provenance import Provenance
-from model.data.readers.columns import GROUP_COLUMNS, PICTURE_COLUMNS, column_named
-from model.errors import Problems, listing
+from model.data.readers.columns import GROUP_COLUMNS, PICTURE_COLUMNS, column_named, picture_columns
+from model.data.readers.table_options import TableOptions
+from model.errors import Problems, did_you_mean, listing
 from model.evaluation.label_scheme import (
     check_parts,
     check_probability_columns,
@@ -32,6 +34,7 @@ from model.evaluation.label_scheme import (
     true_classes,
     with_true_combinations,
 )
+from model.evaluation.picture_names import spelled_as
 from model.evaluation.truth import match_by_file_name, read_truth
 from model.label_values import INDICES, NAMES
 from model.labels import DROPPED, Scheme, normal_text
@@ -93,6 +96,8 @@ def match_answers(
     group_column: str | None = None,
     other_file: Path | None = None,
     label_values: str | None = None,
+    picture_column: str | None = None,
+    encoding: str = "utf-8",
 ) -> MatchedAnswers:
     """Reads the truth and a model's answers, checks them, and matches them by name.
 
@@ -107,15 +112,20 @@ def match_answers(
         group_column: column of persons or senders in the truth; None for one of a usual name, if there is one.
         other_file: another model's answers, to compare with.
         label_values: whether the truth holds names or indices of classes; None to decide by the column.
+        picture_column: column of image names; None for the one that the answers remember, else one of a usual name.
+        encoding: encoding of the truth, where it has no byte-order mark.
 
     Raises:
         InputError: lists everything that is wrong with all of the files.
     """
     problems = Problems("evaluation cannot read its input")
     notes: list[str] = []
-    tables = _read_tables(answers_file, other_file, problems, notes)
-    labels_json = _read_labels(tables, labels)
-    tables = replace(tables, truth=_read_truth(truth, tables, labels_json, group_column, problems, notes))
+    tables = _read_tables(answers_file, other_file, picture_column, problems, notes)
+    labels_json = LabelsJson.read(labels) if labels else tables.labels
+    options = _truth_options(tables, picture_column, encoding)
+    truth_table = _read_truth(truth, tables, labels_json, group_column, options, problems, notes)
+    tables = replace(tables, truth=truth_table)
+    _check_picture_column(tables, picture_column, problems)
     classes = _find_classes(tables, labels_json, label_values, problems, notes)
     if tables.truth and classes:
         kept, classes = _leave_out(tables.truth, classes, notes)
@@ -125,6 +135,11 @@ def match_answers(
     groups = _find_groups(tables.truth, group_column, problems, notes)
     problems.raise_if_any()
     assert classes and tables.truth and tables.answers  # else there were problems
+
+    written = tables.answers.names  # as inference wrote them
+    tables = _spelled_alike(tables, problems, notes)
+    problems.raise_if_any()
+    assert tables.truth and tables.answers
     names = tables.truth.names.tolist()
     extra = _without_truth(names, tables.answers, notes)
     answers = _match_classes(names, tables.answers, classes.answers, notes)
@@ -154,7 +169,7 @@ def match_answers(
         unanswered=[name for name, answer in zip(names, answers, strict=True) if answer == NO_ANSWER],
         left_out=extra,
         notes=notes,
-        learnt_from=count_seen(host_parts(answers_file) or [answers_file], names),
+        learnt_from=count_seen(host_parts(answers_file) or [answers_file], written[tables.answers.names.isin(names)]),
         **_sources(truth, answers_file, labels_json),
     )
 
@@ -180,6 +195,7 @@ class _Tables:
     """Tables as they were read, None for one that cannot be.
 
     labelled_file, other_labelled_file: the answers that labels.json lies beside, of several hosts' the first.
+    labels: the labels.json of the answers, None where there is none.
     """
 
     truth: ClassTable | None
@@ -188,14 +204,25 @@ class _Tables:
     probabilities: pd.DataFrame | None
     probabilities_file: Path
     labelled_file: Path
+    labels: LabelsJson | None
     other_labelled_file: Path | None
 
 
-def _read_tables(answers_file: Path, other_file: Path | None, problems: Problems, notes: list[str]) -> _Tables:
-    """All tables but the truth."""
+def _read_tables(
+    answers_file: Path, other_file: Path | None, picture_column: str | None, problems: Problems, notes: list[str]
+) -> _Tables:
+    """All tables but the truth. Each may name its images by the column that is set, by that which the answers'
+    labels.json remembers, or by one of a usual name."""
     parts, other_parts = host_parts(answers_file), host_parts(other_file) if other_file else []
-    answers = read_class_table(answers_file, problems, parts)
-    other = read_class_table(other_file, problems, other_parts) if other_file else None
+    labelled_file = parts[0] if parts else answers_file
+    labels = _labels_of(labelled_file)
+    columns = picture_columns(picture_column, labels.picture_column() if labels else None)
+    answers = read_class_table(answers_file, problems, parts, columns)
+    other = None
+    if other_file:
+        other_labels = _labels_of(other_parts[0] if other_parts else other_file)
+        remembered = other_labels.picture_column() if other_labels else None
+        other = read_class_table(other_file, problems, other_parts, picture_columns(picture_column, remembered))
     for hosts in filter(None, (parts, other_parts)):
         check_parts(hosts, problems)
         notes.append(f"answers of {len(hosts)} folders joined: {listing(part.parent.name for part in hosts)}")
@@ -203,7 +230,7 @@ def _read_tables(answers_file: Path, other_file: Path | None, problems: Problems
     probabilities_file = beside_answers(answers_file, PROBABILITIES)
     probability_parts = [beside_answers(part, PROBABILITIES) for part in parts]
     if probabilities_file.is_file() or any(part.is_file() for part in probability_parts):
-        probabilities = read_probabilities(probabilities_file, problems, probability_parts)
+        probabilities = read_probabilities(probabilities_file, problems, probability_parts, columns)
     else:
         notes.append(f"no calibration error: there is no {probabilities_file.name} beside the answers")
     return _Tables(
@@ -212,9 +239,16 @@ def _read_tables(answers_file: Path, other_file: Path | None, problems: Problems
         other=other,
         probabilities=probabilities,
         probabilities_file=probabilities_file,
-        labelled_file=parts[0] if parts else answers_file,
+        labelled_file=labelled_file,
+        labels=labels,
         other_labelled_file=other_parts[0] if other_parts else other_file,
     )
+
+
+def _truth_options(tables: _Tables, picture_column: str | None, encoding: str) -> TableOptions:
+    """How a table of the truth is read: its images may be in the column that is set or that of the answers."""
+    remembered = tables.labels.picture_column() if tables.labels else None
+    return TableOptions(encoding=encoding, remembered_column=picture_column or remembered)
 
 
 def _read_truth(
@@ -222,15 +256,50 @@ def _read_truth(
     tables: _Tables,
     labels: LabelsJson | None,
     group_column: str | None,
+    options: TableOptions,
     problems: Problems,
     notes: list[str],
 ) -> ClassTable | None:
     """The truth. The images of a folder get the names that the answers have for them."""
     scheme = labels.scheme(Problems("labels")) if labels else None  # what is wrong with it is reported later
-    table = read_truth(truth, scheme, group_column, problems, notes)
+    table = read_truth(truth, scheme, group_column, options, problems, notes)
     if table and tables.answers and truth.is_dir():
         return match_by_file_name(table, tables.answers.names, notes)
     return table
+
+
+def _check_picture_column(tables: _Tables, picture_column: str | None, problems: Problems) -> None:
+    """The column that is set must be that of the images in one of truth and answers."""
+    truth, answers = tables.truth, tables.answers
+    if not (picture_column and truth and answers):
+        return
+    if column_named([truth.name_column, answers.name_column], picture_column) is None:
+        there = [*truth.table.columns, *answers.table.columns]
+        detail = f"picture_column {picture_column!r}: neither {truth.file} nor {answers.file} has it"
+        problems.add(MISSING_COLUMNS, f"{detail}{did_you_mean(picture_column, there)}")
+
+
+def _spelled_alike(tables: _Tables, problems: Problems, notes: list[str]) -> _Tables:
+    """The tables of answers with the names of the truth where they write them in another way."""
+    names = tables.truth.names.tolist() if tables.truth else []
+
+    def spelled(table: ClassTable | None) -> ClassTable | None:
+        if table is None:
+            return None
+        own = spelled_as(names, table.names.tolist(), table.file, problems, notes)
+        return replace(table, names=pd.Series(own, index=table.names.index, dtype=object))
+
+    probabilities = tables.probabilities
+    if probabilities is not None:
+        own = spelled_as(names, probabilities.index.tolist(), tables.probabilities_file, problems, [])
+        probabilities = probabilities.set_axis(pd.Index(own, name=probabilities.index.name))
+    return replace(tables, answers=spelled(tables.answers), other=spelled(tables.other), probabilities=probabilities)
+
+
+def _labels_of(answers_file: Path) -> LabelsJson | None:
+    """The labels.json of answers, if there is one."""
+    path = labels_file(answers_file)
+    return LabelsJson.read(path) if path.is_file() else None
 
 
 def _read_provenance(labelled_file: Path, labels: LabelsJson | None, notes: list[str]) -> Provenance | None:
@@ -250,12 +319,6 @@ class _Classes:
     truth: np.ndarray
     answers: np.ndarray
     other: np.ndarray | None
-
-
-def _read_labels(tables: _Tables, path: Path | None) -> LabelsJson | None:
-    """The label scheme's file: path, which must exist; else the labels.json beside the answers, None without one."""
-    beside = labels_file(tables.labelled_file)
-    return LabelsJson.read(path or beside) if path or beside.is_file() else None
 
 
 def _find_classes(
@@ -352,8 +415,6 @@ def _match_classes(names: Sequence[str], table: ClassTable, classes: np.ndarray,
         if pictures:
             share = f"{len(pictures):,} of {len(names):,}"
             notes.append(f"pictures with {reason} in {file}, counted as wrong: {share} ({listing(pictures, 3)})")
-    if len(absent) == len(names) and len(table.names):
-        notes.append(f"no picture of the truth is in {file}: its names look like {listing(table.names, 2)}")
     return matched.astype(np.int64)
 
 
@@ -374,7 +435,8 @@ def _match_metadata(truth: ClassTable, answers: ClassTable, group_column: str | 
 
     Where both tables have a column of a name, the truth's is taken.
     """
-    known = {name.lower() for name in (*PICTURE_COLUMNS, *ANSWER_COLUMNS, ANSWER_NAME, group_column or "")}
+    own = (truth.name_column, answers.name_column, group_column or "")
+    known = {name.lower() for name in (*PICTURE_COLUMNS, *ANSWER_COLUMNS, ANSWER_NAME, *own)}
     matched = answers.table.set_axis(pd.Index(answers.names)).reindex(truth.names).fillna("")
     columns = {name: table[name] for table in (matched, truth.table) for name in table.columns}
     return {name: cells.map(normal_text).tolist() for name, cells in columns.items() if name.lower() not in known}

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from model.answers.files import ERRORS, OUTPUT, PREDICTIONS, PROBABILITIES, TRUTH
+from model.answers.files import TRUTH
 from model.answers.read import (
     ANSWER_COLUMNS,
     ANSWER_NAME,
@@ -21,14 +21,16 @@ from model.answers.read import (
 )
 from model.data.channel import ChannelOptions, read_channel
 from model.data.readers.columns import column_named
-from model.data.readers.csv_table import csv_header, has_picture_column
+from model.data.readers.csv_table import has_picture_column
 from model.data.readers.detect import TABLE_NAMES
+from model.data.readers.own_outputs import input_tables
+from model.data.readers.table_options import TableOptions
+from model.data.readers.text_table import table_header
 from model.errors import Problems, listing
 from model.label_values import INDICES, NAMES
 from model.labels import DROPPED, Attribute, Scheme, normal_text
 from model.metrics.scores import NO_ANSWER
 
-OWN_OUTPUTS = (OUTPUT, PROBABILITIES, PREDICTIONS, ERRORS)  # are no truth
 CHANNEL_FILES = (".lst", ".manifest", ".jsonl")  # whose rows a channel's readers read
 NAME_COLUMN = "path"
 
@@ -42,7 +44,12 @@ def truth_location(path: Path) -> Path:
 
 
 def read_truth(
-    location: Path, scheme: Scheme | None, group_column: str | None, problems: Problems, notes: list[str]
+    location: Path,
+    scheme: Scheme | None,
+    group_column: str | None,
+    options: TableOptions,
+    problems: Problems,
+    notes: list[str],
 ) -> ClassTable | None:
     """Reads the true classes; None, and problems, where that is not possible.
 
@@ -50,39 +57,44 @@ def read_truth(
         location: What truth_location returns.
         scheme: Of the answers, by which a channel or the columns of its attributes are read; None if it is not known.
         group_column: Column of the groups in a channel, if one is set.
+        options: How a table is read.
         problems: Collects what is wrong.
         notes: Collects how a channel was read.
     """
     found = Problems(f"truth {location}")
-    table = _read_table(location, scheme, found) if location.suffix.lower() not in CHANNEL_FILES else None
+    table = _read_table(location, scheme, options, found) if location.suffix.lower() not in CHANNEL_FILES else None
     if table is None and not found:
-        table = _read_channel(location, scheme, group_column, found, notes)
+        table = _read_channel(
+            location, scheme, ChannelOptions(group_column=group_column, encoding=options.encoding), found, notes
+        )
     for kind, texts in found.kinds.items():
         for text in texts:
             problems.add(kind, text)
     return table
 
 
-def _read_table(location: Path, scheme: Scheme | None, problems: Problems) -> ClassTable | None:
+def _read_table(location: Path, scheme: Scheme | None, options: TableOptions, problems: Problems) -> ClassTable | None:
     """A CSV with a column of classes, or with those of the attributes. None without a problem where there is none: a
     folder has no such table."""
-    file = _table_in(location, problems) if location.is_dir() else location
+    file = _table_in(location, options, problems) if location.is_dir() else location
     if file is None:
         return None
-    header = csv_header(file)
+    header = table_header(file, options.encoding, options.picture_columns)
     has_classes = column_named(header, ANSWER_NAME, *ANSWER_COLUMNS) is not None
     columns = [column_named(header, attribute.column) for attribute in scheme.attributes] if scheme else []
     if scheme and not has_classes and all(columns):
-        return _read_attributes(file, scheme, [column for column in columns if column], problems)
-    return read_class_table(file, problems, preferred=ANSWER_NAME) if has_classes or file == location else None
+        return _read_attributes(file, scheme, [column for column in columns if column], options, problems)
+    if not has_classes and file != location:
+        return None
+    return read_class_table(file, problems, (), options.picture_columns, options.encoding, preferred=ANSWER_NAME)
 
 
 def _read_channel(
-    location: Path, scheme: Scheme | None, group_column: str | None, problems: Problems, notes: list[str]
+    location: Path, scheme: Scheme | None, options: ChannelOptions, problems: Problems, notes: list[str]
 ) -> ClassTable | None:
     """The images of a channel of any layout with their joint classes by name, groups and metadata."""
     root, name = (location.parent, location.name) if location.is_file() else (location, None)
-    table = read_channel(root, problems, ChannelOptions(table=name, group_column=group_column), scheme)
+    table = read_channel(root, problems, replace(options, table=name), scheme)
     if table is None or problems:
         return None
     notes.append(f"the truth was read from {table.source}: {len(table):,} pictures")
@@ -94,7 +106,9 @@ def _read_channel(
             frame[column] = table.metadata[column]
     classes = np.array([*table.scheme.class_names, ""], dtype=object)[table.classes()]  # "" of -1, a missing label
     names = frame[NAME_COLUMN].map(normal_text)
-    return ClassTable(location, names, pd.Series(classes, index=frame.index, dtype=object), frame, ANSWER_NAME)
+    return ClassTable(
+        location, names, pd.Series(classes, index=frame.index, dtype=object), frame, ANSWER_NAME, NAME_COLUMN
+    )
 
 
 def match_by_file_name(truth: ClassTable, answers: pd.Series, notes: list[str]) -> ClassTable:
@@ -132,27 +146,27 @@ def _tails(names: pd.Series, parts: int) -> pd.Series:
     return names.map(lambda name: "/".join(PurePosixPath(name).parts[-parts:]))
 
 
-def _table_in(folder: Path, problems: Problems) -> Path | None:
+def _table_in(folder: Path, options: TableOptions, problems: Problems) -> Path | None:
     """The CSV in a folder that names images: the only one, or one of the usual names; None where there is none."""
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.suffix.lower() == ".csv")
-    own = [name for name in names if name.endswith(OWN_OUTPUTS)]
-    stems = {name.removesuffix(f".{PROBABILITIES}") for name in own}
-    others = [name for name in names if name not in own and Path(name).stem not in stems]
-    candidates = [name for name in others if has_picture_column(folder / name, None)]
+    others = input_tables(names)
+    candidates = [name for name in others if has_picture_column(folder / name, options)]
     usual = [name for name in TABLE_NAMES if name in candidates]
     if len(candidates) > 1 and not usual:
         named = f"name one, as in --ground_truth_dir {folder / candidates[0]}"
         problems.add("several tables", f"{folder} has no {TRUTH}, but {listing(candidates)}; {named}")
         return None
-    if own and not others and not any(path.is_dir() for path in folder.iterdir()):
+    if names and not others and not any(path.is_dir() for path in folder.iterdir()):
         problems.add(MISSING_FILES, f"{folder / TRUTH}: no such file; tables beside it: {listing(names)}")
         return None
     return folder / (usual or candidates)[0] if candidates else None
 
 
-def _read_attributes(file: Path, scheme: Scheme, columns: Sequence[str], problems: Problems) -> ClassTable | None:
+def _read_attributes(
+    file: Path, scheme: Scheme, columns: Sequence[str], options: TableOptions, problems: Problems
+) -> ClassTable | None:
     """A table whose attributes have a column each: its classes are the joint ones, by name."""
-    table = read_class_table(file, problems, columns=columns[:1])
+    table = read_class_table(file, problems, (), options.picture_columns, options.encoding, columns=columns[:1])
     if table is None:
         return None
     codes = np.column_stack(
@@ -166,7 +180,8 @@ def _read_attributes(file: Path, scheme: Scheme, columns: Sequence[str], problem
     joint[known] = scheme.joint(dict(zip(scheme.names, codes[known].T)))
     values = pd.Series(np.array([*scheme.class_names, ""], dtype=object)[joint], index=table.names.index)
     kept = ~(codes == DROPPED).any(axis=1)
-    return ClassTable(file, table.names[kept], values[kept], table.table[kept].drop(columns=list(columns)), ANSWER_NAME)
+    rest = table.table[kept].drop(columns=list(columns))
+    return ClassTable(file, table.names[kept], values[kept], rest, ANSWER_NAME, table.name_column)
 
 
 def _codes(attribute: Attribute, texts: pd.Series, file: Path, problems: Problems) -> np.ndarray:

@@ -33,7 +33,7 @@ SEPARATE = "separate"  # a model for each attribute; other targets are those of 
 DECISIONS = {"argmax": "the class of the highest log p / temperature + bias, by default the most probable"}
 
 # Data and images
-LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest")
+LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest", "list")
 FITS = ("crop", "stretch", "pad")
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from model.settings.checks import unknown_encoding
 from model.settings.fields import setting
 
 
@@ -30,6 +32,15 @@ class EvaluationSettings:
     )
     compare: str | None = setting(None, "other answers on the same truth: folder or file; tells the paired difference")
 
+    picture_column: str | None = setting(
+        None,
+        "column that names the pictures; else the one that inference took, else ImageID, image_name or path",
+        section="Tables",
+    )
+    encoding: str = setting(
+        "utf-8", "encoding of the truth, such as cp1252 or cp949; a byte-order mark of UTF-8 or UTF-16 goes before it"
+    )
+
     labels: str | None = setting(None, "label scheme; else labels.json beside the answers", section="Scores")
     label_values: str | None = setting(
         None,
@@ -47,3 +58,7 @@ class EvaluationSettings:
     resamples: int = setting(2000, "bootstrap resamples of the intervals; 0: no intervals", low=0)
     confidence: float = setting(0.95, "probability that an interval covers", low=0.5, high=0.999)
     seed: int = setting(0, "of the resamples", low=0)
+
+    def contradictions(self) -> Iterator[str]:
+        """Sentences about settings that contradict each other."""
+        yield from unknown_encoding(self.encoding)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from model.settings.checks import unknown_encoding
 from model.settings.fields import setting
 from model.settings.prediction import PredictionSettings
 
@@ -34,8 +35,16 @@ class InferenceSettings(PredictionSettings):
         None, "file of the answers, the probabilities beside it; else output.csv and probabilities.csv"
     )
 
-    table: str | None = setting(None, "name of the CSV in the channel; else info.csv or the only one", section="Data")
-    picture_column: str | None = setting(None, "column that names the pictures; else ImageID, image_name or path")
+    table: str | None = setting(
+        None, "path of the table in the channel; else info.csv or the only one that names pictures", section="Data"
+    )
+    picture_column: str | None = setting(
+        None,
+        "column that names the pictures; else the one the model was trained with, else ImageID, image_name or path",
+    )
+    encoding: str = setting(
+        "utf-8", "encoding of the table, such as cp1252 or cp949; a byte-order mark of UTF-8 or UTF-16 goes before it"
+    )
     strict: bool = setting(False, "exit with 1 where a picture could not be read")
 
     def contradictions(self) -> Iterator[str]:
@@ -46,3 +55,4 @@ class InferenceSettings(PredictionSettings):
             yield "pictures and eval_dir both name what to answer; give one of them"
         if self.pictures and self.table:
             yield "table is of a folder, not of single pictures"
+        yield from unknown_encoding(self.encoding)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from model.metrics.epoch_metrics import CRITERIA
+from model.settings.checks import invalid_group_pattern, unknown_encoding
 from model.settings.choices import CLASS_WEIGHTS, DECISIONS, FITS, INTERPOLATIONS, LAYOUTS, LOSSES, PRECISIONS, SAMPLERS
 from model.settings.fields import setting
 from model.settings.nested import arguments, named_arguments, names_by_attribute, settings_by_attribute
@@ -70,10 +71,27 @@ class TrainSettings:
 
     # The channel, its label scheme and its split
     layout: str = setting("auto", "how the channel is laid out; auto recognises it", choices=LAYOUTS, section="Data")
-    table: str | None = setting(None, "name of the CSV, .lst or manifest in the channel where there are several")
+    table: str | None = setting(
+        None, "path of the table, .lst, manifest or list of paths and labels in the channel where there are several"
+    )
     picture_column: str | None = setting(None, "column that names the pictures; else ImageID, image_name or path")
     group_column: str | None = setting(
         None, "column of persons or senders that no split parts; else group, person, sender or people_path"
+    )
+    group_pattern: str | None = setting(
+        None,
+        "regular expression on a picture's path, whose group (?P<group>...), else the first, is the picture's group: "
+        "'([^/]+)_[0-9]+' for Tiger_Woods_0001.jpg",
+    )
+    split_column: str | None = setting(
+        None,
+        "column that names each picture's split: train, training; validation, valid, val; test and others are left out",
+    )
+    encoding: str = setting(
+        "utf-8", "encoding of tables, such as cp1252 or cp949; a byte-order mark of UTF-8 or UTF-16 goes before it"
+    )
+    missing: str = setting(
+        "error", "what a row without a picture is: an error, or skip, which leaves it out", choices=("error", "skip")
     )
     metadata_columns: list[str] = setting([], "columns to keep as metadata; else every other column")
     attributes: dict[str, Any] = setting(
@@ -332,10 +350,22 @@ class TrainSettings:
         yield from self._sampling_contradictions()
         yield from self._image_contradictions()
         yield from self._target_contradictions()
+        yield from self._table_contradictions()
         if self.freeze_epochs and not self.freeze:
             yield "freeze_epochs needs freeze"
         if not self.name or "/" in self.name or self.name.startswith("."):
             yield f"name {self.name!r} must be a folder's name"
+
+    def _table_contradictions(self) -> Iterator[str]:
+        yield from unknown_encoding(self.encoding)
+        if self.group_pattern:
+            yield from invalid_group_pattern(self.group_pattern)
+            if self.group_column:
+                yield "group_column and group_pattern both name the groups; give one of them"
+        if self.split_column:
+            for name in ("folds", "train_groups", "validation_groups"):
+                if getattr(self, name):
+                    yield f"split_column and {name} both divide the pictures; give one of them"
 
     def _sampling_contradictions(self) -> Iterator[str]:
         if self.sampler == "none" and self.sampler_strength:

@@ -1,12 +1,14 @@
 """Files appear whole or not at all."""
 
+import csv
 import json
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from model.atomic_write import UMASK, remove_parts, write_beside, write_json, write_text
+from model.atomic_write import UMASK, remove_parts, write_beside, write_csv, write_frame, write_json, write_text
 
 
 def test_a_file_takes_its_name_when_it_is_complete(tmp_path: Path):
@@ -45,3 +47,26 @@ def test_what_killed_writers_left_is_removed(tmp_path: Path):
     assert sorted(os.listdir(tmp_path)) == [".b.csv.17.part", ".c.part", ".hidden", "d.part"]
     remove_parts(tmp_path)
     assert sorted(os.listdir(tmp_path)) == [".hidden", "d.part"]
+
+
+@pytest.mark.parametrize("cell", ["first\rsecond", "\r", "a\r\nb", "a\nb"])
+def test_rows_are_read_as_they_were_written(tmp_path: Path, cell: str):
+    """Before Python 3.11.9 and 3.12.3 csv.writer quotes no lone carriage return where rows end with a line feed."""
+    rows = [["name", "note"], [cell, "x,y"], ["b", cell]]
+    with write_csv(tmp_path / "deep" / "a.csv") as writer:
+        writer.writerows(rows)
+        assert not (tmp_path / "deep" / "a.csv").exists()
+    write_frame(tmp_path / "b.csv", pd.DataFrame(rows[1:], columns=rows[0]))
+    for path in (tmp_path / "deep" / "a.csv", tmp_path / "b.csv"):
+        with path.open(newline="") as file:
+            assert list(csv.reader(file)) == rows
+        assert path.read_bytes() == f'name,note\n"{cell}","x,y"\nb,"{cell}"\n'.encode()
+
+
+def test_cells_that_need_no_quotes_have_none(tmp_path: Path):
+    with write_csv(tmp_path / "a.csv") as writer:
+        writer.writerow(["사진", "a b", 0.5, None, 'q"q'])
+    frame = pd.DataFrame({"a": [0.1, None], "b": ["x", ""]})
+    write_frame(tmp_path / "b.csv", frame)
+    assert (tmp_path / "a.csv").read_bytes() == '사진,a b,0.5,,"q""q"\n'.encode()
+    assert (tmp_path / "b.csv").read_text() == frame.to_csv(index=False)

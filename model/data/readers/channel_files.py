@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from model.data.readers.shards import Shards, read_shards
-from model.errors import Problems
+from model.errors import Problems, listing
 from model.paths import leaves_folder
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -60,9 +60,45 @@ class Folder:
         """A file of this name with another extension or in other letter case."""
         return self._stems.get(os.path.splitext(name)[0].lower())
 
+    def alike(self, name: str) -> list[str]:
+        """The images of this name but for the letter case of the extension or, if it has none, for the extension."""
+        return self._alike.get(_spelling_key(name), [])
+
+    @cached_property
+    def _alike(self) -> dict[str, list[str]]:
+        alike: dict[str, list[str]] = {}
+        for name in filter(is_image, self.names("file")):
+            key = _spelling_key(name)
+            stem = os.path.splitext(key)[0]
+            for spelling in (key,) if is_image(stem) else (key, stem):
+                alike.setdefault(spelling, []).append(name)
+        return alike
+
     @cached_property
     def _stems(self) -> dict[str, str]:
         return {os.path.splitext(name)[0].lower(): name for name in self.names("file")}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a name of a table is.
+
+    Attributes:
+        kind: What it is; `several` where it fits several files.
+        path: Its path as the disk spells it, or as for ChannelFiles.find; the paths of several files.
+        is_respelled: Whether the disk spells it in another way.
+    """
+
+    kind: Kind | Literal["several"]
+    path: str
+    is_respelled: bool = False
+
+
+def _spelling_key(name: str) -> str:
+    """A name in composed Unicode, the extension of an image in lower case."""
+    name = unicodedata.normalize("NFC", name)
+    stem, suffix = os.path.splitext(name)
+    return stem + suffix.lower() if is_image(name) else name
 
 
 class ChannelFiles:
@@ -125,13 +161,21 @@ class ChannelFiles:
             kinds.setdefault(name, kind)
         return Folder(dict(sorted(kinds.items())), targets)
 
-    def find(self, name: str) -> tuple[Kind, str]:
+    def find(self, name: str, beside: str = "") -> tuple[Kind, str]:
         """Looks up a name as a table writes it, beside the table and in images/.
+
+        Args:
+            name: The name.
+            beside: Folder of the table, which is searched before the root.
 
         Returns:
             What it is, and its path as the disk spells it: where it was expected for `missing`, a path that leaves the
             channel for `outside`.
         """
+        for folder_path in (beside, posixpath.join(beside, IMAGES)) if beside else ():
+            kind, path = self.find(posixpath.join(folder_path, name))
+            if kind != "missing" and not leaves_folder(path):
+                return kind, path
         if leaves_folder(name):
             return "outside", name
         name = posixpath.normpath(name)
@@ -145,6 +189,42 @@ class ChannelFiles:
                 return kind, path
         has_images = self.folder().kinds.get(IMAGES) == "folder" and not name.startswith(IMAGES + "/")
         return "missing", f"{IMAGES}/{name}" if has_images else name
+
+    def find_spelling(self, name: str, beside: str = "") -> Found:
+        """Looks up a name as `find` does, then by what else it may mean.
+
+        A name may have `\\` for `/`, may begin with `/` or `images/`, may lack the extension of an image, or have it in
+        other letter case. Where that fits several files of a folder, none is found.
+
+        Args:
+            name: The name.
+            beside: Folder of the table, which is searched before the root.
+        """
+        kind, path = self.find(name, beside)
+        if kind in ("file", "folder"):
+            return Found(kind, path)
+        alike = self._find_alike(name, beside)
+        if len(alike) > 1:
+            return Found("several", listing(own for _, own in alike))
+        return Found(*alike[0], is_respelled=True) if alike else Found(kind, path)
+
+    def _find_alike(self, name: str, beside: str) -> list[tuple[Kind, str]]:
+        """What another spelling of a name fits, in the first folder where it fits anything."""
+        path = posixpath.normpath(name.replace("\\", "/")).lstrip("/")
+        if leaves_folder(path):
+            return []
+        for folder in dict.fromkeys((beside, posixpath.join(beside, IMAGES), "", IMAGES)):
+            for spelling in dict.fromkeys((path, path.removeprefix(f"{IMAGES}/"))):
+                head, _, tail = posixpath.join(folder, spelling).rpartition("/")
+                kind, parent = self._resolve(head)
+                if kind != "folder":
+                    continue
+                kind, exact = self._find_in((kind, parent), tail)
+                if kind in ("file", "folder"):
+                    return [(kind, exact)]
+                if alike := self.folder(parent).alike(tail):
+                    return [("file", posixpath.join(parent, own)) for own in alike]
+        return []
 
     def _resolve(self, path: str) -> tuple[Kind, str]:
         """What is at a path below the root, and its path as the disk spells it."""

@@ -16,3 +16,8 @@ def column_named(header: Iterable[str], *names: str) -> str | None:
     """The first of the names that is a column, as the header spells it; letter case does not count."""
     spelling = {normal_text(column).lower(): column for column in reversed(list(header))}
     return next((spelling[normal_text(name).lower()] for name in names if normal_text(name).lower() in spelling), None)
+
+
+def picture_columns(*remembered: str | None) -> tuple[str, ...]:
+    """Names that the column of image names may have: those that are set or remembered, then the usual ones."""
+    return (*filter(None, remembered), *PICTURE_COLUMNS)

@@ -1,140 +1,132 @@
-"""Layout `csv`: a CSV with a row per image. Also read_csv, which reads any CSV as text with its line numbers."""
+"""Layout `csv`: a table with a row per image; which of its columns names them."""
 
 from __future__ import annotations
 
-import csv
-import io
-from dataclasses import dataclass, field
+import logging
+import posixpath
 from pathlib import Path
 
-from model.data.readers.channel_files import ChannelFiles, Kind
+from model.data.readers.channel_files import ChannelFiles, Kind, is_image
 from model.data.readers.columns import PICTURE_COLUMNS, column_named
 from model.data.readers.profile_folders import ProfileEntry, read_profile_entries
 from model.data.readers.rows import ImageFinder, Rows
-from model.data.readers.text_files import read_text
+from model.data.readers.split_names import UNUSED, side_of
+from model.data.readers.table_options import TableOptions
+from model.data.readers.text_table import TextTable, read_table, table_header
 from model.errors import Problems, did_you_mean, listing
+from model.labels import normal_text
+
+log = logging.getLogger("rarebird")
+
+SAMPLE = 5  # rows whose values show whether a column names images
 
 
-@dataclass
-class TextTable:
-    """A CSV as text.
+def has_picture_column(path: Path, options: TableOptions) -> bool:
+    """Whether a table has a column of image names: the one that is set, else the remembered or a usual one."""
+    header = table_header(path, options.encoding, options.picture_columns)
+    return column_named(header, *options.picture_columns) is not None
 
-    Attributes:
-        name: Name of the file.
-        header: Names of the columns.
-        rows: Values of each row, as many as there are columns.
-        lines: Line of the file, from 1, at which each row begins.
+
+def picture_column_of(table: TextTable, options: TableOptions, files: ChannelFiles, problems: Problems) -> str | None:
+    """The column of image names: the one that is set, else the remembered or a usual one.
+
+    None, and a problem, where the table has no such column.
     """
-
-    name: str
-    header: list[str]
-    rows: list[list[str]] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-
-    def origin(self, row: int) -> str:
-        """`train.csv row 7`: the file and the line of a row."""
-        return f"{self.name} row {self.lines[row]}"
-
-    def column(self, name: str) -> list[str]:
-        """The values of a column."""
-        index = self.header.index(name)
-        return [values[index] for values in self.rows]
+    column = column_named(table.header, *options.picture_columns)
+    if column is not None:
+        return column
+    near = did_you_mean(options.picture_column, table.header) if options.picture_column else ""
+    missing = (
+        f"no column {options.picture_column!r}" if options.picture_column else f"none of {listing(PICTURE_COLUMNS)}"
+    )
+    columns = listing(name for name in table.header if name)
+    advice = near or _picture_column_advice(table, files)
+    problems.add("missing picture column", f"{table.name} has {missing}; there are {columns}{advice}")
+    return None
 
 
-def read_csv(path: Path, problems: Problems) -> TextTable | None:
-    """Reads a CSV in UTF-8 as text; a byte-order mark and blank lines are ignored.
+def _picture_column_advice(table: TextTable, files: ChannelFiles) -> str:
+    """How to read a table without a column of image names, for the end of a message."""
+    if any(is_image(normal_text(name)) for name in table.header):
+        return "; its first row names a picture: a list without a header is read by layout list"
+    found = _columns_of_images(table, files)
+    if found:
+        return f"; the values of {found[0]} are pictures: set picture_column to {found[0]}"
+    return "; set picture_column to the column that names the pictures"
 
-    A row with more or fewer values than the header is a problem and left out. None, and a problem, where the file is
-    no CSV at all.
+
+def _columns_of_images(table: TextTable, files: ChannelFiles) -> list[str]:
+    """The columns whose first values name files of the channel."""
+    beside = posixpath.dirname(table.name)
+
+    def is_file(text: str) -> bool:
+        name = normal_text(text)
+        return bool(name) and files.find_spelling(name, beside).kind == "file"
+
+    return [name for name in table.header if name and any(map(is_file, table.column(name)[:SAMPLE]))]
+
+
+def read_csv_rows(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> Rows | None:
+    """Reads the table of that name: a row per image or, as in the mask competition's train.csv, per profile folder.
+
+    None, and a problem, where it is no table.
     """
-    text = read_text(path, problems)
-    if text is None:
-        return None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    table: TextTable | None = None
-    previous = 0  # the line at which the previous row ended
-    try:
-        for values in reader:
-            line, previous = previous + 1, reader.line_num
-            if not any(values) or not any(value.strip() for value in values):
-                continue
-            if table is None:
-                table = TextTable(path.name, values)
-            elif len(values) == len(table.header):
-                table.rows.append(values)
-                table.lines.append(line)
-            else:
-                detail = f"{path.name} row {line}: {len(values)} cells, the header has {len(table.header)}"
-                problems.add("row with too few or too many cells", detail)
-    except csv.Error as error:
-        problems.add("table that is no CSV", f"{path.name} row {previous + 1}: {error}")
-    if table is None:
-        problems.add("empty table", path.name)
-    return table
-
-
-def csv_header(path: Path) -> list[str]:
-    """The columns of a CSV, as far as its first lines can be read."""
-    try:
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-            return next((values for values in csv.reader(lines) if any(value.strip() for value in values)), [])
-    except (OSError, csv.Error):
-        return []
-
-
-def has_picture_column(path: Path, picture_column: str | None) -> bool:
-    """Whether a CSV has the column of image names: the one of that name, else one of PICTURE_COLUMNS."""
-    return column_named(csv_header(path), *([picture_column] if picture_column else PICTURE_COLUMNS)) is not None
-
-
-def picture_column_of(table: TextTable, picture_column: str | None, problems: Problems) -> str | None:
-    """The column of image names: the one of that name, else one of PICTURE_COLUMNS. None, and a problem, where the
-    table has no such column."""
-    column = column_named(table.header, *([picture_column] if picture_column else PICTURE_COLUMNS))
-    if column is None:
-        columns = listing(table.header)
-        if picture_column:
-            near = did_you_mean(picture_column, table.header)
-            detail = f"{table.name} has no column {picture_column!r}; there are {columns}{near}"
-        else:
-            expected = listing(PICTURE_COLUMNS)
-            detail = f"{table.name} has none of {expected}; there are {columns}; name it by picture_column"
-        problems.add("missing picture column", detail)
-    return column
-
-
-def read_csv_rows(files: ChannelFiles, name: str, picture_column: str | None, problems: Problems) -> Rows | None:
-    """Reads the CSV of that name: a row per image or, as in the mask competition's train.csv, per profile folder.
-
-    None, and a problem, where it is no CSV.
-    """
-    table = read_csv(files.root / name, problems)
+    table = read_table(files.root / name, problems, options.encoding, options.picture_columns, name)
     if table is None:
         return None
-    names_column = picture_column_of(table, picture_column, problems)
+    names_column = picture_column_of(table, options, files, problems)
+    return rows_of_table(files, table, names_column, f"CSV {name}", options, problems)
+
+
+def rows_of_table(
+    files: ChannelFiles,
+    table: TextTable,
+    names_column: str | None,
+    source: str,
+    options: TableOptions,
+    problems: Problems,
+) -> Rows:
+    """The rows of a table whose images are found; rows of a split that training has no use for are left out."""
     duplicates = {column for column in table.header if column and table.header.count(column) > 1}
     if duplicates:
-        problems.add("column that stands twice", f"{name}: {listing(sorted(duplicates))}")
+        problems.add("column that stands twice", f"{table.name}: {listing(sorted(duplicates))}")
     columns = [column for column in table.header if column not in (names_column, "")]
-    rows = Rows(f"CSV {name}", columns={column: [] for column in columns})
+    rows = Rows(source, columns={column: [] for column in columns})
     if names_column is None:
         return rows
 
-    finder = ImageFinder(files, problems)
+    # Look up the image of each row that is used
+    finder = ImageFinder(files, problems, table.name, options.missing)
     entries: list[tuple[int, Kind, str]] = []
+    unused = _unused_rows(table, options.split_column)
     for row, text in enumerate(table.column(names_column)):
-        image = finder.find(text, table.origin(row))
-        if image:
+        if row in unused:
+            finder.leave_out(text)
+        elif image := finder.find(text, table.origin(row)):
             entries.append((row, *image))
+    finder.finish()
     if any(kind == "folder" for _, kind, _ in entries):
         profile_entries = (
             ProfileEntry(table.origin(row), kind, path, dict(zip(table.header, table.rows[row])))
             for row, kind, path in entries
         )
-        return read_profile_entries(files, name, columns, profile_entries, problems)
+        return read_profile_entries(files, table.name, columns, profile_entries, problems)
     rows.paths = [path for _, _, path in entries]
     rows.origins = [table.origin(row) for row, _, _ in entries]
     for column in columns:
         texts = table.column(column)
         rows.columns[column] = [texts[row] for row, _, _ in entries]
     return rows
+
+
+def _unused_rows(table: TextTable, split_column: str | None) -> set[int]:
+    """The rows whose split is neither of training nor of validation; they are counted in the log."""
+    column = column_named(table.header, split_column) if split_column else None
+    if column is None:
+        return set()
+    texts = table.column(column)
+    unused = {row for row, text in enumerate(texts) if side_of(text) == UNUSED}
+    if unused:
+        names = listing(sorted({normal_text(texts[row]) for row in unused}))
+        log.info("%s: %s rows whose %s is %s left out", table.name, f"{len(unused):,}", column, names)
+    return unused

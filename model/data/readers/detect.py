@@ -14,8 +14,12 @@ from model.data.readers.columns import PICTURE_COLUMNS
 from model.data.readers.csv_table import has_picture_column, read_csv_rows
 from model.data.readers.lst import read_lst_rows
 from model.data.readers.manifest import read_manifest_rows
+from model.data.readers.own_outputs import input_tables
+from model.data.readers.path_list import read_path_list
 from model.data.readers.profile_folders import has_profiles, read_profiles
 from model.data.readers.rows import Rows
+from model.data.readers.table_options import TableOptions
+from model.data.readers.text_table import CSV_SUFFIXES
 from model.errors import Problems, did_you_mean, listing
 
 log = logging.getLogger("rarebird")
@@ -27,11 +31,13 @@ class FileLayout:
 
     Attributes:
         suffixes: Extensions of the file.
-        read: Reads the channel's file of that name; the third argument is the column of image names, if one is set.
+        read: Reads the channel's file of that name.
+        is_detected: Whether a file with the extension shows the layout; else it must be named by `table` or `layout`.
     """
 
     suffixes: tuple[str, ...]
-    read: Callable[[ChannelFiles, str, str | None, Problems], Rows | None]
+    read: Callable[[ChannelFiles, str, TableOptions, Problems], Rows | None]
+    is_detected: bool = True
 
 
 @dataclass(frozen=True)
@@ -49,37 +55,38 @@ class FolderLayout:
 
 # Each in the order in which `auto` tries them, files before folders
 FILE_LAYOUTS = {
-    "csv": FileLayout((".csv",), read_csv_rows),
+    "csv": FileLayout(CSV_SUFFIXES, read_csv_rows),
     "lst": FileLayout((".lst",), read_lst_rows),
     "manifest": FileLayout((".manifest", ".jsonl"), read_manifest_rows),
+    "list": FileLayout((".txt", *CSV_SUFFIXES), read_path_list, is_detected=False),
 }
 FOLDER_LAYOUTS = {
     "profiles": FolderLayout(has_profiles, read_profiles),
     "classes": FolderLayout(has_class_folders, read_class_folders),
 }
-TABLE_NAMES = ("train.csv", "info.csv")  # read where there are several tables
+TABLE_NAMES = ("train.csv", "info.csv", "train.txt")  # read where there are several tables
+TABLE_SUFFIXES = tuple(suffix for layout in FILE_LAYOUTS.values() for suffix in layout.suffixes)
 
 
-def read_rows(
-    files: ChannelFiles, layout: str, table: str | None, picture_column: str | None, problems: Problems
-) -> Rows | None:
+def read_rows(files: ChannelFiles, layout: str, options: TableOptions, problems: Problems) -> Rows | None:
     """Reads the rows of a channel.
 
     Args:
         files: The channel.
         layout: Name of a layout in FILE_LAYOUTS or FOLDER_LAYOUTS, or `auto`, which detects it.
-        table: Name of the annotation file, where one is set.
-        picture_column: Column of image names in a CSV, where one is set.
+        options: How annotation files are read.
         problems: Collects what is wrong.
 
     Returns:
         The rows; None, and a problem, where nothing can be read.
     """
+    table = options.table
     if table is not None and choose_table(files, table, [], (), problems) is None:
         return None
     names = files.folder().names("file")
     tables = {name: [file for file in names if _has_suffix(file, own)] for name, own in FILE_LAYOUTS.items()}
-    with_pictures = [name for name in tables["csv"] if has_picture_column(files.root / name, picture_column)]
+    tables["csv"] = input_tables(tables["csv"]) if table is None else []
+    with_pictures = [name for name in tables["csv"] if has_picture_column(files.root / name, options)]
     if layout == "auto":
         layout = _layout_of_table(table) if table else _detect(files, tables, bool(with_pictures))
     if layout in FOLDER_LAYOUTS:
@@ -91,7 +98,7 @@ def read_rows(
         return None
     candidates = with_pictures if layout == "csv" and with_pictures else tables[layout]
     name = choose_table(files, table, candidates, TABLE_NAMES, problems)
-    return None if name is None else FILE_LAYOUTS[layout].read(files, name, picture_column, problems)
+    return None if name is None else FILE_LAYOUTS[layout].read(files, name, options, problems)
 
 
 def _has_suffix(name: str, layout: FileLayout) -> bool:
@@ -109,7 +116,7 @@ def _detect(files: ChannelFiles, tables: dict[str, list[str]], csv_names_picture
     """
     if csv_names_pictures:
         return "csv"
-    present = [name for name in FILE_LAYOUTS if name != "csv" and tables[name]]
+    present = [name for name, own in FILE_LAYOUTS.items() if name != "csv" and own.is_detected and tables[name]]
     layout = present[0] if present else ""
     if not layout:
         layout = next((name for name, folders in FOLDER_LAYOUTS.items() if folders.is_present(files)), "")
@@ -125,20 +132,21 @@ def choose_table(
 
     Args:
         files: The channel.
-        named: The file that is set, if any.
+        named: The file that is set, if any; it may lie in a folder of the channel.
         candidates: The files to choose from, if none is set.
         usual: Names that are chosen where several files are there.
         problems: Collects what is wrong.
 
     Returns:
-        The name of the file; None, and a problem, where there is no such file or there are several.
+        The path of the file in the channel; None, and a problem, where there is no such file or there are several.
     """
     if named is not None:
-        names = files.folder().names("file")
-        if named in names:
-            return named
-        content = listing(names) or "no files"
-        problems.add("missing table", f"there is no {named!r}; there are {content}{did_you_mean(named, names)}")
+        kind, path = files.find(named)
+        if kind == "file":
+            return path
+        tables = [path for kind, path in files.below("") if kind == "file" and path.lower().endswith(TABLE_SUFFIXES)]
+        content = f"the tables are {listing(tables)}" if tables else "there are no tables"
+        problems.add("missing table", f"there is no {named!r}; {content}{did_you_mean(named, tables)}")
         return None
     for name in usual:
         if name in candidates:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.rows import ImageFinder, Rows
+from model.data.readers.table_options import TableOptions
 from model.data.readers.text_files import read_lines
 from model.errors import Problems
 
 
-def read_lst_rows(files: ChannelFiles, name: str, picture_column: str | None, problems: Problems) -> Rows:
+def read_lst_rows(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> Rows:
     """Reads the .lst of that name: index, label (or several) and relative path, separated by tabs.
 
-    The label columns are called label, or label1, label2, ... picture_column is ignored: the last column is the path.
+    The label columns are called label, or label1, label2, ... The last column is the path, whatever the options say.
 
     Reference: the input interface of SageMaker's built-in image classification, and MXNet's im2rec.
     """
     rows = Rows(f"list {name}")
-    finder = ImageFinder(files, problems)
+    finder = ImageFinder(files, problems, name, options.missing)
     labels: list[list[str]] = []
-    for line, text in read_lines(files.root / name, problems):
+    for line, text in read_lines(files.root / name, problems, options.encoding):
         origin = f"{name} row {line}"
         values = text.split("\t")
         if len(values) < 3 or (labels and len(values) != len(labels[0]) + 2):

@@ -9,18 +9,19 @@ from typing import Any
 
 from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.rows import ImageFinder, Rows
+from model.data.readers.table_options import TableOptions
 from model.data.readers.text_files import read_lines
 from model.errors import Problems
 
 S3 = "s3://"
 
 
-def read_manifest_rows(files: ChannelFiles, name: str, picture_column: str | None, problems: Problems) -> Rows:
+def read_manifest_rows(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> Rows:
     """Reads the manifest of that name: a JSON object per line, with `source-ref` and attributes.
 
     An attribute beside which there is `NAME-metadata` is a label; its text is the metadata's `class-name`, where there
-    is one. s3:// URIs are looked up below the channel by what follows their common prefix. picture_column is ignored:
-    `source-ref` is the path.
+    is one. s3:// URIs are looked up below the channel by what follows their common prefix. The column of images is
+    `source-ref`, whatever the options say.
 
     Reference: SageMaker's augmented manifest files and Ground Truth's image classification output.
     """
@@ -35,7 +36,7 @@ def read_manifest_rows(files: ChannelFiles, name: str, picture_column: str | Non
     rows.label_columns = labels or (tuple(attributes) if len(attributes) == 1 else ())
     rows.columns = {key: [] for key in attributes}
 
-    finder = ImageFinder(files, problems)
+    finder = ImageFinder(files, problems, name, options.missing)
     for (origin, record), name_in_channel in zip(records, paths):
         path = finder.find_file(name_in_channel, origin)
         if path is None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from model.atomic_write import LineFeeds
 from model.errors import InputError, Problems
 from model.images.image_location import ImageLocation
 from model.paths import leaves_folder
@@ -146,7 +147,7 @@ def write_shards(
                 offset = tar.offset - -(-len(content) // BLOCK) * BLOCK  # tar pads the content to whole blocks
                 rows.append([name, shard, str(offset), str(len(content))])
     with (target / INDEX).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(LineFeeds(file), lineterminator="\r\n")
         writer.writerow(COLUMNS)
         writer.writerows(rows)
     return len(rows), count

@@ -1,30 +1,70 @@
-"""Text files of a channel, read as UTF-8; what is wrong with them becomes a problem, not an exception."""
+"""Text files of a channel in any encoding; what is wrong with them becomes a problem, not an exception."""
 
 from __future__ import annotations
 
+import codecs
+import re
 from pathlib import Path
 
 from model.errors import Problems
 
+UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+LINE_END = re.compile(r"\r\n|\r|\n")  # Excel for Mac ends lines with a lone carriage return
 
-def read_text(path: Path, problems: Problems) -> str | None:
-    """The text of a file without its byte-order mark. None, and a problem, where it cannot be read as UTF-8."""
+
+def read_text(path: Path, problems: Problems, encoding: str = "utf-8") -> str | None:
+    """The text of a file without its byte-order mark. None, and a problem, where it cannot be read.
+
+    Args:
+        path: The file.
+        problems: Collects why it cannot be read.
+        encoding: Encoding of a file without a byte-order mark, a name that Python knows. A file with the mark of UTF-8
+            or UTF-16 is read as that.
+    """
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
     except OSError as error:
         problems.add("table that cannot be read", f"{path.name}: {error.strerror}")
+        return None
+    used = _encoding_of(content, encoding)
+    try:
+        text = content.decode(used)
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        problems.add("table that is not UTF-8", f"{path.name} row {line}: save it as UTF-8")
-    return None
+        row = len(LINE_END.findall(content[: error.start].decode("latin-1"))) + 1
+        kind = f"table that is not {encoding.upper() if used == encoding else used}"
+        advice = "save it as UTF-8, or name its encoding by the setting encoding (cp1252, cp949, ...)"
+        problems.add(kind, f"{path.name} row {row}: byte 0x{content[error.start]:02x}; {advice}")
+        return None
+    if "\0" in text:
+        advice = "UTF-16 without a byte-order mark is read by encoding utf-16-le or utf-16-be"
+        problems.add("table with NUL characters", f"{path.name}: no text in {used}; {advice}")
+        return None
+    return text
 
 
-def read_lines(path: Path, problems: Problems) -> list[tuple[int, str]]:
+def read_beginning(path: Path, encoding: str = "utf-8") -> str:
+    """The text of the first MiB of a file, what cannot be decoded replaced; "" where the file cannot be read."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(2**20)
+    except OSError:
+        return ""
+    return content.decode(_encoding_of(content, encoding), errors="replace")
+
+
+def _encoding_of(content: bytes, encoding: str) -> str:
+    """The encoding that a byte-order mark names; else the given one."""
+    if content.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    return "utf-16" if content.startswith(UTF_16_MARKS) else encoding
+
+
+def read_lines(path: Path, problems: Problems, encoding: str = "utf-8") -> list[tuple[int, str]]:
     """The lines that are not blank, each with its number from 1. None at all is a problem."""
-    text = read_text(path, problems)
+    text = read_text(path, problems, encoding)
     if text is None:
         return []
-    lines = [(number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    lines = [(number, line) for number, line in enumerate(LINE_END.split(text), 1) if line.strip()]
     if not lines:
         problems.add("empty table", path.name)
     return lines

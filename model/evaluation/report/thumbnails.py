@@ -39,7 +39,7 @@ def picture_folder(root: Path, names: Sequence[str]) -> ChannelFiles:
         beside = [entry.name for entry in root.parent.iterdir()] if root.parent.is_dir() else []
         raise InputError(f"pictures {root}: there is no such folder{did_you_mean(root.name, beside)}")
     files = ChannelFiles(root)
-    if not any(files.find(name)[0] == "file" for name in names):
+    if not any(files.find_spelling(name).kind == "file" for name in names):
         raise InputError(
             f"pictures {root}: none of the {len(names):,} pictures lies there or in {IMAGES}/: {listing(names, 3)}"
         )
@@ -63,7 +63,7 @@ def make_thumbnails(
         pixel_range: By which pictures of more than 8 bits are scaled, as by the model that answered.
     """
     thumbnails: dict[str, Thumbnail] = {}
-    paths = [path for _, path in (files.find(name) for name in names)]
+    paths = [files.find_spelling(name).path for name in names]
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(names), BATCH):
             batch = pool.map(lambda path: make_thumbnail(files, path, side, pixel_range), paths[start : start + BATCH])

@@ -100,3 +100,22 @@ def test_what_is_no_probability_is_told_with_its_row(write, problems, cells, tol
 def test_texts():
     assert (rows_text([3]), rows_text([3, 8])) == ("row 3", "rows 3, 8")
     assert to_number(" 2.5") == 2.5 and np.isnan(to_number("two"))
+
+
+def test_columns_without_a_name_are_left_out_of_any_table(write, problems):
+    table = read_class_table(write("ImageID,ans,,\na,1,,\nb,0,,x\n"), problems)
+    assert table.table.columns.tolist() == ["ImageID", "ans"] and not problems
+    assert read_probabilities(write(",ImageID,x,y\n0,a,0.5,0.5\n"), problems).columns.tolist() == ["x", "y"]
+
+
+def test_the_first_column_of_probabilities_names_pictures_whatever_the_classes_are_called(write, problems):
+    frame = read_probabilities(write("path,ImageID,road\na,0.25,0.75\n"), problems)
+    assert (frame.index.name, frame.columns.tolist()) == ("path", ["ImageID", "road"]) and not problems
+    frame = read_probabilities(write("x,y,ImageID\n0.25,0.75,a\n"), problems)
+    assert (frame.index.name, frame.columns.tolist()) == ("ImageID", ["x", "y"]) and not problems
+
+
+def test_any_delimiter_and_encoding_is_read(write, problems, tmp_path):
+    (tmp_path / "a.csv").write_bytes("file;ans\nä;1\n".encode("cp1252"))
+    table = read_class_table(tmp_path / "a.csv", problems, picture_columns=("file",), encoding="cp1252")
+    assert (table.names.tolist(), table.values.tolist(), table.name_column) == (["ä"], ["1"], "file")

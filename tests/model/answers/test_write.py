@@ -8,6 +8,7 @@ import pytest
 
 from model.answers.write import Answers, write_answers
 from model.decisions import Decision
+from model.errors import InputError
 from model.labels import Attribute, Scheme
 
 SCHEME = Scheme((Attribute("kind", ("cat", "dog", "owl")),))
@@ -106,3 +107,35 @@ def test_what_a_killed_call_left_is_removed(write, tmp_path):
         (tmp_path / name).touch()
     write({"ImageID": ["a", "b", "c", "d"]})
     assert [path.name for path in tmp_path.glob(".*")] == [".other.csv.7.part"]
+
+
+def test_a_lone_carriage_return_is_quoted(write, tmp_path):
+    write({"ImageID": ["a\rb", "c", "d", "e"], "note": ["x", "y\rz", "", ""]})
+    assert (tmp_path / "output.csv").read_bytes().startswith(b'ImageID,note,ans\n"a\rb",x,1\nc,"y\rz",\nd,,0\n')
+    assert b'\n"a\rb",0.1,' in (tmp_path / "probabilities.csv").read_bytes()
+
+
+def test_a_class_called_as_the_pictures_column_gives_that_another_name(write, tmp_path, caplog):
+    write({"cat": ["a", "b", "c", "d"]}, "cat")
+    assert lines(tmp_path, "probabilities.csv")[0] == "ImageID,cat,dog,owl"
+    assert lines(tmp_path, "output.csv")[0] == "cat,ans"
+    assert caplog.messages == ["a class is called cat: in probabilities.csv the pictures' column is ImageID"]
+
+
+def test_classes_with_all_names_of_the_pictures_column_are_an_error_before_anything_is_written(
+    write, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("model.answers.write.PICTURE_COLUMNS", ("cat", "dog"))
+    with pytest.raises(InputError, match="the classes cat, dog have all the names"):
+        write({"owl": ["a", "b", "c", "d"]}, "owl")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_column_of_another_name_is_remembered_beside_the_answers(write, tmp_path):
+    info = ["a", "b", "c", "d"]
+    write({"file": info}, "file")
+    assert json.loads((tmp_path / "labels.json").read_text()) == {**SCHEME.to_dict(), "picture_column": "file"}
+    write({"file": info}, "file", name="other")
+    assert json.loads((tmp_path / "other.labels.json").read_text())["picture_column"] == "file"
+    write({"imageid": info}, "imageid")
+    assert json.loads((tmp_path / "labels.json").read_text()) == SCHEME.to_dict()

@@ -250,3 +250,35 @@ def test_the_range_of_pixel_values_belongs_to_the_identity_of_deep_data(tmp_path
     eight_bits = image_channel(tmp_path / "jpegs", {"a/1.jpg": jpeg(1), "b/2.jpg": jpeg(2)})
     train, _ = read_tables(TrainSettings(), eight_bits, None, tmp_path / "checked")
     assert "pixel values" not in Datasets(train, None).identity()
+
+
+def split_table(root: Path, sides: str) -> Table:
+    """Two images of each person p0, p1, ...; sides: the split of each image, by its first letter."""
+    names = {"t": "train", "v": "val", "x": "test"}
+    rows = [f"{row}.jpg,p{row // 2},{row % 2},{names[side]}" for row, side in enumerate(sides)]
+    text = "\n".join(["path,person,label,set", *rows])
+    return read(csv_channel(root, text, images=len(sides)), split_column="set")
+
+
+def test_a_column_names_the_sides_and_groups_stay_whole(root: Path) -> None:
+    settings = TrainSettings(split_column="set")
+    datasets = make_datasets(settings, split_table(root, "ttxxvvxttt"[:6] + "tt"), None)
+    assert groups(datasets) == ({"p0", "p3"}, {"p2"})
+    assert datasets.report is not None and datasets.report.pictures == [4, 2] and not datasets.report.warnings
+    with pytest.raises(InputError, match=r"train and validation of split_column set both hold 1 groups: p1"):
+        make_datasets(settings, split_table(root, "tttvvv"), None)
+    with pytest.raises(InputError, match="split_column set: no picture is of train"):
+        make_datasets(settings, split_table(root, "vvvv"), None)
+
+
+def test_without_a_row_of_validation_that_is_split_off(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "rarebird"):
+        datasets = make_datasets(TrainSettings(split_column="set", validation=0.5), split_table(root, "ttttxx"), None)
+    assert datasets.validation is not None and len(datasets.validation) == 2
+    assert "split_column set: no picture is of validation" in caplog.messages
+
+
+def test_a_column_and_a_validation_channel_are_refused(root: Path, tmp_path: Path) -> None:
+    split_table(root, "ttvv")
+    with pytest.raises(InputError, match="split_column and a validation channel"):
+        read_tables(TrainSettings(split_column="set"), root, root, tmp_path / "checked")

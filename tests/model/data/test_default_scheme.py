@@ -43,6 +43,14 @@ def test_the_scheme_of_a_label_column(root: Path, cells: list[str], names: list[
         assert labels == cells
 
 
+def test_columns_of_the_mask_scheme_alone_are_named_with_what_is_missing(root: Path) -> None:
+    problems = Problems("channel")
+    read_channel(csv_channel(root, "path,id,Gender,age\n0.jpg,1,a,30\n1.jpg,2,b,40\n"), problems)
+    (text,) = problems.kinds["missing label column"]
+    assert text.startswith("CSV train.csv has gender, age without mask, and none of label, class, ans, y_pred; there")
+    assert text.endswith("name the columns of the labels under `attributes`, as in {gender: {column: gender}}")
+
+
 def test_columns_that_could_be_no_labels_are_reported(root: Path) -> None:
     problems = Problems("channel")
     unlabelled = read_channel(csv_channel(root, "path,kind\n0.jpg,a\n1.jpg,b\n"), problems)

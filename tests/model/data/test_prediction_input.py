@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
 import pytest
 
 from model.data.prediction_input import PredictionInput, read_info, single_files
+from model.data.readers.table_options import TableOptions
 from model.errors import InputError
 from model.images.decode import UnreadableImage, read_image
 from tests.model.data.conftest import touch, write_csv
@@ -43,17 +45,17 @@ def named(inputs: PredictionInput) -> tuple[str, list[str]]:
 
 def test_info_by_other_names(root: Path) -> None:
     touch(root, "a.jpg")
-    (root / "rows.csv").write_text("file,image_name\na.jpg,none.jpg\n")
-    assert named(read_info(root)) == ("image_name", ["none.jpg"])
-    assert named(read_info(root, picture_column="file")) == ("file", ["a.jpg"])
+    (root / "rows.csv").write_text("file,image_name\na.jpg,none.jpg\nb.jpg,a.jpg\n")
+    assert named(read_info(root)) == ("image_name", ["none.jpg", "a.jpg"])
+    assert named(read_info(root, TableOptions(picture_column="file"))) == ("file", ["a.jpg", "b.jpg"])
     (root / "info2.csv").write_text("path\na.jpg\n")
-    assert named(read_info(root, table="info2.csv")) == ("path", ["a.jpg"])
+    assert named(read_info(root, TableOptions(table="info2.csv"))) == ("path", ["a.jpg"])
     with pytest.raises(InputError, match=r"info2\.csv, rows\.csv; name one by table"):
         read_info(root)
     with pytest.raises(InputError, match="nearest: file"):
-        read_info(root, table="rows.csv", picture_column="flie")
+        read_info(root, TableOptions(table="rows.csv", picture_column="flie"))
     with pytest.raises(InputError, match=r"nearest: info2\.csv"):
-        read_info(root, table="info3.csv")
+        read_info(root, TableOptions(table="info3.csv"))
 
 
 def test_info_without_a_table_is_every_picture(root: Path) -> None:
@@ -111,3 +113,66 @@ def test_single_files_that_are_none_are_told_together(tmp_path):
     lines = str(caught.value).splitlines()
     assert lines[0] == "pictures: 3 problems" and f"as in --eval_dir {tmp_path}" in lines[2]
     assert lines[4].endswith("there is no such file; nearest: cat.png") and lines[5].endswith("there is no such file")
+
+
+def test_a_table_without_a_picture_column_is_left_out_where_there_are_pictures(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    touch(root, "a.jpg", "b.jpg")
+    write_csv(root, "who,when\nme,today\n", "notes.csv")
+    assert named(read_info(root)) == ("ImageID", ["a.jpg", "b.jpg"])
+    assert caplog.messages == ["notes.csv not read, without a column ImageID or image_name or path"]
+    with pytest.raises(InputError, match=r"notes\.csv has no column 'file'; there are who, when"):
+        read_info(root, TableOptions(picture_column="file"))
+    write_csv(root, "file\na.jpg\n", "info.csv")
+    with pytest.raises(InputError, match="the values of file are pictures: set picture_column to file"):
+        read_info(root)
+    assert named(read_info(root, TableOptions(remembered_column="file"))) == ("file", ["a.jpg"])
+
+
+def test_own_outputs_are_never_the_table(root: Path) -> None:
+    touch(root, "a.jpg", "b.jpg")
+    for name in ("output.csv", "probabilities.csv", "errors.csv", "my.csv", "my.probabilities.csv"):
+        write_csv(root, "ImageID,ans\na.jpg,0\n", name)
+    assert named(read_info(root)) == ("ImageID", ["a.jpg", "b.jpg"])
+    assert named(read_info(root, TableOptions(table="my.csv"))) == ("ImageID", ["a.jpg"])
+    write_csv(root, "ImageID,ans\nb.jpg,0\n", "gt.csv")
+    assert named(read_info(root)) == ("ImageID", ["b.jpg"])
+    write_csv(root, "ImageID,ans\na.jpg,0\n", "info2.csv")
+    assert named(read_info(root)) == ("ImageID", ["a.jpg"])
+
+
+def test_names_in_another_spelling_are_found_and_counted(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(root, "images/a.jpg", "images/b.png", "images/c.JPG")
+    write_csv(root, "ImageID\na\nb.png\nimages\\c.jpg\ngone\n", "info.csv")
+    with caplog.at_level(logging.INFO, "rarebird"):
+        inputs = read_info(root)
+    assert inputs.locations.paths == ["images/a.jpg", "images/b.png", "images/c.JPG", "images/gone"]
+    assert inputs.rows["ImageID"].tolist() == ["a", "b.png", "images\\c.jpg", "gone"]
+    assert caplog.messages == [
+        "info.csv: 2 picture names spelled in another way than the files, such as info.csv row 2: 'a' is images/a.jpg",
+        "info.csv: no picture for 1 of 4 rows: info.csv row 5: images/gone",
+    ]
+    touch(root, "images/b.gif")
+    write_csv(root, "ImageID\na\nb\n", "info.csv")
+    with pytest.raises(InputError, match=r"row 3: 'b' fits images/b\.gif, images/b\.png"):
+        read_info(root)
+
+
+def test_not_one_picture_is_an_error(root: Path) -> None:
+    touch(root, "images/a.jpg")
+    write_csv(root, "ImageID\nA.jpg\n\n,\n".replace(",", '""'), "info.csv")
+    with pytest.raises(InputError, match=r"1 rows, such as info\.csv row 2: images/A\.jpg; nearest: images/a\.jpg"):
+        read_info(root)
+
+
+def test_lists_and_tables_of_other_delimiters_encodings_and_folders(root: Path) -> None:
+    touch(root, "sub/ä b.jpg", "c.jpg")
+    write_csv(root, "ä b.jpg 1\nc.jpg 2\n", "sub/test.txt")
+    inputs = read_info(root, TableOptions(table="sub/test.txt"))
+    assert named(inputs) == ("path", ["sub/ä b.jpg", "c.jpg"]) and inputs.rows.columns.tolist() == ["path", "label"]
+    write_csv(root, "ImageID;note\nä b.jpg;x\n", "sub/test.txt", encoding="cp1252")
+    inputs = read_info(root, TableOptions(table="sub/test.txt", encoding="cp1252"))
+    assert named(inputs) == ("ImageID", ["sub/ä b.jpg"])
+    write_csv(root, "ImageID\tnote\nc.jpg\tx\n", "a.tsv", encoding="utf-16")
+    assert named(read_info(root)) == ("ImageID", ["c.jpg"])

@@ -81,10 +81,37 @@ def test_missing_and_empty_answers_have_none_and_what_has_no_truth_is_left_out(f
     assert "answers without truth, left out: 1 (z)" in told
 
 
-def test_answers_of_no_picture_of_the_truth_are_all_wrong_and_names_are_shown(files):
-    matched = match_answers(*files("ImageID,ans\na.jpg,0\n", "ImageID,ans\nimages/a.jpg,0\n"))
-    assert matched.answers.tolist() == [-1]
-    assert any("its names look like images/a.jpg" in note for note in matched.notes)
+@pytest.mark.parametrize("name", ["a", "a.JPG", "./a.jpg", "images/a.jpg", ".\\a.jpg", "images\\a.Jpg"])
+def test_another_spelling_of_a_name_is_the_same_picture_and_a_note_says_so(files, name):
+    probabilities = f"ImageID,{','.join(KOREAN.class_names)}\na.jpg,0,1,0\nb.jpg,1,0,0\n"
+    answers = "ImageID,ans,site\nb.jpg,0,south\na.jpg,1,north\n"
+    matched = match_answers(*files(f"ImageID,ans\n{name},1\nb.jpg,0\n", answers, probabilities=probabilities))
+    assert matched.answers.tolist() == [1, 0] and matched.probabilities[:, 1].tolist() == [1, 0]
+    assert matched.metadata == {"site": ["north", "south"]} and not matched.left_out
+    notes = [f"pictures spelled in another way in out/output.csv: 1 of 2 ({name} is a.jpg there)"]
+    assert matched.notes == notes
+
+
+@pytest.mark.parametrize(
+    ("truth", "answers", "told"),
+    [
+        ("A.JPG", "a.jpg", "none of A.JPG is there; its names are a.jpg; nearest: a.jpg"),
+        ("x/a.jpg", "a.jpg", "none of x/a.jpg is there"),
+        ("a", "a.jpg,0\na.png", "'a' of the truth fits a.jpg, a.png"),
+        ("a.jpg,0\nimages/a.jpg", "a.jpg", "'a.jpg', 'images/a.jpg' of the truth are all 'a.jpg'"),
+    ],
+)
+def test_names_that_fit_none_or_several_are_an_error(files, truth, answers, told):
+    tables = files(f"ImageID,ans\n{truth},0\n", f"ImageID,ans\n{answers},0\n")
+    with pytest.raises(InputError) as raised:
+        match_answers(*tables)
+    assert told in str(raised.value)
+    with pytest.raises(InputError, match=r"old/o\.csv: "):
+        other = write(tables[0].parent / "old" / "o.csv", f"ImageID,ans\n{answers},0\n")
+        match_answers(tables[0], write(tables[1], f"ImageID,ans\n{truth},0\n"), other_file=other)
+
+
+def test_answers_without_rows_are_all_wrong(files):
     assert match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\n")).answers.tolist() == [-1]
 
 
@@ -227,7 +254,7 @@ def test_a_table_that_cannot_be_read_is_told(files, truth, told):
 def test_a_table_in_another_encoding_is_told(files):
     truth, answers = files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n")
     truth.write_bytes("ImageID,ans\na,착용샷\n".encode("cp949"))
-    with pytest.raises(InputError, match=r"gt\.csv row 2: save it as UTF-8"):
+    with pytest.raises(InputError, match=r"gt\.csv row 2: byte 0xc2; save it as UTF-8"):
         match_answers(truth, answers)
 
 
@@ -281,3 +308,35 @@ def test_labels_json_is_read_once(files, monkeypatch):
     )
     match_answers(*tables)
     assert opened.count("labels.json") == 1
+
+
+def test_columns_of_another_name_are_set_or_remembered_with_the_answers(files):
+    probabilities = f"file,{','.join(KOREAN.class_names)}\na,0,1,0\n"
+    truth, answers = files("file,ans,note\na,1,x\n", "file,ans,site\na,1,north\n", probabilities=probabilities)
+    with pytest.raises(InputError, match="no column of pictures: expected ImageID or image_name or path, found file"):
+        match_answers(truth, answers)
+    matched = match_answers(truth, answers, picture_column="file")
+    assert (matched.answers.tolist(), matched.probabilities[0].tolist()) == ([1], [0, 1, 0])
+    assert matched.metadata == {"site": ["north"], "note": ["x"]}
+    labels = {**KOREAN.to_dict(), "picture_column": "file"}
+    write(answers.parent / "labels.json", json.dumps(labels, ensure_ascii=False))
+    assert match_answers(truth, answers).answers.tolist() == [1]
+    write(truth, "ImageID,ans\na,1\n")
+    assert match_answers(truth, answers).answers.tolist() == [1]
+    with pytest.raises(
+        InputError, match=r"picture_column 'fiel': neither .*gt.csv nor .*output.csv has it; nearest: file"
+    ):
+        match_answers(truth, answers, picture_column="fiel")
+
+
+def test_a_class_may_be_called_as_the_column_of_pictures(files):
+    probabilities = "path,ImageID,road\na,0.25,0.75\n"
+    scheme = Scheme((Attribute("kind", ("ImageID", "road")),))
+    matched = match_answers(*files("path,ans\na,1\n", "path,ans\na,1\n", scheme, probabilities=probabilities))
+    assert matched.probabilities.tolist() == [[0.25, 0.75]]
+
+
+def test_the_truth_may_be_in_another_encoding_and_have_columns_without_a_name(files):
+    truth, answers = files("ImageID,ans\na,0\n", "ImageID;ans;;\n사진;착용샷;;\n")
+    truth.write_bytes("ImageID,ans,,\n사진,착용샷,,\n".encode("cp949"))
+    assert match_answers(truth, answers, encoding="cp949").answers.tolist() == [0]

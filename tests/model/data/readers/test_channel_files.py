@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from model.data.channel import read_channel
+from model.data.readers.channel_files import ChannelFiles
 from model.errors import Problems
 from tests.model.data.conftest import problems_of, read, touch, write_csv
 
@@ -97,3 +98,58 @@ def test_a_folder_that_may_not_be_read_is_reported(root: Path, monkeypatch: pyte
 
     monkeypatch.setattr(os, "scandir", refuse)
     assert problems_of(root) == {"file or folder that cannot be read": ["owl: Permission denied"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("a.jpg", "a.jpg"),
+        ("a", "a.jpg"),
+        ("a.JPG", "a.jpg"),
+        (".\\a.jpg", "a.jpg"),
+        ("/a.jpg", "a.jpg"),
+        ("images/a.jpg", "a.jpg"),
+        ("b", "images/b.JPEG"),
+        ("images\\deep\\c.png", "images/deep/c.png"),
+        ("/deep/c", "images/deep/c.png"),
+        ("v1.2", "images/v1.2.tif"),
+        ("images\\deep", "images/deep"),
+    ],
+)
+def test_another_spelling_of_a_name_is_found(root: Path, name: str, path: str) -> None:
+    touch(root, "a.jpg", "images/a.txt", "images/b.JPEG", "images/deep/c.png", "images/v1.2.tif", "images/n.jpg.jpg")
+    found = ChannelFiles(root).find_spelling(name)
+    assert (found.kind, found.path) == ("folder" if path.endswith("deep") else "file", path)
+    assert found.is_respelled == (name != path)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("A.jpg", "missing"),
+        ("a.png", "missing"),
+        ("n.jpg", "missing"),
+        ("x/a", "missing"),
+        ("..\\a.jpg", "missing"),
+        ("../a", "outside"),
+        ("/etc/passwd", "outside"),
+        ("C:\\a.jpg", "outside"),
+        ("c", "several"),
+    ],
+)
+def test_what_fits_none_or_several_is_not_found(root: Path, name: str, kind: str) -> None:
+    touch(root, "a.jpg", "images/n.jpg.jpg", "images/c.jpg", "images/c.png", "c.txt")
+    found = ChannelFiles(root).find_spelling(name)
+    assert found.kind == kind and not found.is_respelled
+
+
+def test_a_missing_extension_is_found_in_either_unicode_form(root: Path) -> None:
+    touch(root, unicodedata.normalize("NFD", "사진.jpg"))
+    assert ChannelFiles(root).find_spelling("사진").kind == "file"
+
+
+def test_a_link_out_of_the_channel_is_no_other_spelling(root: Path) -> None:
+    touch(root, "channel/a.txt", "secret.jpg")
+    os.symlink(root / "secret.jpg", root / "channel/link.jpg")
+    for name in ("link", ".\\link.jpg", "images/link.jpg"):
+        assert ChannelFiles(root / "channel").find_spelling(name).kind == "missing"

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+
+import pytest
 
 from model.data.channel import read_channel
 from model.errors import Problems
 from tests.model.data.conftest import problems_of, read, touch, write_csv
+
+ADVICE = "save it as UTF-8, or name its encoding by the setting encoding (cp1252, cp949, ...)"
 
 
 def test_csv_with_pictures_beside_it_and_in_images(root: Path) -> None:
@@ -60,7 +65,7 @@ def test_damaged_tables_are_reported(root: Path) -> None:
         ]
     }
     write_csv(root, "path,label\na.jpg,착용샷\n", encoding="cp949")
-    assert problems_of(root) == {"table that is not UTF-8": ["train.csv row 2: save it as UTF-8"]}
+    assert problems_of(root) == {"table that is not UTF-8": [f"train.csv row 2: byte 0xc2; {ADVICE}"]}
     write_csv(root, 'path,label\na.jpg,0\n"b.jpg,1\n')
     assert list(problems_of(root)) == ["table that is no CSV", "fewer than two classes"]
     write_csv(root, "path,label,label\na.jpg,0,0\nb.jpg,1,1\n")
@@ -71,3 +76,61 @@ def test_damaged_tables_are_reported(root: Path) -> None:
     assert problems_of(root) == {"empty picture name": ["train.csv row 3: expected a path below the channel"]}
     write_csv(root, "\n\n")
     assert problems_of(root, layout="csv") == {"empty table": ["train.csv"]}
+
+
+def test_the_advice_names_the_column_that_names_pictures(root: Path) -> None:
+    touch(root, "images/a.jpg", "images/b.jpg")
+    write_csv(root, "id,file,label\n1,gone,0\n2,b,1\n")
+    kind = "missing picture column"
+    there = "train.csv has none of ImageID, image_name, path; there are id, file, label"
+    assert problems_of(root)[kind] == [f"{there}; the values of file are pictures: set picture_column to file"]
+    assert problems_of(root, picture_column="fiel")[kind][0].endswith("; nearest: file")
+    assert "the values of file are pictures" in problems_of(root, picture_column="image")[kind][0]
+    write_csv(root, "id,file,label\n1,x,0\n2,y,1\n")
+    assert problems_of(root)[kind] == [f"{there}; set picture_column to the column that names the pictures"]
+
+
+def test_a_table_in_a_folder_names_the_pictures_beside_it_and_at_the_root(root: Path) -> None:
+    touch(root, "data/a.jpg", "data/images/b.jpg", "c.jpg", "images/d.jpg", "a.jpg", "images/../e.jpg", "data/f.JPG")
+    rows = ["a.jpg,0", "b.jpg,1", "c.jpg,0", "d.jpg,1", "../e.jpg,0", "f,1"]
+    write_csv(root, "\n".join(["path,label", *rows]), "data/legend.csv")
+    table = read(root, table="data/legend.csv")
+    paths = ["data/a.jpg", "data/images/b.jpg", "c.jpg", "images/d.jpg", "e.jpg", "data/f.JPG"]
+    assert table.locations.paths == paths and table.source == "CSV data/legend.csv"
+    write_csv(root, "path,label\n../../x.jpg,0\ngone.jpg,1\n", "data/legend.csv")
+    problems = problems_of(root, table="data/legend.csv")
+    assert problems["path out of the channel"] == [
+        "data/legend.csv row 2: '../../x.jpg', expected a path below the channel"
+    ]
+    assert problems["missing file"] == ["data/legend.csv row 3: images/gone.jpg"]
+
+
+def test_rows_without_a_picture_are_left_out_where_that_is_set(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(root, "a.jpg", "b.jpg", "c.jpg", "deep/d.jpg")
+    write_csv(root, "path,label\na.jpg,0\nx.jpg,0\nb.jpg,1\n,1\n")
+    with caplog.at_level(logging.INFO, "rarebird"):
+        table = read(root, missing="skip")
+    assert table.locations.paths == ["a.jpg", "b.jpg"] and table.classes().tolist() == [0, 1]
+    assert caplog.messages[:2] == [
+        "train.csv: 2 rows without a picture left out: train.csv row 3: x.jpg, train.csv row 5: expected a path below "
+        "the channel",
+        "train.csv: 1 picture beside its own without a row: c.jpg",
+    ]
+    assert problems_of(root).keys() == {"missing file", "empty picture name"}
+    write_csv(root, "path,label\nA.JPG,0\nx.jpg,0\n")
+    assert problems_of(root, missing="skip")["no picture found"] == [
+        "train.csv: not one of 2; train.csv row 2: A.JPG; nearest: a.jpg"
+    ]
+
+
+def test_rows_of_unused_splits_are_left_out_before_their_pictures_are_looked_for(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    touch(root, "a.jpg", "b.jpg", "c.jpg")
+    write_csv(root, "path,label,Split\na.jpg,0,train\nc,,test\nb.jpg,1,VALID\ngone.jpg,,Testing\n")
+    with caplog.at_level(logging.INFO, "rarebird"):
+        table = read(root, split_column="split")
+    assert table.locations.paths == ["a.jpg", "b.jpg"]
+    assert table.sides is not None and table.sides.tolist() == ["train", "validation"]
+    assert caplog.messages[0] == "train.csv: 2 rows whose Split is Testing, test left out"
+    assert not any("without a row" in message for message in caplog.messages)

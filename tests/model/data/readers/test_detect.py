@@ -8,6 +8,7 @@ import pytest
 from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.detect import FILE_LAYOUTS, FOLDER_LAYOUTS, FileLayout
 from model.data.readers.rows import Rows
+from model.data.readers.table_options import TableOptions
 from model.errors import Problems
 from model.settings.train import LAYOUTS
 from tests.model.data.conftest import problems_of, read, touch, write_csv
@@ -38,7 +39,7 @@ def test_several_or_misnamed_tables_are_reported(root: Path) -> None:
         "missing table": [f"{root} holds none; there are a.jpg, b.jpg, one.csv, two.csv"]
     }
     assert problems_of(root, table="tow.csv") == {
-        "missing table": ["there is no 'tow.csv'; there are a.jpg, b.jpg, one.csv, two.csv; nearest: two.csv"]
+        "missing table": ["there is no 'tow.csv'; the tables are one.csv, two.csv; nearest: two.csv"]
     }
 
 
@@ -73,7 +74,7 @@ def test_the_setting_names_every_layout() -> None:
 def test_a_layout_in_the_table_is_detected_and_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new layout needs its reader and an entry, nothing else."""
 
-    def read_pairs(files: ChannelFiles, name: str, picture_column: str | None, problems: Problems) -> Rows:
+    def read_pairs(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> Rows:
         rows = Rows(f"pairs {name}", columns={"label": []}, label_columns=("label",))
         for line in (files.root / name).read_text().split():
             path, label = line.split("=")
@@ -86,3 +87,19 @@ def test_a_layout_in_the_table_is_detected_and_read(root: Path, monkeypatch: pyt
     for options in ({}, {"layout": "pairs"}, {"table": "my.pairs"}):
         table = read(root, **options)
         assert (table.source, table.classes().tolist()) == ("pairs my.pairs", [0, 1])
+
+
+def test_a_table_below_the_channel_is_named_by_its_path(root: Path) -> None:
+    touch(root, "data/a.jpg", "README.md")
+    write_csv(root, "image,label\na.jpg,0\n", "data/legend.csv")
+    missing = "there is no {}; the tables are data/legend.csv; nearest: data/legend.csv"
+    for name in ("data/legned.csv", "legend.csv"):
+        assert problems_of(root, table=name)["missing table"] == [missing.format(repr(name))]
+
+
+def test_outputs_of_rarebird_are_no_table_unless_they_are_named(root: Path) -> None:
+    touch(root, "cat/a.jpg", "dog/b.jpg")
+    for name in ("output.csv", "split.csv"):
+        write_csv(root, "path,label\ncat/a.jpg,1\ndog/b.jpg,0\n", name)
+    assert read(root).source == "class folders"
+    assert read(root, table="split.csv").source == "CSV split.csv"

@@ -53,3 +53,29 @@ def test_files_left_out_are_one_line(caplog: pytest.LogCaptureFixture):
         "1 file left out, hidden: a",
         "1,200 files left out, hidden: 0, 1, 2, 3, 4 and 1,195 more",
     ]
+
+
+def test_a_finder_takes_other_spellings_and_counts_them(root: Path, caplog: pytest.LogCaptureFixture):
+    touch(root, "images/a.jpg", "images/b.JPG", "images/c.png", "images/c.jpg", "d.jpg", "images/d.jpg")
+    problems = Problems("x")
+    finder = ImageFinder(ChannelFiles(root), problems, "t.csv")
+    names = ("a", "images\\b.jpg", "d", "./a.jpg", "c")
+    found = [finder.find(name, f"t.csv row {row}") for row, name in enumerate(names, 2)]
+    assert found == [("file", "images/a.jpg"), ("file", "images/b.JPG"), ("file", "d.jpg"), None, None]
+    assert problems.kinds == {
+        "duplicate picture": ["t.csv row 5: images/a.jpg is named in t.csv row 2 already"],
+        "ambiguous picture name": ["t.csv row 6: 'c' fits images/c.jpg, images/c.png; write the name as it is on disk"],
+    }
+    with caplog.at_level(logging.INFO, "rarebird"):
+        finder.finish()
+    assert caplog.messages == [
+        "t.csv: 3 picture names spelled in another way than the files, such as t.csv row 2: 'a' is images/a.jpg",
+        "t.csv: 3 pictures beside its own without a row: images/c.jpg, images/c.png, images/d.jpg",
+    ]
+
+
+def test_rows_are_taken_in_order():
+    rows = Rows("x", ["a", "b", "c"], ["1", "2", "3"], {"label": ["x", "y", "z"]}, ("label",), True, ["d"])
+    taken = rows.take([2, 0])
+    assert (taken.paths, taken.origins, taken.columns) == (["c", "a"], ["3", "1"], {"label": ["z", "x"]})
+    assert (taken.source, taken.label_columns, taken.named_by_folder, taken.set_aside) == ("x", ("label",), True, ["d"])

@@ -66,3 +66,8 @@ def test_a_folder_without_the_pictures_is_refused(folder):
         picture_folder(folder / "imagse", ["a.jpg"])
     with pytest.raises(InputError, match=r"none of the 2 pictures lies there or in images/: x\.jpg, y\.jpg"):
         picture_folder(folder, ["x.jpg", "y.jpg"])
+
+
+def test_names_in_another_spelling_are_found(folder):
+    made = make_thumbnails(picture_folder(folder, ["a"]), ["a", ".\\images\\b.PNG", "A.jpg"], 10**6)
+    assert list(made) == ["a", ".\\images\\b.PNG"]

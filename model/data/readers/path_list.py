@@ -1,0 +1,87 @@
+"""Layout `list`: a path and one or several labels per line, without a header, as many data sets' train.txt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from model.data.readers.channel_files import IMAGE_SUFFIXES, ChannelFiles, is_image
+from model.data.readers.columns import column_named
+from model.data.readers.csv_table import read_csv_rows, rows_of_table
+from model.data.readers.rows import Rows
+from model.data.readers.table_options import TableOptions
+from model.data.readers.text_files import read_lines
+from model.data.readers.text_table import DELIMITERS, TextTable, table_header
+from model.errors import Problems
+
+PATH, LABEL = "path", "label"
+IMAGE_AND_LABELS = re.compile(rf"(.*?(?:{'|'.join(map(re.escape, IMAGE_SUFFIXES))}))(?:\s+(.*))?", re.IGNORECASE)
+
+
+def read_path_list(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> Rows | None:
+    """Reads the list of that name; the label columns are called label, label_2, ...
+
+    A file whose first row names the columns is read as a table. None, and a problem, where there are no lines.
+    """
+    if has_header(files.root / name, options):
+        return read_csv_rows(files, name, options, problems)
+    table = read_list(files.root / name, problems, options.encoding, name)
+    if table is None:
+        return None
+    labels = tuple(table.header[1:])
+    if not labels:
+        problems.add("list without labels", f"{name}: expected a path and a label in each line, as in a.jpg 1")
+    rows = rows_of_table(files, table, PATH, f"list {name}", options, problems)
+    rows.label_columns = labels
+    return rows
+
+
+def has_header(path: Path, options: TableOptions) -> bool:
+    """Whether the first row of a file names the column of images."""
+    header = table_header(path, options.encoding, options.picture_columns)
+    return column_named(header, *options.picture_columns) is not None
+
+
+def read_list(path: Path, problems: Problems, encoding: str, name: str) -> TextTable | None:
+    """Reads a list as a table with the columns path, label, label_2, ...
+
+    Fields are separated by commas, semicolons or tabs where most lines have as many as the first, otherwise by white
+    space, of which a path may have some. A line with more or fewer fields than the first is a problem and left out.
+
+    Args:
+        path: The file.
+        problems: Collects what is wrong with it.
+        encoding: Encoding of a file without a byte-order mark.
+        name: What messages call the file.
+    """
+    lines = read_lines(path, problems, encoding)
+    if not lines:
+        return None
+    rows = list(_fields([text for _, text in lines]))
+    count = len(rows[0])
+    header = [PATH, LABEL, *(f"{LABEL}_{number}" for number in range(2, count))][:count]
+    table = TextTable(name, header)
+    for (line, text), values in zip(lines, rows):
+        if len(values) == count:
+            table.rows.append(values)
+            table.lines.append(line)
+        else:
+            detail = f"{name} row {line}: {text.strip()!r} has {len(values)} fields, the first row has {count}"
+            problems.add("row with too few or too many fields", detail)
+    return table
+
+
+def _fields(lines: Sequence[str]) -> Iterator[list[str]]:
+    """The path and the labels of each line."""
+    first = lines[0].strip()
+    for delimiter in DELIMITERS:
+        count = first.count(delimiter)
+        is_path = is_image(first.split(delimiter)[0].strip()) or not IMAGE_AND_LABELS.fullmatch(first)
+        if count and is_path and 2 * sum(line.count(delimiter) == count for line in lines) > len(lines):
+            yield from ([field.strip() for field in line.split(delimiter)] for line in lines)
+            return
+    for line in map(str.strip, lines):
+        # the path ends with the extension of an image, else before the last field
+        match = IMAGE_AND_LABELS.fullmatch(line)
+        yield [match[1], *(match[2] or "").split()] if match else line.rsplit(None, 1)

@@ -1,0 +1,18 @@
+"""Names of splits, as tables write them: of training, of validation and of rows that training has no use for."""
+
+from __future__ import annotations
+
+from model.labels import normal_text
+
+TRAIN, VALIDATION, UNUSED = "train", "validation", ""
+SPLIT_NAMES = {
+    TRAIN: ("train", "training"),
+    VALIDATION: ("validation", "valid", "val"),
+    UNUSED: ("test", "testing", "eval", "evaluation", "unused"),
+}
+_SIDES = {name: side for side, names in SPLIT_NAMES.items() for name in names}
+
+
+def side_of(text: str) -> str | None:
+    """TRAIN, VALIDATION or UNUSED, by the name of a split in any letter case; None where it is no such name."""
+    return _SIDES.get(normal_text(text).lower())

@@ -1,0 +1,33 @@
+"""Splits that a column of the channel names: which rows training uses, and on which side each is."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+from model.data.readers.rows import Rows
+from model.data.readers.split_names import SPLIT_NAMES, UNUSED, side_of
+from model.errors import Problems, did_you_mean
+from model.labels import normal_text
+
+log = logging.getLogger("rarebird")
+
+
+def rows_of_splits(rows: Rows, column: str, problems: Problems) -> Rows:
+    """The rows of training and validation; a value that names no split is a problem."""
+    texts = rows.columns[column]
+    counts = Counter(text for text in map(normal_text, texts) if side_of(text) is None)
+    known = [name for names in SPLIT_NAMES.values() for name in names]
+    for text, count in counts.items():
+        expected = f"expected {' or '.join(known)}{did_you_mean(text, known)}"
+        problems.add("unknown split", f"{rows.source}: {column} = {text!r} in {count:,} rows, {expected}")
+    used = [row for row, text in enumerate(texts) if side_of(text) != UNUSED]
+    if len(used) == len(texts):
+        return rows
+    log.info("%s: %s rows of other splits left out", rows.source, f"{len(texts) - len(used):,}")
+    return rows.take(used)
+
+
+def sides_by_path(rows: Rows, column: str) -> dict[str, str]:
+    """The side of each image, `train` or `validation`, by its path; `` where its split is unknown."""
+    return {path: side_of(text) or "" for path, text in zip(rows.paths, rows.columns[column])}

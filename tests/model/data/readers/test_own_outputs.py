@@ -1,0 +1,30 @@
+import logging
+
+import pytest
+
+from model.answers.files import ERRORS, LEARNT_FROM_CSV, OUTPUT, PROBABILITIES
+from model.answers.files import TRUTH as TRUTH_FILE
+from model.data.datasets import UNREADABLE_CSV
+from model.data.readers.own_outputs import BESIDE_ANSWERS, OWN_OUTPUTS, TRUTH, input_tables
+
+
+def test_the_names_are_those_of_the_files_of_answers():
+    assert {OUTPUT, PROBABILITIES, ERRORS, LEARNT_FROM_CSV, UNREADABLE_CSV} < set(OWN_OUTPUTS) and TRUTH == TRUTH_FILE
+    assert {f".{PROBABILITIES}", f".{ERRORS}"} < set(BESIDE_ANSWERS)
+
+
+@pytest.mark.parametrize(
+    ("tables", "left"),
+    [
+        (["info.csv", "output.csv", "Probabilities.csv", "errors.csv", "predictions.csv", "split.csv"], ["info.csv"]),
+        (["output.csv"], []),
+        (["a.csv", "a.probabilities.csv", "a.errors.csv", "b.csv"], ["b.csv"]),
+        (["info.csv", "info.probabilities.csv"], ["info.csv"]),
+        (["gt.csv"], ["gt.csv"]),
+        (["gt.csv", "my.tsv", "output.csv"], ["my.tsv"]),
+    ],
+)
+def test_what_rarebird_wrote_is_no_input(tables: list[str], left: list[str], caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO, "rarebird"):
+        assert input_tables(tables) == left
+    assert len(caplog.messages) == (len(tables) > len(left))

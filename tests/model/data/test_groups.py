@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from tests.model.data.conftest import csv_channel, problems_of, read, touch, write_csv
+
+
+@pytest.mark.parametrize("pattern", ["([^/]+)_[0-9]+", "(images)/(?P<group>.+?)_"])
+def test_groups_by_a_pattern_of_the_paths(root: Path, pattern: str, caplog: pytest.LogCaptureFixture) -> None:
+    touch(root, "images/Tiger_Woods_0001.jpg", "images/Tiger_Woods_0002.jpg", "images/Ann_1.jpg", "images/b.jpg")
+    rows = ["Tiger_Woods_0001.jpg,0,x", "Tiger_Woods_0002.jpg,1,y", "Ann_1.jpg,0,x"]
+    write_csv(root, "\n".join(["path,label,person", *rows]))
+    with caplog.at_level(logging.INFO, "rarebird"):
+        table = read(root, group_pattern=pattern)
+    woods = "Tiger_Woods" if "+)_" in pattern else "Tiger"
+    assert table.groups.tolist() == [woods, woods, "Ann"] and table.grouped_by == "group"
+    assert f"CSV train.csv: pictures are grouped by group_pattern {pattern}" in caplog.messages
+    assert list(table.metadata) == ["person"]
+    write_csv(root, "\n".join(["path,label,person", *rows, "b.jpg,1,z"]))
+    assert problems_of(root, group_pattern=pattern) == {
+        "path without a group": [f"images/b.jpg does not match group_pattern {pattern!r}"]
+    }
+
+
+def test_groups_by_a_pattern_of_class_folders(root: Path) -> None:
+    touch(root, "cat/p1-a.jpg", "dog/p1-b.jpg", "dog/p2-c.jpg")
+    assert read(root, group_pattern="(p[0-9])-").groups.tolist() == ["p1", "p1", "p2"]
+
+
+def test_the_log_says_by_what_pictures_are_grouped(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "rarebird"):
+        read(csv_channel(root, "path,label,Sender\n0.jpg,0,a\n1.jpg,1,b\n"))
+        read(csv_channel(root, "path,label,Shop\n0.jpg,0,a\n1.jpg,1,b\n"))
+    told = [message for message in caplog.messages if "group" in message]
+    assert told == [
+        "CSV train.csv: pictures are grouped by column Sender",
+        "CSV train.csv: no column group or person or sender or people_path, each picture is a group of its own; "
+        "group_column or group_pattern names groups that no split may divide",
+    ]

@@ -1,0 +1,45 @@
+import pytest
+
+from model.errors import InputError
+from model.settings.checks import invalid_group_pattern, unknown_encoding
+from model.settings.evaluation import EvaluationSettings
+from model.settings.fields import Layer, build
+from model.settings.inference import InferenceSettings
+from model.settings.train import TrainSettings
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF-16-LE", "cp949", "cp1252", "latin-1"])
+def test_an_encoding_of_text_is_known(encoding: str):
+    assert not list(unknown_encoding(encoding))
+
+
+@pytest.mark.parametrize(("encoding", "near"), [("cp9499", "; nearest: cp949"), ("hex", "; nearest: "), ("", "")])
+def test_another_one_is_reported_with_the_nearest(encoding: str, near: str):
+    (sentence,) = unknown_encoding(encoding)
+    assert sentence.startswith(f"encoding {encoding!r} is unknown") and near in sentence
+
+
+def test_a_pattern_needs_a_group():
+    assert not list(invalid_group_pattern("([a-z]+)_")) and not list(invalid_group_pattern("(?P<group>[a-z]+)_"))
+    assert "no regular expression: missing )" in next(invalid_group_pattern("(a"))
+    assert "has no group" in next(invalid_group_pattern("[a-z]+_"))
+
+
+@pytest.mark.parametrize("cls", [TrainSettings, InferenceSettings, EvaluationSettings])
+def test_every_job_checks_its_encoding(cls: type):
+    with pytest.raises(InputError, match="encoding 'utf-9' is unknown"):
+        build(cls, [Layer("{}", {"encoding": "utf-9"})])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"group_pattern": "(a)", "group_column": "b"},
+        {"split_column": "s", "folds": 3},
+        {"split_column": "s", "train_groups": "a.txt"},
+        {"split_column": "s", "validation_groups": "a.txt"},
+    ],
+)
+def test_what_names_groups_or_sides_twice_is_refused(values: dict[str, object]):
+    with pytest.raises(InputError, match="give one of them"):
+        build(TrainSettings, [Layer("{}", values)])
