@@ -63,6 +63,7 @@ def main(
     usage = usage.replace("{views}", fixed_views_text())
     settings, env = settings_layers.read(job_type, argv, usage)
     locations = Locations(env)
+    locations.refuse_links(settings.follow_links)
 
     # the model and the images to predict
     with chosen_model(settings, locations) as saved:
@@ -125,7 +126,9 @@ def read_inputs(settings: InferenceSettings, locations: Locations, eval_dir: Pat
         locations.refuse_parts(
             eval_dir, "a table names pictures that other hosts have; they divide its rows themselves"
         )
-    inputs = read_info(eval_dir, table=settings.table, picture_column=settings.picture_column)
+    inputs = read_info(
+        eval_dir, table=settings.table, picture_column=settings.picture_column, follow_links=settings.follow_links
+    )
     part, parts = locations.host_part(eval_dir)
     if parts > 1:
         log.info("part %d of %d is this host's", part + 1, parts)

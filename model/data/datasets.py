@@ -15,6 +15,7 @@ from joblib import cpu_count
 from model.atomic_write import write_beside, write_json
 from model.data.channel import ChannelOptions, read_channel
 from model.data.integrity import check_images
+from model.data.split_folders import split_channels
 from model.data.split_report import SplitReport, report_split
 from model.data.splits import split
 from model.data.table import Table
@@ -117,7 +118,7 @@ def read_tables(
 
     Args:
         settings: How channels are read and checked.
-        train_dir: Channel to train on.
+        train_dir: Channel to train on, or a folder with a folder for each split in it.
         validation_dir: Channel to validate on, if there is one.
         checked: File that remembers which images were decoded without error.
 
@@ -125,6 +126,8 @@ def read_tables(
         InputError: One error that lists the problems of both channels, those of unreadable images included.
     """
     options = ChannelOptions.from_settings(settings)
+    has_own_split = bool(settings.folds or settings.validation_groups)
+    train_dir, validation_dir = split_channels(train_dir, validation_dir, options, has_own_split)
     problems = [Problems(f"channel train ({train_dir})")]
     tables = [read_channel(train_dir, problems[0], options)]
     if validation_dir is not None:

@@ -4,6 +4,7 @@ host of several takes its part of the rows.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,21 @@ import numpy as np
 import pandas as pd
 
 from model.data.image_locations import ImageLocations
-from model.data.readers.channel_files import ChannelFiles, has_content, is_image
+from model.data.readers.channel_files import (
+    OUTSIDE_LINKS,
+    ChannelFiles,
+    count_by_suffix,
+    has_content,
+    is_image,
+    outside_links_text,
+    warn_skipped,
+)
 from model.data.readers.csv_table import has_picture_column, picture_column_of, read_csv
 from model.data.readers.detect import choose_table
 from model.errors import InputError, Problems, listing
 from model.labels import normal_text
+
+log = logging.getLogger("rarebird")
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,9 @@ class PredictionInput:
         return self.take(range(index, len(self), count))
 
 
-def read_info(root: Path, *, table: str | None = None, picture_column: str | None = None) -> PredictionInput:
+def read_info(
+    root: Path, *, table: str | None = None, picture_column: str | None = None, follow_links: bool = False
+) -> PredictionInput:
     """Reads what is to be predicted in the channel at root.
 
     Every row is kept, duplicates too. A row whose image does not exist has the path at which it was expected, one
@@ -58,13 +71,15 @@ def read_info(root: Path, *, table: str | None = None, picture_column: str | Non
         table: Name of the CSV; by default info.csv, else the only CSV. In a folder without a CSV, every image below
             root is a row, sorted, in a column ImageID.
         picture_column: Column that names the images; by default ImageID, image_name or path.
+        follow_links: Whether links that lead out of the channel are followed.
 
     Raises:
-        InputError: There is no such channel, nothing in it, no column of image names, or the table is damaged.
+        InputError: There is no such channel, nothing in it, no image but behind links that lead out of it, no column of
+            image names, or the table is damaged.
     """
     root = Path(root)
     problems = Problems(str(root))
-    files = ChannelFiles(root)
+    files = ChannelFiles(root, follow_links)
     if not has_content(files, problems):
         problems.raise_if_any()
     csvs = [name for name in files.folder().names("file") if name.lower().endswith(".csv")]
@@ -83,20 +98,43 @@ def read_info(root: Path, *, table: str | None = None, picture_column: str | Non
     if duplicates:
         raise InputError(f"{root / text_table.name}: several columns are called {listing(map(repr, duplicates))}")
     frame = pd.DataFrame(text_table.rows, columns=header, dtype="str")
-    names = map(normal_text, text_table.column(column))
-    return PredictionInput(frame, column, _locations(files, (files.find(name)[1] if name else "" for name in names)))
+    paths = []
+    for image in map(normal_text, text_table.column(column)):
+        kind, path = files.find(image) if image else ("missing", "")
+        if kind == "outside" and path != image:
+            files.outside_links[image] = path
+        paths.append(path)
+    _report_links(files, len(set(paths)))
+    return PredictionInput(frame, column, _locations(files, paths))
 
 
 def _all_images(files: ChannelFiles) -> PredictionInput:
-    images = sorted((path, kind) for kind, path in files.below("") if is_image(path))
+    below = sorted((path, kind) for kind, path in files.below(""))
+    images = [(path, kind) for path, kind in below if is_image(path)]
+    for path, kind in below:
+        if kind == "outside":  # an image, or a folder of which nothing more is known
+            files.add_outside_link(path)
     if files.unreadable:
         refused = "; ".join(f"{path}: {reason}" for path, reason in files.unreadable.items())
         raise InputError(f"{files.root}: {refused}")
+    _report_links(files, sum(kind == "outside" or is_image(path) for path, kind in below))
+    others = [path for path, kind in below if kind == "file" and not is_image(path)]
     if not images:
-        raise InputError(f"{files.root}: neither a CSV nor a picture in it")
+        found = f"; there are {count_by_suffix(others)}" if others else ""
+        raise InputError(f"{files.root}: neither a CSV nor a picture in it{found}")
+    warn_skipped(others)
     paths = (path if kind == "file" else files.find(path)[1] for path, kind in images)
     names = pd.DataFrame({"ImageID": [path for path, _ in images]}, dtype="str")
     return PredictionInput(names, "ImageID", _locations(files, paths))
+
+
+def _report_links(files: ChannelFiles, count: int) -> None:
+    """Warns of links that lead out of the channel, whose images get no answer. InputError where all `count` do."""
+    if files.outside_links:
+        text = f"{files.root}: {OUTSIDE_LINKS}: {outside_links_text(files)}"
+        if len(files.outside_links) >= count:
+            raise InputError(text)
+        log.warning("%s", text)
 
 
 def _locations(files: ChannelFiles, paths: Iterable[str]) -> ImageLocations:

@@ -27,6 +27,9 @@ class InferenceSettings(PredictionSettings):
 
     table: str | None = setting(None, "name of the CSV in the channel; else info.csv or the only one", section="Data")
     picture_column: str | None = setting(None, "column that names the pictures; else ImageID, image_name or path")
+    follow_links: bool = setting(
+        False, "read images behind symbolic links that lead out of the channel; on your own machine, not in a container"
+    )
     strict: bool = setting(False, "exit with 1 where a picture could not be read")
 
     def contradictions(self) -> Iterator[str]:

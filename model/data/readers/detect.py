@@ -8,8 +8,8 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from model.data.readers.channel_files import ChannelFiles
-from model.data.readers.class_folders import has_class_folders, read_class_folders
+from model.data.readers.channel_files import ChannelFiles, count_by_suffix, is_image
+from model.data.readers.class_folders import FolderLevels, has_class_folders, read_class_folders
 from model.data.readers.columns import PICTURE_COLUMNS
 from model.data.readers.csv_table import has_picture_column, read_csv_rows
 from model.data.readers.lst import read_lst_rows
@@ -40,11 +40,11 @@ class FolderLayout:
 
     Attributes:
         is_present: Whether a channel looks like this layout.
-        read: Reads the channel.
+        read: Reads the channel; the second argument says how class folders become labels.
     """
 
     is_present: Callable[[ChannelFiles], bool]
-    read: Callable[[ChannelFiles, Problems], Rows]
+    read: Callable[[ChannelFiles, FolderLevels, Problems], Rows | None]
 
 
 # Each in the order in which `auto` tries them, files before folders
@@ -54,14 +54,20 @@ FILE_LAYOUTS = {
     "manifest": FileLayout((".manifest", ".jsonl"), read_manifest_rows),
 }
 FOLDER_LAYOUTS = {
-    "profiles": FolderLayout(has_profiles, read_profiles),
+    "profiles": FolderLayout(has_profiles, lambda files, _, problems: read_profiles(files, problems)),
     "classes": FolderLayout(has_class_folders, read_class_folders),
 }
 TABLE_NAMES = ("train.csv", "info.csv")  # read where there are several tables
+TABLE_SUFFIXES = tuple(suffix for layout in FILE_LAYOUTS.values() for suffix in layout.suffixes)
 
 
 def read_rows(
-    files: ChannelFiles, layout: str, table: str | None, picture_column: str | None, problems: Problems
+    files: ChannelFiles,
+    layout: str,
+    table: str | None,
+    picture_column: str | None,
+    problems: Problems,
+    levels: FolderLevels | None = None,
 ) -> Rows | None:
     """Reads the rows of a channel.
 
@@ -71,27 +77,53 @@ def read_rows(
         table: Name of the annotation file, where one is set.
         picture_column: Column of image names in a CSV, where one is set.
         problems: Collects what is wrong.
+        levels: How class folders become labels.
 
     Returns:
         The rows; None, and a problem, where nothing can be read.
     """
+    levels = levels or FolderLevels()
     if table is not None and choose_table(files, table, [], (), problems) is None:
         return None
-    names = files.folder().names("file")
-    tables = {name: [file for file in names if _has_suffix(file, own)] for name, own in FILE_LAYOUTS.items()}
-    with_pictures = [name for name in tables["csv"] if has_picture_column(files.root / name, picture_column)]
+    tables = _tables(files)
+    with_pictures = _with_pictures(files, tables, picture_column)
+    for link in files.folder().names("outside"):
+        if link.lower().endswith(TABLE_SUFFIXES) and layout not in FOLDER_LAYOUTS:
+            files.add_outside_link(link)
+    if layout == "auto" and levels.names:
+        layout = "classes"
     if layout == "auto":
         layout = _layout_of_table(table) if table else _detect(files, tables, bool(with_pictures))
     if layout in FOLDER_LAYOUTS:
-        return FOLDER_LAYOUTS[layout].read(files, problems)
+        return FOLDER_LAYOUTS[layout].read(files, levels, problems)
     if layout not in FILE_LAYOUTS:
-        content = listing(files.folder().kinds, 8)
-        expected = f"a CSV with a column {' or '.join(PICTURE_COLUMNS)}, folders of pictures, a .lst or a .manifest"
-        problems.add("channel of no known layout", f"{files.root} holds {content}; expected {expected}")
+        _report_unknown_layout(files, problems)
         return None
     candidates = with_pictures if layout == "csv" and with_pictures else tables[layout]
     name = choose_table(files, table, candidates, TABLE_NAMES, problems)
     return None if name is None else FILE_LAYOUTS[layout].read(files, name, picture_column, problems)
+
+
+def tables_to_read(files: ChannelFiles, layout: str, table: str | None, picture_column: str | None) -> list[str]:
+    """The annotation files that these settings read, or choose among; none where folders are read. With layout auto, a
+    CSV counts where it has a column of image names. Arguments: see read_rows."""
+    tables = _tables(files)
+    if table is not None:
+        return [table] if files.find(table)[0] == "file" else []
+    if layout in FILE_LAYOUTS:
+        return tables[layout]
+    with_pictures = _with_pictures(files, tables, picture_column)
+    return [*with_pictures, *tables["lst"], *tables["manifest"]] if layout == "auto" else []
+
+
+def _tables(files: ChannelFiles) -> dict[str, list[str]]:
+    """The annotation files in the channel's own folder, by layout."""
+    names = files.folder().names("file")
+    return {name: [file for file in names if _has_suffix(file, own)] for name, own in FILE_LAYOUTS.items()}
+
+
+def _with_pictures(files: ChannelFiles, tables: dict[str, list[str]], picture_column: str | None) -> list[str]:
+    return [name for name in tables["csv"] if has_picture_column(files.root / name, picture_column)]
 
 
 def _has_suffix(name: str, layout: FileLayout) -> bool:
@@ -118,6 +150,28 @@ def _detect(files: ChannelFiles, tables: dict[str, list[str]], csv_names_picture
     return layout or ("csv" if tables["csv"] else "")
 
 
+def _report_unknown_layout(files: ChannelFiles, problems: Problems) -> None:
+    """Adds the problem of a channel of no layout: what is in it, below it too, and the command that may be meant. Links
+    out of the channel are noted in `files`, and are the problem where there are any."""
+    below = list(files.below(""))
+    for kind, path in below:
+        if kind == "outside":
+            files.add_outside_link(path)
+    if files.outside_links:
+        return
+    content = listing(files.folder().kinds, 8)
+    expected = f"a CSV with a column {' or '.join(PICTURE_COLUMNS)}, folders of pictures, a .lst or a .manifest"
+    text = f"{files.root} holds {content}; expected {expected}"
+    paths = [path for _, path in below]
+    if any("/" in path for path in paths) or not any(map(is_image, paths)):
+        text += f"; files in it and below it: {count_by_suffix(paths)}"
+    tables = [path for path in paths if "/" in path and path.lower().endswith(TABLE_SUFFIXES)]
+    if tables:
+        folder, _, name = tables[0].rpartition("/")
+        text += f"; {folder} has a table, {name}: --table {tables[0]} reads it"
+    problems.add("channel of no known layout", text)
+
+
 def choose_table(
     files: ChannelFiles, named: str | None, candidates: list[str], usual: Iterable[str], problems: Problems
 ) -> str | None:
@@ -125,20 +179,21 @@ def choose_table(
 
     Args:
         files: The channel.
-        named: The file that is set, if any.
+        named: The file that is set, if any; it may lie in a folder of the channel.
         candidates: The files to choose from, if none is set.
         usual: Names that are chosen where several files are there.
         problems: Collects what is wrong.
 
     Returns:
-        The name of the file; None, and a problem, where there is no such file or there are several.
+        The path of the file in the channel; None, and a problem, where there is no such file or there are several.
     """
     if named is not None:
-        names = files.folder().names("file")
-        if named in names:
-            return named
-        content = listing(names) or "no files"
-        problems.add("missing table", f"there is no {named!r}; there are {content}{did_you_mean(named, names)}")
+        kind, path = files.find(named)
+        if kind == "file":
+            return path
+        tables = [path for kind, path in files.below("") if kind == "file" and path.lower().endswith(TABLE_SUFFIXES)]
+        content = f"the tables are {listing(tables)}" if tables else "there are no tables"
+        problems.add("missing table", f"there is no {named!r}; {content}{did_you_mean(named, tables)}")
         return None
     for name in usual:
         if name in candidates:

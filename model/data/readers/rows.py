@@ -58,9 +58,11 @@ class ImageFinder:
             self.problems.add("empty picture name", f"{origin}: expected a path below the channel")
             return None
         kind, path = self.files.find(name)
+        if kind == "outside" and path != name:
+            self.files.outside_links[f"{origin}: {name}"] = path
+            return None
         if kind == "outside":
-            link = "" if path == name else f" leads to {path}"
-            self.problems.add(OUTSIDE, f"{origin}: {name!r}{link}, expected a path below the channel")
+            self.problems.add(OUTSIDE, f"{origin}: {name!r}, expected a path below the channel")
             return None
         if kind == "missing":
             self.problems.add("missing file", f"{origin}: {path}{self.files.similar(path)}")

@@ -167,6 +167,8 @@ def test_options_are_the_settings_of_these_names() -> None:
         "attributes": ATTRIBUTES,
         "age_cuts": [20.0],
         "num_classes": 5,
+        "folder_levels": ["label"],
+        "follow_links": True,
     }
     assert values.keys() == {field.name for field in fields(ChannelOptions)}
     assert ChannelOptions.from_settings(replace(TrainSettings(), **values)) == ChannelOptions(**values)
