@@ -66,6 +66,11 @@ class Environment:
         return IN_IMAGE in self.variables or self.opt_ml.exists
 
     @property
+    def is_container(self) -> bool:
+        """Whether this is the image, or another container in which SageMaker has laid out /opt/ml."""
+        return IN_IMAGE in self.variables or (self.opt_ml.base == IN_CONTAINER and self.opt_ml.exists)
+
+    @property
     def hosts(self) -> Hosts:
         """The machines that work on this job."""
         return self.opt_ml.hosts

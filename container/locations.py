@@ -84,6 +84,14 @@ class Locations:
             parts = f"{folder} comes in parts to {len(self.env.hosts.names)} hosts (ShardedByS3Key)"
             raise InputError(f"{parts}, but {why}: use FullyReplicated")
 
+    def refuse_links(self, follow_links: bool) -> None:
+        """InputError if a container is to follow links out of its inputs: the files there are not the user's."""
+        if follow_links and self.env.is_container:
+            raise InputError(
+                "follow_links is refused in a container, where links lead to files of the container: copy the files "
+                "into the channel (cp -rL), or run the job outside"
+            )
+
     def ground_truth_dir(self, flag: str | None) -> Path:
         """The folder of gt.csv."""
         folder = Path(flag) if flag else self.env.path("SM_GROUND_TRUTH_DIR")

@@ -16,7 +16,8 @@ from model.data.groups import group_by_pattern, log_groups
 from model.data.image_locations import ImageLocations
 from model.data.label_columns import find_column, label_columns, read_label_column, scheme_from_forms, takes_indices
 from model.data.label_forms import AttributeForm, forms_from_config
-from model.data.readers.channel_files import ChannelFiles, has_content
+from model.data.readers.channel_files import ChannelFiles, has_content, report_outside_links
+from model.data.readers.class_folders import FolderLevels
 from model.data.readers.columns import GROUP_COLUMNS, LABEL_COLUMNS, column_named
 from model.data.readers.detect import read_rows
 from model.data.readers.rows import Rows
@@ -25,6 +26,7 @@ from model.data.split_column import rows_of_splits, sides_by_path
 from model.data.table import Table
 from model.errors import InputError, Problems, listing
 from model.labels import MISSING, UNKNOWN, Attribute, Scheme, normal_text
+from model.settings.choices import NO_LEVEL
 from model.settings.train import TrainSettings
 
 log = logging.getLogger("rarebird")
@@ -47,6 +49,8 @@ class ChannelOptions:
         missing: What a row without an image is: `error`, or `skip`, which leaves it out.
         split_column: Column whose values name the split that a row belongs to.
         group_pattern: Regular expression whose group `group`, else the first, is the group of an image by its path.
+        folder_levels: A column for each level of class folders.
+        follow_links: Whether links that lead out of the channel are followed.
     """
 
     layout: str = "auto"
@@ -61,6 +65,8 @@ class ChannelOptions:
     missing: str = "error"
     split_column: str | None = None
     group_pattern: str | None = None
+    folder_levels: Sequence[str] = ()
+    follow_links: bool = False
 
     @property
     def table_options(self) -> TableOptions:
@@ -83,6 +89,8 @@ class ChannelOptions:
             settings.missing,
             settings.split_column,
             settings.group_pattern,
+            settings.folder_levels,
+            settings.follow_links,
         )
 
 
@@ -102,16 +110,18 @@ def read_channel(
         classes are the combinations that occur in it.
     """
     options = options or ChannelOptions()
-    files = ChannelFiles(Path(root))
+    files = ChannelFiles(Path(root), options.follow_links)
     if not has_content(files, problems):
         return None
     rows = None
     try:
         forms = forms_from_config(options.attributes or {})
-        rows = read_rows(files, options.layout, options.table_options, problems)
+        levels = _folder_levels(options, scheme.attributes if scheme else forms)
+        rows = read_rows(files, options.layout, options.table_options, problems, levels)
+        report_outside_links(files, problems)
         for path, reason in files.unreadable.items():
             problems.add("file or folder that cannot be read", f"{path}: {reason}")
-        if rows is None:
+        if rows is None or (files.outside_links and not (rows.paths or rows.set_aside)):
             return None
         if not (rows.paths or rows.set_aside or problems):
             problems.add("channel without pictures", f"{root}: {rows.source}")
@@ -148,6 +158,21 @@ def read_channel(
             "%s: no picture of %d of %d classes: %s", files.root, len(absent), scheme.num_classes, listing(absent)
         )
     return table
+
+
+def _folder_levels(options: ChannelOptions, attributes: Sequence[Attribute | AttributeForm]) -> FolderLevels:
+    """How class folders become labels. InputError where no level is a label.
+
+    attributes: Those of the scheme or of the settings, as far as they are known before the folders are read.
+    """
+    groups = (options.group_column, options.split_column, *GROUP_COLUMNS, *options.metadata_columns)
+    no_labels = [name for name in options.folder_levels if name in groups]
+    named = [(*attribute.values, *attribute.rules.names()) for attribute in attributes if attribute.values]
+    classes = named[0] if len(attributes) == len(named) == 1 else ()
+    levels = FolderLevels(options.folder_levels, no_labels, classes)
+    if levels.names and not levels.attributes:
+        raise InputError(f"folder_levels {' '.join(levels.names)}: none of them is a label, as in {NO_LEVEL} label")
+    return levels
 
 
 def _unlabelled_table(files: ChannelFiles, rows: Rows) -> Table:

@@ -20,6 +20,7 @@ from model.data.integrity import check_images
 from model.data.leaks import check_channels, warn_of_duplicates
 from model.data.pixel_range import find_range, sample_pixels
 from model.data.readers.split_names import TRAIN, VALIDATION
+from model.data.split_folders import split_channels
 from model.data.split_report import SplitReport, report_split
 from model.data.splits import split
 from model.data.table import Table
@@ -139,7 +140,7 @@ def read_tables(
 
     Args:
         settings: How channels are read and checked.
-        train_dir: Channel to train on.
+        train_dir: Channel to train on, or a folder with a folder for each split in it.
         validation_dir: Channel to validate on, if there is one.
         checked: File that remembers which images were decoded without error.
 
@@ -152,6 +153,8 @@ def read_tables(
     if settings.split_column and validation_dir is not None:
         raise InputError("split_column and a validation channel both name who is chosen by; give one of them")
     options = ChannelOptions.from_settings(settings)
+    has_own_split = bool(settings.folds or settings.validation_groups)
+    train_dir, validation_dir = split_channels(train_dir, validation_dir, options, has_own_split)
     problems = [Problems(f"channel train ({train_dir})")]
     tables = [read_channel(train_dir, problems[0], options)]
     if validation_dir is not None:

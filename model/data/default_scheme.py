@@ -26,6 +26,8 @@ def default_scheme(rows: Rows, age_cuts: Sequence[float], num_classes: int, prob
     """
     if all(column_named(rows.columns, name) for name in MASK_COLUMNS):
         return mask_scheme(age_cuts)
+    if rows.named_by_folder and rows.paths and rows.label_columns not in ((), ("label",)):
+        return _scheme_of_levels(rows, problems)
     if len(rows.label_columns) > 1:
         detail = f"{rows.source} has the labels {listing(rows.label_columns)}; name the attributes in the config"
         problems.add("several label columns", detail)
@@ -62,6 +64,19 @@ def _attributes_advice(rows: Rows) -> str:
     """How to name the label columns, with one that is there."""
     name = next((name for name in MASK_COLUMNS if column_named(rows.columns, name)), "size")
     return f"name the columns of the labels under `attributes`, as in {{{name}: {{column: {name}}}}}"
+
+
+def _scheme_of_levels(rows: Rows, problems: Problems) -> Scheme | None:
+    """An attribute for each level of folders that is a label, with the names of its folders as values."""
+    attributes = []
+    for name in rows.label_columns:
+        values = found_names([normal_text(label) for label in rows.columns[name]])
+        if len(values) < 2:
+            problems.add("fewer than two classes", f"{rows.source}: {name} holds {listing(values) or 'nothing'} only")
+            return None
+        attributes.append(Attribute(name, values, (), name))
+        log_spellings(name, name, rows.columns[name], attributes[-1])
+    return Scheme(tuple(attributes))
 
 
 def _class_values(labels: Sequence[str], num_classes: int) -> tuple[str, ...]:

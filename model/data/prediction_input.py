@@ -15,7 +15,16 @@ import numpy as np
 import pandas as pd
 
 from model.data.image_locations import ImageLocations
-from model.data.readers.channel_files import ChannelFiles, Found, has_content, is_image
+from model.data.readers.channel_files import (
+    OUTSIDE_LINKS,
+    ChannelFiles,
+    Found,
+    count_by_suffix,
+    has_content,
+    is_image,
+    outside_links_text,
+    warn_skipped,
+)
 from model.data.readers.csv_table import has_picture_column, picture_column_of
 from model.data.readers.detect import choose_table
 from model.data.readers.own_outputs import input_tables
@@ -25,6 +34,7 @@ from model.data.readers.text_table import CSV_SUFFIXES, TextTable, read_table
 from model.errors import InputError, Problems, did_you_mean, listing
 from model.images.image_location import ImageLocation
 from model.labels import normal_text
+from model.paths import leaves_folder
 
 log = logging.getLogger("rarebird")
 
@@ -58,7 +68,7 @@ class PredictionInput:
         return self.take(range(index, len(self), count))
 
 
-def read_info(root: Path, options: TableOptions | None = None) -> PredictionInput:
+def read_info(root: Path, options: TableOptions | None = None, follow_links: bool = False) -> PredictionInput:
     """Reads what is to be predicted in the channel at root.
 
     Every row is kept, duplicates too. A row whose image does not exist has the path at which it was expected, one
@@ -69,14 +79,15 @@ def read_info(root: Path, options: TableOptions | None = None) -> PredictionInpu
         root: Folder of the channel.
         options: How the table is read. By default it is info.csv, else the only table that names images. In a folder
             without one, every image below root is a row, sorted, in a column ImageID.
+        follow_links: Whether links that lead out of the channel are followed.
 
     Raises:
-        InputError: There is no such channel, nothing in it, no column of image names, the table is damaged, or not one
-            of its images is there.
+        InputError: There is no such channel, nothing in it, no image but behind links that lead out of it, no column of
+            image names, the table is damaged, or not one of its images is there.
     """
     root, options = Path(root), options or TableOptions()
     problems = Problems(str(root))
-    files = ChannelFiles(root)
+    files = ChannelFiles(root, follow_links)
     if not has_content(files, problems):
         problems.raise_if_any()
     name = _table_name(files, options, problems)
@@ -144,6 +155,8 @@ def _find_images(files: ChannelFiles, table: TextTable, texts: list[str], proble
         elif found.kind == "several":
             detail = f"{table.origin(row)}: {name!r} fits {found.path}; write the name as it is on disk"
             problems.add("ambiguous picture name", detail)
+        elif found.kind == "outside" and not leaves_folder(name):
+            files.outside_links[f"{table.origin(row)}: {name}"] = found.path
         elif found.kind in ("missing", "outside"):
             expected = f"{found.path}{files.similar(found.path)}" if name else "it names no picture"
             missing.append(f"{table.origin(row)}: {expected}")
@@ -152,7 +165,8 @@ def _find_images(files: ChannelFiles, table: TextTable, texts: list[str], proble
         log.info("%s: %s spelled in another way than the files, such as %s", table.name, count, respelled[0])
     if missing and len(missing) == len(paths):
         problems.add("no picture of the table is there", f"{len(missing):,} rows, such as {missing[0]}")
-    elif missing:
+    _report_links(files, len(paths) - len(missing))
+    if missing:
         log.warning("%s: no picture for %d of %d rows: %s", table.name, len(missing), len(paths), listing(missing, 3))
     return paths
 
@@ -179,15 +193,33 @@ def single_files(names: Sequence[str]) -> PredictionInput:
 
 
 def _all_images(files: ChannelFiles) -> PredictionInput:
-    images = sorted((path, kind) for kind, path in files.below("") if is_image(path))
+    below = sorted((path, kind) for kind, path in files.below(""))
+    images = [(path, kind) for path, kind in below if is_image(path)]
+    for path, kind in below:
+        if kind == "outside":  # an image, or a folder of which nothing more is known
+            files.add_outside_link(path)
     if files.unreadable:
         refused = "; ".join(f"{path}: {reason}" for path, reason in files.unreadable.items())
         raise InputError(f"{files.root}: {refused}")
+    _report_links(files, sum(kind == "outside" or is_image(path) for path, kind in below))
+    others = [path for path, kind in below if kind == "file" and not is_image(path)]
+    others = [path for path in others if "/" in path or not path.lower().endswith(CSV_SUFFIXES)]  # named already
     if not images:
-        raise InputError(f"{files.root}: neither a CSV nor a picture in it")
+        found = f"; there are {count_by_suffix(others)}" if others else ""
+        raise InputError(f"{files.root}: neither a CSV nor a picture in it{found}")
+    warn_skipped(others)
     paths = (path if kind == "file" else files.find(path)[1] for path, kind in images)
     names = pd.DataFrame({"ImageID": [path for path, _ in images]}, dtype="str")
     return PredictionInput(names, "ImageID", _locations(files, paths))
+
+
+def _report_links(files: ChannelFiles, count: int) -> None:
+    """Warns of links that lead out of the channel, whose images get no answer. InputError where all `count` do."""
+    if files.outside_links:
+        text = f"{files.root}: {OUTSIDE_LINKS}: {outside_links_text(files)}"
+        if len(files.outside_links) >= count:
+            raise InputError(text)
+        log.warning("%s", text)
 
 
 def _locations(files: ChannelFiles, paths: Iterable[str]) -> ImageLocations:

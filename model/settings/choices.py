@@ -34,6 +34,7 @@ DECISIONS = {"argmax": "the class of the highest log p / temperature + bias, by 
 
 # Data and images
 LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest", "list")
+ALL_LEVELS, NO_LEVEL = "all", "_"  # in folder_levels: all levels together are the label; a level that is no label
 FITS = ("crop", "stretch", "pad")
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 

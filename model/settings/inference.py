@@ -45,6 +45,9 @@ class InferenceSettings(PredictionSettings):
     encoding: str = setting(
         "utf-8", "encoding of the table, such as cp1252 or cp949; a byte-order mark of UTF-8 or UTF-16 goes before it"
     )
+    follow_links: bool = setting(
+        False, "read images behind symbolic links that lead out of the channel; on your own machine, not in a container"
+    )
     strict: bool = setting(False, "exit with 1 where a picture could not be read")
 
     def contradictions(self) -> Iterator[str]:

@@ -8,7 +8,18 @@ from typing import Any, ClassVar
 
 from model.metrics.epoch_metrics import CRITERIA
 from model.settings.checks import invalid_group_pattern, unknown_encoding
-from model.settings.choices import CLASS_WEIGHTS, DECISIONS, FITS, INTERPOLATIONS, LAYOUTS, LOSSES, PRECISIONS, SAMPLERS
+from model.settings.choices import (
+    ALL_LEVELS,
+    CLASS_WEIGHTS,
+    DECISIONS,
+    FITS,
+    INTERPOLATIONS,
+    LAYOUTS,
+    LOSSES,
+    NO_LEVEL,
+    PRECISIONS,
+    SAMPLERS,
+)
 from model.settings.fields import setting
 from model.settings.nested import arguments, named_arguments, names_by_attribute, settings_by_attribute
 
@@ -75,6 +86,17 @@ class TrainSettings:
         None, "path of the table, .lst, manifest or list of paths and labels in the channel where there are several"
     )
     picture_column: str | None = setting(None, "column that names the pictures; else ImageID, image_name or path")
+    folder_levels: list[str] = setting(
+        [],
+        "names of the levels of class folders, from the top, each an attribute: aisle product variety; label: the "
+        "folders at the top are the classes; all: the path down to the images; _: a level that is no label; none: the "
+        "path, if the folders look like classes",
+    )
+    follow_links: bool = setting(
+        False,
+        "read images behind symbolic links that lead out of the channel; on your own machine, refused in a container",
+        result=False,
+    )
     group_column: str | None = setting(
         None, "column of persons or senders that no split parts; else group, person, sender or people_path"
     )
@@ -351,6 +373,7 @@ class TrainSettings:
         yield from self._image_contradictions()
         yield from self._target_contradictions()
         yield from self._table_contradictions()
+        yield from self._folder_contradictions()
         if self.freeze_epochs and not self.freeze:
             yield "freeze_epochs needs freeze"
         if not self.name or "/" in self.name or self.name.startswith("."):
@@ -372,6 +395,13 @@ class TrainSettings:
             yield f"sampler none has strength 0, not {self.sampler_strength:g}"
         if (self.class_weights == "given") != bool(self.class_weight_values):
             yield "class_weights given and class_weight_values need each other"
+
+    def _folder_contradictions(self) -> Iterator[str]:
+        names = [name for name in self.folder_levels if name != NO_LEVEL]
+        if self.folder_levels and (self.table or self.layout not in ("auto", "classes")):
+            yield f"folder_levels belongs to class folders, not {self.table or self.layout}"
+        if len(set(names)) < len(names) or (ALL_LEVELS in names and len(self.folder_levels) > 1):
+            yield f"folder_levels takes names that differ, or {ALL_LEVELS} alone, not {' '.join(self.folder_levels)}"
 
     def _image_contradictions(self) -> Iterator[str]:
         if len(self.input_size) not in (0, 1, 2):

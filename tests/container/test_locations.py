@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from container.environment import Environment
+from container.environment import IN_IMAGE, Environment
 from container.locations import Locations
 from container.sm_variables import sm_variables
 from model.errors import InputError
@@ -181,3 +181,18 @@ def test_several_hosts_write_their_answers_into_folders_of_their_own(processing,
     (processing / "config" / "resourceconfig.json").unlink()
     paths = locations()
     assert (paths.output_data_dir(None), paths.output_file("in/a.csv")) == (Path("named"), "in/a.csv")
+
+
+def test_links_are_followed_on_a_users_own_machine_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in the image, nor where SageMaker has laid out /opt/ml; a tree that a launcher lays out elsewhere is the
+    user's."""
+    own = {"SAGEMAKER_BASE_DIR": str(tmp_path)}
+    (tmp_path / "input").mkdir()
+    Locations(Environment({})).refuse_links(True)
+    Locations(Environment(own)).refuse_links(True)
+    with pytest.raises(InputError, match=r"refused in a container.*cp -rL"):
+        Locations(Environment({IN_IMAGE: "1", **own})).refuse_links(True)
+    Locations(Environment({IN_IMAGE: "1"})).refuse_links(False)
+    monkeypatch.setattr("container.environment.IN_CONTAINER", tmp_path)
+    with pytest.raises(InputError, match="refused in a container"):
+        Locations(Environment({})).refuse_links(True)

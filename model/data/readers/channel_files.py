@@ -5,10 +5,12 @@ A table of 200,000 names is thus looked up without a stat per row.
 
 from __future__ import annotations
 
+import logging
 import os
 import posixpath
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -18,9 +20,25 @@ from model.data.readers.shards import Shards, read_shards
 from model.errors import Problems, listing
 from model.paths import leaves_folder
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+log = logging.getLogger("rarebird")
+
+# What Pillow decodes and people classify, by format: JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF, Netpbm, JPEG 2000, others
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    *(".png", ".apng", ".webp", ".avif", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
+    *(".jp2", ".j2k", ".j2c", ".jpf", ".jpx"),
+    *(".tga", ".ico", ".pcx", ".psd", ".qoi", ".sgi"),
+)
+# Files and folders that file managers and network storage create beside the user's own, in lower case: thumbnails of
+# Synology and QNAP, trash, snapshots, resource forks in archives of macOS
+IGNORED = frozenset(
+    {"@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "__macosx"}
+    | {"thumbs.db", "ehthumbs.db", "desktop.ini"}
+)
 IMAGES = "images"  # the folder beside a table that its images may lie in
 OUTSIDE = "path out of the channel"
+OUTSIDE_LINKS = "links out of the channel"
 
 Kind = Literal["file", "folder", "outside", "missing"]
 
@@ -28,6 +46,22 @@ Kind = Literal["file", "folder", "outside", "missing"]
 def is_image(name: str) -> bool:
     """Whether the name of a file has the extension of an image format, in any letter case."""
     return name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def count_by_suffix(paths: Iterable[str]) -> str:
+    """`.txt 2, no extension 1`: the extensions of files, the most frequent first."""
+    suffixes = Counter(posixpath.splitext(path)[1].lower() or "no extension" for path in paths)
+    ordered = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
+    return listing(f"{suffix} {count:,}" for suffix, count in ordered)
+
+
+def warn_skipped(paths: Sequence[str]) -> None:
+    """Logs in one line how many files are no images by their names."""
+    if paths:
+        files = (
+            "1 file is no image by its name" if len(paths) == 1 else f"{len(paths):,} files are no images by their name"
+        )
+        log.warning("%s: %s (%s)", files, count_by_suffix(paths), listing(paths, 3))
 
 
 @dataclass(frozen=True)
@@ -104,11 +138,15 @@ def _spelling_key(name: str) -> str:
 class ChannelFiles:
     """The files of a channel, by path relative to its root, with `/`; "" is the root.
 
-    Hidden files and folders (a dot first) are left out. A link that leads out of the channel is `outside` and never
-    followed. Images in shards are files like the others.
+    Hidden files and folders (a dot first) and those in IGNORED are left out. A link that leads out of the channel is
+    `outside` and not followed, unless follow_links is set and it leads to a file or folder. Images in shards are files
+    like the others.
 
     Attributes:
         root: Folder of the channel.
+        follow_links: Whether links out of the channel are followed.
+        outside_links: Target of each link out of the channel that images lie behind, by its path, or by the row that
+            names it. Readers fill it, `report_outside_links` reports it.
         shards: Index of the images that lie in tar files.
         unreadable: By path, why the system refused to list a folder, or why no table can hold a name.
 
@@ -116,8 +154,9 @@ class ChannelFiles:
         InputError: The index of the shards is invalid.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, follow_links: bool = False) -> None:
+        self.root, self.follow_links = root, follow_links
+        self.outside_links: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
         self.shards: Shards = read_shards(root)
         self._real = os.path.realpath(root)
@@ -125,9 +164,10 @@ class ChannelFiles:
         self._candidates: dict[str, list[tuple[Kind, str]]] = {}  # by the folder part of a name: where it may be
 
     def folder(self, path: str = "") -> Folder:
-        """The content of a folder; empty where there is no such folder."""
+        """The content of a folder; empty where there is no such folder, or only a link that is not followed."""
         if path not in self._folders:
-            self._folders[path] = self._list(path)
+            is_folder = self._resolve(path)[0] == "folder"
+            self._folders[path] = self._list(path) if is_folder else Folder({}, {})
         return self._folders[path]
 
     def _list(self, path: str) -> Folder:
@@ -136,7 +176,9 @@ class ChannelFiles:
         try:
             with os.scandir(self.root / path) as entries:
                 for entry in entries:
-                    if entry.name.startswith(".") or (not path and entry.name in self.shards.files):
+                    if entry.name.startswith(".") or entry.name.lower() in IGNORED:
+                        continue
+                    if not path and entry.name in self.shards.files:
                         continue
                     # Names that are not UTF-8 have surrogates, which no table can hold.
                     escaped = entry.name.encode("utf-8", "backslashreplace").decode()
@@ -145,7 +187,7 @@ class ChannelFiles:
                         continue
                     if entry.is_symlink():
                         target = os.path.realpath(entry.path)
-                        if target != self._real and not target.startswith(self._real + os.sep):
+                        if self._is_outside(target):
                             kinds[entry.name] = "outside"
                             targets[entry.name] = os.path.relpath(target, self._real)
                             continue
@@ -158,8 +200,20 @@ class ChannelFiles:
         except OSError as error:
             self.unreadable[path or "."] = error.strerror or type(error).__name__
         for name, kind in self.shards.folders.get(path, {}).items():
-            kinds.setdefault(name, kind)
+            if name.lower() not in IGNORED:
+                kinds.setdefault(name, kind)
         return Folder(dict(sorted(kinds.items())), targets)
+
+    def _is_outside(self, target: str) -> bool:
+        """Whether a link to this path is not followed. A link that leads to nothing, or to a device, never is."""
+        if target == self._real or target.startswith(self._real + os.sep):
+            return False
+        return not self.follow_links or not (os.path.isfile(target) or os.path.isdir(target))
+
+    def add_outside_link(self, path: str) -> None:
+        """Notes a link that leads out of the channel."""
+        folder, _, name = path.rpartition("/")
+        self.outside_links[path] = self.folder(folder).targets[name]
 
     def find(self, name: str, beside: str = "") -> tuple[Kind, str]:
         """Looks up a name as a table writes it, beside the table and in images/.
@@ -285,7 +339,24 @@ def has_content(files: ChannelFiles, problems: Problems) -> bool:
     return True
 
 
-def report_outside_link(files: ChannelFiles, path: str, problems: Problems) -> None:
-    """Adds the problem of a link that leads out of the channel."""
-    folder, _, name = path.rpartition("/")
-    problems.add(OUTSIDE, f"{path}: a link to {files.folder(folder).targets[name]}")
+def outside_links_text(files: ChannelFiles) -> str:
+    """How many links lead out of the channel, with an example and the setting that follows them; "" without any."""
+    if not files.outside_links:
+        return ""
+    real = os.path.realpath(files.root)
+    path, target = next(iter(files.outside_links.items()))
+    target = min(target, os.path.normpath(os.path.join(real, target)), key=len)
+    count = len(files.outside_links)
+    text = f"{path} leads to {target}" if count == 1 else f"{count:,}, such as {path}, which leads to {target}"
+    broken = sum(not os.path.exists(os.path.join(real, target)) for target in files.outside_links.values())
+    if broken:
+        text += f"; {broken:,} of them lead to nothing: fetch the files first (git annex get, dvc pull)"
+    if not files.follow_links:
+        text += "; --follow_links follows them, on your own machine"
+    return text
+
+
+def report_outside_links(files: ChannelFiles, problems: Problems) -> None:
+    """Adds one problem for all links that lead out of the channel, if there are any."""
+    if files.outside_links:
+        problems.add(OUTSIDE_LINKS, outside_links_text(files))

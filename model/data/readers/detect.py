@@ -8,8 +8,8 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from model.data.readers.channel_files import ChannelFiles
-from model.data.readers.class_folders import has_class_folders, read_class_folders
+from model.data.readers.channel_files import ChannelFiles, count_by_suffix, is_image
+from model.data.readers.class_folders import FolderLevels, has_class_folders, read_class_folders
 from model.data.readers.columns import PICTURE_COLUMNS
 from model.data.readers.csv_table import has_picture_column, read_csv_rows
 from model.data.readers.lst import read_lst_rows
@@ -46,11 +46,11 @@ class FolderLayout:
 
     Attributes:
         is_present: Whether a channel looks like this layout.
-        read: Reads the channel.
+        read: Reads the channel; the second argument says how class folders become labels.
     """
 
     is_present: Callable[[ChannelFiles], bool]
-    read: Callable[[ChannelFiles, Problems], Rows]
+    read: Callable[[ChannelFiles, FolderLevels, Problems], Rows | None]
 
 
 # Each in the order in which `auto` tries them, files before folders
@@ -61,14 +61,21 @@ FILE_LAYOUTS = {
     "list": FileLayout((".txt", *CSV_SUFFIXES), read_path_list, is_detected=False),
 }
 FOLDER_LAYOUTS = {
-    "profiles": FolderLayout(has_profiles, read_profiles),
+    "profiles": FolderLayout(has_profiles, lambda files, _, problems: read_profiles(files, problems)),
     "classes": FolderLayout(has_class_folders, read_class_folders),
 }
 TABLE_NAMES = ("train.csv", "info.csv", "train.txt")  # read where there are several tables
 TABLE_SUFFIXES = tuple(suffix for layout in FILE_LAYOUTS.values() for suffix in layout.suffixes)
+DETECTED_SUFFIXES = tuple(suffix for own in FILE_LAYOUTS.values() if own.is_detected for suffix in own.suffixes)
 
 
-def read_rows(files: ChannelFiles, layout: str, options: TableOptions, problems: Problems) -> Rows | None:
+def read_rows(
+    files: ChannelFiles,
+    layout: str,
+    options: TableOptions,
+    problems: Problems,
+    levels: FolderLevels | None = None,
+) -> Rows | None:
     """Reads the rows of a channel.
 
     Args:
@@ -76,29 +83,55 @@ def read_rows(files: ChannelFiles, layout: str, options: TableOptions, problems:
         layout: Name of a layout in FILE_LAYOUTS or FOLDER_LAYOUTS, or `auto`, which detects it.
         options: How annotation files are read.
         problems: Collects what is wrong.
+        levels: How class folders become labels.
 
     Returns:
         The rows; None, and a problem, where nothing can be read.
     """
-    table = options.table
+    levels, table = levels or FolderLevels(), options.table
     if table is not None and choose_table(files, table, [], (), problems) is None:
         return None
-    names = files.folder().names("file")
-    tables = {name: [file for file in names if _has_suffix(file, own)] for name, own in FILE_LAYOUTS.items()}
-    tables["csv"] = input_tables(tables["csv"]) if table is None else []
-    with_pictures = [name for name in tables["csv"] if has_picture_column(files.root / name, options)]
+    tables = _tables(files, options)
+    with_pictures = _with_pictures(files, tables, options)
+    for link in files.folder().names("outside"):
+        if link.lower().endswith(DETECTED_SUFFIXES) and layout not in FOLDER_LAYOUTS:
+            files.add_outside_link(link)
+    if layout == "auto" and levels.names:
+        layout = "classes"
     if layout == "auto":
         layout = _layout_of_table(table) if table else _detect(files, tables, bool(with_pictures))
     if layout in FOLDER_LAYOUTS:
-        return FOLDER_LAYOUTS[layout].read(files, problems)
+        return FOLDER_LAYOUTS[layout].read(files, levels, problems)
     if layout not in FILE_LAYOUTS:
-        content = listing(files.folder().kinds, 8)
-        expected = f"a CSV with a column {' or '.join(PICTURE_COLUMNS)}, folders of pictures, a .lst or a .manifest"
-        problems.add("channel of no known layout", f"{files.root} holds {content}; expected {expected}")
+        _report_unknown_layout(files, problems)
         return None
     candidates = with_pictures if layout == "csv" and with_pictures else tables[layout]
     name = choose_table(files, table, candidates, TABLE_NAMES, problems)
     return None if name is None else FILE_LAYOUTS[layout].read(files, name, options, problems)
+
+
+def tables_to_read(files: ChannelFiles, layout: str, options: TableOptions) -> list[str]:
+    """The annotation files that these settings read, or choose among; none where folders are read. With layout auto, a
+    CSV counts where it has a column of image names. Arguments: see read_rows."""
+    tables = _tables(files, options)
+    if options.table is not None:
+        return [options.table] if files.find(options.table)[0] == "file" else []
+    if layout in FILE_LAYOUTS:
+        return tables[layout]
+    with_pictures = _with_pictures(files, tables, options)
+    return [*with_pictures, *tables["lst"], *tables["manifest"]] if layout == "auto" else []
+
+
+def _tables(files: ChannelFiles, options: TableOptions) -> dict[str, list[str]]:
+    """The annotation files in the channel's own folder, by layout."""
+    names = files.folder().names("file")
+    tables = {name: [file for file in names if _has_suffix(file, own)] for name, own in FILE_LAYOUTS.items()}
+    tables["csv"] = input_tables(tables["csv"]) if options.table is None else []
+    return tables
+
+
+def _with_pictures(files: ChannelFiles, tables: dict[str, list[str]], options: TableOptions) -> list[str]:
+    return [name for name in tables["csv"] if has_picture_column(files.root / name, options)]
 
 
 def _has_suffix(name: str, layout: FileLayout) -> bool:
@@ -123,6 +156,28 @@ def _detect(files: ChannelFiles, tables: dict[str, list[str]], csv_names_picture
     if layout and tables["csv"]:
         log.warning("%s not read, without a column %s", listing(tables["csv"]), " or ".join(PICTURE_COLUMNS))
     return layout or ("csv" if tables["csv"] else "")
+
+
+def _report_unknown_layout(files: ChannelFiles, problems: Problems) -> None:
+    """Adds the problem of a channel of no layout: what is in it, below it too, and the command that may be meant. Links
+    out of the channel are noted in `files`, and are the problem where there are any."""
+    below = list(files.below(""))
+    for kind, path in below:
+        if kind == "outside":
+            files.add_outside_link(path)
+    if files.outside_links:
+        return
+    content = listing(files.folder().kinds, 8)
+    expected = f"a CSV with a column {' or '.join(PICTURE_COLUMNS)}, folders of pictures, a .lst or a .manifest"
+    text = f"{files.root} holds {content}; expected {expected}"
+    paths = [path for _, path in below]
+    if any("/" in path for path in paths) or not any(map(is_image, paths)):
+        text += f"; files in it and below it: {count_by_suffix(paths)}"
+    tables = [path for path in paths if "/" in path and path.lower().endswith(DETECTED_SUFFIXES)]
+    if tables:
+        folder, _, name = tables[0].rpartition("/")
+        text += f"; {folder} has a table, {name}: --table {tables[0]} reads it"
+    problems.add("channel of no known layout", text)
 
 
 def choose_table(

@@ -8,7 +8,7 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from model.data.readers.channel_files import IMAGES, ChannelFiles, Kind, is_image, report_outside_link
+from model.data.readers.channel_files import IMAGES, ChannelFiles, Kind, is_image
 from model.data.readers.columns import column_named
 from model.data.readers.rows import Rows, warn_left_out
 from model.errors import Problems, listing
@@ -28,10 +28,17 @@ class ProfileFolder:
     Attributes:
         images: Path and value of `mask` of each image.
         left_out: Paths of all other files and folders.
+        has_outside_links: Whether there are links out of the channel, which are in neither.
     """
 
     images: list[tuple[str, str]]
     left_out: list[str]
+    has_outside_links: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no image is in it."""
+        return not self.images and not self.has_outside_links
 
 
 @dataclass(frozen=True)
@@ -82,17 +89,17 @@ def read_profiles(files: ChannelFiles, problems: Problems) -> Rows:
     for name, kind in files.folder(base).kinds.items():
         path = posixpath.join(base, name)
         if kind == "outside":
-            report_outside_link(files, path, problems)
+            files.add_outside_link(path)
         if kind != "folder":
             continue
-        folder = read_profile_folder(files, path, problems)
+        folder = read_profile_folder(files, path)
         left_out += folder.left_out
         parts = profile_parts(name)
         if parts is None:
             problems.add("folder that is no profile", f"{path}: expected {PROFILE_NAME}")
             rows.set_aside += [image for image, _ in folder.images]
             continue
-        if not folder.images:
+        if folder.is_empty:
             problems.add("profile folder without pictures", f"{path}: expected {listing(MASK_OF_STEM)}")
         for image, mask in folder.images:
             rows.add(image, path, {**parts, "mask": mask})
@@ -100,8 +107,8 @@ def read_profiles(files: ChannelFiles, problems: Problems) -> Rows:
     return rows
 
 
-def read_profile_folder(files: ChannelFiles, path: str, problems: Problems) -> ProfileFolder:
-    """Lists the images of one profile folder. Links that lead out of the channel are problems."""
+def read_profile_folder(files: ChannelFiles, path: str) -> ProfileFolder:
+    """Lists the images of one profile folder, and notes the links that lead out of the channel."""
     folder = ProfileFolder([], [])
     for name, kind in files.folder(path).kinds.items():
         inside = posixpath.join(path, name)
@@ -109,7 +116,8 @@ def read_profile_folder(files: ChannelFiles, path: str, problems: Problems) -> P
         if mask is None or kind == "folder" or not is_image(name):
             folder.left_out.append(inside)
         elif kind == "outside":
-            report_outside_link(files, inside, problems)
+            folder.has_outside_links = True
+            files.add_outside_link(inside)
         else:
             folder.images.append((inside, mask))
     return folder
@@ -139,9 +147,9 @@ def read_profile_entries(
             problems.add("picture among profile folders", detail)
             rows.set_aside.append(entry.path)
             continue
-        folder = read_profile_folder(files, entry.path, problems)
+        folder = read_profile_folder(files, entry.path)
         left_out += folder.left_out
-        if not folder.images:
+        if folder.is_empty:
             expected = listing(MASK_OF_STEM)
             problems.add("profile folder without pictures", f"{entry.origin}: {entry.path}: expected {expected}")
         parts, contradictions = _merged_parts(entry, column_of_part)

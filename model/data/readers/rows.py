@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from model.data.readers.channel_files import OUTSIDE, ChannelFiles, Kind, is_image
 from model.errors import Problems, listing
 from model.labels import normal_text
+from model.paths import leaves_folder
 
 log = logging.getLogger("rarebird")
 
@@ -82,9 +83,11 @@ class ImageFinder:
             detail = f"{origin}: {name!r} fits {path}; write the name as it is on disk"
             self.problems.add("ambiguous picture name", detail)
             return None
+        if kind == "outside" and not leaves_folder(name):
+            self.files.outside_links[f"{origin}: {name}"] = path
+            return None
         if kind == "outside":
-            link = "" if path == name else f" leads to {path}"
-            self.problems.add(OUTSIDE, f"{origin}: {name!r}{link}, expected a path below the channel")
+            self.problems.add(OUTSIDE, f"{origin}: {name!r}, expected a path below the channel")
             return None
         if kind == "missing":
             self._report_missing("missing file", f"{origin}: {path}{self.files.similar(path)}")

@@ -1,4 +1,4 @@
-"""Names of splits, as tables write them: of training, of validation and of rows that training has no use for."""
+"""Names of splits, as tables and folders have them: of training, of validation and of what training does not use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from model.labels import normal_text
 TRAIN, VALIDATION, UNUSED = "train", "validation", ""
 SPLIT_NAMES = {
     TRAIN: ("train", "training"),
-    VALIDATION: ("validation", "valid", "val"),
+    VALIDATION: ("validation", "valid", "val", "validate", "dev"),
     UNUSED: ("test", "testing", "eval", "evaluation", "unused"),
 }
 _SIDES = {name: side for side, names in SPLIT_NAMES.items() for name in names}

@@ -171,6 +171,8 @@ def test_options_are_the_settings_of_these_names() -> None:
         "missing": "skip",
         "split_column": "split",
         "group_pattern": "(.)",
+        "folder_levels": ["label"],
+        "follow_links": True,
     }
     assert values.keys() == {field.name for field in fields(ChannelOptions)}
     assert ChannelOptions.from_settings(replace(TrainSettings(), **values)) == ChannelOptions(**values)

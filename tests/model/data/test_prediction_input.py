@@ -69,6 +69,27 @@ def test_info_without_a_table_is_every_picture(root: Path) -> None:
         read_image(root, inputs.locations[3])
 
 
+def test_links_out_of_the_channel_are_told_and_followed_where_it_is_set(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    touch(root, "channel/a.jpg", "store/b.jpg", "store/deep/c.jpg", "channel/notes.txt", "channel/more.xyz")
+    os.symlink(root / "store/b.jpg", root / "channel/b.jpg")
+    os.symlink(root / "store/deep", root / "channel/deep")
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        assert read_info(root / "channel").rows["ImageID"].tolist() == ["a.jpg", "b.jpg"]
+    assert "links out of the channel: 2, such as b.jpg, which leads to ../store/b.jpg; --follow_links" in caplog.text
+    assert "2 files are no images by their name: .txt 1, .xyz 1" in caplog.text
+    followed = read_info(root / "channel", follow_links=True)
+    assert followed.locations.paths == ["a.jpg", "b.jpg", "deep/c.jpg"]
+    (root / "channel/a.jpg").unlink()
+    with pytest.raises(InputError, match=r"links out of the channel: 2, such as b\.jpg"):
+        read_info(root / "channel")
+    write_csv(root / "channel", "ImageID\nb.jpg\ndeep/c.jpg\n", "info.csv")
+    with pytest.raises(InputError, match=r"links out of the channel: 2, such as info\.csv row 2: b\.jpg"):
+        read_info(root / "channel")
+    assert read_info(root / "channel", follow_links=True).locations.paths == ["b.jpg", "deep/c.jpg"]
+
+
 def test_info_that_cannot_be_read_is_reported(root: Path) -> None:
     with pytest.raises(InputError, match="there is no such folder"):
         read_info(root / "none")

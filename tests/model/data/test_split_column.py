@@ -9,7 +9,7 @@ from tests.model.data.conftest import csv_channel, problems_of, read, touch
 def test_values_that_name_no_split_are_reported_with_their_counts(root: Path) -> None:
     text = "path,label,set\n0.jpg,0,train\n1.jpg,1,trian\n2.jpg,1,trian\n3.jpg,0,\n"
     unknown = problems_of(csv_channel(root, text), split_column="set")["unknown split"]
-    expected = "expected train or training or validation or valid or val or test or testing or eval or evaluation or"
+    expected = "expected train or training or validation or valid or val or validate or dev or test or testing or"
     assert len(unknown) == 2 and unknown[0].startswith(f"CSV train.csv: set = 'trian' in 2 rows, {expected}")
     assert unknown[0].endswith("; nearest: train") and unknown[1].startswith("CSV train.csv: set = '' in 1 rows")
     assert "nearest: set" in problems_of(root, split_column="sett")["missing split column"][0]

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import logging
 import os
+import struct
 import unicodedata
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image, features
 
 from model.data.channel import read_channel
-from model.data.readers.channel_files import ChannelFiles
+from model.data.integrity import check_images
+from model.data.prediction_input import read_info
+from model.data.readers.channel_files import IMAGE_SUFFIXES, ChannelFiles
 from model.errors import Problems
+from model.images.decode import read_image
 from tests.model.data.conftest import problems_of, read, touch, write_csv
 
 
@@ -24,10 +31,8 @@ def test_links_inside_a_channel_are_followed_once_and_out_of_it_never(root: Path
     problems = Problems("channel")
     table = read_channel(channel, problems)
     assert problems.kinds == {
-        "path out of the channel": [
-            "bird: a link to ../elsewhere",
-            "dog/b.jpg: a link to ../elsewhere/b.jpg",
-            "dog/deep: a link to ../elsewhere/deep",
+        "links out of the channel": [
+            "3, such as bird, which leads to ../elsewhere; --follow_links follows them, on your own machine"
         ]
     }
     assert table is not None
@@ -74,10 +79,12 @@ def test_paths_that_leave_the_channel_are_faults(root: Path) -> None:
         "path out of the channel": [
             "train.csv row 4: '../secret.jpg', expected a path below the channel",
             f"train.csv row 5: '{root}/secret.jpg', expected a path below the channel",
-            "train.csv row 6: 'link.jpg' leads to ../secret.jpg, expected a path below the channel",
-            "train.csv row 7: 'out/d.jpg' leads to ../folder/d.jpg, expected a path below the channel",
             "train.csv row 8: 'C:\\\\d', expected a path below the channel",
-        ]
+        ],
+        "links out of the channel": [
+            "2, such as train.csv row 6: link.jpg, which leads to ../secret.jpg; "
+            "--follow_links follows them, on your own machine"
+        ],
     }
 
 
@@ -153,3 +160,133 @@ def test_a_link_out_of_the_channel_is_no_other_spelling(root: Path) -> None:
     os.symlink(root / "secret.jpg", root / "channel/link.jpg")
     for name in ("link", ".\\link.jpg", "images/link.jpg"):
         assert ChannelFiles(root / "channel").find_spelling(name).kind == "missing"
+
+
+def test_links_are_followed_where_it_is_set(root: Path) -> None:
+    """Links to files and folders, and those of a table's rows; a loop through the outside ends."""
+    channel, store = root / "channel", root / "store"
+    touch(store, "b.jpg", "deep/c.jpg", "labels.csv")
+    touch(channel, "cat/a.jpg")
+    os.symlink(store / "b.jpg", channel / "cat/b.jpg")
+    os.symlink(store / "deep", channel / "dog")
+    os.symlink(channel, store / "deep/back")
+    os.symlink(root, channel / "cat/up")
+    table = read(channel, follow_links=True, folder_levels=["label"])
+    assert {"cat/a.jpg", "cat/b.jpg", "dog/c.jpg"} <= set(table.locations.paths)
+    assert table.scheme.class_names == ["cat", "dog"]
+    (root / "table").mkdir()
+    (store / "train.csv").write_text("path,label\nimages/b.jpg,x\nimages/deep/c.jpg,y\n")
+    os.symlink(store, root / "table/images")
+    os.symlink(store / "train.csv", root / "table/train.csv")
+    assert read(root / "table", follow_links=True).locations.paths == ["images/b.jpg", "images/deep/c.jpg"]
+    assert list(problems_of(root / "table")) == ["links out of the channel"]
+
+
+def test_a_path_out_of_the_channel_is_refused_even_where_links_are_followed(root: Path) -> None:
+    touch(root, "channel/a.jpg", "secret.jpg")
+    write_csv(root / "channel", f"path,label\na.jpg,x\n../secret.jpg,y\n{root}/secret.jpg,y\n")
+    assert len(problems_of(root / "channel", follow_links=True)["path out of the channel"]) == 2
+
+
+@pytest.mark.parametrize("follow_links", [False, True])
+def test_links_to_nothing_and_to_devices_are_never_followed(root: Path, follow_links: bool) -> None:
+    touch(root, "cat/a.jpg", "dog/b.jpg")
+    os.symlink(root.parent / "annex/c.jpg", root / "cat/c.jpg")
+    os.symlink("/dev/zero", root / "dog/d.jpg")
+    (message,) = problems_of(root, follow_links=follow_links)["links out of the channel"]
+    assert message.startswith("2, such as cat/c.jpg, which leads to ../annex/c.jpg; 1 of them lead to nothing")
+    assert ("--follow_links" in message) is not follow_links
+
+
+def test_links_are_checked_by_the_content_of_their_targets(root: Path) -> None:
+    touch(root, "store/bad.jpg")
+    for name, grey in (("cat", 0), ("dog", 255)):
+        (root / "channel" / name).mkdir(parents=True)
+        Image.new("L", (8, 8), grey).save(root / "store" / f"{name}.png")
+        os.symlink(root / "store" / f"{name}.png", root / "channel" / name / "0.png")
+    table, problems = read(root / "channel", follow_links=True), Problems("channel")
+    cache = root / "checked"
+    assert [check_images(table, problems, cache=cache) for _ in range(2)] == [2, 0] and not problems
+    (root / "store/dog.png").write_bytes(b"no image at all")
+    assert check_images(table, problems, cache=cache) == 1
+    assert list(problems.kinds) == ["unreadable picture, cannot be identified as a picture"]
+
+
+FORMATS = {  # by extensions from which Pillow does not take it
+    ".mpo": "MPO",
+    ".apng": "PNG",
+    ".jfif": "JPEG",
+    ".jpe": "JPEG",
+    ".pfm": "PPM",
+    ".qoi": "QOI",
+    ".j2c": "JPEG2000",
+    ".jpf": "JPEG2000",
+    ".jpx": "JPEG2000",
+    ".dib": "DIB",
+}
+
+
+@pytest.mark.parametrize("suffix", IMAGE_SUFFIXES)
+def test_every_suffix_is_read_in_training_and_inference(root: Path, suffix: str) -> None:
+    if suffix == ".avif" and not features.check("avif"):
+        pytest.skip("Pillow without AVIF")
+    for name, grey in (("cat", 20), ("dog", 220)):
+        (root / name).mkdir()
+        mode = {".pbm": "1", ".pfm": "F"}.get(suffix, "L" if suffix == ".pgm" else "RGB")
+        image = Image.new("RGB", (32, 16), (grey,) * 3).convert(mode)
+        path = root / name / f"0{suffix.upper()}"
+        if suffix == ".psd":  # Pillow does not write it: header, three empty sections, planes
+            path.write_bytes(
+                struct.pack(">4sH6xHIIHHIIIH", b"8BPS", 1, 3, 16, 32, 8, 3, 0, 0, 0, 0) + bytes([grey] * 3 * 16 * 32)
+            )
+        else:
+            image.save(path, FORMATS.get(suffix))
+    table, inputs = read(root), read_info(root)
+    assert table.scheme.class_names == ["cat", "dog"]
+    assert table.locations.paths == inputs.locations.paths == [f"cat/0{suffix.upper()}", f"dog/0{suffix.upper()}"]
+    means = [float(np.asarray(read_image(root, location)).mean()) for location in table.locations]
+    assert means[0] < 40 and means[1] > 200
+
+
+def test_every_format_of_a_suffix_is_one_that_pillow_opens() -> None:
+    Image.init()
+    opens = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN}
+    assert set(IMAGE_SUFFIXES) - opens <= {".mpo", ".avif"}  # .mpo: opened as a JPEG
+
+
+def test_folders_of_network_storage_and_file_managers_are_no_part_of_a_channel(root: Path) -> None:
+    touch(root, "cat/a.jpg", "cat/@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg", "cat/.thumbnails/a.jpg", "cat/Thumbs.db")
+    touch(root, "dog/b.jpg", "dog/desktop.ini", "__MACOSX/dog/._b.jpg", "__MACOSX/dog/c.jpg", "#recycle/d.jpg")
+    assert read(root).locations.paths == ["cat/a.jpg", "dog/b.jpg"]
+    assert read_info(root).locations.paths == ["cat/a.jpg", "dog/b.jpg"]
+
+
+def test_skipped_files_are_counted_by_their_extensions(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(root, "cat/a.jpg", "cat/a.txt", "dog/b.jpg", "dog/b.TXT", "dog/b.xyz", "dog/c", "notes.md")
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        read(root)
+    (message,) = caplog.messages
+    assert message.startswith("5 files are no images by their name: .txt 2, ")
+    assert all(text in message for text in (".md 1", ".xyz 1", "no extension 1", "cat/a.txt"))
+
+
+@pytest.mark.parametrize("folder", ["cat", "000001_male_Asian_20"])
+def test_images_that_is_a_link_out_of_the_channel_is_not_followed(root: Path, folder: str) -> None:
+    """images/ is looked into by its name, class folders and profile folders alike."""
+    touch(root, f"store/{folder}/normal.jpg", "store/dog/b.jpg", "channel/notes.txt")
+    os.symlink(root / "store", root / "channel/images")
+    assert problems_of(root / "channel") == {
+        "links out of the channel": [
+            "images leads to ../store; --follow_links follows them, on your own machine",
+        ]
+    }
+    assert not ChannelFiles(root / "channel").folder(f"images/{folder}").kinds
+
+
+def test_a_folder_of_a_channel_keeps_its_real_path_out_of_reach(root: Path) -> None:
+    """A link to a parent of the channel cannot be used to leave it while links are not followed."""
+    touch(root, "channel/cat/a.jpg", "secret/s.jpg")
+    os.symlink(root, root / "channel/cat/up")
+    files = ChannelFiles(root / "channel")
+    assert files.find("cat/up/secret/s.jpg")[0] == "outside"
+    assert ("outside", "cat/up") in list(files.below(""))

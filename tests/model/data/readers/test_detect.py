@@ -52,6 +52,7 @@ def test_a_csv_wins_over_folders_where_it_names_pictures(root: Path, caplog: pyt
     write_csv(root, "path,label\ndog/a.jpg,yes\ncat/b.jpg,no\n", "labels.csv")
     assert read(root).source == "CSV labels.csv"
     assert read(root, layout="classes").source == "class folders"
+    assert read(root, folder_levels=["label"]).source == "class folders"
 
 
 def test_channels_of_no_layout_are_reported(root: Path) -> None:
@@ -65,6 +66,43 @@ def test_channels_of_no_layout_are_reported(root: Path) -> None:
     touch(root / "loose", "a.jpg", "images/b.jpg")
     assert list(problems_of(root / "loose")) == ["channel of no known layout"]
     assert "a.jpg, images" in problems_of(root / "loose")["channel of no known layout"][0]
+
+
+def test_a_channel_of_no_layout_names_extensions_and_the_table_below(root: Path) -> None:
+    touch(root, "images/0.jpg", "images/1.jpg", "README.md", "data/notes.txt")
+    write_csv(root / "data", "image,emotion\n0.jpg,happy\n", "legend.csv")
+    (detail,) = problems_of(root)["channel of no known layout"]
+    assert "README.md, data, images" in detail and ".jpg 2" in detail and ".txt 1" in detail
+    assert "data has a table, legend.csv: --table data/legend.csv reads it" in detail
+    touch(root / "raw", "scan.dcm", "more/scan.dcm")
+    assert ".dcm 2" in problems_of(root / "raw")["channel of no known layout"][0]
+    write_csv(root / "data", "image,label\n0.jpg,happy\n1.jpg,sad\n", "legend.csv")
+    table = read(root, table="data/legend.csv", picture_column="image")
+    assert table.locations.paths == ["images/0.jpg", "images/1.jpg"]
+    assert problems_of(root, table="data/legends.csv")["missing table"] == [
+        "there is no 'data/legends.csv'; the tables are data/legend.csv, data/notes.txt; nearest: data/legend.csv"
+    ]
+    assert problems_of(root / "raw", table="a.csv")["missing table"] == ["there is no 'a.csv'; there are no tables"]
+    touch(root / "own", "data/0.jpg", "data/legend.csv")
+    assert problems_of(root / "own")["folders that may not be the classes"] == [
+        f"data is the only folder with pictures and has a table: --train_dir {root}/own/data"
+    ]
+    touch(root / "loose", "0.jpg", "meta/train.csv")
+    assert "--table meta/train.csv reads it" in problems_of(root / "loose")["channel of no known layout"][0]
+
+
+def test_folders_that_are_links_out_of_the_channel_are_no_unknown_layout(root: Path) -> None:
+    touch(root, "store/cat/a.jpg", "store/dog/b.jpg")
+    (root / "subset").mkdir()
+    for name in ("cat", "dog"):
+        (root / "subset" / name).symlink_to(root / "store" / name)
+    assert list(problems_of(root / "subset")) == ["links out of the channel"]
+    assert read(root / "subset", follow_links=True).scheme.class_names == ["cat", "dog"]
+    write_csv(root / "store", "path,label\ncat/a.jpg,x\ndog/b.jpg,y\n")
+    touch(root / "real", "cat/a.jpg", "dog/b.jpg")
+    (root / "real/train.csv").symlink_to(root / "store/train.csv")  # is not passed over for the folders
+    assert list(problems_of(root / "real")) == ["links out of the channel"]
+    assert read(root / "real", follow_links=True).scheme.class_names == ["x", "y"]
 
 
 def test_the_setting_names_every_layout() -> None:
