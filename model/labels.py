@@ -6,6 +6,7 @@ A scheme is saved with every model (labels.json) and written beside every output
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -35,13 +36,15 @@ class Attribute:
         values: Names of the classes, in the order of the classes.
         cuts: For a number in bands, the lower bound of each band but the lowest, increasing: (30, 60) makes class 0
             below 30, class 1 from 30 to below 60, class 2 from 60.
-        column: The column of a table that holds it; by default its name.
+        column: The column of a table that holds it; by default its name, with a pattern the path of the image.
+        pattern: A regular expression whose first group is the label, where the column or the path holds more.
     """
 
     name: str
     values: tuple[str, ...]
     cuts: tuple[float, ...] = ()
     column: str = ""
+    pattern: str = ""
 
     def __post_init__(self) -> None:
         where = f"attribute {self.name!r}"
@@ -59,8 +62,13 @@ class Attribute:
                 f"{where}: {len(self.cuts)} cuts make {len(self.cuts) + 1} bands, not the {len(self.values)} values "
                 f"{listing(self.values)}"
             )
-        if not self.column:
+        if not self.column and not self.pattern:
             object.__setattr__(self, "column", self.name)
+
+    @property
+    def label_column(self) -> str:
+        """The column of labels: `column`, or the one that model.data.label_pattern adds for a pattern."""
+        return f"{self.name} by pattern" if self.pattern else self.column
 
     def band(self, number: float) -> int:
         """The class of a number. ValueError if the attribute has no bands or the number is not finite."""
@@ -176,6 +184,7 @@ class Scheme:
         return {
             "attributes": [
                 {"name": a.name, "values": list(a.values), "cuts": list(a.cuts), "column": a.column}
+                | ({"pattern": a.pattern} if a.pattern else {})
                 for a in self.attributes
             ],
             "joint": " + ".join(
@@ -195,7 +204,10 @@ class Scheme:
         try:
             return cls(
                 tuple(
-                    Attribute(a["name"], tuple(a["values"]), tuple(a.get("cuts", ())), a.get("column", ""))
+                    Attribute(
+                        *(a["name"], tuple(a["values"]), tuple(a.get("cuts", ())), a.get("column", "")),
+                        pattern=a.get("pattern", ""),
+                    )
                     for a in saved["attributes"]
                 )
             )
@@ -232,20 +244,23 @@ def mask_scheme(age_cuts: Sequence[float] = (30, 60)) -> Scheme:
     )
 
 
-def banded(name: str, cuts: Sequence[float], names: Sequence[str] = (), column: str = "") -> Attribute:
+def banded(
+    name: str, cuts: Sequence[float], names: Sequence[str] = (), column: str = "", pattern: str = ""
+) -> Attribute:
     """An attribute that is a number in bands; without `names`, the bands are named after the cuts."""
     if not cuts:
         raise InputError(f"attribute {name!r}: at least one cut is needed to make bands")
     cuts = tuple(float(cut) for cut in cuts)
-    return Attribute(name, tuple(names) or band_names(cuts), cuts, column)
+    return Attribute(name, tuple(names) or band_names(cuts), cuts, column, pattern)
 
 
 def scheme_from_config(attributes: Mapping[str, Any]) -> Scheme:
-    """Parses the setting `attributes` into a scheme. The forms of an attribute:
+    r"""Parses the setting `attributes` into a scheme. The forms of an attribute:
 
         mask: [worn, incorrect, none]                  names in the order of their classes
         age: {cuts: [30, 60]}                          a number in bands; `names` names them
         kind: {column: label, values: [top, bottom]}   `column` where its column has another name
+        age: {pattern: 'A(\d+)', cuts: [30, 60]}       the first group of `pattern` in the path or the column
 
     Raises:
         InputError: Lists every attribute that has none of these forms.
@@ -264,22 +279,35 @@ def scheme_from_config(attributes: Mapping[str, Any]) -> Scheme:
 def _attribute_from_config(name: str, form: Any) -> Attribute:
     """One attribute; form: a list of values, or a mapping with values or cuts."""
     keys = form if isinstance(form, Mapping) else {"values": form}
-    known = ("values", "cuts", "names", "column")
+    known = ("values", "cuts", "names", "column", "pattern")
     for key in keys:
         if key not in known:
             raise InputError(f"attribute {name!r}: unknown key {key!r}, expected {listing(known)}")
     column = normal_text(keys.get("column") or "")
+    pattern = _label_pattern(name, keys["pattern"]) if "pattern" in keys else ""
     if ("cuts" in keys) == ("values" in keys) or ("names" in keys and "cuts" not in keys):
         raise InputError(f"attribute {name!r}: expected either values, or cuts and perhaps names of their bands")
     if "cuts" in keys:
         try:
-            return banded(name, [float(cut) for cut in keys["cuts"]], _value_names(name, keys.get("names", ())), column)
+            cuts = [float(cut) for cut in keys["cuts"]]
+            return banded(name, cuts, _value_names(name, keys.get("names", ())), column, pattern)
         except (TypeError, ValueError):
             raise InputError(f"attribute {name!r}: cuts must be numbers, not {keys['cuts']!r}") from None
     values = _value_names(name, keys.get("values"))
     if len(values) < 2:
         raise InputError(f"attribute {name!r}: at least two values are needed, got {keys.get('values')!r}")
-    return Attribute(name, values, (), column)
+    return Attribute(name, values, (), column, pattern)
+
+
+def _label_pattern(name: str, pattern: Any) -> str:
+    """A regular expression with a group. InputError says what is wrong with it."""
+    try:
+        if re.compile(pattern).groups:
+            return str(pattern)
+        reason = "no group in parentheses around the label"
+    except (re.error, TypeError) as error:
+        reason = str(error)
+    raise InputError(f"attribute {name!r}: pattern {pattern!r} has an error: {reason}; expected such as 'age(\\d+)'")
 
 
 def _value_names(name: str, values: Any) -> tuple[str, ...]:

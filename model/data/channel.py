@@ -13,6 +13,7 @@ import pandas as pd
 
 from model.data.default_scheme import default_scheme
 from model.data.image_locations import ImageLocations
+from model.data.label_pattern import add_pattern_columns
 from model.data.readers.channel_files import ChannelFiles, has_content
 from model.data.readers.columns import GROUP_COLUMNS, LABEL_COLUMNS, column_named
 from model.data.readers.detect import read_rows
@@ -30,7 +31,7 @@ class ChannelOptions:
     """How a channel is read; the settings of training that have these names.
 
     Attributes:
-        layout: auto, csv, profiles, classes, lst or manifest.
+        layout: auto, csv, profiles, classes, lst, manifest or files.
         table: Name of the CSV, .lst or manifest in the channel.
         picture_column: Column of image names.
         group_column: Column of the groups that no split may divide.
@@ -88,6 +89,7 @@ def read_channel(
             problems.add("file or folder that cannot be read", f"{path}: {reason}")
         if rows is None:
             return None
+        add_pattern_columns(rows, scheme.attributes if scheme else (), problems)
         if not (rows.paths or rows.set_aside or problems):
             problems.add("channel without pictures", f"{root}: {rows.source}")
         group = _column(rows, options.group_column, "group column", problems) if options.group_column else None
@@ -193,13 +195,17 @@ def _label_columns(rows: Rows, scheme: Scheme, problems: Problems) -> list[str |
     table, its only attribute `label` is read from the usual label columns.
     """
     if len(rows.label_columns) == len(scheme.attributes):
-        by_name = [column_named(rows.columns, attribute.column) for attribute in scheme.attributes]
+        by_name = [column_named(rows.columns, attribute.label_column) for attribute in scheme.attributes]
         return by_name if all(by_name) else list(rows.label_columns)
-    if scheme.names == ("label",) and not column_named(rows.columns, scheme.attributes[0].column):
+    if scheme.names == ("label",) and not column_named(rows.columns, scheme.attributes[0].label_column):
         usual = column_named(rows.columns, *LABEL_COLUMNS)
         if usual:
             return [usual]
-    return [_column(rows, attribute.column, "label column", problems) for attribute in scheme.attributes]
+    columns = [
+        attribute.label_column if column_named(rows.columns, attribute.label_column) else attribute.column
+        for attribute in scheme.attributes
+    ]
+    return [_column(rows, column, "label column", problems) for column in columns]
 
 
 def _parse(attribute: Attribute, rows: Rows, column: str | None, problems: Problems) -> tuple[np.ndarray, np.ndarray]:

@@ -32,7 +32,7 @@ CLASS_WEIGHTS = {
 DECISIONS = {"argmax": "the class of the highest log p / temperature + bias, by default the most probable"}
 
 # Data and images
-LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest")
+LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest", "files")
 FITS = ("crop", "stretch", "pad")
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 

@@ -12,6 +12,7 @@ from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.class_folders import has_class_folders, read_class_folders
 from model.data.readers.columns import PICTURE_COLUMNS
 from model.data.readers.csv_table import has_picture_column, read_csv_rows
+from model.data.readers.image_files import has_image_files, read_image_files
 from model.data.readers.lst import read_lst_rows
 from model.data.readers.manifest import read_manifest_rows
 from model.data.readers.profile_folders import has_profiles, read_profiles
@@ -56,6 +57,7 @@ FILE_LAYOUTS = {
 FOLDER_LAYOUTS = {
     "profiles": FolderLayout(has_profiles, read_profiles),
     "classes": FolderLayout(has_class_folders, read_class_folders),
+    "files": FolderLayout(has_image_files, read_image_files),
 }
 TABLE_NAMES = ("train.csv", "info.csv")  # read where there are several tables
 
@@ -113,6 +115,8 @@ def _detect(files: ChannelFiles, tables: dict[str, list[str]], csv_names_picture
     layout = present[0] if present else ""
     if not layout:
         layout = next((name for name, folders in FOLDER_LAYOUTS.items() if folders.is_present(files)), "")
+    if layout == "files" and tables["csv"]:
+        return "csv"  # images beside a table that does not say which column names them
     if layout and tables["csv"]:
         log.warning("%s not read, without a column %s", listing(tables["csv"]), " or ".join(PICTURE_COLUMNS))
     return layout or ("csv" if tables["csv"] else "")
