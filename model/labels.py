@@ -10,7 +10,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -28,6 +28,29 @@ def normal_text(value: object) -> str:
 
 
 @dataclass(frozen=True)
+class LabelPattern:
+    """Where a label is a part of a longer text, as the age is in 00000A02.jpg.
+
+    Attributes:
+        expression: A regular expression whose first group is the label.
+        column: The column of the texts; "" for the paths of the images.
+    """
+
+    expression: str
+    column: str = ""
+
+    def __post_init__(self) -> None:
+        try:
+            reason = "" if re.compile(self.expression).groups else "it has no group in parentheses around the label"
+        except (re.error, TypeError) as error:
+            reason = str(error)
+        if reason:
+            raise InputError(
+                f"pattern {self.expression!r}: {reason}; expected a regular expression such as 'A([0-9]+)'"
+            )
+
+
+@dataclass(frozen=True)
 class Attribute:
     """One property of an image that is learnt, with classes 0 to len(values) - 1.
 
@@ -36,15 +59,15 @@ class Attribute:
         values: Names of the classes, in the order of the classes.
         cuts: For a number in bands, the lower bound of each band but the lowest, increasing: (30, 60) makes class 0
             below 30, class 1 from 30 to below 60, class 2 from 60.
-        column: The column of a table that holds it; by default its name, with a pattern the path of the image.
-        pattern: A regular expression whose first group is the label, where the column or the path holds more.
+        column: The column of a table that holds it; by default its name.
+        pattern: If the labels are parts of a text; `column` is then the one that model.data.label_pattern adds.
     """
 
     name: str
     values: tuple[str, ...]
     cuts: tuple[float, ...] = ()
     column: str = ""
-    pattern: str = ""
+    pattern: LabelPattern | None = None
 
     def __post_init__(self) -> None:
         where = f"attribute {self.name!r}"
@@ -62,13 +85,8 @@ class Attribute:
                 f"{where}: {len(self.cuts)} cuts make {len(self.cuts) + 1} bands, not the {len(self.values)} values "
                 f"{listing(self.values)}"
             )
-        if not self.column and not self.pattern:
+        if not self.column:
             object.__setattr__(self, "column", self.name)
-
-    @property
-    def label_column(self) -> str:
-        """The column of labels: `column`, or the one that model.data.label_pattern adds for a pattern."""
-        return f"{self.name} by pattern" if self.pattern else self.column
 
     def band(self, number: float) -> int:
         """The class of a number. ValueError if the attribute has no bands or the number is not finite."""
@@ -184,7 +202,7 @@ class Scheme:
         return {
             "attributes": [
                 {"name": a.name, "values": list(a.values), "cuts": list(a.cuts), "column": a.column}
-                | ({"pattern": a.pattern} if a.pattern else {})
+                | ({"pattern": asdict(a.pattern)} if a.pattern else {})
                 for a in self.attributes
             ],
             "joint": " + ".join(
@@ -206,7 +224,7 @@ class Scheme:
                 tuple(
                     Attribute(
                         *(a["name"], tuple(a["values"]), tuple(a.get("cuts", ())), a.get("column", "")),
-                        pattern=a.get("pattern", ""),
+                        pattern=LabelPattern(**a["pattern"]) if "pattern" in a else None,
                     )
                     for a in saved["attributes"]
                 )
@@ -244,23 +262,21 @@ def mask_scheme(age_cuts: Sequence[float] = (30, 60)) -> Scheme:
     )
 
 
-def banded(
-    name: str, cuts: Sequence[float], names: Sequence[str] = (), column: str = "", pattern: str = ""
-) -> Attribute:
+def banded(name: str, cuts: Sequence[float], names: Sequence[str] = (), column: str = "") -> Attribute:
     """An attribute that is a number in bands; without `names`, the bands are named after the cuts."""
     if not cuts:
         raise InputError(f"attribute {name!r}: at least one cut is needed to make bands")
     cuts = tuple(float(cut) for cut in cuts)
-    return Attribute(name, tuple(names) or band_names(cuts), cuts, column, pattern)
+    return Attribute(name, tuple(names) or band_names(cuts), cuts, column)
 
 
 def scheme_from_config(attributes: Mapping[str, Any]) -> Scheme:
-    r"""Parses the setting `attributes` into a scheme. The forms of an attribute:
+    """Parses the setting `attributes` into a scheme. The forms of an attribute:
 
         mask: [worn, incorrect, none]                  names in the order of their classes
         age: {cuts: [30, 60]}                          a number in bands; `names` names them
         kind: {column: label, values: [top, bottom]}   `column` where its column has another name
-        age: {pattern: 'A(\d+)', cuts: [30, 60]}       the first group of `pattern` in the path or the column
+        age: {pattern: 'A([0-9]+)', cuts: [30, 60]}    a part of the image's path, or of `column` if there is one
 
     Raises:
         InputError: Lists every attribute that has none of these forms.
@@ -268,7 +284,11 @@ def scheme_from_config(attributes: Mapping[str, Any]) -> Scheme:
     parsed, errors = [], []
     for name, form in attributes.items():
         try:
-            parsed.append(_attribute_from_config(normal_text(name), form))
+            attribute = _attribute_from_config(normal_text(name), form)
+            pattern = _pattern_from_config(attribute.name, form)
+            parsed.append(
+                replace(attribute, pattern=pattern, column=pattern_column(attribute.name)) if pattern else attribute
+            )
         except InputError as error:
             errors.append(str(error))
     if errors:
@@ -284,30 +304,32 @@ def _attribute_from_config(name: str, form: Any) -> Attribute:
         if key not in known:
             raise InputError(f"attribute {name!r}: unknown key {key!r}, expected {listing(known)}")
     column = normal_text(keys.get("column") or "")
-    pattern = _label_pattern(name, keys["pattern"]) if "pattern" in keys else ""
     if ("cuts" in keys) == ("values" in keys) or ("names" in keys and "cuts" not in keys):
         raise InputError(f"attribute {name!r}: expected either values, or cuts and perhaps names of their bands")
     if "cuts" in keys:
         try:
-            cuts = [float(cut) for cut in keys["cuts"]]
-            return banded(name, cuts, _value_names(name, keys.get("names", ())), column, pattern)
+            return banded(name, [float(cut) for cut in keys["cuts"]], _value_names(name, keys.get("names", ())), column)
         except (TypeError, ValueError):
             raise InputError(f"attribute {name!r}: cuts must be numbers, not {keys['cuts']!r}") from None
     values = _value_names(name, keys.get("values"))
     if len(values) < 2:
         raise InputError(f"attribute {name!r}: at least two values are needed, got {keys.get('values')!r}")
-    return Attribute(name, values, (), column, pattern)
+    return Attribute(name, values, (), column)
 
 
-def _label_pattern(name: str, pattern: Any) -> str:
-    """A regular expression with a group. InputError says what is wrong with it."""
+def _pattern_from_config(name: str, form: Any) -> LabelPattern | None:
+    """The key `pattern` of an attribute, if there is one, with the column whose texts it is searched in."""
+    if not isinstance(form, Mapping) or "pattern" not in form:
+        return None
     try:
-        if re.compile(pattern).groups:
-            return str(pattern)
-        reason = "no group in parentheses around the label"
-    except (re.error, TypeError) as error:
-        reason = str(error)
-    raise InputError(f"attribute {name!r}: pattern {pattern!r} has an error: {reason}; expected such as 'age(\\d+)'")
+        return LabelPattern(form["pattern"], normal_text(form.get("column") or ""))
+    except InputError as error:
+        raise InputError(f"attribute {name!r}: {error}") from None
+
+
+def pattern_column(name: str) -> str:
+    """The column that is added to the rows of a channel for an attribute with a pattern."""
+    return f"{name} by pattern"
 
 
 def _value_names(name: str, values: Any) -> tuple[str, ...]:

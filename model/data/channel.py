@@ -195,17 +195,13 @@ def _label_columns(rows: Rows, scheme: Scheme, problems: Problems) -> list[str |
     table, its only attribute `label` is read from the usual label columns.
     """
     if len(rows.label_columns) == len(scheme.attributes):
-        by_name = [column_named(rows.columns, attribute.label_column) for attribute in scheme.attributes]
+        by_name = [column_named(rows.columns, attribute.column) for attribute in scheme.attributes]
         return by_name if all(by_name) else list(rows.label_columns)
-    if scheme.names == ("label",) and not column_named(rows.columns, scheme.attributes[0].label_column):
+    if scheme.names == ("label",) and not column_named(rows.columns, scheme.attributes[0].column):
         usual = column_named(rows.columns, *LABEL_COLUMNS)
         if usual:
             return [usual]
-    columns = [
-        attribute.label_column if column_named(rows.columns, attribute.label_column) else attribute.column
-        for attribute in scheme.attributes
-    ]
-    return [_column(rows, column, "label column", problems) for column in columns]
+    return [_column(rows, attribute.column, "label column", problems) for attribute in scheme.attributes]
 
 
 def _parse(attribute: Attribute, rows: Rows, column: str | None, problems: Problems) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ import pytest
 
 from model.data.channel import ChannelOptions, read_channel
 from model.errors import Problems
-from model.labels import Attribute, Scheme
+from model.labels import Attribute, LabelPattern, Scheme
 from tests.model.data.conftest import problems_of, read, touch, write_csv
 
 AGE = {"age": {"pattern": r"A(\d+)\.", "cuts": [30, 60]}}
@@ -78,7 +78,7 @@ def test_a_pattern_that_matches_no_path_is_one_problem_of_its_own(root: Path) ->
     touch(root, "one.jpg", "two.jpg")
     problems = problems_of(root, attributes=AGE)
     assert problems["label pattern without a match"] == [
-        r"attribute age: 'A(\\d+)\\.' is in no path, such as 'one.jpg'"
+        r"attribute age: 'A(\\d+)\\.' matches no path, such as 'one.jpg'"
     ]
 
 
@@ -86,14 +86,15 @@ def test_a_missing_column_is_reported_once(root: Path) -> None:
     touch(root, "a.jpg")
     write_csv(root, "path,aeg\na.jpg,30\n")
     problems = problems_of(root, attributes={"age": {"column": "age", "pattern": r"(\d+)", "cuts": [40]}})
-    assert problems == {"missing label column": ["CSV train.csv has no column 'age'; there are aeg; nearest: aeg"]}
+    expected = "CSV train.csv has no column 'age', whose pattern is set; there are aeg; nearest: aeg"
+    assert problems == {"label scheme": [expected]}
 
 
 def test_the_scheme_of_a_model_reads_another_channel(root: Path) -> None:
     """The validation channel and the truth of an evaluation share the pattern, which labels.json keeps."""
     touch(root, "1A20.jpg", "2A70.jpg")
     scheme = Scheme.from_dict(read(root, attributes=AGE).scheme.to_dict())
-    assert scheme.attributes[0].pattern == AGE["age"]["pattern"]
+    assert scheme.attributes[0].pattern == LabelPattern(r"A(\d+)\.")
     assert read(root, scheme=scheme).labels["age"].tolist() == [0, 2]
 
 
