@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from model.data.default_scheme import default_scheme
+from model.data.duplicates import refuse_duplicates, unambiguous_rows
 from model.data.image_locations import ImageLocations
 from model.data.label_pattern import add_pattern_columns
 from model.data.readers.channel_files import ChannelFiles, has_content
@@ -38,6 +39,7 @@ class ChannelOptions:
         metadata_columns: Columns to keep as metadata; none means all that are nothing else.
         attributes: Label scheme as in an experiment file.
         age_cuts: Years at which the mask scheme cuts the age.
+        duplicates: What rows that name one image are: `error`, or `skip`, which resolves them by their labels.
     """
 
     layout: str = "auto"
@@ -47,6 +49,7 @@ class ChannelOptions:
     metadata_columns: Sequence[str] = ()
     attributes: Mapping[str, Any] | None = None
     age_cuts: Sequence[float] = (30, 60)
+    duplicates: str = "error"
 
     @classmethod
     def from_settings(cls, settings: TrainSettings) -> ChannelOptions:
@@ -59,6 +62,7 @@ class ChannelOptions:
             settings.metadata_columns,
             settings.attributes,
             settings.age_cuts,
+            settings.duplicates,
         )
 
 
@@ -89,6 +93,7 @@ def read_channel(
             problems.add("file or folder that cannot be read", f"{path}: {reason}")
         if rows is None:
             return None
+        rows = rows if options.duplicates == "skip" else refuse_duplicates(rows, problems)
         add_pattern_columns(rows, scheme.attributes if scheme else (), problems)
         if not (rows.paths or rows.set_aside or problems):
             problems.add("channel without pictures", f"{root}: {rows.source}")
@@ -154,8 +159,9 @@ def _labelled_table(
         used = {group, *label_columns, *(column_named(rows.columns, name) for name in LABEL_COLUMNS)}
         metadata = [column for column in rows.columns if column not in used]
 
-    # Keep the valid rows
-    kept = np.flatnonzero(valid)
+    # Keep the valid rows, one of each image
+    unambiguous = unambiguous_rows(rows.paths, labels)
+    kept = np.flatnonzero(valid & unambiguous)
     index = pd.RangeIndex(len(kept))
 
     def kept_texts(column: str) -> pd.Series:

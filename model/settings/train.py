@@ -73,6 +73,12 @@ class TrainSettings:
     group_column: str | None = setting(
         None, "column of persons or senders that no split parts; else group, person, sender or people_path"
     )
+    duplicates: str = setting(
+        "error",
+        "what rows that name one picture are: an error, or skip, which keeps the first of rows with the same labels, "
+        "and none of rows whose labels differ",
+        choices=("error", "skip"),
+    )
     metadata_columns: list[str] = setting([], "columns to keep as metadata; else every other column")
     attributes: dict[str, Any] = setting(
         {},

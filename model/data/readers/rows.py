@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from model.data.readers.channel_files import OUTSIDE, ChannelFiles, Kind
 from model.errors import Problems, listing
@@ -42,6 +42,12 @@ class Rows:
         for name, texts in self.columns.items():
             texts.append(values[name])
 
+    def take(self, rows: Sequence[int]) -> Rows:
+        """These rows alone, in this order."""
+        columns = {name: [texts[row] for row in rows] for name, texts in self.columns.items()}
+        paths, origins = [self.paths[row] for row in rows], [self.origins[row] for row in rows]
+        return replace(self, paths=paths, origins=origins, columns=columns)
+
 
 class ImageFinder:
     """Finds the images that the rows of an annotation file name; reports those that cannot be used."""
@@ -52,7 +58,7 @@ class ImageFinder:
 
     def find(self, name: str, origin: str) -> tuple[Kind, str] | None:
         """`file` or `folder`, and its path as the disk spells it. None, and a problem, where the name is empty, leads
-        outside the channel or to nothing, or was named before."""
+        outside the channel or to nothing, or is a folder that was named before."""
         name = normal_text(name)
         if not name:
             self.problems.add("empty picture name", f"{origin}: expected a path below the channel")
@@ -65,10 +71,10 @@ class ImageFinder:
         if kind == "missing":
             self.problems.add("missing file", f"{origin}: {path}{self.files.similar(path)}")
             return None
-        if path in self._first_origin:
-            self.problems.add("duplicate picture", f"{origin}: {path} is named in {self._first_origin[path]} already")
+        first_origin = self._first_origin.setdefault(path, origin)
+        if kind == "folder" and first_origin != origin:
+            self.problems.add("duplicate picture", f"{origin}: {path} is named in {first_origin} already")
             return None
-        self._first_origin[path] = origin
         return kind, path
 
     def find_file(self, name: str, origin: str) -> str | None:

@@ -165,6 +165,7 @@ def test_options_are_the_settings_of_these_names() -> None:
         "metadata_columns": ["shop"],
         "attributes": ATTRIBUTES,
         "age_cuts": [20.0],
+        "duplicates": "skip",
     }
     assert values.keys() == {field.name for field in fields(ChannelOptions)}
     assert ChannelOptions.from_settings(replace(TrainSettings(), **values)) == ChannelOptions(**values)

@@ -19,16 +19,24 @@ def test_a_row_has_a_value_in_every_column():
         rows.add("c.jpg", "train.csv row 4", {"mask": "worn"})
 
 
-def test_a_finder_takes_each_image_once_and_reports_the_others(root: Path):
+def test_rows_are_taken_in_order():
+    rows = Rows("test", ["a.jpg", "b.jpg", "c.jpg"], ["row 1", "row 2", "row 3"], {"age": ["1", "2", "3"]}, ("age",))
+    taken = rows.take([2, 0])
+    assert (taken.paths, taken.origins, taken.columns) == (["c.jpg", "a.jpg"], ["row 3", "row 1"], {"age": ["3", "1"]})
+    assert (taken.source, taken.label_columns) == ("test", ("age",))
+
+
+def test_a_finder_reports_what_is_no_image_and_folders_named_again(root: Path):
     touch(root, "images/a.jpg", "folder/b.jpg")
     problems = Problems("x")
     finder = ImageFinder(ChannelFiles(root), problems)
     assert finder.find(" a.jpg ", "row 1") == ("file", "images/a.jpg")
     assert finder.find("folder", "row 2") == ("folder", "folder")
-    for row, name in enumerate(("images/a.jpg", "", "none.jpg", "../a.jpg"), 3):
+    assert finder.find("images/a.jpg", "row 3") == ("file", "images/a.jpg")
+    for row, name in enumerate(("", "none.jpg", "../a.jpg", "folder"), 4):
         assert finder.find(name, f"row {row}") is None
     assert problems.kinds == {
-        "duplicate picture": ["row 3: images/a.jpg is named in row 1 already"],
+        "duplicate picture": ["row 7: folder is named in row 2 already"],
         "empty picture name": ["row 4: expected a path below the channel"],
         "missing file": ["row 5: images/none.jpg"],
         "path out of the channel": ["row 6: '../a.jpg', expected a path below the channel"],
