@@ -67,6 +67,14 @@ def test_a_value_of_a_column_without_a_match_is_reported_as_it_is(root: Path) ->
     assert "unknown" in str(problems)
 
 
+def test_an_empty_value_of_a_column_is_a_missing_label(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(root, "a.jpg", "b.jpg")
+    write_csv(root, "path,age\na.jpg,\nb.jpg,50+\n")
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        problems_of(root, attributes={"age": {"column": "age", "pattern": r"(\d+)", "cuts": [40]}})
+    assert "does not match" not in caplog.text
+
+
 def test_paths_without_a_match_are_counted(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(root, "1A20.jpg", "2A70.jpg", "photo.jpg")
     with caplog.at_level(logging.WARNING, "rarebird"):
