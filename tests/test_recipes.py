@@ -230,7 +230,7 @@ def test_faces_age_and_gender_in_the_file_name() -> None:
 def test_expressions_in_mixed_case_from_a_table_in_a_folder(caplog: pytest.LogCaptureFixture) -> None:
     spellings = ["happiness", "HAPPINESS", "happiness", "sadness", "SADNESS", "sadness", "neutral", "neutral"]
     rows = [
-        (f"Person_{person:02}_{number:04}.jpg", spellings[(person + number) % 8])
+        (f"Person_{chr(65 + person)}_{number:04}.jpg", spellings[(person + number) % 8])
         for person in range(20)
         for number in (1, 2, 12)
     ]
@@ -249,7 +249,7 @@ def test_expressions_in_mixed_case_from_a_table_in_a_folder(caplog: pytest.LogCa
         "user.id,image,emotion",
         *(f"dwdii,{name},{label}" for name, label in rows),
     )
-    write("facial_expressions/data/500_picts_satz.csv", "906,Person_01_0001.jpg,fear")
+    write("facial_expressions/data/500_picts_satz.csv", "906,Person_A_0001.jpg,fear")
     for name in {name for name, _ in rows} - {"Absent_0001.jpg"}:
         draw(f"facial_expressions/images/{name}")
     draw("facial_expressions/images/Without_Row_0001.jpg")
@@ -263,7 +263,7 @@ def test_expressions_in_mixed_case_from_a_table_in_a_folder(caplog: pytest.LogCa
     left_out = {"Absent_0001.jpg", "Unsure_30.jpg", "Cold_0001.jpg"}
     assert images.emotion.to_dict() == {f"images/{name}": label.lower() for name, label in rows if name not in left_out}
     assert groups_on_both_sides(images) == set()
-    assert {"Person_03", "Twice", "facial-expressions"} <= set(images.group)
+    assert {"Person_C", "Twice", "facial-expressions"} <= set(images.group)
 
 
 def test_radiographs_in_cp1252_with_missing_labels_and_ages() -> None:
@@ -278,7 +278,7 @@ def test_radiographs_in_cp1252_with_missing_labels_and_ages() -> None:
     header = (
         "patientid,offset,sex,age,finding,survival,temperature,pO2 saturation,view,modality,artifacts/distortion,notes"
     )
-    lines = [f"{name},,M,{age},{finding},,,,,X-ray,,{note}" for name, finding, age in rows]
+    lines = [f'{name},,M,{age},{finding},,,,,X-ray,,"{note}"' for name, finding, age in rows]
     write("Figure1-COVID-chestxray-dataset/metadata.csv", header, *lines, encoding="cp1252")
     for number, (name, *_) in enumerate(rows):
         draw(f"Figure1-COVID-chestxray-dataset/images/{name}.{'png' if number % 9 == 0 else 'jpg'}")
@@ -322,7 +322,12 @@ def test_a_list_without_header_between_spaces_in_a_file_called_csv() -> None:
         "defect": {"column": "label", "cuts": [0.5], "names": ["works", "broken"]},
         "cell": {"column": "label_2"},
     }
-    model = shaped("cells", {"table": "labels.csv", "target": "heads", "attributes": attributes}, "--train_dir", "data")
+    model = shaped(
+        "cells",
+        {"layout": "list", "table": "labels.csv", "target": "heads", "attributes": attributes},
+        "--train_dir",
+        "data",
+    )
     assert values(model) == {"defect": ["works", "broken"], "cell": ["mono", "poly"]}
     images = split()
     assert images.defect.to_dict() == {path: "broken" if share > "0.5" else "works" for path, share, _ in rows}
