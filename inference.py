@@ -1,61 +1,206 @@
-"""The settings of inference.py and inference_TTA.py."""
+"""Answers for a folder of pictures, or for single ones, by a saved model.
+
+    SM_CHANNEL_EVAL=data/eval SM_CHANNEL_MODEL=runs/exp SM_OUTPUT_DATA_DIR=output python inference.py
+    python inference.py --eval_dir photos --model_dir runs/exp --output answers/photos.csv --num_tta 8
+    python inference.py a.jpg b.png --model_dir runs/exp
+
+Reads   SM_CHANNEL_EVAL         pictures, with info.csv where there is one: its rows and their order are kept
+        SM_CHANNEL_MODEL        a saved model or an ensemble, or a folder with one in it; else the newest finished
+                                run in runs/
+Writes  SM_OUTPUT_DATA_DIR      output.csv (the class as `ans`, empty where a picture could not be read),
+                                probabilities.csv (a column a class, by name), predictions.csv (for people: the
+                                class by name, its probability, the next two), labels.json (names of the classes,
+                                and how the model was made), errors.csv where a picture could not be read,
+                                learnt_from.csv where the model has learnt from a picture or was chosen by it
+
+Single picture files are named without a flag. Their predictions are printed, and no file is written unless
+SM_OUTPUT_DATA_DIR, --output_data_dir or --output names where.
+
+Ends with 0 when done, 1 where no single picture or, with --strict, any picture could not be read, 2 for bad input.
+
+Test-time augmentation (--num_tta N, or inference_TTA.py, which has 4) joins the answers of N views of each picture:
+{views}
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar
+import container.gc_pause  # noqa: F401
 
-from model.settings.checks import unknown_encoding
-from model.settings.fields import setting
-from model.settings.prediction import PredictionSettings
+# isort: split
+import logging
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from container import job_script, settings_layers
+from container.job_types import INFERENCE, JobType
+from container.locations import NAME_A_MODEL, Locations
+from model.answers.files import ERRORS, PREDICTIONS, answer_files, beside_answers
+from model.answers.predictions import TOP, terminal_rows
+from model.answers.seen_images import LEARNT_FROM_KEY, SeenImages
+from model.answers.write import write_answers
+from model.artifacts.archive import opened_model
+from model.artifacts.discovery import newest_model
+from model.artifacts.ensemble import Ensemble, load, load_combined, provenance_of, saved_models
+from model.artifacts.provenance import PROVENANCE_KEY
+from model.artifacts.saved_model import SavedModel
+from model.data.prediction_input import PredictionInput, read_info, single_files
+from model.data.readers.table_options import TableOptions
+from model.data.readers.text_table import CSV_SUFFIXES
+from model.errors import ExitCode, Failure
+from model.images.decode import allow_pixels
+from model.images.tta import fixed_views_text
+from model.prediction.api import make_predictor
+from model.prediction.predictor import EnsemblePredictor
+from model.runtime.terminal import text_table
+from model.runtime.workers import worker_count
+from model.settings.inference import InferenceSettings
+
+log = logging.getLogger("rarebird")
 
 
-@dataclass(frozen=True)
-class InferenceSettings(PredictionSettings):
-    """What inference reads, where its answers go, and how it predicts."""
+def main(
+    argv: Sequence[str] | None = None, usage: str = __doc__ or "", job_type: JobType[InferenceSettings] = INFERENCE
+) -> int:
+    """Runs the job.
 
-    MAIN_INPUT: ClassVar[str] = "eval_dir"
+    Args:
+        argv: Command line, without the name of the script; by default the process's.
+        usage: Text of --help, in which {views} stands for the list of TTA views.
+        job_type: inference or inference_TTA, which differ in defaults.
 
-    eval_dir: str | None = setting(
-        None,
-        "the pictures, with info.csv where there is one; else SM_CHANNEL_EVAL, else what the model was made with",
-        section="Where things lie",
-    )
-    pictures: list[str] = setting(
-        [],
-        "single picture files, as words without a flag; where nothing names an output, the answers are printed and no "
-        "file is written",
-        positional=True,
-    )
-    output_data_dir: str | None = setting(
-        None, "where the answers go; else SM_OUTPUT_DATA_DIR, else the folder that model_dir names, else output"
-    )
-    output: str | None = setting(
-        None, "file of the answers, the probabilities beside it; else output.csv and probabilities.csv"
-    )
+    Returns:
+        The exit code.
+    """
+    usage = usage.replace("{views}", fixed_views_text())
+    settings, env = settings_layers.read(job_type, argv, usage)
+    locations = Locations(env)
+    locations.refuse_links(settings.follow_links)
 
-    table: str | None = setting(
-        None, "path of the table in the channel; else info.csv or the only one that names pictures", section="Data"
-    )
-    picture_column: str | None = setting(
-        None,
-        "column that names the pictures; else the one the model was trained with, else ImageID, image_name or path",
-    )
-    encoding: str = setting(
-        "utf-8", "encoding of the table, such as cp1252 or cp949; a byte-order mark of UTF-8 or UTF-16 goes before it"
-    )
-    follow_links: bool = setting(
-        False, "read images behind symbolic links that lead out of the channel; on your own machine, not in a container"
-    )
-    strict: bool = setting(False, "exit with 1 where a picture could not be read")
+    # the model and the images to predict
+    single = single_files(settings.pictures) if settings.pictures else None
+    with chosen_model(settings, locations) as saved:
+        models = saved_models(saved)
+        eval_dir, inputs = (Path("/"), single) if single else read_channel_inputs(settings, locations, models)
+        allow_pixels(settings.max_pixels or max(model.settings.max_pixels for model in models))
+        seen = SeenImages.of(models)
+        predictor = make_predictor(
+            saved,
+            num_tta=settings.num_tta,
+            tta_mode=settings.tta_mode,
+            seed=settings.seed,
+            device=settings.device,
+            precision=settings.precision,
+        )
+    files = output_files(settings, locations)
+    if files is None:
+        return print_predictions(saved, predictor, inputs, settings)
 
-    def contradictions(self) -> Iterator[str]:
-        """Sentences about settings that contradict each other."""
-        if self.models and self.model_dir:
-            yield "models and model_dir both name what answers; give one of them"
-        if self.pictures and self.eval_dir:
-            yield "pictures and eval_dir both name what to answer; give one of them"
-        if self.pictures and self.table:
-            yield "table is of a folder, not of single pictures"
-        yield from unknown_encoding(self.encoding)
+    # predict and write, batch by batch
+    count = f"{len(models)} models, " if len(models) > 1 else ""
+    where = f" in {eval_dir}" if single is None else ""
+    log.info(
+        f"{len(inputs):,} pictures{where}; model {saved.folder}: {count}{saved.scheme.num_classes} classes; "
+        f"{settings.num_tta} view{'s' if settings.num_tta > 1 else ''}; {predictor.backends[0]}"
+    )
+    started = time.monotonic()
+    workers = worker_count(settings.num_workers)
+    answers = predictor.predict_channel(eval_dir, inputs.locations, settings.batch_size, workers, with_keys=bool(seen))
+    labels = saved.labels() | {PROVENANCE_KEY: provenance_of(saved, settings.num_tta).to_dict()}
+    if seen:
+        answers, labels[LEARNT_FROM_KEY] = seen.watch(answers), seen.counts
+    unreadable = write_answers(answers, inputs.rows, inputs.name_column, labels, *files, predictor.decision)
+    if seen:
+        seen.write(files[0], inputs.rows, inputs.name_column)
+    seconds = time.monotonic() - started
+    log.info(f"{len(inputs):,} pictures in {seconds:.1f} s, {len(inputs) / max(seconds, 1e-9):,.1f} pictures/s")
+    log.info(f"answers: {files[0]}")
+    log.info(f"the same by name, for people: {beside_answers(files[0], PREDICTIONS)}")
+    return end(unreadable, len(inputs), f"{beside_answers(files[0], ERRORS)} tells why", settings)
+
+
+@contextmanager
+def chosen_model(settings: InferenceSettings, locations: Locations) -> Iterator[SavedModel | Ensemble]:
+    """Loads the models that the settings combine, else the model that they or the job name, else the newest run's.
+    Its files are there for as long as the block lasts."""
+    if settings.models:
+        yield load_combined(settings.models)
+        return
+    model_dir = locations.saved_model_dir(settings.model_dir)
+    with opened_model(model_dir or newest_model(locations.models_dir(None), NAME_A_MODEL)) as folder:
+        yield load(folder)
+
+
+def read_channel_inputs(
+    settings: InferenceSettings, locations: Locations, models: Sequence[SavedModel]
+) -> tuple[Path, PredictionInput]:
+    """Reads the channel; returns its folder and its rows. A table may name images in the column that one of the models
+    was trained with. Of several hosts, each takes its part of the rows."""
+    earlier_dir = next((model.settings.eval_dir for model in models if model.settings.eval_dir), None)
+    eval_dir = locations.required_channel("eval", settings.eval_dir, "inference.py", earlier_dir)
+    trained_column = next((model.settings.picture_column for model in models if model.settings.picture_column), None)
+    options = TableOptions(settings.table, settings.picture_column, settings.encoding, remembered_column=trained_column)
+    if settings.table or any(path.suffix.lower() in CSV_SUFFIXES for path in eval_dir.glob("*")):
+        locations.refuse_parts(
+            eval_dir, "a table names pictures that other hosts have; they divide its rows themselves"
+        )
+    inputs = read_info(eval_dir, options, settings.follow_links)
+    part, parts = locations.host_part(eval_dir)
+    if parts > 1:
+        log.info("part %d of %d is this host's", part + 1, parts)
+        inputs = inputs.part(part, parts)
+    return eval_dir, inputs
+
+
+def output_files(settings: InferenceSettings, locations: Locations) -> tuple[Path, Path] | None:
+    """The files of the answers and of their probabilities; None where single pictures are answered and nothing names an
+    output."""
+    if settings.pictures and locations.output_dir(settings.output_data_dir) is None:
+        return answer_files(Path(), settings.output) if settings.output else None
+    output = locations.output_data_dir(settings.output_data_dir, settings.model_dir)
+    return answer_files(output, locations.output_file(settings.output))
+
+
+def print_predictions(
+    saved: SavedModel | Ensemble, predictor: EnsemblePredictor, inputs: PredictionInput, settings: InferenceSettings
+) -> int:
+    """Prints the predictions of single pictures as a table. Returns the exit code."""
+    print(f"model {saved.folder}: {saved.scheme.num_classes} classes", file=sys.stderr)
+    names = inputs.rows[inputs.name_column].tolist()
+    workers = worker_count(settings.num_workers) if len(names) > settings.batch_size else 0
+    header = ["picture", "predicted", "probability", *TOP[1 : saved.scheme.num_classes]]
+    rows, unreadable = [], 0
+    for answers in predictor.predict_channel(Path("/"), inputs.locations, settings.batch_size, workers):
+        read = [names[row] for row in answers.rows]
+        predicted = terminal_rows(read, answers.probabilities, saved.scheme, predictor.decision)
+        batch = dict(zip(answers.rows.tolist(), predicted))
+        for row, reason in answers.unreadable.items():
+            batch[row] = [names[row], f"({reason})", *[""] * (len(header) - 2)]
+        rows += [batch[row] for row in sorted(batch)]
+        unreadable += len(answers.unreadable)
+    print(text_table(header, rows, right=[2]))
+    return end(unreadable, len(names), "the table tells why", settings)
+
+
+def end(unreadable: int, pictures: int, reasons: str, settings: InferenceSettings) -> int:
+    """The exit code. A warning, or a Failure, where pictures could not be read.
+
+    Args:
+        unreadable: Number of pictures without an answer.
+        pictures: Number of all pictures.
+        reasons: Where the reasons are.
+        settings: With `strict`, one picture without an answer is a Failure; so is it for single pictures if none has
+            an answer.
+    """
+    if unreadable:
+        message = f"{unreadable:,} of {pictures:,} pictures could not be read and have no answer: {reasons}"
+        if settings.strict or (settings.pictures and unreadable == pictures):
+            raise Failure(message)
+        log.warning(message)
+    return ExitCode.DONE
+
+
+if __name__ == "__main__":
+    job_script.run(main)

@@ -6,10 +6,11 @@ A scheme is saved with every model (labels.json) and written beside every output
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,29 @@ class ReadLabels:
 
 
 @dataclass(frozen=True)
+class LabelPattern:
+    """Where a label is a part of a longer text, as the age is in 00000A02.jpg.
+
+    Attributes:
+        expression: A regular expression whose first group is the label.
+        column: The column of the texts; "" for the paths of the images.
+    """
+
+    expression: str
+    column: str = ""
+
+    def __post_init__(self) -> None:
+        try:
+            reason = "" if re.compile(self.expression).groups else "it has no group in parentheses around the label"
+        except (re.error, TypeError) as error:
+            reason = str(error)
+        if reason:
+            raise InputError(
+                f"pattern {self.expression!r}: {reason}; expected a regular expression such as 'A([0-9]+)'"
+            )
+
+
+@dataclass(frozen=True)
 class Attribute:
     """One property of an image that is learnt, with classes 0 to len(values) - 1.
 
@@ -67,6 +91,7 @@ class Attribute:
         column: The column of a table that holds it; by default its name.
         rules: Labels that are left out, renamed or equal in any letter case.
         optional: Whether rows may have no label of it.
+        pattern: If the labels are parts of a text; `column` is then the one that model.data.label_pattern adds.
     """
 
     name: str
@@ -75,6 +100,7 @@ class Attribute:
     column: str = ""
     rules: LabelRules = LabelRules()
     optional: bool = False
+    pattern: LabelPattern | None = None
 
     def __post_init__(self) -> None:
         where = f"attribute {self.name!r}"
@@ -310,6 +336,7 @@ class Scheme:
                 {"name": a.name, "values": list(a.values), "cuts": list(a.cuts), "column": a.column}
                 | a.rules.to_dict()
                 | ({"optional": True} if a.optional else {})
+                | ({"pattern": asdict(a.pattern)} if a.pattern else {})
                 for a in self.attributes
             ],
             "joint": " + ".join(
@@ -335,6 +362,7 @@ class Scheme:
                     a.get("column", ""),
                     LabelRules.from_dict(a),
                     bool(a.get("optional", False)),
+                    LabelPattern(**a["pattern"]) if "pattern" in a else None,
                 )
                 for a in saved["attributes"]
             )
@@ -379,3 +407,8 @@ def banded(name: str, cuts: Sequence[float], names: Sequence[str] = (), column: 
         raise InputError(f"attribute {name!r}: at least one cut is needed to make bands")
     cuts = tuple(float(cut) for cut in cuts)
     return Attribute(name, tuple(names) or band_names(cuts), cuts, column)
+
+
+def pattern_column(name: str) -> str:
+    """The column that is added to the rows of a channel for an attribute with a pattern."""
+    return f"{name} by pattern"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 import subprocess
 import sys
@@ -79,7 +80,8 @@ def test_every_flag_in_the_documents_exists():
 @pytest.mark.parametrize("cls", [TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings])
 def test_help_tells_every_setting(cls):
     text = help_text(cls, "usage")
-    assert all(f"--{name} " in text for name in as_dict(cls()))
+    positional = {field.name for field in dataclasses.fields(cls) if field.metadata["positional"]}
+    assert all((name.upper() if name in positional else f"--{name} ") in text for name in as_dict(cls()))
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -72,6 +72,13 @@ class LabelsJson:
         column = self.content.get(PICTURE_COLUMN_KEY) if isinstance(self.content, dict) else None
         return column if isinstance(column, str) else None
 
+    def trained_with(self, setting: str) -> Any:
+        """A setting that the model, of several the first, was trained with; None where it is the default or unknown."""
+        try:
+            return Provenance.from_dict(self.content[PROVENANCE_KEY]).members[0].settings.get(setting)
+        except (KeyError, TypeError, IndexError, InputError):
+            return None
+
     def provenance(self, notes: list[str]) -> Provenance | None:
         """How the model was trained; None where that is not recorded, and with a note where it cannot be read."""
         try:

@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 
 from model.data.default_scheme import default_scheme
+from model.data.duplicates import refuse_duplicates, unambiguous_rows
 from model.data.groups import group_by_pattern, log_groups
 from model.data.image_locations import ImageLocations
 from model.data.label_columns import find_column, label_columns, read_label_column, scheme_from_forms, takes_indices
 from model.data.label_forms import AttributeForm, forms_from_config
+from model.data.label_pattern import add_pattern_columns
 from model.data.readers.channel_files import ChannelFiles, has_content, report_outside_links
 from model.data.readers.class_folders import FolderLevels
 from model.data.readers.columns import GROUP_COLUMNS, LABEL_COLUMNS, column_named
@@ -37,7 +39,7 @@ class ChannelOptions:
     """How a channel is read; the settings of training that have these names.
 
     Attributes:
-        layout: auto, csv, profiles, classes, lst, manifest or list.
+        layout: auto, csv, profiles, classes, lst, manifest, list or files.
         table: Path of the annotation file in the channel.
         picture_column: Column of image names.
         group_column: Column of the groups that no split may divide.
@@ -51,6 +53,7 @@ class ChannelOptions:
         group_pattern: Regular expression whose group `group`, else the first, is the group of an image by its path.
         folder_levels: A column for each level of class folders.
         follow_links: Whether links that lead out of the channel are followed.
+        duplicates: What rows that name one image are: `error`, or `skip`, which resolves them by their labels.
     """
 
     layout: str = "auto"
@@ -67,6 +70,7 @@ class ChannelOptions:
     group_pattern: str | None = None
     folder_levels: Sequence[str] = ()
     follow_links: bool = False
+    duplicates: str = "error"
 
     @property
     def table_options(self) -> TableOptions:
@@ -91,6 +95,7 @@ class ChannelOptions:
             settings.group_pattern,
             settings.folder_levels,
             settings.follow_links,
+            settings.duplicates,
         )
 
 
@@ -123,6 +128,8 @@ def read_channel(
             problems.add("file or folder that cannot be read", f"{path}: {reason}")
         if rows is None or (files.outside_links and not (rows.paths or rows.set_aside)):
             return None
+        rows = rows if options.duplicates == "skip" else refuse_duplicates(rows, problems)
+        add_pattern_columns(rows, scheme.attributes if scheme else forms, problems)
         if not (rows.paths or rows.set_aside or problems):
             problems.add("channel without pictures", f"{root}: {rows.source}")
         split = find_column(rows, options.split_column, "split column", problems) if options.split_column else None
@@ -143,7 +150,7 @@ def read_channel(
         return None
     if scheme is None:
         return _unlabelled_table(files, rows)
-    roles = _Roles(group, [column for column in metadata if column], forms)
+    roles = _Roles(group, split, [column for column in metadata if column], forms)
     table = _labelled_table(files, rows, scheme, roles, problems)
     if not len(table) and not len(table.set_aside):
         return None
@@ -194,10 +201,11 @@ def _unlabelled_table(files: ChannelFiles, rows: Rows) -> Table:
 
 @dataclass(frozen=True)
 class _Roles:
-    """What the settings say of the columns. group: Column of the groups; metadata: columns to keep, none means every
-    column that is nothing else; forms: of the setting `attributes`."""
+    """What the settings say of the columns. group: Column of the groups; split: of the splits; metadata: columns to
+    keep, none means every column that is nothing else; forms: of the setting `attributes`."""
 
     group: str | None
+    split: str | None
     metadata: Sequence[str]
     forms: Sequence[AttributeForm]
 
@@ -221,14 +229,14 @@ def _labelled_table(files: ChannelFiles, rows: Rows, scheme: Scheme, roles: _Rol
         if not np.isnan(read.numbers).all():
             numbers[attribute.name] = read.numbers
     if not metadata:
-        used = {group, *columns, *(column_named(rows.columns, name) for name in LABEL_COLUMNS)}
+        used = {group, roles.split, *columns, *(column_named(rows.columns, name) for name in LABEL_COLUMNS)}
         metadata = [column for column in rows.columns if column not in used]
 
-    # Keep the valid rows, of those whose attributes are optional the ones that have any label
+    # Keep the valid rows, of those whose attributes are optional the ones that have any label, and one of each image
     unlabelled = valid & ~labelled
     if unlabelled.any():
         log.warning("%s: %s rows without any label left out", rows.source, f"{unlabelled.sum():,}")
-    kept = np.flatnonzero(valid & labelled)
+    kept = np.flatnonzero(valid & labelled & unambiguous_rows(rows.paths, labels))
     index = pd.RangeIndex(len(kept))
 
     def kept_texts(column: str) -> pd.Series:

@@ -32,6 +32,10 @@ def default_scheme(rows: Rows, age_cuts: Sequence[float], num_classes: int, prob
         detail = f"{rows.source} has the labels {listing(rows.label_columns)}; name the attributes in the config"
         problems.add("several label columns", detail)
         return None
+    if not rows.columns:
+        expected = "a table, a folder per class, or `attributes` with a `pattern` of the path (docs/data.md)"
+        problems.add("channel without labels", f"{len(rows.paths):,} {rows.source}; expected {expected}")
+        return None
     column = rows.label_columns[0] if rows.label_columns else column_named(rows.columns, *LABEL_COLUMNS)
     if column is None:
         similar = [name for name in (nearest(column, LABEL_COLUMNS) for column in rows.columns) if name]

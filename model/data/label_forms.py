@@ -8,9 +8,9 @@ from typing import Any
 
 from model.errors import InputError, did_you_mean, listing
 from model.label_values import LabelRules, Names, found_names, similar_names
-from model.labels import Attribute, banded, normal_text
+from model.labels import Attribute, LabelPattern, banded, normal_text, pattern_column
 
-KEYS = ("column", "values", "cuts", "names", "drop", "merge", "fold_case", "optional")
+KEYS = ("column", "values", "cuts", "names", "drop", "merge", "fold_case", "optional", "pattern")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class AttributeForm:
         band_names: Names of the bands; empty where they are named after the cuts.
         rules: Labels that are left out, renamed or equal in any letter case.
         optional: Whether rows may have no label of it.
+        pattern: If its labels are parts of a text; `column` is then the one that model.data.label_pattern adds.
     """
 
     name: str
@@ -34,6 +35,7 @@ class AttributeForm:
     band_names: tuple[str, ...] = ()
     rules: LabelRules = field(default_factory=LabelRules)
     optional: bool = False
+    pattern: LabelPattern | None = None
 
     @property
     def finds_values(self) -> bool:
@@ -51,11 +53,11 @@ class AttributeForm:
         """
         if self.cuts:
             bands = banded(self.name, self.cuts, self.band_names, self.column)
-            return replace(bands, rules=self.rules, optional=self.optional)
+            return replace(bands, rules=self.rules, optional=self.optional, pattern=self.pattern)
         values = self.values or found_names((self.rules.apply(label) or "" for label in labels), self.rules.fold_case)
         if len(values) < 2:
             raise InputError(f"attribute {self.name!r}: column {self.column} holds {listing(values) or 'nothing'} only")
-        return Attribute(self.name, values, (), self.column, self.rules, self.optional)
+        return Attribute(self.name, values, (), self.column, self.rules, self.optional, self.pattern)
 
     def unused_rules(self, labels: Sequence[str]) -> list[str]:
         """A sentence for each label that drop or merge names and the column does not have."""
@@ -79,7 +81,8 @@ def forms_from_config(attributes: Mapping[str, Any]) -> list[AttributeForm]:
 
     A mapping may have `drop: [Skip, ""]`, labels whose rows are left out; `merge: {Shirt: [Polo, Tee]}`, labels that
     get another name; `fold_case: true`, which makes names equal that differ in letter case or white space only;
-    `optional: true`, by which rows may have no label.
+    `optional: true`, by which rows may have no label; `pattern: 'A([0-9]+)'`, a regular expression whose first group is
+    the label, in the path of the image or, with `column`, in that column.
 
     Raises:
         InputError: Lists every attribute that has none of these forms.
@@ -87,7 +90,7 @@ def forms_from_config(attributes: Mapping[str, Any]) -> list[AttributeForm]:
     parsed, errors = [], []
     for name, form in attributes.items():
         try:
-            parsed.append(_form(normal_text(name), form))
+            parsed.append(_with_pattern(_form(normal_text(name), form), form))
         except InputError as error:
             errors.append(str(error))
     if errors:
@@ -124,6 +127,17 @@ def _form(name: str, form: Any) -> AttributeForm:
         Attribute(name, values, (), column)  # checks them
         _check_values(name, values, rules)
     return AttributeForm(name, column, values, (), (), rules, optional)
+
+
+def _with_pattern(form: AttributeForm, keys: Any) -> AttributeForm:
+    """The form with the key `pattern`, if there is one, which is searched in the key `column` or the image's path."""
+    if not isinstance(keys, Mapping) or "pattern" not in keys:
+        return form
+    try:
+        pattern = LabelPattern(keys["pattern"], normal_text(keys.get("column") or ""))
+    except InputError as error:
+        raise InputError(f"attribute {form.name!r}: {error}") from None
+    return replace(form, column=pattern_column(form.name), pattern=pattern)
 
 
 def _rules(name: str, keys: Mapping[str, Any]) -> LabelRules:

@@ -23,6 +23,7 @@ from model.answers.read import (
 from model.answers.seen_images import count_seen
 from model.artifacts.files import LABELS
 from model.artifacts.provenance import Provenance
+from model.data.channel import ChannelOptions
 from model.data.readers.columns import GROUP_COLUMNS, PICTURE_COLUMNS, column_named, picture_columns
 from model.data.readers.table_options import TableOptions
 from model.errors import Problems, did_you_mean, listing
@@ -262,7 +263,9 @@ def _read_truth(
 ) -> ClassTable | None:
     """The truth. The images of a folder get the names that the answers have for them."""
     scheme = labels.scheme(Problems("labels")) if labels else None  # what is wrong with it is reported later
-    table = read_truth(truth, scheme, group_column, options, problems, notes)
+    levels = labels.trained_with("folder_levels") if labels else None
+    channel = ChannelOptions(group_column=group_column, encoding=options.encoding, folder_levels=levels or ())
+    table = read_truth(truth, scheme, channel, options, problems, notes)
     if table and tables.answers and truth.is_dir():
         return match_by_file_name(table, tables.answers.names, notes)
     return table

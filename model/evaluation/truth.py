@@ -46,7 +46,7 @@ def truth_location(path: Path) -> Path:
 def read_truth(
     location: Path,
     scheme: Scheme | None,
-    group_column: str | None,
+    channel: ChannelOptions,
     options: TableOptions,
     problems: Problems,
     notes: list[str],
@@ -56,7 +56,7 @@ def read_truth(
     Args:
         location: What truth_location returns.
         scheme: Of the answers, by which a channel or the columns of its attributes are read; None if it is not known.
-        group_column: Column of the groups in a channel, if one is set.
+        channel: How a channel is read that is no table.
         options: How a table is read.
         problems: Collects what is wrong.
         notes: Collects how a channel was read.
@@ -64,9 +64,7 @@ def read_truth(
     found = Problems(f"truth {location}")
     table = _read_table(location, scheme, options, found) if location.suffix.lower() not in CHANNEL_FILES else None
     if table is None and not found:
-        table = _read_channel(
-            location, scheme, ChannelOptions(group_column=group_column, encoding=options.encoding), found, notes
-        )
+        table = _read_channel(location, scheme, channel, found, notes)
     for kind, texts in found.kinds.items():
         for text in texts:
             problems.add(kind, text)

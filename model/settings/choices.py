@@ -33,7 +33,7 @@ SEPARATE = "separate"  # a model for each attribute; other targets are those of 
 DECISIONS = {"argmax": "the class of the highest log p / temperature + bias, by default the most probable"}
 
 # Data and images
-LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest", "list")
+LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest", "list", "files")
 ALL_LEVELS, NO_LEVEL = "all", "_"  # in folder_levels: all levels together are the label; a level that is no label
 FITS = ("crop", "stretch", "pad")
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")

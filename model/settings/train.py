@@ -115,6 +115,12 @@ class TrainSettings:
     missing: str = setting(
         "error", "what a row without a picture is: an error, or skip, which leaves it out", choices=("error", "skip")
     )
+    duplicates: str = setting(
+        "error",
+        "what rows that name one picture are: an error, or skip, which keeps the first of rows with the same labels, "
+        "and none of rows whose labels differ",
+        choices=("error", "skip"),
+    )
     metadata_columns: list[str] = setting([], "columns to keep as metadata; else every other column")
     attributes: dict[str, Any] = setting(
         {},

@@ -12,6 +12,7 @@ from model.data.readers.channel_files import ChannelFiles, count_by_suffix, is_i
 from model.data.readers.class_folders import FolderLevels, has_class_folders, read_class_folders
 from model.data.readers.columns import PICTURE_COLUMNS
 from model.data.readers.csv_table import has_picture_column, read_csv_rows
+from model.data.readers.image_files import has_image_files, read_image_files
 from model.data.readers.lst import read_lst_rows
 from model.data.readers.manifest import read_manifest_rows
 from model.data.readers.own_outputs import input_tables
@@ -63,6 +64,7 @@ FILE_LAYOUTS = {
 FOLDER_LAYOUTS = {
     "profiles": FolderLayout(has_profiles, lambda files, _, problems: read_profiles(files, problems)),
     "classes": FolderLayout(has_class_folders, read_class_folders),
+    "files": FolderLayout(has_image_files, lambda files, _, __: read_image_files(files)),
 }
 TABLE_NAMES = ("train.csv", "info.csv", "train.txt")  # read where there are several tables
 TABLE_SUFFIXES = tuple(suffix for layout in FILE_LAYOUTS.values() for suffix in layout.suffixes)
@@ -100,6 +102,8 @@ def read_rows(
         layout = "classes"
     if layout == "auto":
         layout = _layout_of_table(table) if table else _detect(files, tables, bool(with_pictures))
+        if layout == "files" and _tables_below(files):
+            layout = ""  # more likely a table whose place is not named than labels in the paths
     if layout in FOLDER_LAYOUTS:
         return FOLDER_LAYOUTS[layout].read(files, levels, problems)
     if layout not in FILE_LAYOUTS:
@@ -153,9 +157,16 @@ def _detect(files: ChannelFiles, tables: dict[str, list[str]], csv_names_picture
     layout = present[0] if present else ""
     if not layout:
         layout = next((name for name, folders in FOLDER_LAYOUTS.items() if folders.is_present(files)), "")
+    if layout == "files" and tables["csv"]:
+        return "csv"  # images beside a table that does not say which column names them
     if layout and tables["csv"]:
         log.warning("%s not read, without a column %s", listing(tables["csv"]), " or ".join(PICTURE_COLUMNS))
     return layout or ("csv" if tables["csv"] else "")
+
+
+def _tables_below(files: ChannelFiles) -> list[str]:
+    """Paths of the annotation files in the folders of the channel."""
+    return [path for _, path in files.below("") if "/" in path and path.lower().endswith(DETECTED_SUFFIXES)]
 
 
 def _report_unknown_layout(files: ChannelFiles, problems: Problems) -> None:
@@ -173,7 +184,7 @@ def _report_unknown_layout(files: ChannelFiles, problems: Problems) -> None:
     paths = [path for _, path in below]
     if any("/" in path for path in paths) or not any(map(is_image, paths)):
         text += f"; files in it and below it: {count_by_suffix(paths)}"
-    tables = [path for path in paths if "/" in path and path.lower().endswith(DETECTED_SUFFIXES)]
+    tables = _tables_below(files)
     if tables:
         folder, _, name = tables[0].rpartition("/")
         text += f"; {folder} has a table, {name}: --table {tables[0]} reads it"

@@ -72,7 +72,7 @@ class ImageFinder:
 
     def find(self, name: str, origin: str) -> tuple[Kind, str] | None:
         """`file` or `folder`, and its path as the disk spells it. None, and a problem, where the name is empty, leads
-        outside the channel or to nothing, fits several files, or was named before."""
+        outside the channel or to nothing, fits several files, or is a folder that was named before."""
         name = normal_text(name)
         if not name:
             self._report_missing("empty picture name", f"{origin}: expected a path below the channel")
@@ -92,10 +92,10 @@ class ImageFinder:
         if kind == "missing":
             self._report_missing("missing file", f"{origin}: {path}{self.files.similar(path)}")
             return None
-        if path in self._first_origin:
-            self.problems.add("duplicate picture", f"{origin}: {path} is named in {self._first_origin[path]} already")
+        first_origin = self._first_origin.setdefault(path, origin)
+        if kind == "folder" and first_origin != origin:
+            self.problems.add("duplicate picture", f"{origin}: {path} is named in {first_origin} already")
             return None
-        self._first_origin[path] = origin
         if found.is_respelled:
             self._respelled.append(f"{origin}: {name!r} is {path}")
         return kind, path

@@ -173,6 +173,7 @@ def test_options_are_the_settings_of_these_names() -> None:
         "group_pattern": "(.)",
         "folder_levels": ["label"],
         "follow_links": True,
+        "duplicates": "skip",
     }
     assert values.keys() == {field.name for field in fields(ChannelOptions)}
     assert ChannelOptions.from_settings(replace(TrainSettings(), **values)) == ChannelOptions(**values)

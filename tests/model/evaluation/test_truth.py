@@ -61,7 +61,7 @@ def test_names_are_matched_by_the_end_of_their_paths_where_that_is_unique(matche
 
 def test_an_exact_name_is_never_taken_by_another(tmp_path):
     names = pd.Series(["1/a.png", "2/a.png"])
-    truth = ClassTable(tmp_path, names, pd.Series(["1", "2"]), pd.DataFrame(), "ans_name")
+    truth = ClassTable(tmp_path, names, pd.Series(["1", "2"]), pd.DataFrame(), "ans_name", "path")
     notes: list[str] = []
     assert match_by_file_name(truth, pd.Series(["a.png", "1/a.png"]), notes).names.tolist() == ["1/a.png", "a.png"]
     assert match_by_file_name(truth, pd.Series(["a.png"]), notes).names.tolist() == names.tolist()

@@ -64,8 +64,10 @@ def test_channels_of_no_layout_are_reported(root: Path) -> None:
     touch(root / "empty", ".DS_Store")
     assert problems_of(root / "empty") == {"empty channel": [f"{root}/empty: there is nothing in it"]}
     touch(root / "loose", "a.jpg", "images/b.jpg")
-    assert list(problems_of(root / "loose")) == ["channel of no known layout"]
-    assert "a.jpg, images" in problems_of(root / "loose")["channel of no known layout"][0]
+    assert list(problems_of(root / "loose")) == ["channel without labels"]
+    touch(root / "texts", "deep/notes.txt")
+    assert list(problems_of(root / "texts")) == ["channel of no known layout"]
+    assert "holds deep;" in problems_of(root / "texts")["channel of no known layout"][0]
 
 
 def test_a_channel_of_no_layout_names_extensions_and_the_table_below(root: Path) -> None:

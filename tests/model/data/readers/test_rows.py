@@ -19,16 +19,24 @@ def test_a_row_has_a_value_in_every_column():
         rows.add("c.jpg", "train.csv row 4", {"mask": "worn"})
 
 
-def test_a_finder_takes_each_image_once_and_reports_the_others(root: Path):
+def test_rows_are_taken_in_order():
+    rows = Rows("test", ["a.jpg", "b.jpg", "c.jpg"], ["row 1", "row 2", "row 3"], {"age": ["1", "2", "3"]}, ("age",))
+    taken = rows.take([2, 0])
+    assert (taken.paths, taken.origins, taken.columns) == (["c.jpg", "a.jpg"], ["row 3", "row 1"], {"age": ["3", "1"]})
+    assert (taken.source, taken.label_columns) == ("test", ("age",))
+
+
+def test_a_finder_reports_what_is_no_image_and_folders_named_again(root: Path):
     touch(root, "images/a.jpg", "folder/b.jpg")
     problems = Problems("x")
     finder = ImageFinder(ChannelFiles(root), problems)
     assert finder.find(" a.jpg ", "row 1") == ("file", "images/a.jpg")
     assert finder.find("folder", "row 2") == ("folder", "folder")
-    for row, name in enumerate(("images/a.jpg", "", "none.jpg", "../a.jpg"), 3):
+    assert finder.find("images/a.jpg", "row 3") == ("file", "images/a.jpg")
+    for row, name in enumerate(("", "none.jpg", "../a.jpg", "folder"), 4):
         assert finder.find(name, f"row {row}") is None
     assert problems.kinds == {
-        "duplicate picture": ["row 3: images/a.jpg is named in row 1 already"],
+        "duplicate picture": ["row 7: folder is named in row 2 already"],
         "empty picture name": ["row 4: expected a path below the channel"],
         "missing file": ["row 5: images/none.jpg"],
         "path out of the channel": ["row 6: '../a.jpg', expected a path below the channel"],
@@ -61,9 +69,14 @@ def test_a_finder_takes_other_spellings_and_counts_them(root: Path, caplog: pyte
     finder = ImageFinder(ChannelFiles(root), problems, "t.csv")
     names = ("a", "images\\b.jpg", "d", "./a.jpg", "c")
     found = [finder.find(name, f"t.csv row {row}") for row, name in enumerate(names, 2)]
-    assert found == [("file", "images/a.jpg"), ("file", "images/b.JPG"), ("file", "d.jpg"), None, None]
+    assert found == [
+        ("file", "images/a.jpg"),
+        ("file", "images/b.JPG"),
+        ("file", "d.jpg"),
+        ("file", "images/a.jpg"),
+        None,
+    ]
     assert problems.kinds == {
-        "duplicate picture": ["t.csv row 5: images/a.jpg is named in t.csv row 2 already"],
         "ambiguous picture name": ["t.csv row 6: 'c' fits images/c.jpg, images/c.png; write the name as it is on disk"],
     }
     with caplog.at_level(logging.INFO, "rarebird"):
@@ -72,10 +85,3 @@ def test_a_finder_takes_other_spellings_and_counts_them(root: Path, caplog: pyte
         "t.csv: 3 picture names spelled in another way than the files, such as t.csv row 2: 'a' is images/a.jpg",
         "t.csv: 3 pictures beside its own without a row: images/c.jpg, images/c.png, images/d.jpg",
     ]
-
-
-def test_rows_are_taken_in_order():
-    rows = Rows("x", ["a", "b", "c"], ["1", "2", "3"], {"label": ["x", "y", "z"]}, ("label",), True, ["d"])
-    taken = rows.take([2, 0])
-    assert (taken.paths, taken.origins, taken.columns) == (["c", "a"], ["3", "1"], {"label": ["z", "x"]})
-    assert (taken.source, taken.label_columns, taken.named_by_folder, taken.set_aside) == ("x", ("label",), True, ["d"])

@@ -1,0 +1,55 @@
+"""Rows that name the same image."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.data.duplicates import refuse_duplicates, unambiguous_rows
+from model.data.readers.rows import Rows
+from model.errors import Problems
+from tests.model.data.conftest import problems_of, read, touch, write_csv
+
+TABLE = "path,user,label\n0.jpg,a,happy\n1.jpg,a,sad\n0.jpg,b,happy\n2.jpg,a,happy\n1.jpg,b,happy\n3.jpg,c,sad\n"
+
+
+def test_by_default_they_are_errors(root: Path) -> None:
+    touch(root, *(f"{number}.jpg" for number in range(4)))
+    write_csv(root, TABLE)
+    assert problems_of(root) == {
+        "duplicate picture": [
+            "train.csv row 4: 0.jpg is named in train.csv row 2 already",
+            "train.csv row 6: 1.jpg is named in train.csv row 3 already",
+        ]
+    }
+
+
+def test_skip_keeps_the_first_of_equal_rows_and_none_that_differ(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(root, *(f"{number}.jpg" for number in range(4)))
+    write_csv(root, TABLE)
+    with caplog.at_level(logging.INFO, "rarebird"):
+        table = read(root, duplicates="skip")
+    assert table.locations.paths == ["0.jpg", "2.jpg", "3.jpg"]
+    assert table.frame()["label"].tolist() == ["happy", "happy", "sad"]
+    assert table.metadata["user"].tolist() == ["a", "a", "c"]
+    assert "rows left out that name an image again with the same labels: 1" in caplog.text
+    assert "images left out whose rows differ in the labels: 1 (1.jpg)" in caplog.text
+
+
+def test_rows_of_one_image_are_equal_if_every_attribute_is() -> None:
+    paths = ["a", "a", "a", "b", "b", "c"]
+    labels = {"kind": np.array([0, 0, 0, 1, 1, 2]), "age": np.array([1, 1, 1, 0, 2, 0])}
+    assert unambiguous_rows(paths, labels).tolist() == [True, False, False, False, False, True]
+
+
+def test_an_image_with_two_equal_rows_and_a_different_one_is_left_out() -> None:
+    assert unambiguous_rows(["a", "a", "a"], {"kind": np.array([0, 0, 1])}).tolist() == [False] * 3
+
+
+def test_rows_without_duplicates_are_returned_as_they_are() -> None:
+    rows, problems = Rows("test", ["a", "b"], ["row 1", "row 2"]), Problems("x")
+    assert refuse_duplicates(rows, problems) is rows and not problems
+    assert unambiguous_rows(rows.paths, {}).tolist() == [True, True]
