@@ -4,18 +4,16 @@ their number in labels.json."""
 from __future__ import annotations
 
 import csv
-import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from model.answers.files import LEARNT_FROM_CSV, beside_answers
-from model.artifacts.files import LABELS
 from model.artifacts.learnt_from import SIDES, LearntFrom, read_learnt_from
 from model.atomic_write import write_csv
 from model.labels import normal_text
@@ -85,18 +83,18 @@ class SeenImages:
             writer.writerows([names[row], SIDES[self.rows[row]]] for row in sorted(self.rows))
 
 
-def count_seen(files: Sequence[Path], names: Iterable[str]) -> dict[str, int] | None:
+def count_seen(answers: Mapping[Path, Any], names: Iterable[str]) -> dict[str, int] | None:
     """Number of the images by side that the model had seen in its training; None where the answers do not say.
 
     Args:
-        files: The answers, of each host.
+        answers: The content of labels.json by file of answers, of each host.
         names: The images, as model.labels.normal_text has them.
     """
     sides: dict[str, str] = {}
-    for file in files:
+    for file, labels in answers.items():
         seen_file = beside_answers(file, LEARNT_FROM_CSV)
         try:
-            counts = json.loads(beside_answers(file, LABELS).read_text(encoding="utf-8"))[LEARNT_FROM_KEY]
+            counts = labels[LEARNT_FROM_KEY]
             if any(counts[side] for side in SIDES):
                 with seen_file.open(encoding="utf-8", newline="") as rows:
                     _, *seen = csv.reader(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from model.answers.read import (
     UNKNOWN_CLASSES,
     ClassTable,
 )
+from model.answers.seen_images import LEARNT_FROM_KEY
 from model.errors import Problems, did_you_mean, listing
 from model.label_values import INDICES, NAMES, whole_number
 from model.labels import Attribute, Scheme, normal_text
@@ -162,13 +164,22 @@ def check_probability_columns(columns: Sequence[str], scheme: Scheme, path: Path
 
 
 def check_parts(parts: Sequence[Path], problems: Problems) -> None:
-    """Answers of several hosts must be those of one model: their labels.json are the same or all missing."""
+    """Answers of several hosts must be those of one model: their labels.json are the same, but for the number of images
+    that it had seen, or all missing."""
     first, *others = (labels_file(part) for part in parts)
     for path in others:
         if path.is_file() != first.is_file():
             problems.add(DIFFERENT_PARTS, f"of {first} and {path} one is missing")
-        elif path.is_file() and path.read_bytes() != first.read_bytes():
+        elif path.is_file() and _model_of(path) != _model_of(first):
             problems.add(DIFFERENT_PARTS, f"{path} tells another model than {first}")
+
+
+def _model_of(labels: Path) -> Any:
+    """What a labels.json says of the model; all of its bytes where it is no JSON object."""
+    content = LabelsJson.read(labels).content
+    if not isinstance(content, dict):
+        return labels.read_bytes()
+    return {key: value for key, value in content.items() if key != LEARNT_FROM_KEY}
 
 
 def check_same_classes(scheme: Scheme, other_answers: Path, problems: Problems) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -170,7 +171,7 @@ def match_answers(
         unanswered=[name for name, answer in zip(names, answers, strict=True) if answer == NO_ANSWER],
         left_out=extra,
         notes=notes,
-        learnt_from=count_seen(host_parts(answers_file) or [answers_file], written[tables.answers.names.isin(names)]),
+        learnt_from=count_seen(tables.labels_by_part(), written[tables.answers.names.isin(names)]),
         **_sources(truth, answers_file, labels_json),
     )
 
@@ -197,6 +198,7 @@ class _Tables:
 
     labelled_file, other_labelled_file: the answers that labels.json lies beside, of several hosts' the first.
     labels: the labels.json of the answers, None where there is none.
+    parts: the answers of each host; the only file where there is one host.
     """
 
     truth: ClassTable | None
@@ -207,6 +209,12 @@ class _Tables:
     labelled_file: Path
     labels: LabelsJson | None
     other_labelled_file: Path | None
+    parts: Sequence[Path]
+
+    def labels_by_part(self) -> dict[Path, Any]:
+        """The content of each part's labels.json, None where there is none."""
+        own = {part: self.labels if part == self.labelled_file else _labels_of(part) for part in self.parts}
+        return {part: labels.content if labels else None for part, labels in own.items()}
 
 
 def _read_tables(
@@ -243,6 +251,7 @@ def _read_tables(
         labelled_file=labelled_file,
         labels=labels,
         other_labelled_file=other_parts[0] if other_parts else other_file,
+        parts=parts or [answers_file],
     )
 
 

@@ -40,6 +40,8 @@ def changed() -> dict[str, object]:
             values[name] = 0.25
         elif name in ("mean", "std"):
             values[name] = [0.1]
+        elif name == "pixel_range":
+            values[name] = [0.0, 4095.0]
         elif isinstance(value, list):
             values[name] = [24, 40] if name in ("input_size", "hidden_layers", "age_cuts") else ["1", "2"]
         elif isinstance(value, dict):

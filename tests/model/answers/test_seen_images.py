@@ -16,6 +16,12 @@ def learnt_from(train: list[int], validation: list[int]) -> LearntFrom:
     return LearntFrom(np.array(train, np.uint64), np.array(validation, np.uint64))
 
 
+def labelled(*answers: Path) -> dict[Path, object]:
+    """Answers with the content of the labels.json beside them, None where there is none."""
+    files = {file: file.with_name("labels.json") for file in answers}
+    return {file: json.loads(path.read_text()) if path.is_file() else None for file, path in files.items()}
+
+
 def batch(rows: list[int], keys: list[int]) -> Answers:
     return Answers(np.array(rows), np.zeros((len(rows), 2), np.float32), {}, np.array(keys, np.uint64))
 
@@ -50,18 +56,18 @@ def test_the_list_is_written_beside_the_answers_only_if_there_are_any(seen, tmp_
 
 def test_images_of_the_truth_are_counted(seen, tmp_path: Path):
     answers = tmp_path / "output.csv"
-    assert count_seen([answers], ["a.jpg"]) is None  # no labels.json
+    assert count_seen(labelled(answers), ["a.jpg"]) is None  # no labels.json
     (tmp_path / "labels.json").write_text("{}")
-    assert count_seen([answers], ["a.jpg"]) is None  # of a model that does not know it
+    assert count_seen(labelled(answers), ["a.jpg"]) is None  # of a model that does not know it
     (tmp_path / "labels.json").write_text(json.dumps({LEARNT_FROM_KEY: {"train": 0, "validation": 0}}))
-    assert count_seen([answers], ["a.jpg"]) == {"train": 0, "validation": 0}
+    assert count_seen(labelled(answers), ["a.jpg"]) == {"train": 0, "validation": 0}
     (tmp_path / "labels.json").write_text(json.dumps({LEARNT_FROM_KEY: seen.counts}))
-    assert count_seen([answers], ["a.jpg"]) is None  # its list is gone
+    assert count_seen(labelled(answers), ["a.jpg"]) is None  # its list is gone
     seen.write(answers, pd.DataFrame({"ImageID": [f"{name}.jpg" for name in "abcdef"]}), "ImageID")
-    assert count_seen([answers], ["a.jpg", "b.jpg", "c.jpg", "e.jpg"]) == {"train": 2, "validation": 1}
+    assert count_seen(labelled(answers), ["a.jpg", "b.jpg", "c.jpg", "e.jpg"]) == {"train": 2, "validation": 1}
     other = tmp_path / "host" / "output.csv"
     other.parent.mkdir()
-    assert count_seen([answers, other], ["a.jpg"]) is None
+    assert count_seen(labelled(answers, other), ["a.jpg"]) is None
     (other.parent / "labels.json").write_text(json.dumps({LEARNT_FROM_KEY: {"train": 1, "validation": 0}}))
     (other.parent / "learnt_from.csv").write_text("ImageID,side\nz.jpg,train\n")
-    assert count_seen([answers, other], ["a.jpg", "z.jpg"]) == {"train": 2, "validation": 0}
+    assert count_seen(labelled(answers, other), ["a.jpg", "z.jpg"]) == {"train": 2, "validation": 0}

@@ -157,7 +157,9 @@ def test_truth_and_answers_are_read_back_as_the_classes_they_were_written_as(lab
     def table(values, column):
         index = pd.RangeIndex(len(values))
         cells = pd.Series([str(value) for value in values], index=index, dtype="str")
-        return ClassTable(Path("gt.csv"), index.to_series().astype(str), cells, cells.to_frame(column), column)
+        return ClassTable(
+            Path("gt.csv"), index.to_series().astype(str), cells, cells.to_frame(column), column, "ImageID"
+        )
 
     def classes(values, column, flag=None):
         return true_classes(table(values, column), scheme, None, flag, problems, []).tolist()
@@ -201,4 +203,6 @@ def test_an_attribute_is_taken_of_combinations_that_the_channel_lacks(tmp_path, 
     truth, notes, problems = tmp_path / "gt.csv", [], Problems("")
     write(truth, "ImageID,ans\na,v/0/v1\nb,v3/v/0\n")
     table = read_class_table(truth, problems)
-    assert true_classes(table, hierarchy.only("a"), hierarchy, problems, notes).tolist() == [0, 3] and not problems
+    assert (
+        true_classes(table, hierarchy.only("a"), hierarchy, None, problems, notes).tolist() == [0, 3] and not problems
+    )

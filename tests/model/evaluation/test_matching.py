@@ -191,6 +191,17 @@ def test_what_does_not_agree_between_hosts_is_told(parts, name, text, told):
     assert told in str(raised.value)
 
 
+def test_hosts_may_have_met_different_numbers_of_images_that_the_model_saw(parts):
+    truth, answers = parts
+    for name, host, side, seen in (("a", "algo-1", "train", 1), ("b", "algo-2", "validation", 0)):
+        folder = answers.parent / host
+        labels = json.loads((folder / "labels.json").read_text())
+        labels["learnt_from"] = {"train": seen, "validation": 1 - seen}
+        write(folder / "labels.json", json.dumps(labels))
+        write(folder / "learnt_from.csv", f"ImageID,side\n{name},{side}\n")
+    assert match_answers(truth, answers).learnt_from == {"train": 1, "validation": 1}
+
+
 def test_one_folder_of_answers_stands_for_no_other(parts):
     truth, answers = parts
     (answers.parent / "algo-2" / "output.csv").unlink()

@@ -78,7 +78,7 @@ def test_threads_are_limited_and_not_raised(models):
         backend.limit_threads(3)
         assert torch.get_num_threads() == 2
         backend.limit_threads(1)
-        assert torch.get_num_threads() == 1 and str(backend) == "CPU, 1 threads, fp32"
+        assert torch.get_num_threads() == 1 and str(backend) == "CPU, 1 thread, fp32"
     finally:
         torch.set_num_threads(before)
 

@@ -106,8 +106,18 @@ def test_the_scores_of_a_hierarchy_are_the_means_of_its_attributes(hierarchy):
     assert metrics["attributes"]["b"] == {"f1": pytest.approx(1 / 3), "accuracy": pytest.approx(1 / 3)}
     assert metrics["f1"] == pytest.approx(7 / 12) and metrics["acc"] == pytest.approx(1 / 3)
     assert metrics["per_class"]["support"] == [1, 0, 0, 2]
-    low, high = hierarchy.intervals()["acc"]
-    assert low <= metrics["acc"] <= high
+    assert hierarchy.intervals() == {}  # of three groups
+
+
+def test_the_scores_of_a_hierarchy_have_intervals(hierarchy):
+    rows = np.tile([0, 1, 2], 8)
+    table = replace(hierarchy.table.take(rows), groups=np.arange(len(rows)).astype(str))
+    repeated = replace(
+        hierarchy, table=table, probabilities=hierarchy.probabilities[rows], answers=hierarchy.answers[rows]
+    )
+    for name, (low, high) in repeated.intervals().items():
+        assert low <= repeated.metrics[name] <= high
+    assert {"f1", "acc"} <= repeated.intervals().keys()
 
 
 def test_a_picture_without_a_label_counts_for_the_other_attributes(hierarchy):
