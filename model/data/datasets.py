@@ -142,7 +142,7 @@ def read_tables(
         settings: How channels are read and checked.
         train_dir: Channel to train on, or a folder with a folder for each split in it.
         validation_dir: Channel to validate on, if there is one.
-        checked: File that remembers which images were decoded without error.
+        checked: File that remembers which images were decoded without error; with check_only it is only read.
 
     Returns:
         The tables, with the contents of their images; without the unreadable ones, if the settings say so.
@@ -181,7 +181,14 @@ def _checked(settings: TrainSettings, table: Table, problems: Problems, checked:
     """The table with the contents of its images, after the integrity check. Unreadable images are problems, or left
     out, as the setting `unreadable` says."""
     skips = settings.unreadable == SKIP
-    found = check_images(table, Problems("") if skips else problems, settings.check, checked, workers=cpu_count())
+    found = check_images(
+        table,
+        Problems("") if skips else problems,
+        settings.check,
+        checked,
+        workers=cpu_count(),
+        remember=not settings.check_only,
+    )
     table = replace(table, contents=found.contents)
     if not (skips and found.unreadable):
         return table
