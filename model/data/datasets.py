@@ -271,18 +271,21 @@ def _split_by_column(settings: TrainSettings, table: Table, sides: np.ndarray) -
         return make_datasets(replace(settings, split_column=None), replace(table, sides=None), None)
     if not settings.allow_overlap:
         both_sides = f"{TRAIN} and {VALIDATION} of split_column {column}"
-        _refuse_shared_groups(table, train_rows, validation_rows, both_sides)
+        way_out = "; --allow_overlap true takes them as they are"
+        _refuse_shared_groups(table, train_rows, validation_rows, both_sides, way_out)
     return _hold_out_and_compare(table, validation_rows, len(validation_rows) / len(table))
 
 
-def _refuse_shared_groups(table: Table, train_rows: np.ndarray, validation_rows: np.ndarray, both_sides: str) -> None:
+def _refuse_shared_groups(
+    table: Table, train_rows: np.ndarray, validation_rows: np.ndarray, both_sides: str, way_out: str = ""
+) -> None:
     """InputError where a group is on both sides.
 
-    both_sides: What names the sides, for the message.
+    both_sides: What names the sides, for the message; way_out: its end.
     """
     shared = sorted(set(table.groups[train_rows]) & set(table.groups[validation_rows]))
     if shared:
-        raise InputError(f"{both_sides} both hold {len(shared):,} groups: {listing(shared)}")
+        raise InputError(f"{both_sides} both hold {len(shared):,} groups: {listing(shared)}{way_out}")
 
 
 def _split_by_lists(settings: TrainSettings, table: Table) -> Datasets:
