@@ -195,7 +195,7 @@ def test_a_validation_channel_is_used_whole(faces, run_train, tmp_path):
 def test_check_only_describes_the_data_and_trains_nothing(faces, run_train, tmp_path, caplog):
     with caplog.at_level(logging.INFO, "rarebird"):
         run = run_train(faces / "train", "--check_only", "true", "--target", "heads")
-    assert not run.exists() and "epoch=1" not in caplog.text
+    assert not run.parent.exists() and "epoch=1" not in caplog.text
     assert "168 pictures of 24 groups by person" in caplog.text
     assert re.search(r"^mask, 3 values: worn 120, incorrect 24, none 24$", caplog.text, re.M)
     assert "groups (person)" in caplog.text and "without check_only trains" in caplog.text

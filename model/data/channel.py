@@ -153,6 +153,8 @@ def read_channel(
     roles = _Roles(group, split, [column for column in metadata if column], forms)
     table = _labelled_table(files, rows, scheme, roles, problems)
     if not len(table) and not len(table.set_aside):
+        if not problems:
+            problems.add("no picture is left to learn from", f"{rows.source}: none of {len(rows.paths):,} rows is used")
         return None
     if split:
         sides = sides_by_path(rows, split)

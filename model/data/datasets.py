@@ -142,7 +142,7 @@ def read_tables(
         settings: How channels are read and checked.
         train_dir: Channel to train on, or a folder with a folder for each split in it.
         validation_dir: Channel to validate on, if there is one.
-        checked: File that remembers which images were decoded without error.
+        checked: File that remembers which images were decoded without error; with check_only it is only read.
 
     Returns:
         The tables, with the contents of their images; without the unreadable ones, if the settings say so.
@@ -181,17 +181,25 @@ def _checked(settings: TrainSettings, table: Table, problems: Problems, checked:
     """The table with the contents of its images, after the integrity check. Unreadable images are problems, or left
     out, as the setting `unreadable` says."""
     skips = settings.unreadable == SKIP
-    found = check_images(table, Problems("") if skips else problems, settings.check, checked, workers=cpu_count())
+    found = check_images(
+        table,
+        Problems("") if skips else problems,
+        settings.check,
+        checked,
+        workers=cpu_count(),
+        remember=not settings.check_only,
+    )
     table = replace(table, contents=found.contents)
     if not (skips and found.unreadable):
         return table
     reasons = Counter(reason.partition(":")[0] for reason in found.unreadable.values())
     counts = listing(f"{count:,} {reason}" for reason, count in reasons.most_common())
-    log.warning(
-        "%s: %s of %s pictures cannot be read and are left out: %s; %s lists them",
-        *(table.root, f"{len(found.unreadable):,}", f"{len(table):,}", counts, UNREADABLE_CSV),
-    )
     left_out = tuple((table.locations[row].path, reason) for row, reason in found.unreadable.items())
+    where = listing((path for path, _ in left_out), 5) if settings.check_only else f"{UNREADABLE_CSV} lists them"
+    log.warning(
+        "%s: %s of %s pictures cannot be read and are left out: %s; %s",
+        *(table.root, f"{len(found.unreadable):,}", f"{len(table):,}", counts, where),
+    )
     if len(left_out) == len(table):
         problems.add("no picture can be read", counts)
     rows = np.setdiff1d(np.arange(len(table)), list(found.unreadable))
@@ -264,18 +272,21 @@ def _split_by_column(settings: TrainSettings, table: Table, sides: np.ndarray) -
         return make_datasets(replace(settings, split_column=None), replace(table, sides=None), None)
     if not settings.allow_overlap:
         both_sides = f"{TRAIN} and {VALIDATION} of split_column {column}"
-        _refuse_shared_groups(table, train_rows, validation_rows, both_sides)
+        way_out = "; --allow_overlap true takes them as they are"
+        _refuse_shared_groups(table, train_rows, validation_rows, both_sides, way_out)
     return _hold_out_and_compare(table, validation_rows, len(validation_rows) / len(table))
 
 
-def _refuse_shared_groups(table: Table, train_rows: np.ndarray, validation_rows: np.ndarray, both_sides: str) -> None:
+def _refuse_shared_groups(
+    table: Table, train_rows: np.ndarray, validation_rows: np.ndarray, both_sides: str, way_out: str = ""
+) -> None:
     """InputError where a group is on both sides.
 
-    both_sides: What names the sides, for the message.
+    both_sides: What names the sides, for the message; way_out: its end.
     """
     shared = sorted(set(table.groups[train_rows]) & set(table.groups[validation_rows]))
     if shared:
-        raise InputError(f"{both_sides} both hold {len(shared):,} groups: {listing(shared)}")
+        raise InputError(f"{both_sides} both hold {len(shared):,} groups: {listing(shared)}{way_out}")
 
 
 def _split_by_lists(settings: TrainSettings, table: Table) -> Datasets:

@@ -61,7 +61,12 @@ class _Facts:
 
 
 def check_images(
-    table: Table, problems: Problems, how: str = "decode", cache: Path | None = None, workers: int = 1
+    table: Table,
+    problems: Problems,
+    how: str = "decode",
+    cache: Path | None = None,
+    workers: int = 1,
+    remember: bool = True,
 ) -> CheckedImages:
     """Reads every image of a table, those set aside included, and adds each that cannot be read to problems.
 
@@ -73,6 +78,7 @@ def check_images(
             again, and not read again where their contents are remembered, in a file beside it. If a file cannot be
             read or written, every image is checked and nothing is remembered.
         workers: Number of threads.
+        remember: Whether what is read is added to the cache; False only uses what is in it.
     """
     count = len(table.locations) + len(table.set_aside)
     found = fingerprints(table.root, chain(table.locations, table.set_aside), count)
@@ -106,7 +112,7 @@ def check_images(
                 rate = number / (logged - started)
                 log.info("checked %s of %s pictures, %.0f/s", f"{number:,}", f"{len(rows):,}", rate)
     finally:  # an interrupted check remembers what it has done
-        if how == "decode" and readable and cache is not None and contents_file is not None:
+        if remember and how == "decode" and readable and cache is not None and contents_file is not None:
             new = found[readable]
             write_array(cache, np.union1d(checked, new[new != 0]))
             write_array(contents_file, with_contents(remembered, found, index, np.array(readable)))

@@ -62,7 +62,8 @@ def label_columns(rows: Rows, attributes: Sequence[Named], problems: Problems) -
 def scheme_from_forms(forms: Sequence[AttributeForm], rows: Rows, problems: Problems) -> Scheme | None:
     """The scheme that the setting `attributes` describes, with the values that occur where it lists none.
 
-    None, and problems, where a column is missing or has fewer than two values.
+    None, and problems, where a column is missing or has fewer than two values. Without a row, which is a problem of the
+    table, nothing is said of the values.
     """
     # A missing column is reported here if its values are the classes, else when the labels are read
     columns = label_columns(rows, forms, Problems("columns"))
@@ -75,7 +76,8 @@ def scheme_from_forms(forms: Sequence[AttributeForm], rows: Rows, problems: Prob
         try:
             attribute = form.attribute(labels)
         except InputError as error:
-            problems.add("fewer than two classes", f"{rows.source}: {error}")
+            if rows.paths:
+                problems.add("fewer than two classes", f"{rows.source}: {error}")
             continue
         attributes.append(attribute)
         for sentence in form.unused_rules(labels) if column is not None else ():

@@ -29,5 +29,7 @@ def rows_of_splits(rows: Rows, column: str, problems: Problems) -> Rows:
 
 
 def sides_by_path(rows: Rows, column: str) -> dict[str, str]:
-    """The side of each image, `train` or `validation`, by its path; `` where its split is unknown."""
-    return {path: side_of(text) or "" for path, text in zip(rows.paths, rows.columns[column])}
+    """The side of each image, `train` or `validation`, by its path; `` where its split is unknown. Of rows that name
+    one image the first counts, as for labels and groups."""
+    rows_from_last = zip(reversed(rows.paths), reversed(rows.columns[column]))
+    return {path: side_of(text) or "" for path, text in rows_from_last}

@@ -31,6 +31,7 @@ def read_lst_rows(files: ChannelFiles, name: str, options: TableOptions, problem
             rows.paths.append(path)
             rows.origins.append(origin)
             labels.append(values[1:-1])
+    finder.finish()
     columns = list(zip(*labels))
     rows.label_columns = tuple(f"label{i + 1}" for i in range(len(columns))) if len(columns) > 1 else ("label",)
     rows.columns = {column: list(texts) for column, texts in zip(rows.label_columns, columns or [()])}

@@ -49,6 +49,7 @@ def read_manifest_rows(files: ChannelFiles, name: str, options: TableOptions, pr
             rows.set_aside.append(path)
             continue
         rows.add(path, origin, values)
+    finder.finish()
     return rows
 
 

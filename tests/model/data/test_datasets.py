@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,10 @@ def test_unreadable_images_are_left_out_and_listed(tmp_path: Path, caplog: pytes
         train, _ = read_tables(settings, root, None, tmp_path / "checked")
     assert len(train) == 20 and all("good" in path for path in train.locations.paths)
     assert "31 of 51 pictures cannot be read and are left out: 30 truncated, 1 empty file" in caplog.text
+    assert "1 empty file; unreadable.csv lists them" in caplog.text
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        read_tables(replace(settings, check_only=True), root, None, tmp_path / "checked")
+    assert re.search(r"1 empty file; a/0\.jpg, .* and 26 more", caplog.text)
     make_datasets(settings, train, None).save_split(tmp_path / "out")
     rows = pd.read_csv(tmp_path / "out" / "unreadable.csv")
     assert rows["path"].tolist() == sorted(broken) and rows["channel"].unique().tolist() == [str(root)]
@@ -265,7 +270,8 @@ def test_a_column_names_the_sides_and_groups_stay_whole(root: Path) -> None:
     datasets = make_datasets(settings, split_table(root, "ttxxvvxttt"[:6] + "tt"), None)
     assert groups(datasets) == ({"p0", "p3"}, {"p2"})
     assert datasets.report is not None and datasets.report.pictures == [4, 2] and not datasets.report.warnings
-    with pytest.raises(InputError, match=r"train and validation of split_column set both hold 1 groups: p1"):
+    both = "train and validation of split_column set both hold 1 groups: p1; --allow_overlap true"
+    with pytest.raises(InputError, match=both):
         make_datasets(settings, split_table(root, "tttvvv"), None)
     with pytest.raises(InputError, match="split_column set: no picture is of train"):
         make_datasets(settings, split_table(root, "vvvv"), None)

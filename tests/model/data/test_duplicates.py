@@ -39,6 +39,20 @@ def test_skip_keeps_the_first_of_equal_rows_and_none_that_differ(root: Path, cap
     assert "images left out whose rows differ in the labels: 1 (1.jpg)" in caplog.text
 
 
+def test_rows_of_one_image_in_two_splits_have_the_side_of_the_first(root: Path) -> None:
+    touch(root, "0.jpg", "1.jpg")
+    write_csv(root, "path,label,set\n0.jpg,a,train\n1.jpg,b,val\n0.jpg,a,val\n")
+    table = read(root, duplicates="skip", split_column="set")
+    assert table.sides is not None and table.sides.tolist() == ["train", "validation"]
+
+
+def test_a_channel_of_which_no_row_is_left_is_a_problem(root: Path) -> None:
+    touch(root, "0.jpg", "1.jpg")
+    write_csv(root, "path,label\n0.jpg,a\n1.jpg,b\n0.jpg,b\n1.jpg,a\n")
+    expected = {"no picture is left to learn from": ["CSV train.csv: none of 4 rows is used"]}
+    assert problems_of(root, duplicates="skip") == expected
+
+
 def test_rows_of_one_image_are_equal_if_every_attribute_is() -> None:
     paths = ["a", "a", "a", "b", "b", "c"]
     labels = {"kind": np.array([0, 0, 0, 1, 1, 2]), "age": np.array([1, 1, 1, 0, 2, 0])}

@@ -110,6 +110,14 @@ def test_what_was_found_good_is_not_decoded_again(channel: Table, tmp_path: Path
     assert check_images(channel, Problems("x"), "decode", remembered, 2).read == 5
 
 
+def test_what_was_found_good_is_used_without_being_remembered(channel: Table, tmp_path: Path) -> None:
+    remembered = tmp_path / "checkpoints" / ".checked"
+    assert check_images(channel, Problems("x"), "decode", remembered, 2, remember=False).read == 154
+    assert not remembered.parent.exists()
+    check_images(channel, Problems("x"), "decode", remembered, 2)
+    assert check_images(channel, Problems("x"), "decode", remembered, 2, remember=False).read == 4
+
+
 def test_a_check_of_headers_is_not_remembered(channel: Table, tmp_path: Path) -> None:
     check_images(channel, Problems("x"), "headers", tmp_path / ".checked", 2)
     assert not (tmp_path / ".checked").exists()

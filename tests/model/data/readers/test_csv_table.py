@@ -134,3 +134,11 @@ def test_rows_of_unused_splits_are_left_out_before_their_pictures_are_looked_for
     assert table.sides is not None and table.sides.tolist() == ["train", "validation"]
     assert caplog.messages[0] == "train.csv: 2 rows whose Split is Testing, test left out"
     assert not any("without a row" in message for message in caplog.messages)
+
+
+def test_without_an_image_nothing_is_said_of_the_classes(root: Path) -> None:
+    write_csv(root, "path,kind\na.jpg,x\nb.jpg,y\n")
+    problems = problems_of(root, attributes={"kind": {"column": "kind"}})
+    assert list(problems) == ["missing file"]
+    problems = problems_of(root, attributes={"kind": {"column": "kind"}}, missing="skip")
+    assert list(problems) == ["no picture found"]

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+
+import pytest
 
 from tests.model.data.conftest import problems_of, read, touch
 
@@ -34,3 +37,13 @@ def test_an_lst_of_several_labels_is_so_many_attributes(root: Path) -> None:
     table = read(root, attributes={"dress": ["no", "yes"], "hat": ["no", "yes"]})
     assert table.labels.to_dict("list") == {"dress": [1, 0], "hat": [0, 0]}
     assert list(problems_of(root)) == ["several label columns"]
+
+
+def test_rows_without_an_image_that_are_left_out_are_logged(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(root, "a.JPG", "b.jpg", "c.jpg")
+    (root / "train.lst").write_text("0\t1\ta.jpg\n1\t0\tb.jpg\n2\t0\tnone.jpg\n")
+    with caplog.at_level(logging.INFO, "rarebird"):
+        assert read(root, missing="skip").locations.paths == ["a.JPG", "b.jpg"]
+    assert "train.lst: 1 row without a picture left out: train.lst row 3: none.jpg" in caplog.messages
+    assert any(text.startswith("train.lst: 1 picture name spelled in another way") for text in caplog.messages)
+    assert "train.lst: 1 picture beside its own without a row: c.jpg" in caplog.messages

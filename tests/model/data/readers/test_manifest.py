@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
+
+import pytest
 
 from tests.model.data.conftest import problems_of, read, touch
 
@@ -67,3 +70,11 @@ def test_faults_of_a_manifest(root: Path) -> None:
     ]
     assert problems["path out of the channel"] == ["x.jsonl row 6: '../c.jpg', expected a path below the channel"]
     assert len(problems) == 3
+
+
+def test_rows_without_an_image_that_are_left_out_are_logged(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(root, "a.jpg", "b.jpg")
+    manifest(root, *({"source-ref": f"s3://bucket/{name}.jpg", "kind": name} for name in ("a", "b", "none")))
+    with caplog.at_level(logging.INFO, "rarebird"):
+        assert read(root, missing="skip").locations.paths == ["a.jpg", "b.jpg"]
+    assert "train.manifest: 1 row without a picture left out: train.manifest row 3: none.jpg" in caplog.messages
