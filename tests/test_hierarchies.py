@@ -113,8 +113,9 @@ def test_training_chooses_by_the_mean_of_the_attributes_and_logs_each(hierarchy,
     assert "mean of the attributes" in card and f"{best['attributes']['product']['accuracy']:.4f}" in card
 
 
-def test_folds_of_separate_models_answer_out_of_fold(hierarchy, run_hierarchy, capsys):
-    model = run_hierarchy("--target", "separate", "--folds", "2")
+def test_folds_of_separate_models_answer_out_of_fold(hierarchy, run_hierarchy, capsys, caplog):
+    with caplog.at_level(logging.INFO, "rarebird"):
+        model = run_hierarchy("--target", "separate", "--folds", "2")
     classes = load(model).scheme.num_classes
     assert classes == len(pd.read_csv(hierarchy / "train" / "train.csv")[list(NAMES)].drop_duplicates())
     folder = model / "out_of_fold"
@@ -124,7 +125,8 @@ def test_folds_of_separate_models_answer_out_of_fold(hierarchy, run_hierarchy, c
     capsys.readouterr()
     flags = ["--ground_truth_dir", str(folder), "--output_data_dir", str(folder), "--resamples", "0"]
     assert evaluation.main(flags) == 0
-    assert json.loads(capsys.readouterr().out)["f1"] > 0
+    line = json.loads(capsys.readouterr().out)
+    assert line["f1"] > 0 and f"out of fold accuracy={line['accuracy']:.4f}; f1={line['f1']:.4f};" in caplog.text
 
 
 def test_a_validation_channel_may_have_combinations_that_train_lacks(hierarchy, run_hierarchy, caplog):

@@ -227,7 +227,7 @@ def evaluate(
         coverage=coverage_curve(matched, level),
         unanswered=len(matched.unanswered),
         left_out=len(matched.left_out),
-        notes=[*matched.notes, *_interval_notes(scored[JOINT_CLASS], units, resamples)],
+        notes=[*matched.notes, *_interval_notes(scored[JOINT_CLASS], units, resamples, groups is not None)],
         learnt_from=matched.learnt_from,
     )
 
@@ -307,10 +307,11 @@ def _reliability(matched: MatchedAnswers, totals: np.ndarray, confidence: float)
     ]
 
 
-def _interval_notes(scores: Scores, units: int, resamples: int) -> list[str]:
+def _interval_notes(scores: Scores, units: int, resamples: int, are_groups: bool) -> list[str]:
     """Why scores have no interval though resamples were asked for."""
     if resamples and units < FEW_GROUPS:
-        return [f"no intervals: {units} groups or single pictures; an interval needs at least {FEW_GROUPS}"]
+        noun = ("group" if are_groups else "picture") + ("" if units == 1 else "s")
+        return [f"no intervals: {units} {noun}; an interval needs at least {FEW_GROUPS}"]
     without = [name for name, score in scores.scores.items() if score.low is None]
     if resamples and without:
         return [f"no interval of {listing(without)}: the value is the same in every resample"]

@@ -56,7 +56,9 @@ def _attribute_table(evaluation: Evaluation) -> str:
 
 
 def _heading(evaluation: Evaluation) -> str:
-    return f"{evaluation.pictures:,} pictures in {len(evaluation.joint.class_names)} classes; {intervals(evaluation)}"
+    classes = len(evaluation.joint.class_names)
+    pictures = f"{evaluation.pictures:,} picture{'' if evaluation.pictures == 1 else 's'}"
+    return f"{pictures} in {classes:,} class{'' if classes == 1 else 'es'}; {intervals(evaluation)}"
 
 
 def seen_sentence(evaluation: Evaluation) -> str:
@@ -75,8 +77,9 @@ def intervals(evaluation: Evaluation) -> str:
         return "no intervals, as resamples is 0"
     units = evaluation.groups or evaluation.pictures
     if units < FEW_GROUPS:
-        what = "groups" if evaluation.groups else "pictures"
-        return f"no intervals, as there are {units} {what} and an interval needs at least {FEW_GROUPS}"
+        what = ("group" if evaluation.groups else "picture") + ("" if units == 1 else "s")
+        there = f"there {'is' if units == 1 else 'are'} {units} {what}"
+        return f"no intervals, as {there} and an interval needs at least {FEW_GROUPS}"
     over = "single pictures, as no column of groups was found"
     if evaluation.groups:
         over = f"the {evaluation.groups:,} groups of column {evaluation.resampled_over}"

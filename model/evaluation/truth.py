@@ -62,7 +62,9 @@ def read_truth(
         notes: Collects how a channel was read.
     """
     found = Problems(f"truth {location}")
-    table = _read_table(location, scheme, options, found) if location.suffix.lower() not in CHANNEL_FILES else None
+    table = None
+    if location.suffix.lower() not in CHANNEL_FILES:
+        table = _read_table(location, scheme, options, found, notes)
     if table is None and not found:
         table = _read_channel(location, scheme, channel, found, notes)
     for kind, texts in found.kinds.items():
@@ -71,7 +73,9 @@ def read_truth(
     return table
 
 
-def _read_table(location: Path, scheme: Scheme | None, options: TableOptions, problems: Problems) -> ClassTable | None:
+def _read_table(
+    location: Path, scheme: Scheme | None, options: TableOptions, problems: Problems, notes: list[str]
+) -> ClassTable | None:
     """A CSV with a column of classes, or with those of the attributes. None without a problem where there is none: a
     folder has no such table."""
     file = _table_in(location, options, problems) if location.is_dir() else location
@@ -81,7 +85,7 @@ def _read_table(location: Path, scheme: Scheme | None, options: TableOptions, pr
     has_classes = column_named(header, ANSWER_NAME, *ANSWER_COLUMNS) is not None
     columns = [column_named(header, attribute.column) for attribute in scheme.attributes] if scheme else []
     if scheme and not has_classes and all(columns):
-        return _read_attributes(file, scheme, [column for column in columns if column], options, problems)
+        return _read_attributes(file, scheme, [column for column in columns if column], options, problems, notes)
     if not has_classes and file != location:
         return None
     return read_class_table(file, problems, (), options.picture_columns, options.encoding, preferred=ANSWER_NAME)
@@ -96,17 +100,27 @@ def _read_channel(
     if table is None or problems:
         return None
     notes.append(f"the truth was read from {table.source}: {len(table):,} pictures")
+    labelled = table.has_all_labels()
+    if not labelled.all():
+        _note_missing_labels(table.scheme, ~labelled, notes)
+        table = table.take(np.flatnonzero(labelled))
     frame = pd.DataFrame({NAME_COLUMN: pd.Series(table.locations.paths, dtype="str")})
     if table.grouped_by:
         frame[table.grouped_by] = table.groups
     for column in table.metadata:
         if column not in frame:
             frame[column] = table.metadata[column]
-    classes = np.array([*table.scheme.class_names, ""], dtype=object)[table.classes()]  # "" of -1, a missing label
+    classes = np.array(table.scheme.class_names, dtype=object)[table.classes()]
     names = frame[NAME_COLUMN].map(normal_text)
     return ClassTable(
         location, names, pd.Series(classes, index=frame.index, dtype=object), frame, ANSWER_NAME, NAME_COLUMN
     )
+
+
+def _note_missing_labels(scheme: Scheme, missing: np.ndarray, notes: list[str]) -> None:
+    """Notes how many rows, bool (n,), have no joint class because an optional label is missing."""
+    optional = listing(attribute.name for attribute in scheme.attributes if attribute.optional)
+    notes.append(f"pictures left out, as an optional label ({optional}) is missing: {int(missing.sum()):,}")
 
 
 def match_by_file_name(truth: ClassTable, answers: pd.Series, notes: list[str]) -> ClassTable:
@@ -161,9 +175,15 @@ def _table_in(folder: Path, options: TableOptions, problems: Problems) -> Path |
 
 
 def _read_attributes(
-    file: Path, scheme: Scheme, columns: Sequence[str], options: TableOptions, problems: Problems
+    file: Path,
+    scheme: Scheme,
+    columns: Sequence[str],
+    options: TableOptions,
+    problems: Problems,
+    notes: list[str],
 ) -> ClassTable | None:
-    """A table whose attributes have a column each: its classes are the joint ones, by name."""
+    """A table whose attributes have a column each: its classes are the joint ones, by name. Rows without the label of
+    an optional attribute have none and are left out."""
     table = read_class_table(file, problems, (), options.picture_columns, options.encoding, columns=columns[:1])
     if table is None:
         return None
@@ -178,6 +198,11 @@ def _read_attributes(
     joint[known] = scheme.joint(dict(zip(scheme.names, codes[known].T)))
     values = pd.Series(np.array([*scheme.class_names, ""], dtype=object)[joint], index=table.names.index)
     kept = ~(codes == DROPPED).any(axis=1)
+    optional = np.array([attribute.optional for attribute in scheme.attributes])
+    missing = kept & ~known & (codes[:, ~optional] >= 0).all(axis=1)
+    if missing.any():
+        _note_missing_labels(scheme, missing, notes)
+        kept &= ~missing
     rest = table.table[kept].drop(columns=list(columns))
     return ClassTable(file, table.names[kept], values[kept], rest, ANSWER_NAME, table.name_column)
 

@@ -56,6 +56,16 @@ def test_what_was_resampled_is_named():
     assert intervals(replace(evaluated(10), pictures=10)) == f"95 % intervals by 10 resamples over {over}"
 
 
+def test_one_picture_is_written_in_the_singular_and_notes_name_groups_or_pictures():
+    kind = Scheme((Attribute("kind", ("cat",)),))
+    one = evaluate(MatchedAnswers(kind, ["a.jpg"], np.array([0]), np.array([0])), resamples=10)
+    heading = "1 picture in 1 class; no intervals, as there is 1 picture and an interval needs at least 10"
+    assert summary(one).splitlines()[0] == heading
+    assert "no intervals: 1 picture; an interval needs at least 10" in one.notes
+    grouped = evaluated(10, groups=np.array([0, 0, 1, 1]), group_column="person", group_names=["p", "q"])
+    assert "no intervals: 2 groups; an interval needs at least 10" in grouped.notes
+
+
 def test_notes_of_the_matching_come_before_classes_without_truth():
     notes = notes_of(evaluated(notes=["a note"]))
     assert notes[0] == "a note" and notes[1].startswith("classes without truth") and len(notes) == 2

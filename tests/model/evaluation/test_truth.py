@@ -1,6 +1,7 @@
 """The truth in every form that training reads."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ from model.answers.read import ClassTable
 from model.errors import InputError
 from model.evaluation.matching import MatchedAnswers, match_answers
 from model.evaluation.truth import match_by_file_name, truth_location
-from model.labels import Attribute, Scheme, mask_scheme
+from model.labels import Attribute, LabelPattern, Scheme, mask_scheme, pattern_column
 
 FOLDERS = Scheme((Attribute("label", ("1", "2", "cat")),))  # class folders, two of them called by a number
 SHIRTS = Scheme((Attribute("kind", ("shirt", "shoe"), (), "articleType"), Attribute("size", ("small", "large"), (10,))))
@@ -73,6 +74,30 @@ def test_attributes_may_have_columns_of_their_own(matched, tmp_path):
     found = matched(SHIRTS, "a,2", "b,1", "c,0")
     assert found.truth.tolist() == [2, 1, 3] and found.answers.tolist() == [2, 1, 0]
     assert found.metadata == {"site": ["x", "y", "x"]}
+
+
+@pytest.mark.parametrize("location", ["truth", "truth/table.csv"])
+def test_rows_without_an_optional_label_are_left_out(matched, tmp_path, location):
+    kind, size = SHIRTS.attributes
+    scheme = Scheme((kind, replace(size, optional=True)))
+    write(tmp_path / "truth" / "table.csv", "ImageID,size,articleType\na,9,shoe\nb,,shirt\nc,10,shirt\n")
+    found = matched(scheme, "a,2", "b,1", "c,0", truth=location)
+    assert (found.names, found.truth.tolist()) == (["a", "c"], [2, 1])
+    assert "pictures left out, as an optional label (size) is missing: 1" in found.notes
+    write(tmp_path / "truth" / "table.csv", "ImageID,size,articleType\na,9,shoe\nb,,\nc,10,shirt\n")
+    with pytest.raises(InputError, match="pictures without a true class"):
+        matched(scheme, "a,2", "b,1", "c,0", truth=location)
+
+
+def test_rows_of_a_channel_without_an_optional_label_are_left_out(matched, tmp_path):
+    draw(tmp_path / "truth", "shirt_9.png", "shoe_.png")
+    attributes = (
+        Attribute("kind", ("shirt", "shoe"), (), pattern_column("kind"), pattern=LabelPattern("^([a-z]+)")),
+        Attribute("size", ("9", "10"), (), pattern_column("size"), optional=True, pattern=LabelPattern("_([0-9]*)")),
+    )
+    found = matched(Scheme(attributes), "shirt_9.png,0", "shoe_.png,2")
+    assert (found.names, found.truth.tolist()) == (["shirt_9.png"], [0])
+    assert "pictures left out, as an optional label (size) is missing: 1" in found.notes
 
 
 def test_values_of_attributes_are_told_by_row(matched, tmp_path):
