@@ -70,19 +70,24 @@ class Problems:
     Attributes:
         heading: First line of the message, such as the name of the channel.
         kinds: Locations by kind of problem, in the order in which the kinds first occurred.
+        advice: By kind of problem, the setting that takes the input as it is.
     """
 
     heading: str
     kinds: dict[str, list[str]] = field(default_factory=dict)
+    advice: dict[str, str] = field(default_factory=dict)
 
-    def add(self, kind: str, location: str) -> None:
+    def add(self, kind: str, location: str, advice: str = "") -> None:
         """Adds a problem.
 
         Args:
             kind: What is wrong, in the same words for every location.
             location: File or row, with the value and what was expected.
+            advice: The setting that takes the input as it is, told once for the kind.
         """
         self.kinds.setdefault(kind, []).append(location)
+        if advice:
+            self.advice[kind] = advice
 
     def __bool__(self) -> bool:
         return bool(self.kinds)
@@ -103,6 +108,8 @@ class Problems:
             lines += [f"    {location}" for location in shown]
             if len(locations) > len(shown):
                 lines.append(f"    ... and {len(locations) - len(shown):,} more")
+            if kind in self.advice:
+                lines.append(f"    {self.advice[kind]}")
         return "\n".join(lines)
 
     def raise_if_any(self) -> None:

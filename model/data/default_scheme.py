@@ -29,7 +29,11 @@ def default_scheme(rows: Rows, age_cuts: Sequence[float], num_classes: int, prob
     if rows.named_by_folder and rows.paths and rows.label_columns not in ((), ("label",)):
         return _scheme_of_levels(rows, problems)
     if len(rows.label_columns) > 1:
-        detail = f"{rows.source} has the labels {listing(rows.label_columns)}; name the attributes in the config"
+        example = ", ".join(f"{name}: {{}}" for name in rows.label_columns)
+        detail = (
+            f"{rows.source} has the labels {listing(rows.label_columns)}; name in the config those to learn, "
+            f"attributes: {{{example}}}"
+        )
         problems.add("several label columns", detail)
         return None
     if not rows.columns:

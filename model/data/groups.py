@@ -41,6 +41,9 @@ def log_groups(rows: Rows, column: str | None, pattern: str | None) -> None:
     """Logs by which column or pattern images are grouped, or that each is a group of its own."""
     if pattern:
         log.info("%s: pictures are grouped by group_pattern %s", rows.source, pattern)
+    elif column is None and (rows.named_by_folder or not rows.columns):
+        advice = "group_pattern finds groups that no split may divide in the paths"
+        log.info("%s: each picture is a group of its own; %s", rows.source, advice)
     elif column is None:
         usual = " or ".join(GROUP_COLUMNS)
         advice = "group_column or group_pattern names groups that no split may divide"

@@ -104,7 +104,8 @@ def check_images(
             else:
                 kind, _, detail = facts.error.partition(": ")
                 path = (table.locations[row] if row < len(table) else table.set_aside[row - len(table)]).path
-                problems.add(f"unreadable picture, {kind}", f"{path}: {detail}" if detail else path)
+                advice = "--unreadable skip leaves out the pictures that cannot be read"
+                problems.add(f"unreadable picture, {kind}", f"{path}: {detail}" if detail else path, advice)
                 if row < len(table):
                     unreadable[row] = facts.error
             if time.monotonic() - logged >= PROGRESS_SECONDS:

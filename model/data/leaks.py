@@ -71,8 +71,8 @@ def warn_of_duplicates(table: Table, sides: np.ndarray) -> None:
     twins = (tuple(table.locations[int(order[at])].path for at in (copy, first[copy])) for copy in copies)
     examples = listing((" = ".join(paths) for paths in twins), 3)
     log.warning(
-        "%s pictures have copies on another side of the split, which the scores profit by: %s; give copies one group",
-        f"{contents:,}",
+        "%s on another side of the split, which the scores profit by: %s; give copies one group",
+        "1 picture has copies" if contents == 1 else f"{contents:,} pictures have copies",
         examples,
     )
 

@@ -77,7 +77,8 @@ def log_range(table: Table, pixel_range: PixelRange) -> None:
     if len(rows):
         low, high = pixel_range
         deep = int(table.contents.is_deep.sum()) if table.contents else 0
-        log.info("pixel values %.6g to %.6g become 0 to 255 in %s pictures of more than 8 bits", low, high, f"{deep:,}")
+        pictures = "1 picture" if deep == 1 else f"{deep:,} pictures"
+        log.info("pixel values %.6g to %.6g become 0 to 255 in %s of more than 8 bits", low, high, pictures)
         for warning in range_warnings(table, pixel_range):
             log.warning("%s", warning)
 

@@ -49,7 +49,8 @@ class SplitReport:
             half = MAX_CLASSES // 2
             omitted = by_class[half:-half]
             most, least = sum(omitted[0][1]), sum(omitted[-1][1])
-            by_class[half:-half] = [(f"... {len(omitted):,} more classes of {most:,} to {least:,} pictures", [])]
+            sizes = f"{most:,}" if most == least else f"{most:,} to {least:,}"
+            by_class[half:-half] = [(f"... {len(omitted):,} more classes of {sizes} pictures", [])]
         lines = [[name, *(text for side in _with_shares(counts) for text in side)] for name, counts in rows + by_class]
         headers = ["", *(header for name in self.side_names for header in (name, "%"))]
         table = text_table(headers, lines, right=range(1, len(headers)))

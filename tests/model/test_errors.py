@@ -63,3 +63,12 @@ def test_an_error_has_all_problems_where_its_message_does_not() -> None:
         few.raise_if_any()
     assert caught.value.details == ""
     raise_all([Problems("none")])
+
+
+def test_the_setting_that_takes_the_input_is_told_once_for_its_kind() -> None:
+    problems = Problems("channel train")
+    for row in range(25):
+        problems.add("missing file", f"row {row}", "--missing skip")
+    problems.add("unknown label", "row 3")
+    lines = str(problems).splitlines()
+    assert lines[-4:] == ["    ... and 5 more", "    --missing skip", "  unknown label (1):", "    row 3"]

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from model.data.readers.shards import Shards, read_shards
-from model.errors import Problems, listing
+from model.errors import Problems, listing, nearest
 from model.paths import leaves_folder
 
 log = logging.getLogger("rarebird")
@@ -330,13 +330,24 @@ class ChannelFiles:
 def has_content(files: ChannelFiles, problems: Problems) -> bool:
     """Whether the channel is a folder with something in it; a problem where it is not."""
     if not files.root.is_dir():
-        detail = "a file, no folder" if files.root.exists() else "there is no such folder"
+        detail = "a file, no folder" if files.root.exists() else f"there is no such folder{_nearest_folder(files.root)}"
         problems.add("missing channel", f"{files.root}: {detail}")
         return False
     if not files.folder().kinds and not files.unreadable:
         problems.add("empty channel", f"{files.root}: there is nothing in it")
         return False
     return True
+
+
+def _nearest_folder(path: Path) -> str:
+    """`; nearest: FOLDER` for the first part of a path that is not there, or "" where none is close."""
+    missing = next((part for part in [*reversed(path.parents), path] if not part.exists()), path)
+    try:
+        beside = [other.name for other in missing.parent.iterdir() if other.is_dir()]
+    except OSError:
+        return ""
+    name = nearest(missing.name, beside)
+    return f"; nearest: {missing.with_name(name)}" if name else ""
 
 
 def outside_links_text(files: ChannelFiles) -> str:

@@ -14,9 +14,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from model.data.readers.channel_files import IMAGES, ChannelFiles, is_image, warn_skipped
 from model.data.readers.rows import Rows, warn_left_out
+from model.data.readers.split_names import TRAIN, UNUSED, VALIDATION, side_of
 from model.errors import Problems, listing
 from model.settings.choices import ALL_LEVELS, NO_LEVEL
 
@@ -28,6 +30,12 @@ COMPANIONS = frozenset(  # what lies beside a folder of images and holds images 
     {"annotations", "annotation", "labels", "label", "masks", "mask", "segmentation", "segmentations", "trimaps"}
     | {"segmentationclass", "segmentationobject", "groundtruth", "ground_truth", "gt", "bboxes", "thumbnails", "thumbs"}
 )
+PROJECT_FOLDERS = IMAGE_FOLDERS | {  # what a repository holds beside its README, in lower case
+    *("src", "source", "code", "scripts", "python", "notebooks", "app", "doc", "docs", "documentation", "paper"),
+    *("data", "dataset", "datasets", "raw", "figures", "figs", "assets", "static", "media", "screenshots"),
+    *("output", "outputs", "results", "runs", "sample_images", "examples"),
+}
+PROJECT_FILES = ("readme", "license", "licence", "citation", "pyproject.toml", "setup.py", "requirements.txt")
 MANY_FOLDERS, FEW_IMAGES = 100, 10  # so many folders with fewer images each are rather persons or series than classes
 TABLES = (".csv", ".lst", ".manifest")
 
@@ -230,6 +238,7 @@ def _doubt(files: ChannelFiles, tree: FolderTree, classes: Sequence[Parts]) -> s
     tops = sorted(children[()])
     return (
         _beside_annotations(files, tops)
+        or _in_repository(files, tree, tops)
         or _one_folder_too_high(files, tree, children)
         or _folders_in_class_folders(files, tree.base, classes, children)
     )
@@ -247,6 +256,29 @@ def _beside_annotations(files: ChannelFiles, tops: Sequence[str]) -> str:
     return (
         f"{text}{folder} has no folders in it, so the labels must come from a table beside it, columns path and label"
     )
+
+
+def _in_repository(files: ChannelFiles, tree: FolderTree, tops: Sequence[str]) -> str:
+    """Doubt where folders such as doc and src lie beside the README of a repository."""
+    project = [name for name in files.folder().names("file") if name.lower().startswith(PROJECT_FILES)]
+    usual = [name for name in tops if name.lower() in PROJECT_FOLDERS]
+    if tree.base or len(tops) < 2 or not usual or not project:
+        return ""
+    tables = [path for path in tree.others if path.lower().endswith(TABLES)]
+    by_table = f", or a table by --table: {listing(tables, 3)}" if tables else ""
+    most = _folder_of_most(tree)
+    place = f"; most pictures lie in {most}" if most else ""
+    return (
+        f"{listing(usual)} beside {listing(project, 1)} look like folders of a repository{place}. Name the folder "
+        f"above the class folders by --train_dir{by_table}; --folder_levels {LABEL}: the classes are {listing(tops, 5)}"
+    )
+
+
+def _folder_of_most(tree: FolderTree) -> str:
+    """The deepest folder with more than half of the images; "" where there is none."""
+    folders = Counter("/".join(parts[:end]) for _, parts in tree.images for end in range(1, len(parts) + 1))
+    most = [folder for folder, count in folders.items() if 2 * count > len(tree.images)]
+    return max(most, key=len, default="")
 
 
 def _one_folder_too_high(files: ChannelFiles, tree: FolderTree, children: dict[Parts, set[str]]) -> str:
@@ -283,12 +315,29 @@ def _folders_in_class_folders(
         reason = f"{listing(tops, 5)} hold folders of the same names, {listing(sorted(children[(tops[0],)]), 5)}"
     else:
         return ""
-    folder = files.root / base / tops[0]
+    flags = _flags_of_splits(files.root / base, tops, children) or f"--train_dir {files.root / base / tops[0]}"
     return (
         f"{reason}. --folder_levels label: the classes are {listing(tops, 3)}; --folder_levels {NO_LEVEL} label: the "
         f"folders in them; --folder_levels {ALL_LEVELS}: both together, {example}; or name one folder, as in "
-        f"--train_dir {folder}"
+        f"{flags}"
     )
+
+
+def _flags_of_splits(root: Path, tops: Sequence[str], children: dict[Parts, set[str]]) -> str:
+    """`--train_dir .../Final_Training/Images --validation_dir .../Final_Test/Images`; "" where no name says train."""
+    folders: dict[str, Path] = {}
+    for top in tops:
+        parts: Parts = (top,)
+        while len(children[parts]) == 1:
+            parts = (*parts, *children[parts])
+        for word in re.split(r"[ _-]", top):
+            side = side_of(word)
+            if side is not None:
+                folders.setdefault(side, root.joinpath(*parts))
+    if TRAIN not in folders:
+        return ""
+    other = folders.get(VALIDATION) or folders.get(UNUSED)
+    return f"--train_dir {folders[TRAIN]}" + (f" --validation_dir {other}" if other else "")
 
 
 def _numbered(children: dict[Parts, set[str]]) -> int:

@@ -16,7 +16,7 @@ from model.data.readers.image_files import has_image_files, read_image_files
 from model.data.readers.lst import read_lst_rows
 from model.data.readers.manifest import read_manifest_rows
 from model.data.readers.own_outputs import input_tables
-from model.data.readers.path_list import read_path_list
+from model.data.readers.path_list import begins_with_image, read_path_list
 from model.data.readers.profile_folders import has_profiles, read_profiles
 from model.data.readers.rows import Rows
 from model.data.readers.table_options import TableOptions
@@ -90,7 +90,7 @@ def read_rows(
     Returns:
         The rows; None, and a problem, where nothing can be read.
     """
-    levels, table = levels or FolderLevels(), options.table
+    levels, table, is_auto = levels or FolderLevels(), options.table, layout == "auto"
     if table is not None and choose_table(files, table, [], (), problems) is None:
         return None
     tables = _tables(files, options)
@@ -111,7 +111,12 @@ def read_rows(
         return None
     candidates = with_pictures if layout == "csv" and with_pictures else tables[layout]
     name = choose_table(files, table, candidates, TABLE_NAMES, problems)
-    return None if name is None else FILE_LAYOUTS[layout].read(files, name, options, problems)
+    if name is None:
+        return None
+    if is_auto and layout == "csv" and options.picture_column is None and begins_with_image(files.root / name, options):
+        log.info("%s: its first row names a picture, so it is read as a list without a header (layout list)", name)
+        layout = "list"
+    return FILE_LAYOUTS[layout].read(files, name, options, problems)
 
 
 def tables_to_read(files: ChannelFiles, layout: str, options: TableOptions) -> list[str]:

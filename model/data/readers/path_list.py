@@ -43,6 +43,12 @@ def has_header(path: Path, options: TableOptions) -> bool:
     return column_named(header, *options.picture_columns) is not None
 
 
+def begins_with_image(path: Path, options: TableOptions) -> bool:
+    """Whether the first row of a file names an image where a header would name the column of images."""
+    header = table_header(path, options.encoding, options.picture_columns)
+    return bool(header) and IMAGE_AND_LABELS.fullmatch(header[0].strip()) is not None
+
+
 def read_list(path: Path, problems: Problems, encoding: str, name: str) -> TextTable | None:
     """Reads a list as a table with the columns path, label, label_2, ...
 

@@ -110,7 +110,7 @@ class ImageFinder:
         if self._missing == "skip":
             self._skipped.append(detail)
         else:
-            self.problems.add(kind, detail)
+            self.problems.add(kind, detail, "--missing skip leaves out the rows without a picture")
 
     def finish(self) -> None:
         """Logs which names are spelled in another way on disk, which rows without an image are left out and how many

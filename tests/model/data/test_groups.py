@@ -34,9 +34,13 @@ def test_the_log_says_by_what_pictures_are_grouped(root: Path, caplog: pytest.Lo
     with caplog.at_level(logging.INFO, "rarebird"):
         read(csv_channel(root, "path,label,Sender\n0.jpg,0,a\n1.jpg,1,b\n"))
         read(csv_channel(root, "path,label,Shop\n0.jpg,0,a\n1.jpg,1,b\n"))
+        touch(root / "folders", "cat/0.jpg", "dog/1.jpg")
+        read(root / "folders")
     told = [message for message in caplog.messages if "group" in message]
     assert told == [
         "CSV train.csv: pictures are grouped by column Sender",
         "CSV train.csv: no column group or person or sender or people_path, each picture is a group of its own; "
         "group_column or group_pattern names groups that no split may divide",
+        "class folders: each picture is a group of its own; group_pattern finds groups that no split may divide in "
+        "the paths",
     ]

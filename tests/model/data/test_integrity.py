@@ -187,7 +187,7 @@ def test_an_interrupted_check_remembers_what_it_found_and_leaves_no_thread(
     read: list[object] = []
 
     class Interrupting(Problems):
-        def add(self, kind: str, place: str) -> None:
+        def add(self, kind: str, place: str, advice: str = "") -> None:
             if at in place:
                 raise KeyboardInterrupt
 

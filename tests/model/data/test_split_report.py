@@ -47,6 +47,8 @@ def test_many_classes_are_shortened_to_the_commonest_and_the_rarest() -> None:
     assert names_shown == [f"class{c}" for c in range(99, 84, -1)] + ["..."] + [f"class{c}" for c in range(14, -1, -1)]
     assert "... 70 more classes of 85 to 16 pictures" in report.text()
     assert len(report.to_dict()["sides"]["train"]["classes"]) == 100
+    even = report_split(np.arange(200).astype(str), np.arange(200) % 100, np.zeros(200, int), names, ["train"], None)
+    assert "... 70 more classes of 2 pictures" in even.text()
 
 
 def test_what_is_wrong_with_a_split_is_reported() -> None:

@@ -162,6 +162,34 @@ def test_images_beside_annotations_are_no_classes(root: Path) -> None:
     assert read(root / "media").scheme.class_names == ["images", "videos"]
 
 
+def test_folders_of_a_repository_are_no_classes(root: Path) -> None:
+    fill(root, 3, "doc/images", "src/data/cells")
+    fill(root, 1, "src/data/more")
+    assert read(root).scheme.class_names == ["doc/images", "src/data/cells", "src/data/more"]  # no repository
+    touch(root, "README.md", "src/data/labels.csv")
+    assert problems_of(root) == {
+        "folders that may not be the classes": [
+            "doc, src beside README.md look like folders of a repository; most pictures lie in src/data. Name the "
+            "folder above the class folders by --train_dir, or a table by --table: src/data/labels.csv; "
+            "--folder_levels label: the classes are doc, src"
+        ]
+    }
+    assert read(root, folder_levels=["label"]).scheme.class_names == ["doc", "src"]
+    fill(root / "plain", 3, "cat", "dog")
+    touch(root / "plain", "README.md", "LICENSE")
+    assert read(root / "plain").scheme.class_names == ["cat", "dog"]
+
+
+def test_the_error_names_folders_of_splits_with_longer_names(root: Path) -> None:
+    fill(root, 3, *(f"Final_{split}/Images/{name}" for split in ("Training", "Test") for name in ("stop", "go")))
+    (details,) = problems_of(root).values()
+    flags = f"--train_dir {root}/Final_Training/Images --validation_dir {root}/Final_Test/Images"
+    assert details[0].endswith(f"as in {flags}")
+    fill(root / "sides", 3, "left/cat", "left/dog", "right/cat", "right/dog")
+    (details,) = problems_of(root / "sides").values()
+    assert details[0].endswith(f"as in --train_dir {root}/sides/left")
+
+
 def test_one_folder_in_each_class_folder_changes_no_class(root: Path) -> None:
     fill(root, 3, "cat/images", "dog/images")
     assert read(root).scheme.class_names == ["cat", "dog"]

@@ -58,6 +58,9 @@ def test_a_csv_wins_over_folders_where_it_names_pictures(root: Path, caplog: pyt
 def test_channels_of_no_layout_are_reported(root: Path) -> None:
     missing = root / "none"
     assert problems_of(missing) == {"missing channel": [f"{missing}: there is no such folder"]}
+    (root / "training/images").mkdir(parents=True)
+    near = f"{root}/trainig/images: there is no such folder; nearest: {root}/training"
+    assert problems_of(root / "trainig/images") == {"missing channel": [near]}
     touch(root, "file")
     assert problems_of(root / "file") == {"missing channel": [f"{root}/file: a file, no folder"]}
     (root / "empty").mkdir()

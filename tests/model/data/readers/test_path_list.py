@@ -1,3 +1,4 @@
+import logging
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,23 @@ def test_a_comma_in_a_path_separates_nothing(root: Path):
 def test_a_csv_without_a_header_is_a_list_too(root: Path):
     touch(root, "a.jpg", "b.jpg")
     write_csv(root, "a.jpg,cat\nb.jpg,dog\n")
-    assert read(root, layout="list").scheme.class_names == ["cat", "dog"]
+    for options in ({"layout": "list"}, {}, {"table": "train.csv"}):
+        table = read(root, **options)
+        assert table.scheme.class_names == ["cat", "dog"] and table.source == "list train.csv"
     expected = "train.csv has none of ImageID, image_name, path; there are a.jpg, cat; its first row names a picture"
-    assert problems_of(root)["missing picture column"][0].startswith(expected)
+    assert problems_of(root, layout="csv")["missing picture column"][0].startswith(expected)
+
+
+def test_a_csv_of_paths_and_labels_between_spaces_is_a_list(root: Path, caplog: pytest.LogCaptureFixture):
+    touch(root, "images/cell 1.png", "images/cell 2.png")
+    write_csv(root, "images/cell 1.png  1.0     mono\nimages/cell 2.png  0.3333  poly\n", "labels.csv")
+    with caplog.at_level(logging.INFO, "rarebird"):
+        table = read(root, attributes={"defect": {"column": "label"}, "kind": {"column": "label_2"}})
+    assert [table.labels[name].tolist() for name in ("defect", "kind")] == [[1, 0], [0, 1]]
+    assert "labels.csv: its first row names a picture, so it is read as a list without a header" in caplog.text
+    (details,) = problems_of(root)["several label columns"]
+    assert details.endswith("name in the config those to learn, attributes: {label: {}, label_2: {}}")
+    assert "missing picture column" in problems_of(root, picture_column="image")
 
 
 def test_what_is_wrong_with_a_list_is_reported_with_its_line(root: Path):
