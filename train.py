@@ -48,7 +48,7 @@ from model.artifacts.ensemble import SOFT, save_ensemble
 from model.artifacts.files import is_ensemble, is_saved_model
 from model.artifacts.learnt_from import LearntFrom
 from model.artifacts.saved_model import save_model
-from model.data.datasets import read_tables
+from model.data.checked_tables import read_tables
 from model.errors import ExitCode, InputError
 from model.evaluation.files import REPORT_HTML
 from model.images.decode import allow_pixels

@@ -16,7 +16,7 @@ import train
 from container import settings_layers
 from container.environment import IN_IMAGE
 from container.job_types import SERVE
-from model.data.datasets import read_tables
+from model.data.checked_tables import read_tables
 from model.errors import InputError
 from model.settings.train import TrainSettings
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,28 +10,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import cpu_count
 
 from model.atomic_write import write_frame, write_json
-from model.data.channel import ChannelOptions, read_channel
-from model.data.content_index import hash_equal_files
-from model.data.integrity import check_images
+from model.data.checked_tables import UNREADABLE_CSV
 from model.data.leaks import check_channels, warn_of_duplicates
-from model.data.pixel_range import find_range, sample_pixels
+from model.data.pixel_range import find_range
 from model.data.readers.split_names import TRAIN, VALIDATION
-from model.data.split_folders import split_channels
 from model.data.split_report import SplitReport, report_split
 from model.data.splits import split
 from model.data.table import Table
-from model.errors import InputError, Problems, did_you_mean, listing, raise_all
-from model.labels import HEADS, JOINT, Scheme, target_scheme
-from model.metrics.epoch_metrics import SCORE_OF_MANY
-from model.settings.choices import SEPARATE
-from model.settings.nested import under_own_names
+from model.errors import InputError, Problems, did_you_mean, listing
+from model.labels import HEADS, JOINT, target_scheme
 from model.settings.train import TrainSettings
-
-UNREADABLE_CSV = "unreadable.csv"  # beside split.csv
-SKIP = "skip"  # of the setting `unreadable`
 
 log = logging.getLogger("rarebird")
 
@@ -131,104 +120,6 @@ def _counts(table: Table) -> dict[str, Any]:
         "groups": len(set(table.groups)),
         "class_counts": table.class_counts().tolist(),
     }
-
-
-def read_tables(
-    settings: TrainSettings, train_dir: Path, validation_dir: Path | None, checked: Path
-) -> tuple[Table, Table | None]:
-    """Reads and checks the labelled channels.
-
-    Args:
-        settings: How channels are read and checked.
-        train_dir: Channel to train on, or a folder with a folder for each split in it.
-        validation_dir: Channel to validate on, if there is one.
-        checked: File that remembers which images were decoded without error; with check_only it is only read.
-
-    Returns:
-        The tables, with the contents of their images; without the unreadable ones, if the settings say so.
-
-    Raises:
-        InputError: One error that lists the problems of both channels, those of unreadable images included.
-    """
-    if settings.split_column and validation_dir is not None:
-        raise InputError("split_column and a validation channel both name who is chosen by; give one of them")
-    options = ChannelOptions.from_settings(settings)
-    has_own_split = bool(settings.folds or settings.validation_groups)
-    train_dir, validation_dir = split_channels(train_dir, validation_dir, options, has_own_split)
-    problems = [Problems(f"channel train ({train_dir})")]
-    tables = [read_channel(train_dir, problems[0], options)]
-    if validation_dir is not None:
-        # The validation channel may have a table of another name than the training channel
-        table = settings.table if settings.table and (validation_dir / settings.table).is_file() else None
-        scheme = tables[0].scheme if tables[0] is not None else None
-        problems.append(Problems(f"channel validation ({validation_dir})"))
-        tables.append(read_channel(validation_dir, problems[1], replace(options, table=table), scheme))
-    if tables[0] is not None and not problems[0]:
-        _check_attribute_names(settings, tables[0].scheme)
-    pairs = [(table, own) for table, own in zip(tables, problems) if table is not None]
-    readable = [_checked(settings, table, own_problems, checked) for table, own_problems in pairs]
-    raise_all(problems)
-    train, *others = readable
-    if settings.check == "headers":
-        hash_equal_files(
-            [(table.root, table.locations, table.contents) for table in (train, *others) if table.contents]
-        )
-    train = sample_pixels(train, settings.seed, cpu_count())
-    return _share_combinations(train, others[0] if others else None)
-
-
-def _checked(settings: TrainSettings, table: Table, problems: Problems, checked: Path) -> Table:
-    """The table with the contents of its images, after the integrity check. Unreadable images are problems, or left
-    out, as the setting `unreadable` says."""
-    skips = settings.unreadable == SKIP
-    found = check_images(
-        table,
-        Problems("") if skips else problems,
-        settings.check,
-        checked,
-        workers=cpu_count(),
-        remember=not settings.check_only,
-    )
-    table = replace(table, contents=found.contents)
-    if not (skips and found.unreadable):
-        return table
-    reasons = Counter(reason.partition(":")[0] for reason in found.unreadable.values())
-    counts = listing(f"{count:,} {reason}" for reason, count in reasons.most_common())
-    left_out = tuple((table.locations[row].path, reason) for row, reason in found.unreadable.items())
-    where = listing((path for path, _ in left_out), 5) if settings.check_only else f"{UNREADABLE_CSV} lists them"
-    log.warning(
-        "%s: %s of %s pictures cannot be read and are left out: %s; %s",
-        *(table.root, f"{len(found.unreadable):,}", f"{len(table):,}", counts, where),
-    )
-    if len(left_out) == len(table):
-        problems.add("no picture can be read", counts)
-    rows = np.setdiff1d(np.arange(len(table)), list(found.unreadable))
-    return replace(table.take(rows), left_out=left_out)
-
-
-def _check_attribute_names(settings: TrainSettings, scheme: Scheme) -> None:
-    """Checks that the settings `target` and `heads` name attributes of the channel, before all images are decoded."""
-    if settings.target != SEPARATE:
-        target_scheme(scheme, settings.target)
-    under_own_names("heads", settings.heads, scheme.names)
-
-
-def _share_combinations(train: Table, validation: Table | None) -> tuple[Table, Table | None]:
-    """Both tables with one scheme: if it is_large, the joint classes are the combinations that occur in either."""
-    if not train.scheme.is_large:
-        return train, validation
-    scheme = train.scheme.occurring(*(table.codes() for table in (train, validation) if table is not None))
-    log.info(
-        "%s of %s combinations of %s occur; these are the joint classes",
-        f"{scheme.num_classes:,}",
-        f"{scheme.num_combinations:,}",
-        listing(scheme.names),
-    )
-    log.info("a score is %s", SCORE_OF_MANY)
-    only_validation = scheme.num_classes - train.scheme.num_classes
-    if only_validation:
-        log.warning("%s of them occur in the validation channel only", f"{only_validation:,}")
-    return replace(train, scheme=scheme), validation and replace(validation, scheme=scheme)
 
 
 def make_datasets(settings: TrainSettings, train: Table, validation: Table | None) -> Datasets:

@@ -4,7 +4,7 @@ import pytest
 
 from model.answers.files import ERRORS, LEARNT_FROM_CSV, OUTPUT, PROBABILITIES
 from model.answers.files import TRUTH as TRUTH_FILE
-from model.data.datasets import UNREADABLE_CSV
+from model.data.checked_tables import UNREADABLE_CSV
 from model.data.readers.own_outputs import BESIDE_ANSWERS, OWN_OUTPUTS, TRUTH, input_tables
 
 

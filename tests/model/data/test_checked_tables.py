@@ -1,0 +1,122 @@
+"""The channels of a training: problems of both in one error, unreadable images, leaks, the range of pixel values."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from model.data.checked_tables import read_tables
+from model.data.datasets import Datasets, make_datasets
+from model.data.readers.channel_files import is_image
+from model.data.readers.shards import INDEX, write_shards
+from model.errors import InputError
+from model.settings.train import TrainSettings
+from tests.model.data.conftest import ATTRIBUTES, csv_channel
+from tests.model.data.test_integrity import jpeg
+
+SETTINGS = TrainSettings(attributes=ATTRIBUTES, validation=0.3, check="headers")
+
+
+def test_problems_of_both_channels_are_one_error(tmp_path: Path) -> None:
+    csv_channel(tmp_path / "train", "path,kind,age\n0.jpg,topp,1\n1.jpg,top,1\n", images=2)
+    csv_channel(tmp_path / "validation", "path,kind,age\nnone.jpg,top,1\n", images=1)
+    with pytest.raises(InputError) as error:
+        read_tables(SETTINGS, tmp_path / "train", tmp_path / "validation", tmp_path / "checked")
+    message = str(error.value)
+    assert "unknown label (1)" in message and "missing file (1)" in message
+    assert "unreadable picture, empty file (2)" in message  # that of the row with a problem too
+    assert message.index("channel train") < message.index("channel validation")
+
+
+def test_the_index_of_shards_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For images whose rows have problems too, which are checked with the others."""
+    csv_channel(tmp_path / "train", "path,kind,age\n0.jpg,topp,1\n1.jpg,top,1\n", images=2)
+    for image in (tmp_path / "train" / "images").iterdir():
+        image.write_text("no picture")
+    write_shards(tmp_path / "train", tmp_path / "shards", ["images/0.jpg", "images/1.jpg", "train.csv"], is_image, 9)
+    opened: list[str] = []
+    open_path = Path.open
+
+    def counting(path: Path, *arguments: Any, **named: Any) -> Any:
+        opened.append(path.name)
+        return open_path(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "open", counting)
+    with pytest.raises(InputError, match=r"cannot be identified as a picture \(2\)"):
+        read_tables(SETTINGS, tmp_path / "shards", None, tmp_path / "checked")
+    assert opened.count(INDEX) == 1
+
+
+def image_channel(root: Path, contents: dict[str, bytes]) -> Path:
+    for name, content in contents.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    return root
+
+
+def test_unreadable_images_are_left_out_and_listed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    broken = {f"a/{row}.jpg": jpeg(row)[:-200] for row in range(30)} | {"b/none.jpg": b""}
+    good = {f"{kind}/good{row}.jpg": jpeg(100 + row) for row in range(10) for kind in "ab"}
+    root = image_channel(tmp_path / "train", broken | good)
+    settings = TrainSettings(unreadable="skip")
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        train, _ = read_tables(settings, root, None, tmp_path / "checked")
+    assert len(train) == 20 and all("good" in path for path in train.locations.paths)
+    assert "31 of 51 pictures cannot be read and are left out: 30 truncated, 1 empty file" in caplog.text
+    assert "1 empty file; unreadable.csv lists them" in caplog.text
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        read_tables(replace(settings, check_only=True), root, None, tmp_path / "checked")
+    assert re.search(r"1 empty file; a/0\.jpg, .* and 26 more", caplog.text)
+    make_datasets(settings, train, None).save_split(tmp_path / "out")
+    rows = pd.read_csv(tmp_path / "out" / "unreadable.csv")
+    assert rows["path"].tolist() == sorted(broken) and rows["channel"].unique().tolist() == [str(root)]
+    assert rows["error"].iloc[0].startswith("truncated: ")
+    with pytest.raises(InputError) as error:
+        read_tables(TrainSettings(), root, None, tmp_path / "checked")
+    assert "unreadable picture, truncated (30)" in str(error.value) and "a/9.jpg" in error.value.details
+
+
+def test_a_channel_of_nothing_but_unreadable_images_is_an_error(tmp_path: Path) -> None:
+    root = image_channel(tmp_path / "train", {"a/1.jpg": b"", "b/2.jpg": b"text"})
+    with pytest.raises(InputError, match=r"no picture can be read \(1\):\s+1 (empty file|cannot be identified)"):
+        read_tables(TrainSettings(unreadable="skip"), root, None, tmp_path / "checked")
+
+
+@pytest.mark.parametrize("check", ["decode", "headers"])
+def test_the_same_image_in_two_channels_is_found_however_they_are_checked(tmp_path: Path, check: str) -> None:
+    images = {f"{kind}/{row}.jpg": jpeg(row + 9 * (kind == "b")) for row in range(4) for kind in "ab"}
+    train = image_channel(tmp_path / "train", images)
+    validation = image_channel(tmp_path / "validation", {"a/copy.jpg": images["a/2.jpg"], "b/new.jpg": jpeg(50)})
+    settings = TrainSettings(check=check)
+    tables = read_tables(settings, train, validation, tmp_path / "checked")
+    with pytest.raises(InputError, match=r"the same picture in both \(1\):\s+a/copy.jpg: a/2.jpg in train"):
+        make_datasets(settings, *tables)
+    assert make_datasets(replace(settings, allow_overlap=True), *tables).validation is not None
+
+
+def test_copies_that_a_split_separates_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    images = {f"{kind}/{row}{copy}.jpg": jpeg(row) for row in range(20) for kind, copy in (("a", "x"), ("b", "y"))}
+    train, _ = read_tables(TrainSettings(), image_channel(tmp_path, images), None, tmp_path / "checked")
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        make_datasets(TrainSettings(validation=0.5), train, None)
+    assert "pictures have copies on another side of the split" in caplog.text
+
+
+def test_the_range_of_pixel_values_belongs_to_the_identity_of_deep_data(tmp_path: Path) -> None:
+    for row in range(4):
+        (tmp_path / "train" / "ab"[row % 2]).mkdir(parents=True, exist_ok=True)
+        values = np.linspace(0, 4000, 900).reshape(30, 30).astype(np.uint16) + row
+        Image.fromarray(values).save(tmp_path / "train" / "ab"[row % 2] / f"{row}.png")
+    train, _ = read_tables(TrainSettings(), tmp_path / "train", None, tmp_path / "checked")
+    assert Datasets(train, None).identity()["pixel values"] == [0.0, 4095.0]
+    eight_bits = image_channel(tmp_path / "jpegs", {"a/1.jpg": jpeg(1), "b/2.jpg": jpeg(2)})
+    train, _ = read_tables(TrainSettings(), eight_bits, None, tmp_path / "checked")
+    assert "pixel values" not in Datasets(train, None).identity()
