@@ -5,39 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from model.answers.files import PROBABILITIES, beside_answers, host_parts, labels_file
+from model.answers.files import beside_answers, labels_file
 from model.answers.labels_json import LabelsJson
 from model.answers.read import (
     ANSWER_COLUMNS,
     ANSWER_NAME,
-    MISSING_COLUMNS,
     ClassTable,
     find_column,
-    read_class_table,
-    read_probabilities,
 )
 from model.answers.seen_images import count_seen
 from model.artifacts.files import LABELS
 from model.artifacts.provenance import Provenance
-from model.data.channel import ChannelOptions
-from model.data.readers.columns import GROUP_COLUMNS, PICTURE_COLUMNS, column_named, picture_columns
-from model.data.readers.table_options import TableOptions
-from model.errors import Problems, did_you_mean, listing
+from model.data.readers.columns import GROUP_COLUMNS, PICTURE_COLUMNS, column_named
+from model.errors import Problems, listing
+from model.evaluation.answer_tables import (
+    Tables,
+    check_picture_column,
+    read_tables,
+    read_truth_table,
+    spelled_alike,
+    truth_options,
+)
 from model.evaluation.label_scheme import (
-    check_parts,
     check_probability_columns,
     check_same_classes,
     find_scheme,
     true_classes,
     with_true_combinations,
 )
-from model.evaluation.picture_names import spelled_as
-from model.evaluation.truth import match_by_file_name, read_truth
 from model.label_values import INDICES, NAMES
 from model.labels import DROPPED, Scheme, normal_text
 from model.metrics.scores import NO_ANSWER
@@ -122,12 +121,12 @@ def match_answers(
     """
     problems = Problems("evaluation cannot read its input")
     notes: list[str] = []
-    tables = _read_tables(answers_file, other_file, picture_column, problems, notes)
+    tables = read_tables(answers_file, other_file, picture_column, problems, notes)
     labels_json = LabelsJson.read(labels) if labels else tables.labels
-    options = _truth_options(tables, picture_column, encoding)
-    truth_table = _read_truth(truth, tables, labels_json, group_column, options, problems, notes)
+    options = truth_options(tables, picture_column, encoding)
+    truth_table = read_truth_table(truth, tables, labels_json, group_column, options, problems, notes)
     tables = replace(tables, truth=truth_table)
-    _check_picture_column(tables, picture_column, problems)
+    check_picture_column(tables, picture_column, problems)
     classes = _find_classes(tables, labels_json, label_values, problems, notes)
     if tables.truth and classes:
         kept, classes = _leave_out(tables.truth, classes, notes)
@@ -139,20 +138,15 @@ def match_answers(
     assert classes and tables.truth and tables.answers  # else there were problems
 
     written = tables.answers.names  # as inference wrote them
-    tables = _spelled_alike(tables, problems, notes)
+    tables = spelled_alike(tables, problems, notes)
     problems.raise_if_any()
     assert tables.truth and tables.answers
     names = tables.truth.names.tolist()
     extra = _without_truth(names, tables.answers, notes)
     answers = _match_classes(names, tables.answers, classes.answers, notes)
-    probabilities = tables.probabilities
-    if probabilities is not None:
-        # the columns of the model's classes, which come before those that only the truth has
-        known = classes.scheme.class_names[: len(probabilities.columns)]
-        probabilities = _match_probabilities(names, probabilities[known], notes)
-        unknown = classes.scheme.num_classes - len(known)
-        zeros = np.where(np.isnan(probabilities[:, :1]), np.nan, np.zeros((len(names), unknown)))
-        probabilities = np.hstack([probabilities, zeros]) if unknown else probabilities
+    probabilities = None
+    if tables.probabilities is not None:
+        probabilities = _match_probabilities(names, tables.probabilities, classes.scheme, notes)
     other = None
     if tables.other and classes.other is not None:
         other = _match_classes(names, tables.other, classes.other, notes)
@@ -192,128 +186,6 @@ def _sources(truth: Path, answers_file: Path, labels: LabelsJson | None) -> dict
     return sources | {"held_out": labels.held_out() if labels else ""}
 
 
-@dataclass(frozen=True)
-class _Tables:
-    """Tables as they were read, None for one that cannot be.
-
-    labelled_file, other_labelled_file: the answers that labels.json lies beside, of several hosts' the first.
-    labels: the labels.json of the answers, None where there is none.
-    parts: the answers of each host; the only file where there is one host.
-    """
-
-    truth: ClassTable | None
-    answers: ClassTable | None
-    other: ClassTable | None
-    probabilities: pd.DataFrame | None
-    probabilities_file: Path
-    labelled_file: Path
-    labels: LabelsJson | None
-    other_labelled_file: Path | None
-    parts: Sequence[Path]
-
-    def labels_by_part(self) -> dict[Path, Any]:
-        """The content of each part's labels.json, None where there is none."""
-        own = {part: self.labels if part == self.labelled_file else _labels_of(part) for part in self.parts}
-        return {part: labels.content if labels else None for part, labels in own.items()}
-
-
-def _read_tables(
-    answers_file: Path, other_file: Path | None, picture_column: str | None, problems: Problems, notes: list[str]
-) -> _Tables:
-    """All tables but the truth. Each may name its images by the column that is set, by that which the answers'
-    labels.json remembers, or by one of a usual name."""
-    parts, other_parts = host_parts(answers_file), host_parts(other_file) if other_file else []
-    labelled_file = parts[0] if parts else answers_file
-    labels = _labels_of(labelled_file)
-    columns = picture_columns(picture_column, labels.picture_column() if labels else None)
-    answers = read_class_table(answers_file, problems, parts, columns)
-    other = None
-    if other_file:
-        other_labels = _labels_of(other_parts[0] if other_parts else other_file)
-        remembered = other_labels.picture_column() if other_labels else None
-        other = read_class_table(other_file, problems, other_parts, picture_columns(picture_column, remembered))
-    for hosts in filter(None, (parts, other_parts)):
-        check_parts(hosts, problems)
-        notes.append(f"answers of {len(hosts)} folders joined: {listing(part.parent.name for part in hosts)}")
-    probabilities = None
-    probabilities_file = beside_answers(answers_file, PROBABILITIES)
-    probability_parts = [beside_answers(part, PROBABILITIES) for part in parts]
-    if probabilities_file.is_file() or any(part.is_file() for part in probability_parts):
-        probabilities = read_probabilities(probabilities_file, problems, probability_parts, columns)
-    else:
-        notes.append(f"no calibration error: there is no {probabilities_file.name} beside the answers")
-    return _Tables(
-        truth=None,
-        answers=answers,
-        other=other,
-        probabilities=probabilities,
-        probabilities_file=probabilities_file,
-        labelled_file=labelled_file,
-        labels=labels,
-        other_labelled_file=other_parts[0] if other_parts else other_file,
-        parts=parts or [answers_file],
-    )
-
-
-def _truth_options(tables: _Tables, picture_column: str | None, encoding: str) -> TableOptions:
-    """How a table of the truth is read: its images may be in the column that is set or that of the answers."""
-    remembered = tables.labels.picture_column() if tables.labels else None
-    return TableOptions(encoding=encoding, remembered_column=picture_column or remembered)
-
-
-def _read_truth(
-    truth: Path,
-    tables: _Tables,
-    labels: LabelsJson | None,
-    group_column: str | None,
-    options: TableOptions,
-    problems: Problems,
-    notes: list[str],
-) -> ClassTable | None:
-    """The truth. The images of a folder get the names that the answers have for them."""
-    scheme = labels.scheme(Problems("labels")) if labels else None  # what is wrong with it is reported later
-    levels = labels.trained_with("folder_levels") if labels else None
-    channel = ChannelOptions(group_column=group_column, encoding=options.encoding, folder_levels=levels or ())
-    table = read_truth(truth, scheme, channel, options, problems, notes)
-    if table and tables.answers and truth.is_dir():
-        return match_by_file_name(table, tables.answers.names, notes)
-    return table
-
-
-def _check_picture_column(tables: _Tables, picture_column: str | None, problems: Problems) -> None:
-    """The column that is set must be that of the images in one of truth and answers."""
-    truth, answers = tables.truth, tables.answers
-    if not (picture_column and truth and answers):
-        return
-    if column_named([truth.name_column, answers.name_column], picture_column) is None:
-        there = [*truth.table.columns, *answers.table.columns]
-        detail = f"picture_column {picture_column!r}: neither {truth.file} nor {answers.file} has it"
-        problems.add(MISSING_COLUMNS, f"{detail}{did_you_mean(picture_column, there)}")
-
-
-def _spelled_alike(tables: _Tables, problems: Problems, notes: list[str]) -> _Tables:
-    """The tables of answers with the names of the truth where they write them in another way."""
-    names = tables.truth.names.tolist() if tables.truth else []
-
-    def spelled(table: ClassTable | None) -> ClassTable | None:
-        if table is None:
-            return None
-        own = spelled_as(names, table.names.tolist(), table.file, problems, notes)
-        return replace(table, names=pd.Series(own, index=table.names.index, dtype=object))
-
-    probabilities = tables.probabilities
-    if probabilities is not None:
-        own = spelled_as(names, probabilities.index.tolist(), tables.probabilities_file, problems, [])
-        probabilities = probabilities.set_axis(pd.Index(own, name=probabilities.index.name))
-    return replace(tables, answers=spelled(tables.answers), other=spelled(tables.other), probabilities=probabilities)
-
-
-def _labels_of(answers_file: Path) -> LabelsJson | None:
-    """The labels.json of answers, if there is one."""
-    path = labels_file(answers_file)
-    return LabelsJson.read(path) if path.is_file() else None
-
-
 def _read_provenance(labelled_file: Path, labels: LabelsJson | None, notes: list[str]) -> Provenance | None:
     """From the labels.json that belongs to the answers alone, which is labels unless another scheme was named."""
     path = beside_answers(labelled_file, LABELS)
@@ -334,7 +206,7 @@ class _Classes:
 
 
 def _find_classes(
-    tables: _Tables, labels: LabelsJson | None, label_values: str | None, problems: Problems, notes: list[str]
+    tables: Tables, labels: LabelsJson | None, label_values: str | None, problems: Problems, notes: list[str]
 ) -> _Classes | None:
     """Finds the label scheme and reads all classes by it; None, and problems, where that is not possible.
 
@@ -430,9 +302,15 @@ def _match_classes(names: Sequence[str], table: ClassTable, classes: np.ndarray,
     return matched.astype(np.int64)
 
 
-def _match_probabilities(names: Sequence[str], probabilities: pd.DataFrame, notes: list[str]) -> np.ndarray:
-    """Probabilities in the order of names, float64 (N, C), a row of NaN where there are none."""
-    matched = probabilities.reindex(names).to_numpy(dtype=float)
+def _match_probabilities(
+    names: Sequence[str], probabilities: pd.DataFrame, scheme: Scheme, notes: list[str]
+) -> np.ndarray:
+    """Probabilities in the order of names and of the scheme's classes, float64 (N, C), a row of NaN where there are
+    none. The classes that only the truth has, which come last, have 0."""
+    known = scheme.class_names[: len(probabilities.columns)]
+    matched = probabilities[known].reindex(names).to_numpy(dtype=float)
+    zeros = np.where(np.isnan(matched[:, :1]), np.nan, np.zeros((len(names), scheme.num_classes - len(known))))
+    matched = np.hstack([matched, zeros])
     without = [name for name, row in zip(names, matched, strict=True) if np.isnan(row).all()]
     if without:
         notes.append(
