@@ -70,12 +70,12 @@ class Problems:
     Attributes:
         heading: First line of the message, such as the name of the channel.
         kinds: Locations by kind of problem, in the order in which the kinds first occurred.
-        advice: By kind of problem, the setting that takes the input as it is.
+        advice: Sentences on settings that take the input as it is.
     """
 
     heading: str
     kinds: dict[str, list[str]] = field(default_factory=dict)
-    advice: dict[str, str] = field(default_factory=dict)
+    advice: list[str] = field(default_factory=list)
 
     def add(self, kind: str, location: str, advice: str = "") -> None:
         """Adds a problem.
@@ -83,11 +83,11 @@ class Problems:
         Args:
             kind: What is wrong, in the same words for every location.
             location: File or row, with the value and what was expected.
-            advice: The setting that takes the input as it is, told once for the kind.
+            advice: A sentence on the setting that takes the input as it is; the message ends with it, once.
         """
         self.kinds.setdefault(kind, []).append(location)
-        if advice:
-            self.advice[kind] = advice
+        if advice and advice not in self.advice:
+            self.advice.append(advice)
 
     def __bool__(self) -> bool:
         return bool(self.kinds)
@@ -99,7 +99,7 @@ class Problems:
         return self.text(SHOWN_PER_KIND)
 
     def text(self, most: int | None = None) -> str:
-        """The message: heading, and the locations by kind. most: of each kind; None for all."""
+        """The message: heading, the locations by kind, advice. most: of each kind; None for all."""
         count = f"{len(self):,} problem{'s' if len(self) != 1 else ''}"
         lines = [f"{self.heading}: {count}"]
         for kind, locations in self.kinds.items():
@@ -108,9 +108,7 @@ class Problems:
             lines += [f"    {location}" for location in shown]
             if len(locations) > len(shown):
                 lines.append(f"    ... and {len(locations) - len(shown):,} more")
-            if kind in self.advice:
-                lines.append(f"    {self.advice[kind]}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  {advice}" for advice in self.advice)])
 
     def raise_if_any(self) -> None:
         """Raises an InputError that lists all problems, if there are any."""

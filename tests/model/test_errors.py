@@ -65,10 +65,13 @@ def test_an_error_has_all_problems_where_its_message_does_not() -> None:
     raise_all([Problems("none")])
 
 
-def test_the_setting_that_takes_the_input_is_told_once_for_its_kind() -> None:
+def test_settings_that_take_the_input_are_named_once_at_the_end() -> None:
     problems = Problems("channel train")
     for row in range(25):
         problems.add("missing file", f"row {row}", "--missing skip")
+    for kind in ("unreadable picture, truncated", "unreadable picture, empty file"):
+        problems.add(kind, "a.jpg", "--unreadable skip")
     problems.add("unknown label", "row 3")
     lines = str(problems).splitlines()
-    assert lines[-4:] == ["    ... and 5 more", "    --missing skip", "  unknown label (1):", "    row 3"]
+    assert lines[-4:] == ["  unknown label (1):", "    row 3", "  --missing skip", "  --unreadable skip"]
+    assert sum("skip" in line for line in lines) == 2
