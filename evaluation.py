@@ -17,8 +17,8 @@ Prints one line of JSON               {"accuracy": 0.5711, "f1": 0.5213}, f1 bei
 
 The whole column of the truth holds names of classes or their indices, as `ans` of output.csv does; where both fit and
 differ (classes called 1, 2, 3), --label_values says which. A picture without an answer counts as wrong; an answer
-without truth is left out; both are told. A name twice, an unknown class or a missing column ends the job with exit
-code 2.
+without truth is left out; the summary counts both. A name twice, an unknown class or a missing column ends the job
+with exit code 2.
 
     SM_GROUND_TRUTH_DIR=data/gt SM_OUTPUT_DATA_DIR=output python evaluation.py
     python evaluation.py --ground_truth_dir data/gt --output_data_dir output --compare output/before

@@ -120,7 +120,7 @@ def main():
 
 
 def test_a_list_of_problems_that_is_too_long_is_written_whole(tmp_path):
-    """To the output directory, by variable or flag; where that is none or cannot be written, to a temporary folder."""
+    """To the output directory, by variable or flag; without one that can be written, to a temporary folder."""
     (tmp_path / "file").touch()
     flagged = f"import sys\nsys.argv += ['--output-data-dir', {str(tmp_path / 'flag')!r}]\n{MANY}"
     ended = {
