@@ -3,8 +3,9 @@ score of the population. docs/evaluation.md has its table.
 
     nice python -m benchmarks.coverage --datasets 2000
 
-A data set is a random sample of groups (persons) of a population with five classes. The rarest has 28 or 100 groups on
-average and a recall of 0.3, 0.6 or 0.9, the others three times as many groups and recalls from 0.7 to 0.92. A group has
+A data set is a random sample of groups (persons) of a population with five classes. The rarest has 28 or 100 groups, on
+average or (--fixed) in every data set, and a recall of 0.3, 0.6 or 0.9, the others three times as many groups and
+recalls from 0.7 to 0.92. A group has
 one image, or seven of one class, whose answers have the correlation 0.5: the probabilities of a group's answers are
 drawn from a Dirichlet distribution.
 """
@@ -45,6 +46,7 @@ class CoverageSettings:
     groups: list[int] = setting([28, 100], "groups of the rarest class")
     images: list[int] = setting([1, 7], "images of a group")
     recalls: list[float] = setting([0.3, 0.6, 0.9], "recall of the rarest class")
+    fixed: bool = setting(False, "every data set has the same number of groups of a class, not the same on average")
     seed: int = setting(0, "of the data sets", low=0)
 
 
@@ -53,14 +55,16 @@ class Scenario:
     """A population and the size of a sample of it.
 
     Attributes:
-        groups: Expected number of groups of the rarest class.
+        groups: Number of groups of the rarest class; the expected number unless `fixed`.
         images: Images of a group.
         recall: Recall of the rarest class.
+        fixed: Whether every sample has the same number of groups of a class.
     """
 
     groups: int
     images: int
     recall: float
+    fixed: bool = False
 
     @cached_property
     def answers(self) -> np.ndarray:
@@ -114,7 +118,9 @@ class Sample:
 def draw(scenario: Scenario, generator: np.random.Generator) -> Sample:
     """A random sample of the population."""
     groups, images = scenario.all_groups, scenario.images
-    classes = np.repeat(np.arange(CLASSES), generator.multinomial(groups, scenario.class_shares))
+    fixed = np.rint(groups * scenario.class_shares).astype(int)
+    of_class = fixed if scenario.fixed else generator.multinomial(groups, scenario.class_shares)
+    classes = np.repeat(np.arange(CLASSES), of_class)
     answers = _answers(scenario, classes, generator)
     others = _answers(other_classifier(scenario), classes, generator)
     same = np.repeat(generator.random(groups) < 0.5, images)
@@ -213,7 +219,7 @@ def coverage(scenario: Scenario, datasets: int, resamples: int, seed: int) -> Co
 
 def scenarios(settings: CoverageSettings) -> Iterator[Scenario]:
     for groups, images, recall in itertools.product(settings.groups, settings.images, settings.recalls):
-        yield Scenario(groups, images, recall)
+        yield Scenario(groups, images, recall, settings.fixed)
 
 
 def table(covered: dict[Scenario, Coverage]) -> str:

@@ -1,10 +1,11 @@
 """Confidence intervals of proportions (accuracy, recall, precision, F1 of a class), exact at 0 and 1 too.
 
 Independent trials have Wilson's interval (Wilson 1927, JASA 22, pages 209 to 212; recommended by Brown, Cai and
-DasGupta 2001, "Interval Estimation for a Binomial Proportion", Statistical Science 16, page 115). Trials in groups
-(images of one person) have that of Korn and Graubard (1998, "Confidence Intervals for Proportions with Small Expected
-Number of Positive Counts Estimated from Survey Data", Survey Methodology 24, page 196): Clopper and Pearson's with the
-number of independent trials that have the same variance. docs/evaluation.md has what both cover in a simulation.
+DasGupta 2001, "Interval Estimation for a Binomial Proportion", Statistical Science 16, pages 101 to 133). Trials in
+groups (images of one person) have that of Korn and Graubard (1998, "Confidence Intervals for Proportions with Small
+Expected Number of Positive Counts Estimated from Survey Data", Survey Methodology 24, pages 193 to 201): Clopper and
+Pearson's with the number of independent trials that have the same variance. docs/evaluation.md has what both cover in
+a simulation.
 """
 
 from __future__ import annotations
@@ -160,7 +161,7 @@ def with_border_intervals(
 ) -> dict[str, Interval]:
     """The scores, with intervals of means over the classes that are the same in all resamples, as where all answers are
     right: from the intervals of the classes, which are taken as independent (Zou and Donner 2008, "Construction of
-    confidence limits about effect measures", Statistics in Medicine 27, page 1696).
+    confidence limits about effect measures", Statistics in Medicine 27, pages 1693 to 1702).
 
     Args:
         scores: By the names of metrics.scores.scores_of.
@@ -222,7 +223,7 @@ def _korn_graubard(trials: Trials, confidence: float) -> tuple[np.ndarray, np.nd
     count = np.maximum(trials.effective() * ratio, 1e-9)
     right = trials.proportion * count
     wrong = count - right
-    # Clopper and Pearson 1934, by quantiles of the beta distribution (Brown, Cai and DasGupta 2001, page 106)
+    # Clopper and Pearson 1934, by quantiles of the beta distribution (Brown, Cai and DasGupta 2001, section 4.2.1)
     low = np.where(right > 0, betaincinv(np.maximum(right, 1e-9), wrong + 1, tail), 0.0)
     high = np.where(wrong > 0, betaincinv(right + 1, np.maximum(wrong, 1e-9), 1 - tail), 1.0)
     return low, high

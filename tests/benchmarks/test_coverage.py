@@ -37,6 +37,16 @@ def test_samples_are_of_the_population():
     assert inside.mean() == pytest.approx(0.6, abs=0.01)
 
 
+def test_fixed_samples_have_the_same_number_of_groups_of_each_class():
+    generator = np.random.default_rng(0)
+    for images in (1, 7):
+        truth = draw(Scenario(28, images, 0.6, fixed=True), generator).truth
+        assert np.bincount(truth).tolist() == [28 * images, *[84 * images] * (CLASSES - 1)]
+    assert all(scenario.fixed for scenario in scenarios(CoverageSettings(fixed=True)))
+    random = [np.sum(draw(Scenario(28, 1, 0.6), generator).truth == 0) for _ in range(10)]
+    assert len(set(random)) > 1
+
+
 def test_every_reported_interval_is_measured_and_most_hold():
     covered = coverage(Scenario(groups=28, images=1, recall=0.6), datasets=30, resamples=60, seed=0)
     assert covered.reported.keys() - covered.percentile.keys() == {"accuracy of a calibration bin"}
