@@ -187,7 +187,7 @@ def _mean(parts: list[Interval]) -> float:
 
 def number_of_units(groups: np.ndarray | None, images: int) -> int:
     """Number of groups, or of images without groups."""
-    return images if groups is None else int(groups.max()) + 1
+    return images if groups is None else int(groups.max(initial=-1)) + 1
 
 
 def _f1(jaccard: Interval) -> Interval:

@@ -128,6 +128,11 @@ def test_accuracy_is_over_the_groups_that_there_are():
     assert number_of_units(groups, 120) == 20 and number_of_units(None, 120) == 120
 
 
+def test_accuracy_of_no_image_has_no_interval():
+    for groups in (None, np.array([], dtype=int)):
+        assert accuracy_interval(np.array([], dtype=bool), groups, 0.95) == Interval(0.0)
+
+
 def test_a_mean_that_never_varies_has_an_interval_from_its_classes():
     truth = np.repeat([0, 1], 20)
     by_class = class_intervals(truth, truth, 2, None, 0.95)
