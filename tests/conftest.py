@@ -61,6 +61,19 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def models(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models trained for a moment: `joint` and `heads`."""
+    import train
+
+    folder = tmp_path_factory.mktemp("models")
+    small = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--epochs", "1"]
+    small += ["--num_workers", "0", "--device", "cpu", "--precision", "fp32", "--train_dir", str(faces / "train")]
+    for target in ("joint", "heads"):
+        assert train.main([*small, "--model_dir", str(folder), "--target", target, "--name", target]) == 0
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def no_job_variables(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No SM_* or WANDB_* variable, .env or SageMaker tree reaches a test; the working folder is empty."""

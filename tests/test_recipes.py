@@ -5,27 +5,16 @@ A recipe has one YAML file of at most ten lines and at most two commands, the la
 
 from __future__ import annotations
 
-import importlib
 import json
-import re
-import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 import yaml
-from PIL import Image
 
 from model.errors import InputError
+from tests.recipes import commands_of, cook, draw, groups_on_both_sides, recipe, run, section, split, values, write
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "data.md"
-SMALL = (
-    "--model test_resnet --pretrained false --input_size 32 32 --epochs 1 --batch_size 16 --num_workers 0 --device cpu"
-)
 CLOTHING, GROCERY, FACES, EXPRESSIONS, RADIOGRAPHS = (
     "clothing-dataset",
     "GroceryStoreDataset",
@@ -33,93 +22,6 @@ CLOTHING, GROCERY, FACES, EXPRESSIONS, RADIOGRAPHS = (
     "facial_expressions",
     "Figure1-COVID-chestxray",
 )
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A recipe of the document.
-
-    Attributes:
-        file: Name of the YAML file.
-        settings: Its content.
-        commands: The commands, as words.
-    """
-
-    file: str
-    settings: str
-    commands: Sequence[Sequence[str]]
-
-
-def section(title: str) -> str:
-    """The section of the document whose heading begins so."""
-    found = [
-        text for text in re.split(r"^##+ ", DOCUMENT.read_text(encoding="utf-8"), flags=re.M) if text.startswith(title)
-    ]
-    assert len(found) == 1, title
-    return found[0]
-
-
-def commands_of(text: str) -> list[list[str]]:
-    """The commands that call the jobs, without the word python."""
-    lines = [line for line in text.splitlines() if line.startswith("python ")]
-    return [shlex.split(line, comments=True)[1:] for line in lines]
-
-
-def recipe(repository: str) -> Recipe:
-    text = section(f"{repository}: ")
-    ((file, settings),) = re.findall(r"```yaml\n# (\S+)\n(.*?)```", text, re.S)
-    return Recipe(file, settings, commands_of(text))
-
-
-def run(words: Sequence[str]) -> None:
-    """Runs `train.py --name x ...` in this process; training takes seconds."""
-    script, *flags = words
-    small = SMALL.split() if script == "train.py" else []
-    assert importlib.import_module(Path(script).stem).main([*flags, *small]) == 0
-
-
-def cook(repository: str) -> Path:
-    """Runs a recipe in the working folder, where its data was drawn; returns the folder of the saved model."""
-    found = recipe(repository)
-    Path(found.file).write_text(found.settings, encoding="utf-8")
-    for words in found.commands:
-        run(words)
-    (model,) = {path.parent for path in Path("runs").rglob("model.safetensors")}
-    (page,) = Path().rglob("report.html")
-    assert "macro F1" in page.read_text(encoding="utf-8")
-    return model
-
-
-def values(model: Path) -> dict[str, list[str]]:
-    """The classes of each attribute of a saved model."""
-    attributes = json.loads((model / "labels.json").read_text(encoding="utf-8"))["attributes"]
-    return {attribute["name"]: attribute["values"] for attribute in attributes}
-
-
-def split() -> pd.DataFrame:
-    """split.csv: each image with its labels, group and side, by path."""
-    (file,) = Path("runs").rglob("split.csv")
-    return pd.read_csv(file, dtype=str, keep_default_na=False).set_index("path")
-
-
-def groups_on_both_sides(images: pd.DataFrame) -> set[str]:
-    sides = [set(images[images.side == side].group) for side in ("train", "validation")]
-    assert all(sides)
-    return sides[0] & sides[1]
-
-
-_drawn = np.random.default_rng(0)
-
-
-def draw(path: str | Path) -> None:
-    """An image unlike any other."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(_drawn.integers(0, 256, (36, 32, 3)).astype(np.uint8)).save(path)
-
-
-def write(path: str, *lines: str, encoding: str = "utf-8") -> None:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_bytes(("\n".join(lines) + "\n").encode(encoding))
 
 
 @pytest.mark.parametrize("repository", [CLOTHING, GROCERY, FACES, EXPRESSIONS, RADIOGRAPHS])
@@ -305,54 +207,3 @@ def test_radiographs_in_cp1252_with_missing_labels_and_ages() -> None:
     assert {name: age for name, age in zip(stems, images.age) if name in known} == known
     assert groups_on_both_sides(images) == set()
     assert set(images.group) == {name.rstrip("ab") for name in expected}
-
-
-def shaped(name: str, settings: Mapping[str, Any], *flags: str) -> Path:
-    """Trains with a YAML of these settings; returns the folder of the saved model."""
-    Path("settings.yaml").write_text(yaml.safe_dump(dict(settings)), encoding="utf-8")
-    run(["train.py", "--config", "settings.yaml", "--name", name, *flags])
-    assert len(list(Path().rglob("report.html"))) == 1
-    return Path("runs") / name
-
-
-def test_a_list_without_header_between_spaces_in_a_file_called_csv() -> None:
-    """zae-bayern/elpv-dataset: images/cell0001.png  1.0                 mono."""
-    shares, kinds = ["0.0", "0.3333333333333333", "0.6666666666666666", "1.0"], ["mono", "poly"]
-    rows = [(f"images/cell{number:04}.png", shares[number % 4], kinds[number // 4 % 2]) for number in range(48)]
-    write("data/labels.csv", *(f"{path}  {share:18}  {kind}" for path, share, kind in rows))
-    for path, *_ in rows:
-        draw(f"data/{path}")
-    attributes = {
-        "defect": {"column": "label", "cuts": [0.5], "names": ["works", "broken"]},
-        "cell": {"column": "label_2"},
-    }
-    model = shaped(
-        "cells",
-        {"layout": "list", "table": "labels.csv", "target": "heads", "attributes": attributes},
-        "--train_dir",
-        "data",
-    )
-    assert values(model) == {"defect": ["works", "broken"], "cell": ["mono", "poly"]}
-    images = split()
-    assert images.defect.to_dict() == {path: "broken" if share > "0.5" else "works" for path, share, _ in rows}
-    assert images.cell.to_dict() == {path: kind for path, _, kind in rows}
-
-
-def test_class_folders_of_ppm_images_with_a_semicolon_table_in_each() -> None:
-    """GTSRB: Final_Training/Images/<class>/GT-00014.csv and <track>_<frame>.ppm; Final_Test has one table for all."""
-    header = "Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId"
-    signs = ["30_kmh", "fußgänger", "stopp"]
-    for code, sign in enumerate(signs):
-        for track in range(4):
-            for frame in range(3):
-                draw(f"Final_Training/Images/{sign}/{track:05}_{frame:05}.ppm")
-        write(f"Final_Training/Images/{sign}/GT-{code:05}.csv", header, f"00000_00000.ppm;36;32;5;5;30;30;{code}")
-        draw(f"Final_Test/Images/{sign}/{code:05}.ppm")
-    write(
-        "Final_Test/Images/GT-final_test.csv", header, *(f"{code:05}.ppm;36;32;5;5;30;30;{code}" for code in range(3))
-    )
-    channels = ["--train_dir", "Final_Training/Images", "--validation_dir", "Final_Test/Images"]
-    model = shaped("signs", {}, *channels)
-    assert values(model) == {"label": signs}
-    data = json.loads((model / "metrics.json").read_text(encoding="utf-8"))["data"]
-    assert (data["train"]["pictures"], data["validation"]["pictures"]) == (36, 3)

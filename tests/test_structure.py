@@ -16,6 +16,7 @@ ROOTS = {
         "__init__",
         "__main__",
         "atomic_write",
+        "attributes",
         "combinations",
         "decisions",
         "errors",

@@ -18,11 +18,12 @@ from PIL import Image
 
 from model.artifacts.files import WEIGHTS
 from model.artifacts.saved_model import save_model
+from model.attributes import Attribute
 from model.images.inputs import PIXELS
 from model.images.pipeline import InputPipeline
 from model.images.preprocessing import Preprocessing
 from model.images.tta import Views
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 from model.network.heads import make_heads
 from model.settings.train import TrainSettings
 

@@ -13,10 +13,11 @@ from model.answers.files import OUTPUT, PROBABILITIES, answer_files, labels_file
 from model.answers.labels_json import LabelsJson
 from model.answers.read import read_probabilities
 from model.answers.write import Answers, write_answers
+from model.attributes import Attribute
 from model.data.readers.columns import picture_columns
 from model.decisions import Decision
 from model.errors import Problems, listing
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 from model.paths import parse_weighted
 from model.settings.cli import from_flags
 from model.settings.fields import setting

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from model.attributes import ReadLabels, normal_text
 from model.data.readers.columns import PICTURE_COLUMNS, column_named
 from model.data.readers.text_table import read_table
 from model.errors import Problems, did_you_mean, listing
-from model.labels import ReadLabels, Scheme, normal_text
+from model.labels import Scheme
 from model.metrics.scores import NO_ANSWER
 
 ANSWER_COLUMNS = ("ans", "y_pred", "label")

@@ -16,7 +16,7 @@ import pandas as pd
 from model.answers.files import LEARNT_FROM_CSV, beside_answers
 from model.artifacts.learnt_from import SIDES, LearntFrom, read_learnt_from
 from model.atomic_write import write_csv
-from model.labels import normal_text
+from model.attributes import normal_text
 
 if TYPE_CHECKING:
     from model.answers.write import Answers
@@ -88,7 +88,7 @@ def count_seen(answers: Mapping[Path, Any], names: Iterable[str]) -> dict[str, i
 
     Args:
         answers: The content of labels.json by file of answers, of each host.
-        names: The images, as model.labels.normal_text has them.
+        names: The images, as model.attributes.normal_text has them.
     """
     sides: dict[str, str] = {}
     for file, labels in answers.items():

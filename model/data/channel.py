@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from model.attributes import MISSING, UNKNOWN, Attribute, normal_text
 from model.data.default_scheme import default_scheme
 from model.data.duplicates import refuse_duplicates, unambiguous_rows
 from model.data.groups import group_by_pattern, log_groups
@@ -18,7 +19,8 @@ from model.data.image_locations import ImageLocations
 from model.data.label_columns import find_column, label_columns, read_label_column, scheme_from_forms, takes_indices
 from model.data.label_forms import AttributeForm, forms_from_config
 from model.data.label_pattern import add_pattern_columns
-from model.data.readers.channel_files import ChannelFiles, has_content, report_outside_links
+from model.data.readers.channel_checks import has_content, report_outside_links
+from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.class_folders import FolderLevels
 from model.data.readers.columns import GROUP_COLUMNS, LABEL_COLUMNS, column_named
 from model.data.readers.detect import read_rows
@@ -27,7 +29,7 @@ from model.data.readers.table_options import TableOptions
 from model.data.split_column import rows_of_splits, sides_by_path
 from model.data.table import Table
 from model.errors import InputError, Problems, listing
-from model.labels import MISSING, UNKNOWN, Attribute, Scheme, normal_text
+from model.labels import Scheme
 from model.settings.choices import NO_LEVEL
 from model.settings.train import TrainSettings
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from model.attributes import Attribute, normal_text
 from model.data.label_columns import log_spellings
 from model.data.readers.columns import LABEL_COLUMNS, MASK_COLUMNS, column_named
 from model.data.readers.rows import Rows
 from model.errors import Problems, listing, nearest
 from model.label_values import found_names, whole_number
-from model.labels import Attribute, Scheme, mask_scheme, normal_text
+from model.labels import Scheme, mask_scheme
 
 
 def default_scheme(rows: Rows, age_cuts: Sequence[float], num_classes: int, problems: Problems) -> Scheme | None:

@@ -11,12 +11,13 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from model.attributes import DROPPED, MISSING, UNKNOWN, Attribute, ReadLabels, normal_text
 from model.data.label_forms import AttributeForm
 from model.data.readers.columns import LABEL_COLUMNS, column_named
 from model.data.readers.rows import Rows
 from model.errors import InputError, Problems, did_you_mean, listing
 from model.label_values import INDICES, NAMES, equal_numbers, similar_names, whole_number
-from model.labels import DROPPED, MISSING, UNKNOWN, Attribute, ReadLabels, Scheme, mask_scheme, normal_text
+from model.labels import Scheme, mask_scheme
 
 SHOWN_ROWS = 5  # rows of an unknown label that a message names
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from model.attributes import Attribute, LabelPattern, banded, normal_text, pattern_column
 from model.errors import InputError, did_you_mean, listing
 from model.label_values import LabelRules, Names, found_names, similar_names
-from model.labels import Attribute, LabelPattern, banded, normal_text, pattern_column
 
 KEYS = ("column", "values", "cuts", "names", "drop", "merge", "fold_case", "optional", "pattern")
 

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from model.attributes import LabelPattern
 from model.data.readers.columns import column_named
 from model.data.readers.rows import Rows
 from model.errors import InputError, Problems, did_you_mean, listing
-from model.labels import LabelPattern
 
 log = logging.getLogger("rarebird")
 

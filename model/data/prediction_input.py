@@ -14,17 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from model.attributes import normal_text
 from model.data.image_locations import ImageLocations
-from model.data.readers.channel_files import (
-    OUTSIDE_LINKS,
-    ChannelFiles,
-    Found,
-    count_by_suffix,
-    has_content,
-    is_image,
-    outside_links_text,
-    warn_skipped,
-)
+from model.data.readers.channel_checks import OUTSIDE_LINKS, has_content, outside_links_text
+from model.data.readers.channel_files import ChannelFiles, Found, count_by_suffix, is_image, warn_skipped
 from model.data.readers.csv_table import has_picture_column, picture_column_of
 from model.data.readers.detect import choose_table
 from model.data.readers.own_outputs import input_tables
@@ -33,7 +26,6 @@ from model.data.readers.table_options import TableOptions
 from model.data.readers.text_table import CSV_SUFFIXES, TextTable, read_table
 from model.errors import InputError, Problems, did_you_mean, listing
 from model.images.image_location import ImageLocation
-from model.labels import normal_text
 from model.paths import leaves_folder
 
 log = logging.getLogger("rarebird")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections import Counter
 
+from model.attributes import normal_text
 from model.data.readers.rows import Rows
 from model.data.readers.split_names import SPLIT_NAMES, UNUSED, side_of
 from model.errors import Problems, did_you_mean
-from model.labels import normal_text
 
 log = logging.getLogger("rarebird")
 

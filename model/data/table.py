@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from model.attributes import MISSING
 from model.data.content_index import ContentIndex
 from model.data.image_locations import ImageLocations
-from model.labels import MISSING, Scheme
+from model.labels import Scheme
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from model.answers.seen_images import LEARNT_FROM_KEY
+from model.attributes import normal_text
 from model.errors import InputError, listing
 from model.evaluation.coverage import CoveragePoint, coverage_curve
 from model.evaluation.matching import MatchedAnswers
@@ -23,7 +24,7 @@ from model.evaluation.targets import (
     targets_of,
 )
 from model.label_values import INDICES, NAMES, whole_number
-from model.labels import Scheme, normal_text
+from model.labels import Scheme
 from model.metrics.bootstrap import FEW_GROUPS, Interval, interval, score_intervals
 from model.metrics.calibration import calibration_error_of, calibration_statistics, reliability_of, reliability_trials
 from model.metrics.epoch_metrics import SCORE_OF_MANY

@@ -19,9 +19,10 @@ from model.answers.read import (
     ClassTable,
 )
 from model.answers.seen_images import LEARNT_FROM_KEY
+from model.attributes import Attribute, normal_text
 from model.errors import Problems, did_you_mean, listing
 from model.label_values import INDICES, NAMES, whole_number
-from model.labels import Attribute, Scheme, normal_text
+from model.labels import Scheme
 
 AMBIGUOUS_CLASSES = "classes that may be names or indices"
 INDEX_COLUMNS = ("ans", "y_pred")  # output.csv's own, which hold indices

@@ -20,6 +20,7 @@ from model.answers.read import (
 from model.answers.seen_images import count_seen
 from model.artifacts.files import LABELS
 from model.artifacts.provenance import Provenance
+from model.attributes import DROPPED, normal_text
 from model.data.readers.columns import GROUP_COLUMNS, PICTURE_COLUMNS, column_named
 from model.errors import Problems, listing
 from model.evaluation.answer_tables import (
@@ -38,7 +39,7 @@ from model.evaluation.label_scheme import (
     with_true_combinations,
 )
 from model.label_values import INDICES, NAMES
-from model.labels import DROPPED, Scheme, normal_text
+from model.labels import Scheme
 from model.metrics.scores import NO_ANSWER
 
 

@@ -19,6 +19,7 @@ from model.answers.read import (
     read_class_table,
     rows_text,
 )
+from model.attributes import DROPPED, Attribute, normal_text
 from model.data.channel import ChannelOptions, read_channel
 from model.data.readers.columns import column_named
 from model.data.readers.csv_table import has_picture_column
@@ -28,7 +29,7 @@ from model.data.readers.table_options import TableOptions
 from model.data.readers.text_table import table_header
 from model.errors import Problems, listing
 from model.label_values import INDICES, NAMES
-from model.labels import DROPPED, Attribute, Scheme, normal_text
+from model.labels import Scheme
 from model.metrics.scores import NO_ANSWER
 
 CHANNEL_FILES = (".lst", ".manifest", ".jsonl")  # whose rows a channel's readers read

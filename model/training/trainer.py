@@ -40,6 +40,7 @@ from model.settings.train import TrainSettings
 from model.training.augmentation import make_augmentation
 from model.training.checkpoints import Checkpoints, State
 from model.training.criterion import Criterion, head_targets
+from model.training.epoch_loss import EpochLoss
 from model.training.mixing import make_mixing
 from model.training.optim import Accumulation, Schedule, make_optimiser
 from model.training.parallel import ParallelNetwork
@@ -117,17 +118,8 @@ class Trainer:
         self.scored: nn.Module = self.ema.module if self.ema else self.network  # validated and saved
         self.validator: Validator | None = None
         if datasets.validation is not None:
-            batch_size, workers = settings.batch_size, self.workers
-            self.validator = Validator(
-                datasets.validation,
-                self.decision,
-                self.pipeline,
-                hardware,
-                self.criterion,
-                batch_size,
-                workers,
-                stop,
-            )
+            parts = (self.decision, self.pipeline, hardware, self.criterion)
+            self.validator = Validator(datasets.validation, *parts, settings.batch_size, self.workers, stop)
 
         self.progress = Progress()
         self.best_probabilities: np.ndarray | None = None  # of the validation images, by the best weights
@@ -191,9 +183,7 @@ class Trainer:
             fix_norm(self.network.backbone)
         self.started = began = time.monotonic()
         first = progress.batches
-        self.loss_sum = torch.tensor(progress.loss_sum, device=device)
-        self.first_bad_step = torch.tensor(math.inf, device=device)
-        accumulated_loss = torch.zeros_like(self.loss_sum)
+        self.loss = EpochLoss(progress.loss_sum, device)
         loaded = batches(self.images, self.sampler.batches(progress.epoch, first), self.workers, device.type == "cuda")
         size = self.sampler.pictures_per_step
         title = f"epoch {progress.epoch + 1}/{self.settings.epochs}"
@@ -201,19 +191,14 @@ class Trainer:
             for step, batch in enumerate(self.stop.interruptible(loaded), first):
                 self.is_between_updates = False
                 # forward and backward pass; gradients accumulate until the optimiser step
-                loss = self._accumulate_gradients(batch, step)
-                accumulated_loss += loss
-                # note a loss that is not finite, on the device so that this step need not wait for it
-                bad_step = self.first_bad_step.clamp(max=step + 1)
-                self.first_bad_step = torch.where(torch.isfinite(loss), self.first_bad_step, bad_step)
+                self.loss.add(self._accumulate_gradients(batch, step), step)
                 bar.update(size)
                 if not self.accumulation.ends_group(step):
                     continue
                 # optimiser step, learning rate, averaged weights
                 self._update()
                 progress.batches = step + 1
-                self.loss_sum += accumulated_loss
-                accumulated_loss.zero_()
+                self.loss.after_update()
                 self.is_between_updates = True
                 # check the loss, log it, write a checkpoint or stop, as is due
                 self._after_update()
@@ -271,24 +256,25 @@ class Trainer:
         if stopping or is_due or is_check:
             self._require_finite()
         if settings.log_interval and progress.updates % settings.log_interval == 0 and not is_last:
-            self.tracker.step(progress, self.loss_sum.item() / progress.batches)
+            self.tracker.step(progress, self.loss.sum() / progress.batches)
         if stopping:
             raise Stopped
         if is_due:
             self._save()
 
     def _require_finite(self) -> None:
-        if math.isfinite(self.first_bad_step.item()):
+        bad_step = self.loss.first_bad_step()
+        if bad_step is not None:
             precision = " or --precision fp32" if self.hardware.precision != "fp32" else ""
             raise Failure(
-                f"the loss is not finite at epoch {self.progress.epoch + 1}, step {int(self.first_bad_step)}, learning "
+                f"the loss is not finite at epoch {self.progress.epoch + 1}, step {bad_step}, learning "
                 f"rate {self.progress.lr:.3g}: try a lower --lr, a longer --warmup_epochs, --clip_grad 1{precision}"
             )
 
     def _finish_epoch(self, validation: Validation | None) -> None:
         """Records the epoch, keeps its weights if they are the best, and writes a checkpoint."""
         progress = self.progress
-        loss_sum = float(np.mean(distributed.gather(self.loss_sum.item())))
+        loss_sum = float(np.mean(distributed.gather(self.loss.sum())))
         metrics = validation.metrics if validation else {}
         better = validation is not None and self._keep_best(validation)
         entry: dict[str, Any] = {
@@ -331,7 +317,7 @@ class Trainer:
         self.progress.seconds += now - self.started
         self.started = self.saved_at = now
         if self.progress.batches:
-            self.progress.loss_sum = self.loss_sum.item()
+            self.progress.loss_sum = self.loss.sum()
         if self.rank == 0 and self.checkpoints is not None:
             self.checkpoints.save(self.state())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from model.labels import normal_text
+from model.attributes import normal_text
 
 PICTURE_COLUMNS = ("ImageID", "image_name", "path")
 LABEL_COLUMNS = ("label", "class", "ans", "y_pred")

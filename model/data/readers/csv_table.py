@@ -6,6 +6,7 @@ import logging
 import posixpath
 from pathlib import Path
 
+from model.attributes import normal_text
 from model.data.readers.channel_files import ChannelFiles, Kind, is_image
 from model.data.readers.columns import PICTURE_COLUMNS, column_named
 from model.data.readers.profile_folders import ProfileEntry, read_profile_entries
@@ -14,7 +15,6 @@ from model.data.readers.split_names import UNUSED, side_of
 from model.data.readers.table_options import TableOptions
 from model.data.readers.text_table import TextTable, read_table, table_header
 from model.errors import Problems, did_you_mean, listing
-from model.labels import normal_text
 
 log = logging.getLogger("rarebird")
 

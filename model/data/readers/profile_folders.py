@@ -8,11 +8,11 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from model.attributes import normal_text
 from model.data.readers.channel_files import IMAGES, ChannelFiles, Kind, is_image
 from model.data.readers.columns import column_named
 from model.data.readers.rows import Rows, warn_left_out
 from model.errors import Problems, listing
-from model.labels import normal_text
 
 log = logging.getLogger("rarebird")
 

@@ -7,9 +7,9 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from model.attributes import normal_text
 from model.data.readers.channel_files import OUTSIDE, ChannelFiles, Kind, is_image
 from model.errors import Problems, listing
-from model.labels import normal_text
 from model.paths import leaves_folder
 
 log = logging.getLogger("rarebird")

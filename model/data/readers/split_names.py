@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.labels import normal_text
+from model.attributes import normal_text
 
 TRAIN, VALIDATION, UNUSED = "train", "validation", ""
 SPLIT_NAMES = {

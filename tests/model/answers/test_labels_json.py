@@ -5,8 +5,9 @@ import json
 import pytest
 
 from model.answers.labels_json import LabelsJson, write_labels
+from model.attributes import Attribute
 from model.errors import Problems
-from model.labels import Attribute, Scheme, mask_scheme
+from model.labels import Scheme, mask_scheme
 
 SCHEME = Scheme((Attribute("kind", ("cat", "dog")),))
 LABELS = SCHEME.to_dict() | {"made": {"model": "exp"}}

@@ -3,8 +3,9 @@
 import numpy as np
 
 from model.answers.predictions import PredictionTable, terminal_rows, top_classes
+from model.attributes import Attribute
 from model.decisions import Decision
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 
 KINDS = Scheme((Attribute("kind", ("cat", "dog", "owl", "eel")),))
 SHIRTS = Scheme((Attribute("error", ("none", "stain")), Attribute("colour", ("red", "blue", "착용"))))

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from model.answers.read import ClassTable, read_class_table, read_probabilities, rows_text, to_number
+from model.attributes import Attribute
 from model.errors import Problems
 from model.label_values import INDICES, NAMES
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 
 TENS = Scheme((Attribute("ten", ("1", "2", "0")),))
 

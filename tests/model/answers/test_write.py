@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from model.answers.write import Answers, write_answers
+from model.attributes import Attribute
 from model.decisions import Decision
 from model.errors import InputError
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 
 SCHEME = Scheme((Attribute("kind", ("cat", "dog", "owl")),))
 BATCHES = [

@@ -12,9 +12,10 @@ from model.artifacts.combine import create_ensemble
 from model.artifacts.decision_file import write_decision
 from model.artifacts.ensemble import Ensemble, answering_decision, load, load_combined, make_ensemble, provenance_of
 from model.artifacts.saved_model import SavedModel
+from model.attributes import Attribute
 from model.decisions import Decision
 from model.errors import InputError
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 from model.network.heads import make_heads
 from model.prediction.api import predict
 from model.settings.train import TrainSettings

@@ -9,9 +9,10 @@ from model.artifacts.ensemble import COMBINE
 from model.artifacts.ensemble_file import EnsembleMember, read_ensemble_file
 from model.artifacts.metadata import read_json_object, read_settings_and_metrics
 from model.artifacts.model_card import _classes_table, cell_text, ensemble_card, model_card
+from model.attributes import Attribute
 from model.decisions import Decision
 from model.images.preprocessing import Preprocessing
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 from model.network.heads import Heads
 
 VERSIONS = Path(__file__).resolve().parents[2] / "earlier_versions"

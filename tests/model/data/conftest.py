@@ -62,3 +62,8 @@ def problems_of(root: Path, **options: object) -> dict[str, list[str]]:
     problems = Problems("channel")
     read_channel(root, problems, ChannelOptions(**options))  # type: ignore[arg-type]
     return problems.kinds
+
+
+def fill(root: Path, images: int, *folders: str) -> None:
+    """Creates so many empty images 0.jpg ... in each folder."""
+    touch(root, *(f"{folder}/{number}.jpg" for folder in folders for number in range(images)))

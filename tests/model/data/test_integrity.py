@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import model.data.integrity
+from model.attributes import Attribute
 from model.data.content_index import content_key
 from model.data.image_locations import ImageLocations
 from model.data.integrity import check_images
@@ -21,7 +22,7 @@ from model.data.table import Table
 from model.errors import Problems
 from model.images.decode import read_source
 from model.images.image_location import ImageLocation
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 
 
 def jpeg(seed: int = 0) -> bytes:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
+from model.attributes import Attribute, banded
 from model.data.label_forms import forms_from_config
 from model.errors import InputError
 from model.label_values import LabelRules
-from model.labels import Attribute, Scheme, banded
+from model.labels import Scheme
 
 
 def test_schemes_are_read_from_yaml() -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from model.attributes import Attribute, LabelPattern
 from model.data.channel import ChannelOptions, read_channel
 from model.errors import Problems
-from model.labels import Attribute, LabelPattern, Scheme
+from model.labels import Scheme
 from tests.model.data.conftest import problems_of, read, touch, write_csv
 
 AGE = {"age": {"pattern": r"A(\d+)\.", "cuts": [30, 60]}}

@@ -6,11 +6,12 @@ import pytest
 import torch
 from torchsampler import ImbalancedDatasetSampler
 
+from model.attributes import Attribute
 from model.data.image_locations import ImageLocation, ImageLocations
 from model.data.sampling import SAMPLERS, ClassSampler, EpochSampler, make_sampler
 from model.data.table import Table
 from model.errors import InputError
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 from model.runtime.seeding import mixed_seed
 from model.settings import choices
 from model.settings.fields import Layer, build

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from model.labels import Attribute, Scheme
+from model.attributes import Attribute
+from model.labels import Scheme
 
 KOREAN = Scheme((Attribute("tag", ("착용샷", "설치후배치컷", "미분류")),))
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from model.attributes import Attribute
 from model.evaluation.coverage import FEWEST, answer_confidence, coverage_curve
 from model.evaluation.matching import MatchedAnswers
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 
 SCHEME = Scheme((Attribute("kind", ("a", "b")),))
 

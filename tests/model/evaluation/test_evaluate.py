@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
+from model.attributes import Attribute
 from model.errors import InputError
 from model.evaluation.evaluate import evaluate
 from model.evaluation.matching import MatchedAnswers
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 
 SCHEME = Scheme((Attribute("kind", ("cat", "dog", "owl")), Attribute("size", ("small", "large"))))
 

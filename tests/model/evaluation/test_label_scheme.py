@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 
 from model.answers.read import ClassTable, read_class_table
+from model.attributes import Attribute
 from model.errors import InputError, Problems
 from model.evaluation.label_scheme import true_classes
 from model.evaluation.matching import match_answers
 from model.label_values import INDICES, NAMES, LabelRules, Names, found_names
-from model.labels import Attribute, Scheme, mask_scheme
+from model.labels import Scheme, mask_scheme
 from tests.model.test_label_values import LABEL_SETS
 
 

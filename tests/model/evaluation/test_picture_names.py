@@ -1,6 +1,9 @@
 import pytest
 
+from model.errors import InputError
+from model.evaluation.matching import match_answers
 from model.evaluation.picture_names import match_names, picture_key
+from tests.model.evaluation.test_matching import KOREAN, write
 
 
 @pytest.mark.parametrize(
@@ -55,3 +58,33 @@ def test_nothing_is_found_in_nothing():
 
 def test_keys():
     assert picture_key(".\\images\\a\\B.JPG") == "a/B.jpg" and picture_key("a/../B.Txt") == "B.Txt"
+
+
+@pytest.mark.parametrize("name", ["a", "a.JPG", "./a.jpg", "images/a.jpg", ".\\a.jpg", "images\\a.Jpg"])
+def test_another_spelling_of_a_name_is_the_same_picture_and_a_note_says_so(files, name):
+    probabilities = f"ImageID,{','.join(KOREAN.class_names)}\na.jpg,0,1,0\nb.jpg,1,0,0\n"
+    answers = "ImageID,ans,site\nb.jpg,0,south\na.jpg,1,north\n"
+    matched = match_answers(*files(f"ImageID,ans\n{name},1\nb.jpg,0\n", answers, probabilities=probabilities))
+    assert matched.answers.tolist() == [1, 0] and matched.probabilities[:, 1].tolist() == [1, 0]
+    assert matched.metadata == {"site": ["north", "south"]} and not matched.left_out
+    notes = [f"pictures spelled in another way in out/output.csv: 1 of 2 ({name} is a.jpg there)"]
+    assert matched.notes == notes
+
+
+@pytest.mark.parametrize(
+    ("truth", "answers", "told"),
+    [
+        ("A.JPG", "a.jpg", "none of A.JPG is there; its names are a.jpg; nearest: a.jpg"),
+        ("x/a.jpg", "a.jpg", "none of x/a.jpg is there"),
+        ("a", "a.jpg,0\na.png", "'a' of the truth fits a.jpg, a.png"),
+        ("a.jpg,0\nimages/a.jpg", "a.jpg", "'a.jpg', 'images/a.jpg' of the truth are all 'a.jpg'"),
+    ],
+)
+def test_names_that_fit_none_or_several_are_an_error(files, truth, answers, told):
+    tables = files(f"ImageID,ans\n{truth},0\n", f"ImageID,ans\n{answers},0\n")
+    with pytest.raises(InputError) as raised:
+        match_answers(*tables)
+    assert told in str(raised.value)
+    with pytest.raises(InputError, match=r"old/o\.csv: "):
+        other = write(tables[0].parent / "old" / "o.csv", f"ImageID,ans\n{answers},0\n")
+        match_answers(tables[0], write(tables[1], f"ImageID,ans\n{truth},0\n"), other_file=other)

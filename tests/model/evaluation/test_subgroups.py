@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from model.attributes import Attribute
 from model.evaluation.evaluate import evaluate
 from model.evaluation.matching import MatchedAnswers
 from model.evaluation.subgroups import MOST_VALUES, subgroups_by_group, subgroups_by_metadata
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 
 SCHEME = Scheme((Attribute("kind", ("cat", "dog", "owl")),))
 

@@ -4,10 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from model.attributes import Attribute
 from model.evaluation.evaluate import Evaluation, evaluate
 from model.evaluation.matching import MatchedAnswers
 from model.evaluation.summary import intervals, labelled_scores, notes_of, summary, verdict
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 from model.metrics.bootstrap import Interval
 
 TWO = Scheme((Attribute("kind", ("cat", "dog")), Attribute("size", ("small", "large"))))

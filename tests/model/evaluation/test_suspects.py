@@ -4,9 +4,10 @@ import csv
 
 import numpy as np
 
+from model.attributes import Attribute
 from model.evaluation.matching import MatchedAnswers
 from model.evaluation.suspects import compare_answers, suspected_label_errors, write_lists
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 
 SCHEME = Scheme((Attribute("kind", ("cat", "dog")), Attribute("size", ("착용", "large"))))
 

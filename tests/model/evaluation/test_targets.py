@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from model.attributes import Attribute
 from model.evaluation import targets as module
 from model.evaluation.matching import MatchedAnswers
 from model.evaluation.targets import JOINT_CLASS, by_resamples, resampled_totals, scores_of_targets, targets_of
-from model.labels import Attribute, Scheme, mask_scheme
+from model.labels import Scheme, mask_scheme
 from model.metrics.scores import Counts, scores_of, weighted_scores_of
 
 

@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from model.answers.read import ClassTable
+from model.attributes import Attribute, LabelPattern, pattern_column
 from model.errors import InputError
 from model.evaluation.matching import MatchedAnswers, match_answers
 from model.evaluation.truth import match_by_file_name, truth_location
-from model.labels import Attribute, LabelPattern, Scheme, mask_scheme, pattern_column
+from model.labels import Scheme, mask_scheme
 
 FOLDERS = Scheme((Attribute("label", ("1", "2", "cat")),))  # class folders, two of them called by a number
 SHIRTS = Scheme((Attribute("kind", ("shirt", "shoe"), (), "articleType"), Attribute("size", ("small", "large"), (10,))))

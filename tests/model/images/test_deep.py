@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from model.images.decode import UnreadableImage, decoding_memory, deep_values, read_header, read_source
+from model.images import deep
+from model.images.decode import UnreadableImage, decoding_memory, deep_values, in_channels, read_header, read_source
 from model.images.deep import grey_in_8_bits
 from tests.model.images.test_tiff import encoded_tiff
 
@@ -115,3 +117,86 @@ def test_without_a_range_each_image_is_scaled_by_its_own_extremes() -> None:
     """As models of earlier versions were trained."""
     picture = Image.fromarray(np.array([[0, 0.5, 2.0]], np.float32))
     assert np.asarray(grey_in_8_bits(picture, ())).tolist() == [[0, 0, 2]]
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+def test_16_bit_grey_is_scaled_not_cut_off(form: str) -> None:
+    values = np.linspace(0, 65535, 256).round().astype(np.uint16).reshape(16, 16)
+    found = np.asarray(read_source(encoded(Image.fromarray(values), form), channels=1))
+    assert found.ravel().tolist() == np.rint(values / 257).astype(int).ravel().tolist()
+
+
+def test_big_endian_16_bit_is_read() -> None:
+    values = np.arange(256, dtype=">u2").reshape(16, 16) * 257
+    picture = Image.frombytes("I;16B", (16, 16), values.astype(">u2").tobytes())
+    assert np.asarray(in_channels(picture, 1)).ravel().tolist() == list(range(256))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.0, 0.25, 1.0], [0, 64, 255]),
+        ([0.0, 64.2, 255.0], [0, 64, 255]),
+        ([0.0, 25700.0, 65535.0], [0, 100, 255]),
+        ([-100.0, 0.0, 100.0], [0, 128, 255]),
+        ([np.nan, 0.5, np.inf], [0, 128, 128]),
+        ([7e9, 7e9, 7e9], [0, 0, 0]),
+    ],
+)
+def test_without_a_range_float_tiffs_are_scaled_by_the_range_that_holds_them(
+    values: list[float], expected: list[int]
+) -> None:
+    """As in models that earlier versions saved."""
+    content = encoded(Image.fromarray(np.array([values], np.float32)), "TIFF")
+    found = np.asarray(read_source(content, channels=1, pixel_range=())).astype(int)
+    assert found[0] == pytest.approx(expected, abs=1)
+
+
+def test_32_bit_integers_are_scaled_by_the_range_that_holds_them() -> None:
+    for values, expected in (([0, 9, 255], [0, 9, 255]), ([0, 257, 65535], [0, 1, 255]), ([-5, 0, 5], [0, 128, 255])):
+        picture = Image.fromarray(np.array([values], np.int32))
+        for guessed in (None, ()):
+            assert np.asarray(in_channels(picture, 1, guessed))[0] == pytest.approx(expected, abs=1)
+
+
+def by_the_whole_array(picture: Image.Image) -> np.ndarray:
+    """What is done in strips for models without a range, at once."""
+    values = np.asarray(picture).astype(np.float64)
+    tops: tuple[float, ...] = (65535,)
+    if not picture.mode.startswith("I;16"):
+        tops = (1, 255, 65535) if picture.mode == "F" else (255, 65535)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    values = np.nan_to_num(values, nan=0.0, posinf=high, neginf=low)
+    top = next((top for top in tops if low >= 0 and high <= top), None)
+    if top is None:
+        values, top = values - low, (high - low) or 1.0
+    return np.clip(np.rint(values * (255 / top)), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("strip", [1, 100, 1 << 20])
+def test_deep_pictures_are_converted_in_strips_as_at_once(monkeypatch: pytest.MonkeyPatch, strip: int) -> None:
+    monkeypatch.setattr(deep, "STRIP", strip)
+    draw = np.random.default_rng(strip)
+    shape = (37, 23)
+    odd = (draw.random(shape) * 200 - 20).astype(np.float32)
+    odd[5, 5:8] = np.nan, np.inf, -np.inf
+    nothing = np.full(shape, np.nan, np.float32)
+    arrays = [
+        *[draw.integers(0, top, shape).astype(np.uint16) for top in (256, 65536)],
+        *[draw.integers(low, top, shape).astype(np.int32) for low, top in ((0, 256), (0, 65536), (-(2**31), 2**31))],
+        *[(draw.random(shape) * top).astype(np.float32) for top in (1, 255, 65535, 1e30)],
+        *(odd, nothing),
+    ]
+    made = [*map(Image.fromarray, arrays), Image.frombytes("I;16B", shape[::-1], arrays[1].astype(">u2").tobytes())]
+    for picture in made:
+        np.testing.assert_array_equal(np.asarray(in_channels(picture, 1, ())), by_the_whole_array(picture))
+
+
+def test_a_deep_picture_takes_no_more_than_strips_of_it_beside_itself() -> None:
+    picture = Image.new("I;16", (3000, 3000), 5)
+    tracemalloc.start()
+    in_channels(picture, 1)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 40 * deep.STRIP

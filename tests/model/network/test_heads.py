@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from model.attributes import Attribute
 from model.errors import InputError
-from model.labels import Attribute, Scheme, mask_scheme, target_scheme
+from model.labels import Scheme, mask_scheme, target_scheme
 from model.network.heads import Heads, make_heads
 from model.training.losses import LOSSES
 

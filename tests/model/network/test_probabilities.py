@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from model.labels import Attribute, Scheme, mask_scheme, target_scheme
+from model.attributes import Attribute
+from model.labels import Scheme, mask_scheme, target_scheme
 from model.network.heads import make_heads
 from model.network.probabilities import joint_probabilities
 

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from model.attributes import Attribute
 from model.decisions import Decision
 from model.errors import InputError
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 from model.prediction import predict as predict_of_package
 from model.prediction.api import _answer_frame, predict
 

@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from model.attributes import Attribute
 from model.data.image_dataset import ImageDataset, in_order
 from model.data.image_locations import ImageLocations
 from model.images.image_location import ImageLocation
@@ -10,7 +11,7 @@ from model.images.inputs import PIXELS, Inputs
 from model.images.pipeline import InputPipeline
 from model.images.preprocessing import Preprocessing
 from model.images.tta import Views
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 from model.network.heads import make_heads
 from model.prediction.backend import Backend
 

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from model.attributes import Attribute
 from model.data.image_dataset import Batch
 from model.data.image_locations import ImageLocations
 from model.decisions import Decision
@@ -20,7 +21,7 @@ from model.images.inputs import Inputs
 from model.images.pipeline import InputPipeline
 from model.images.preprocessing import Preprocessing
 from model.images.tta import Views
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 from model.network.heads import make_heads
 from model.prediction.predictor import EnsemblePredictor, Predictor
 from model.prediction.torch_backend import TorchBackend

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from model.labels import Attribute, Scheme
+from model.attributes import Attribute
+from model.labels import Scheme
 from model.network.heads import Heads, make_heads
 from model.training.classifier_rows import match_classifiers
 from tests.model.training.conftest import tiny_network

@@ -9,11 +9,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from model.attributes import MISSING
 from model.data.channel import read_channel
 from model.data.sampling import make_sampler
 from model.data.table import Table
 from model.errors import InputError, Problems
-from model.labels import MISSING, Scheme
+from model.labels import Scheme
 from model.network.heads import make_heads
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings

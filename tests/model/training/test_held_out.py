@@ -13,11 +13,12 @@ import evaluation
 import train
 from model.answers.write import Answers
 from model.artifacts.discovery import newest_model
+from model.attributes import Attribute
 from model.data.image_locations import ImageLocations
 from model.data.table import Table
 from model.decisions import Decision
 from model.images.image_location import ImageLocation
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 from model.prediction.api import predict
 from model.training.held_out import write_held_out
 from model.training.trainer import Trainer

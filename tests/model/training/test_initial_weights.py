@@ -7,8 +7,9 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from model.attributes import Attribute
 from model.errors import InputError
-from model.labels import Attribute, Scheme, mask_scheme
+from model.labels import Scheme, mask_scheme
 from model.network.backbone import make_preprocessing
 from model.network.heads import Heads, make_heads
 from model.network.network import Network

@@ -6,9 +6,10 @@ import pytest
 import torch
 from sklearn import metrics as reference
 
+from model.attributes import Attribute
 from model.data.channel import read_channel
 from model.errors import Problems
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 from model.network.heads import make_heads
 from model.network.probabilities import joint_probabilities
 from model.training import validation as module

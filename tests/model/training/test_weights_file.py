@@ -3,8 +3,9 @@ import torch
 from safetensors.torch import save_file
 
 from model.artifacts.archive import pack
+from model.attributes import Attribute
 from model.errors import InputError
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 from model.network.heads import make_heads
 from model.training.weights_file import check_weights, read_weights
 from tests.model.training.conftest import save_network, tiny_network

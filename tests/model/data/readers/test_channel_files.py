@@ -188,16 +188,6 @@ def test_a_path_out_of_the_channel_is_refused_even_where_links_are_followed(root
     assert len(problems_of(root / "channel", follow_links=True)["path out of the channel"]) == 2
 
 
-@pytest.mark.parametrize("follow_links", [False, True])
-def test_links_to_nothing_and_to_devices_are_never_followed(root: Path, follow_links: bool) -> None:
-    touch(root, "cat/a.jpg", "dog/b.jpg")
-    os.symlink(root.parent / "annex/c.jpg", root / "cat/c.jpg")
-    os.symlink("/dev/zero", root / "dog/d.jpg")
-    (message,) = problems_of(root, follow_links=follow_links)["links out of the channel"]
-    assert message.startswith("2, such as cat/c.jpg, which leads to ../annex/c.jpg; 1 of them lead to nothing")
-    assert ("--follow_links" in message) is not follow_links
-
-
 def test_links_are_checked_by_the_content_of_their_targets(root: Path) -> None:
     touch(root, "store/bad.jpg")
     for name, grey in (("cat", 0), ("dog", 255)):

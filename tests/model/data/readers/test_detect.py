@@ -10,7 +10,7 @@ from model.data.readers.detect import FILE_LAYOUTS, FOLDER_LAYOUTS, FileLayout
 from model.data.readers.rows import Rows
 from model.data.readers.table_options import TableOptions
 from model.errors import Problems
-from model.settings.train import LAYOUTS
+from model.settings.choices import LAYOUTS
 from tests.model.data.conftest import problems_of, read, touch, write_csv
 
 
@@ -53,24 +53,6 @@ def test_a_csv_wins_over_folders_where_it_names_pictures(root: Path, caplog: pyt
     assert read(root).source == "CSV labels.csv"
     assert read(root, layout="classes").source == "class folders"
     assert read(root, folder_levels=["label"]).source == "class folders"
-
-
-def test_channels_of_no_layout_are_reported(root: Path) -> None:
-    missing = root / "none"
-    assert problems_of(missing) == {"missing channel": [f"{missing}: there is no such folder"]}
-    (root / "training/images").mkdir(parents=True)
-    near = f"{root}/trainig/images: there is no such folder; nearest: {root}/training"
-    assert problems_of(root / "trainig/images") == {"missing channel": [near]}
-    touch(root, "file")
-    assert problems_of(root / "file") == {"missing channel": [f"{root}/file: a file, no folder"]}
-    (root / "empty").mkdir()
-    touch(root / "empty", ".DS_Store")
-    assert problems_of(root / "empty") == {"empty channel": [f"{root}/empty: there is nothing in it"]}
-    touch(root / "loose", "a.jpg", "images/b.jpg")
-    assert list(problems_of(root / "loose")) == ["channel without labels"]
-    touch(root / "texts", "deep/notes.txt")
-    assert list(problems_of(root / "texts")) == ["channel of no known layout"]
-    assert "holds deep;" in problems_of(root / "texts")["channel of no known layout"][0]
 
 
 def test_a_channel_of_no_layout_names_extensions_and_the_table_below(root: Path) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from model.attributes import Attribute
 from model.evaluation.report.thumbnails import picture_folder
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 
 SCRIPT = "<script>alert(1)</script>"
 KINDS = Scheme((Attribute("kind", (SCRIPT, "착용샷", "plain")),))

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from model.attributes import Attribute
 from model.evaluation.matching import MatchedAnswers
 from model.evaluation.report.examples import least_sure, make_examples, surest_mistakes, surest_right, top_three
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 
 SCHEME = Scheme((Attribute("kind", ("a", "b", "c", "d")),))
 PROBABILITIES = np.array(

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from model.artifacts.provenance import Provenance
+from model.attributes import Attribute
 from model.evaluation.report.render import LARGE_CHARACTERS, SMALL_CHARACTERS
 from model.evaluation.suspects import suspected_label_errors
-from model.labels import Attribute, Scheme, mask_scheme
+from model.labels import Scheme, mask_scheme
 
 SCRIPT = "<script>alert(1)</script>"
 MOST = 5_000_000  # bytes

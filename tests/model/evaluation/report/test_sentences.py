@@ -3,11 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from model.attributes import Attribute
 from model.evaluation.evaluate import evaluate
 from model.evaluation.matching import MatchedAnswers
 from model.evaluation.report import sentences
 from model.evaluation.subgroups import Subgroup
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 from model.metrics.bootstrap import Interval
 
 SCHEME = Scheme((Attribute("kind", ("cat", "dog", "owl", "emu")),))

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from model.attributes import Attribute
 from model.data.channel import read_channel
 from model.errors import Problems
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 from model.metrics.epoch_metrics import EPOCH_METRICS
 from model.training.tracking.base import Tracker, curves
 from model.training.validation import Validation

@@ -1,0 +1,76 @@
+"""The images of a channel by the folders that they lie in."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, field
+
+from model.data.readers.channel_files import IMAGES, ChannelFiles, is_image
+
+LABEL = "label"  # the column of classes that are folders
+
+Parts = tuple[str, ...]  # names of folders, from the top
+
+
+@dataclass
+class FolderTree:
+    """The files of a channel of class folders.
+
+    Attributes:
+        base: The folder that holds the class folders: "" (the root) or `images`.
+        images: Path of each image, and the folders between the base and the image.
+        empty: Class folders without an image.
+        loose: Images in no class folder.
+        others: Files that are no images by their names.
+    """
+
+    base: str
+    images: list[tuple[str, Parts]] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    loose: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+    def class_folders(self) -> list[Parts]:
+        """For each image the folder that is its class: the first from the top that holds an image itself."""
+        holding = {parts for _, parts in self.images}
+        found: dict[Parts, Parts] = {}
+        for parts in holding:
+            found[parts] = next(parts[:end] for end in range(1, len(parts) + 1) if parts[:end] in holding)
+        return [found[parts] for _, parts in self.images]
+
+
+def classes_base(files: ChannelFiles) -> str | None:
+    """The folder whose folders are classes: "" (the root) or `images`; None where no folder holds an image."""
+    for base in ("", IMAGES):
+        for name in files.folder(base).names("folder"):
+            path = posixpath.join(base, name)
+            if path != IMAGES and any(is_image(inside) for _, inside in files.below(path)):
+                return base
+    return None
+
+
+def read_tree(files: ChannelFiles) -> FolderTree:
+    """Lists the channel; links that lead out of it are noted in `files`."""
+    tree = FolderTree(classes_base(files) or "")
+    for name, kind in files.folder(tree.base).kinds.items():
+        path = posixpath.join(tree.base, name)
+        if kind == "outside":
+            files.add_outside_link(path)
+        elif kind == "file":
+            (tree.loose if is_image(path) else tree.others).append(path)
+        else:
+            before = len(tree.images) + len(files.outside_links)
+            _read_folder(files, path, tree)
+            tree.empty += [] if len(tree.images) + len(files.outside_links) > before else [path]
+    return tree
+
+
+def _read_folder(files: ChannelFiles, folder: str, tree: FolderTree) -> None:
+    start = len(tree.base) + 1 if tree.base else 0
+    for kind, path in files.below(folder):
+        if kind == "outside":
+            files.add_outside_link(path)
+        elif is_image(path):
+            tree.images.append((path, tuple(path[start:].split("/")[:-1])))
+        else:
+            tree.others.append(path)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.model.data.conftest import fill, problems_of, read, touch
+
+LETTERS = "fghijklmno"
+
+
+@pytest.mark.parametrize(
+    ("folders", "images", "reason"),
+    [
+        (["cat/001", "cat/002", "dog/001"], 9, "are numbered, such as cat/001"),
+        (["cat/part 1", "cat/part 2", "dog/part 3", "dog/part 4"], 9, "are numbered"),
+        (["male/Kim", "male/Lee", "female/Park", "female/Choi"], 1, "most of the 4 folders .* hold one picture"),
+        ([f"{'ab'[last < 'k']}/{last}{first}" for first in LETTERS for last in LETTERS], 3, "100 folders .* hold 3.0"),
+        (["left/cat", "left/dog", "right/cat", "right/dog"], 9, "left, right hold folders of the same names, cat, dog"),
+    ],
+)
+def test_folders_in_class_folders_that_may_be_no_classes_are_an_error(
+    root: Path, folders: list[str], images: int, reason: str
+) -> None:
+    fill(root, images, *folders)
+    (kind,), (details,) = problems_of(root).keys(), problems_of(root).values()
+    assert kind == "folders that may not be the classes"
+    assert re.search(reason, details[0])
+    assert all(f"--folder_levels {words}: " in details[0] for words in ("label", "_ label", "all"))
+    tops = sorted({folder.partition("/")[0] for folder in folders})
+    assert read(root, folder_levels=["label"]).scheme.class_names == tops
+    assert read(root, attributes={"label": tops}).scheme.class_names == tops
+    assert len(read(root, folder_levels=["all"]).scheme.class_names) == len(folders)
+
+
+def test_one_folder_too_high_names_the_deeper_one(root: Path) -> None:
+    fill(root, 3, "animals/pets/cat", "animals/pets/dog")
+    assert problems_of(root) == {
+        "folders that may not be the classes": [
+            f"animals is the only folder with pictures; one folder too high for --train_dir {root}/animals/pets, "
+            "with cat, dog"
+        ]
+    }
+    assert read(root / "animals/pets").scheme.class_names == ["cat", "dog"]
+
+
+def test_images_beside_annotations_are_no_classes(root: Path) -> None:
+    fill(root, 3, "images/cat", "images/dog")
+    touch(root, "masks/cat/0.png", "labels/0.png")
+    (details,) = problems_of(root).values()
+    assert details == [
+        "images, labels, masks lie beside each other and are no classes: "
+        f"--train_dir {root}/images takes the folders in images as classes"
+    ]
+    fill(root / "flat", 3, "JPEGImages", "annotations")
+    assert "from a table beside it" in problems_of(root / "flat")["folders that may not be the classes"][0]
+    fill(root / "media", 3, "images", "videos")
+    assert read(root / "media").scheme.class_names == ["images", "videos"]
+
+
+def test_folders_of_a_repository_are_no_classes(root: Path) -> None:
+    fill(root, 3, "doc/images", "src/data/cells")
+    fill(root, 1, "src/data/more")
+    assert read(root).scheme.class_names == ["doc/images", "src/data/cells", "src/data/more"]  # no repository
+    touch(root, "README.md", "src/data/labels.csv")
+    assert problems_of(root) == {
+        "folders that may not be the classes": [
+            "doc, src beside README.md look like folders of a repository; most pictures lie in src/data. Name the "
+            "folder above the class folders by --train_dir, or a table by --table: src/data/labels.csv; "
+            "--folder_levels label: the classes are doc, src"
+        ]
+    }
+    assert read(root, folder_levels=["label"]).scheme.class_names == ["doc", "src"]
+    fill(root / "plain", 3, "cat", "dog")
+    touch(root / "plain", "README.md", "LICENSE")
+    assert read(root / "plain").scheme.class_names == ["cat", "dog"]
+
+
+def test_the_error_names_folders_of_splits_with_longer_names(root: Path) -> None:
+    fill(root, 3, *(f"Final_{split}/Images/{name}" for split in ("Training", "Test") for name in ("stop", "go")))
+    (details,) = problems_of(root).values()
+    flags = f"--train_dir {root}/Final_Training/Images --validation_dir {root}/Final_Test/Images"
+    assert details[0].endswith(f"as in {flags}")
+    fill(root / "sides", 3, "left/cat", "left/dog", "right/cat", "right/dog")
+    (details,) = problems_of(root / "sides").values()
+    assert details[0].endswith(f"as in --train_dir {root}/sides/left")

@@ -1,0 +1,65 @@
+"""Single image files that inference.py answers without a channel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import inference
+from model.errors import Failure, InputError
+from model.prediction.api import predict
+
+
+@pytest.fixture
+def answer_single(models, monkeypatch, tmp_path, capsys):
+    """Answers files in a working folder that holds a.png and bad.png; returns what is printed, line by line."""
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (36, 48), "teal").save("a.png")
+    (tmp_path / "bad.png").write_text("no picture")
+
+    def run(*arguments: str, expect: int = 0) -> list[str]:
+        assert inference.main([*arguments, "--model_dir", str(models / "joint"), "--device", "cpu"]) == expect
+        return capsys.readouterr().out.splitlines()
+
+    return run
+
+
+def test_single_files_are_answered_on_the_terminal_and_nothing_is_written(answer_single, models, tmp_path):
+    before = sorted(path.name for path in models.glob("joint/*"))
+    out = answer_single("a.png", str(tmp_path / "a.png"))
+    assert out[0].split() == ["picture", "predicted", "probability", "second", "third"]
+    expected = predict(models / "joint", ["a.png"], device="cpu")
+    name = expected["name"][0]
+    assert out[2].split("  ")[0] == "a.png" and f" {name} " in out[2] and f"{expected[name][0]:.1%}" in out[2]
+    assert len(out) == 4 and out[3].startswith(str(tmp_path / "a.png"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "bad.png"]
+    assert sorted(path.name for path in models.glob("joint/*")) == before
+
+
+def test_single_files_are_written_where_an_output_is_named(answer_single, tmp_path, monkeypatch):
+    assert answer_single("a.png", "bad.png", "--output", "mine.csv") == []
+    assert [line.split(",")[0] for line in Path("mine.csv").read_text().splitlines()] == ["ImageID", "a.png", "bad.png"]
+    assert Path("mine.predictions.csv").is_file() and "bad.png" in Path("mine.errors.csv").read_text()
+    monkeypatch.setenv("SM_OUTPUT_DATA_DIR", "out")
+    assert answer_single("a.png") == [] and (tmp_path / "out" / "output.csv").is_file()
+
+
+def test_a_broken_file_among_single_ones_has_its_reason_and_none_that_is_read_is_a_failure(answer_single, caplog):
+    out = answer_single("bad.png", "a.png")
+    assert "(cannot be identified as a picture)" in out[2] and out[3].startswith("a.png")
+    assert "1 of 2 pictures could not be read" in caplog.text
+    for flags in (["bad.png"], ["bad.png", "a.png", "--strict"]):
+        with pytest.raises(Failure, match=r"1 of \d pictures could not be read"):
+            answer_single(*flags)
+
+
+def test_what_is_no_single_file_is_told_before_the_model_is_read(answer_single, tmp_path):
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(InputError) as caught:
+        answer_single("photos", "a.jpg", "a.png")
+    assert "photos: a folder is named by a flag, as in --eval_dir photos" in str(caught.value)
+    assert "a.jpg: there is no such file; nearest: a.png" in str(caught.value)
+    with pytest.raises(InputError, match="pictures and eval_dir both name what to answer"):
+        answer_single("a.png", "--eval_dir", "photos")
