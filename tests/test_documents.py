@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.coverage import CoverageSettings
 from container import settings_layers
 from container.job_types import TRAIN
 from exploration.runs import RunsSettings
@@ -64,7 +65,7 @@ def test_every_flag_in_the_documents_exists():
     classes: tuple[type, ...] = (TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings)
     classes += (EnsembleSettings, JoinSettings, RunsSettings)
     known = {name for cls in classes for name in as_dict(cls())} | {alias.name for alias in ALIASES}
-    known |= {name for cls in FLAGS.values() for name in as_dict(cls())}
+    known |= {name for cls in (*FLAGS.values(), CoverageSettings) for name in as_dict(cls())}
     known |= {"help", "nproc_per_node", "logdir", "cli_input_json"}
     known |= {canonical(word) for word in (*OF_DOCKER, "data-binary")}
     for path in [

@@ -38,7 +38,8 @@ class JoinSettings:
     )
     output: str = setting(f"output/{OUTPUT}", "file of the answers")
     picture_column: str | None = setting(
-        None, "column that names the pictures; else the one in labels.json, else ImageID, image_name or path"
+        None,
+        "column that names the pictures; else the one in labels.json, else ImageID, image_name, path, filename, ...",
     )
 
     def contradictions(self) -> Iterator[str]:

@@ -142,7 +142,7 @@ def find_column(table: pd.DataFrame, known: Sequence[str], content: str, path: P
         close = next((hint for hint in (did_you_mean(name, table.columns) for name in known) if hint), "")
         if content == "pictures":
             close += "; the setting picture_column names it"
-        expected = " or ".join(known)
+        expected = listing(known, 4)
         problems.add(
             MISSING_COLUMNS,
             f"{path}: no column of {content}: expected {expected}, found {listing(table.columns)}{close}",

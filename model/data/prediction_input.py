@@ -114,7 +114,7 @@ def _table_name(files: ChannelFiles, options: TableOptions, problems: Problems) 
     if not candidates and (options.picture_column or INFO in tables):
         candidates = tables
     if not candidates and tables and any(is_image(path) for _, path in files.below("")):
-        columns = " or ".join(options.picture_columns)
+        columns = listing(options.picture_columns, 4)
         log.warning("%s not read, without a column %s", listing(tables), columns)
         tables = []
     candidates = candidates or tables
@@ -138,6 +138,7 @@ def _find_images(files: ChannelFiles, table: TextTable, texts: list[str], proble
     paths: list[str] = []
     missing: list[str] = []
     respelled: list[str] = []
+    files.locate_images(texts, beside)
     for row, text in enumerate(texts):
         name = normal_text(text)
         found = files.find_spelling(name, beside) if name else Found("missing", "")

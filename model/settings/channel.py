@@ -20,7 +20,9 @@ class ChannelSettings:
     table: str | None = setting(
         None, "path of the table, .lst, manifest or list of paths and labels in the channel where there are several"
     )
-    picture_column: str | None = setting(None, "column that names the pictures; else ImageID, image_name or path")
+    picture_column: str | None = setting(
+        None, "column that names the pictures; else ImageID, image_name, path, filename, ..."
+    )
     folder_levels: list[str] = setting(
         [],
         "names of the levels of class folders, from the top, each an attribute: aisle product variety; label: the "

@@ -34,7 +34,7 @@ class EvaluationSettings:
 
     picture_column: str | None = setting(
         None,
-        "column that names the pictures; else the one that inference took, else ImageID, image_name or path",
+        "column that names the pictures; else that of inference, else ImageID, image_name, path, filename, ...",
         section="Tables",
     )
     encoding: str = setting(

@@ -22,6 +22,22 @@ S = TypeVar("S")
 # value with canonical names, and a sentence for each problem (model.settings.nested)
 Nested = Callable[[str, Any], tuple[Any, list[str]]]
 
+# What other tools call a setting that has another name here; named in the error about the unknown one
+COMMON_NAMES = {
+    **dict.fromkeys(("arch", "architecture", "backbone", "network", "net"), ("model", "model_dir")),
+    **dict.fromkeys(
+        ("data", "data_dir", "data_path", "dataset", "root"), ("train_dir", "eval_dir", "ground_truth_dir")
+    ),
+    **dict.fromkeys(("val_dir", "val", "valid_dir", "test_dir"), ("validation_dir", "eval_dir")),
+    **dict.fromkeys(("imgsz", "img_size", "image_size", "size", "resolution"), ("input_size",)),
+    **dict.fromkeys(("gpu", "gpus", "cuda", "accelerator"), ("device",)),
+    **dict.fromkeys(("save_dir", "output_dir", "out"), ("output_data_dir",)),
+    **dict.fromkeys(("checkpoint", "ckpt", "weights"), ("model_dir",)),
+    **dict.fromkeys(("amp", "fp16", "half", "dtype"), ("precision",)),
+    "wd": ("weight_decay",),
+    "tta": ("num_tta",),
+}
+
 
 def setting(
     default: Any,
@@ -114,6 +130,12 @@ def build(cls: type[S], layers: Iterable[Layer]) -> S:
     raise InputError("settings:\n" + "\n".join(f"  {problem}" for problem in problems))
 
 
+def _nearest_setting(name: str, known: Mapping[str, Any]) -> str:
+    """`; nearest: NAME`: the setting that other tools call so, else the one of the most similar name."""
+    meant = next((other for other in COMMON_NAMES.get(name, ()) if other in known), None)
+    return f"; nearest: {meant}" if meant else did_you_mean(name, known)
+
+
 def decode_layer(cls: type, layer: Layer) -> tuple[dict[str, Any], list[str]]:
     """The values of one source by canonical name, decoded and checked, and a sentence for each problem."""
     fields, hints = _fields_and_hints(cls)
@@ -123,7 +145,7 @@ def decode_layer(cls: type, layer: Layer) -> tuple[dict[str, Any], list[str]]:
         where = layer.label.replace("{}", str(key))  # not format: a file's name may hold braces of its own
         name = canonical(str(key))
         if name not in fields:
-            problems.append(f"{where}: there is no such setting{did_you_mean(name, fields)}")
+            problems.append(f"{where}: there is no such setting{_nearest_setting(name, fields)}")
             continue
         try:
             value = _checked(fields[name], decode(hints[name], raw))

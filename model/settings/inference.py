@@ -40,7 +40,7 @@ class InferenceSettings(PredictionSettings):
     )
     picture_column: str | None = setting(
         None,
-        "column that names the pictures; else the one the model was trained with, else ImageID, image_name or path",
+        "column that names the pictures; else that of the training, else ImageID, image_name, path, filename, ...",
     )
     encoding: str = setting(
         "utf-8", "encoding of the table, such as cp1252 or cp949; a byte-order mark of UTF-8 or UTF-16 goes before it"

@@ -13,9 +13,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from model.attributes import normal_text
 from model.data.readers.shards import Shards, read_shards
 from model.errors import listing
 from model.paths import leaves_folder
@@ -36,6 +38,8 @@ IGNORED = frozenset(
     {"@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "__macosx"}
     | {"thumbs.db", "ehthumbs.db", "desktop.ini"}
 )
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
+FIRST_NAMES = 20  # names of a table that show in which folder its images lie
 IMAGES = "images"  # the folder beside a table that its images may lie in
 OUTSIDE = "path out of the channel"
 
@@ -134,6 +138,11 @@ def _spelling_key(name: str) -> str:
     return stem + suffix.lower() if is_image(name) else name
 
 
+def _as_path(name: str) -> str:
+    """A name below the root with `/`."""
+    return posixpath.normpath(name.replace("\\", "/")).lstrip("/")
+
+
 class ChannelFiles:
     """The files of a channel, by path relative to its root, with `/`; "" is the root.
 
@@ -147,6 +156,7 @@ class ChannelFiles:
         outside_links: Target of each link out of the channel that images lie behind, by its path, or by the row that
             names it. Readers fill it, `report_outside_links` reports it.
         shards: Index of the images that lie in tar files.
+        image_folders: Folders below the root in which the images of tables are looked up.
         unreadable: By path, why the system refused to list a folder, or why no table can hold a name.
 
     Raises:
@@ -158,6 +168,7 @@ class ChannelFiles:
         self.outside_links: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
         self.shards: Shards = read_shards(root)
+        self.image_folders: tuple[str, ...] = (IMAGES,)
         self._real = os.path.realpath(root)
         self._folders: dict[str, Folder] = {}
         self._candidates: dict[str, list[tuple[Kind, str]]] = {}  # by the folder part of a name: where it may be
@@ -234,8 +245,8 @@ class ChannelFiles:
         name = posixpath.normpath(name)
         head, _, tail = name.rpartition("/")
         if head not in self._candidates:
-            in_images = posixpath.join(IMAGES, head) if head else IMAGES
-            self._candidates[head] = [self._resolve(head), self._resolve(in_images)]
+            folders = ("", *self.image_folders)
+            self._candidates[head] = [self._resolve(posixpath.join(folder, head).rstrip("/")) for folder in folders]
         for folder in self._candidates[head]:
             kind, path = self._find_in(folder, tail)
             if kind != "missing":
@@ -261,23 +272,46 @@ class ChannelFiles:
             return Found("several", listing(own for _, own in alike))
         return Found(*alike[0], is_respelled=True) if alike else Found(kind, path)
 
+    def locate_images(self, names: Iterable[str], beside: str = "") -> None:
+        """Searches one folder more for the images of a table: where none of its first images is found otherwise, the
+        only folder that has any of them. Logs which.
+
+        Args:
+            names: The names of the table's images, in the order of its rows.
+            beside: Folder of the table.
+        """
+        first = [normal_text(name) for name in islice(names, FIRST_NAMES)]
+        paths = [_as_path(name) for name in first if name and not leaves_folder(_as_path(name))]
+        if any(self.find_spelling(path, beside).kind != "missing" for path in paths):
+            return
+        parents = {str(parent) for _, path in self.below("") for parent in PurePosixPath(path).parents}
+        holding = [parent for parent in sorted(parents) if any(self._in_folder(parent, path) for path in paths)]
+        if len(holding) == 1:
+            log.info("the images of the table lie in %s, the only folder that has them", holding[0])
+            self.image_folders = (*self.image_folders, holding[0])
+            self._candidates.clear()
+
     def _find_alike(self, name: str, beside: str) -> list[tuple[Kind, str]]:
         """What another spelling of a name fits, in the first folder where it fits anything."""
-        path = posixpath.normpath(name.replace("\\", "/")).lstrip("/")
+        path = _as_path(name)
         if leaves_folder(path):
             return []
-        for folder in dict.fromkeys((beside, posixpath.join(beside, IMAGES), "", IMAGES)):
+        for folder in dict.fromkeys((beside, posixpath.join(beside, IMAGES), "", *self.image_folders)):
             for spelling in dict.fromkeys((path, path.removeprefix(f"{IMAGES}/"))):
-                head, _, tail = posixpath.join(folder, spelling).rpartition("/")
-                kind, parent = self._resolve(head)
-                if kind != "folder":
-                    continue
-                kind, exact = self._find_in((kind, parent), tail)
-                if kind in ("file", "folder"):
-                    return [(kind, exact)]
-                if alike := self.folder(parent).alike(tail):
-                    return [("file", posixpath.join(parent, own)) for own in alike]
+                if found := self._in_folder(folder, spelling):
+                    return found
         return []
+
+    def _in_folder(self, folder: str, name: str) -> list[tuple[Kind, str]]:
+        """What a name fits in a folder: as it is, else the images with another spelling of the extension."""
+        head, _, tail = posixpath.join(folder, name).rpartition("/")
+        kind, parent = self._resolve(head)
+        if kind != "folder":
+            return []
+        kind, exact = self._find_in((kind, parent), tail)
+        if kind in ("file", "folder"):
+            return [(kind, exact)]
+        return [("file", posixpath.join(parent, own)) for own in self.folder(parent).alike(tail)]
 
     def _resolve(self, path: str) -> tuple[Kind, str]:
         """What is at a path below the root, and its path as the disk spells it."""
@@ -306,6 +340,10 @@ class ChannelFiles:
             if name:
                 return f"; nearest: {posixpath.join(folder, name)}"
         return ""
+
+    def archives(self) -> list[str]:
+        """The archives in the root that are no shards."""
+        return [name for name in self.folder().names("file") if name.lower().endswith(ARCHIVE_SUFFIXES)]
 
     def below(self, path: str) -> Iterator[tuple[Kind, str]]:
         """Every file below a folder and every link that leaves the channel, sorted, folder by folder.

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from model.attributes import normal_text
+from model.errors import listing
 
-PICTURE_COLUMNS = ("ImageID", "image_name", "path")
+PICTURE_COLUMNS = (
+    *("ImageID", "image_name", "path"),
+    *("filename", "file_name", "filepath", "file_path", "image_path", "image_id", "image"),
+)
+USUAL_PICTURE_COLUMNS = listing(PICTURE_COLUMNS, 4)  # for messages
 LABEL_COLUMNS = ("label", "class", "ans", "y_pred")
 GROUP_COLUMNS = ("group", "person", "sender", "people_path")
 MASK_COLUMNS = ("mask", "gender", "age")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from model.attributes import normal_text
 from model.data.readers.channel_files import ChannelFiles, Kind, is_image
-from model.data.readers.columns import PICTURE_COLUMNS, column_named
+from model.data.readers.columns import USUAL_PICTURE_COLUMNS, column_named
 from model.data.readers.profile_folders import ProfileEntry, read_profile_entries
 from model.data.readers.rows import ImageFinder, Rows
 from model.data.readers.split_names import UNUSED, side_of
@@ -36,9 +36,7 @@ def picture_column_of(table: TextTable, options: TableOptions, files: ChannelFil
     if column is not None:
         return column
     near = did_you_mean(options.picture_column, table.header) if options.picture_column else ""
-    missing = (
-        f"no column {options.picture_column!r}" if options.picture_column else f"none of {listing(PICTURE_COLUMNS)}"
-    )
+    missing = f"no column {options.picture_column!r}" if options.picture_column else f"none of {USUAL_PICTURE_COLUMNS}"
     columns = listing(name for name in table.header if name)
     advice = near or _picture_column_advice(table, files)
     problems.add("missing picture column", f"{table.name} has {missing}; there are {columns}{advice}")
@@ -99,6 +97,7 @@ def rows_of_table(
     finder = ImageFinder(files, problems, table.name, options.missing)
     entries: list[tuple[int, Kind, str]] = []
     unused = _unused_rows(table, options.split_column)
+    files.locate_images(table.column(names_column), posixpath.dirname(table.name))
     for row, text in enumerate(table.column(names_column)):
         if row in unused:
             finder.leave_out(text)

@@ -7,10 +7,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from model.data.readers.channel_files import ChannelFiles, count_by_suffix, is_image
 from model.data.readers.class_folders import FolderLevels, has_class_folders, read_class_folders
-from model.data.readers.columns import PICTURE_COLUMNS
+from model.data.readers.columns import USUAL_PICTURE_COLUMNS
 from model.data.readers.csv_table import has_picture_column, read_csv_rows
 from model.data.readers.image_files import has_image_files, read_image_files
 from model.data.readers.lst import read_lst_rows
@@ -113,7 +114,7 @@ def read_rows(
     name = choose_table(files, table, candidates, TABLE_NAMES, problems)
     if name is None:
         return None
-    if is_auto and layout == "csv" and options.picture_column is None and begins_with_image(files.root / name, options):
+    if is_auto and layout == "csv" and _is_list(files.root / name, options):
         log.info("%s: its first row names a picture, so it is read as a list without a header (layout list)", name)
         layout = "list"
     return FILE_LAYOUTS[layout].read(files, name, options, problems)
@@ -140,7 +141,14 @@ def _tables(files: ChannelFiles, options: TableOptions) -> dict[str, list[str]]:
 
 
 def _with_pictures(files: ChannelFiles, tables: dict[str, list[str]], options: TableOptions) -> list[str]:
-    return [name for name in tables["csv"] if has_picture_column(files.root / name, options)]
+    """The CSV files that have a column of image names, or no header and an image in their first row."""
+    paths = {name: files.root / name for name in tables["csv"]}
+    return [name for name, path in paths.items() if has_picture_column(path, options) or _is_list(path, options)]
+
+
+def _is_list(path: Path, options: TableOptions) -> bool:
+    """Whether a CSV is a list without a header: its first row names an image, and no setting names a column."""
+    return options.picture_column is None and begins_with_image(path, options)
 
 
 def _has_suffix(name: str, layout: FileLayout) -> bool:
@@ -165,7 +173,7 @@ def _detect(files: ChannelFiles, tables: dict[str, list[str]], csv_names_picture
     if layout == "files" and tables["csv"]:
         return "csv"  # images beside a table that does not say which column names them
     if layout and tables["csv"]:
-        log.warning("%s not read, without a column %s", listing(tables["csv"]), " or ".join(PICTURE_COLUMNS))
+        log.warning("%s not read, without a column %s", listing(tables["csv"]), USUAL_PICTURE_COLUMNS)
     return layout or ("csv" if tables["csv"] else "")
 
 
@@ -184,11 +192,13 @@ def _report_unknown_layout(files: ChannelFiles, problems: Problems) -> None:
     if files.outside_links:
         return
     content = listing(files.folder().kinds, 8)
-    expected = f"a CSV with a column {' or '.join(PICTURE_COLUMNS)}, folders of pictures, a .lst or a .manifest"
+    expected = f"a CSV with a column {USUAL_PICTURE_COLUMNS}, folders of pictures, a .lst or a .manifest"
     text = f"{files.root} holds {content}; expected {expected}"
     paths = [path for _, path in below]
     if any("/" in path for path in paths) or not any(map(is_image, paths)):
         text += f"; files in it and below it: {count_by_suffix(paths)}"
+    if archives := files.archives():
+        text += f"; unpack {listing(archives)} into it"
     tables = _tables_below(files)
     if tables:
         folder, _, name = tables[0].rpartition("/")

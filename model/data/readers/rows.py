@@ -118,6 +118,8 @@ class ImageFinder:
         if self._respelled:
             text = "%s: %s spelled in another way than the files, such as %s"
             log.info(text, self._table, _count(self._respelled, "picture name"), self._respelled[0])
+        if not self._first_origin and (archives := self.files.archives()):
+            self.problems.add("archives that are not read", f"{listing(archives)}: unpack the images into the channel")
         if self._skipped and not self._first_origin:
             self.problems.add(
                 "no picture found", f"{self._table}: not one of {len(self._skipped):,}; {self._skipped[0]}"

@@ -39,6 +39,7 @@ def picture_folder(root: Path, names: Sequence[str]) -> ChannelFiles:
         beside = [entry.name for entry in root.parent.iterdir()] if root.parent.is_dir() else []
         raise InputError(f"pictures {root}: there is no such folder{did_you_mean(root.name, beside)}")
     files = ChannelFiles(root)
+    files.locate_images(names)
     if not any(files.find_spelling(name).kind == "file" for name in names):
         raise InputError(
             f"pictures {root}: none of the {len(names):,} pictures lies there or in {IMAGES}/: {listing(names, 3)}"

@@ -69,7 +69,9 @@ def test_a_column_of_another_name_is_set_or_remembered(tmp_path, capsys):
     first = write(tmp_path / "a.csv", ["x"], [[0.1, 0.7, 0.2]], name="file")
     out = str(tmp_path / "o.csv")
     assert join(first, first, "--output", out) == 2
-    assert "found file, worn, none, 착용샷; the setting picture_column names it" in capsys.readouterr().err
+    assert (
+        "found file, worn, none, 착용샷; nearest: file; the setting picture_column names it" in capsys.readouterr().err
+    )
     assert join(first, first, "--output", out, "--picture_column", "file") == 0
     joined = str(tmp_path / "o.probabilities.csv")
     assert join(joined, joined, "--output", str(tmp_path / "p.csv")) == 0

@@ -53,8 +53,8 @@ def test_an_unknown_class_is_told_once_with_its_rows(write, problems):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("id,ans\na,1\n", "no column of pictures: expected ImageID or image_name or path"),
-        ("ImageID,answer\na,1\n", "no column of classes: expected ans or y_pred or label, found ImageID, answer"),
+        ("id,ans\na,1\n", "no column of pictures: expected ImageID, image_name, path, filename and"),
+        ("ImageID,answer\na,1\n", "no column of classes: expected ans, y_pred, label, found ImageID, answer"),
         ("ImageID,ans,ans\na,1,2\n", "columns that stand twice"),
     ],
 )

@@ -104,8 +104,8 @@ def test_info_that_cannot_be_read_is_reported(root: Path) -> None:
     (root / "info.csv").write_text("ImageID,x\n")
     with pytest.raises(InputError, match="table without rows"):
         read_info(root)
-    (root / "info.csv").write_text("Image,x\na.jpg,1\n")
-    with pytest.raises(InputError, match="none of ImageID, image_name, path; there are Image, x"):
+    (root / "info.csv").write_text("Photo,x\na.jpg,1\n")
+    with pytest.raises(InputError, match="none of ImageID, image_name, path, filename and 6 more; there are Photo, x"):
         read_info(root)
 
 
@@ -142,7 +142,7 @@ def test_a_table_without_a_picture_column_is_left_out_where_there_are_pictures(
     touch(root, "a.jpg", "b.jpg")
     write_csv(root, "who,when\nme,today\n", "notes.csv")
     assert named(read_info(root)) == ("ImageID", ["a.jpg", "b.jpg"])
-    assert caplog.messages == ["notes.csv not read, without a column ImageID or image_name or path"]
+    assert caplog.messages == ["notes.csv not read, without a column ImageID, image_name, path, filename and 6 more"]
     with pytest.raises(InputError, match=r"notes\.csv has no column 'file'; there are who, when"):
         read_info(root, TableOptions(picture_column="file"))
     write_csv(root, "file\na.jpg\n", "info.csv")

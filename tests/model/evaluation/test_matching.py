@@ -222,8 +222,8 @@ def test_only_the_first_twenty_of_a_kind_are_listed(files):
     [
         ("", r"empty table \(1\):\n    gt.csv"),
         ("ImageID,ans\n", r"gt\.csv has no rows"),
-        ("id,answer\na,0\n", "expected ImageID or image_name or path, found id, answer"),
-        ("ImageID,anss\na,0\n", "expected ans or y_pred or label, found ImageID, anss; nearest: anss"),
+        ("id,answer\na,0\n", "expected ImageID, image_name, path, filename and 6 more, found id, answer"),
+        ("ImageID,anss\na,0\n", "expected ans, y_pred, label, found ImageID, anss; nearest: anss"),
         ("ImageID,ans\na,0,1\n", r"gt\.csv row 2: 3 cells, the header has 2"),
         ("ImageID,ans, ans\na,0,1\n", r"gt\.csv: ans"),
     ],
@@ -295,7 +295,7 @@ def test_labels_json_is_read_once(files, monkeypatch):
 def test_columns_of_another_name_are_set_or_remembered_with_the_answers(files):
     probabilities = f"file,{','.join(KOREAN.class_names)}\na,0,1,0\n"
     truth, answers = files("file,ans,note\na,1,x\n", "file,ans,site\na,1,north\n", probabilities=probabilities)
-    with pytest.raises(InputError, match="no column of pictures: expected ImageID or image_name or path, found file"):
+    with pytest.raises(InputError, match=r"no column of pictures: expected ImageID, image_name, path, .*, found file"):
         match_answers(truth, answers)
     matched = match_answers(truth, answers, picture_column="file")
     assert (matched.answers.tolist(), matched.probabilities[0].tolist()) == ([1], [0, 1, 0])

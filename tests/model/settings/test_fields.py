@@ -1,5 +1,6 @@
 """Settings are built from layers, checked, and written as text and mappings."""
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -8,6 +9,7 @@ import pytest
 
 from model.errors import InputError
 from model.settings.fields import (
+    COMMON_NAMES,
     Layer,
     as_dict,
     build,
@@ -18,6 +20,8 @@ from model.settings.fields import (
     setting,
     value_text,
 )
+from model.settings.inference import InferenceSettings
+from model.settings.train import TrainSettings
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,29 @@ def test_later_layers_win() -> None:
 def test_names_are_taken_in_any_spelling() -> None:
     assert canonical(" Learning-Rate") == "learning_rate"
     assert build(Toy, [Layer("{}", {"RATE": "0.3", "least": "2"})]) == Toy(rate=0.3, least=2.0)
+
+
+@pytest.mark.parametrize(
+    "cls, name, meant",
+    [
+        (TrainSettings, "arch", "model"),
+        (TrainSettings, "imgsz", "input_size"),
+        (TrainSettings, "data", "train_dir"),
+        (InferenceSettings, "data", "eval_dir"),
+        (InferenceSettings, "checkpoint", "model_dir"),
+        (InferenceSettings, "gpu", "device"),
+        (TrainSettings, "epoch", "epochs"),
+    ],
+)
+def test_an_unknown_setting_names_what_other_tools_call_so(cls: type, name: str, meant: str) -> None:
+    with pytest.raises(InputError, match=f"--{name}: there is no such setting; nearest: {meant}$"):
+        build(cls, [Layer("--{}", {name: "1"})])
+
+
+def test_the_names_of_other_tools_are_none_of_ours() -> None:
+    ours = {field.name for cls in (TrainSettings, InferenceSettings) for field in dataclasses.fields(cls)}
+    assert {name for names in COMMON_NAMES.values() for name in names} <= ours | {"ground_truth_dir"}
+    assert not COMMON_NAMES.keys() & {field.name for field in dataclasses.fields(InferenceSettings)}
 
 
 def test_all_faults_of_all_layers_are_told_at_once() -> None:

@@ -82,10 +82,10 @@ def test_the_advice_names_the_column_that_names_pictures(root: Path) -> None:
     touch(root, "images/a.jpg", "images/b.jpg")
     write_csv(root, "id,file,label\n1,gone,0\n2,b,1\n")
     kind = "missing picture column"
-    there = "train.csv has none of ImageID, image_name, path; there are id, file, label"
+    there = "train.csv has none of ImageID, image_name, path, filename and 6 more; there are id, file, label"
     assert problems_of(root)[kind] == [f"{there}; the values of file are pictures: set picture_column to file"]
     assert problems_of(root, picture_column="fiel")[kind][0].endswith("; nearest: file")
-    assert "the values of file are pictures" in problems_of(root, picture_column="image")[kind][0]
+    assert "the values of file are pictures" in problems_of(root, picture_column="photo")[kind][0]
     write_csv(root, "id,file,label\n1,x,0\n2,y,1\n")
     assert problems_of(root)[kind] == [f"{there}; set picture_column to the column that names the pictures"]
 
@@ -142,3 +142,33 @@ def test_without_an_image_nothing_is_said_of_the_classes(root: Path) -> None:
     assert list(problems) == ["missing file"]
     problems = problems_of(root, attributes={"kind": {"column": "kind"}}, missing="skip")
     assert list(problems) == ["no picture found"]
+
+
+@pytest.mark.parametrize("folder", ["unpacked", "data/photos/all"])
+def test_images_are_looked_up_in_the_only_folder_that_has_them(root: Path, folder: str, caplog) -> None:
+    caplog.set_level(logging.INFO)
+    touch(root, f"{folder}/a.jpg", f"{folder}/b.JPG", "icons/logo.png")
+    write_csv(root, "filename,label\na.jpg,x\nb.jpg,y\n")
+    assert read(root).locations.paths == [f"{folder}/a.jpg", f"{folder}/b.JPG"]
+    assert f"the images of the table lie in {folder}, the only folder that has them" in caplog.text
+    # a list without a header, beside folders that could be classes
+    write_csv(root, "a.jpg,x\nb,y\n")
+    assert read(root).locations.paths == [f"{folder}/a.jpg", f"{folder}/b.JPG"]
+
+
+def test_images_in_several_folders_or_beside_others_are_not_guessed(root: Path) -> None:
+    touch(root, "left/a.jpg", "right/a.jpg", "right/b.jpg")
+    write_csv(root, "filename,label\na.jpg,x\nb.jpg,y\n")
+    assert problems_of(root).keys() == {"missing file"}
+    # thumbnails do not stand in for images that are missing beside their table's others
+    touch(root, "a.jpg")
+    assert problems_of(root)["missing file"] == ["train.csv row 3: b.jpg"]
+
+
+def test_an_archive_beside_a_table_without_images_is_named(root: Path) -> None:
+    touch(root, "Images.ZIP", "notes.txt")
+    write_csv(root, "path,label\na.jpg,x\nb.jpg,y\n")
+    expected = {"archives that are not read": ["Images.ZIP: unpack the images into the channel"]}
+    assert problems_of(root).items() >= expected.items()
+    touch(root, "a.jpg")
+    assert problems_of(root).keys() == {"missing file", "fewer than two classes"}

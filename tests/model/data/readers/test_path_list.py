@@ -42,7 +42,10 @@ def test_a_csv_without_a_header_is_a_list_too(root: Path):
     for options in ({"layout": "list"}, {}, {"table": "train.csv"}):
         table = read(root, **options)
         assert table.scheme.class_names == ["cat", "dog"] and table.source == "list train.csv"
-    expected = "train.csv has none of ImageID, image_name, path; there are a.jpg, cat; its first row names a picture"
+    expected = (
+        "train.csv has none of ImageID, image_name, path, filename and 6 more; there are a.jpg, cat; "
+        "its first row names a picture"
+    )
     assert problems_of(root, layout="csv")["missing picture column"][0].startswith(expected)
 
 
