@@ -74,7 +74,9 @@ def resample(statistics: sparse.csr_array, groups: np.ndarray | None, resamples:
 
 def sum_groups(statistics: sparse.csr_array, groups: np.ndarray) -> sparse.csr_array:
     pictures = np.arange(len(groups))
-    member = sparse.csr_array((np.ones(len(groups)), (groups, pictures)), shape=(int(groups.max(initial=-1)) + 1, len(groups)))
+    member = sparse.csr_array(
+        (np.ones(len(groups)), (groups, pictures)), shape=(int(groups.max(initial=-1)) + 1, len(groups))
+    )
     return sparse.csr_array(member @ statistics)
 
 
