@@ -222,7 +222,8 @@ def _listed_rows(table: Table, path: str | None) -> np.ndarray:
     for number, line in enumerate(lines, 1):
         name = line.strip()
         if name and name not in rows_by_name:
-            problems.add("unknown groups", f"line {number}: {name!r}{did_you_mean(name, rows_by_name)}")
+            near = did_you_mean(name, rows_by_name) if problems.shows_next("unknown groups") else ""
+            problems.add("unknown groups", f"line {number}: {name!r}{near}")
         elif name:
             listed.append(rows_by_name[name])
     problems.raise_if_any()

@@ -122,6 +122,13 @@ def test_lists_that_do_not_fit_are_refused(
         make_datasets(replace(SETTINGS, **lists), table, None)
 
 
+def test_of_many_unknown_groups_the_nearest_is_named_where_it_is_shown(table: Table, tmp_path: Path) -> None:
+    listed = write_list(tmp_path, *(f"p1-{number}" for number in range(30)))
+    with pytest.raises(InputError) as raised:
+        make_datasets(replace(SETTINGS, train_groups=listed), table, None)
+    assert raised.value.details.count("nearest: p1") == 20 and "'p1-29'" in raised.value.details
+
+
 def test_a_list_needs_a_file_and_no_validation_channel(table: Table, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.txt: cannot be read"):
         make_datasets(replace(SETTINGS, train_groups="none.txt"), table, None)
