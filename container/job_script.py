@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn, TextIO
 
+from container import settings_layers
 from container.environment import FAILURE_FILE, Environment
 from container.failure import Report, exception_text, write_once
 from container.locations import Locations
@@ -117,10 +118,8 @@ def report_exception(error: BaseException) -> tuple[int, str]:
 def _write_problems(text: str) -> Path | None:
     """Writes a message too long for the log into the output directory if there is one, else into the temporary folder.
     Returns the file; None where neither can be written."""
-    flags = (flag.removeprefix("--").replace("-", "_") for flag in sys.argv)
-    named = next((value for flag, value in zip(flags, sys.argv[1:]) if flag == "output_data_dir"), None)
     with contextlib.suppress(OSError, InputError):
-        folder = Locations(Environment()).output_dir(named)
+        folder = Locations(Environment()).output_dir(settings_layers.current("output_data_dir"))
         if folder is not None:
             return _write_text(folder / PROBLEMS, text)
     with contextlib.suppress(OSError):

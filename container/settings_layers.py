@@ -20,6 +20,8 @@ from model.settings.fields import Layer, as_dict, build, canonical
 
 S = TypeVar("S")
 
+_settings: dict[str, Any] = {}  # of the job that this process runs, once they are read
+
 CONFIG = Path("config.yaml")  # used if it is in the working folder and no other experiment file is named
 
 
@@ -63,7 +65,15 @@ def read(job_type: JobType[S], argv: Sequence[str] | None, usage: str) -> tuple[
         translated.append(Layer(layer.label, values))
         for sentence in sentences:
             log.info("%s", sentence)
-    return build(job_type.settings, translated), env
+    settings = build(job_type.settings, translated)
+    _settings.clear()
+    _settings.update(as_dict(settings))
+    return settings, env
+
+
+def current(name: str) -> Any:
+    """The value of a setting in the job that this process runs, from whichever layer; None before `read`."""
+    return _settings.get(name)
 
 
 def _of_this_job(job_type: JobType[Any], values: Mapping[str, Any]) -> dict[str, Any]:

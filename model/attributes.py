@@ -6,12 +6,12 @@ import math
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from model.errors import InputError, did_you_mean, listing
+from model.errors import SHOWN_PER_KIND, InputError, did_you_mean, listing
 from model.label_values import INDICES, NAMES, LabelRules, Names, ReadClasses, folded, is_quantity, read_classes
 
 # Classes of rows without one: MISSING where the attribute is optional, DROPPED where its rules leave the row out,
@@ -23,6 +23,34 @@ def normal_text(value: object) -> str:
     """Text in the form in which it is compared: Unicode NFC without surrounding white space (macOS writes file names
     as NFD)."""
     return unicodedata.normalize("NFC", str(value)).strip()
+
+
+class UnknownLabels(Mapping[str, str]):
+    """A sentence for each label that is not known, made when it is looked up.
+
+    The nearest value, which takes long to find, is named in as many sentences as a message lists: the first ones.
+
+    Args:
+        labels: The labels.
+        sentence: Makes the sentence of a label, with the nearest value or without.
+    """
+
+    def __init__(self, labels: Iterable[str], sentence: Callable[[str, bool], str]) -> None:
+        self._labels, self._sentence = dict.fromkeys(labels), sentence
+        self._made: dict[str, str] = {}
+
+    def __getitem__(self, label: str) -> str:
+        if label not in self._labels:
+            raise KeyError(label)
+        if label not in self._made:
+            self._made[label] = self._sentence(label, len(self._made) < SHOWN_PER_KIND)
+        return self._made[label]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._labels)
+
+    def __len__(self) -> int:
+        return len(self._labels)
 
 
 @dataclass(frozen=True)
@@ -133,7 +161,7 @@ class Attribute:
         else:
             lookups = {NAMES: self._code, INDICES: self._index}
             read, numbers = read_classes(labels, {reading: lookups[reading] for reading in readings}), {}
-        unknown = {label: self.expected(label, readings, bands) for label in read.unknown}
+        unknown = UnknownLabels(read.unknown, lambda label, near: self.expected(label, readings, bands, near))
         return ReadLabels(read.codes, numbers, unknown, read.reading, read.ambiguous)
 
     def _code(self, label: str) -> int | None:
@@ -162,19 +190,26 @@ class Attribute:
                 codes[label] = self.band(numbers[label])
         return ReadClasses(codes, [label for label in labels if label not in codes], NAMES), numbers
 
-    def expected(self, label: str, readings: Sequence[str], bands: bool = True) -> str:
-        """What is wrong with a label that is not known. The arguments are those of read."""
-        values = listing(self.values)
+    def expected(self, label: str, readings: Sequence[str], bands: bool = True, near: bool = True) -> str:
+        """What is wrong with a label that is not known. near: Whether to name the nearest value; the other arguments
+        are those of read."""
+        values = self._values_text
         if bands and self.cuts:
             return f"{self.name} = {label!r}, expected a number or one of {values}"
         indices = f" or 0 to {len(self.values) - 1}" if INDICES in readings else ""
         if NAMES not in readings:
             return f"{self.name} = {label!r}, expected 0 to {len(self.values) - 1}, the indices of {values}"
         mixed = len(readings) > 1 and (self._code(label) is not None or self._index(label) is not None)
-        near = "; a column holds either names or indices" if mixed else did_you_mean(label, self.values)
-        if any(folded(value) == folded(label) for value in self.values):
-            near += " (`fold_case: true` under the attribute makes them one)"
-        return f"{self.name} = {label!r}, expected {values}{indices}{near}"
+        advice = "; a column holds either names or indices" if mixed else ""
+        if near:
+            advice = advice or did_you_mean(label, self.values)
+            if any(folded(value) == folded(label) for value in self.values):
+                advice += " (`fold_case: true` under the attribute makes them one)"
+        return f"{self.name} = {label!r}, expected {values}{indices}{advice}"
+
+    @cached_property
+    def _values_text(self) -> str:
+        return listing(self.values)
 
 
 def band_names(cuts: Sequence[float]) -> tuple[str, ...]:

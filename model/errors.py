@@ -89,6 +89,11 @@ class Problems:
         if advice and advice not in self.advice:
             self.advice.append(advice)
 
+    def shows_next(self, kind: str) -> bool:
+        """Whether the next location of this kind is one that the message lists. Others need no nearest name, which
+        takes long to find."""
+        return len(self.kinds.get(kind, ())) < SHOWN_PER_KIND
+
     def __bool__(self) -> bool:
         return bool(self.kinds)
 

@@ -5,6 +5,7 @@ A scheme is saved with every model (labels.json) and written beside every output
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -163,6 +164,11 @@ class Scheme:
     def rules(self) -> LabelRules:
         """The rules by which joint classes are read: those of the only attribute; of several there are none."""
         return self.attributes[0].rules if len(self.attributes) == 1 else LabelRules()
+
+    def values_fingerprint(self) -> str:
+        """A hash (BLAKE2b, hex) of the attributes' names and of their values in order."""
+        texts = [text for attribute in self.attributes for text in (attribute.name, *attribute.values, "")]
+        return hashlib.blake2b("\0".join(texts).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
         """The content of labels.json. from_dict reads `attributes` and, where only some combinations are joint classes,

@@ -16,7 +16,7 @@ from jobs.aws.job_kinds import TUNING
 from jobs.backends.sagemaker import create, follow_and_fetch, how_to_come_back, save_record, upload_inputs
 from jobs.commands.dry_run import check_or_print
 from jobs.commands.launch import upload_source, warn_not_sent, with_source
-from jobs.requests.tuning import Search, parameter_ranges, tuning_config, tuning_request
+from jobs.requests.tuning import Search, check_objective, parameter_ranges, tuning_config, tuning_request
 from jobs.spec.job import unique_name
 from jobs.spec.job_from_flags import read_job
 from jobs.spec.results_folder import ResultsFolder
@@ -43,6 +43,7 @@ def main(argv: Sequence[str]) -> int:
         stop_early=flags.stop_early,
         seed=command.settings.seed or None,
     )
+    check_objective(flags.objective, flags.ranges.get("best_criterion", [command.settings.best_criterion]))
     config = tuning_config(parameter_ranges(flags.ranges), search)
     request = tuning_request(job.with_s3_inputs(), config)
     if check_or_print(flags, [("create_hyper_parameter_tuning_job", request)]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from jobs.requests.training import training_definition
 from jobs.spec.hyperparameters import to_text
 from jobs.spec.job import Job
 from model.errors import InputError, did_you_mean, listing
-from model.metrics.epoch_metrics import EPOCH_METRICS, metrics_of_line
+from model.metrics.epoch_metrics import EPOCH_METRICS, metrics_of_line, reported
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
 
@@ -93,6 +93,18 @@ def tuning_config(ranges: Request, search: Search) -> Request:
         "TrainingJobEarlyStoppingType": "Auto" if search.stop_early else "Off",
         **({} if search.seed is None else {"RandomSeed": search.seed}),
     }
+
+
+def check_objective(objective: str, criteria: Iterable[str]) -> None:
+    """InputError where the trainings do not log the objective.
+
+    Args:
+        objective: A metric of training.
+        criteria: The values of best_criterion that the trainings have.
+    """
+    if objective in EPOCH_METRICS and not all(reported(objective, criterion) for criterion in criteria):
+        needed = EPOCH_METRICS[objective].criterion
+        raise InputError(f"--objective {objective}: training logs it with --best_criterion {needed} only; set that too")
 
 
 def parameter_ranges(varied: Mapping[str, Any]) -> Request:

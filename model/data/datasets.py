@@ -23,6 +23,9 @@ from model.errors import InputError, Problems, did_you_mean, listing
 from model.labels import HEADS, JOINT, target_scheme
 from model.settings.train import TrainSettings
 
+LABEL_VALUES = "label values"
+ADDED_DATA = (LABEL_VALUES,)  # of the identity, what checkpoints of earlier versions lack
+
 log = logging.getLogger("rarebird")
 
 
@@ -42,7 +45,11 @@ class Datasets:
 
     def identity(self) -> dict[str, Any]:
         """What must be the same, beside the settings, for a run to be resumed."""
-        identity = {"training data": self.train.fingerprint(), "training pictures": len(self.train)}
+        identity = {
+            "training data": self.train.fingerprint(),
+            "training pictures": len(self.train),
+            LABEL_VALUES: self.train.scheme.values_fingerprint(),
+        }
         if self.validation is not None:
             identity |= {
                 "validation data": self.validation.fingerprint(),
@@ -222,7 +229,8 @@ def _listed_rows(table: Table, path: str | None) -> np.ndarray:
     for number, line in enumerate(lines, 1):
         name = line.strip()
         if name and name not in rows_by_name:
-            problems.add("unknown groups", f"line {number}: {name!r}{did_you_mean(name, rows_by_name)}")
+            near = did_you_mean(name, rows_by_name) if problems.shows_next("unknown groups") else ""
+            problems.add("unknown groups", f"line {number}: {name!r}{near}")
         elif name:
             listed.append(rows_by_name[name])
     problems.raise_if_any()

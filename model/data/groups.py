@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import re
 
-from model.data.readers.columns import GROUP_COLUMNS
+from model.attributes import pattern_column
+from model.data.readers.columns import GROUP_COLUMNS, column_named
 from model.data.readers.rows import Rows
 from model.errors import Problems
 
 log = logging.getLogger("rarebird")
 
 PATTERN_COLUMN = "group"  # a usual name, by which evaluation finds it in the truth
+OTHER_COLUMN = pattern_column(PATTERN_COLUMN)  # where the channel has a column of that name already
 
 
 def group_by_pattern(rows: Rows, pattern: str, problems: Problems) -> str:
@@ -23,7 +25,7 @@ def group_by_pattern(rows: Rows, pattern: str, problems: Problems) -> str:
         problems: Collects the paths that do not match.
 
     Returns:
-        The name of the column.
+        The name of the column, of which no other column is called.
     """
     expression = re.compile(pattern)
     key: str | int = "group" if "group" in expression.groupindex else 1
@@ -33,8 +35,12 @@ def group_by_pattern(rows: Rows, pattern: str, problems: Problems) -> str:
         groups.append((match[key] or "") if match else "")
         if not groups[-1]:
             problems.add("path without a group", f"{path} does not match group_pattern {pattern!r}")
-    rows.columns[PATTERN_COLUMN] = groups
-    return PATTERN_COLUMN
+    existing = column_named(rows.columns, PATTERN_COLUMN)
+    if existing is not None:
+        log.info("%s: the column %s is not the group, since group_pattern is set", rows.source, existing)
+    column = PATTERN_COLUMN if existing is None else OTHER_COLUMN
+    rows.columns[column] = groups
+    return column
 
 
 def log_groups(rows: Rows, column: str | None, pattern: str | None) -> None:

@@ -196,8 +196,10 @@ def _report_unknown(
     attribute: Attribute, rows: Rows, texts: np.ndarray, codes: np.ndarray, read: ReadLabels, problems: Problems
 ) -> None:
     """A problem for each label that is unknown, with the rows that have it, most frequent first."""
-    at = np.flatnonzero(codes == UNKNOWN)
-    for text, positions in sorted(pd.Series(at).groupby(texts[at]), key=lambda group: (-len(group[1]), group[0])):
+    positions_by_text: dict[str, list[int]] = {}
+    for row in np.flatnonzero(codes == UNKNOWN).tolist():
+        positions_by_text.setdefault(texts[row], []).append(row)
+    for text, positions in sorted(positions_by_text.items(), key=lambda item: (-len(item[1]), item[0])):
         kind = "unparsable number" if attribute.cuts else "unknown label"
         if text:
             sentence = read.unknown[text]

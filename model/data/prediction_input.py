@@ -19,7 +19,7 @@ from model.data.image_locations import ImageLocations
 from model.data.readers.channel_checks import OUTSIDE_LINKS, has_content, outside_links_text
 from model.data.readers.channel_files import ChannelFiles, Found, count_by_suffix, is_image, warn_skipped
 from model.data.readers.csv_table import has_picture_column, picture_column_of
-from model.data.readers.detect import choose_table
+from model.data.readers.detect import FILE_LAYOUTS, choose_table, layout_of_table
 from model.data.readers.own_outputs import input_tables
 from model.data.readers.path_list import PATH, has_header, read_list
 from model.data.readers.table_options import TableOptions
@@ -126,6 +126,9 @@ def _read_table(
 ) -> tuple[TextTable | None, str | None]:
     """The table of that path and its column of image names; None, and problems, where they cannot be read."""
     path = files.root / name
+    reader = FILE_LAYOUTS[layout_of_table(name)].read_table
+    if reader is not None:
+        return reader(files, name, options, problems), PATH
     if not name.lower().endswith(CSV_SUFFIXES) and not has_header(path, options):
         return read_list(path, problems, options.encoding, name), PATH
     table = read_table(path, problems, options.encoding, options.picture_columns, name)

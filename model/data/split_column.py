@@ -19,7 +19,8 @@ def rows_of_splits(rows: Rows, column: str, problems: Problems) -> Rows:
     counts = Counter(text for text in map(normal_text, texts) if side_of(text) is None)
     known = [name for names in SPLIT_NAMES.values() for name in names]
     for text, count in counts.items():
-        expected = f"expected {' or '.join(known)}{did_you_mean(text, known)}"
+        near = did_you_mean(text, known) if problems.shows_next("unknown split") else ""
+        expected = f"expected {' or '.join(known)}{near}"
         problems.add("unknown split", f"{rows.source}: {column} = {text!r} in {count:,} rows, {expected}")
     used = [row for row, text in enumerate(texts) if side_of(text) != UNUSED]
     if len(used) == len(texts):

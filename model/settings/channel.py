@@ -16,18 +16,23 @@ from model.settings.nested import names_by_attribute
 class ChannelSettings:
     """Base of TrainSettings, which has what is read of the channels in its section `Data`."""
 
-    layout: str = setting("auto", "how the channel is laid out; auto recognises it", choices=LAYOUTS, section="Data")
+    layout: str = setting(
+        "auto", "how the channel is laid out; auto recognises it", choices=LAYOUTS, section="Data", reading=True
+    )
     table: str | None = setting(
-        None, "path of the table, .lst, manifest or list of paths and labels in the channel where there are several"
+        None,
+        "path of the table, .lst, manifest or list of paths and labels in the channel where there are several",
+        reading=True,
     )
     picture_column: str | None = setting(
-        None, "column that names the pictures; else ImageID, image_name, path, filename, ..."
+        None, "column that names the pictures; else ImageID, image_name, path, filename, ...", reading=True
     )
     folder_levels: list[str] = setting(
         [],
         "names of the levels of class folders, from the top, each an attribute: aisle product variety; label: the "
         "folders at the top are the classes; all: the path down to the images; _: a level that is no label; none: the "
         "path, if the folders look like classes",
+        reading=True,
     )
     follow_links: bool = setting(
         False,
@@ -35,30 +40,40 @@ class ChannelSettings:
         result=False,
     )
     group_column: str | None = setting(
-        None, "column of persons or senders that no split parts; else group, person, sender or people_path"
+        None,
+        "column of persons or senders that no split parts; else group, person, sender or people_path",
+        reading=True,
     )
     group_pattern: str | None = setting(
         None,
         "regular expression on a picture's path, whose group (?P<group>...), else the first, is the picture's group: "
         "'([^/]+)_[0-9]+' for Tiger_Woods_0001.jpg",
+        reading=True,
     )
     split_column: str | None = setting(
         None,
         "column that names each picture's split: train, training; validation, valid, val; test and others are left out",
+        reading=True,
     )
     encoding: str = setting(
-        "utf-8", "encoding of tables, such as cp1252 or cp949; a byte-order mark of UTF-8 or UTF-16 goes before it"
+        "utf-8",
+        "encoding of tables, such as cp1252 or cp949; a byte-order mark of UTF-8 or UTF-16 goes before it",
+        reading=True,
     )
     missing: str = setting(
-        "error", "what a row without a picture is: an error, or skip, which leaves it out", choices=("error", "skip")
+        "error",
+        "what a row without a picture is: an error, or skip, which leaves it out",
+        choices=("error", "skip"),
+        reading=True,
     )
     duplicates: str = setting(
         "error",
         "what rows that name one picture are: an error, or skip, which keeps the first of rows with the same labels, "
         "and none of rows whose labels differ",
         choices=("error", "skip"),
+        reading=True,
     )
-    metadata_columns: list[str] = setting([], "columns to keep as metadata; else every other column")
+    metadata_columns: list[str] = setting([], "columns to keep as metadata; else every other column", reading=True)
     attributes: dict[str, Any] = setting(
         {},
         "label scheme: attribute: [values], {cuts: [...]} or {column: ..., values: [...]}, without values those that "

@@ -48,6 +48,7 @@ def setting(
     low: float | None = None,
     high: float | None = None,
     result: bool = True,
+    reading: bool = False,
     section: str = "",
     positional: bool = False,
     nested: Nested | None = None,
@@ -63,6 +64,7 @@ def setting(
         low: Lower bound of the number, inclusive; for a list, of its items.
         high: Upper bound, likewise.
         result: False if it cannot change what a job computes; a resumed run may then differ in it.
+        reading: Whether it says only how rows are read. A resumed run may differ in it if it reads the same rows.
         section: Starts a section of --help, which the fields below belong to until the next.
         positional: Words before the first flag are its value.
         nested: For a mapping, what its own names and values may be (model.settings.nested).
@@ -74,6 +76,7 @@ def setting(
         "low": low,
         "high": high,
         "result": result,
+        "reading": reading,
         "section": section,
         "positional": positional,
         "nested": nested,

@@ -8,12 +8,13 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import IO, Any
 
 from model.artifacts.discovery import is_finished
 from model.atomic_write import remove_parts
+from model.data.datasets import ADDED_DATA
 from model.errors import InputError
 from model.settings.fields import Layer, as_dict, decode_layer
 from model.settings.train import TrainSettings
@@ -203,31 +204,33 @@ def _resumable(state: State | None, name: str, checkpoints: Checkpoints) -> Stat
 
 
 def differing_fields(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """`lr: 0.001 then, 0.01 now` for every field that differs.
+    """`lr: 0.001 then, 0.01 now` for every field that differs, but for settings of reading: the data are compared.
 
     Args:
         before: Settings and data of a checkpoint, of this version or an earlier one. A setting that it lacks, because
-            it was added later, had the effect of its default.
+            it was added later, had the effect of its default; what it lacks of ADDED_DATA is not compared.
         now: Settings and data of this run.
     """
     defaults = {name: value for name, value in as_dict(TrainSettings()).items() if name in now}
-    then, current = _as_json({**defaults, **_as_read_now(before)}), _as_json(now)
+    added = {name: now[name] for name in ADDED_DATA if name in now}
+    then, current = _as_json({**defaults, **added, **_as_read_now(before)}), _as_json(now)
+    reading = {field.name for field in fields(TrainSettings) if field.metadata["reading"]}
     return [
         f"{key}: {then.get(key, 'not set')} then, {current.get(key, 'not set')} now"
-        for key in sorted({*then, *current})
+        for key in sorted({*then, *current} - reading)
         if then.get(key) != current.get(key)
     ]
 
 
-def _as_read_now(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields, with the settings among them as this version reads them: earlier ones kept names inside settings as
+def _as_read_now(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, with the settings among them as this version reads them: earlier ones kept names inside settings as
     they were spelled. `heads` stays as it is, since of it they used only what was spelled as here."""
     known = as_dict(TrainSettings()).keys() - {"heads"}
-    settings = {name: value for name, value in fields.items() if name in known}
+    settings = {name: value for name, value in values.items() if name in known}
     decoded, _ = decode_layer(TrainSettings, Layer("{}", settings))
-    return {**fields, **decoded}
+    return {**values, **decoded}
 
 
-def _as_json(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields after a round trip through JSON, which makes lists of tuples."""
-    return json.loads(json.dumps(dict(fields)))
+def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values after a round trip through JSON, which makes lists of tuples."""
+    return json.loads(json.dumps(dict(values)))

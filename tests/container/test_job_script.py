@@ -119,13 +119,24 @@ def main():
 """
 
 
+def with_settings(*flags: str) -> str:
+    """MANY, after its settings are read from these flags."""
+    reading = f"settings_layers.read(TRAIN, {list(flags)!r}, '')"
+    return f"""
+from container import settings_layers
+from container.job_types import TRAIN
+{MANY.replace("main():", f"main():{chr(10)}    {reading}")}"""
+
+
 def test_a_list_of_problems_that_is_too_long_is_written_whole(tmp_path):
-    """To the output directory, by variable or flag; without one that can be written, to a temporary folder."""
+    """To the output directory, by variable or setting; without one that can be written, to a temporary folder."""
     (tmp_path / "file").touch()
-    flagged = f"import sys\nsys.argv += ['--output-data-dir', {str(tmp_path / 'flag')!r}]\n{MANY}"
+    (tmp_path / "a.yaml").write_text(f"output_data_dir: {tmp_path / 'experiment'}\n")
     ended = {
         "output": run(MANY, SM_OUTPUT_DATA_DIR=str(tmp_path / "output")),
-        "flag": run(flagged),
+        "flag": run(with_settings("--output-data-dir", str(tmp_path / "flag"))),
+        "equals": run(with_settings(f"--output_data_dir={tmp_path / 'equals'}")),
+        "experiment": run(with_settings(f"--config={tmp_path / 'a.yaml'}")),
         "temporary": run(MANY, TMPDIR=str(tmp_path)),
         "full": run(MANY, SM_OUTPUT_DATA_DIR=str(tmp_path / "file" / "x"), TMPDIR=str(tmp_path)),
     }

@@ -5,6 +5,7 @@ import unicodedata
 
 import pytest
 
+from model import attributes
 from model.attributes import DROPPED, Attribute, band_names, banded, normal_text
 from model.label_values import INDICES, NAMES, LabelRules
 from model.labels import Scheme, mask_scheme
@@ -54,6 +55,18 @@ def test_labels_that_are_no_value_are_reported(label: str) -> None:
 def test_a_mistyped_value_is_told_with_the_nearest() -> None:
     assert "`fold_case: true`" in mask_scheme().attribute("mask").read(["WORN"]).unknown["WORN"]
     assert "nearest: incorrect" in mask_scheme().attribute("mask").read(["incorect"]).unknown["incorect"]
+
+
+def test_nearest_values_are_looked_for_as_often_as_a_message_shows_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(attributes, "did_you_mean", lambda name, _: asked.append(name) or "; nearest: worn")
+    unknown = mask_scheme().attribute("mask").read([f"worm{number}" for number in range(100)]).unknown
+    assert len(unknown) == 100 and not asked and "worm100" not in unknown
+    assert unknown["worm70"].endswith("; nearest: worn")
+    assert [sentence.endswith("; nearest: worn") for sentence in unknown.values()] == [
+        number < 19 or number == 70 for number in range(100)
+    ]
+    assert unknown["worm99"] == "mask = 'worm99', expected worn, incorrect, none" and len(asked) == 20
 
 
 @pytest.mark.parametrize("label", ["nan", "inf", "thirty", "1,5", "1_2", "٣", "1e400"])

@@ -14,14 +14,14 @@ from model.data.readers.class_folders import FolderLevels, has_class_folders, re
 from model.data.readers.columns import USUAL_PICTURE_COLUMNS
 from model.data.readers.csv_table import has_picture_column, read_csv_rows
 from model.data.readers.image_files import has_image_files, read_image_files
-from model.data.readers.lst import read_lst_rows
-from model.data.readers.manifest import read_manifest_rows
+from model.data.readers.lst import read_lst_rows, read_lst_table
+from model.data.readers.manifest import read_manifest_rows, read_manifest_table
 from model.data.readers.own_outputs import input_tables
 from model.data.readers.path_list import begins_with_image, read_path_list
 from model.data.readers.profile_folders import has_profiles, read_profiles
 from model.data.readers.rows import Rows
 from model.data.readers.table_options import TableOptions
-from model.data.readers.text_table import CSV_SUFFIXES
+from model.data.readers.text_table import CSV_SUFFIXES, TextTable
 from model.errors import Problems, did_you_mean, listing
 
 log = logging.getLogger("rarebird")
@@ -35,11 +35,14 @@ class FileLayout:
         suffixes: Extensions of the file.
         read: Reads the channel's file of that name.
         is_detected: Whether a file with the extension shows the layout; else it must be named by `table` or `layout`.
+        read_table: Reads the file for prediction, as a table in which `path` names the image of each row, labels or
+            not; None where it is read as a CSV or a list.
     """
 
     suffixes: tuple[str, ...]
     read: Callable[[ChannelFiles, str, TableOptions, Problems], Rows | None]
     is_detected: bool = True
+    read_table: Callable[[ChannelFiles, str, TableOptions, Problems], TextTable | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,8 @@ class FolderLayout:
 # Each in the order in which `auto` tries them, files before folders
 FILE_LAYOUTS = {
     "csv": FileLayout(CSV_SUFFIXES, read_csv_rows),
-    "lst": FileLayout((".lst",), read_lst_rows),
-    "manifest": FileLayout((".manifest", ".jsonl"), read_manifest_rows),
+    "lst": FileLayout((".lst",), read_lst_rows, read_table=read_lst_table),
+    "manifest": FileLayout((".manifest", ".jsonl"), read_manifest_rows, read_table=read_manifest_table),
     "list": FileLayout((".txt", *CSV_SUFFIXES), read_path_list, is_detected=False),
 }
 FOLDER_LAYOUTS = {
@@ -102,7 +105,7 @@ def read_rows(
     if layout == "auto" and levels.names:
         layout = "classes"
     if layout == "auto":
-        layout = _layout_of_table(table) if table else _detect(files, tables, bool(with_pictures))
+        layout = layout_of_table(table) if table else _detect(files, tables, bool(with_pictures))
         if layout == "files" and _tables_below(files):
             layout = ""  # more likely a table whose place is not named than labels in the paths
     if layout in FOLDER_LAYOUTS:
@@ -155,7 +158,8 @@ def _has_suffix(name: str, layout: FileLayout) -> bool:
     return name.lower().endswith(layout.suffixes)
 
 
-def _layout_of_table(table: str) -> str:
+def layout_of_table(table: str) -> str:
+    """The layout that the extension of an annotation file shows, else csv."""
     return next((name for name, layout in FILE_LAYOUTS.items() if _has_suffix(table, layout)), "csv")
 
 

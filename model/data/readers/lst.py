@@ -6,7 +6,10 @@ from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.rows import ImageFinder, Rows
 from model.data.readers.table_options import TableOptions
 from model.data.readers.text_files import read_lines
+from model.data.readers.text_table import TextTable
 from model.errors import Problems
+
+INDEX, LABEL, PATH = "index", "label", "path"
 
 
 def read_lst_rows(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> Rows:
@@ -16,23 +19,38 @@ def read_lst_rows(files: ChannelFiles, name: str, options: TableOptions, problem
 
     Reference: the input interface of SageMaker's built-in image classification, and MXNet's im2rec.
     """
+    table = read_lst_table(files, name, options, problems)
     rows = Rows(f"list {name}")
     finder = ImageFinder(files, problems, name, options.missing)
     labels: list[list[str]] = []
-    for line, text in read_lines(files.root / name, problems, options.encoding):
-        origin = f"{name} row {line}"
-        values = text.split("\t")
-        if len(values) < 3 or (labels and len(values) != len(labels[0]) + 2):
-            expected = "number, label, path" if not labels else f"{len(labels[0]) + 2} cells as in the first row"
-            problems.add("row with too few or too many cells", f"{origin}: {text!r}, expected {expected}, tabs between")
-            continue
-        path = finder.find_file(values[-1], origin)
+    for row, values in enumerate(table.rows):
+        path = finder.find_file(values[-1], table.origin(row))
         if path is not None:
             rows.paths.append(path)
-            rows.origins.append(origin)
+            rows.origins.append(table.origin(row))
             labels.append(values[1:-1])
     finder.finish()
-    columns = list(zip(*labels))
-    rows.label_columns = tuple(f"label{i + 1}" for i in range(len(columns))) if len(columns) > 1 else ("label",)
-    rows.columns = {column: list(texts) for column, texts in zip(rows.label_columns, columns or [()])}
+    rows.label_columns = tuple(table.header[1:-1])
+    columns = list(zip(*labels)) or [()] * len(rows.label_columns)
+    rows.columns = {column: list(texts) for column, texts in zip(rows.label_columns, columns)}
     return rows
+
+
+def read_lst_table(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> TextTable:
+    """The .lst of that name as a table, a row for each line, in which `path` names the image. A line with too few or
+    too many cells is a problem and left out. Arguments: those of read_lst_rows."""
+    table = TextTable(name, [INDEX, LABEL, PATH])
+    for line, text in read_lines(files.root / name, problems, options.encoding):
+        values = text.split("\t")
+        count = len(table.rows[0]) if table.rows else max(3, len(values))
+        if len(values) != count:
+            expected = f"{count} cells as in the first row" if table.rows else "number, label, path"
+            detail = f"{name} row {line}: {text!r}, expected {expected}, tabs between"
+            problems.add("row with too few or too many cells", detail)
+            continue
+        table.rows.append(values)
+        table.lines.append(line)
+    labels = len(table.rows[0]) - 2 if table.rows else 1
+    if labels > 1:
+        table.header = [INDEX, *(f"{LABEL}{number}" for number in range(1, labels + 1)), PATH]
+    return table

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import posixpath
+from collections.abc import Sequence
 from typing import Any
 
 from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.rows import ImageFinder, Rows
 from model.data.readers.table_options import TableOptions
 from model.data.readers.text_files import read_lines
+from model.data.readers.text_table import TextTable
 from model.errors import Problems
 
 S3 = "s3://"
+PATH, SOURCE = "path", "source-ref"
 
 
 def read_manifest_rows(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> Rows:
@@ -27,17 +30,20 @@ def read_manifest_rows(files: ChannelFiles, name: str, options: TableOptions, pr
     """
     rows = Rows(f"manifest {name}")
     records = _read_records(files, name, problems)
-    paths = _paths_below_channel(files, [record["source-ref"] for _, record in records])
+    paths = _paths_below_channel(files, [record[SOURCE] for _, record in records])
 
-    # The attributes, of which those with metadata, or else the only one, are labels
-    keys = list(dict.fromkeys(key for _, record in records for key in record if key not in ("source-ref", "source")))
-    attributes = [key for key in keys if not key.endswith("-metadata")]
-    labels = tuple(key for key in attributes if f"{key}-metadata" in keys)
+    # Of the attributes, those with metadata, or else the only one, are labels
+    attributes = _attributes(records)
+    with_metadata = {
+        key.removesuffix("-metadata") for _, record in records for key in record if key.endswith("-metadata")
+    }
+    labels = tuple(key for key in attributes if key in with_metadata)
     rows.label_columns = labels or (tuple(attributes) if len(attributes) == 1 else ())
     rows.columns = {key: [] for key in attributes}
 
     finder = ImageFinder(files, problems, name, options.missing)
-    for (origin, record), name_in_channel in zip(records, paths):
+    for (line, record), name_in_channel in zip(records, paths):
+        origin = f"{name} row {line}"
         path = finder.find_file(name_in_channel, origin)
         if path is None:
             continue
@@ -53,19 +59,37 @@ def read_manifest_rows(files: ChannelFiles, name: str, options: TableOptions, pr
     return rows
 
 
-def _read_records(files: ChannelFiles, name: str, problems: Problems) -> list[tuple[str, dict[str, Any]]]:
-    """Origin and JSON object of each line; a line without a source-ref is a problem and left out."""
-    records: list[tuple[str, dict[str, Any]]] = []
+def read_manifest_table(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> TextTable:
+    """The manifest of that name as a table, a row for each line: `path` below the channel, `source-ref` as it is
+    written, and the attributes as text. Arguments: those of read_manifest_rows."""
+    records = _read_records(files, name, problems)
+    paths = _paths_below_channel(files, [record[SOURCE] for _, record in records])
+    attributes = _attributes(records)
+    table = TextTable(name, [PATH, SOURCE, *attributes], lines=[line for line, _ in records])
+    for (_, record), path in zip(records, paths):
+        table.rows.append([path, record[SOURCE], *(_attribute_text(record, key) for key in attributes)])
+    return table
+
+
+def _attributes(records: Sequence[tuple[int, dict[str, Any]]]) -> list[str]:
+    """The keys of the records that hold neither an image nor metadata of another key, in the order of the file."""
+    keys = dict.fromkeys(key for _, record in records for key in record if key not in (SOURCE, "source"))
+    return [key for key in keys if not key.endswith("-metadata")]
+
+
+def _read_records(files: ChannelFiles, name: str, problems: Problems) -> list[tuple[int, dict[str, Any]]]:
+    """Number and JSON object of each line; a line without a source-ref is a problem and left out."""
+    records: list[tuple[int, dict[str, Any]]] = []
     for line, text in read_lines(files.root / name, problems):
         origin = f"{name} row {line}"
         try:
             record = json.loads(text)
-            if not isinstance(record, dict) or not isinstance(record.get("source-ref"), str):
+            if not isinstance(record, dict) or not isinstance(record.get(SOURCE), str):
                 raise ValueError("no source-ref")
         except ValueError as error:
             problems.add("row that is no manifest's", f"{origin}: {error}; expected a JSON object with source-ref")
             continue
-        records.append((origin, record))
+        records.append((line, record))
     return records
 
 

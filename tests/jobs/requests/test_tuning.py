@@ -74,6 +74,21 @@ def test_a_search_passes_the_check(flags, dry_run):
     assert len(request["HyperParameterTuningJobName"]) <= 32
 
 
+@pytest.mark.parametrize(
+    ("flags", "is_logged"),
+    [
+        ("", False),
+        ("--best_criterion gmean", True),
+        ("--ranges '{best_criterion: [gmean, f1]}'", False),
+        ("--best_criterion f1 --ranges '{best_criterion: [gmean, gmean]}'", True),
+    ],
+)
+def test_an_objective_that_training_logs_on_request_only_needs_the_setting(dry_run, flags, is_logged):
+    code, _, err = dry_run("tune", *shlex.split(f"{TUNE} --objective val_gmean {flags}"))
+    assert (code == 0) is is_logged
+    assert ("--objective val_gmean: training logs it with --best_criterion gmean only" in err) is not is_logged
+
+
 def test_an_objective_that_is_no_metric_is_refused(dry_run):
     code, _, err = dry_run("tune", *shlex.split(f"{TUNE} --objective val_ff1"))
     assert code == 2 and "nearest: val_f1" in err

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import string
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,7 @@ from model.data.datasets import Datasets, hold_out, make_datasets
 from model.data.table import Table
 from model.errors import InputError
 from model.settings.train import TrainSettings
-from tests.model.data.conftest import ATTRIBUTES, csv_channel, read
+from tests.model.data.conftest import ATTRIBUTES, csv_channel, read, touch, write_csv
 
 PERSONS = 10
 SETTINGS = TrainSettings(attributes=ATTRIBUTES, validation=0.3, check="headers")
@@ -122,6 +124,13 @@ def test_lists_that_do_not_fit_are_refused(
         make_datasets(replace(SETTINGS, **lists), table, None)
 
 
+def test_of_many_unknown_groups_the_nearest_is_named_where_it_is_shown(table: Table, tmp_path: Path) -> None:
+    listed = write_list(tmp_path, *(f"p1{letter}" for letter in string.ascii_lowercase))
+    with pytest.raises(InputError) as raised:
+        make_datasets(replace(SETTINGS, train_groups=listed), table, None)
+    assert raised.value.details.count("nearest: p1") == 20 and "'p1z'" in raised.value.details
+
+
 def test_a_list_needs_a_file_and_no_validation_channel(table: Table, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.txt: cannot be read"):
         make_datasets(replace(SETTINGS, train_groups="none.txt"), table, None)
@@ -134,7 +143,7 @@ def test_identity_and_summary_are_of_both_tables(table: Table) -> None:
     identity = datasets.identity()
     assert identity["training pictures"] == 18 and identity["validation pictures"] == 2
     assert identity["training data"] == datasets.train.fingerprint() != identity["validation data"]
-    assert Datasets(table, None).identity().keys() == {"training data", "training pictures"}
+    assert Datasets(table, None).identity().keys() == {"training data", "training pictures", "label values"}
     summary = datasets.summary()
     assert summary["train"] == {
         "pictures": 18,
@@ -143,6 +152,24 @@ def test_identity_and_summary_are_of_both_tables(table: Table) -> None:
     }
     assert summary["validation"]["pictures"] == 2 and summary["split"]["sides"].keys() == {"train", "validation"}
     assert Datasets(table, None).summary()["validation"] is None
+
+
+def test_the_identity_is_of_what_was_read_not_of_how(root: Path) -> None:
+    touch(root, *(f"{row}.jpg" for row in range(4)))
+    rows = "path,label\n" + "".join(f"{row}.jpg,{('blau', 'grün')[row % 2]}\n" for row in range(4))
+    write_csv(root, rows, "a.csv", "cp1252")
+    write_csv(root, rows.replace(",", ";") + "absent.jpg;blau\n", "b.csv", "utf-8")
+
+    def identity(**options: Any) -> dict[str, Any]:
+        return Datasets(read(root, **options), None).identity()
+
+    first = identity(table="a.csv", encoding="cp1252")
+    assert identity(table="b.csv", missing="skip", layout="csv", picture_column="path") == first
+    other = identity(table="a.csv", encoding="cp1251")  # the same rows and codes, but another name of a class
+    assert {name for name in first if first[name] != other[name]} == {"label values"}
+    assert (
+        identity(table="a.csv", encoding="cp1252", group_pattern="(.).jpg")["training data"] != first["training data"]
+    )
 
 
 def test_a_split_is_saved_with_every_image(table: Table, tmp_path: Path) -> None:

@@ -25,6 +25,20 @@ def test_groups_by_a_pattern_of_the_paths(root: Path, pattern: str, caplog: pyte
     }
 
 
+def test_a_pattern_replaces_no_column_of_the_name_group(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = "path,Group,label\n0.jpg,red,x\n1.jpg,blue,y\n2.jpg,red,x\n"
+    csv_channel(root, rows)
+    with caplog.at_level(logging.INFO, "rarebird"):
+        table = read(root, group_pattern="([0-9]).jpg", metadata_columns=["Group"])
+    assert table.groups.tolist() == ["0", "1", "2"] and table.metadata["Group"].tolist() == ["red", "blue", "red"]
+    assert "CSV train.csv: the column Group is not the group, since group_pattern is set" in caplog.messages
+    learnt = read(
+        csv_channel(root, rows.replace("Group", "group")), group_pattern="([0-9]).jpg", attributes={"group": {}}
+    )
+    assert learnt.scheme.class_names == ["blue", "red"] and learnt.labels["group"].tolist() == [1, 0, 1]
+    assert learnt.grouped_by == "group by pattern"
+
+
 def test_groups_by_a_pattern_of_class_folders(root: Path) -> None:
     touch(root, "cat/p1-a.jpg", "dog/p1-b.jpg", "dog/p2-c.jpg")
     assert read(root, group_pattern="(p[0-9])-").groups.tolist() == ["p1", "p1", "p2"]

@@ -197,3 +197,33 @@ def test_lists_and_tables_of_other_delimiters_encodings_and_folders(root: Path) 
     assert named(inputs) == ("ImageID", ["sub/ä b.jpg"])
     write_csv(root, "ImageID\tnote\nc.jpg\tx\n", "a.tsv", encoding="utf-16")
     assert named(read_info(root)) == ("ImageID", ["c.jpg"])
+
+
+def test_a_manifest_names_images_by_their_references_and_every_row_is_kept(root: Path) -> None:
+    touch(root, "images/a.jpg", "images/b.jpg")
+    lines = [
+        '{"source-ref": "s3://bucket/data/images/b.jpg", "animals": 1, "animals-metadata": {"class-name": "dog"}}',
+        '{"source-ref": "s3://bucket/data/images/none.jpg"}',
+        "",
+        '{"source-ref": "s3://bucket/data/images/a.jpg", "person": 4}',
+        '{"source-ref": "s3://bucket/data/images/a.jpg", "person": 4}',
+    ]
+    (root / "x.manifest").write_text("\n".join(lines))
+    inputs = read_info(root, TableOptions(table="x.manifest"))
+    assert named(inputs) == ("path", ["images/b.jpg", "images/none.jpg", "images/a.jpg", "images/a.jpg"])
+    assert inputs.rows.columns.tolist() == ["path", "source-ref", "animals", "person"]
+    assert inputs.rows.iloc[0].tolist() == ["b.jpg", "s3://bucket/data/images/b.jpg", "dog", ""]
+    (root / "x.jsonl").write_text("\n".join([*lines, "a.jpg"]))
+    with pytest.raises(InputError, match=r"x\.jsonl row 6: .*expected a JSON object with source-ref"):
+        read_info(root, TableOptions(table="x.jsonl"))
+
+
+def test_a_lst_names_images_in_its_last_column(root: Path) -> None:
+    touch(root, "images/a.jpg", "images/b c.jpg")
+    (root / "x.lst").write_text("7\t1\tb c.jpg\n3\t0\timages/a.jpg\n4\t0\tnone.jpg\n")
+    inputs = read_info(root, TableOptions(table="x.lst"))
+    assert named(inputs) == ("path", ["images/b c.jpg", "images/a.jpg", "images/none.jpg"])
+    assert inputs.rows.columns.tolist() == ["index", "label", "path"]
+    (root / "x.lst").write_text("7\t1\t0\ta.jpg\n3\t0\ta.jpg\n")
+    with pytest.raises(InputError, match=r"x\.lst row 2: '3\\t0\\ta\.jpg', expected 4 cells as in the first row"):
+        read_info(root, TableOptions(table="x.lst"))

@@ -15,6 +15,12 @@ def test_values_that_name_no_split_are_reported_with_their_counts(root: Path) ->
     assert "nearest: set" in problems_of(root, split_column="sett")["missing split column"][0]
 
 
+def test_of_many_values_the_nearest_split_is_named_where_it_is_shown(root: Path) -> None:
+    text = "path,label,set\n" + "".join(f"{row}.jpg,{row % 2},trian{row}\n" for row in range(30))
+    unknown = problems_of(csv_channel(root, text, images=30), split_column="set")["unknown split"]
+    assert [detail.endswith("; nearest: train") for detail in unknown] == [True] * 20 + [False] * 10
+
+
 def test_a_split_column_of_a_manifest_leaves_rows_out_too(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg", "c.jpg")
     lines = [

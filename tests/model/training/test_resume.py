@@ -2,7 +2,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +78,37 @@ def test_a_setting_that_was_added_after_a_checkpoint_had_the_effect_of_its_defau
     assert differing_fields({**before, "taken_out": 1}, now) == ["taken_out: 1 then, not set now"]
     del before["data"]
     assert differing_fields(before, now) == ["data: not set then, abc now"]
+
+
+READING = {
+    "layout": "csv",
+    "table": "a.csv",
+    "picture_column": "file",
+    "folder_levels": ["label"],
+    "group_column": "who",
+    "group_pattern": "(.)",
+    "split_column": "part",
+    "encoding": "cp1252",
+    "missing": "skip",
+    "duplicates": "skip",
+    "metadata_columns": ["site"],
+}
+
+
+def test_settings_of_reading_may_differ_where_the_data_are_the_same():
+    before = {**as_dict(TrainSettings(), only_result=True), "training data": "abc"}
+    assert differing_fields(before, {**before, **READING}) == []
+    assert differing_fields(before, {**before, **READING, "training data": "def"}) == [
+        "training data: abc then, def now"
+    ]
+    assert {field.name for field in fields(TrainSettings) if field.metadata["reading"]} == READING.keys()
+
+
+def test_the_values_of_labels_are_compared_where_a_checkpoint_has_them():
+    before = {"training data": "abc"}
+    now = {**before, "label values": "v"}
+    assert differing_fields(before, now) == []
+    assert differing_fields({**before, "label values": "w"}, now) == ["label values: w then, v now"]
 
 
 def test_a_checkpoints_names_inside_settings_count_in_any_spelling_but_for_those_that_had_no_effect():
