@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,6 +102,14 @@ def test_two_channels_are_counted_side_by_side_and_no_group_is_called_too_large(
 def test_groups_may_be_listed_by_the_folder_of_their_images(table: Table, tmp_path: Path) -> None:
     settings = replace(SETTINGS, train_groups=write_list(tmp_path, "images"), validation=0.0)
     assert len(make_datasets(settings, table, None).train) == len(table)
+
+
+def test_a_list_may_spell_a_group_in_the_other_unicode_form(root: Path, tmp_path: Path) -> None:
+    """As a list that was written on macOS does."""
+    names = [unicodedata.normalize(form, "김") for form in ("NFC", "NFD")]
+    table = read(csv_channel(root, f"path,person,label\n0.jpg,{names[0]},0\n1.jpg,b,1\n2.jpg,b,0\n"))
+    settings = TrainSettings(validation_groups=write_list(tmp_path, names[1]))
+    assert groups(make_datasets(settings, table, None)) == ({"b"}, {names[0]})
 
 
 @pytest.mark.parametrize(

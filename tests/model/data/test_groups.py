@@ -30,6 +30,19 @@ def test_groups_by_a_pattern_of_class_folders(root: Path) -> None:
     assert read(root, group_pattern="(p[0-9])-").groups.tolist() == ["p1", "p1", "p2"]
 
 
+def test_a_column_of_labels_is_no_group(root: Path) -> None:
+    """Else all images of a class would be on one side."""
+    csv_channel(root, "path,Person,sender\n0.jpg,yes,a\n1.jpg,no,a\n2.jpg,yes,b\n")
+    for attributes in ({"person": {}}, {"who": {"column": "person"}}):
+        table = read(root, attributes=attributes)
+        assert table.grouped_by == "sender" and table.groups.tolist() == ["a", "a", "b"]
+        assert read(root, scheme=table.scheme).grouped_by == "sender"
+    assert read(root, attributes={"person": {}}, group_column="person").groups.tolist() == ["yes", "no", "yes"]
+    csv_channel(root, "path,group\n0.jpg,x\n1.jpg,y\n")
+    (problem,) = problems_of(root, attributes={"group": {}}, group_pattern="([0-9])")["label scheme"]
+    assert "group_pattern writes its groups into a column group, which here has labels" in problem
+
+
 def test_the_log_says_by_what_pictures_are_grouped(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "rarebird"):
         read(csv_channel(root, "path,label,Sender\n0.jpg,0,a\n1.jpg,1,b\n"))
