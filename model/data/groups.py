@@ -38,8 +38,8 @@ def group_by_pattern(rows: Rows, pattern: str, labels: Sequence[str | None], pro
     """
     if PATTERN_COLUMN in labels:
         raise InputError(
-            f"{rows.source}: group_pattern writes its groups into a column {PATTERN_COLUMN}, which here has labels; give "
-            "that column another name"
+            f"{rows.source}: group_pattern writes its groups into a column {PATTERN_COLUMN}, which here has labels; "
+            "give that column another name"
         )
     expression = re.compile(pattern)
     key: str | int = "group" if "group" in expression.groupindex else 1

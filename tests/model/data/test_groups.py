@@ -49,6 +49,8 @@ def test_the_log_says_by_what_pictures_are_grouped(root: Path, caplog: pytest.Lo
         read(csv_channel(root, "path,label,Shop\n0.jpg,0,a\n1.jpg,1,b\n"))
         touch(root / "folders", "cat/0.jpg", "dog/1.jpg")
         read(root / "folders")
+        touch(root / "senders", "a/cat/0.jpg", "b/dog/1.jpg")
+        read(root / "senders", folder_levels=["sender", "label"])
     told = [message for message in caplog.messages if "group" in message]
     assert told == [
         "CSV train.csv: pictures are grouped by column Sender",
@@ -56,4 +58,5 @@ def test_the_log_says_by_what_pictures_are_grouped(root: Path, caplog: pytest.Lo
         "group_column or group_pattern names groups that no split may divide",
         "class folders: each picture is a group of its own; group_pattern finds groups that no split may divide in "
         "the paths",
+        "class folders: pictures are grouped by column sender",
     ]
