@@ -14,7 +14,7 @@ import pandas as pd
 from model.attributes import MISSING, UNKNOWN, Attribute, normal_text
 from model.data.default_scheme import default_scheme
 from model.data.duplicates import refuse_duplicates, unambiguous_rows
-from model.data.groups import group_by_pattern, log_groups
+from model.data.groups import group_by_pattern, log_groups, usual_group_column
 from model.data.image_locations import ImageLocations
 from model.data.label_columns import find_column, label_columns, read_label_column, scheme_from_forms, takes_indices
 from model.data.label_forms import AttributeForm, forms_from_config
@@ -123,7 +123,8 @@ def read_channel(
     rows = None
     try:
         forms = forms_from_config(options.attributes or {})
-        levels = _folder_levels(options, scheme.attributes if scheme else forms)
+        attributes = scheme.attributes if scheme else forms
+        levels = _folder_levels(options, attributes)
         rows = read_rows(files, options.layout, options.table_options, problems, levels)
         report_outside_links(files, problems)
         for path, reason in files.unreadable.items():
@@ -131,13 +132,14 @@ def read_channel(
         if rows is None or (files.outside_links and not (rows.paths or rows.set_aside)):
             return None
         rows = rows if options.duplicates == "skip" else refuse_duplicates(rows, problems)
-        add_pattern_columns(rows, scheme.attributes if scheme else forms, problems)
+        add_pattern_columns(rows, attributes, problems)
         if not (rows.paths or rows.set_aside or problems):
             problems.add("channel without pictures", f"{root}: {rows.source}")
         split = find_column(rows, options.split_column, "split column", problems) if options.split_column else None
         rows = rows_of_splits(rows, split, problems) if split else rows
         group = find_column(rows, options.group_column, "group column", problems) if options.group_column else None
-        group = group or column_named(rows.columns, *GROUP_COLUMNS)
+        labels = [column_named(rows.columns, attribute.column) for attribute in attributes]
+        group = group or usual_group_column(rows, labels)
         group = group_by_pattern(rows, options.group_pattern, problems) if options.group_pattern else group
         log_groups(rows, group, options.group_pattern)
         metadata = [find_column(rows, name, "metadata column", problems) for name in options.metadata_columns]

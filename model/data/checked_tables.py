@@ -49,7 +49,7 @@ def read_tables(
     if settings.split_column and validation_dir is not None:
         raise InputError("split_column and a validation channel both name who is chosen by; give one of them")
     options = ChannelOptions.from_settings(settings)
-    has_own_split = bool(settings.folds or settings.validation_groups)
+    has_own_split = bool(settings.folds or settings.validation_groups or settings.split_column)
     train_dir, validation_dir = split_channels(train_dir, validation_dir, options, has_own_split)
     problems = [Problems(f"channel train ({train_dir})")]
     tables = [read_channel(train_dir, problems[0], options)]

@@ -20,7 +20,7 @@ from model.data.split_report import SplitReport, report_split
 from model.data.splits import split
 from model.data.table import Table
 from model.errors import InputError, Problems, did_you_mean, listing
-from model.labels import HEADS, JOINT, target_scheme
+from model.labels import HEADS, JOINT, normal_text, target_scheme
 from model.settings.train import TrainSettings
 
 LABEL_VALUES = "label values"
@@ -222,12 +222,12 @@ def _listed_rows(table: Table, path: str | None) -> np.ndarray:
         lines = Path(path or "").read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"list of groups {path}: cannot be read: {error}") from None
-    folders = [name.rsplit("/", 2)[-2] if "/" in name else "" for name in table.locations.paths]
+    folders = [normal_text(name.rsplit("/", 2)[-2]) if "/" in name else "" for name in table.locations.paths]
     rows = pd.Series(np.arange(len(table)))
     rows_by_name = {**rows.groupby(np.array(folders, dtype=object)).indices, **rows.groupby(table.groups).indices}
     listed = []
     for number, line in enumerate(lines, 1):
-        name = line.strip()
+        name = normal_text(line)
         if name and name not in rows_by_name:
             near = did_you_mean(name, rows_by_name) if problems.shows_next("unknown groups") else ""
             problems.add("unknown groups", f"line {number}: {name!r}{near}")

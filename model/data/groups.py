@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 
 from model.attributes import pattern_column
 from model.data.readers.columns import GROUP_COLUMNS, column_named
@@ -14,6 +15,12 @@ log = logging.getLogger("rarebird")
 
 PATTERN_COLUMN = "group"  # a usual name, by which evaluation finds it in the truth
 OTHER_COLUMN = pattern_column(PATTERN_COLUMN)  # where the channel has a column of that name already
+
+
+def usual_group_column(rows: Rows, labels: Sequence[str | None]) -> str | None:
+    """The column of a usual name that holds groups; None without one. A column of labels, as of an attribute `person`,
+    is none: each class would be a group."""
+    return column_named([column for column in rows.columns if column not in labels], *GROUP_COLUMNS)
 
 
 def group_by_pattern(rows: Rows, pattern: str, problems: Problems) -> str:

@@ -86,7 +86,7 @@ def check_images(
     remembered = read_array(contents_file, COLUMNS)
     index, is_indexed = known_contents(remembered, found)
     is_new = ~np.isin(found, checked) | (found == 0)
-    rows = np.flatnonzero(is_new | ~is_indexed if how == "decode" else is_new)
+    rows = np.flatnonzero(is_new | ~is_indexed)
 
     def read(row: int) -> _Facts:
         at = len(table.locations)

@@ -47,12 +47,16 @@ def find_column(rows: Rows, name: str, role: str, problems: Problems) -> str | N
 def label_columns(rows: Rows, attributes: Sequence[Named], problems: Problems) -> list[str | None]:
     """The column of each attribute, None where it has none.
 
-    A layout that defines its label columns gives them in the order of the attributes. If the scheme comes from another
-    table, its only attribute `label` is read from the usual label columns.
+    A layout that defines its label columns gives them in the order of the attributes, if those whose columns are there
+    by name are in that order. If the scheme comes from another table, its only attribute `label` is read from the usual
+    label columns.
     """
     if len(rows.label_columns) == len(attributes):
         by_name = [column_named(rows.columns, attribute.column) for attribute in attributes]
-        return by_name if all(by_name) else list(rows.label_columns)
+        if all(by_name):
+            return by_name
+        if all(column in (None, own) for column, own in zip(by_name, rows.label_columns)):
+            return list(rows.label_columns)
     if [attribute.name for attribute in attributes] == ["label"]:
         usual = column_named(rows.columns, attributes[0].column, *LABEL_COLUMNS)
         if usual:

@@ -18,9 +18,12 @@ MASK_COLUMNS = ("mask", "gender", "age")
 
 
 def column_named(header: Iterable[str], *names: str) -> str | None:
-    """The first of the names that is a column, as the header spells it; letter case does not count."""
-    spelling = {normal_text(column).lower(): column for column in reversed(list(header))}
-    return next((spelling[normal_text(name).lower()] for name in names if normal_text(name).lower() in spelling), None)
+    """The first of the names that is a column, as the header spells it: in the same letter case, else in any."""
+    columns = list(reversed(list(header)))
+    exact = {normal_text(column): column for column in columns}
+    folded = {normal_text(column).lower(): column for column in columns}
+    found = (exact.get(normal_text(name), folded.get(normal_text(name).lower())) for name in names)
+    return next((column for column in found if column is not None), None)
 
 
 def picture_columns(*remembered: str | None) -> tuple[str, ...]:

@@ -34,6 +34,38 @@ def test_problems_of_both_channels_are_one_error(tmp_path: Path) -> None:
     assert "unknown label (1)" in message and "missing file (1)" in message
     assert "unreadable picture, empty file (2)" in message  # that of the row with a problem too
     assert message.index("channel train") < message.index("channel validation")
+    with pytest.raises(InputError, match="unknown label"):  # before a target that is none of the channel's
+        read_tables(replace(SETTINGS, target="ages"), tmp_path / "train", None, tmp_path / "checked")
+
+
+def test_attributes_that_settings_name_are_checked_before_the_images(tmp_path: Path) -> None:
+    root = csv_channel(tmp_path / "train", "path,kind,age\n0.jpg,bottom,1\n1.jpg,top,1\n", images=2)  # empty files
+    for settings in (replace(SETTINGS, target="ages"), replace(SETTINGS, heads={"ages": {"loss": "ce"}})):
+        with pytest.raises(InputError, match="ages"):
+            read_tables(settings, root, None, tmp_path / "checked")
+    with pytest.raises(InputError, match="empty file"):
+        read_tables(replace(SETTINGS, target="separate"), root, None, tmp_path / "checked")
+
+
+def test_a_validation_channel_has_the_classes_of_training(tmp_path: Path) -> None:
+    train = image_channel(tmp_path / "train", {f"{name}/0.jpg": jpeg(row) for row, name in enumerate("abc")})
+    validation = image_channel(tmp_path / "validation", {f"{name}/1.jpg": jpeg(9) for name in "bc"})
+    settings = TrainSettings(check_only=True)
+    tables = read_tables(settings, train, validation, tmp_path / "checked")
+    assert [table and table.classes().tolist() for table in tables] == [[0, 1, 2], [1, 2]]
+    assert not (tmp_path / "checked").exists()  # check_only writes nothing
+
+
+def test_a_split_column_comes_before_the_folders_of_splits(tmp_path: Path) -> None:
+    """Else the rows of validation in train/ would be learnt from."""
+    image_channel(tmp_path, {f"{name}/{row}.jpg": jpeg(row) for name in ("train", "val") for row in range(4)})
+    rows = [f"{row}.jpg,{row % 2},{'val' if row > 1 else 'train'}" for row in range(4)]
+    (tmp_path / "train" / "train.csv").write_text("\n".join(["path,label,set", *rows]))
+    train, validation = read_tables(
+        TrainSettings(split_column="set", check="headers"), tmp_path, None, tmp_path / "checked"
+    )
+    assert validation is None and train.sides is not None
+    assert train.root == tmp_path / "train" and train.sides.tolist() == ["train"] * 2 + ["validation"] * 2
 
 
 def test_the_index_of_shards_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,7 @@ def locations_of(root: Path, contents: dict[str, bytes]) -> ImageLocations:
 def test_equal_bytes_have_one_hash() -> None:
     assert content_hash(b"a") == content_hash(b"a") != content_hash(b"b")
     assert content_key(b"a") == content_hash(b"a")[0] and max(content_hash(b"a")) < 2**64
+    assert content_key(b"a") == 0x7F8773936E5EC327  # models made before keep such keys
 
 
 def test_contents_are_remembered_by_path_size_and_time(tmp_path: Path) -> None:
@@ -48,6 +49,8 @@ def test_contents_are_remembered_by_path_size_and_time(tmp_path: Path) -> None:
     write_array(tmp_path / ".contents", cache)
     remembered = read_array(tmp_path / ".contents", COLUMNS)
     assert len(remembered) == 2 and (np.diff(remembered[:, 0].astype(object)) > 0).all()
+    known, is_known = known_contents(remembered, found)
+    assert is_known.tolist() == [True, True, False, False] and known.keys.tolist() == [1, 3, 0, 0]
 
     os.utime(tmp_path / "channel" / "b", ns=(0, 0))
     (tmp_path / "channel" / "c").write_bytes(b"4444")
@@ -91,6 +94,18 @@ def test_only_files_that_may_be_equal_are_read_whole(tmp_path: Path, monkeypatch
     assert first.keys[1] not in (0, first.keys[0])  # as long as a, with the same end
     assert first.keys[3:].tolist() == [0, 0, 0]  # another size; other ends
     assert first.hashes[0].tolist() == list(content_hash(train["a"]))
+
+
+def test_images_that_cannot_be_read_leave_the_others_to_be_hashed(tmp_path: Path) -> None:
+    """Folders here, which have a size and no bytes."""
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).mkdir()
+    contents = locations_of(tmp_path, {"c.jpg": b"same", "d.jpg": b"same"})
+    locations = ImageLocations([*map(ImageLocation, ("gone.jpg", "a.jpg", "b.jpg")), *contents])
+    index = empty_index(5)
+    hash_equal_files([(tmp_path, locations, index)])
+    assert index.keys.tolist() == [0, 0, 0, content_key(b"same"), content_key(b"same")]
+    assert locations.sizes.tolist() == [-1] * 5  # what is measured does not become the table's
 
 
 def test_parts_of_shards_are_compared_too(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import string
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pandas as pd
 import pytest
 
 from model.data.checked_tables import read_tables
-from model.data.datasets import Datasets, hold_out, make_datasets
+from model.data.datasets import Datasets, hold_out, labelled_for, make_datasets
 from model.data.table import Table
 from model.errors import InputError
 from model.settings.train import TrainSettings
@@ -57,7 +58,28 @@ def test_datasets_have_the_labels_of_the_target(table: Table) -> None:
     datasets = make_datasets(replace(SETTINGS, target="age", allow_overlap=True), table, table)
     assert datasets.train.scheme.names == ("age",)
     assert datasets.validation is not None and datasets.validation.scheme.names == ("age",)
-    assert make_datasets(SETTINGS, table, None).narrowed("kind").train.scheme.names == ("kind",)
+    narrowed = make_datasets(SETTINGS, table, None).narrowed("kind")
+    assert narrowed.validation is not None
+    assert narrowed.train.scheme.names == narrowed.validation.scheme.names == ("kind",)
+
+
+def test_rows_without_a_label_are_left_out_only_by_the_targets_that_need_it(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    csv_channel(root, "path,kind,age\n0.jpg,top,1\n1.jpg,,40\n2.jpg,bottom,\n3.jpg,,70\n")
+    optional = {"kind": {"values": ["top", "bottom"], "optional": True}, "age": {"cuts": [30, 60], "optional": True}}
+    table = read(root, attributes=optional)
+    caplog.clear()
+    assert len(labelled_for(table, "heads")) == 4 and caplog.text == ""
+    with pytest.raises(
+        InputError, match=r"every label of a picture, and 3 lack some \(kind 2, age 1\); --target heads"
+    ):
+        labelled_for(table, "joint")
+    with caplog.at_level(logging.INFO, "rarebird"):
+        assert labelled_for(table, "kind").locations.paths == ["images/0.jpg", "images/2.jpg"]
+    assert caplog.messages == ["2 pictures without a label of kind left out"]
+    assert labelled_for(table, "age").labels["age"].tolist() == [0, 1, 2]
+    assert len(labelled_for(table.take([0]), "joint")) == 1
 
 
 def test_a_single_group_has_no_validation(table: Table, caplog: pytest.LogCaptureFixture) -> None:
@@ -96,13 +118,31 @@ def test_two_channels_are_counted_side_by_side_and_no_group_is_called_too_large(
     assert report and report.pictures == [len(rest), len(one)] and report.groups == [PERSONS - 1, 1]
     assert report.class_counts[1] == one.class_counts().tolist()
     assert all("no picture of" in warning for warning in report.warnings)
+    ungrouped = replace(one, grouped_by="", groups=np.array(one.locations.paths, dtype=object))
+    report = make_datasets(SETTINGS, rest, ungrouped).report
+    assert report and report.grouped_by is None and report.groups == report.pictures
     overlapping = make_datasets(replace(SETTINGS, allow_overlap=True), table, one).report
     assert overlapping and overlapping.warnings[0].startswith("1 group (person) on two sides (p0)")
+
+
+def test_a_group_is_too_large_only_for_a_share_that_was_asked_for(table: Table) -> None:
+    reports = [hold_out(table, [0, 1], share).report for share in (0.05, 0.1, None)]
+    warnings = [[warning for warning in report.warnings if "more than" in warning] for report in reports if report]
+    assert [len(texts) for texts in warnings] == [3, 0, 0]
+    assert "person p0 has 2 of 20 pictures (10.0 %), more than the 1 for validation" in warnings[0][0]
 
 
 def test_groups_may_be_listed_by_the_folder_of_their_images(table: Table, tmp_path: Path) -> None:
     settings = replace(SETTINGS, train_groups=write_list(tmp_path, "images"), validation=0.0)
     assert len(make_datasets(settings, table, None).train) == len(table)
+
+
+def test_a_list_may_spell_a_group_in_the_other_unicode_form(root: Path, tmp_path: Path) -> None:
+    """As a list that was written on macOS does."""
+    names = [unicodedata.normalize(form, "김") for form in ("NFC", "NFD")]
+    table = read(csv_channel(root, f"path,person,label\n0.jpg,{names[0]},0\n1.jpg,b,1\n2.jpg,b,0\n"))
+    settings = TrainSettings(validation_groups=write_list(tmp_path, names[1]))
+    assert groups(make_datasets(settings, table, None)) == ({"b"}, {names[0]})
 
 
 @pytest.mark.parametrize(
@@ -198,6 +238,8 @@ def test_a_column_names_the_sides_and_groups_stay_whole(root: Path) -> None:
     both = "train and validation of split_column set both hold 1 groups: p1; --allow_overlap true"
     with pytest.raises(InputError, match=both):
         make_datasets(settings, split_table(root, "tttvvv"), None)
+    insisted = make_datasets(replace(settings, allow_overlap=True), split_table(root, "tttvvv"), None)
+    assert groups(insisted) == ({"p0", "p1"}, {"p1", "p2"})
     with pytest.raises(InputError, match="split_column set: no picture is of train"):
         make_datasets(settings, split_table(root, "vvvv"), None)
 

@@ -44,12 +44,27 @@ def test_groups_by_a_pattern_of_class_folders(root: Path) -> None:
     assert read(root, group_pattern="(p[0-9])-").groups.tolist() == ["p1", "p1", "p2"]
 
 
+def test_a_column_of_labels_is_no_group(root: Path) -> None:
+    """Else all images of a class would be on one side."""
+    csv_channel(root, "path,Person,sender\n0.jpg,yes,a\n1.jpg,no,a\n2.jpg,yes,b\n")
+    for attributes in ({"person": {}}, {"who": {"column": "person"}}):
+        table = read(root, attributes=attributes)
+        assert table.grouped_by == "sender" and table.groups.tolist() == ["a", "a", "b"]
+        assert read(root, scheme=table.scheme).grouped_by == "sender"
+    assert read(root, attributes={"person": {}}, group_column="person").groups.tolist() == ["yes", "no", "yes"]
+    csv_channel(root, "path,group\n0.jpg,x\n1.jpg,y\n")
+    table = read(root, attributes={"group": {}}, group_pattern="([0-9])")
+    assert table.groups.tolist() == ["0", "1"] and table.scheme.class_names == ["x", "y"]
+
+
 def test_the_log_says_by_what_pictures_are_grouped(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "rarebird"):
         read(csv_channel(root, "path,label,Sender\n0.jpg,0,a\n1.jpg,1,b\n"))
         read(csv_channel(root, "path,label,Shop\n0.jpg,0,a\n1.jpg,1,b\n"))
         touch(root / "folders", "cat/0.jpg", "dog/1.jpg")
         read(root / "folders")
+        touch(root / "senders", "a/cat/0.jpg", "b/dog/1.jpg")
+        read(root / "senders", folder_levels=["sender", "label"])
     told = [message for message in caplog.messages if "group" in message]
     assert told == [
         "CSV train.csv: pictures are grouped by column Sender",
@@ -57,4 +72,5 @@ def test_the_log_says_by_what_pictures_are_grouped(root: Path, caplog: pytest.Lo
         "group_column or group_pattern names groups that no split may divide",
         "class folders: each picture is a group of its own; group_pattern finds groups that no split may divide in "
         "the paths",
+        "class folders: pictures are grouped by column sender",
     ]

@@ -250,6 +250,16 @@ def test_what_an_earlier_version_found_good_is_hashed_and_not_decoded(
     assert np.array_equal(again.contents.hashes[1:151], first.contents.hashes[1:151])
 
 
+def test_headers_show_the_depth_of_images_that_an_earlier_version_found_good(channel: Table, tmp_path: Path) -> None:
+    """Else a deep image would be scaled as one of 8 bits."""
+    Image.fromarray(np.full((4, 4), 700, np.uint16)).save(tmp_path / "002.jpg", "PNG")
+    remembered = tmp_path / ".checked"
+    check_images(channel, Problems("x"), "decode", remembered, 2)
+    (tmp_path / ".contents").unlink()
+    found = check_images(channel, Problems("x"), "headers", remembered, 2)
+    assert found.read == 4 and np.flatnonzero(found.contents.is_deep).tolist() == [3]
+
+
 def test_headers_show_the_depth_and_hash_nothing(channel: Table, tmp_path: Path) -> None:
     Image.fromarray(np.full((4, 4), 700, np.uint16)).save(tmp_path / "002.jpg", "PNG")
     contents = check_images(channel, Problems("x"), "headers", None, 2).contents

@@ -14,7 +14,7 @@ from model.data.label_columns import label_columns, origins_text, read_label_col
 from model.data.readers.rows import Rows
 from model.errors import Problems
 from model.labels import Scheme, mask_scheme
-from tests.model.data.conftest import csv_channel, problems_of, read, touch
+from tests.model.data.conftest import csv_channel, problems_of, read, touch, write_csv
 from tests.model.test_label_values import LABEL_SETS
 
 
@@ -26,6 +26,23 @@ def labels_csv(root: Path, *labels: str, column: str = "label") -> Path:
 
 def named(table: object) -> list[str]:
     return [table.scheme.class_names[code] for code in table.classes()]  # type: ignore[attr-defined]
+
+
+def test_label_columns_of_a_list_are_never_exchanged(root: Path) -> None:
+    touch(root, "a.jpg", "b.jpg")
+    write_csv(root, "a.jpg x 1\nb.jpg y 2\n", "train.txt")
+
+    def columns(*attributes: str) -> dict[str, list[str]]:
+        forms = dict(pair.split("=") for pair in attributes)
+        table = read(root, layout="list", attributes={name: {"column": column} for name, column in forms.items()})
+        return table.frame()[list(forms)].to_dict("list")
+
+    assert columns("kind=kind", "number=number") == {"kind": ["x", "y"], "number": ["1", "2"]}
+    assert columns("label=label", "number=number") == {"label": ["x", "y"], "number": ["1", "2"]}
+    assert columns("number=label_2", "kind=label") == {"number": ["1", "2"], "kind": ["x", "y"]}
+    # a column that is there by name, but at the place of another attribute
+    problems = problems_of(root, layout="list", attributes={"kind": {}, "label": {}})
+    assert problems["missing label column"] == ["list train.txt has no column 'kind'; there are label, label_2"]
 
 
 @given(LABEL_SETS)

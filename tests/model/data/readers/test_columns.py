@@ -16,5 +16,8 @@ def test_white_space_and_unicode_form_do_not_count():
     assert column_named([" label "], "label") == " label "
 
 
-def test_of_columns_that_differ_in_letter_case_the_first_is_meant():
-    assert column_named(["Label", "label"], "label") == "Label"
+def test_of_columns_that_differ_in_letter_case_the_one_of_the_same_is_meant_else_the_first():
+    assert column_named(["Label", "label"], "label") == "label"
+    assert column_named(["label", "Label"], "Label") == "Label"
+    assert column_named(["Label", "LABEL"], "label") == "Label"
+    assert column_named(["class", "Label"], "label", "class") == "Label"
