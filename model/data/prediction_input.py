@@ -18,6 +18,7 @@ from model.attributes import normal_text
 from model.data.image_locations import ImageLocations
 from model.data.readers.channel_checks import OUTSIDE_LINKS, has_content, outside_links_text
 from model.data.readers.channel_files import ChannelFiles, Found, count_by_suffix, is_image, warn_skipped
+from model.data.readers.columns import SURE_PICTURE_COLUMNS
 from model.data.readers.csv_table import has_picture_column, picture_column_of
 from model.data.readers.detect import FILE_LAYOUTS, choose_table, layout_of_table
 from model.data.readers.own_outputs import input_tables
@@ -114,8 +115,8 @@ def _table_name(files: ChannelFiles, options: TableOptions, problems: Problems) 
     if not candidates and (options.picture_column or INFO in tables):
         candidates = tables
     if not candidates and tables and any(is_image(path) for _, path in files.below("")):
-        columns = listing(options.picture_columns, 4)
-        log.warning("%s not read, without a column %s", listing(tables), columns)
+        named = f"; --table {tables[0]} reads it" if len(tables) == 1 else ""
+        log.warning("%s not read, without a column %s%s", listing(tables), " or ".join(SURE_PICTURE_COLUMNS), named)
         tables = []
     candidates = candidates or tables
     return choose_table(files, None, candidates, (INFO,), problems) if candidates else None

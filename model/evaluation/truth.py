@@ -164,12 +164,16 @@ def _table_in(folder: Path, options: TableOptions, problems: Problems) -> Path |
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.suffix.lower() == ".csv")
     others = input_tables(names)
     candidates = [name for name in others if has_picture_column(folder / name, options)]
+    has_folders = any(path.is_dir() for path in folder.iterdir())
+    if not candidates and not has_folders:  # a name that tables about other things have too
+        headers = {name: table_header(folder / name, options.encoding, options.picture_columns) for name in others}
+        candidates = [name for name, header in headers.items() if column_named(header, *options.picture_columns)]
     usual = [name for name in TABLE_NAMES if name in candidates]
     if len(candidates) > 1 and not usual:
         named = f"name one, as in --ground_truth_dir {folder / candidates[0]}"
         problems.add("several tables", f"{folder} has no {TRUTH}, but {listing(candidates)}; {named}")
         return None
-    if names and not others and not any(path.is_dir() for path in folder.iterdir()):
+    if names and not others and not has_folders:
         problems.add(MISSING_FILES, f"{folder / TRUTH}: no such file; tables beside it: {listing(names)}")
         return None
     return folder / (usual or candidates)[0] if candidates else None

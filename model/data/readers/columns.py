@@ -7,8 +7,11 @@ from collections.abc import Iterable
 from model.attributes import normal_text
 from model.errors import listing
 
+# The first three make a table that of the channel; the others, which tables about other things have too, do so in
+# training where their values name images
+SURE_PICTURE_COLUMNS = ("ImageID", "image_name", "path")
 PICTURE_COLUMNS = (
-    *("ImageID", "image_name", "path"),
+    *SURE_PICTURE_COLUMNS,
     *("filename", "file_name", "filepath", "file_path", "image_path", "image_id", "image"),
 )
 USUAL_PICTURE_COLUMNS = listing(PICTURE_COLUMNS, 4)  # for messages

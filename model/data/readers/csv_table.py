@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import logging
 import posixpath
+from collections.abc import Sequence
 from pathlib import Path
 
 from model.attributes import normal_text
 from model.data.readers.channel_files import ChannelFiles, Kind, is_image
-from model.data.readers.columns import USUAL_PICTURE_COLUMNS, column_named
+from model.data.readers.columns import (
+    PICTURE_COLUMNS,
+    SURE_PICTURE_COLUMNS,
+    USUAL_PICTURE_COLUMNS,
+    column_named,
+)
 from model.data.readers.profile_folders import ProfileEntry, read_profile_entries
 from model.data.readers.rows import ImageFinder, Rows
 from model.data.readers.split_names import UNUSED, side_of
@@ -18,13 +24,22 @@ from model.errors import Problems, did_you_mean, listing
 
 log = logging.getLogger("rarebird")
 
-SAMPLE = 5  # rows whose values show whether a column names images
+SAMPLE = 20  # rows whose values show whether a column names images
 
 
 def has_picture_column(path: Path, options: TableOptions) -> bool:
-    """Whether a table has a column of image names: the one that is set, else the remembered or a usual one."""
+    """Whether a table has a column that surely has image names: the one that is set, else the remembered or one of
+    SURE_PICTURE_COLUMNS."""
     header = table_header(path, options.encoding, options.picture_columns)
-    return column_named(header, *options.picture_columns) is not None
+    names = (name for name in options.picture_columns if name not in PICTURE_COLUMNS or name in SURE_PICTURE_COLUMNS)
+    return column_named(header, *names) is not None
+
+
+def names_images(files: ChannelFiles, table: TextTable, column: str) -> bool:
+    """Whether one of the first values of a column is an image of the channel."""
+    names = table.column(column)
+    files.locate_images(names, posixpath.dirname(table.name))
+    return _has_images(files, table, names)
 
 
 def picture_column_of(table: TextTable, options: TableOptions, files: ChannelFiles, problems: Problems) -> str | None:
@@ -55,13 +70,12 @@ def _picture_column_advice(table: TextTable, files: ChannelFiles) -> str:
 
 def _columns_of_images(table: TextTable, files: ChannelFiles) -> list[str]:
     """The columns whose first values name files of the channel."""
-    beside = posixpath.dirname(table.name)
+    return [name for name in table.header if name and _has_images(files, table, table.column(name))]
 
-    def is_file(text: str) -> bool:
-        name = normal_text(text)
-        return bool(name) and files.find_spelling(name, beside).kind == "file"
 
-    return [name for name in table.header if name and any(map(is_file, table.column(name)[:SAMPLE]))]
+def _has_images(files: ChannelFiles, table: TextTable, names: Sequence[str]) -> bool:
+    beside, first = posixpath.dirname(table.name), filter(None, map(normal_text, names[:SAMPLE]))
+    return any(files.find_spelling(name, beside).kind == "file" for name in first)
 
 
 def read_csv_rows(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> Rows | None:

@@ -11,17 +11,17 @@ from pathlib import Path
 
 from model.data.readers.channel_files import ChannelFiles, count_by_suffix, is_image
 from model.data.readers.class_folders import FolderLevels, has_class_folders, read_class_folders
-from model.data.readers.columns import USUAL_PICTURE_COLUMNS
-from model.data.readers.csv_table import has_picture_column, read_csv_rows
+from model.data.readers.columns import USUAL_PICTURE_COLUMNS, column_named
+from model.data.readers.csv_table import has_picture_column, names_images, read_csv_rows
 from model.data.readers.image_files import has_image_files, read_image_files
 from model.data.readers.lst import read_lst_rows, read_lst_table
 from model.data.readers.manifest import read_manifest_rows, read_manifest_table
 from model.data.readers.own_outputs import input_tables
-from model.data.readers.path_list import begins_with_image, read_path_list
+from model.data.readers.path_list import PATH, begins_with_image, read_list, read_path_list
 from model.data.readers.profile_folders import has_profiles, read_profiles
 from model.data.readers.rows import Rows
 from model.data.readers.table_options import TableOptions
-from model.data.readers.text_table import CSV_SUFFIXES, TextTable
+from model.data.readers.text_table import CSV_SUFFIXES, TextTable, read_table
 from model.errors import Problems, did_you_mean, listing
 
 log = logging.getLogger("rarebird")
@@ -144,9 +144,22 @@ def _tables(files: ChannelFiles, options: TableOptions) -> dict[str, list[str]]:
 
 
 def _with_pictures(files: ChannelFiles, tables: dict[str, list[str]], options: TableOptions) -> list[str]:
-    """The CSV files that have a column of image names, or no header and an image in their first row."""
+    """The CSV files that surely have a column of image names, else those that have one of another usual name, or are
+    lists without a header, and name images of the channel."""
     paths = {name: files.root / name for name in tables["csv"]}
-    return [name for name, path in paths.items() if has_picture_column(path, options) or _is_list(path, options)]
+    sure = [name for name, path in paths.items() if has_picture_column(path, options)]
+    return sure or [name for name in paths if _names_images(files, name, options)]
+
+
+def _names_images(files: ChannelFiles, name: str, options: TableOptions) -> bool:
+    path, ignored = files.root / name, Problems(name)
+    column: str | None
+    if _is_list(path, options):
+        table, column = read_list(path, ignored, options.encoding, name), PATH
+    else:
+        table = read_table(path, ignored, options.encoding, options.picture_columns, name)
+        column = column_named(table.header, *options.picture_columns) if table else None
+    return table is not None and column is not None and names_images(files, table, column)
 
 
 def _is_list(path: Path, options: TableOptions) -> bool:

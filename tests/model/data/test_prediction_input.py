@@ -142,7 +142,9 @@ def test_a_table_without_a_picture_column_is_left_out_where_there_are_pictures(
     touch(root, "a.jpg", "b.jpg")
     write_csv(root, "who,when\nme,today\n", "notes.csv")
     assert named(read_info(root)) == ("ImageID", ["a.jpg", "b.jpg"])
-    assert caplog.messages == ["notes.csv not read, without a column ImageID, image_name, path, filename and 6 more"]
+    assert caplog.messages == [
+        "notes.csv not read, without a column ImageID or image_name or path; --table notes.csv reads it"
+    ]
     with pytest.raises(InputError, match=r"notes\.csv has no column 'file'; there are who, when"):
         read_info(root, TableOptions(picture_column="file"))
     write_csv(root, "file\na.jpg\n", "info.csv")
@@ -227,3 +229,11 @@ def test_a_lst_names_images_in_its_last_column(root: Path) -> None:
     (root / "x.lst").write_text("7\t1\t0\ta.jpg\n3\t0\ta.jpg\n")
     with pytest.raises(InputError, match=r"x\.lst row 2: '3\\t0\\ta\.jpg', expected 4 cells as in the first row"):
         read_info(root, TableOptions(table="x.lst"))
+
+
+def test_a_table_with_a_column_that_other_tables_have_too_must_be_named(root: Path) -> None:
+    """Else only the images of its rows were predicted."""
+    touch(root, "a.jpg", "b.jpg")
+    write_csv(root, "filename,width\nb.jpg,32\n", "sizes.csv")
+    assert named(read_info(root)) == ("ImageID", ["a.jpg", "b.jpg"])
+    assert named(read_info(root, TableOptions(table="sizes.csv"))) == ("filename", ["b.jpg"])

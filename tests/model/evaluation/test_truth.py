@@ -112,10 +112,11 @@ def test_values_of_attributes_are_told_by_row(matched, tmp_path):
 
 @pytest.mark.parametrize("location", ["truth", "truth/mine.csv"])
 def test_a_table_of_another_name_is_read_without_its_pictures(matched, tmp_path, location):
-    write(tmp_path / "truth" / "mine.csv", "path,label,sender\na.png,cat,s\nb.png,1,t\n")
     write(tmp_path / "truth" / "legend.csv", "code,meaning\n1,one\n")
-    found = matched(FOLDERS, "a.png,2", "b.png,0", truth=location)
-    assert found.truth.tolist() == [2, 0] and found.group_names == ["s", "t"]
+    for column in ("path", "File_Name"):
+        write(tmp_path / "truth" / "mine.csv", f"{column},label,sender\na.png,cat,s\nb.png,1,t\n")
+        found = matched(FOLDERS, "a.png,2", "b.png,0", truth=location)
+        assert found.truth.tolist() == [2, 0] and found.group_names == ["s", "t"]
 
 
 def test_one_of_several_tables_must_be_named(matched, tmp_path):

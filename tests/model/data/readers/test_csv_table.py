@@ -158,7 +158,7 @@ def test_images_are_looked_up_in_the_only_folder_that_has_them(root: Path, folde
 
 def test_images_in_several_folders_or_beside_others_are_not_guessed(root: Path) -> None:
     touch(root, "left/a.jpg", "right/a.jpg", "right/b.jpg")
-    write_csv(root, "filename,label\na.jpg,x\nb.jpg,y\n")
+    write_csv(root, "path,label\na.jpg,x\nb.jpg,y\n")
     assert problems_of(root).keys() == {"missing file"}
     # thumbnails do not stand in for images that are missing beside their table's others
     touch(root, "a.jpg")
@@ -172,3 +172,11 @@ def test_an_archive_beside_a_table_without_images_is_named(root: Path) -> None:
     assert problems_of(root).items() >= expected.items()
     touch(root, "a.jpg")
     assert problems_of(root).keys() == {"missing file", "fewer than two classes"}
+
+
+def test_a_table_about_other_things_leaves_class_folders_as_they_are(root: Path) -> None:
+    touch(root, *(f"{name}/{number}.jpg" for name in ("cat", "dog") for number in range(3)))
+    write_csv(root, "filename,width\n0.jpg,32\n7.jpg,32\n", "sizes.csv")
+    assert read(root).scheme.class_names == ["cat", "dog"]
+    write_csv(root, "filename,label\ncat/0.jpg,x\ndog/1.jpg,y\n", "sizes.csv")
+    assert read(root).scheme.class_names == ["x", "y"]
