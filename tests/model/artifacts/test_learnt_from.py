@@ -45,7 +45,7 @@ def test_it_is_written_the_same_each_time_and_read_again(tmp_path):
     assert not list(tmp_path.iterdir()) and read_learnt_from(tmp_path) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x05\x06" + bytes(18)])
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut short", b"PK\x05\x06" + bytes(18)])
 def test_a_damaged_file_is_named(tmp_path, content):
     (tmp_path / LEARNT_FROM).write_bytes(content)
     with pytest.raises(InputError, match=r"learnt_from\.npz"):

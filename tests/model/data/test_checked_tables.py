@@ -35,13 +35,13 @@ def test_problems_of_both_channels_are_one_error(tmp_path: Path) -> None:
     assert "unreadable picture, empty file (2)" in message  # that of the row with a problem too
     assert message.index("channel train") < message.index("channel validation")
     with pytest.raises(InputError, match="unknown label"):  # before a target that is none of the channel's
-        read_tables(replace(SETTINGS, target="ages"), tmp_path / "train", None, tmp_path / "checked")
+        read_tables(replace(SETTINGS, target="agee"), tmp_path / "train", None, tmp_path / "checked")
 
 
 def test_attributes_that_settings_name_are_checked_before_the_images(tmp_path: Path) -> None:
     root = csv_channel(tmp_path / "train", "path,kind,age\n0.jpg,bottom,1\n1.jpg,top,1\n", images=2)  # empty files
-    for settings in (replace(SETTINGS, target="ages"), replace(SETTINGS, heads={"ages": {"loss": "ce"}})):
-        with pytest.raises(InputError, match="ages"):
+    for settings in (replace(SETTINGS, target="agee"), replace(SETTINGS, heads={"agee": {"loss": "ce"}})):
+        with pytest.raises(InputError, match="agee"):
             read_tables(settings, root, None, tmp_path / "checked")
     with pytest.raises(InputError, match="empty file"):
         read_tables(replace(SETTINGS, target="separate"), root, None, tmp_path / "checked")

@@ -48,8 +48,10 @@ def test_a_pattern_of_a_column_leaves_the_column_as_metadata(root: Path) -> None
     attributes: dict[str, Any] = {
         "age": {"column": "Age", "pattern": r"(\d+)", "cuts": [40]},
         "side": {"column": "view", "pattern": "([AP])", "values": ["A", "P"]},
+        "view": ["AP", "PA"],
     }
     table = read(root, attributes=attributes)
+    assert table.labels["view"].tolist() == [1, 0, 0]
     assert table.numbers["age"].tolist() == [40, 50, 33]
     assert table.labels["side"].tolist() == [1, 0, 0]
     assert table.metadata["age"].tolist() == ["early 40s", "50+", "33"]

@@ -24,13 +24,13 @@ def table_of(root, name: str, keys: list[int], groups: list[str]) -> Table:
 
 
 def test_the_same_image_in_both_channels_is_an_error_with_counts_and_examples(tmp_path) -> None:
-    train = table_of(tmp_path, "train", [5, 6, 7, 7], ["a", "b", "c", "d"])
+    train = table_of(tmp_path, "train", [7, 5, 6, 7], ["a", "b", "c", "d"])
     validation = table_of(tmp_path, "validation", [8, 7, 5], ["x", "y", "z"])
     with pytest.raises(InputError) as error:
         check_channels(train, validation, False)
     message = str(error.value)
     assert "the same picture in both (2)" in message and "--allow_overlap true" in message
-    assert "images/1.jpg: images/2.jpg in train" in message and "images/2.jpg: images/0.jpg in train" in message
+    assert "images/1.jpg: images/0.jpg in train" in message and "images/2.jpg: images/1.jpg in train" in message
 
 
 def test_the_same_group_in_both_channels_is_an_error(tmp_path) -> None:
@@ -70,5 +70,9 @@ def test_copies_on_several_sides_of_a_split_are_counted(tmp_path, caplog) -> Non
     assert "images/2.jpg = images/0.jpg" in caplog.text and "images/5.jpg" not in caplog.text
     caplog.clear()
     with caplog.at_level(logging.WARNING, "rarebird"):
-        warn_of_duplicates(table, np.array([0, 1, 2, 0, 1, 2, 3, 4]))
+        warn_of_duplicates(table, np.array([0, 1, 2, 1, 1, 2, 3, 4]))
     assert "3 pictures have copies" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        warn_of_duplicates(table, np.array([1, 0, 0, 0, 0, 0, 0, 0]))
+    assert "1 picture has copies" in caplog.text and ": images/0.jpg = images/2.jpg;" in caplog.text

@@ -117,14 +117,21 @@ def test_take_keeps_rows_and_locations_aligned(root: Path) -> None:
     assert inputs.rows.index.tolist() == [0, 1] and len(inputs) == 2 and inputs.name_column == "ImageID"
 
 
+def test_hosts_share_all_rows(root: Path) -> None:
+    touch(root, *(f"{row}.jpg" for row in range(5)))
+    parts = [read_info(root).part(index, 2) for index in range(2)]
+    assert [part.locations.paths for part in parts] == [["0.jpg", "2.jpg", "4.jpg"], ["1.jpg", "3.jpg"]]
+    assert [part.rows["ImageID"].tolist() for part in parts] == [part.locations.paths for part in parts]
+
+
 def test_single_files_are_relative_to_the_root_and_keep_their_names_and_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("b.png", "a b.png"):
+    for name in ("b.png", "a b.png", "c.png"):
         (tmp_path / name).touch()
-    names = ["b.png", str(tmp_path / "a b.png"), "./b.png"]
+    names = ["b.png", str(tmp_path / "a b.png"), "./c.png"]
     inputs = single_files(names)
     assert inputs.rows["ImageID"].tolist() == names
-    assert [f"/{path}" for path in inputs.locations.paths] == [str(tmp_path / n) for n in ("b.png", "a b.png", "b.png")]
+    assert [f"/{path}" for path in inputs.locations.paths] == [str(tmp_path / n) for n in ("b.png", "a b.png", "c.png")]
 
 
 def test_single_files_that_are_none_are_told_together(tmp_path):
@@ -134,6 +141,10 @@ def test_single_files_that_are_none_are_told_together(tmp_path):
     lines = str(caught.value).splitlines()
     assert lines[0] == "pictures: 3 problems" and f"as in --eval_dir {tmp_path}" in lines[2]
     assert lines[4].endswith("there is no such file; nearest: cat.png") and lines[5].endswith("there is no such file")
+    name = os.fsdecode(bytes(tmp_path) + b"/\xff.png")
+    Path(name).touch()
+    with pytest.raises(InputError, match=r"\\udcff\.png: its name is not UTF-8"):
+        single_files([name])
 
 
 def test_a_table_without_a_picture_column_is_left_out_where_there_are_pictures(

@@ -55,6 +55,7 @@ def test_names_of_splits(name: str, split: str | None) -> None:
         (["images/train", "images/validation"], ("images/train", "images/validation")),
         (["bus", "car", "train"], (".", None)),
         (["bus", "test"], (".", None)),
+        (["bus", "test", "val"], (".", None)),
         (["cat", "dog"], (".", None)),
     ],
 )
@@ -123,3 +124,4 @@ def test_tables_beside_the_splits_are_named(root: Path, caplog: pytest.LogCaptur
         assert names(root) == (".", None)
     assert "train.csv is read, not the folders train, val as splits" in caplog.text
     assert names(root, options=ChannelOptions(layout="classes")) == ("train", "val")
+    assert names(root, options=ChannelOptions(folder_levels=["label"])) == ("train", "val")

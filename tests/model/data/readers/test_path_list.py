@@ -34,6 +34,9 @@ def test_a_comma_in_a_path_separates_nothing(root: Path):
     table = read(root, table="train.txt")
     assert table.locations.paths == ["Smith, A 1.jpg", "Smith, B 2.jpg"] and table.scheme.class_names == ["x", "y"]
     assert table.source == "list train.txt"
+    touch(root, "SmithC 3.jpg")
+    write_csv(root, "Smith, A 1 x\nSmithC 3 y\n", "train.txt")
+    assert read(root, table="train.txt").locations.paths == ["Smith, A 1.jpg", "SmithC 3.jpg"]
 
 
 def test_a_csv_without_a_header_is_a_list_too(root: Path):
