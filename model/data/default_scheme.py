@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from model.attributes import Attribute, normal_text
@@ -11,6 +12,8 @@ from model.data.readers.rows import Rows
 from model.errors import Problems, listing, nearest
 from model.label_values import found_names, whole_number
 from model.labels import Scheme, mask_scheme
+
+log = logging.getLogger("rarebird")
 
 
 def default_scheme(rows: Rows, age_cuts: Sequence[float], num_classes: int, problems: Problems) -> Scheme | None:
@@ -50,6 +53,7 @@ def default_scheme(rows: Rows, age_cuts: Sequence[float], num_classes: int, prob
         return None
     if not rows.paths:
         return None
+    _log_other_columns(rows, column)
     labels = [normal_text(label) for label in rows.columns[column]]
     values = _class_values(labels, num_classes)
     if len(values) < 2:
@@ -58,6 +62,13 @@ def default_scheme(rows: Rows, age_cuts: Sequence[float], num_classes: int, prob
     attribute = Attribute("label", values, (), column)
     log_spellings("label", column, rows.columns[column], attribute)
     return Scheme((attribute,))
+
+
+def _log_other_columns(rows: Rows, column: str) -> None:
+    """Logs which columns could be the labels too, by their names."""
+    others = [name for name in rows.columns if name != column and normal_text(name).lower() in LABEL_COLUMNS]
+    if others and not rows.label_columns:
+        log.info("%s: the labels are those of column %s, not of %s", rows.source, column, listing(others))
 
 
 def _missing_columns(rows: Rows) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -52,8 +53,9 @@ def begins_with_image(path: Path, options: TableOptions) -> bool:
 def read_list(path: Path, problems: Problems, encoding: str, name: str) -> TextTable | None:
     """Reads a list as a table with the columns path, label, label_2, ...
 
-    Fields are separated by commas, semicolons or tabs where most lines have as many as the first, otherwise by white
-    space, of which a path may have some. A line with more or fewer fields than the first is a problem and left out.
+    Fields, perhaps in quotes, are separated by commas, semicolons or tabs where most lines have as many as the first,
+    otherwise by white space, of which a path may have some. A line with more or fewer fields than the first is a problem
+    and left out.
 
     Args:
         path: The file.
@@ -82,12 +84,18 @@ def _fields(lines: Sequence[str]) -> Iterator[list[str]]:
     """The path and the labels of each line."""
     first = lines[0].strip()
     for delimiter in DELIMITERS:
-        count = first.count(delimiter)
-        is_path = is_image(first.split(delimiter)[0].strip()) or not IMAGE_AND_LABELS.fullmatch(first)
-        if count and is_path and 2 * sum(line.count(delimiter) == count for line in lines) > len(lines):
-            yield from ([field.strip() for field in line.split(delimiter)] for line in lines)
+        rows = [_delimited(line, delimiter) for line in lines]
+        count = len(rows[0])
+        is_path = is_image(rows[0][0]) or not IMAGE_AND_LABELS.fullmatch(first)
+        if count > 1 and is_path and 2 * sum(len(fields) == count for fields in rows) > len(rows):
+            yield from rows
             return
     for line in map(str.strip, lines):
         # the path ends with the extension of an image, else before the last field
         match = IMAGE_AND_LABELS.fullmatch(line)
         yield [match[1], *(match[2] or "").split()] if match else line.rsplit(None, 1)
+
+
+def _delimited(line: str, delimiter: str) -> list[str]:
+    """The fields of a line; one in quotes may have the delimiter in it."""
+    return [field.strip() for field in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,18 @@ def test_the_scheme_of_a_label_column(root: Path, cells: list[str], names: list[
         assert [whole_number(label) for label in labels] == [whole_number(cell) for cell in cells]
     else:
         assert labels == cells
+
+
+def test_the_log_says_which_of_several_label_columns_is_read(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    csv_channel(root, "path,class,LABEL\n0.jpg,1,a\n1.jpg,2,b\n")
+    with caplog.at_level(logging.INFO, "rarebird"):
+        assert read(root).scheme.class_names == ["a", "b"]
+    assert "CSV train.csv: the labels are those of column LABEL, not of class" in caplog.messages
+    csv_channel(root, "path,class,kind\n0.jpg,1,a\n1.jpg,2,b\n")
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "rarebird"):
+        assert read(root).scheme.class_names == ["1", "2"]
+    assert "the labels are those" not in caplog.text
 
 
 def test_columns_of_the_mask_scheme_alone_are_named_with_what_is_missing(root: Path) -> None:

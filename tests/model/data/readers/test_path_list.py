@@ -13,6 +13,8 @@ from tests.model.data.conftest import problems_of, read, touch, write_csv
         ("train/a b.jpg 3 0\ntrain/c.jpg\t4   1\n", [["3", "4"], ["0", "1"]]),
         ("train/a b.jpg;cat\r\ntrain/c.jpg;dog\r\n", [["cat", "dog"]]),
         ("train/a b.jpg\tcat, grey\ntrain/c.jpg\tdog, black\n", [["cat, grey", "dog, black"]]),
+        ('"train/a b.jpg","cat, grey"\n"train/c.jpg","dog"\n', [["cat, grey", "dog"]]),
+        ('train/a b.jpg;5" disk\ntrain/c.jpg; "say ""x"""\n', [['5" disk', 'say "x"']]),
         ("train/a b cat\ntrain/c dog\n", [["cat", "dog"]]),
         ("path,label\ntrain/a b.jpg,cat\ntrain/c.jpg,dog\n", [["cat", "dog"]]),
     ],
