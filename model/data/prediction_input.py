@@ -22,7 +22,7 @@ from model.data.readers.columns import SURE_PICTURE_COLUMNS
 from model.data.readers.csv_table import has_picture_column, picture_column_of
 from model.data.readers.detect import FILE_LAYOUTS, choose_table, layout_of_table
 from model.data.readers.own_outputs import input_tables
-from model.data.readers.path_list import PATH, has_header, read_list
+from model.data.readers.path_list import PATH, begins_with_image, has_header, read_list
 from model.data.readers.table_options import TableOptions
 from model.data.readers.text_table import CSV_SUFFIXES, TextTable, read_table
 from model.errors import InputError, Problems, did_you_mean, listing
@@ -130,7 +130,9 @@ def _read_table(
     reader = FILE_LAYOUTS[layout_of_table(name)].read_table
     if reader is not None:
         return reader(files, name, options, problems), PATH
-    if not name.lower().endswith(CSV_SUFFIXES) and not has_header(path, options):
+    is_csv = name.lower().endswith(CSV_SUFFIXES)
+    without_header = options.picture_column is None and begins_with_image(path, options) if is_csv else True
+    if without_header and not has_header(path, options):
         return read_list(path, problems, options.encoding, name), PATH
     table = read_table(path, problems, options.encoding, options.picture_columns, name)
     return table, picture_column_of(table, options, files, problems) if table else None

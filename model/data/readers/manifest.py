@@ -40,6 +40,7 @@ def read_manifest_rows(files: ChannelFiles, name: str, options: TableOptions, pr
     labels = tuple(key for key in attributes if key in with_metadata)
     rows.label_columns = labels or (tuple(attributes) if len(attributes) == 1 else ())
     rows.columns = {key: [] for key in attributes}
+    named = [key for key in labels if any(_class_name(record, key) is not None for _, record in records)]
 
     finder = ImageFinder(files, problems, name, options.missing)
     for (line, record), name_in_channel in zip(records, paths):
@@ -52,6 +53,14 @@ def read_manifest_rows(files: ChannelFiles, name: str, options: TableOptions, pr
         if lists:
             detail = f"{origin}: {lists[0]} = {values[lists[0]]}, expected one label; make an attribute of each"
             problems.add("several labels in one attribute", detail)
+            rows.set_aside.append(path)
+            continue
+        unnamed = [key for key in named if values[key] and _class_name(record, key) is None]
+        if unnamed:
+            detail = (
+                f"{origin}: {unnamed[0]} = {values[unnamed[0]]}, expected a class-name in its metadata as in other rows"
+            )
+            problems.add("label without a class-name", detail)
             rows.set_aside.append(path)
             continue
         rows.add(path, origin, values)
@@ -93,10 +102,17 @@ def _read_records(files: ChannelFiles, name: str, problems: Problems) -> list[tu
     return records
 
 
-def _attribute_text(record: dict[str, Any], key: str) -> str:
+def _class_name(record: dict[str, Any], key: str) -> str | None:
+    """The name of a label in its metadata; None where there is none."""
     metadata = record.get(f"{key}-metadata")
-    if isinstance(metadata, dict) and isinstance(metadata.get("class-name"), str):
-        return str(metadata["class-name"])
+    name = metadata.get("class-name") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _attribute_text(record: dict[str, Any], key: str) -> str:
+    name = _class_name(record, key)
+    if name is not None:
+        return name
     value = record.get(key, "")
     return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 

@@ -54,8 +54,8 @@ def read_list(path: Path, problems: Problems, encoding: str, name: str) -> TextT
     """Reads a list as a table with the columns path, label, label_2, ...
 
     Fields, perhaps in quotes, are separated by commas, semicolons or tabs where most lines have as many as the first,
-    otherwise by white space, of which a path may have some. A line with more or fewer fields than the first is a problem
-    and left out.
+    otherwise by white space, of which a path may have some. A line with more or fewer fields than the first is a
+    problem and left out.
 
     Args:
         path: The file.

@@ -205,6 +205,11 @@ def test_lists_and_tables_of_other_delimiters_encodings_and_folders(root: Path) 
     write_csv(root, "ä b.jpg 1\nc.jpg 2\n", "sub/test.txt")
     inputs = read_info(root, TableOptions(table="sub/test.txt"))
     assert named(inputs) == ("path", ["sub/ä b.jpg", "c.jpg"]) and inputs.rows.columns.tolist() == ["path", "label"]
+    write_csv(root, "sub/ä b.jpg\nc.jpg\n", "info.csv")
+    assert named(read_info(root)) == ("path", ["sub/ä b.jpg", "c.jpg"])
+    with pytest.raises(InputError, match="has no column 'id'"):
+        read_info(root, TableOptions(picture_column="id"))
+    (root / "info.csv").unlink()
     write_csv(root, "ImageID;note\nä b.jpg;x\n", "sub/test.txt", encoding="cp1252")
     inputs = read_info(root, TableOptions(table="sub/test.txt", encoding="cp1252"))
     assert named(inputs) == ("ImageID", ["sub/ä b.jpg"])

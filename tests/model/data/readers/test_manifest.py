@@ -72,6 +72,19 @@ def test_faults_of_a_manifest(root: Path) -> None:
     assert len(problems) == 3
 
 
+def test_a_number_among_names_is_no_class(root: Path) -> None:
+    touch(root, "a.jpg", "b.jpg", "c.jpg")
+    rows = [
+        {"source-ref": f"{name}.jpg", "kind": code, "kind-metadata": metadata}
+        for name, code, metadata in (("a", 0, {"class-name": "cat"}), ("b", 1, {"class-name": "dog"}), ("c", 1, {}))
+    ]
+    manifest(root, *rows)
+    expected = "train.manifest row 3: kind = 1, expected a class-name in its metadata as in other rows"
+    assert problems_of(root) == {"label without a class-name": [expected]}
+    manifest(root, *(row | {"kind-metadata": {}} for row in rows))
+    assert read(root).scheme.class_names == ["0", "1"]
+
+
 def test_rows_without_an_image_that_are_left_out_are_logged(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(root, "a.jpg", "b.jpg")
     manifest(root, *({"source-ref": f"s3://bucket/{name}.jpg", "kind": name} for name in ("a", "b", "none")))
