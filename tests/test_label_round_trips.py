@@ -118,8 +118,10 @@ def test_an_attribute_may_be_missing_in_some_rows(run_train, tmp_path, capsys):
     assert [attribute.get("optional") for attribute in saved["attributes"]] == [None, True]
     split = pd.read_csv(next(tmp_path.rglob("split.csv")), keep_default_na=False)
     assert sorted(split["size"].unique()) == ["", "large", "small"]
-    truth = pd.read_csv(next(tmp_path.rglob("out_of_fold/gt.csv")))
-    assert len(truth) == 16  # those with both labels
+    truth = pd.read_csv(next(tmp_path.rglob("out_of_fold/gt.csv")), keep_default_na=False, dtype=str)
+    assert len(truth) == 24 and (truth["ans"] != "").sum() == (truth["ans_name"] != "").sum() == 16
+    assert truth["ans_name_size"].tolist() == table["size"].tolist()
+    assert truth["ans_name_label"].tolist() == table["label"].tolist()
     # One attribute learns from the rows that have it; the joint class needs all
     one = run_train(tmp_path / "train", "--target", "size", *flags, name="one")
     counts = json.loads((one / "metrics.json").read_text())["data"]
@@ -131,3 +133,33 @@ def test_an_attribute_may_be_missing_in_some_rows(run_train, tmp_path, capsys):
         InputError, match=r"(?s)empty label.*rows 4, 7, 10, 13, 16 and 3 more .8 in all.* `optional: true`"
     ):
         run_train(tmp_path / "train", "--attributes", json.dumps({"label": {}, "size": {}}), name="strict")
+
+
+@pytest.mark.parametrize("target", ["heads", "separate"])
+def test_attributes_with_missing_labels_are_scored_as_training_logged(run_train, tmp_path, target):
+    """Each over all images with a label of it, in metrics.json, in validation/ and from the files there."""
+    table = channel(tmp_path / "train", ["a", "b", "c", "d"], copies=8)
+    table["size"] = ["", "small", "large"] * 10 + ["small", "large"]
+    table["label"] = table["label"].where(np.arange(32) % 5 > 0, "")
+    table.to_csv(tmp_path / "train" / "train.csv", index=False)
+    attributes = {"label": {"optional": True}, "size": {"optional": True}}
+    flags = ["--attributes", json.dumps(attributes), "--lr", "0.01", "--validation", "0.5", "--report", "true"]
+    run = run_train(tmp_path / "train", "--target", target, *flags)
+    folder = run.with_name("exp.validation")
+    found = json.loads((folder / "evaluation.json").read_text())["rarebird"]
+    truth = pd.read_csv(folder / "gt.csv", keep_default_na=False, dtype=str)
+    scored = truth.merge(table.rename(columns={"path": "ImageID"}), on="ImageID")
+    assert (scored["ans_name_size"] == scored["size"]).all() and (scored["ans_name_label"] == scored["label"]).all()
+    for name in ("label", "size"):
+        if target == "heads":
+            logged = json.loads((run / "metrics.json").read_text())["validation"]["attributes"][name]
+        else:
+            logged = json.loads((run / name / "metrics.json").read_text())["validation"]
+            logged["accuracy"] = logged["acc"]
+        scores = found["attributes"][name]
+        assert scores["macro_f1"]["value"] == pytest.approx(logged["f1"])
+        assert scores["accuracy"]["value"] == pytest.approx(logged["accuracy"])
+        assert scores["pictures"] == (truth[f"ans_name_{name}"] != "").sum() > found["pictures"]
+        assert sum(one["support"] for one in scores["per_class"].values()) == scores["pictures"]
+    assert any("pictures with a label of some attributes only" in note for note in found["notes"])
+    assert not any("answers without truth" in note for note in found["notes"])

@@ -40,6 +40,8 @@ class ClassTable:
     names, values: the columns of names and of classes. They and table are indexed by the lines of the file.
     column: name of the column of classes.
     name_column: the column of names in table.
+    labels: int64, a column an attribute: the class of each row, MISSING without a label. None where no row lacks a
+        label; of a row that lacks some, the value is empty.
     """
 
     file: Path
@@ -48,6 +50,7 @@ class ClassTable:
     table: pd.DataFrame
     column: str
     name_column: str
+    labels: pd.DataFrame | None = None
 
     def read(self, scheme: Scheme, readings: Sequence[str]) -> ReadLabels:
         """Reads the classes, all of them in the same way: names, indices, or the first of the readings that fits."""
@@ -64,6 +67,11 @@ class ClassTable:
             rows = self.values.index[self.values == value]
             problems.add(UNKNOWN_CLASSES, f"{self.file} {rows_text(rows)}: {sentence}")
         return self.values.map(read.codes).fillna(NO_ANSWER).to_numpy(dtype=np.int64)
+
+
+def attribute_column(name: str) -> str:
+    """The column of gt.csv with the value of one attribute by name, which training writes where labels are missing."""
+    return f"{ANSWER_NAME}_{name}"
 
 
 def read_class_table(

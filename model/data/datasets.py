@@ -263,6 +263,7 @@ def hold_out(table: Table, validation_rows: Sequence[int] | np.ndarray, share: f
         ["train", "validation"],
         table.grouped_by,
         shares=None if share is None else (1 - share, share),
+        labels=table.codes(),
     )
     return Datasets(table.take(np.flatnonzero(sides == 0)), table.take(np.flatnonzero(sides == 1)), report)
 
@@ -277,4 +278,5 @@ def _report_channels(train: Table, validation: Table) -> SplitReport:
         train.scheme.class_names,
         ["train", "validation"],
         train.grouped_by if grouped else None,
+        labels={name: np.concatenate([codes, validation.codes()[name]]) for name, codes in train.codes().items()},
     )

@@ -48,19 +48,26 @@ def add_pattern_columns(rows: Rows, attributes: Iterable[Labelled], problems: Pr
         if attribute.pattern is None:
             continue
         if not attribute.pattern.column:
-            added[attribute.column] = _labels(attribute.name, attribute.pattern, rows.paths, problems)
+            added[attribute.column] = pattern_labels(attribute.name, attribute.pattern, rows.paths, problems)
             continue
         source = column_named(rows.columns, attribute.pattern.column)
         if source is None:
             near = did_you_mean(attribute.pattern.column, rows.columns)
             there = f"there are {listing(rows.columns) or 'none'}{near}"
             raise InputError(f"{rows.source} has no column {attribute.pattern.column!r}, whose pattern is set; {there}")
-        added[attribute.column] = _labels(attribute.name, attribute.pattern, rows.columns[source], problems)
+        added[attribute.column] = pattern_labels(attribute.name, attribute.pattern, rows.columns[source], problems)
     rows.columns.update(added)
 
 
-def _labels(name: str, pattern: LabelPattern, texts: Sequence[str], problems: Problems) -> list[str]:
-    """The label of the attribute `name` in each of the texts."""
+def pattern_labels(name: str, pattern: LabelPattern, texts: Sequence[str], problems: Problems) -> list[str]:
+    """The label in each of the texts; see add_pattern_columns.
+
+    Args:
+        name: Name of the attribute.
+        pattern: Its pattern.
+        texts: Paths of images, or the values of the pattern's column.
+        problems: Collects that the pattern matches nothing.
+    """
     matches = [re.search(pattern.expression, text) for text in texts]
     labels = [(match[1] or "") if match else (text if pattern.column else "") for match, text in zip(matches, texts)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ class SplitReport:
         groups: Groups of each side.
         class_counts: Images by side and class.
         warnings: Sentences for the log.
+        labelled: Where labels are missing, images by side that have a label, by attribute; else empty.
     """
 
     grouped_by: str | None
@@ -37,12 +38,16 @@ class SplitReport:
     groups: list[int]
     class_counts: list[list[int]]
     warnings: list[str]
+    labelled: dict[str, list[int]]
 
     def text(self) -> str:
         """A table for the log: images, groups and classes by side, with the side's share of each; then the warnings."""
         rows = [("pictures", self.pictures)]
         if self.grouped_by:
             rows.append((f"groups ({self.grouped_by})", self.groups))
+        rows += [(f"with a label of {name}", counts) for name, counts in self.labelled.items()]
+        if self.labelled:
+            rows.append(("with every label", [sum(side) for side in self.class_counts]))
         by_class = [(name, [side[c] for side in self.class_counts]) for c, name in enumerate(self.class_names)]
         if len(by_class) > MAX_CLASSES:
             by_class.sort(key=lambda row: -sum(row[1]))
@@ -67,6 +72,7 @@ class SplitReport:
                     "groups": self.groups[side],
                     "classes": dict(zip(self.class_names, self.class_counts[side])),
                 }
+                | ({"labelled": {one: counts[side] for one, counts in self.labelled.items()}} if self.labelled else {})
                 for side, name in enumerate(self.side_names)
             },
             "warnings": self.warnings,
@@ -81,6 +87,7 @@ def report_split(
     side_names: Sequence[str],
     grouped_by: str | None,
     shares: Sequence[float] | NDArray[Any] | None = None,
+    labels: Mapping[str, NDArray[Any]] | None = None,
 ) -> SplitReport:
     """Counts what is on each side of a split.
 
@@ -92,12 +99,15 @@ def report_split(
         side_names: Names of the sides.
         grouped_by: Column of the groups, None where every image is its own.
         shares: Shares of the sides that were asked for; None where the sides were given, as channels or lists.
+        labels: Of each attribute the class of each row, int64 (n,), negative where its label is missing; they are
+            counted where any is.
     """
     names, group_of_row = np.unique(groups, return_inverse=True)
     num_sides, num_classes = len(side_names), len(class_names)
     known = classes >= 0
     class_counts = np.bincount((sides * num_classes + classes)[known], minlength=num_sides * num_classes)
     pictures = np.bincount(sides, minlength=num_sides)
+    missing = {} if known.all() else labels or {}
     on_side = np.zeros((len(names), num_sides), bool)
     on_side[group_of_row, sides] = True
     report = SplitReport(
@@ -108,6 +118,7 @@ def report_split(
         on_side.sum(axis=0).tolist(),
         class_counts.reshape(num_sides, num_classes).tolist(),
         [],
+        {name: np.bincount(sides[codes >= 0], minlength=num_sides).tolist() for name, codes in missing.items()},
     )
 
     divided = names[on_side.sum(axis=1) > 1]
@@ -158,7 +169,7 @@ def _missing_classes(report: SplitReport) -> list[str]:
     for side, name in enumerate(report.side_names):
         missing = [report.class_names[c] for c, count in enumerate(report.class_counts[side]) if not count]
         if len(missing) == len(report.class_names):
-            warnings.append(f"{name} has no picture at all")
+            warnings.append(f"{name} has no picture {'with every label' if report.pictures[side] else 'at all'}")
         elif missing:
             noun = "class" if len(missing) == 1 else f"{len(missing):,} classes"
             warnings.append(f"{name} has no picture of {noun} {listing(missing)}; every output keeps a place for it")

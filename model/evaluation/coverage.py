@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.metrics.bootstrap import Interval
 from model.metrics.proportions import share_intervals
 from model.metrics.scores import NO_ANSWER

@@ -13,7 +13,7 @@ from model.answers.seen_images import LEARNT_FROM_KEY
 from model.attributes import normal_text
 from model.errors import InputError, listing
 from model.evaluation.coverage import CoveragePoint, coverage_curve
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.subgroups import Subgroup, subgroups_by_group, subgroups_by_metadata
 from model.evaluation.targets import (
     JOINT_CLASS,
@@ -35,7 +35,7 @@ from model.metrics.proportions import (
     share_intervals,
     with_border_intervals,
 )
-from model.metrics.scores import Counts, confusion, weighted_scores_of
+from model.metrics.scores import NO_TRUTH, Counts, confusion, weighted_scores_of
 
 COMPARED = ("accuracy", "macro_f1", "gmean_f1", "balanced_accuracy")
 
@@ -80,6 +80,11 @@ class Scores:
         """Names of the classes that no image is of."""
         return [name for name, scores in self.per_class.items() if not scores.support]
 
+    @property
+    def pictures(self) -> int:
+        """Number of images with a true class."""
+        return sum(scores.support for scores in self.per_class.values())
+
     def to_dict(self) -> dict[str, Any]:
         per_class = {name: scores.to_dict() for name, scores in self.per_class.items()}
         return {**_dicts(self.scores), "per_class": per_class, "classes_without_truth": self.without_truth}
@@ -105,7 +110,8 @@ class ReliabilityBin:
 class Evaluation:
     """Results of one evaluation, for evaluation.json, the summary and the page.
 
-    groups: number of groups, None without them.
+    pictures: number of images with a label of every attribute, which all scores but those of attributes are over.
+    groups: number of their groups, None without them.
     resampled_over: the column of groups or `picture`, None without resamples.
     attributes: scores by attribute, where the scheme has more than one.
     is_large: whether the scheme is_large; then every score of joint but accuracy is the mean of the attributes' scores.
@@ -117,6 +123,7 @@ class Evaluation:
     coverage: accuracy of the surest answers, by their share; empty without probabilities.
     unanswered, left_out: number of images without an answer, and of answers without truth.
     learnt_from: number of images by side (train, validation) that the model saw in its training; None if not known.
+    partial: number of further images that have a label of some attributes only.
     """
 
     pictures: int
@@ -138,6 +145,7 @@ class Evaluation:
     left_out: int
     notes: list[str]
     learnt_from: dict[str, int] | None = None
+    partial: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The block `rarebird` of evaluation.json: all but the groups, of which there may be as many as images."""
@@ -156,7 +164,7 @@ class Evaluation:
             "reliability": [part.to_dict() for part in self.reliability],
             "coverage": [point.to_dict() for point in self.coverage],
             "gmean_classes": self.gmean_classes,
-            "attributes": {name: scores.to_dict() for name, scores in self.attributes.items()},
+            "attributes": {name: self._attribute(scores) for name, scores in self.attributes.items()},
             "metadata": {
                 column: {subgroup.name: subgroup.to_dict() for subgroup in subgroups}
                 for column, subgroups in self.by_metadata.items()
@@ -164,6 +172,10 @@ class Evaluation:
             "compare": _dicts(self.compare) if self.compare else None,
             "notes": self.notes,
         }
+
+    def _attribute(self, scores: Scores) -> dict[str, Any]:
+        """Scores of an attribute; with the number of images where it may be another than that of the joint class."""
+        return {**({"pictures": scores.pictures} if self.partial else {}), **scores.to_dict()}
 
 
 def evaluate(
@@ -193,7 +205,8 @@ def evaluate(
     targets = targets_of(matched, chosen)
     totals = resampled_totals(matched, targets, resamples, seed)
     values = scores_of_targets(targets, totals.counts, scheme.is_large)
-    units = number_of_units(matched.groups, len(matched.names))
+    complete = matched.complete  # the images that the joint class is scored over
+    units = number_of_units(complete.groups, len(complete.names))
     level = confidence if resamples else 0.0
 
     scored = {
@@ -206,12 +219,12 @@ def evaluate(
         compare = {name: interval(these[name] - others[name], level, units, is_difference=True) for name in COMPARED}
     calibration_error, reliability = None, []
     if totals.calibration is not None:
-        reliability = _reliability(matched, totals.calibration[0], level)
+        reliability = _reliability(complete, totals.calibration[0], level)
         if reliability:
             calibration_error = interval(calibration_error_of(totals.calibration), level, units)
-    groups = None if matched.groups is None else int(matched.groups.max()) + 1
+    groups = None if complete.groups is None else units
     return Evaluation(
-        pictures=len(matched.names),
+        pictures=len(complete.names),
         groups=groups,
         resampled_over=(matched.group_column if groups else "picture") if resamples else None,
         resamples=resamples,
@@ -222,14 +235,15 @@ def evaluate(
         gmean_classes=[scheme.class_names[code] for code in chosen],
         calibration_error=calibration_error,
         reliability=reliability,
-        by_group=subgroups_by_group(matched),
-        by_metadata=subgroups_by_metadata(matched, level),
+        by_group=subgroups_by_group(complete),
+        by_metadata=subgroups_by_metadata(complete, level),
         compare=compare,
-        coverage=coverage_curve(matched, level),
-        unanswered=len(matched.unanswered),
+        coverage=coverage_curve(complete, level),
+        unanswered=len(complete.unanswered),
         left_out=len(matched.left_out),
         notes=[*matched.notes, *_interval_notes(scored[JOINT_CLASS], units, resamples, groups is not None)],
         learnt_from=matched.learnt_from,
+        partial=len(matched.names) - len(complete.names),
     )
 
 
@@ -266,12 +280,16 @@ def _score(
     """Scores of one target.
 
     Args:
-        target: what is scored.
+        target: what is scored, over the images with a true class.
         counts: its counts of the sample and of each resample, (1 + resamples, C).
         scores: of them, as scores_of_targets gives them.
         groups: integers (n,) of the images; None without groups.
         confidence: of the intervals; 0 for none.
     """
+    known = target.truth != NO_TRUTH
+    if not known.all():
+        groups = None if groups is None else np.unique(groups[known], return_inverse=True)[1]
+        target = replace(target, truth=target.truth[known], answers=target.answers[known])
     units = number_of_units(groups, len(target.truth))
     by_class = class_intervals(target.truth, target.answers, len(target.classes), groups, confidence)
     per_class = {

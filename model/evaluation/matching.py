@@ -38,57 +38,10 @@ from model.evaluation.label_scheme import (
     true_classes,
     with_true_combinations,
 )
+from model.evaluation.matched_answers import MatchedAnswers
 from model.label_values import INDICES, NAMES
 from model.labels import Scheme
 from model.metrics.scores import NO_ANSWER
-
-
-@dataclass(frozen=True)
-class MatchedAnswers:
-    """Truth and answers of the same images, in the order of the truth's rows.
-
-    scheme: labels of the classes, C of them.
-    names: of the N images.
-    truth: int64 (N,), true classes.
-    answers: int64 (N,), predicted classes, -1 without an answer.
-    probabilities: float64 (N, C), a row of NaN for an image without; None without a file of them.
-    groups: int64 (N,), 0 to G - 1, the person or sender of each image; None without a column of groups.
-    group_column: its name.
-    group_names: of each group; "" for an image without a group, which is a group of its own.
-    metadata: other columns of the truth and of the answers, N texts each, "" for an empty or missing cell.
-    other: int64 (N,), another model's predicted classes, to compare with.
-    provenance: how the model was trained, None where labels.json does not record it.
-    unanswered: names of the images without an answer.
-    left_out: names of the answers without truth.
-    notes: sentences that a reader of the scores must know.
-    learnt_from: number of images by side (train, validation) that the model saw in its training; None if not known.
-    truth_source, answers_source: last parts of the paths of truth and answers, "" where they are in memory.
-    held_out: which images of a training they are, as labels.json beside its answers records it (HELD_OUT_KEY).
-    """
-
-    scheme: Scheme
-    names: list[str]
-    truth: np.ndarray
-    answers: np.ndarray
-    probabilities: np.ndarray | None = None
-    groups: np.ndarray | None = None
-    group_column: str | None = None
-    group_names: list[str] = field(default_factory=list)
-    metadata: dict[str, list[str]] = field(default_factory=dict)
-    other: np.ndarray | None = None
-    provenance: Provenance | None = None
-    unanswered: list[str] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    learnt_from: dict[str, int] | None = None
-    truth_source: str = ""
-    answers_source: str = ""
-    held_out: str = ""
-
-    @property
-    def correct(self) -> np.ndarray:
-        """Whether each image is answered correctly, bool (N,)."""
-        return self.truth == self.answers
 
 
 def match_answers(
@@ -167,6 +120,7 @@ def match_answers(
         left_out=extra,
         notes=notes,
         learnt_from=count_seen(tables.labels_by_part(), written[tables.answers.names.isin(names)]),
+        truth_by_attribute=_truth_by_attribute(tables.truth),
         **_sources(truth, answers_file, labels_json),
     )
 
@@ -256,8 +210,22 @@ def _leave_out(truth: ClassTable, classes: _Classes, notes: list[str]) -> tuple[
 def _check_truth(truth: ClassTable, problems: Problems) -> None:
     if truth.table.empty:
         problems.add("empty tables", f"{truth.file} has no rows")
-    for row in truth.values.index[truth.values == ""]:
+    without = truth.values == ""
+    if truth.labels is not None:
+        without &= (truth.labels < 0).all(axis=1)
+        if (truth.values == "").all():
+            counts = listing(f"{name} {count:,}" for name, count in (truth.labels >= 0).sum().items())
+            detail = f"none of {len(truth.values):,} pictures has a label of every attribute; labels: {counts}"
+            problems.add("no picture with every label", f"{truth.file}: {detail}")
+    for row in truth.values.index[without]:
         problems.add("pictures without a true class", f"{truth.file} row {row}: {truth.names[row]!r}")
+
+
+def _truth_by_attribute(truth: ClassTable) -> dict[str, np.ndarray]:
+    """See MatchedAnswers."""
+    if truth.labels is None:
+        return {}
+    return {str(name): classes.to_numpy(np.int64) for name, classes in truth.labels.items()}
 
 
 @dataclass(frozen=True)

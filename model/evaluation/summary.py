@@ -48,8 +48,14 @@ def summary(evaluation: Evaluation) -> str:
 def _attribute_table(evaluation: Evaluation) -> str:
     names = ("accuracy", "macro_f1", "balanced_accuracy")
     header = [text for name in names for text in _interval_header(evaluation, SCORE_LABELS[name])]
+    if evaluation.partial:
+        header.append("pictures")
     rows = [
-        [attribute, *(text for name in names for text in _number(scores.scores[name]))]
+        [
+            attribute,
+            *(text for name in names for text in _number(scores.scores[name])),
+            *([f"{scores.pictures:,}"] if evaluation.partial else []),
+        ]
         for attribute, scores in evaluation.attributes.items()
     ]
     return _table(["attribute", *header], rows)
@@ -67,7 +73,7 @@ def seen_sentence(evaluation: Evaluation) -> str:
         return ""
     if not any(evaluation.learnt_from.values()):
         return "the model saw none of these pictures in its training"
-    seen = seen_text(evaluation.learnt_from, evaluation.pictures)
+    seen = seen_text(evaluation.learnt_from, evaluation.pictures + evaluation.partial)
     return f"the model saw {seen}; its scores on new pictures are lower than these"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from model.atomic_write import write_beside
 from model.evaluation.coverage import answer_confidence
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.labels import Scheme
 from model.metrics.scores import NO_ANSWER
 
@@ -74,6 +74,7 @@ def compare_answers(matched: MatchedAnswers) -> Comparison | None:
 def write_lists(folder: Path, matched: MatchedAnswers) -> list[str]:
     """Writes suspects.csv and compared.csv into folder, each where it has rows; one of an earlier call is removed.
     Returns the names of those written."""
+    matched = matched.complete
     confidence, names = answer_confidence(matched), matched.names
     suspects = [
         [names[row], *_classes(matched.scheme, matched.truth[row], matched.answers[row]), *_shares(matched, row)]

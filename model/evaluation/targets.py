@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.labels import Scheme
 from model.metrics.bootstrap import resample
 from model.metrics.calibration import calibration_statistics
@@ -33,7 +33,8 @@ class Target:
     those that occur in truth or answers.
 
     class_names, classes: names of the classes and their numbers in the target's scheme, int64 (C,), ascending.
-    truth, answers, other: int64 (N,), 0 to C - 1, -1 without an answer; other is None without answers to compare.
+    truth, answers, other: int64 (N,), 0 to C - 1, -1 without a label or an answer; other is None without answers to
+        compare.
     gmean_classes: of the C classes, those that the geometric mean of F1 is over; None for all.
     """
 
@@ -54,9 +55,8 @@ def targets_of(matched: MatchedAnswers, gmean_classes: list[int]) -> dict[str, T
     codes = [matched.truth, matched.answers, *([] if matched.other is None else [matched.other])]
     targets = {JOINT_CLASS: _make_target(scheme, scheme.is_large, codes, gmean_classes)}
     if len(scheme.attributes) > 1:
-        parts = [scheme.split(joint) for joint in codes]
         for name in scheme.names:
-            own = [np.where(joint == NO_ANSWER, NO_ANSWER, part[name]) for joint, part in zip(codes, parts)]
+            own = [matched.truth_of(name), *matched.answers_of(name)]
             targets[name] = _make_target(scheme.only(name), scheme.is_large, own, [])
     return targets
 

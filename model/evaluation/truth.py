@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -16,11 +16,13 @@ from model.answers.read import (
     MISSING_FILES,
     UNKNOWN_CLASSES,
     ClassTable,
+    attribute_column,
     read_class_table,
     rows_text,
 )
-from model.attributes import DROPPED, Attribute, normal_text
+from model.attributes import DROPPED, MISSING, Attribute, LabelPattern, normal_text
 from model.data.channel import ChannelOptions, read_channel
+from model.data.label_pattern import pattern_labels
 from model.data.readers.columns import column_named
 from model.data.readers.csv_table import has_picture_column
 from model.data.readers.detect import TABLE_NAMES
@@ -29,8 +31,7 @@ from model.data.readers.table_options import TableOptions
 from model.data.readers.text_table import table_header
 from model.errors import Problems, listing
 from model.label_values import INDICES, NAMES
-from model.labels import Scheme
-from model.metrics.scores import NO_ANSWER
+from model.labels import JOIN, Scheme
 
 CHANNEL_FILES = (".lst", ".manifest", ".jsonl")  # whose rows a channel's readers read
 NAME_COLUMN = "path"
@@ -65,7 +66,7 @@ def read_truth(
     found = Problems(f"truth {location}")
     table = None
     if location.suffix.lower() not in CHANNEL_FILES:
-        table = _read_table(location, scheme, options, found, notes)
+        table = _read_table(location, scheme, options, channel.group_column, found, notes)
     if table is None and not found:
         table = _read_channel(location, scheme, channel, found, notes)
     for kind, texts in found.kinds.items():
@@ -75,7 +76,12 @@ def read_truth(
 
 
 def _read_table(
-    location: Path, scheme: Scheme | None, options: TableOptions, problems: Problems, notes: list[str]
+    location: Path,
+    scheme: Scheme | None,
+    options: TableOptions,
+    group_column: str | None,
+    problems: Problems,
+    notes: list[str],
 ) -> ClassTable | None:
     """A CSV with a column of classes, or with those of the attributes. None without a problem where there is none: a
     folder has no such table."""
@@ -83,11 +89,10 @@ def _read_table(
     if file is None:
         return None
     header = table_header(file, options.encoding, options.picture_columns)
-    has_classes = column_named(header, ANSWER_NAME, *ANSWER_COLUMNS) is not None
-    columns = [column_named(header, attribute.column) for attribute in scheme.attributes] if scheme else []
-    if scheme and not has_classes and all(columns):
-        return _read_attributes(file, scheme, [column for column in columns if column], options, problems, notes)
-    if not has_classes and file != location:
+    columns = _label_columns(header, scheme) if scheme else None
+    if scheme and columns and (file == location or not any(column.pattern for column in columns)):
+        return _read_attributes(file, scheme, columns, options, group_column, problems, notes)
+    if column_named(header, ANSWER_NAME, *ANSWER_COLUMNS) is None and file != location:
         return None
     return read_class_table(file, problems, (), options.picture_columns, options.encoding, preferred=ANSWER_NAME)
 
@@ -101,27 +106,72 @@ def _read_channel(
     if table is None or problems:
         return None
     notes.append(f"the truth was read from {table.source}: {len(table):,} pictures")
-    labelled = table.has_all_labels()
-    if not labelled.all():
-        _note_missing_labels(table.scheme, ~labelled, notes)
-        table = table.take(np.flatnonzero(labelled))
     frame = pd.DataFrame({NAME_COLUMN: pd.Series(table.locations.paths, dtype="str")})
     if table.grouped_by:
         frame[table.grouped_by] = table.groups
     for column in table.metadata:
         if column not in frame:
             frame[column] = table.metadata[column]
-    classes = np.array(table.scheme.class_names, dtype=object)[table.classes()]
     names = frame[NAME_COLUMN].map(normal_text)
+    return _class_table(location, names, frame, NAME_COLUMN, table.scheme, pd.DataFrame(table.codes()), notes)
+
+
+def _class_table(
+    file: Path,
+    names: pd.Series,
+    table: pd.DataFrame,
+    name_column: str,
+    scheme: Scheme,
+    codes: pd.DataFrame,
+    notes: list[str],
+) -> ClassTable:
+    """The table of joint classes by name. Rows that the rules leave out or that have no label at all are left out.
+
+    Args:
+        file, names, table, name_column: Of the ClassTable, in the order of codes.
+        scheme: Of the attributes.
+        codes: int64, a column an attribute: the class of each row, MISSING without a label, DROPPED by the rules.
+        notes: Collects how many rows lack labels.
+    """
+    optional = [attribute.name for attribute in scheme.attributes if attribute.optional]
+    kept = ~(codes == DROPPED).any(axis=1)
+    complete = (codes >= 0).all(axis=1)
+    lacking = kept & ~complete & (codes.drop(columns=optional) >= 0).all(axis=1)  # optional labels alone
+    unlabelled = lacking & (codes < 0).all(axis=1)
+    partial = lacking & ~unlabelled
+    if unlabelled.any():
+        notes.append(
+            f"pictures left out, as an optional label ({listing(optional)}) is missing: {int(unlabelled.sum()):,}"
+        )
+    if partial.any():
+        missing = listing(f"no {name} {count:,}" for name, count in (codes[partial] < 0).sum().items() if count)
+        notes.append(
+            f"pictures with a label of some attributes only, which are scored by attribute alone: "
+            f"{int(partial.sum()):,} ({missing}); with every label: {int((kept & complete).sum()):,}"
+        )
+    values = _joined_values(scheme, codes).where(complete, "")
+    labels = codes.where(complete | partial, MISSING) if partial.any() else None
+    kept &= ~unlabelled
     return ClassTable(
-        location, names, pd.Series(classes, index=frame.index, dtype=object), frame, ANSWER_NAME, NAME_COLUMN
+        file,
+        names[kept],
+        values[kept],
+        table[kept],
+        ANSWER_NAME,
+        name_column,
+        None if labels is None else labels[kept],
     )
 
 
-def _note_missing_labels(scheme: Scheme, missing: np.ndarray, notes: list[str]) -> None:
-    """Notes how many rows, bool (n,), have no joint class because an optional label is missing."""
-    optional = listing(attribute.name for attribute in scheme.attributes if attribute.optional)
-    notes.append(f"pictures left out, as an optional label ({optional}) is missing: {int(missing.sum()):,}")
+def _joined_values(scheme: Scheme, codes: pd.DataFrame) -> pd.Series:
+    """The names of the values of each row, joined as in the name of a joint class; "" for a missing one."""
+    values = [
+        np.array([*one.values, ""], dtype=object)[np.maximum(codes[one.name], MISSING)] for one in scheme.attributes
+    ]
+    joined = values[0]
+    for own in values[1:]:
+        joined = joined + JOIN + own
+    return pd.Series(joined, index=codes.index, dtype=object)
 
 
 def match_by_file_name(truth: ClassTable, answers: pd.Series, notes: list[str]) -> ClassTable:
@@ -179,44 +229,69 @@ def _table_in(folder: Path, options: TableOptions, problems: Problems) -> Path |
     return folder / (usual or candidates)[0] if candidates else None
 
 
+@dataclass(frozen=True)
+class _LabelColumn:
+    """Where a table has the labels of an attribute.
+
+    name: of the column; "" for that of the images' names.
+    pattern: where the labels are parts of its texts.
+    """
+
+    name: str
+    pattern: LabelPattern | None = None
+
+
+def _label_columns(header: Sequence[str], scheme: Scheme) -> list[_LabelColumn] | None:
+    """The column of each attribute. None where one is missing, or another column holds the joint classes."""
+    written = [normal_text(attribute_column(name)) for name in scheme.names]
+    if set(written) <= set(map(normal_text, header)):  # as training writes them where labels are missing
+        return [_LabelColumn(name) for name in written]
+    columns = []
+    for attribute in scheme.attributes:
+        pattern = attribute.pattern
+        source = pattern.column if pattern else attribute.column
+        column = column_named(header, source) if source else ""
+        if column is None:
+            return None
+        columns.append(_LabelColumn(normal_text(column), pattern))
+    joint = column_named(header, ANSWER_NAME, *ANSWER_COLUMNS)
+    is_attribute = any(column.name == joint and (column.pattern or len(columns) > 1) for column in columns)
+    return columns if joint is None or is_attribute else None
+
+
 def _read_attributes(
     file: Path,
     scheme: Scheme,
-    columns: Sequence[str],
+    columns: Sequence[_LabelColumn],
     options: TableOptions,
+    group_column: str | None,
     problems: Problems,
     notes: list[str],
 ) -> ClassTable | None:
-    """A table whose attributes have a column each: its classes are the joint ones, by name. Rows without the label of
-    an optional attribute have none and are left out."""
-    table = read_class_table(file, problems, (), options.picture_columns, options.encoding, columns=columns[:1])
+    """A table with the labels of each attribute: its classes are the joint ones, by name. Columns of labels are no
+    metadata, but one of them may be group_column."""
+    known = (columns[0].name,) if columns[0].name else options.picture_columns
+    table = read_class_table(file, problems, (), options.picture_columns, options.encoding, columns=known)
     if table is None:
         return None
-    codes = np.column_stack(
-        [
-            _codes(attribute, table.table[column].map(normal_text), file, problems)
-            for attribute, column in zip(scheme.attributes, columns, strict=True)
-        ]
-    )
-    joint = np.full(len(codes), NO_ANSWER, np.int64)
-    known = (codes >= 0).all(axis=1)
-    joint[known] = scheme.joint(dict(zip(scheme.names, codes[known].T)))
-    values = pd.Series(np.array([*scheme.class_names, ""], dtype=object)[joint], index=table.names.index)
-    kept = ~(codes == DROPPED).any(axis=1)
-    optional = np.array([attribute.optional for attribute in scheme.attributes])
-    missing = kept & ~known & (codes[:, ~optional] >= 0).all(axis=1)
-    if missing.any():
-        _note_missing_labels(scheme, missing, notes)
-        kept &= ~missing
-    rest = table.table[kept].drop(columns=list(columns))
-    return ClassTable(file, table.names[kept], values[kept], rest, ANSWER_NAME, table.name_column)
+    codes = {}
+    for attribute, column in zip(scheme.attributes, columns, strict=True):
+        texts = table.table[column.name or table.name_column].map(normal_text)
+        if column.pattern:
+            labels = pattern_labels(attribute.name, column.pattern, texts.tolist(), problems)
+            texts = pd.Series(labels, index=texts.index, dtype=object).map(normal_text)
+        codes[attribute.name] = _codes(attribute, texts, file, problems)
+    group = normal_text(group_column or "").lower()
+    labels = [column.name for column in columns if not column.pattern and column.name.lower() != group]
+    frame, by_attribute = table.table.drop(columns=labels), pd.DataFrame(codes, index=table.names.index)
+    return _class_table(file, table.names, frame, table.name_column, scheme, by_attribute, notes)
 
 
 def _codes(attribute: Attribute, texts: pd.Series, file: Path, problems: Problems) -> np.ndarray:
-    """Classes of an attribute, int64 (n,), -1 for an empty cell, DROPPED for one that the rules leave out. A text that
-    is no value is a problem."""
+    """Classes of an attribute, int64 (n,), MISSING for an empty cell, DROPPED for one that the rules leave out. A text
+    that is no value is a problem."""
     labels = [text for text in texts.unique() if text or attribute.rules.drops(text)]
     read = attribute.read(labels, (NAMES, INDICES))
     for text, sentence in read.unknown.items():
         problems.add(UNKNOWN_CLASSES, f"{file} {rows_text(texts.index[texts == text])}: {sentence}")
-    return texts.map(read.codes).fillna(NO_ANSWER).to_numpy(dtype=np.int64)
+    return texts.map(read.codes).fillna(MISSING).to_numpy(dtype=np.int64)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from model.metrics.scores import divide
+from model.metrics.scores import NO_TRUTH, divide
 
 CALIBRATION_BINS = 15  # Guo et al. 2017, section 5
 
@@ -24,15 +24,15 @@ def calibration_statistics(
 
     Args:
         probabilities: (n, C); a row of NaN for a picture without probabilities, which is left out.
-        truth: classes (n,).
+        truth: classes (n,), -1 for a picture whose class is unknown, which is left out.
         bins: Bins of equal width for the probability of the most probable class, each with its upper edge.
 
     Returns:
         float (n, 3 bins), a row a picture: in the column of its bin its confidence, whether the most probable class is
-        right, and 1; zeros for a picture without probabilities.
+        right, and 1; zeros for a picture that is left out.
     """
     probabilities, truth = np.asarray(probabilities, dtype=float), np.asarray(truth, dtype=np.int64)
-    known = np.flatnonzero(~np.isnan(probabilities).any(axis=1))
+    known = np.flatnonzero(~np.isnan(probabilities).any(axis=1) & (truth != NO_TRUTH))
     top: Any = probabilities[known].argmax(axis=1)
     confidence = probabilities[known, top]
     bin_indices = np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)

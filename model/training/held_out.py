@@ -13,7 +13,7 @@ import pandas as pd
 
 from model.answers.files import OUTPUT, PROBABILITIES, TRUTH
 from model.answers.labels_json import HELD_OUT_KEY
-from model.answers.read import ANSWER_COLUMNS, ANSWER_NAME
+from model.answers.read import ANSWER_COLUMNS, ANSWER_NAME, attribute_column
 from model.answers.write import Answers, write_answers
 from model.artifacts.ensemble import load, provenance_of
 from model.artifacts.provenance import PROVENANCE_KEY
@@ -56,10 +56,9 @@ def answer_validation(
     Raises:
         Stopped: If a signal came. Nothing is written then.
     """
-    validation = plan.runs[0].datasets.validation
-    if validation is None:
+    if plan.validation is None:
         return None
-    table, saved = replace(validation, scheme=plan.table.scheme), load(model)
+    table, saved = replace(plan.validation, scheme=plan.table.scheme), load(model)
     if probabilities is None:
         predictor = make_predictor(saved, device=settings.device, precision=settings.precision)
         workers = worker_count(settings.num_workers)
@@ -93,7 +92,8 @@ def write_held_out(
     """Writes gt.csv, and beside it the files of an inference.
 
     gt.csv has the name of each image, its class as number and by name, its group and its metadata, so that
-    evaluation.py scores by group and by metadata too.
+    evaluation.py scores by group and by metadata too. Where labels are missing, it also has each attribute's value by
+    name, and the class of an image that lacks a label is empty.
 
     Args:
         folder: The folder to write into.
@@ -106,12 +106,17 @@ def write_held_out(
     names = pd.DataFrame({NAME_COLUMN: table.locations.paths}, dtype="str")
     classes = table.classes()
     class_names = np.array([*table.scheme.class_names, ""], dtype=object)[classes]
-    truth = names.assign(**{"ans": classes, ANSWER_NAME: class_names, **(further or {})})
+    truth = names.assign(**{"ans": classes, ANSWER_NAME: class_names})
+    if (classes < 0).any():
+        truth["ans"] = pd.Series(classes, dtype="Int64").where(classes >= 0)
+        for attribute, codes in zip(table.scheme.attributes, table.codes().values(), strict=True):
+            truth[attribute_column(attribute.name)] = np.array([*attribute.values, ""], dtype=object)[codes]
+    truth = truth.assign(**(further or {}))
     if table.grouped_by:
         truth["group"] = table.groups
     taken = {name.lower() for name in (*KNOWN_COLUMNS, *truth.columns)}
     for name in table.metadata:
         truth[f"metadata_{name}" if str(name).lower() in taken else name] = table.metadata[name]
     with write_beside(folder / TRUTH) as path:
-        truth[classes >= 0].to_csv(path, index=False)  # a row with a label missing has no joint class to score
+        truth.to_csv(path, index=False)
     write_answers([answers], names, NAME_COLUMN, labels, folder / OUTPUT, folder / PROBABILITIES, decision)

@@ -72,6 +72,8 @@ class Plan:
         channel: Label scheme of the whole channel.
         decision: Of the model that answers: the only one, or the outermost ensemble.
         folds: Fold of each row of table, int64 (n,); None without folds.
+        validation: The validation pictures, with those that lack a label of some attribute; None with folds or without
+            validation.
         report: How the channel was split; None if it was not.
     """
 
@@ -81,6 +83,7 @@ class Plan:
     channel: Scheme
     decision: Decision
     folds: np.ndarray | None = None
+    validation: Table | None = None
     report: SplitReport | None = None
 
     @property
@@ -157,7 +160,9 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
             )
     if is_separate:
         ensembles.append(EnsembleSpec("", [_folder(name) for name in train.scheme.names], PRODUCT, decision))
-    return Plan(runs, ensembles, table, train.scheme, decision, folds, report or runs[0].datasets.report)
+    whole_validation = None if settings.folds else splits[""].validation
+    report = report or runs[0].datasets.report
+    return Plan(runs, ensembles, table, train.scheme, decision, folds, whole_validation, report)
 
 
 def _decision(settings: TrainSettings, scheme: Scheme) -> Decision:
@@ -173,7 +178,8 @@ def _assign_folds(settings: TrainSettings, table: Table) -> tuple[np.ndarray, Sp
     folds = assign(table.groups, table.strata().rows, [1.0] * settings.folds, settings.seed)
     warn_of_duplicates(table, folds)
     reached = np.bincount(folds, minlength=settings.folds)
-    report = report_split(table.groups, classes, folds, table.scheme.class_names, names, table.grouped_by, reached)
+    class_names, codes = table.scheme.class_names, table.codes()
+    report = report_split(table.groups, classes, folds, class_names, names, table.grouped_by, reached, codes)
     return folds, report
 
 

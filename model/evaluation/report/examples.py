@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.evaluation.coverage import answer_confidence
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.report.thumbnails import Thumbnail
 from model.metrics.scores import NO_ANSWER
 
@@ -37,10 +37,12 @@ class Example:
 
 
 def gallery_rows(matched: MatchedAnswers) -> dict[str, list[int]]:
-    """The rows of each gallery, no row in two of them: mistakes, unsure, right."""
-    mistakes = surest_mistakes(matched)
-    unsure = least_sure(matched, mistakes)
-    return {"mistakes": mistakes, "unsure": unsure, "right": surest_right(matched, [*mistakes, *unsure])}
+    """The rows of each gallery, no row in two of them: mistakes, unsure, right. All have every label."""
+    complete, rows = matched.complete, np.flatnonzero(matched.has_all_labels)
+    mistakes = surest_mistakes(complete)
+    unsure = least_sure(complete, mistakes)
+    galleries = {"mistakes": mistakes, "unsure": unsure, "right": surest_right(complete, [*mistakes, *unsure])}
+    return {name: rows[own].tolist() for name, own in galleries.items()}
 
 
 def surest_mistakes(matched: MatchedAnswers) -> list[int]:

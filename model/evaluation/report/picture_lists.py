@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from model.evaluation.coverage import answer_confidence
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.report.examples import top_three
 from model.evaluation.report.thumbnails import Thumbnail
 
@@ -78,22 +78,23 @@ class PictureLists:
             shown: Rows of the pictures that the page shows outside the lists.
         """
         rows = sorted({*shown, *(row for pictures in self._lists.values() for row in pictures.rows)})
-        positions: dict[int, int] = {}  # of classes in the list of those named
+        class_names = self.matched.scheme.class_names
+        positions: dict[str, int] = {}  # of classes in the list of those named
 
-        def position(code: int) -> int:
-            return positions.setdefault(code, len(positions))
+        def position(name: str) -> int:
+            return positions.setdefault(name, len(positions))
 
         pictures = {
             row: [
                 self.names[row],
                 None if np.isnan(self.confidence[row]) else round(self.confidence[row], 3),
-                position(int(self.matched.truth[row])),
-                [[position(code), round(share, 3)] for code, share in top_three(self.matched, row)],
+                position(self.matched.true_name(row)),
+                [[position(class_names[code]), round(share, 3)] for code, share in top_three(self.matched, row)],
             ]
             for row in rows
         }
         return {
-            "classes": [self.matched.scheme.class_names[code] for code in positions],
+            "classes": list(positions),
             "pictures": pictures,
             "lists": {
                 key: [pictures.title, pictures.total, pictures.order, pictures.rows]

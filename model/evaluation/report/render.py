@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -18,7 +17,7 @@ from model import __version__
 from model.artifacts.provenance import Provenance
 from model.data.readers.channel_files import ChannelFiles
 from model.evaluation.evaluate import Evaluation, Scores
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.report import charts, curves, examples, sentences
 from model.evaluation.report.confusion import Matrix, make_matrix
 from model.evaluation.report.picture_lists import PictureLists
@@ -152,6 +151,7 @@ def _thumbnails(
 
 def _lists_of_pictures(matched: MatchedAnswers) -> dict[str, Any]:
     """What the page says of the files that list single pictures (evaluation.suspects)."""
+    matched = matched.complete
     comparison = compare_answers(matched)
     return {
         "suspects": len(suspected_label_errors(matched)),
@@ -239,8 +239,7 @@ def _target(name: str, scheme: Scheme, scores: Scores, matched: MatchedAnswers, 
     """scheme: that of the joint class or of one attribute, to which truth and answers are reduced."""
     truth, answers = matched.truth, matched.answers
     if scheme.names != matched.scheme.names:
-        truth = matched.scheme.split(truth)[scheme.names[0]]
-        answers = np.where(answers == NO_ANSWER, NO_ANSWER, matched.scheme.split(answers)[scheme.names[0]])
+        truth, answers = matched.truth_of(scheme.names[0]), matched.answers_of(scheme.names[0])[0]
     worst_first = sorted(
         scores.per_class, key=lambda label: (not scores.per_class[label].support, scores.per_class[label].f1.value)
     )
@@ -255,7 +254,7 @@ def _worst_groups(subgroups: Sequence[Subgroup], matched: MatchedAnswers, lists:
     )
     groups = []
     for group in worst[:WORST_GROUPS]:
-        wrong = (matched.groups == matched.group_names.index(group.name)) & ~matched.correct
+        wrong = (matched.groups == matched.group_names.index(group.name)) & ~matched.correct & matched.has_all_labels
         title = f"{matched.group_column} {group.name}, answered wrong"
         groups.append(Group(group, lists.add(f"group {group.name}", title, wrong, wrong=True)))
     return groups

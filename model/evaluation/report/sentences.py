@@ -12,7 +12,7 @@ from model.artifacts.provenance import MemberProvenance, SplitSize
 from model.errors import listing
 from model.evaluation.coverage import CoveragePoint
 from model.evaluation.evaluate import Evaluation, Scores
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.subgroups import Subgroup
 from model.evaluation.summary import SCORE_LABELS, seen_sentence, verdict
 from model.labels import Scheme
@@ -189,7 +189,8 @@ def attributes_sentence(evaluation: Evaluation) -> str:
         return ""
     first, *others = sorted(shares, key=shares.__getitem__)
     rest = listing(f"{name} for {percent(shares[name])}" for name in others)
-    return f"By attribute: {first} is right for {percent(shares[first])} of the pictures, {rest}."
+    pictures = "pictures with a label of it" if evaluation.partial else "pictures"
+    return f"By attribute: {first} is right for {percent(shares[first])} of the {pictures}, {rest}."
 
 
 def calibration_sentence(evaluation: Evaluation) -> str:

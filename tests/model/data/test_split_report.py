@@ -93,3 +93,21 @@ def test_the_sender_of_a_quarter_of_the_tagging_pictures_is_reported(shared: Pat
     assert len(held_out) / len(groups) == pytest.approx(0.2, abs=0.01)
     shares = np.array(report.class_counts[1]) / np.bincount(classes)
     assert shares == pytest.approx(np.full(5, 0.2), abs=0.02)
+
+
+def test_images_with_a_label_are_counted_where_labels_are_missing() -> None:
+    kind, size = np.array([0, 1, 0, -1, 1]), np.array([-1, 0, 0, 0, -1])
+    classes = np.where((kind >= 0) & (size >= 0), kind, -1)
+    given = (np.arange(5).astype(str), classes, np.array([0, 0, 0, 0, 1]), ["a", "b"], ["train", "validation"], None)
+    report = report_split(*given, labels={"kind": kind, "size": size})
+    assert report.labelled == {"kind": [3, 1], "size": [3, 0]}
+    assert [line.split()[:-1] for line in report.text().splitlines()[2:6]] == [
+        ["pictures", "4", "80.0", "1"],
+        ["with", "a", "label", "of", "kind", "3", "75.0", "1"],
+        ["with", "a", "label", "of", "size", "3", "100.0", "0"],
+        ["with", "every", "label", "2", "100.0", "0"],
+    ]
+    assert report.to_dict()["sides"]["train"]["labelled"] == {"kind": 3, "size": 3}
+    assert "validation has no picture with every label" in report.warnings
+    complete = report_split(given[0], np.zeros(5, int), *given[2:], labels={"kind": kind, "size": size})
+    assert complete.labelled == {} and "labelled" not in complete.to_dict()["sides"]["train"]

@@ -5,7 +5,7 @@ import pytest
 
 from model.attributes import Attribute
 from model.evaluation.coverage import FEWEST, answer_confidence, coverage_curve
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.labels import Scheme
 
 SCHEME = Scheme((Attribute("kind", ("a", "b")),))

@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from model.attributes import Attribute
 from model.errors import InputError
 from model.evaluation.evaluate import evaluate
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.labels import Scheme
 
 SCHEME = Scheme((Attribute("kind", ("cat", "dog", "owl")), Attribute("size", ("small", "large"))))
@@ -92,3 +92,68 @@ def test_classes_of_the_geometric_mean_that_fit_both_ways_name_the_setting(match
     assert evaluate(numbered, ["1", "2"], resamples=0, label_values="indices").gmean_classes == ["2", "3"]
     assert evaluate(numbered, ["1", "2.0"], resamples=0, label_values="names").gmean_classes == ["1", "2"]
     assert evaluate(numbered, ["1", "6"], resamples=0).gmean_classes == ["1", "6"]
+
+
+@pytest.fixture
+def partial(matched):
+    """The same pictures, of which every fourth lacks the label of kind and every fifth of the others that of size."""
+    rows = np.arange(200)
+    kind = np.where(rows % 4 == 0, -1, matched.truth // 2)
+    size = np.where((rows % 5 == 0) & (kind >= 0), -1, matched.truth % 2)
+    joint = np.where((kind >= 0) & (size >= 0), matched.truth, -1)
+    return replace(matched, truth=joint, truth_by_attribute={"kind": kind, "size": size})
+
+
+def test_an_attribute_is_scored_over_all_pictures_with_its_label(partial):
+    found = evaluate(partial, resamples=20)
+    answers = {"kind": partial.answers // 2, "size": partial.answers % 2}
+    for name, scores in found.attributes.items():
+        truth = partial.truth_by_attribute[name]
+        labelled, own = truth >= 0, np.where(partial.answers < 0, -1, answers[name])
+        assert scores.scores["accuracy"].value == pytest.approx(accuracy_score(truth[labelled], own[labelled]))
+        size = len(scores.class_names)
+        expected = f1_score(truth[labelled], own[labelled], labels=range(size), average="macro", zero_division=0)
+        assert scores.scores["macro_f1"].value == pytest.approx(expected)
+        assert scores.pictures == labelled.sum() == found.to_dict()["attributes"][name]["pictures"]
+        assert scores.scores["accuracy"].low < scores.scores["accuracy"].value < scores.scores["accuracy"].high
+        alone = evaluate(replace(partial.complete, groups=partial.complete.groups, provenance=None), resamples=0)
+        assert alone.attributes[name].pictures == found.pictures < scores.pictures
+        assert "pictures" not in alone.to_dict()["attributes"][name]
+
+
+def test_all_other_scores_are_over_the_pictures_with_every_label(partial):
+    found, complete = evaluate(partial, resamples=0), evaluate(partial.complete, resamples=0)
+    assert (found.pictures, found.partial) == ((partial.truth >= 0).sum(), (partial.truth < 0).sum())
+    without = ("attributes", "notes")
+    assert {k: v for k, v in found.to_dict().items() if k not in without} == {
+        k: v for k, v in complete.to_dict().items() if k not in without
+    }
+    assert found.joint.confusion.sum() == (partial.complete.answers >= 0).sum() and found.by_group == complete.by_group
+    assert sum(part.pictures for part in found.reliability) == found.pictures and found.unanswered < 20
+
+
+def test_a_target_has_intervals_by_its_own_groups(partial):
+    few = np.where(partial.groups < 9, partial.truth_by_attribute["size"], -1)
+    both = {"kind": partial.truth_by_attribute["kind"], "size": few}
+    joint = np.where((both["kind"] >= 0) & (few >= 0), partial.truth, -1)
+    found = evaluate(replace(partial, truth=joint, truth_by_attribute=both), resamples=20)
+    assert found.groups == 9 and found.joint.scores["accuracy"].low is None
+    assert found.attributes["size"].scores["accuracy"].low is None
+    assert found.attributes["kind"].scores["accuracy"].low is not None
+    assert found.attributes["kind"].scores["macro_f1"].low is not None
+
+
+def test_in_a_large_scheme_the_mean_is_of_attributes_over_their_own_pictures():
+    draw = np.random.default_rng(3)
+    scheme = Scheme((Attribute("a", tuple("xyz")), Attribute("b", tuple(map(str, range(400))))))
+    truth, answers = draw.integers(5, size=60), draw.integers(5, size=60)
+    a = np.where(np.arange(60) % 3 == 0, -1, truth // 400)
+    b = np.where(np.arange(60) % 3 == 1, -1, truth % 400)
+    joint = np.where((a >= 0) & (b >= 0), truth, -1)
+    names = [str(row) for row in range(60)]
+    found = evaluate(MatchedAnswers(scheme, names, joint, answers, truth_by_attribute={"a": a, "b": b}), resamples=20)
+    means = [scores.scores["macro_f1"].value for scores in found.attributes.values()]
+    assert found.joint.scores["macro_f1"].value == pytest.approx(np.mean(means)) and found.pictures == 20
+    expected = f1_score(b[b >= 0], answers[b >= 0], average="macro", labels=np.unique(b[b >= 0]), zero_division=0)
+    assert found.attributes["b"].scores["macro_f1"].value == pytest.approx(expected)
+    assert [scores.pictures for scores in found.attributes.values()] == [40, 40]

@@ -7,7 +7,7 @@ import pytest
 
 from model.attributes import Attribute
 from model.evaluation.evaluate import evaluate
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.subgroups import MOST_VALUES, subgroups_by_group, subgroups_by_metadata
 from model.labels import Scheme
 

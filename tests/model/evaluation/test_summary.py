@@ -6,7 +6,7 @@ import pytest
 
 from model.attributes import Attribute
 from model.evaluation.evaluate import Evaluation, evaluate
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.summary import intervals, labelled_scores, notes_of, summary, verdict
 from model.labels import Scheme
 from model.metrics.bootstrap import Interval
@@ -109,3 +109,13 @@ def test_the_scores_of_a_hierarchy_are_called_means_of_the_attributes():
     assert notes_of(evaluation)[0].startswith("every score is the mean of the attributes' scores")
     chosen = evaluate(matched, ("v0/v0", "v0/v1"), resamples=0)
     assert "geometric mean of F1 of v0/v0, v0/v1" in labelled_scores(chosen)
+
+
+def test_pictures_of_each_attribute_are_counted_where_labels_are_missing():
+    assert "pictures" not in summary(evaluated()).split("\n\n")[4].splitlines()[0]
+    labels = {"kind": np.array([0, 0, 0, 1]), "size": np.array([0, 0, -1, 0])}
+    truth, answers = np.array([0, 0, -1, 2]), np.array([0, 1, 1, -1])
+    lacking = MatchedAnswers(TWO, list("abcd"), truth, answers, truth_by_attribute=labels)
+    heading, *_, attributes, _, _ = summary(evaluate(lacking, resamples=0)).split("\n\n")
+    assert heading.startswith("3 pictures in 4 classes")
+    assert [line.split()[-1] for line in attributes.splitlines() if "---" not in line] == ["pictures", "4", "3"]

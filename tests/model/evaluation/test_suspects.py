@@ -5,7 +5,7 @@ import csv
 import numpy as np
 
 from model.attributes import Attribute
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.suspects import compare_answers, suspected_label_errors, write_lists
 from model.labels import Scheme
 

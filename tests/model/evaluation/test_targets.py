@@ -7,7 +7,7 @@ import pytest
 
 from model.attributes import Attribute
 from model.evaluation import targets as module
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.targets import JOINT_CLASS, by_resamples, resampled_totals, scores_of_targets, targets_of
 from model.labels import Scheme, mask_scheme
 from model.metrics.scores import Counts, scores_of, weighted_scores_of

@@ -11,7 +11,8 @@ from PIL import Image
 from model.answers.read import ClassTable
 from model.attributes import Attribute, LabelPattern, pattern_column
 from model.errors import InputError
-from model.evaluation.matching import MatchedAnswers, match_answers
+from model.evaluation.matched_answers import MatchedAnswers
+from model.evaluation.matching import match_answers
 from model.evaluation.truth import match_by_file_name, truth_location
 from model.labels import Scheme, mask_scheme
 
@@ -78,27 +79,80 @@ def test_attributes_may_have_columns_of_their_own(matched, tmp_path):
 
 
 @pytest.mark.parametrize("location", ["truth", "truth/table.csv"])
-def test_rows_without_an_optional_label_are_left_out(matched, tmp_path, location):
+def test_rows_without_an_optional_label_have_the_others(matched, tmp_path, location):
     kind, size = SHIRTS.attributes
     scheme = Scheme((kind, replace(size, optional=True)))
     write(tmp_path / "truth" / "table.csv", "ImageID,size,articleType\na,9,shoe\nb,,shirt\nc,10,shirt\n")
     found = matched(scheme, "a,2", "b,1", "c,0", truth=location)
-    assert (found.names, found.truth.tolist()) == (["a", "c"], [2, 1])
-    assert "pictures left out, as an optional label (size) is missing: 1" in found.notes
+    assert (found.names, found.truth.tolist()) == (["a", "b", "c"], [2, -1, 1])
+    assert [found.truth_of(name).tolist() for name in ("kind", "size")] == [[1, 0, 0], [0, -1, 1]]
+    note = "scored by attribute alone: 1 (no size 1); with every label: 2"
+    assert any(note in text for text in found.notes) and not any("without truth" in text for text in found.notes)
+    assert found.metadata == {} and found.true_name(1) == "shirt/no label" and found.true_name(2) == "shirt/large"
     write(tmp_path / "truth" / "table.csv", "ImageID,size,articleType\na,9,shoe\nb,,\nc,10,shirt\n")
     with pytest.raises(InputError, match="pictures without a true class"):
         matched(scheme, "a,2", "b,1", "c,0", truth=location)
 
 
-def test_rows_of_a_channel_without_an_optional_label_are_left_out(matched, tmp_path):
+def test_rows_of_a_channel_without_an_optional_label_have_the_others(matched, tmp_path):
     draw(tmp_path / "truth", "shirt_9.png", "shoe_.png")
     attributes = (
         Attribute("kind", ("shirt", "shoe"), (), pattern_column("kind"), pattern=LabelPattern("^([a-z]+)")),
         Attribute("size", ("9", "10"), (), pattern_column("size"), optional=True, pattern=LabelPattern("_([0-9]*)")),
     )
     found = matched(Scheme(attributes), "shirt_9.png,0", "shoe_.png,2")
-    assert (found.names, found.truth.tolist()) == (["shirt_9.png"], [0])
-    assert "pictures left out, as an optional label (size) is missing: 1" in found.notes
+    assert (found.names, found.truth.tolist()) == (["shirt_9.png", "shoe_.png"], [0, -1])
+    assert [found.truth_of(name).tolist() for name in ("kind", "size")] == [[0, 1], [0, -1]]
+    # a table of the same names, named as a file, needs no images and no column of classes
+    write(tmp_path / "table.csv", "path,site\nshirt_9.png,x\nshoe_.png,y\n")
+    named = matched(Scheme(attributes), "shirt_9.png,0", "shoe_.png,2", truth="table.csv")
+    assert named.truth.tolist() == [0, -1] and named.metadata == {"site": ["x", "y"]}
+    # alone, an attribute has no scores on images without its label
+    alone = matched(Scheme(attributes[1:]), "shirt_9.png,0", "shoe_.png,1", truth="table.csv")
+    assert (alone.names, alone.truth.tolist(), alone.truth_by_attribute) == (["shirt_9.png"], [0], {})
+    assert "pictures left out, as an optional label (size) is missing: 1" in alone.notes
+    # labels that are parts of a column's texts
+    texts = tuple(replace(one, pattern=replace(one.pattern, column="text")) for one in attributes)
+    write(tmp_path / "table.csv", "path,text,ans\na,shoe_9,\nb,shirt_10,\n")
+    with pytest.raises(InputError, match="pictures without a true class"):
+        matched(Scheme(texts), "a,0", "b,0", truth="table.csv")
+    write(tmp_path / "table.csv", "path,text\na,shoe_9\nb,shirt_10\n")
+    assert matched(Scheme(texts), "a,0", "b,0", truth="table.csv").truth.tolist() == [2, 1]
+
+
+def test_the_columns_of_attributes_that_training_writes_are_read_before_the_joint_class(matched, tmp_path):
+    kind, size = SHIRTS.attributes
+    scheme = Scheme((replace(kind, optional=True), replace(size, optional=True)))
+    table = (
+        "ImageID,ans,ans_name,ans_name_kind,ans_name_size,group\na,2,shoe/small,shoe,small,p\nb,,,shirt,,q\nc,,,,,q\n"
+    )
+    write(tmp_path / "truth" / "gt.csv", table)
+    found = matched(scheme, "a,2", "b,1", "c,0", "d,0")
+    assert (found.names, found.truth.tolist()) == (["a", "b"], [2, -1]) and found.metadata == {}
+    assert found.group_names == ["p", "q"] and found.left_out == ["c", "d"]
+    complete = found.complete
+    assert (complete.names, complete.group_names, complete.groups.tolist()) == (["a"], ["p"], [0])
+    assert complete.truth_by_attribute == {} and complete.complete is complete
+
+
+def test_a_truth_of_images_that_all_lack_a_label_is_an_error(matched, tmp_path):
+    scheme = Scheme(tuple(replace(one, optional=True) for one in SHIRTS.attributes))
+    write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,\nb,,shirt\n")
+    with pytest.raises(InputError, match=r"none of 2 pictures has a label of every attribute; labels: kind 1, size 1"):
+        matched(scheme, "a,2", "b,1")
+
+
+def test_a_column_of_labels_may_be_that_of_the_groups(matched, tmp_path):
+    write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,shoe\nb,20,shirt\nc,9,shirt\n")
+    found = matched(SHIRTS, "a,2", "b,1", "c,0", group_column="Size")
+    assert (found.group_column, found.group_names, found.groups.tolist()) == ("size", ["9", "20"], [0, 1, 0])
+    assert matched(SHIRTS, "a,2", "b,1", "c,0").metadata == {}
+
+
+def test_an_attribute_may_be_called_as_the_column_of_classes(matched, tmp_path):
+    scheme = Scheme((Attribute("label", ("shirt", "shoe")), Attribute("size", ("small", "large"))))
+    write(tmp_path / "truth" / "gt.csv", "ImageID,label,size\na,shoe,small\nb,shirt,large\n")
+    assert matched(scheme, "a,2", "b,1").truth.tolist() == [2, 1]
 
 
 def test_values_of_attributes_are_told_by_row(matched, tmp_path):

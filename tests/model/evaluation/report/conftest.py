@@ -14,7 +14,7 @@ import pytest
 
 from model.artifacts.provenance import MemberProvenance, Provenance, SplitSize
 from model.evaluation.evaluate import Evaluation, evaluate
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.report.render import render_report
 from model.labels import Scheme, mask_scheme
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.attributes import Attribute
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.report.examples import least_sure, make_examples, surest_mistakes, surest_right, top_three
 from model.labels import Scheme
 

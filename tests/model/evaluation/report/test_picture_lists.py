@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from model.attributes import Attribute
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.report.confusion import make_matrix
 from model.evaluation.report.picture_lists import MOST_IN_LIST, PictureLists
 from model.evaluation.report.thumbnails import Thumbnail

@@ -227,3 +227,21 @@ def test_20_000_pictures_stay_under_5_mb(make_page, classes, table):
     assert ('<table class="matrix' in page.html) == table == ('class="heat-map"' not in page.html)
     assert len(page.tables["Most frequent confusions"]) == (11 if table else 26)
     assert len(page.tables["Lowest F1 first"][1:]) == classes
+
+
+def test_pictures_that_lack_labels_are_in_the_tables_of_their_attributes_only(make_page):
+    joint = make_page(pictures=60).matched.truth
+    parts = mask_scheme().split(joint)
+    parts["age"] = np.where(np.arange(60) % 3 == 0, -1, parts["age"])
+    truth = np.where(parts["age"] < 0, -1, joint)
+    page = make_page(pictures=60, truth=truth, truth_by_attribute=parts)
+    assert page.evaluation.partial == 20 and "40 pictures with a label" in page.html
+    content = json.loads(page.html.split('id="content">')[1].split("</script>")[0])
+    lists = [rows for key, (_, _, _, rows) in content["lists"].items() if key.startswith("mask-")]
+    lacking = {row for rows in lists for row in rows if row % 3 == 0}
+    names = {content["classes"][content["pictures"][str(row)][2]] for row in lacking}
+    assert lacking and all(name.endswith("/no label") for name in names)
+    others = [rows for key, (_, _, _, rows) in content["lists"].items() if not key.startswith(("mask-", "gender-"))]
+    assert not [row for rows in others for row in rows if row % 3 == 0]
+    on_page = [int(row) for row in re.findall(r'data-picture="(\d+)"', page.html)]
+    assert not [row for row in on_page if row % 3 == 0]

@@ -5,7 +5,7 @@ import pytest
 
 from model.attributes import Attribute
 from model.evaluation.evaluate import evaluate
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.report import sentences
 from model.evaluation.subgroups import Subgroup
 from model.labels import Scheme
