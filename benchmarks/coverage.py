@@ -22,7 +22,7 @@ import numpy as np
 from scipy import sparse
 
 from model.metrics.bootstrap import Interval, interval, resample, score_intervals
-from model.metrics.calibration import calibration_error_of, calibration_statistics
+from model.metrics.calibration import calibration_error_interval, calibration_error_of, calibration_statistics
 from model.metrics.proportions import accuracy_interval, class_intervals
 from model.metrics.scores import Counts, count_statistics, per_class_of, scores_of, weighted_scores_of
 from model.runtime.terminal import text_table
@@ -35,7 +35,6 @@ CLASSES = 1 + len(RECALLS)
 FALSE_ALARMS = 0.015  # share of a common class that is answered as the rarest
 COMMON = 3  # groups of a common class for each group of the rarest
 CORRELATION = 0.5
-OVERCONFIDENCE = 0.1  # confidence less accuracy; the calibration error of the population
 CONFIDENCE = 0.95
 
 
@@ -47,6 +46,7 @@ class CoverageSettings:
     images: list[int] = setting([1, 7], "images of a group")
     recalls: list[float] = setting([0.3, 0.6, 0.9], "recall of the rarest class")
     fixed: bool = setting(False, "every data set has the same number of groups of a class, not the same on average")
+    overconfidence: list[float] = setting([0.1], "confidence less accuracy, the calibration error of the population")
     seed: int = setting(0, "of the data sets", low=0)
 
 
@@ -59,12 +59,14 @@ class Scenario:
         images: Images of a group.
         recall: Recall of the rarest class.
         fixed: Whether every sample has the same number of groups of a class.
+        overconfidence: Confidence less accuracy.
     """
 
     groups: int
     images: int
     recall: float
     fixed: bool = False
+    overconfidence: float = 0.1
 
     @cached_property
     def answers(self) -> np.ndarray:
@@ -94,7 +96,8 @@ class Scenario:
         other = 0.5 * cells + 0.5 * other_classifier(self).answers * self.class_shares[:, None]
         others = scores_of(Counts(np.diag(other), other.sum(axis=1), other.sum(axis=0)))
         scores["difference of macro F1"] = scores["macro_f1"] - float(others["macro_f1"])
-        return {**scores, "calibration_error": OVERCONFIDENCE, "accuracy of a calibration bin": _bin_accuracy()}
+        bin_accuracy = 0.8 + 1 / 30 - self.overconfidence  # of the calibration bin from 0.8 to 0.8667
+        return {**scores, "calibration_error": self.overconfidence, "accuracy of a calibration bin": bin_accuracy}
 
 
 def other_classifier(scenario: Scenario) -> Scenario:
@@ -135,7 +138,7 @@ def draw(scenario: Scenario, generator: np.random.Generator) -> Sample:
         others=np.where(same, answers, others),
         groups=np.repeat(np.arange(groups), images) if images > 1 else None,
         confidence=confidence,
-        is_right=threshold < confidence - OVERCONFIDENCE,
+        is_right=threshold < confidence - scenario.overconfidence,
     )
 
 
@@ -157,11 +160,6 @@ def _scores(counts: Counts) -> dict[str, np.ndarray]:
     return scores
 
 
-def _bin_accuracy() -> float:
-    """Accuracy of the calibration bin from 0.8 to 0.8667."""
-    return 0.8 + 1 / 30 - OVERCONFIDENCE
-
-
 def intervals_of(sample: Sample, resamples: int, seed: int) -> tuple[dict[str, Interval], dict[str, Interval]]:
     """The intervals that an evaluation reports, and percentile intervals of the same resamples, by the name of the
     score."""
@@ -176,6 +174,7 @@ def intervals_of(sample: Sample, resamples: int, seed: int) -> tuple[dict[str, I
     difference = resampled["macro_f1"] - scores_of(Counts.from_totals(others))["macro_f1"]
     resampled["calibration_error"] = calibration_error_of(errors)
     reported = score_intervals(resampled, CONFIDENCE, units)
+    reported["calibration_error"] = calibration_error_interval(errors, CONFIDENCE, units)
     reported["difference of macro F1"] = interval(difference, CONFIDENCE, units, is_difference=True)
     reported["accuracy"] = accuracy_interval(sample.truth == sample.answers, sample.groups, CONFIDENCE)
     for score, found in class_intervals(sample.truth, sample.answers, CLASSES, sample.groups, CONFIDENCE).items():
@@ -218,13 +217,15 @@ def coverage(scenario: Scenario, datasets: int, resamples: int, seed: int) -> Co
 
 
 def scenarios(settings: CoverageSettings) -> Iterator[Scenario]:
-    for groups, images, recall in itertools.product(settings.groups, settings.images, settings.recalls):
-        yield Scenario(groups, images, recall, settings.fixed)
+    lists = (settings.groups, settings.images, settings.recalls, settings.overconfidence)
+    for groups, images, recall, overconfidence in itertools.product(*lists):
+        yield Scenario(groups, images, recall, settings.fixed, overconfidence)
 
 
 def table(covered: dict[Scenario, Coverage]) -> str:
     """A row a score, a column a scenario: percent covered, in parentheses by percentile intervals."""
-    header = ["score", *(f"{s.groups} x {s.images}, {s.recall:g}" for s in covered), "lowest", "highest"]
+    header = ["score", *(f"{s.groups} x {s.images}, {s.recall:g}, {s.overconfidence:g}" for s in covered)]
+    header += ["lowest", "highest"]
     rows = []
     for name in next(iter(covered.values())).reported:
         shares = [100 * found.reported[name] for found in covered.values()]

@@ -45,7 +45,7 @@ def mixed(faces, tmp_path) -> Path:
 
 
 def test_a_channel_cannot_be_validated_on_itself_unawares(faces, run_train, tmp_path, caplog):
-    with pytest.raises(InputError, match=r"the same picture in both \(168\):") as error:
+    with pytest.raises(InputError, match=r"the same image in both \(168\):") as error:
         run_train(faces / "train", "--validation_dir", str(faces / "train"))
     assert "the same group in both (24):" in str(error.value) and "--allow_overlap true" in str(error.value)
     assert error.value.details.count("in train\n") == 168

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from model.attributes import pattern_column
 from model.data.readers.columns import GROUP_COLUMNS, column_named
@@ -34,13 +34,9 @@ def group_by_pattern(rows: Rows, pattern: str, problems: Problems) -> str:
     Returns:
         The name of the column, of which no other column is called.
     """
-    expression = re.compile(pattern)
-    key: str | int = "group" if "group" in expression.groupindex else 1
-    groups = []
-    for path in rows.paths:
-        match = expression.search(path)
-        groups.append((match[key] or "") if match else "")
-        if not groups[-1]:
+    groups = groups_of_paths(rows.paths, pattern)
+    for path, group in zip(rows.paths, groups, strict=True):
+        if not group:
             problems.add("path without a group", f"{path} does not match group_pattern {pattern!r}")
     existing = column_named(rows.columns, PATTERN_COLUMN)
     if existing is not None:
@@ -48,6 +44,13 @@ def group_by_pattern(rows: Rows, pattern: str, problems: Problems) -> str:
     column = PATTERN_COLUMN if existing is None else OTHER_COLUMN
     rows.columns[column] = groups
     return column
+
+
+def groups_of_paths(paths: Iterable[str], pattern: str) -> list[str]:
+    """The group of each path by group_by_pattern's pattern; "" for one that does not match."""
+    expression = re.compile(pattern)
+    key: str | int = "group" if "group" in expression.groupindex else 1
+    return [(match[key] or "") if match else "" for match in map(expression.search, paths)]
 
 
 def log_groups(rows: Rows, column: str | None, pattern: str | None) -> None:

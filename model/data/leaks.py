@@ -10,7 +10,7 @@ import pandas as pd
 from model.data.table import Table
 from model.errors import Problems, listing
 
-SAME_PICTURE, SAME_GROUP = "the same picture in both", "the same group in both"
+SAME_IMAGE, SAME_GROUP = "the same image in both", "the same group in both"
 
 log = logging.getLogger("rarebird")
 
@@ -36,16 +36,16 @@ def check_channels(train: Table, validation: Table, allow_overlap: bool) -> None
     positions = _find(keys[order], _keys(validation))
     for row in np.flatnonzero(positions >= 0):
         twin = train.locations[int(order[positions[row]])].path
-        problems.add(SAME_PICTURE, f"{validation.locations[int(row)].path}: {twin} in train")
+        problems.add(SAME_IMAGE, f"{validation.locations[int(row)].path}: {twin} in train")
     # groups that tables name
     if train.grouped_by and validation.grouped_by:
         named = [_named_groups(table) for table in (train, validation)]
         both = named[0].intersection(named[1], sort=True)
         counts = pd.Series(validation.groups).value_counts()
         for group in both:
-            problems.add(SAME_GROUP, f"{validation.grouped_by} {group}: {counts[group]:,} validation pictures")
+            problems.add(SAME_GROUP, f"{validation.grouped_by} {group}: {counts[group]:,} validation images")
     if problems and allow_overlap:
-        shared = listing(f"{len(locations):,} {kind}" for kind, locations in problems.kinds.items())
+        shared = listing(f"{kind} ({len(locations):,})" for kind, locations in problems.kinds.items())
         log.warning("train and validation overlap, the validation scores are too high: %s", shared)
     else:
         problems.raise_if_any()

@@ -26,7 +26,12 @@ from model.evaluation.targets import (
 from model.label_values import INDICES, NAMES, whole_number
 from model.labels import Scheme
 from model.metrics.bootstrap import FEW_GROUPS, Interval, interval, score_intervals
-from model.metrics.calibration import calibration_error_of, calibration_statistics, reliability_of, reliability_trials
+from model.metrics.calibration import (
+    calibration_error_interval,
+    calibration_statistics,
+    reliability_of,
+    reliability_trials,
+)
 from model.metrics.epoch_metrics import SCORE_OF_MANY
 from model.metrics.proportions import (
     accuracy_interval,
@@ -35,7 +40,7 @@ from model.metrics.proportions import (
     share_intervals,
     with_border_intervals,
 )
-from model.metrics.scores import NO_TRUTH, Counts, confusion, weighted_scores_of
+from model.metrics.scores import NO_TRUTH, SCORE_LABELS, Counts, confusion, weighted_scores_of
 
 COMPARED = ("accuracy", "macro_f1", "gmean_f1", "balanced_accuracy")
 
@@ -221,7 +226,7 @@ def evaluate(
     if totals.calibration is not None:
         reliability = _reliability(complete, totals.calibration[0], level)
         if reliability:
-            calibration_error = interval(calibration_error_of(totals.calibration), level, units)
+            calibration_error = calibration_error_interval(totals.calibration, level, units)
     groups = None if complete.groups is None else units
     return Evaluation(
         pictures=len(complete.names),
@@ -331,7 +336,7 @@ def _interval_notes(scores: Scores, units: int, resamples: int, are_groups: bool
     if resamples and units < FEW_GROUPS:
         noun = ("group" if are_groups else "picture") + ("" if units == 1 else "s")
         return [f"no intervals: {units} {noun}; an interval needs at least {FEW_GROUPS}"]
-    without = [name for name, score in scores.scores.items() if score.low is None]
+    without = [label for name, label in SCORE_LABELS.items() if scores.scores[name].low is None]
     if resamples and without:
         return [f"no interval of {listing(without)}: the value is the same in every resample"]
     return []

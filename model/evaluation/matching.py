@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from model.answers.seen_images import count_seen
 from model.artifacts.files import LABELS
 from model.artifacts.provenance import Provenance
 from model.attributes import DROPPED, normal_text
+from model.data.groups import PATTERN_COLUMN, groups_of_paths
 from model.data.readers.columns import GROUP_COLUMNS, PICTURE_COLUMNS, column_named
 from model.errors import Problems, listing
 from model.evaluation.answer_tables import (
@@ -87,7 +89,8 @@ def match_answers(
         tables = replace(tables, truth=kept)
     if tables.truth:
         _check_truth(tables.truth, problems)
-    groups = _find_groups(tables.truth, group_column, problems, notes)
+    pattern = labels_json.trained_with("group_pattern") if labels_json else None
+    groups = _find_groups(tables.truth, group_column, pattern, problems, notes)
     problems.raise_if_any()
     assert classes and tables.truth and tables.answers  # else there were problems
 
@@ -237,8 +240,11 @@ class _Groups:
     names: list[str] = field(default_factory=list)
 
 
-def _find_groups(truth: ClassTable | None, column: str | None, problems: Problems, notes: list[str]) -> _Groups:
-    """Groups of the images from the column of that name, which must exist, or else from one of a usual name."""
+def _find_groups(
+    truth: ClassTable | None, column: str | None, pattern: str | None, problems: Problems, notes: list[str]
+) -> _Groups:
+    """Groups of the images: from the column of that name, which must exist, else from one of a usual name, else by the
+    group_pattern of the training from the images' names, if all of them match."""
     if truth is None:
         return _Groups()
     if column is not None:
@@ -246,8 +252,11 @@ def _find_groups(truth: ClassTable | None, column: str | None, problems: Problem
     else:
         column = column_named(truth.table.columns, *GROUP_COLUMNS)
     if column is None:
+        column, values = PATTERN_COLUMN, _groups_by_pattern(truth, pattern, notes) if pattern else None
+    else:
+        values = truth.table[column].map(normal_text)
+    if values is None:
         return _Groups()
-    values = truth.table[column].map(normal_text)
     is_empty = values == ""
     if is_empty.any():
         notes.append(f"pictures without a {column}, each a group of its own: {int(is_empty.sum()):,}")
@@ -255,6 +264,22 @@ def _find_groups(truth: ClassTable | None, column: str | None, problems: Problem
     keys = values.where(~is_empty, pd.Series([f"\0{row}" for row in values.index], index=values.index))
     codes, names = pd.factorize(keys)
     return _Groups(column, codes.astype(np.int64), ["" if name.startswith("\0") else name for name in names])
+
+
+def _groups_by_pattern(truth: ClassTable, pattern: str, notes: list[str]) -> pd.Series | None:
+    """The group of each image by the group_pattern of the training; None, with a note, where a name does not match."""
+    try:
+        groups = groups_of_paths(truth.table[truth.name_column].map(normal_text), pattern)
+    except (re.error, IndexError, TypeError):  # of a labels.json that training did not write
+        return None
+    without = groups.count("")
+    if without:
+        notes.append(
+            f"no groups: {without:,} of {len(groups):,} names do not match the model's group_pattern {pattern}"
+        )
+        return None
+    notes.append(f"images are grouped by the model's group_pattern {pattern}")
+    return pd.Series(groups, index=truth.names.index, dtype=object)
 
 
 def _match_classes(names: Sequence[str], table: ClassTable, classes: np.ndarray, notes: list[str]) -> np.ndarray:

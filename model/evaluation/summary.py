@@ -9,17 +9,10 @@ from model.errors import listing
 from model.evaluation.evaluate import Evaluation, Scores
 from model.metrics.bootstrap import FEW_GROUPS, Interval
 from model.metrics.epoch_metrics import SCORE_OF_MANY
+from model.metrics.scores import SCORE_LABELS
 from model.runtime.terminal import text_table
 
 MOST_CLASSES = 30  # rows of a table of classes
-SCORE_LABELS = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "balanced_accuracy": "balanced accuracy",
-    "gmean_f1": "geometric mean of F1",
-    "macro_precision": "macro precision",
-    "macro_recall": "macro recall",
-}
 
 
 def summary(evaluation: Evaluation) -> str:

@@ -1,6 +1,9 @@
 """Calibration: expected calibration error and reliability bins of the most probable class (Guo et al. 2017, "On
 Calibration of Modern Neural Networks").
 
+The error of a sample is too large, the more so the smaller that of the population, because deviations of single bins do
+not cancel: of 364 pictures it is 0.05 where that of the population is 0. Its interval accounts for that.
+
 As in model.metrics.scores, each picture has a row of statistics, and the results are computed from summed rows.
 """
 
@@ -11,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
+from scipy.special import ndtr, stdtrit
 
+from model.metrics.bootstrap import FEW_GROUPS, NO_DEVIATION, Interval
 from model.metrics.scores import NO_TRUTH, divide
 
 CALIBRATION_BINS = 15  # Guo et al. 2017, section 5
@@ -71,3 +76,50 @@ def calibration_error_of(totals: np.ndarray) -> np.ndarray:
     """
     confidence, right, pictures = np.split(totals, 3, axis=-1)
     return divide(np.abs(confidence - right).sum(axis=-1), pictures.sum(axis=-1))
+
+
+def calibration_error_interval(totals: np.ndarray, confidence: float, units: int) -> Interval:
+    """The expected calibration error with its interval, which is wider below than above.
+
+    Above, it is the error plus Student's t times the deviation over the resamples; below, less the same and less the
+    bias. It begins at 0 where the error is not larger than that of a perfectly calibrated model may be.
+    docs/evaluation.md has what the interval covers.
+
+    Args:
+        totals: (1 + resamples, 3 bins), summed rows of calibration_statistics of the sample and of each resample.
+        confidence: Nominal coverage.
+        units: Number of groups, or of pictures without groups, that were drawn. There is no interval for fewer than
+            FEW_GROUPS.
+    """
+    errors = calibration_error_of(totals)
+    value = float(errors[0])
+    if len(errors) < 3:
+        return Interval(value)
+    deviation = float(errors[1:].std(ddof=1))
+    if units < FEW_GROUPS or deviation < NO_DEVIATION:
+        return Interval(value, deviation=deviation)
+    half = float(stdtrit(units - 1, (1 + confidence) / 2)) * deviation
+
+    # the part of the error in each bin before the absolute value is taken, normal with these standard deviations
+    sure, right, pictures = np.split(totals, 3, axis=-1)
+    gaps = divide(sure - right, np.broadcast_to(pictures.sum(axis=-1, keepdims=True), sure.shape))
+    deviations = gaps[1:].std(ddof=1, axis=0)
+    without_error = _mean_of_folded(np.zeros_like(deviations), deviations).sum()
+    if value - half <= without_error:
+        return Interval(value, 0.0, min(value + half, 1.0), deviation)
+    # its square is too large by the variance
+    unbiased = np.sqrt(np.maximum(gaps[0] ** 2 - deviations**2, 0))
+    bias = float((_mean_of_folded(unbiased, deviations) - unbiased).sum())
+    return Interval(value, max(value - bias - half, 0.0), min(value + half, 1.0), deviation)
+
+
+def _mean_of_folded(means: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+    """Mean of the absolute value of normal variables (Leone, Nelson and Nottingham 1961, "The Folded Normal
+    Distribution", Technometrics 3, page 543).
+
+    Args:
+        means, deviations: Of the variables, (...).
+    """
+    ratio = np.divide(means, deviations, out=np.full_like(means, np.inf), where=deviations > 0)
+    density = np.sqrt(2 / np.pi) * np.exp(-(ratio**2) / 2)
+    return deviations * density + means * (1 - 2 * ndtr(-ratio))

@@ -183,6 +183,16 @@ SCORES: dict[str, Callable[[Counts], np.ndarray]] = {
     "macro_recall": lambda counts: counts.recall.mean(axis=-1),
 }
 
+# How texts for people call them, in the order of tables
+SCORE_LABELS = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "balanced_accuracy": "balanced accuracy",
+    "gmean_f1": "geometric mean of F1",
+    "macro_precision": "macro precision",
+    "macro_recall": "macro recall",
+}
+
 
 def weighted_scores_of(counts: Counts) -> dict[str, np.ndarray]:
     """Accuracy, and precision, recall and F-beta weighted by each class's share of truth, (...) each; equal to

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -23,10 +24,10 @@ from model.evaluation.report.confusion import Matrix, make_matrix
 from model.evaluation.report.picture_lists import PictureLists
 from model.evaluation.report.thumbnails import LARGE_SIDE, Thumbnail, make_thumbnails
 from model.evaluation.subgroups import MOST_VALUES, Subgroup
-from model.evaluation.summary import SCORE_LABELS, intervals, labelled_scores, notes_of, verdict
+from model.evaluation.summary import intervals, labelled_scores, notes_of, verdict
 from model.evaluation.suspects import COMPARED, SUSPECTS, Comparison, compare_answers, suspected_label_errors
 from model.labels import JOIN, Scheme
-from model.metrics.scores import NO_ANSWER
+from model.metrics.scores import NO_ANSWER, SCORE_LABELS
 from model.settings.fields import value_text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -54,8 +55,9 @@ class Target:
 
 @dataclass(frozen=True)
 class Differing:
-    """A picture that two models answer differently: names of its classes."""
+    """An image that two models answer differently: its row of the matched answers, and names of its classes."""
 
+    row: int
     name: str
     truth: str
     these: str
@@ -96,8 +98,12 @@ def render_report(
     groups = _worst_groups(evaluation.by_group, matched, lists)
     galleries = examples.gallery_rows(matched)
     on_page = [row for rows in galleries.values() for row in rows]
-    large, small = _thumbnails(pictures, [matched.names[row] for row in on_page], lists, provenance)
+    listed = _lists_of_pictures(matched)
+    in_tables = [differing.row for _, rows in listed["differing"] for differing in rows]
+    names_on_page, names_in_tables = ([matched.names[row] for row in rows] for rows in (on_page, in_tables))
+    large, small = _thumbnails(pictures, names_on_page, names_in_tables, lists, provenance)
     shown = [row for row in on_page if matched.names[row] in large or not pictures]
+    shown += [row for row in in_tables if matched.names[row] in small]
     template = _environment().get_template("report.html.j2")
     return template.render(
         evaluation=evaluation,
@@ -126,7 +132,8 @@ def render_report(
         scores=labelled_scores(evaluation),
         content=lists.content(small, shown),
         made_on=made_on,
-        **_lists_of_pictures(matched),
+        thumbnails=small,
+        **listed,
         **_embedded_files(),
     )
 
@@ -138,23 +145,27 @@ def _pixel_range(provenance: Provenance | None) -> tuple[float, ...] | None:
 
 
 def _thumbnails(
-    pictures: ChannelFiles | None, on_page: Sequence[str], lists: PictureLists, provenance: Provenance | None
+    pictures: ChannelFiles | None,
+    on_page: Sequence[str],
+    in_tables: Sequence[str],
+    lists: PictureLists,
+    provenance: Provenance | None,
 ) -> tuple[dict[str, Thumbnail], dict[str, Thumbnail]]:
-    """The large thumbnails of the pictures on the page, and the small ones of those in lists."""
+    """The large thumbnails of the images in galleries, and the small ones of those in tables and in lists."""
     if pictures is None:
         return {}, {}
     pixel_range = _pixel_range(provenance)
     large = make_thumbnails(pictures, on_page, LARGE_CHARACTERS, LARGE_SIDE, pixel_range)
-    others = [name for name in dict.fromkeys(lists.by_interest()) if name not in large]
-    return large, make_thumbnails(pictures, others, SMALL_CHARACTERS, pixel_range=pixel_range)
+    others = [name for name in lists.by_interest() if name not in large]
+    small = list(dict.fromkeys([*in_tables, *others]))
+    return large, make_thumbnails(pictures, small, SMALL_CHARACTERS, pixel_range=pixel_range)
 
 
 def _lists_of_pictures(matched: MatchedAnswers) -> dict[str, Any]:
     """What the page says of the files that list single pictures (evaluation.suspects)."""
-    matched = matched.complete
-    comparison = compare_answers(matched)
+    comparison = compare_answers(matched.complete)
     return {
-        "suspects": len(suspected_label_errors(matched)),
+        "suspects": len(suspected_label_errors(matched.complete)),
         "suspects_file": SUSPECTS,
         "comparison": comparison,
         "differing": _differing(comparison, matched),
@@ -167,18 +178,20 @@ def _differing(comparison: Comparison | None, matched: MatchedAnswers) -> list[t
     if comparison is None or matched.other is None:
         return []
     names = {NO_ANSWER: "no answer", **dict(enumerate(matched.scheme.class_names))}
+    at = np.flatnonzero(matched.has_all_labels)  # the rows that the comparison is of
     kinds = (("Only these answers are right", comparison.these), ("Only the others are right", comparison.others))
     return [
         (
             heading,
             [
                 Differing(
+                    row,
                     matched.names[row],
                     names[int(matched.truth[row])],
                     names[int(matched.answers[row])],
                     names[int(matched.other[row])],
                 )
-                for row in rows[:MOST_DIFFERING]
+                for row in at[rows[:MOST_DIFFERING]].tolist()
             ],
         )
         for heading, rows in kinds

@@ -14,10 +14,11 @@ from model.evaluation.coverage import CoveragePoint
 from model.evaluation.evaluate import Evaluation, Scores
 from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.subgroups import Subgroup
-from model.evaluation.summary import SCORE_LABELS, seen_sentence, verdict
+from model.evaluation.summary import seen_sentence, verdict
 from model.labels import Scheme
 from model.metrics.bootstrap import Interval
 from model.metrics.epoch_metrics import metrics_of_line
+from model.metrics.scores import SCORE_LABELS
 
 SPACE = "\u00a0"  # no-break space, before a unit
 HELD_BACK_BY = 3  # classes named as the weakest

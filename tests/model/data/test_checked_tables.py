@@ -129,7 +129,7 @@ def test_the_same_image_in_two_channels_is_found_however_they_are_checked(tmp_pa
     validation = image_channel(tmp_path / "validation", {"a/copy.jpg": images["a/2.jpg"], "b/new.jpg": jpeg(50)})
     settings = TrainSettings(check=check)
     tables = read_tables(settings, train, validation, tmp_path / "checked")
-    with pytest.raises(InputError, match=r"the same picture in both \(1\):\s+a/copy.jpg: a/2.jpg in train"):
+    with pytest.raises(InputError, match=r"the same image in both \(1\):\s+a/copy.jpg: a/2.jpg in train"):
         make_datasets(settings, *tables)
     assert make_datasets(replace(settings, allow_overlap=True), *tables).validation is not None
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from model.data.groups import groups_of_paths
 from tests.model.data.conftest import csv_channel, problems_of, read, touch, write_csv
 
 
@@ -74,3 +75,8 @@ def test_the_log_says_by_what_pictures_are_grouped(root: Path, caplog: pytest.Lo
         "the paths",
         "class folders: pictures are grouped by column sender",
     ]
+
+
+def test_groups_of_paths_are_empty_where_a_path_does_not_match() -> None:
+    assert groups_of_paths(["a_1.png", "b/c_2.png", "none"], r"([a-z]+)_") == ["a", "c", ""]
+    assert groups_of_paths(["x7y8"], r"x([0-9])y(?P<group>[0-9])") == ["8"]

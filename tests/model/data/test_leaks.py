@@ -29,14 +29,14 @@ def test_the_same_image_in_both_channels_is_an_error_with_counts_and_examples(tm
     with pytest.raises(InputError) as error:
         check_channels(train, validation, False)
     message = str(error.value)
-    assert "the same picture in both (2)" in message and "--allow_overlap true" in message
+    assert "the same image in both (2)" in message and "--allow_overlap true" in message
     assert "images/1.jpg: images/0.jpg in train" in message and "images/2.jpg: images/1.jpg in train" in message
 
 
 def test_the_same_group_in_both_channels_is_an_error(tmp_path) -> None:
     train = table_of(tmp_path, "train", [1, 2, 3], ["a", "b", ""])
     validation = table_of(tmp_path, "validation", [4, 5, 6, 9], ["c", "b", "b", ""])
-    with pytest.raises(InputError, match=r"the same group in both \(1\):\s+person b: 2 validation pictures"):
+    with pytest.raises(InputError, match=r"the same group in both \(1\):\s+person b: 2 validation images"):
         check_channels(train, validation, False)
     # images without a group are called by their path, which both channels may use
     check_channels(train, validation.take([0, 3]), False)
@@ -49,7 +49,7 @@ def test_an_overlap_that_is_allowed_is_a_warning(tmp_path, caplog) -> None:
     train = table_of(tmp_path, "train", [1, 2], ["a", "b"])
     with caplog.at_level(logging.WARNING, "rarebird"):
         check_channels(train, train, True)
-    assert "2 the same picture in both, 2 the same group in both" in caplog.text
+    assert "the same image in both (2), the same group in both (2)" in caplog.text
 
 
 def test_unknown_contents_are_no_overlap(tmp_path, caplog) -> None:

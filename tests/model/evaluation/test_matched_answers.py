@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from model.attributes import Attribute
 from model.evaluation.matched_answers import MatchedAnswers
-from model.labels import Attribute, Scheme
+from model.labels import Scheme
 
 SCHEME = Scheme((Attribute("kind", ("cat", "dog")), Attribute("size", ("small", "large"))))
 LABELS = {"kind": np.array([1, 0, -1, 1]), "size": np.array([0, -1, 1, 1])}

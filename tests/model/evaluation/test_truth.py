@@ -11,7 +11,6 @@ from PIL import Image
 from model.answers.read import ClassTable
 from model.attributes import Attribute, LabelPattern, pattern_column
 from model.errors import InputError
-from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.matching import match_answers
 from model.evaluation.truth import match_by_file_name, truth_location
 from model.labels import Scheme, mask_scheme
@@ -24,10 +23,10 @@ SHIRTS = Scheme((Attribute("kind", ("shirt", "shoe"), (), "articleType"), Attrib
 def matched(tmp_path):
     """Matches truth/ with answers, given as lines of output.csv, of a scheme."""
 
-    def match(scheme: Scheme, *answers: str, truth: str = "truth", **options) -> MatchedAnswers:
+    def match(scheme: Scheme, *answers: str, truth: str = "truth", made: dict | None = None, **options):
         out = tmp_path / "out"
         out.mkdir(exist_ok=True)
-        (out / "labels.json").write_text(json.dumps(scheme.to_dict()))
+        (out / "labels.json").write_text(json.dumps(scheme.to_dict() | (made or {})))
         (out / "output.csv").write_text("\n".join(["ImageID,ans", *answers]) + "\n")
         return match_answers(truth_location(tmp_path / truth), out / "output.csv", **options)
 
@@ -224,3 +223,31 @@ def test_what_is_missing_is_named(matched, tmp_path, path, expected):
     assert truth_location(tmp_path / path) == tmp_path / expected
     with pytest.raises(InputError, match=f"{expected}: no such file"):
         matched(FOLDERS, "a,0", truth=path)
+
+
+def test_images_are_grouped_by_the_pattern_of_the_training(matched, tmp_path):
+    draw(tmp_path / "truth", "1/p1_a.png", "1/p1_b.png", "cat/p2_a.png")
+    answers = ("p1_a.png,0", "p1_b.png,0", "p2_a.png,1")
+    member = {
+        "name": "exp", "backbone": "x", "settings": {"group_pattern": "/(p[0-9])_"}, "source": "", "grouped_by": None,
+        "train": {"pictures": 9, "groups": 9}, "validation": None, "scores": {}, "best_criterion": "f1",
+        "finished": True, "epoch": 1, "epochs": 1, "seconds": 2.0, "hardware": "CPU", "versions": {},
+    }  # fmt: skip
+    made = {"made": {"model": "exp", "views": 1, "joined": "", "members": [member]}}
+    found = matched(FOLDERS, *answers, made=made)
+    assert found.names == ["p1_a.png", "p1_b.png", "p2_a.png"] and found.group_column == "group"
+    assert (found.groups.tolist(), found.group_names) == ([0, 0, 1], ["p1", "p2"])
+    assert "images are grouped by the model's group_pattern /(p[0-9])_" in found.notes
+    # a table too, unless it has a column of groups
+    write(tmp_path / "table.csv", "path,label\n1/p1_a.png,1\n1/p2_a.png,1\n")
+    assert matched(FOLDERS, "1/p1_a.png,0", truth="table.csv", made=made).group_names == ["p1", "p2"]
+    write(tmp_path / "table.csv", "path,label,person\n1/p1_a.png,1,x\n1/p2_a.png,1,x\n")
+    assert matched(FOLDERS, "1/p1_a.png,0", truth="table.csv", made=made).group_names == ["x"]
+    # images of other names have no groups, nor do those that the pattern of a spoilt labels.json cannot match
+    write(tmp_path / "table.csv", "path,label\n1/p1_a.png,1\n1/other.png,1\n")
+    none = matched(FOLDERS, "1/p1_a.png,0", truth="table.csv", made=made)
+    assert none.groups is None and none.group_column is None
+    assert "no groups: 1 of 2 names do not match the model's group_pattern /(p[0-9])_" in none.notes
+    for spoilt in ("(", "no group", 7):
+        member["settings"]["group_pattern"] = spoilt
+        assert matched(FOLDERS, "1/p1_a.png,0", truth="table.csv", made=made).groups is None

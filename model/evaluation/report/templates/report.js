@@ -63,7 +63,7 @@
     button.append(image);
     button.dataset.row = row;
     button.addEventListener("click", () => {
-      neighbours = [...button.closest("ul").querySelectorAll("button.enlarge")].map((other) => other.dataset.row);
+      neighbours = [...button.closest("ul, tbody").querySelectorAll("button.enlarge")].map((other) => other.dataset.row);
       show(neighbours.indexOf(String(row)));
       enlarged.showModal();
     });

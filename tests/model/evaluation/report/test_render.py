@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from model.artifacts.provenance import Provenance
 from model.attributes import Attribute
 from model.evaluation.report.render import LARGE_CHARACTERS, SMALL_CHARACTERS
+from model.evaluation.report.thumbnails import picture_folder
 from model.evaluation.suspects import suspected_label_errors
 from model.labels import Scheme, mask_scheme
 
@@ -177,9 +179,7 @@ def test_two_models_are_compared_picture_by_picture(page):
     right, other_right = page.matched.correct, page.matched.truth == 0
     only = page.tables["Only these answers are right, the surest"][1:]
     counts = [(right & other_right).sum(), (right & ~other_right).sum(), (~right & other_right).sum()]
-    sentence = (
-        f"Both are right for {counts[0]} pictures, only these answers for {counts[1]}, only before for {counts[2]}"
-    )
+    sentence = f"Both are right for {counts[0]} images, only these answers for {counts[1]}, only before for {counts[2]}"
     assert sentence in page.html and '<a href="compared.csv">' in page.html and len(only) == 20
     rows = [page.matched.names.index(row[0]) for row in only]
     assert all(right[row] and not other_right[row] for row in rows)
@@ -245,3 +245,19 @@ def test_pictures_that_lack_labels_are_in_the_tables_of_their_attributes_only(ma
     assert not [row for rows in others for row in rows if row % 3 == 0]
     on_page = [int(row) for row in re.findall(r'data-picture="(\d+)"', page.html)]
     assert not [row for row in on_page if row % 3 == 0]
+
+
+def test_compared_images_have_thumbnails_in_their_tables(make_page, tmp_path):
+    names = [f"{row}.png" for row in range(60)]
+    for name in names[:50]:
+        Image.new("RGB", (40, 30)).save(tmp_path / name)
+    folder = picture_folder(tmp_path, names)
+    page = make_page(pictures=60, names=names, other=np.zeros(60, np.int64), folder=folder)
+    only = [row for caption, rows in page.tables.items() if caption.startswith("Only ") for row in rows[1:]]
+    table = page.html[page.html.index('id="comparison"') : page.html.index('id="scores"')]
+    shown = re.findall(
+        r'<img src="data:image/jpeg;base64,[^"]+" width="40" height="30" alt="" data-picture="(\d+)">', table
+    )
+    assert shown == [str(names.index(row[0])) for row in only if row[0] in names[:50]] and len(shown) > 10
+    content = json.loads(re.search(r'<script type="application/json" id="content">(.*?)</script>', page.html)[1])
+    assert all(content["pictures"][row][0] == names[int(row)] and row not in content["thumbnails"] for row in shown)
