@@ -7,7 +7,7 @@ import sklearn.metrics as reference
 import evaluation
 from model.attributes import Attribute
 from model.evaluation.evaluate import evaluate
-from model.evaluation.matching import MatchedAnswers
+from model.evaluation.matched_answers import MatchedAnswers
 from model.labels import Scheme
 from tests.test_evaluation import KOREAN, made, run, surroundings, written  # noqa: F401
 
