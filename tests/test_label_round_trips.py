@@ -161,5 +161,5 @@ def test_attributes_with_missing_labels_are_scored_as_training_logged(run_train,
         assert scores["accuracy"]["value"] == pytest.approx(logged["accuracy"])
         assert scores["pictures"] == (truth[f"ans_name_{name}"] != "").sum() > found["pictures"]
         assert sum(one["support"] for one in scores["per_class"].values()) == scores["pictures"]
-    assert any("pictures with a label of some attributes only" in note for note in found["notes"])
+    assert any("images with a label of some attributes only" in note for note in found["notes"])
     assert not any("answers without truth" in note for note in found["notes"])

@@ -169,7 +169,7 @@ def _missing_classes(report: SplitReport) -> list[str]:
     for side, name in enumerate(report.side_names):
         missing = [report.class_names[c] for c, count in enumerate(report.class_counts[side]) if not count]
         if len(missing) == len(report.class_names):
-            warnings.append(f"{name} has no picture {'with every label' if report.pictures[side] else 'at all'}")
+            warnings.append(f"{name} has no {'image with every label' if report.pictures[side] else 'picture at all'}")
         elif missing:
             noun = "class" if len(missing) == 1 else f"{len(missing):,} classes"
             warnings.append(f"{name} has no picture of {noun} {listing(missing)}; every output keeps a place for it")

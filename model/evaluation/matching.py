@@ -218,8 +218,8 @@ def _check_truth(truth: ClassTable, problems: Problems) -> None:
         without &= (truth.labels < 0).all(axis=1)
         if (truth.values == "").all():
             counts = listing(f"{name} {count:,}" for name, count in (truth.labels >= 0).sum().items())
-            detail = f"none of {len(truth.values):,} pictures has a label of every attribute; labels: {counts}"
-            problems.add("no picture with every label", f"{truth.file}: {detail}")
+            detail = f"none of {len(truth.values):,} images has a label of every attribute; labels: {counts}"
+            problems.add("no image with every label", f"{truth.file}: {detail}")
     for row in truth.values.index[without]:
         problems.add("pictures without a true class", f"{truth.file} row {row}: {truth.names[row]!r}")
 

@@ -141,12 +141,12 @@ def _class_table(
     partial = lacking & ~unlabelled
     if unlabelled.any():
         notes.append(
-            f"pictures left out, as an optional label ({listing(optional)}) is missing: {int(unlabelled.sum()):,}"
+            f"images left out, as an optional label ({listing(optional)}) is missing: {int(unlabelled.sum()):,}"
         )
     if partial.any():
         missing = listing(f"no {name} {count:,}" for name, count in (codes[partial] < 0).sum().items() if count)
         notes.append(
-            f"pictures with a label of some attributes only, which are scored by attribute alone: "
+            f"images with a label of some attributes only, which are scored by attribute alone: "
             f"{int(partial.sum()):,} ({missing}); with every label: {int((kept & complete).sum()):,}"
         )
     values = _joined_values(scheme, codes).where(complete, "")

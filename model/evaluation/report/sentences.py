@@ -190,7 +190,7 @@ def attributes_sentence(evaluation: Evaluation) -> str:
         return ""
     first, *others = sorted(shares, key=shares.__getitem__)
     rest = listing(f"{name} for {percent(shares[name])}" for name in others)
-    pictures = "pictures with a label of it" if evaluation.partial else "pictures"
+    pictures = "images with a label of it" if evaluation.partial else "pictures"
     return f"By attribute: {first} is right for {percent(shares[first])} of the {pictures}, {rest}."
 
 

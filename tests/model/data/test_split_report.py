@@ -108,6 +108,6 @@ def test_images_with_a_label_are_counted_where_labels_are_missing() -> None:
         ["with", "every", "label", "2", "100.0", "0"],
     ]
     assert report.to_dict()["sides"]["train"]["labelled"] == {"kind": 3, "size": 3}
-    assert "validation has no picture with every label" in report.warnings
+    assert "validation has no image with every label" in report.warnings
     complete = report_split(given[0], np.zeros(5, int), *given[2:], labels={"kind": kind, "size": size})
     assert complete.labelled == {} and "labelled" not in complete.to_dict()["sides"]["train"]

@@ -88,9 +88,10 @@ def test_rows_without_an_optional_label_have_the_others(matched, tmp_path, locat
     note = "scored by attribute alone: 1 (no size 1); with every label: 2"
     assert any(note in text for text in found.notes) and not any("without truth" in text for text in found.notes)
     assert found.metadata == {} and found.true_name(1) == "shirt/no label" and found.true_name(2) == "shirt/large"
-    write(tmp_path / "truth" / "table.csv", "ImageID,size,articleType\na,9,shoe\nb,,\nc,10,shirt\n")
-    with pytest.raises(InputError, match="pictures without a true class"):
-        matched(scheme, "a,2", "b,1", "c,0", truth=location)
+    for row in ("b,,", "b,9,"):  # without kind, which is not optional
+        write(tmp_path / "truth" / "table.csv", f"ImageID,size,articleType\na,9,shoe\n{row}\nc,,shirt\n")
+        with pytest.raises(InputError, match=r"pictures without a true class \(1\):\n.*'b'"):
+            matched(scheme, "a,2", "b,1", "c,0", truth=location)
 
 
 def test_rows_of_a_channel_without_an_optional_label_have_the_others(matched, tmp_path):
@@ -109,7 +110,7 @@ def test_rows_of_a_channel_without_an_optional_label_have_the_others(matched, tm
     # alone, an attribute has no scores on images without its label
     alone = matched(Scheme(attributes[1:]), "shirt_9.png,0", "shoe_.png,1", truth="table.csv")
     assert (alone.names, alone.truth.tolist(), alone.truth_by_attribute) == (["shirt_9.png"], [0], {})
-    assert "pictures left out, as an optional label (size) is missing: 1" in alone.notes
+    assert "images left out, as an optional label (size) is missing: 1" in alone.notes
     # labels that are parts of a column's texts
     texts = tuple(replace(one, pattern=replace(one.pattern, column="text")) for one in attributes)
     write(tmp_path / "table.csv", "path,text,ans\na,shoe_9,\nb,shirt_10,\n")
@@ -137,7 +138,7 @@ def test_the_columns_of_attributes_that_training_writes_are_read_before_the_join
 def test_a_truth_of_images_that_all_lack_a_label_is_an_error(matched, tmp_path):
     scheme = Scheme(tuple(replace(one, optional=True) for one in SHIRTS.attributes))
     write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,\nb,,shirt\n")
-    with pytest.raises(InputError, match=r"none of 2 pictures has a label of every attribute; labels: kind 1, size 1"):
+    with pytest.raises(InputError, match=r"none of 2 images has a label of every attribute; labels: kind 1, size 1"):
         matched(scheme, "a,2", "b,1")
 
 

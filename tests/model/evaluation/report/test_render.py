@@ -235,7 +235,7 @@ def test_pictures_that_lack_labels_are_in_the_tables_of_their_attributes_only(ma
     parts["age"] = np.where(np.arange(60) % 3 == 0, -1, parts["age"])
     truth = np.where(parts["age"] < 0, -1, joint)
     page = make_page(pictures=60, truth=truth, truth_by_attribute=parts)
-    assert page.evaluation.partial == 20 and "40 pictures with a label" in page.html
+    assert page.evaluation.partial == 20 and "40 images with a label" in page.html
     content = json.loads(page.html.split('id="content">')[1].split("</script>")[0])
     lists = [rows for key, (_, _, _, rows) in content["lists"].items() if key.startswith("mask-")]
     lacking = {row for rows in lists for row in rows if row % 3 == 0}
@@ -252,12 +252,18 @@ def test_compared_images_have_thumbnails_in_their_tables(make_page, tmp_path):
     for name in names[:50]:
         Image.new("RGB", (40, 30)).save(tmp_path / name)
     folder = picture_folder(tmp_path, names)
-    page = make_page(pictures=60, names=names, other=np.zeros(60, np.int64), folder=folder)
+    parts = mask_scheme().split(make_page(pictures=60).matched.truth)
+    parts["age"] = np.where(np.arange(60) % 3 == 0, -1, parts["age"])  # every third is not compared
+    given = {"truth": mask_scheme().joint(parts), "truth_by_attribute": parts, "other": np.zeros(60, np.int64)}
+    given["truth"] = np.where(parts["age"] < 0, -1, given["truth"])
+    page = make_page(pictures=60, names=names, folder=folder, **given)
     only = [row for caption, rows in page.tables.items() if caption.startswith("Only ") for row in rows[1:]]
     table = page.html[page.html.index('id="comparison"') : page.html.index('id="scores"')]
     shown = re.findall(
         r'<img src="data:image/jpeg;base64,[^"]+" width="40" height="30" alt="" data-picture="(\d+)">', table
     )
     assert shown == [str(names.index(row[0])) for row in only if row[0] in names[:50]] and len(shown) > 10
+    assert all(row[1] == page.matched.true_name(names.index(row[0])) for row in only)
+    assert not [row for row in only if names.index(row[0]) % 3 == 0]
     content = json.loads(re.search(r'<script type="application/json" id="content">(.*?)</script>', page.html)[1])
     assert all(content["pictures"][row][0] == names[int(row)] and row not in content["thumbnails"] for row in shown)

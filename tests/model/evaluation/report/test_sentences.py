@@ -92,3 +92,16 @@ def test_the_first_line_says_whether_the_model_saw_the_pictures():
         "The model saw 1 of 2 pictures: 1 it learnt from; its scores on new pictures are lower than these."
     )
     assert "learnt_from" not in unknown.to_dict() and seen.to_dict()["learnt_from"] == {"train": 1, "validation": 0}
+
+
+def test_the_worst_attribute_comes_first_with_the_images_that_it_is_scored_over():
+    scheme = Scheme((Attribute("kind", ("cat", "dog")), Attribute("size", ("small", "large"))))
+    whole = MatchedAnswers(scheme, list("abcd"), np.array([0, 1, 2, 3]), np.array([0, 0, 2, 2]))
+    labels = {"kind": np.array([0, 0, 1, 1]), "size": np.array([0, 1, 0, -1])}
+    partial = dataclasses.replace(whole, truth=np.array([0, 1, 2, -1]), truth_by_attribute=labels)
+    told = [sentences.attributes_sentence(evaluate(one, resamples=0)) for one in (whole, partial)]
+    assert told == [
+        "By attribute: size is right for 50.0\u00a0% of the pictures, kind for 100.0\u00a0%.",
+        "By attribute: size is right for 66.7\u00a0% of the images with a label of it, kind for 100.0\u00a0%.",
+    ]
+    assert sentences.attributes_sentence(evaluated([0, 1], [0, 1])) == ""
