@@ -49,7 +49,9 @@ class EvaluationSettings:
         choices=("names", "indices"),
     )
     group_column: str | None = setting(
-        None, "column of the truth whose groups are resampled together; else group, person, sender or people_path"
+        None,
+        "column of the truth whose groups are resampled together; else group, person, sender or people_path, else the "
+        "groups by the group_pattern of the training",
     )
     gmean_classes: list[str] = setting(
         [],
