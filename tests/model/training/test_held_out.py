@@ -74,6 +74,7 @@ def test_training_leaves_a_report_beside_the_model_and_says_what_comes_next(repo
     ]
     assert newest_model(run.parent) == run
     check_answers(folder, run, faces / "train")
+    assert json.loads((folder / "labels.json").read_text())["held_out"] == "validation"
     metrics = json.loads((run / "metrics.json").read_text())["validation"]
     scores = json.loads((folder / "evaluation.json").read_text())["rarebird"]
     assert scores["accuracy"]["value"] == pytest.approx(metrics["acc"])
