@@ -103,10 +103,12 @@ def _checked(settings: TrainSettings, table: Table, problems: Problems, checked:
 
 
 def _check_attribute_names(settings: TrainSettings, scheme: Scheme) -> None:
-    """Checks that the settings `target` and `heads` name attributes of the channel, before all images are decoded."""
+    """Checks that the settings `target`, `heads` and `separate` name attributes of the channel, before all images are
+    decoded."""
     if settings.target != SEPARATE:
         target_scheme(scheme, settings.target)
     under_own_names("heads", settings.heads, scheme.names)
+    under_own_names("separate", settings.separate, scheme.names)
 
 
 def _share_combinations(train: Table, validation: Table | None) -> tuple[Table, Table | None]:
