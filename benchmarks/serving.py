@@ -30,7 +30,7 @@ from PIL import Image
 
 from container.project_root import PROJECT_ROOT
 from model.artifacts.ensemble import load
-from model.data.readers.channel_files import IMAGE_SUFFIXES
+from model.data.readers.image_names import IMAGE_SUFFIXES
 from model.errors import ExitCode, InputError
 from model.prediction.api import make_predictor
 from model.prediction.predictor import EnsemblePredictor

@@ -16,7 +16,7 @@ import inference
 import inference_TTA
 from model.artifacts.discovery import newest_model
 from model.artifacts.saved_model import load_model
-from model.data.readers.channel_files import is_image
+from model.data.readers.image_names import is_image
 from model.data.readers.shards import INDEX, write_shards
 from model.errors import Failure, InputError
 from model.prediction.api import predict

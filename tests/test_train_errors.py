@@ -22,6 +22,11 @@ def test_a_wrong_setting_or_attribute_is_an_error_before_the_images_are_decoded(
         (["--weights", "no/such.pth"], "there is no such file"),
         (["--optimizer", "adamx"], "nearest: adamax"),
         (["--target", "heads", "--heads", '{"agee": {"loss_weight": 2}}'], "no attribute 'agee'; nearest: age"),
+        (
+            ["--target", "separate", "--separate", '{"agee": {}}'],
+            "separate: 'agee' is not an attribute, expected mask, gender, age; nearest: age",
+        ),
+        (["--target", "separate", "--separate", '{"age": {"optimizer": "adamx"}}'], "separate: age: optimizer 'adamx'"),
         (["--target", "agee"], "'agee' is not an attribute; there are mask, gender, age; nearest: age"),
     ):
         with pytest.raises(InputError, match=message):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jobs.spec.command_line import read_flags
 from jobs.storage.upload import local_files
-from model.data.readers.channel_files import is_image
+from model.data.readers.image_names import is_image
 from model.data.readers.shards import INDEX, write_shards
 from model.errors import ExitCode, InputError
 

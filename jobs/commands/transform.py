@@ -25,7 +25,7 @@ from jobs.spec.job import Account
 from jobs.spec.results_folder import ResultsFolder
 from jobs.storage.s3 import S3Uri
 from jobs.storage.upload import upload_folder
-from model.data.readers.channel_files import IMAGE_SUFFIXES
+from model.data.readers.image_names import IMAGE_SUFFIXES
 from model.errors import ExitCode, InputError
 
 IMAGES = "pictures"  # folder in S3 for uploads of images alone, without the tables and lists of a channel

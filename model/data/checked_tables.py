@@ -16,11 +16,11 @@ from model.data.integrity import check_images
 from model.data.pixel_range import sample_pixels
 from model.data.split_folders import split_channels
 from model.data.table import Table
-from model.errors import InputError, Problems, listing, raise_all
+from model.errors import InputError, Problems, did_you_mean, listing, raise_all
 from model.labels import Scheme, target_scheme
 from model.metrics.epoch_metrics import SCORE_OF_MANY
 from model.settings.choices import SEPARATE
-from model.settings.nested import under_own_names
+from model.settings.nested import own_names, under_own_names
 from model.settings.train import TrainSettings
 
 UNREADABLE_CSV = "unreadable.csv"  # beside split.csv
@@ -103,10 +103,20 @@ def _checked(settings: TrainSettings, table: Table, problems: Problems, checked:
 
 
 def _check_attribute_names(settings: TrainSettings, scheme: Scheme) -> None:
-    """Checks that the settings `target` and `heads` name attributes of the channel, before all images are decoded."""
+    """Checks that the settings `target`, `heads` and `separate` name attributes of the channel, before all images are
+    decoded."""
     if settings.target != SEPARATE:
         target_scheme(scheme, settings.target)
     under_own_names("heads", settings.heads, scheme.names)
+    _, unknown = own_names(settings.separate, scheme.names)
+    if unknown:
+        known = listing(scheme.names)
+        raise InputError(
+            "\n".join(
+                f"separate: {name!r} is not an attribute, expected {known}{did_you_mean(name, scheme.names)}"
+                for name in unknown
+            )
+        )
 
 
 def _share_combinations(train: Table, validation: Table | None) -> tuple[Table, Table | None]:

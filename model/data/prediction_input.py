@@ -17,10 +17,11 @@ import pandas as pd
 from model.attributes import normal_text
 from model.data.image_locations import ImageLocations
 from model.data.readers.channel_checks import OUTSIDE_LINKS, has_content, outside_links_text
-from model.data.readers.channel_files import ChannelFiles, Found, count_by_suffix, is_image, warn_skipped
+from model.data.readers.channel_files import ChannelFiles, Found
 from model.data.readers.columns import SURE_PICTURE_COLUMNS
 from model.data.readers.csv_table import has_picture_column, picture_column_of
 from model.data.readers.detect import FILE_LAYOUTS, choose_table, layout_of_table
+from model.data.readers.image_names import count_by_suffix, is_image, warn_skipped
 from model.data.readers.own_outputs import input_tables
 from model.data.readers.path_list import PATH, begins_with_image, has_header, read_list
 from model.data.readers.table_options import TableOptions

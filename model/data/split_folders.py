@@ -12,8 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from model.data.channel import ChannelOptions
-from model.data.readers.channel_files import IMAGES, ChannelFiles, is_image
+from model.data.readers.channel_files import IMAGES, ChannelFiles
 from model.data.readers.detect import DETECTED_SUFFIXES, tables_to_read
+from model.data.readers.image_names import is_image
 from model.data.readers.split_names import TRAIN, UNUSED, VALIDATION, side_of
 from model.errors import InputError, listing
 

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from model.answers.read import DUPLICATE_NAMES
-from model.data.readers.channel_files import IMAGES, is_image
+from model.data.readers.channel_files import IMAGES
+from model.data.readers.image_names import is_image
 from model.errors import Problems, did_you_mean, listing
 
 SAMPLE = 1000  # names among which a message looks for the nearest

@@ -18,13 +18,15 @@ from model.training.augmentation import make_augmentation
 from model.training.losses import LossContext, make_loss
 from model.training.mixing import make_mixing
 from model.training.optim import Schedule, make_optimiser
+from model.training.separate import attribute_settings
 from model.training.weights_file import check_weights
 
 STEPS = 100  # of an epoch; schedules are made for as many where the data are not known yet
 
 
 def check_early(settings: TrainSettings) -> None:
-    """Checks the backbone's name, the file of weights, optimiser, schedule, losses, augmentation and mixing.
+    """Checks backbone, file of weights, optimiser, schedule, losses, augmentation and mixing; with target separate
+    those of each attribute's model too.
 
     Args:
         settings: Settings of the training.
@@ -32,19 +34,33 @@ def check_early(settings: TrainSettings) -> None:
     Raises:
         InputError: Lists all problems.
     """
+    problems = _problems(settings)
+    for name, own in settings.separate.items():
+        try:
+            own_settings = attribute_settings(settings, name, own)
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        found = _problems(own_settings, has_checked_weights=own_settings.weights == settings.weights)
+        problems += [f"separate: {name}: {problem}" for problem in found if problem not in problems]
+    if problems:
+        raise InputError("\n".join(problems))
+
+
+def _problems(settings: TrainSettings, has_checked_weights: bool = False) -> list[str]:
+    """The problems of the settings of one model, each once."""
     problems = []
-    for check in _checks(settings):
+    for check in _checks(settings, has_checked_weights):
         try:
             check()
         except InputError as error:
             problems.append(str(error))
-    if problems:
-        raise InputError("\n".join(dict.fromkeys(problems)))
+    return list(dict.fromkeys(problems))
 
 
-def _checks(settings: TrainSettings) -> Iterator[Callable[[], Any]]:
+def _checks(settings: TrainSettings, has_checked_weights: bool) -> Iterator[Callable[[], Any]]:
     yield lambda: backbone_name(settings.model)
-    if settings.weights:
+    if settings.weights and not has_checked_weights:
         yield lambda: check_weights(Path(settings.weights or ""))
     # the schedule needs an optimiser, of which any will do where the named one cannot be made
     yield lambda: make_optimiser(settings, nn.Linear(1, 1))

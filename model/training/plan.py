@@ -3,7 +3,6 @@ and the ensembles that they are joined to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,11 @@ from model.data.split_report import SplitReport, report_split
 from model.data.splits import assign
 from model.data.table import Table
 from model.decisions import Decision, make_decision
-from model.errors import InputError, did_you_mean, listing
+from model.errors import InputError, listing
 from model.labels import HEADS, Scheme
 from model.settings.choices import SEPARATE
-from model.settings.fields import Layer, as_dict, build, names_in_sections
-from model.settings.nested import own_names
 from model.settings.train import TrainSettings
-
-OWN_SECTIONS = ("Sampling and loss", "Network", "Pictures", "Loop", "Machine")  # settings that an attribute may have
+from model.training.separate import settings_by_attribute
 
 
 @dataclass(frozen=True)
@@ -149,7 +145,7 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
         }
     # A model for each attribute and fold; the folds of an attribute form an ensemble, the attributes another
     runs, ensembles = [], []
-    for attribute, own_settings in _settings_by_attribute(settings, train.scheme.names).items():
+    for attribute, own_settings in settings_by_attribute(settings, train.scheme.names).items():
         for fold, (fold_name, datasets) in enumerate(splits.items()):
             folder = "/".join(part for part in (_folder(attribute), fold_name) if part)
             own_datasets = datasets.narrowed(own_settings.target) if is_separate else datasets
@@ -185,41 +181,6 @@ def _assign_folds(settings: TrainSettings, table: Table) -> tuple[np.ndarray, Sp
 
 def _fold_names(folds: int) -> list[str]:
     return [f"fold{number}" for number in range(1, folds + 1)]
-
-
-def _settings_by_attribute(settings: TrainSettings, attributes: Sequence[str]) -> dict[str, TrainSettings]:
-    """The settings of each attribute's model; of the only model, under "", unless the target is separate.
-
-    Raises:
-        InputError: Lists all problems in the setting `separate`.
-    """
-    common = replace(settings, folds=0, separate={})
-    if settings.target != SEPARATE:
-        return {"": common}
-    default = TrainSettings()
-    # these settings are of the joint class
-    common = replace(common, num_classes=0, decision=default.decision, decision_args=default.decision_args)
-    known = names_in_sections(TrainSettings, OWN_SECTIONS)
-    by_attribute = {}
-    separate, unknown = own_names(settings.separate, attributes)
-    problems = [f"separate: {name!r} is not an attribute, expected {listing(attributes)}" for name in unknown]
-    for name in attributes:
-        own = separate.get(name) or {}
-        if not isinstance(own, Mapping):
-            problems.append(f"separate: {name}: expected settings by name, not {own!r}")
-            continue
-        unfit = [key for key in own if key not in known]
-        problems += [f"separate: {name}: {key} cannot be an attribute's own{did_you_mean(key, known)}" for key in unfit]
-        if unfit:
-            continue
-        try:
-            layers = [Layer("{}", {**as_dict(common), "target": name}), Layer(f"separate: {name}: {{}}", own)]
-            by_attribute[name] = build(TrainSettings, layers)
-        except InputError as error:
-            problems.append(str(error))
-    if problems:
-        raise InputError("\n".join(problems))
-    return by_attribute
 
 
 def _folder(attribute: str) -> str:

@@ -9,8 +9,7 @@ import logging
 import os
 import posixpath
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -18,20 +17,13 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from model.attributes import normal_text
+from model.data.readers.image_names import is_image
 from model.data.readers.shards import Shards, read_shards
 from model.errors import listing
 from model.paths import leaves_folder
 
 log = logging.getLogger("rarebird")
 
-# What Pillow decodes and people classify, by format: JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF, Netpbm, JPEG 2000, others
-IMAGE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
-    *(".png", ".apng", ".webp", ".avif", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
-    *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
-    *(".jp2", ".j2k", ".j2c", ".jpf", ".jpx"),
-    *(".tga", ".ico", ".pcx", ".psd", ".qoi", ".sgi"),
-)
 # Files and folders that file managers and network storage create beside the user's own, in lower case: thumbnails of
 # Synology and QNAP, trash, snapshots, resource forks in archives of macOS
 IGNORED = frozenset(
@@ -44,27 +36,6 @@ IMAGES = "images"  # the folder beside a table that its images may lie in
 OUTSIDE = "path out of the channel"
 
 Kind = Literal["file", "folder", "outside", "missing"]
-
-
-def is_image(name: str) -> bool:
-    """Whether the name of a file has the extension of an image format, in any letter case."""
-    return name.lower().endswith(IMAGE_SUFFIXES)
-
-
-def count_by_suffix(paths: Iterable[str]) -> str:
-    """`.txt 2, no extension 1`: the extensions of files, the most frequent first."""
-    suffixes = Counter(posixpath.splitext(path)[1].lower() or "no extension" for path in paths)
-    ordered = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
-    return listing(f"{suffix} {count:,}" for suffix, count in ordered)
-
-
-def warn_skipped(paths: Sequence[str]) -> None:
-    """Logs in one line how many files are no images by their names."""
-    if paths:
-        files = (
-            "1 file is no image by its name" if len(paths) == 1 else f"{len(paths):,} files are no images by their name"
-        )
-        log.warning("%s: %s (%s)", files, count_by_suffix(paths), listing(paths, 3))
 
 
 @dataclass(frozen=True)

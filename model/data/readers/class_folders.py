@@ -13,9 +13,10 @@ import posixpath
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from model.data.readers.channel_files import ChannelFiles, warn_skipped
+from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.folder_doubts import doubt_about_classes
 from model.data.readers.folder_tree import LABEL, FolderTree, Parts, classes_base, read_tree
+from model.data.readers.image_names import warn_skipped
 from model.data.readers.rows import Rows, warn_left_out
 from model.errors import Problems, listing
 from model.settings.choices import ALL_LEVELS, NO_LEVEL

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model.attributes import normal_text
-from model.data.readers.channel_files import ChannelFiles, Kind, is_image
+from model.data.readers.channel_files import ChannelFiles, Kind
 from model.data.readers.columns import (
     PICTURE_COLUMNS,
     SURE_PICTURE_COLUMNS,
     USUAL_PICTURE_COLUMNS,
     column_named,
 )
+from model.data.readers.image_names import is_image
 from model.data.readers.profile_folders import ProfileEntry, read_profile_entries
 from model.data.readers.rows import ImageFinder, Rows
 from model.data.readers.split_names import UNUSED, side_of

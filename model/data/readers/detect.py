@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.data.readers.channel_files import ChannelFiles, count_by_suffix, is_image
+from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.class_folders import FolderLevels, has_class_folders, read_class_folders
 from model.data.readers.columns import USUAL_PICTURE_COLUMNS, column_named
 from model.data.readers.csv_table import has_picture_column, names_images, read_csv_rows
 from model.data.readers.image_files import has_image_files, read_image_files
+from model.data.readers.image_names import count_by_suffix, is_image
 from model.data.readers.lst import read_lst_rows, read_lst_table
 from model.data.readers.manifest import read_manifest_rows, read_manifest_table
 from model.data.readers.own_outputs import input_tables

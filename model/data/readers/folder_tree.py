@@ -5,7 +5,8 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass, field
 
-from model.data.readers.channel_files import IMAGES, ChannelFiles, is_image
+from model.data.readers.channel_files import IMAGES, ChannelFiles
+from model.data.readers.image_names import is_image
 
 LABEL = "label"  # the column of classes that are folders
 

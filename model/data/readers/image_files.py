@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from model.data.readers.channel_files import IMAGES, ChannelFiles, is_image
+from model.data.readers.channel_files import IMAGES, ChannelFiles
+from model.data.readers.image_names import is_image
 from model.data.readers.rows import Rows, warn_left_out
 
 

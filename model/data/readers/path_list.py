@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from model.data.readers.channel_files import IMAGE_SUFFIXES, ChannelFiles, is_image
+from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.columns import column_named
 from model.data.readers.csv_table import read_csv_rows, rows_of_table
+from model.data.readers.image_names import IMAGE_SUFFIXES, is_image
 from model.data.readers.rows import Rows
 from model.data.readers.table_options import TableOptions
 from model.data.readers.text_files import read_lines

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from model.attributes import normal_text
-from model.data.readers.channel_files import IMAGES, ChannelFiles, Kind, is_image
+from model.data.readers.channel_files import IMAGES, ChannelFiles, Kind
 from model.data.readers.columns import column_named
+from model.data.readers.image_names import is_image
 from model.data.readers.rows import Rows, warn_left_out
 from model.errors import Problems, listing
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from model.attributes import normal_text
-from model.data.readers.channel_files import OUTSIDE, ChannelFiles, Kind, is_image
+from model.data.readers.channel_files import OUTSIDE, ChannelFiles, Kind
+from model.data.readers.image_names import is_image
 from model.errors import Problems, listing
 from model.paths import leaves_folder
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from container.http.errors import RequestError
 from container.serve import served_model
 from container.serve.served_model import ServedModel, _trim_heap
 from model.prediction.predictor import EnsemblePredictor
-from tests.container.serve.conftest import encoded
+from tests.container.serve.conftest import encoded, settings_of
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="resident memory is read from /proc")
@@ -38,6 +40,25 @@ def test_what_was_freed_goes_back_to_the_system():
     _trim_heap()
     assert before - resident() > size * number / 2
     libc.free(blocks[-1])
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_max_pixels_is_the_servers_else_the_models(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # it is of the process: restored at the end
+    trained = tmp_path / "trained"
+    shutil.copytree(model, trained)
+    with (trained / "settings.yaml").open("a", encoding="utf-8") as file:
+        file.write("max_pixels: 4800\n")
+    just, above = (encoded(Image.new("RGB", (width, 80))) for width in (60, 61))
+    for folder, flags, limit in (
+        (model, {"max_pixels": 4800}, "4,800"),
+        (trained, {"max_pixels": 4879}, "4,879"),
+        (trained, {}, "4,800"),
+    ):
+        served = ServedModel(folder, settings_of(**flags))
+        served.prepare(just)
+        with pytest.raises(RequestError, match=f"too large: more than {limit} pixels"):
+            served.prepare(above)
 
 
 def test_large_pictures_are_decoded_one_at_a_time_and_none_that_memory_has_no_room_for(serving, monkeypatch):

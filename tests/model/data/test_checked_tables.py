@@ -15,7 +15,7 @@ from PIL import Image
 
 from model.data.checked_tables import read_tables
 from model.data.datasets import Datasets, make_datasets
-from model.data.readers.channel_files import is_image
+from model.data.readers.image_names import is_image
 from model.data.readers.shards import INDEX, write_shards
 from model.errors import InputError
 from model.settings.train import TrainSettings

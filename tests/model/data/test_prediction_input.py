@@ -217,7 +217,9 @@ def test_lists_and_tables_of_other_delimiters_encodings_and_folders(root: Path) 
     assert named(read_info(root)) == ("ImageID", ["c.jpg"])
 
 
-def test_a_manifest_names_images_by_their_references_and_every_row_is_kept(root: Path) -> None:
+def test_a_manifest_names_images_by_their_references_and_every_row_is_kept(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     touch(root, "images/a.jpg", "images/b.jpg")
     lines = [
         '{"source-ref": "s3://bucket/data/images/b.jpg", "animals": 1, "animals-metadata": {"class-name": "dog"}}',
@@ -228,6 +230,7 @@ def test_a_manifest_names_images_by_their_references_and_every_row_is_kept(root:
     ]
     (root / "x.manifest").write_text("\n".join(lines))
     inputs = read_info(root, TableOptions(table="x.manifest"))
+    assert "x.manifest: no picture for 1 of 4 rows: x.manifest row 2: images/none.jpg" in caplog.text
     assert named(inputs) == ("path", ["images/b.jpg", "images/none.jpg", "images/a.jpg", "images/a.jpg"])
     assert inputs.rows.columns.tolist() == ["path", "source-ref", "animals", "person"]
     assert inputs.rows.iloc[0].tolist() == ["b.jpg", "s3://bucket/data/images/b.jpg", "dog", ""]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from model.data.image_locations import ImageLocations
-from model.data.readers.channel_files import is_image
+from model.data.readers.image_names import is_image
 from model.data.readers.shards import write_shards
 from model.images.image_location import ImageLocation
 from tests.model.data.conftest import ATTRIBUTES, MIXED, csv_channel, read, touch, write_csv

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from model.images.decode import (
     UnreadableImage,
@@ -282,6 +282,21 @@ def test_a_picture_above_pils_limit_has_a_reason(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(UnreadableImage, match="too large: more than 2,000 pixels"):
         read_source(encoded(two_halves(), "PNG"))
+
+
+@pytest.mark.parametrize("chunk", ["zTXt", "iTXt", "iCCP", "several"])
+def test_a_png_with_large_texts_or_profile_is_read(chunk: str) -> None:
+    """AI tools write the work flow of an image, Photoshop the history: more than the 1 MiB that Pillow reads."""
+    text, info = "work flow " * 300_000, PngImagePlugin.PngInfo()
+    if chunk in ("zTXt", "several"):
+        info.add_text("prompt", text, zip=True)
+    if chunk in ("iTXt", "several"):
+        info.add_itxt("history", text, zip=True)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    options = {"icc_profile": profile + bytes(3 << 20)} if chunk in ("iCCP", "several") else {}
+    content = encoded(two_halves(), "PNG", pnginfo=info, **options)
+    assert len(content) < 1 << 20  # it is the decompressed size that counts
+    assert halves_of(read_source(content)) == pytest.approx(np.array([LEFT, RIGHT]), abs=6)
 
 
 def test_no_warning_leaks() -> None:

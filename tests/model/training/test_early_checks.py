@@ -35,6 +35,29 @@ def test_a_wrong_name_or_argument_is_an_error(values, message):
         check_early(settings_of(**values))
 
 
+@pytest.mark.parametrize(
+    ("own", "messages"),
+    [
+        ({"optimizer": "adamx"}, ["separate: age: optimizer 'adamx': timm has none of that name; nearest: adamax"]),
+        ({"augmentation": {"flipp": {}}}, ["separate: age: augmentation:"]),
+        ({"weights": "no/such.pth"}, ["separate: age: weights no/such.pth: there is no such file"]),
+        ({"epochs": "many"}, ["separate: age: epochs = 'many'"]),
+        ({"folds": 3, "optimiser": "sgd"}, ["separate: age: folds cannot be an attribute's own", "nearest: optimizer"]),
+        (3, ["separate: age: expected settings by name, not 3"]),
+    ],
+)
+def test_settings_of_an_attributes_own_model_are_checked_too(own, messages):
+    with pytest.raises(InputError) as error:
+        check_early(settings_of(target="separate", separate={"mask": {"epochs": 2}, "age": own}))
+    assert all(message in str(error.value) for message in messages) and "mask" not in str(error.value)
+
+
+def test_a_problem_of_the_common_settings_is_not_listed_for_each_attribute():
+    with pytest.raises(InputError) as error:
+        check_early(settings_of(target="separate", optimizer="adamx", separate={"mask": {"lr": 0.1}, "age": {}}))
+    assert str(error.value).count("adamx") == 1 and "separate" not in str(error.value)
+
+
 def test_all_problems_are_listed_each_once():
     with pytest.raises(InputError) as error:
         check_early(settings_of(model="resnet10x", optimizer="adamx", scheduler="cosime", augmentation={"flipp": {}}))

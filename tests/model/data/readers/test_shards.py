@@ -13,7 +13,8 @@ from model.data.image_dataset import ImageDataset
 from model.data.integrity import check_images
 from model.data.loader import batches
 from model.data.prediction_input import read_info
-from model.data.readers.channel_files import ChannelFiles, is_image
+from model.data.readers.channel_files import ChannelFiles
+from model.data.readers.image_names import is_image
 from model.data.readers.shards import INDEX, read_shards, write_shards
 from model.data.sampling import ClassSampler, EpochSampler
 from model.errors import InputError, Problems

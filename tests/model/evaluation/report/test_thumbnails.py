@@ -4,7 +4,8 @@ import io
 import pytest
 from PIL import Image
 
-from model.data.readers.channel_files import ChannelFiles, is_image
+from model.data.readers.channel_files import ChannelFiles
+from model.data.readers.image_names import is_image
 from model.data.readers.shards import write_shards
 from model.errors import InputError
 from model.evaluation.report.thumbnails import LONGEST_SIDE, make_thumbnail, make_thumbnails, picture_folder

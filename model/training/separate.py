@@ -1,0 +1,64 @@
+"""The settings of each attribute's model for target separate: the common ones and its own in the setting `separate`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from model.errors import InputError, did_you_mean, listing
+from model.settings.choices import SEPARATE
+from model.settings.fields import Layer, as_dict, build, names_in_sections
+from model.settings.nested import own_names
+from model.settings.train import TrainSettings
+
+OWN_SECTIONS = ("Sampling and loss", "Network", "Pictures", "Loop", "Machine")  # settings that an attribute may have
+
+
+def settings_by_attribute(settings: TrainSettings, attributes: Sequence[str]) -> dict[str, TrainSettings]:
+    """The settings of each attribute's model; of the only model, under "", unless the target is separate.
+
+    Raises:
+        InputError: Lists all problems in the setting `separate`.
+    """
+    if settings.target != SEPARATE:
+        return {"": replace(settings, folds=0, separate={})}
+    by_attribute = {}
+    separate, unknown = own_names(settings.separate, attributes)
+    problems = [f"separate: {name!r} is not an attribute, expected {listing(attributes)}" for name in unknown]
+    for name in attributes:
+        try:
+            by_attribute[name] = attribute_settings(settings, name, separate.get(name) or {})
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        raise InputError("\n".join(problems))
+    return by_attribute
+
+
+def attribute_settings(settings: TrainSettings, name: str, own: Any) -> TrainSettings:
+    """The settings of one attribute's model.
+
+    Args:
+        settings: Settings of the job, with target separate.
+        name: Name of the attribute.
+        own: Its own settings by name.
+
+    Raises:
+        InputError: Lists all problems in its own settings.
+    """
+    if not isinstance(own, Mapping):
+        raise InputError(f"separate: {name}: expected settings by name, not {own!r}")
+    known = names_in_sections(TrainSettings, OWN_SECTIONS)
+    unfit = [key for key in own if key not in known]
+    if unfit:
+        raise InputError(
+            "\n".join(
+                f"separate: {name}: {key} cannot be an attribute's own{did_you_mean(key, known)}" for key in unfit
+            )
+        )
+    # number of classes and decision are of the joint class
+    default = TrainSettings()
+    of_joint_class = {"num_classes": 0, "decision": default.decision, "decision_args": default.decision_args}
+    common = {**as_dict(settings), "folds": 0, "separate": {}, **of_joint_class, "target": name}
+    return build(TrainSettings, [Layer("{}", common), Layer(f"separate: {name}: {{}}", own)])
