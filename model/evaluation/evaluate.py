@@ -13,6 +13,7 @@ from model.answers.seen_images import LEARNT_FROM_KEY
 from model.attributes import normal_text
 from model.errors import InputError, listing
 from model.evaluation.coverage import CoveragePoint, coverage_curve
+from model.evaluation.interval_notes import interval_notes
 from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.subgroups import Subgroup, subgroups_by_group, subgroups_by_metadata
 from model.evaluation.targets import (
@@ -25,7 +26,7 @@ from model.evaluation.targets import (
 )
 from model.label_values import INDICES, NAMES, whole_number
 from model.labels import Scheme
-from model.metrics.bootstrap import FEW_GROUPS, Interval, interval, score_intervals
+from model.metrics.bootstrap import Interval, interval, score_intervals
 from model.metrics.calibration import (
     calibration_error_interval,
     calibration_statistics,
@@ -40,7 +41,7 @@ from model.metrics.proportions import (
     share_intervals,
     with_border_intervals,
 )
-from model.metrics.scores import NO_TRUTH, SCORE_LABELS, Counts, confusion, weighted_scores_of
+from model.metrics.scores import NO_TRUTH, Counts, confusion, weighted_scores_of
 
 COMPARED = ("accuracy", "macro_f1", "gmean_f1", "balanced_accuracy")
 
@@ -228,6 +229,7 @@ def evaluate(
         if reliability:
             calibration_error = calibration_error_interval(totals.calibration, level, units)
     groups = None if complete.groups is None else units
+    about_intervals = interval_notes(targets, scored[JOINT_CLASS].scores, matched.groups, units) if resamples else []
     return Evaluation(
         pictures=len(complete.names),
         groups=groups,
@@ -246,7 +248,7 @@ def evaluate(
         coverage=coverage_curve(complete, level),
         unanswered=len(complete.unanswered),
         left_out=len(matched.left_out),
-        notes=[*matched.notes, *_interval_notes(scored[JOINT_CLASS], units, resamples, groups is not None)],
+        notes=[*matched.notes, *about_intervals],
         learnt_from=matched.learnt_from,
         partial=len(matched.names) - len(complete.names),
     )
@@ -329,17 +331,6 @@ def _reliability(matched: MatchedAnswers, totals: np.ndarray, confidence: float)
         for at, count in enumerate(bins["pictures"])
         if count
     ]
-
-
-def _interval_notes(scores: Scores, units: int, resamples: int, are_groups: bool) -> list[str]:
-    """Why scores have no interval though resamples were asked for."""
-    if resamples and units < FEW_GROUPS:
-        noun = ("group" if are_groups else "picture") + ("" if units == 1 else "s")
-        return [f"no intervals: {units} {noun}; an interval needs at least {FEW_GROUPS}"]
-    without = [label for name, label in SCORE_LABELS.items() if scores.scores[name].low is None]
-    if resamples and without:
-        return [f"no interval of {listing(without)}: the value is the same in every resample"]
-    return []
 
 
 def _dicts(scores: dict[str, Interval]) -> dict[str, Any]:

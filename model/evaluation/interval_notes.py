@@ -1,0 +1,50 @@
+"""Notes of an evaluation about its intervals: why a score has none, and which are narrower than they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from model.errors import listing
+from model.evaluation.targets import JOINT_CLASS, Target
+from model.metrics.bootstrap import FEW_GROUPS, Interval
+from model.metrics.scores import NO_TRUTH, SCORE_LABELS
+
+
+def interval_notes(
+    targets: Mapping[str, Target], scores: Mapping[str, Interval], groups: np.ndarray | None, units: int
+) -> list[str]:
+    """The notes of an evaluation with intervals.
+
+    Args:
+        targets: The joint class and the attributes, by name.
+        scores: Of the joint class, by the names of metrics.scores.scores_of.
+        groups: Of each image, int64 (N,), 0 to G - 1; None if each image is a group of its own.
+        units: Number of groups, or of images without groups, that the joint class is scored over.
+    """
+    if units < FEW_GROUPS:
+        noun = ("group" if groups is not None else "picture") + ("" if units == 1 else "s")
+        return [f"no intervals: {units} {noun}; an interval needs at least {FEW_GROUPS}"]
+    notes = []
+    without = [label for name, label in SCORE_LABELS.items() if scores[name].low is None]
+    if without:
+        notes.append(f"no interval of {listing(without)}: the value is the same in every resample")
+    for name, target in targets.items():
+        if few := _classes_of_few_groups(target, groups):
+            of = "joint classes" if name == JOINT_CLASS else f"values of {name}"
+            notes.append(
+                f"{of} of fewer than {FEW_GROUPS} {'groups' if groups is not None else 'pictures'}: {len(few)} "
+                f"({listing(few, 5)}); the intervals of macro scores may be too narrow"
+            )
+    return notes
+
+
+def _classes_of_few_groups(target: Target, groups: np.ndarray | None) -> list[str]:
+    """The classes in truth whose images are of fewer than FEW_GROUPS groups, with the number of groups."""
+    known = target.truth != NO_TRUTH
+    members = np.arange(len(known)) if groups is None else groups
+    # each class and group once
+    pairs = np.unique(np.column_stack([target.truth[known], members[known]]), axis=0)
+    count = np.bincount(pairs[:, 0], minlength=len(target.class_names))
+    return [f"{target.class_names[code]}: {count[code]}" for code in np.flatnonzero((count > 0) & (count < FEW_GROUPS))]
