@@ -31,7 +31,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from container import job_script, settings_layers
@@ -52,6 +52,7 @@ from model.data.readers.text_table import CSV_SUFFIXES
 from model.errors import ExitCode, Failure
 from model.images.decode import allow_pixels
 from model.images.tta import fixed_views_text
+from model.paths import parse_weighted
 from model.prediction.api import make_predictor
 from model.prediction.predictor import EnsemblePredictor
 from model.runtime.terminal import text_table
@@ -126,11 +127,20 @@ def chosen_model(settings: InferenceSettings, locations: Locations) -> Iterator[
     """Loads the models that the settings combine, else the model that they or the job name, else the newest run's.
     Its files are there for as long as the block lasts."""
     if settings.models:
-        yield load_combined(settings.models)
+        with ExitStack() as archives:
+            yield load_combined([opened_member(text, archives) for text in settings.models])
         return
     model_dir = locations.saved_model_dir(settings.model_dir)
     with opened_model(model_dir or newest_model(locations.models_dir(None), NAME_A_MODEL)) as folder:
         yield load(folder)
+
+
+def opened_member(text: str, archives: ExitStack) -> str:
+    """PATH[:WEIGHT] of a member; of one in a model.tar.gz with the folder that it is unpacked to until archives is
+    closed."""
+    ((path, weight),) = parse_weighted([text])
+    folder = archives.enter_context(opened_model(path))
+    return text if folder.is_relative_to(path) else f"{folder}:{weight}"
 
 
 def read_channel_inputs(

@@ -20,6 +20,8 @@ from model.settings.train import TrainSettings
 
 S = TypeVar("S")
 
+FILE, FOLDER = "file", "folder"  # what a setting of `outputs` names
+
 
 @dataclass(frozen=True)
 class JobType(Generic[S]):
@@ -32,11 +34,22 @@ class JobType(Generic[S]):
         defaults: The script's own defaults, if they differ from those of the settings class.
         folders: Settings that name an input folder, and the name of that input: a channel of a training job, a
             processing input of other jobs.
+        tables: Those of `folders` that may name a file too.
         files: Settings that name a file or folder of the machine which launches the job. It is sent along as an input
-            named after the setting, and the setting is sent with the path that it has in the job.
+            named after the setting, and the setting is sent with the path that it has in the job. Each item of a list
+            is an input of its own.
+        beside: Those of `files` of which the bare name of a .csv is a file in an input, with the name of that input.
+            A file elsewhere brings its folder along, with the files that belong to it.
+        outputs: Settings that name a file or folder which the job writes, FILE or FOLDER. A launched job writes into
+            its own output folder: a file keeps its name alone, a folder is that folder.
         local: Settings with paths of the machine which launches the job. They are not sent: the job takes the paths
             from its own /opt/ml.
-        required: Those of `folders` without which no job can be launched.
+        refused: Settings with paths that a launched job has no use for, each with what to give instead.
+        values: Settings that are text and no path of a machine. A setting that is text and has no choices is in exactly
+            one of folders, files, outputs, local, refused and values.
+        required: Those of `folders` without which no job can be launched, unless `instead` is given.
+        jobs: Settings of `files` that may be the name of a job, with the input of `feeds` that they are like.
+        instead: By setting of `required`, the setting of `files` that replaces it.
         data: The input that the launcher's flag --data names, "" if it has no such flag.
         output: Name of the output folder, in RESULTS/JOB and below /opt/ml/processing (a training job's is
             /opt/ml/output/data; its model comes beside it).
@@ -50,9 +63,16 @@ class JobType(Generic[S]):
     script: str | None
     defaults: Mapping[str, Any] = field(default_factory=dict)
     folders: Mapping[str, str] = field(default_factory=dict)
+    tables: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    beside: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
     local: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+    values: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
+    jobs: Mapping[str, str] = field(default_factory=dict)
+    instead: Mapping[str, str] = field(default_factory=dict)
     data: str = ""
     output: str = ""
     feeds: Mapping[str, str] = field(default_factory=dict)
@@ -69,6 +89,11 @@ class JobType(Generic[S]):
         return {name: "--data" if name == self.data else flag for name, flag in inputs.items()}
 
     @property
+    def replaced_by(self) -> dict[str, str]:
+        """The required inputs without which a job can do where an input of another name is given (NAME, NAME-1)."""
+        return {self.folders[name]: other for name, other in self.instead.items()}
+
+    @property
     def alias_script(self) -> str:
         """The script whose aliases (model.settings.aliases) its settings take: inference_TTA.py has those of
         inference.py."""
@@ -83,7 +108,13 @@ TRAIN = JobType(
     folders={"train_dir": "train", "validation_dir": "validation"},
     files=("weights", "train_groups", "validation_groups"),
     local=("config", "model_dir", "eval_dir", "output_data_dir", "checkpoint_dir"),
+    values=(
+        *("name", "table", "picture_column", "folder_levels", "group_column", "group_pattern", "split_column"),
+        *("encoding", "metadata_columns", "target", "model", "freeze", "optimizer", "scheduler", "device"),
+        *("wandb_project", "wandb_entity"),
+    ),
     required=("train_dir",),
+    jobs={"weights": "model"},
     data="train",
     output="output",
     feeds={"model": "model"},
@@ -94,8 +125,14 @@ INFERENCE = JobType(
     InferenceSettings,
     "inference.py",
     folders={"eval_dir": "eval", "model_dir": "model"},
-    local=("output_data_dir", "pictures"),
+    files=("models",),
+    outputs={"output": FILE},
+    local=("output_data_dir",),
+    refused={"pictures": "python inference.py predicts single pictures; a job takes their folder, by --data"},
+    values=("table", "picture_column", "encoding", "device"),
     required=("eval_dir", "model_dir"),
+    jobs={"models": "model"},
+    instead={"model_dir": "models"},
     data="eval",
     output="output",
     feeds={"predictions": "output"},
@@ -107,8 +144,14 @@ INFERENCE_TTA = JobType(
     "inference_TTA.py",
     defaults={"num_tta": 4},
     folders=INFERENCE.folders,
+    files=INFERENCE.files,
+    outputs=INFERENCE.outputs,
     local=INFERENCE.local,
+    refused=INFERENCE.refused,
+    values=INFERENCE.values,
     required=INFERENCE.required,
+    jobs=INFERENCE.jobs,
+    instead=INFERENCE.instead,
     data=INFERENCE.data,
     output=INFERENCE.output,
     feeds=INFERENCE.feeds,
@@ -119,8 +162,14 @@ EVALUATION = JobType(
     EvaluationSettings,
     "evaluation.py",
     folders={"ground_truth_dir": "ground_truth", "output_data_dir": "predictions"},
-    files=("pictures", "compare", "labels"),
+    tables=("ground_truth_dir",),
+    files=("answers", "pictures", "compare", "labels"),
+    beside={"answers": "predictions", "compare": "predictions"},
+    outputs={"output": FOLDER},
+    values=("picture_column", "encoding", "group_column", "gmean_classes"),
     required=("ground_truth_dir", "output_data_dir"),
+    jobs={"compare": "predictions"},
+    instead={"output_data_dir": "answers"},
     output="evaluation",
     written=Locations.written_by_evaluation,
 )

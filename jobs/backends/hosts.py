@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,8 +88,9 @@ def link_inputs(mounts: Mapping[Path, Path]) -> None:
 
 def settings_below(job: Job, base: Path) -> dict[str, str]:
     """The settings of a job whose folder is base instead of /opt/ml: paths of files that were sent along change."""
-    lead = str(IN_CONTAINER)
+    paths = (*job.type.files, *job.type.tables)
+    inputs = re.compile(rf'(?<![^"]){IN_CONTAINER}/')  # at the beginning of a text, or of an item of a JSON list
     return {
-        name: f"{base}{value[len(lead) :]}" if name in job.type.files and value.startswith(f"{lead}/") else value
+        name: inputs.sub(lambda _: f"{base}/", value) if name in paths else value
         for name, value in job.settings.items()
     }

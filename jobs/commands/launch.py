@@ -72,7 +72,11 @@ def upload_source(source: str, clients: Clients, kms_key: str | None) -> None:
 
 
 def warn_not_sent(command: JobFromFlags) -> None:
-    """Prints the settings that name paths of this machine, which the job takes from its own /opt/ml instead."""
+    """Prints the settings that name paths of this machine, which the job takes from its own /opt/ml instead, and where
+    outputs come to that name another place."""
     names = [name for name in command.not_sent if name != "config"]
     if names:
         print(f"left to the job's own tree: {', '.join(names)}", file=sys.stderr)
+    folder = Path(command.flags.results) / command.job.name / command.job.type.output
+    for name, (value, file) in command.moved.items():
+        print(f"--{name} {value}: a job writes into its own folder; it comes to {folder / file}", file=sys.stderr)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from container.job_types import TRAIN, JobType
+from container.job_types import FILE, TRAIN, JobType
 from container.opt_ml import OptMl
 from container.settings_layers import read
-from jobs.spec.inputs import Input
+from jobs.spec.inputs import Input, is_remote
 from model.errors import InputError
-from model.settings.fields import Layer, as_dict, build
+from model.settings.fields import Layer, as_dict, build, value_text
+
+OWN_OUTPUT = "a job writes below RESULTS/JOB, on SageMaker below s3://BUCKET/PREFIX/JOB, from where they are fetched"
 
 
 def to_text(value: Any) -> str:
@@ -27,41 +31,110 @@ def read_settings(job_type: JobType[Any], flags: Sequence[str]) -> Any:
     return read(job_type, list(flags), job_type.name)[0]
 
 
-def split_settings(job_type: JobType[Any], settings: Any) -> tuple[dict[str, str], list[Input], list[str]]:
-    """Splits a job's settings into what is sent as text, what is sent as an input, and what is not sent.
+@dataclass
+class SplitSettings:
+    """A job's settings, split by what becomes of them.
+
+    Attributes:
+        texts: The settings to send, as text.
+        inputs: What some of them name, sent along.
+        not_sent: Names of those that only mean something on this machine.
+        moved: Settings of outputs that named another place than the job's own output folder: what they named, and where
+            that is in the output folder ("" for the folder itself).
+    """
+
+    texts: dict[str, str]
+    inputs: list[Input]
+    not_sent: list[str]
+    moved: dict[str, tuple[str, str]]
+
+
+def split_settings(
+    job_type: JobType[Any], settings: Any, resolve: Callable[[str, str], str] = lambda source, _: source
+) -> SplitSettings:
+    """Splits the settings of a job that differ from their defaults.
 
     Args:
         settings: An object of the job type's settings class.
-
-    Returns:
-        The settings that differ from their defaults, as text; the inputs that some of them name; the names of those
-        that are not sent, since they only mean something on this machine.
+        resolve: The path or S3 URI that a source means, from the source and the input's name: a source may be a job.
 
     Raises:
-        InputError: Text would not mean the same setting in the job.
+        InputError: Settings that a launched job has no use for, or whose text would not mean the same in the job.
     """
     default = job_type.default_settings
     differing = {name: value for name, value in as_dict(settings).items() if value != getattr(default, name)}
-    inputs: list[Input] = []
     sent: dict[str, Any] = {}
-    not_sent: list[str] = []
+    split = SplitSettings({}, [], [], {})
+    problems: list[str] = []
     for name, value in differing.items():
-        if name in job_type.folders:
-            inputs.append(Input(job_type.folders[name], str(value)))
-        elif name in job_type.files and value is not None:
-            file = Input.of_setting(name, str(value))
-            inputs.append(file)
-            sent[name] = str(path_in_job(job_type, file))
+        if name in job_type.refused:
+            problems.append(f"{name} {value_text(value)}: {job_type.refused[name]}")
         elif name in job_type.local:
-            not_sent.append(name)
+            split.not_sent.append(name)
+        elif name in job_type.folders:
+            folder = Input(job_type.folders[name], resolve(str(value), job_type.folders[name]))
+            split.inputs.append(folder)
+            if folder.is_file and name in job_type.tables:
+                sent[name] = str(path_in_job(job_type, folder))
+        elif name in job_type.files:
+            sent[name] = _send_files(job_type, name, value, resolve, split.inputs)
+        elif name in job_type.outputs:
+            file = Path(value).name if job_type.outputs[name] == FILE else ""
+            if is_remote(value) or file == "..":
+                problems.append(f"{name} {value}: expected a {job_type.outputs[name]} of this machine; {OWN_OUTPUT}")
+                continue
+            if file:
+                sent[name] = file
+            if file != value:
+                split.moved[name] = (value, file)
         else:
             sent[name] = value
+    if problems:
+        raise InputError("settings:\n" + "\n".join(f"  {problem}" for problem in problems))
+    split.texts = _as_texts(job_type, sent)
+    return split
+
+
+def _as_texts(job_type: JobType[Any], sent: Mapping[str, Any]) -> dict[str, str]:
+    """Settings as text. Raises InputError where that would not mean the same."""
     texts = {name: to_text(value) for name, value in sent.items()}
     read_back = build(job_type.settings, [Layer("default {}", job_type.defaults), Layer("hyperparameter {}", texts)])
     for name, value in sent.items():
         if getattr(read_back, name) != value:
             raise InputError(f"--{name} {value!r} cannot be sent: as text it would mean {getattr(read_back, name)!r}")
-    return texts, inputs, not_sent
+    return texts
+
+
+def _send_files(
+    job_type: JobType[Any], name: str, value: Any, resolve: Callable[[str, str], str], inputs: list[Input]
+) -> Any:
+    """Adds what a setting of `files` names to the inputs; returns the setting with its paths in the job."""
+    if isinstance(value, list):  # PATH[:WEIGHT], each an input
+        paths = []
+        for number, item in enumerate(value, 1):
+            source, weight = split_weight(item)
+            each = Input.of_setting(f"{name}-{number}", resolve(source, job_type.jobs.get(name, name)))
+            inputs.append(each)
+            paths.append(f"{path_in_job(job_type, each)}{weight}")
+        return paths
+    is_csv = value.lower().endswith(".csv")
+    if name in job_type.beside and is_csv:
+        if Path(value).name == value:
+            return value
+        folder, _, file = value.rpartition("/")
+        each = Input.of_setting(name, f"{folder}/")
+        inputs.append(each)
+        return str(path_in_job(job_type, each) / file)
+    each = Input.of_setting(name, resolve(value, job_type.jobs.get(name, name)))
+    inputs.append(each)
+    return str(path_in_job(job_type, each))
+
+
+def split_weight(text: str) -> tuple[str, str]:
+    """The path of PATH[:WEIGHT], and :WEIGHT; as model.paths.parse_weighted, with S3 URIs too."""
+    path, colon, weight = text.rpartition(":")
+    is_weighted = colon and not Path(text).exists() and re.fullmatch(r"[0-9.eE+-]+", weight)
+    return (path, f":{weight}") if is_weighted else (text, "")
 
 
 def path_in_job(job_type: JobType[Any], file: Input) -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from model.errors import InputError
 
@@ -34,9 +36,10 @@ class Input:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is one file: on this machine as the disk says, in S3 by a suffix such as .safetensors."""
+        """Whether it is one file: on this machine as the disk says, in S3 by a suffix such as .safetensors; the
+        number of imagenet-1.0 is none."""
         if self.is_remote:
-            return bool(Path(self.source).suffix) and not self.source.endswith("/")
+            return re.search(r"[^/]/[^/]*\.[A-Za-z][A-Za-z0-9]*$", self.source) is not None
         return Path(self.source).is_file()
 
     @property
@@ -58,15 +61,20 @@ def is_remote(source: str) -> bool:
     return source.startswith("s3://")
 
 
-def check_inputs(inputs: Sequence[Input], required: Mapping[str, str]) -> None:
+def check_inputs(
+    inputs: Sequence[Input], required: Mapping[str, str], replaced_by: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Raises InputError with every required input that is missing and every local one that does not exist.
 
     Args:
         required: The required inputs' names, each with the flag that gives it.
+        replaced_by: Required inputs that inputs of another setting replace, with that setting's name.
     """
-    names = {each.name for each in inputs}
+    names = {each.name for each in inputs} | {re.sub(r"-\d+$", "", each.name) for each in inputs}
     problems = [
-        f"{name}: name its folder or s3:// prefix by {flag}" for name, flag in required.items() if name not in names
+        f"{name}: name its folder or s3:// prefix by {flag}"
+        for name, flag in required.items()
+        if name not in names and replaced_by.get(name) not in names
     ]
     problems += [problem for each in inputs if (problem := each.problem)]
     if problems:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from container.environment import Environment
@@ -31,12 +31,14 @@ class JobFromFlags:
         job: The job, with its inputs' sources as they were given.
         settings: The job's own settings object.
         not_sent: Names of settings that only mean something on this machine.
+        moved: Settings of outputs that named another place than the job's output folder: see SplitSettings.
     """
 
     flags: Any
     job: Job
     settings: Any
     not_sent: list[str]
+    moved: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def read_job(command: str, argv: Sequence[str], usage: str) -> JobFromFlags:
@@ -53,16 +55,16 @@ def read_job(command: str, argv: Sequence[str], usage: str) -> JobFromFlags:
     job_type = JOB_SETTINGS[command]
     flags, job_argv = read_flags(command, argv, usage)
     settings = read_settings(job_type, job_argv)
-    hyperparameters, inputs, not_sent = split_settings(job_type, settings)
+    split = split_settings(job_type, settings, lambda source, name: resolve_source(source, name, flags))
     for_sagemaker = flags.on == SAGEMAKER or flags.dry_run
     if for_sagemaker:
         require(flags, "role", "bucket", "image")
-    inputs = complete_inputs(job_type, flags, inputs)
-    check_inputs(inputs, job_type.required_inputs)
+    inputs = complete_inputs(job_type, flags, split.inputs)
+    check_inputs(inputs, job_type.required_inputs, job_type.replaced_by)
     job = Job(
         type=job_type,
         name=job_name(job_type, flags, settings),
-        settings=hyperparameters,
+        settings=split.texts,
         inputs=tuple(inputs),
         machine=flags.machine(),
         limits=flags.limits(),
@@ -76,7 +78,7 @@ def read_job(command: str, argv: Sequence[str], usage: str) -> JobFromFlags:
     )
     if job.is_training and for_sagemaker and flags.spot and not job.checkpoints:
         job = replace(job, checkpoints=job.default_checkpoints)
-    return JobFromFlags(flags, job, settings, not_sent)
+    return JobFromFlags(flags, job, settings, split.not_sent, split.moved)
 
 
 def job_name(job_type: JobType[Any], flags: RunFlags, settings: Any) -> str:
@@ -88,23 +90,16 @@ def job_name(job_type: JobType[Any], flags: RunFlags, settings: Any) -> str:
 
 
 def complete_inputs(job_type: JobType[Any], flags: Any, inputs: Sequence[Input]) -> list[Input]:
-    """The inputs that settings name, with those of the launcher's own flags, and with job names resolved."""
+    """The inputs that settings name, with that of the launcher's flag --data."""
     by_name = {each.name: each for each in inputs}
     data = getattr(flags, "data", "")
     if data:
         name = job_type.data
         if name in by_name:
             raise InputError(f"--data and --{name}_dir both name the channel {name}; give one of them")
-        by_name = {name: Input(name, data), **by_name}
+        by_name = {name: Input(name, resolve_source(data, name, flags)), **by_name}
     mode = getattr(flags, "mode", "File")
-    return [
-        replace(
-            each,
-            source=resolve_source(each.source, each.name, flags),
-            mode=mode if each.name in ("train", "validation") else "File",
-        )
-        for each in by_name.values()
-    ]
+    return [replace(each, mode=mode if each.name in ("train", "validation") else "File") for each in by_name.values()]
 
 
 def wandb_variables() -> dict[str, str]:

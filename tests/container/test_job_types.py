@@ -7,7 +7,7 @@ import typing
 import pytest
 
 from container import job_types
-from container.job_types import INFERENCE, INFERENCE_TTA, JOB_TYPES, SERVE, TRAIN, JobType, find_job_type
+from container.job_types import FILE, FOLDER, INFERENCE, INFERENCE_TTA, JOB_TYPES, SERVE, TRAIN, JobType, find_job_type
 from container.project_root import PROJECT_ROOT
 from jobs.spec.flags import FLAGS
 from model.settings.fields import as_dict
@@ -54,12 +54,19 @@ def test_the_settings_that_it_names_are_fields_of_its_settings_class(job_type: J
 
 
 @parametrized(LAUNCHED)
-def test_a_path_is_a_folder_a_file_or_local_and_never_two_of_them(job_type: JobType):
-    paths = [*job_type.folders, *job_type.files, *job_type.local]
-    assert len(paths) == len(set(paths))
+def test_every_text_setting_is_in_exactly_one_class(job_type: JobType):
+    """A setting that is text may be a path: a new one must say what becomes of it in a launched job."""
     hints = typing.get_type_hints(job_type.settings)
-    assert {name for name in hints if name.endswith("_dir")} <= set(paths)
-    assert all(hints[name] in (str | None, list[str]) for name in paths)
+    choices = {field.name for field in dataclasses.fields(job_type.settings) if field.metadata["choices"]}
+    texts = [name for name, hint in hints.items() if hint in (str, str | None, list[str]) and name not in choices]
+    classes = [job_type.folders, job_type.files, job_type.outputs, job_type.local, job_type.refused, job_type.values]
+    named = [name for names in classes for name in names]
+    assert sorted(named) == sorted(texts)
+    assert set(job_type.tables) <= set(job_type.folders) and set(job_type.beside) <= set(job_type.files)
+    assert set(job_type.outputs.values()) <= {FILE, FOLDER}
+    assert {name for name in texts if name.endswith("_dir")} <= {*job_type.folders, *job_type.local}
+    assert set(job_type.jobs) | set(job_type.instead.values()) <= set(job_type.files)
+    assert set(job_type.beside.values()) <= set(job_type.folders.values())
 
 
 @parametrized(LAUNCHED)

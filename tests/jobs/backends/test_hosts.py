@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from container.job_types import EVALUATION
+from container.job_types import EVALUATION, INFERENCE
 from container.opt_ml import OptMl
 from jobs.backends.hosts import input_mounts, link_inputs, settings_below, write_host_folder
 from jobs.spec.inputs import Input
@@ -44,3 +44,8 @@ def test_inputs_are_linked_and_files_of_settings_found(tmp_path):
     settings = settings_below(job, opt_ml.base)
     assert Path(settings["weights"]).read_text() == "x" and settings["name"] == "/opt/ml/not-a-file"
     assert opt_ml.channel("train").is_dir()
+    models = '["/opt/ml/processing/input/models-1:2", "/x/opt/ml/y"]'
+    several = replace(job, type=INFERENCE, settings={"models": models})
+    assert json.loads(settings_below(several, opt_ml.base)["models"]) == [
+        *(f"{opt_ml.base}/processing/input/models-1:2", "/x/opt/ml/y")
+    ]

@@ -100,3 +100,19 @@ def test_a_name_with_results_is_refused_before_anything_is_sent(backend, capsys)
 def test_settings_of_this_machine_are_not_sent(dry_run):
     _, _, err = dry_run("train", "--data", "s3://b/x", "--model_dir", "runs", "--checkpoint_dir", "c")
     assert err == "left to the job's own tree: model_dir, checkpoint_dir\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        ("inference --data s3://b/e --model_dir s3://b/m --output answers/x.csv", "results/j/output/x.csv"),
+        ("evaluation --ground_truth_dir s3://b/g --output_data_dir s3://b/a --output scores", "results/j/evaluation"),
+    ],
+)
+def test_an_output_elsewhere_comes_to_the_results_and_is_said(words, where, dry_run):
+    code, out, err = dry_run(*words.split(), "--job_name", "j")
+    request = json.loads(out)
+    assert code == 0 and f"it comes to {where}\n" in err
+    assert not any("/" in word for word in request["AppSpecification"]["ContainerArguments"])
+    (output,) = request["ProcessingOutputConfig"]["Outputs"]
+    assert output["S3Output"]["S3Uri"].endswith(f"/j/{where.split('/')[2]}")

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from container.job_types import EVALUATION, TRAIN
-from jobs.spec.hyperparameters import path_in_job, read_settings, split_settings, to_text
-from jobs.spec.inputs import Input
+from container.job_types import EVALUATION, INFERENCE, TRAIN
+from jobs.spec.hyperparameters import SplitSettings, path_in_job, read_settings, split_settings, to_text
+from jobs.spec.inputs import Input, check_inputs
+from jobs.spec.job_from_flags import read_job
+from jobs.spec.record import JobRecord
+from model.errors import InputError
 from model.settings.fields import Layer, as_dict, build
 from model.settings.train import TrainSettings
+from tests.jobs.conftest import ACCOUNT
 
 
 def test_hyperparameters_are_the_settings_that_differ(dry_run):
@@ -65,10 +69,84 @@ def test_local_files_come_along_as_channels(tmp_path):
     weights = tmp_path / "w.safetensors"
     weights.write_bytes(b"x")
     settings = read_settings(TRAIN, ["--weights", str(weights), "--train_dir", "s3://b/t", "--model_dir", "elsewhere"])
-    texts, inputs, not_sent = split_settings(TRAIN, settings)
-    assert texts == {"weights": "/opt/ml/input/data/weights/w.safetensors"}
-    assert {each.name: each.source for each in inputs} == {"train": "s3://b/t", "weights": str(weights)}
-    assert not_sent == ["model_dir"]
+    split = split_settings(TRAIN, settings)
+    assert split.texts == {"weights": "/opt/ml/input/data/weights/w.safetensors"}
+    assert {each.name: each.source for each in split.inputs} == {"train": "s3://b/t", "weights": str(weights)}
+    assert split.not_sent == ["model_dir"]
+
+
+def split(job_type, *flags: str) -> SplitSettings:
+    return split_settings(job_type, read_settings(job_type, flags))
+
+
+@pytest.mark.parametrize(
+    ("job_type", "value", "sent", "moved"),
+    [
+        (INFERENCE, "photos.csv", {"output": "photos.csv"}, {}),
+        (INFERENCE, "answers/photos.csv", {"output": "photos.csv"}, {"output": ("answers/photos.csv", "photos.csv")}),
+        (INFERENCE, "/tmp/x/photos.csv", {"output": "photos.csv"}, {"output": ("/tmp/x/photos.csv", "photos.csv")}),
+        (EVALUATION, "scores", {}, {"output": ("scores", "")}),
+        (EVALUATION, "/tmp/x/scores/", {}, {"output": ("/tmp/x/scores/", "")}),
+    ],
+)
+def test_an_output_is_written_below_the_jobs_own_output(job_type, value, sent, moved):
+    done = split(job_type, "--output", value)
+    assert (done.texts, done.inputs, done.moved) == (sent, [], moved)
+
+
+@pytest.mark.parametrize(
+    ("job_type", "flags", "message"),
+    [
+        (INFERENCE, ["--output", "s3://b/x.csv"], "output s3://b/x.csv: expected a file of this machine; a job writes"),
+        (INFERENCE, ["--output", ".."], "output ..: expected a file"),
+        (EVALUATION, ["--output", "s3://b/x"], "output s3://b/x: expected a folder of this machine; a job writes"),
+        (INFERENCE, ["a.jpg", "b.jpg"], "pictures a.jpg b.jpg: python inference.py predicts single pictures"),
+    ],
+)
+def test_what_cannot_come_back_is_refused(job_type, flags, message):
+    with pytest.raises(InputError) as raised:
+        split(job_type, *flags)
+    assert message in str(raised.value)
+
+
+def test_answers_elsewhere_bring_their_folder_along_and_a_bare_name_is_in_the_predictions(tmp_path):
+    done = split(EVALUATION, "--output_data_dir", "ans", "--answers", "my/a.csv", "--compare", "b.csv")
+    assert done.texts == {"answers": "/opt/ml/processing/input/answers/a.csv", "compare": "b.csv"}
+    assert {each.name: each.source for each in done.inputs} == {"predictions": "ans", "answers": "my/"}
+    remote = split(EVALUATION, "--answers", "s3://b/x/a.csv", "--compare", "s3://b/y")
+    assert {each.name: each.source for each in remote.inputs} == {"answers": "s3://b/x/", "compare": "s3://b/y"}
+    check_inputs(
+        [*remote.inputs[:0], Input("ground_truth", "s3://b/gt"), Input("answers", "s3://b/x/")],
+        EVALUATION.required_inputs,
+        EVALUATION.replaced_by,
+    )
+    (tmp_path / "truth.csv").touch()
+    table = split(EVALUATION, "--ground_truth_dir", str(tmp_path / "truth.csv"))
+    assert table.texts == {"ground_truth_dir": "/opt/ml/processing/input/ground_truth/truth.csv"}
+
+
+def test_each_of_several_models_is_an_input(tmp_path):
+    (tmp_path / "a").mkdir()
+    done = split(INFERENCE, "--models", f"{tmp_path}/a:2", "s3://b/m/model.tar.gz", "s3://b/n:0.5")
+    sources = [str(tmp_path / "a"), "s3://b/m/model.tar.gz", "s3://b/n"]
+    assert [(each.name, each.source) for each in done.inputs] == list(
+        zip(["models-1", "models-2", "models-3"], sources)
+    )
+    folder = "/opt/ml/processing/input/models-"
+    assert json.loads(done.texts["models"]) == [f"{folder}1:2", f"{folder}2/model.tar.gz", f"{folder}3:0.5"]
+    check_inputs([Input("eval", "s3://b/e"), *done.inputs[1:]], INFERENCE.required_inputs, INFERENCE.replaced_by)
+
+
+def test_a_models_name_is_resolved_to_what_the_job_left(tmp_path):
+    outputs = {"model": "s3://b/j/output/model.tar.gz", "output": "s3://b/j/output/output.tar.gz"}
+    JobRecord("j-1", "train", "training", "sagemaker", "2026", Path("results/j-1"), outputs).save()
+    for name, flags in (("weights", ("train", "--data", "s3://b/t", "--weights", "j-1")),):
+        command = read_job(*flags[:1], [*ACCOUNT, "--on", "sagemaker", *flags[1:]], "")
+        assert {each.name: each.source for each in command.job.inputs}[name] == outputs["model"]
+        assert command.job.settings == {"weights": "/opt/ml/input/data/weights/model.tar.gz"}
+    argv = ["--data", "s3://b/e", "--models", "j-1", "j-1:0.5"]
+    job = read_job("inference", [*ACCOUNT, "--on", "sagemaker", *argv], "").job
+    assert [each.source for each in job.inputs] == ["s3://b/e", outputs["model"], outputs["model"]]
 
 
 def test_inference_TTA_sends_only_what_differs_from_its_own_defaults(dry_run):

@@ -31,6 +31,8 @@ def test_a_folder_in_S3_is_not_its_neighbour(dry_run):
         ("s3://b/train/", False, "s3://b/train/"),
         ("s3://b/w.pth", True, "s3://b/w.pth"),
         ("s3://b/v1.5/", False, "s3://b/v1.5/"),
+        ("s3://b/imagenet-1.0", False, "s3://b/imagenet-1.0/"),
+        ("s3://b.c", False, "s3://b.c/"),
     ],
 )
 def test_files_and_folders_in_s3(source, is_file, prefix):
