@@ -35,6 +35,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from container import job_script, settings_layers
+from container.gpu_check import check_gpus
 from container.job_types import INFERENCE, JobType
 from container.locations import NAME_A_MODEL, Locations
 from model.answers.files import ERRORS, PREDICTIONS, answer_files, beside_answers
@@ -95,6 +96,7 @@ def main(
             device=settings.device,
             precision=settings.precision,
         )
+        check_gpus(env, settings.device, predictor.gpu_problem)
     files = output_files(settings, locations)
     if files is None:
         return print_predictions(saved, predictor, inputs, settings)

@@ -38,6 +38,7 @@ import torchvision
 
 import evaluation
 from container import job_script, settings_layers
+from container.gpu_check import check_gpus
 from container.job_types import TRAIN
 from container.locations import Locations
 from container.torchrun import refuse_alone
@@ -117,6 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # machine, pictures and labels, the models to train
     check_early(settings)  # a wrong name is an error before any picture is read
     hardware = find_hardware(settings.device, settings.precision, settings.channels_last, env.local_rank)
+    check_gpus(env, settings.device, hardware.gpu_problem)
     distributed.start(env.rank, env.world, hardware.device)
     allow_pixels(settings.max_pixels)
     checked = location.checkpoints / ".checked"

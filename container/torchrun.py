@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import subprocess
@@ -28,15 +29,23 @@ def gpu_count() -> int:
     return sum(line.startswith("GPU ") for line in output.splitlines())
 
 
+def visible_gpus(variables: Mapping[str, str]) -> int:
+    """Number of GPUs that the driver lists and CUDA_VISIBLE_DEVICES, where it is set, leaves visible."""
+    visible = variables.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return gpu_count()
+    names = [name.strip() for name in visible.split(",")]
+    chosen = list(itertools.takewhile(lambda name: name and name != "-1", names))  # CUDA stops at the first invalid one
+    return min(len(chosen), gpu_count()) if chosen else 0
+
+
 def process_count(settings: TrainSettings, variables: Mapping[str, str]) -> int:
     """Number of processes that train on this host: processes_per_host, else one per visible GPU."""
     if settings.processes_per_host:
         return settings.processes_per_host
     if settings.device not in ("auto", "cuda"):
         return 1
-    visible = variables.get("CUDA_VISIBLE_DEVICES")
-    chosen = len([gpu for gpu in visible.split(",") if gpu.strip()]) if visible is not None else gpu_count()
-    return max(1, min(chosen, gpu_count()))
+    return max(1, visible_gpus(variables))
 
 
 def torchrun(

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 import inference
@@ -337,3 +338,22 @@ def test_the_column_of_pictures_that_a_model_was_trained_with_is_taken_where_it_
     assert probabilities.columns[0] == "path"
     (channel / "info.csv").write_text("ImageID\na.png\n")
     assert infer(channel=channel, model=str(model))[0].columns.tolist() == ["ImageID", "ans"]
+
+
+def test_gpus_that_are_shown_and_not_used_end_a_job_in_a_container(infer, tmp_path, monkeypatch):
+    """docs/containers.md, GPUs and drivers: inference on a CPU beside paid GPUs is no success."""
+    driver = tmp_path / "driver" / "nvidia-smi"
+    driver.parent.mkdir()
+    driver.write_text('#!/bin/sh\necho "GPU 0: Tesla T4 (UUID: GPU-0)"\n')
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{driver.parent}:/usr/bin:/bin")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "init", lambda: (_ for _ in ()).throw(RuntimeError("driver too old")))
+    (tmp_path / "ml" / "input").mkdir(parents=True)
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path / "ml"))
+    with pytest.raises(
+        Failure, match=r"the driver shows 1 GPU, and none can be used: .* driver too old\. .*--device cpu"
+    ):
+        infer("--device", "auto")
+    assert not (tmp_path / "output").exists()
+    infer()  # --device cpu

@@ -16,7 +16,8 @@ from model.network.heads import Heads
 class Backend(ABC):
     """A network on its hardware. str() says which hardware: "CPU, 2 threads, fp32".
 
-    A backend needs `logits` and `__str__`. All methods raise MemoryError if there is not enough memory.
+    A backend needs `logits` and `__str__`; one that computes on GPUs, `gpu_problem` too. All methods raise MemoryError
+    if there is not enough memory.
 
     Args:
         heads: The heads of the network.
@@ -45,6 +46,10 @@ class Backend(ABC):
             workers: Number of workers that decode, threads or processes; 0 decodes where the batches are taken.
         """
         return thread_batches(dataset, items, workers)
+
+    def gpu_problem(self) -> str:
+        """Why it uses no GPU, "" if it does or never could."""
+        return ""
 
     def limit_threads(self, most: int) -> None:  # noqa: B027
         """Computes with at most this many threads from now on, in the whole process."""

@@ -80,6 +80,10 @@ class EnsemblePredictor:
         """The backend of each predictor."""
         return [predictor.backend for predictor in self.predictors]
 
+    def gpu_problem(self) -> str:
+        """Why a backend uses no GPU, "" if each does or never could."""
+        return next(filter(None, (backend.gpu_problem() for backend in self.backends)), "")
+
     def predict_channel(
         self, root: Path, locations: ImageLocations, batch_size: int, workers: int, with_keys: bool = False
     ) -> Iterator[Answers]:

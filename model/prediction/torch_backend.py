@@ -73,6 +73,9 @@ class TorchBackend(Backend):
     def batches(self, dataset: ImageDataset, items: Iterable[list[Item]], workers: int) -> Iterator[Batch]:
         return batches(dataset, items, workers, pin_memory=self.hardware.device.type == "cuda")
 
+    def gpu_problem(self) -> str:
+        return self.hardware.gpu_problem()
+
     def limit_threads(self, most: int) -> None:
         torch.set_num_threads(min(torch.get_num_threads(), most))
 

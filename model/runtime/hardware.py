@@ -48,6 +48,17 @@ class Hardware:
         memory_format = torch.channels_last if self.channels_last else torch.contiguous_format
         return network.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]
 
+    def gpu_problem(self) -> str:
+        """Why torch can use no GPU, in its own words; "" on a GPU."""
+        if self.device.type != "cpu":
+            return ""
+        try:
+            torch.cuda.init()
+        except (RuntimeError, AssertionError) as error:  # the latter of a build without CUDA
+            reason = str(error).splitlines()[0].rstrip(".")
+            return f"torch {torch.__version__}, built for CUDA {torch.version.cuda or 'none'}: {reason}"
+        return ""
+
     def __str__(self) -> str:
         if self.device.type == "cuda":
             return f"{torch.cuda.get_device_name(self.device)}, {self.precision}"

@@ -45,6 +45,18 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return base
 
 
+@pytest.fixture
+def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An nvidia-smi that shows four GPUs, and no other program of NVIDIA."""
+    shown = tmp_path / "driver" / "nvidia-smi"
+    shown.parent.mkdir()
+    shown.write_text('#!/bin/sh\nfor n in 0 1 2 3; do echo "GPU $n: NVIDIA H200 (UUID: GPU-$n)"; done\n')
+    shown.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{shown.parent}:/usr/bin:/bin")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return shown
+
+
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the way in and of what it imports."""

@@ -10,7 +10,7 @@ import pytest
 
 from container.opt_ml import Hosts
 from container.supervise import children
-from container.torchrun import process_count, refuse_alone, torchrun_variables, wait_for_names
+from container.torchrun import process_count, refuse_alone, torchrun_variables, visible_gpus, wait_for_names
 from model.errors import Failure, InputError
 from model.settings.train import TrainSettings
 
@@ -91,19 +91,22 @@ def test_sigterm_before_the_processes_are_there_is_a_stop_too(start, tree):
     assert process.wait(120) == 143 and "stopped by SIGTERM" in told(tree)
 
 
-def test_one_process_a_gpu_unless_told_otherwise(tmp_path, monkeypatch):
-    shown = tmp_path / "nvidia-smi"
-    shown.write_text('#!/bin/sh\nfor n in 0 1 2 3; do echo "GPU $n: NVIDIA H200 (UUID: GPU-$n)"; done\n')
-    shown.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+def test_one_process_a_gpu_unless_told_otherwise(driver):
     assert process_count(TrainSettings(), {}) == 4
     assert process_count(TrainSettings(), {"CUDA_VISIBLE_DEVICES": "0,3"}) == 2
     assert process_count(TrainSettings(), {"CUDA_VISIBLE_DEVICES": ""}) == 1
     assert process_count(TrainSettings(device="cpu"), {}) == 1
     assert process_count(TrainSettings(device="cuda:2"), {}) == 1
     assert process_count(TrainSettings(processes_per_host=2), {}) == 2
-    shown.unlink()
+    driver.unlink()
     assert process_count(TrainSettings(), {}) == 1
+
+
+@pytest.mark.parametrize(
+    ("visible", "count"), [(None, 4), ("", 0), ("-1", 0), ("0,-1,2", 1), ("0,1,2,3,4,5", 4), (" GPU-1 , GPU-2", 2)]
+)
+def test_gpus_that_are_hidden_do_not_count(visible, count, driver):
+    assert visible_gpus({} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}) == count
 
 
 def test_asked_for_without_torchrun_it_is_refused():

@@ -72,3 +72,25 @@ def test_the_compiler_that_torch_would_call_counts(monkeypatch):
     monkeypatch.setattr(hardware.shutil, "which", lambda name: f"/usr/bin/{name}" if name == "clang++" else None)
     monkeypatch.setattr(torch, "compile", lambda network: "compiled")
     assert compiled(torch.nn.Linear(2, 2)) == "compiled"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            RuntimeError("The driver is too old (found version 11040).\nSee"),
+            "The driver is too old (found version 11040)",
+        ),
+        (AssertionError("Torch not compiled with CUDA enabled"), "Torch not compiled with CUDA enabled"),
+        (None, ""),
+    ],
+)
+def test_why_no_gpu_is_used_is_told_in_torchs_words(error, told, monkeypatch):
+    def init() -> None:
+        if error:
+            raise error
+
+    monkeypatch.setattr(torch.cuda, "init", init)
+    problem = find_hardware("cpu", "fp32").gpu_problem()
+    assert problem.endswith(told) and bool(problem) is bool(told)
+    assert hardware.Hardware(torch.device("cuda:0"), "fp32").gpu_problem() == ""
