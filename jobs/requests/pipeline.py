@@ -94,7 +94,7 @@ def _train(chain: Chain) -> Request:
     del request["TrainingJobName"]
     if chain.training.checkpoints == chain.training.default_checkpoints:
         # an execution must not resume from the checkpoints of another
-        request["CheckpointConfig"]["S3Uri"] = chain.run_uri("checkpoints")
+        request["CheckpointConfig"]["S3Uri"] = chain.run_uri("checkpoints", "")
     return request
 
 

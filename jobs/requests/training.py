@@ -22,7 +22,8 @@ def training_request(job: Job) -> Request:
 def training_definition(job: Job) -> Request:
     """The fields that a training job and the trainings of a tuning job have in common."""
     account, machine, limits = job.account, job.machine, job.limits
-    checkpoints = {"S3Uri": job.checkpoints, "LocalPath": str(OptMl().checkpoints)}
+    # without the slash SageMaker restores all keys that begin so, those of exp-10/ for exp-1, and removes them there
+    checkpoints = {"S3Uri": f"{(job.checkpoints or '').rstrip('/')}/", "LocalPath": str(OptMl().checkpoints)}
     return {
         "AlgorithmSpecification": {
             "TrainingImage": account.image,

@@ -183,7 +183,10 @@ class SpotFlags(JobMachineFlags):
     """The machines of a training."""
 
     spot: bool = flag(
-        False, "Use spot capacity, with checkpoints in S3 to resume from", on=[SAGEMAKER], section=MACHINE
+        False,
+        "Use spot capacity; an interrupted training resumes from its checkpoints in S3",
+        on=[SAGEMAKER],
+        section=MACHINE,
     )
     max_wait: int = flag(
         0,
@@ -193,7 +196,10 @@ class SpotFlags(JobMachineFlags):
         low=0,
     )
     attempts: int = flag(
-        0, "Number of times that SageMaker restarts the job after an internal error", on=[SAGEMAKER], low=0
+        0,
+        "Number of times that SageMaker restarts the job after an internal error; it resumes from its checkpoint",
+        on=[SAGEMAKER],
+        low=0,
     )
 
     def machine(self) -> Machine:

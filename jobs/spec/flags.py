@@ -151,6 +151,13 @@ class TuneFlags(FormatFlags, SageMakerFlags, TrainingFlags):
         on=[SAGEMAKER],
         section=MACHINE,
     )
+    attempts: int = flag(
+        0,
+        "Number of times that SageMaker restarts a training after an internal error, from scratch",
+        on=[SAGEMAKER],
+        low=0,
+        section=MACHINE,
+    )
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""

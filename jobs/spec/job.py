@@ -138,7 +138,7 @@ class Job:
     @property
     def default_checkpoints(self) -> str:
         """Where a training keeps its checkpoints in S3 if no flag says otherwise."""
-        return f"{self.s3_folder}/checkpoints"
+        return f"{self.s3_folder}/checkpoints/"
 
     @property
     def uploads(self) -> list[tuple[Input, str]]:

@@ -76,7 +76,7 @@ def read_job(command: str, argv: Sequence[str], usage: str) -> JobFromFlags:
             **{key: str(value) for key, value in flags.environment.items()},
         },
     )
-    if job.is_training and for_sagemaker and flags.spot and not job.checkpoints:
+    if job.is_training and for_sagemaker and not job.checkpoints:
         job = replace(job, checkpoints=job.default_checkpoints)
     return JobFromFlags(flags, job, settings, split.not_sent, split.moved)
 

@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from jobs.requests.pipeline import step_requests
 from jobs.requests.validation import check_request
 
@@ -55,11 +57,13 @@ def test_only_the_training_takes_several_machines(dry_run):
         assert steps[name]["Arguments"]["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == 1
 
 
-def test_each_run_of_a_pipeline_on_spot_has_checkpoints_of_its_own(dry_run):
-    uri = defined_steps(dry_run, "--spot")["Train"]["Arguments"]["CheckpointConfig"]["S3Uri"]
-    assert {"Get": "Execution.PipelineExecutionId"} in uri["Std:Join"]["Values"]
-    kept = defined_steps(dry_run, "--spot --checkpoints s3://b/kept")["Train"]["Arguments"]["CheckpointConfig"]["S3Uri"]
-    assert kept == "s3://b/kept"
+@pytest.mark.parametrize("flags", ["", "--spot"])
+def test_each_run_of_a_pipeline_has_checkpoints_of_its_own(flags, dry_run):
+    uri = defined_steps(dry_run, flags)["Train"]["Arguments"]["CheckpointConfig"]["S3Uri"]
+    values = uri["Std:Join"]["Values"]
+    assert {"Get": "Execution.PipelineExecutionId"} in values and values[-2:] == ["checkpoints", ""]
+    flags += " --checkpoints s3://b/kept"
+    assert defined_steps(dry_run, flags)["Train"]["Arguments"]["CheckpointConfig"]["S3Uri"] == "s3://b/kept/"
 
 
 def test_tags_reach_the_pipeline_and_its_steps(dry_run):

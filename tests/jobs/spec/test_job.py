@@ -30,4 +30,4 @@ def test_local_inputs_are_uploaded_and_replaced():
     uri = ACCOUNTED.upload_uri("data")
     assert [(each.name, target) for each, target in job.uploads] == [("train", uri)]
     assert [each.source for each in job.with_s3_inputs().inputs] == [uri, "s3://b/w.pth"]
-    assert job.default_checkpoints == "s3://rarebird-test/rarebird/exp-1/checkpoints"
+    assert job.default_checkpoints == "s3://rarebird-test/rarebird/exp-1/checkpoints/"

@@ -57,14 +57,21 @@ def test_wrong_descriptions_are_refused_with_the_field_named(flags, message, dry
 @pytest.mark.parametrize(
     ("flags", "checkpoints"),
     [
-        ("", None),
-        ("--spot", "s3://rarebird-test/rarebird/j/checkpoints"),
-        ("--spot --checkpoints s3://b/c", "s3://b/c"),
+        ("", "s3://rarebird-test/rarebird/j/checkpoints/"),
+        ("--attempts 3", "s3://rarebird-test/rarebird/j/checkpoints/"),
+        ("--spot", "s3://rarebird-test/rarebird/j/checkpoints/"),
+        ("--checkpoints s3://b/exp/ASHA-1", "s3://b/exp/ASHA-1/"),
+        ("--spot --checkpoints s3://b/c/", "s3://b/c/"),
     ],
 )
-def test_a_training_on_spot_keeps_checkpoints(flags, checkpoints):
-    argv = [*ACCOUNT, "--on", "sagemaker", "--data", "s3://b/t", "--job_name", "j", *shlex.split(flags)]
-    assert read_job("train", argv, "").job.checkpoints == checkpoints
+def test_every_training_keeps_checkpoints_below_a_prefix_that_is_its_own(flags, checkpoints, dry_run):
+    """s3://b/exp/ASHA-1 as a prefix is s3://b/exp/ASHA-10/ too, which SageMaker would restore and remove."""
+    out = dry_run("train", "--data", "s3://b/t", "--job_name", "j", *shlex.split(flags))[1]
+    assert json.loads(out)["CheckpointConfig"] == {"S3Uri": checkpoints, "LocalPath": "/opt/ml/checkpoints"}
+
+
+def test_a_training_on_this_machine_keeps_its_checkpoints_beside_its_results():
+    assert read_job("train", ["--data", "s3://b/t"], "").job.checkpoints is None
 
 
 def test_a_job_name_and_mode_are_the_launchers():
