@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from container.opt_ml import IN_CONTAINER, OptMl
 from jobs.requests.processing import container_arguments, processing_request
+from jobs.spec.inputs import Input
 from jobs.spec.job import Job
-from model.atomic_write import write_json
+from model.atomic_write import write_json, write_text
 
 INSTANCE_GROUP = "homogeneousCluster"  # SageMaker's name of the group where there is one
 
@@ -40,7 +41,8 @@ class Host:
 
 
 def write_host_folder(opt_ml: OptMl, job: Job, host: Host) -> None:
-    """Writes a host's config files and empty output folders; the backend puts the inputs in."""
+    """Writes a host's config files, the files that the launcher makes and empty output folders; the backend puts the
+    other inputs in."""
     if job.is_training:
         channel = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
         write_json(opt_ml.config / "hyperparameters.json", {**job.settings, **job.entry})
@@ -55,6 +57,9 @@ def write_host_folder(opt_ml: OptMl, job: Job, host: Host) -> None:
         folders = [opt_ml.processing / job.type.output, opt_ml.output]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
+    for each in job.inputs:
+        if each.content is not None:
+            write_text(input_folder(opt_ml, job, each) / each.source, each.text)
 
 
 def entry_arguments(job: Job) -> list[str]:
@@ -73,10 +78,15 @@ def input_mounts(opt_ml: OptMl, job: Job, sources: Mapping[str, Path]) -> dict[P
     """
     mounts = {}
     for each in job.inputs:
-        source = sources[each.name]
-        folder = opt_ml.channel(each.name) if job.is_training else opt_ml.processing_input(each.name)
-        mounts[folder / source.name if source.is_file() else folder] = source
+        if each.content is None:
+            source, folder = sources[each.name], input_folder(opt_ml, job, each)
+            mounts[folder / source.name if source.is_file() else folder] = source
     return mounts
+
+
+def input_folder(opt_ml: OptMl, job: Job, each: Input) -> Path:
+    """The folder of an input of a job on a host."""
+    return opt_ml.channel(each.name) if job.is_training else opt_ml.processing_input(each.name)
 
 
 def link_inputs(mounts: Mapping[Path, Path]) -> None:
@@ -86,11 +96,23 @@ def link_inputs(mounts: Mapping[Path, Path]) -> None:
         os.symlink(source.resolve(), path, target_is_directory=source.is_dir())
 
 
-def settings_below(job: Job, base: Path) -> dict[str, str]:
-    """The settings of a job whose folder is base instead of /opt/ml: paths of files that were sent along change."""
+def job_below(job: Job, base: Path) -> Job:
+    """A job whose folder is base instead of /opt/ml: in its settings, paths of files that were sent along change."""
+    return replace(
+        job,
+        settings=_paths_below(job, job.settings, base),
+        inputs=tuple(
+            each if each.content is None else replace(each, content=_paths_below(job, each.content, base))
+            for each in job.inputs
+        ),
+    )
+
+
+def _paths_below(job: Job, settings: Mapping[str, Any], base: Path) -> dict[str, Any]:
     paths = (*job.type.files, *job.type.tables)
-    inputs = re.compile(rf'(?<![^"]){IN_CONTAINER}/')  # at the beginning of a text, or of an item of a JSON list
-    return {
-        name: inputs.sub(lambda _: f"{base}/", value) if name in paths else value
-        for name, value in job.settings.items()
-    }
+    in_container = re.compile(rf'(?<![^"]){IN_CONTAINER}/')  # at the beginning of a text, or of an item of a JSON list
+
+    def below(value: Any) -> Any:
+        return [below(item) for item in value] if isinstance(value, list) else in_container.sub(f"{base}/", value)
+
+    return {name: below(value) if name in paths else value for name, value in settings.items()}

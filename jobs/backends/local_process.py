@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from container.environment import Environment
@@ -13,7 +12,7 @@ from container.opt_ml import BASE_DIR, JOB_VARIABLES, OptMl
 from container.project_root import PROJECT_ROOT
 from jobs.aws.clients import Clients
 from jobs.backends.child_processes import HostCommand, run_hosts
-from jobs.backends.hosts import Host, entry_arguments, input_mounts, link_inputs, settings_below, write_host_folder
+from jobs.backends.hosts import Host, entry_arguments, input_mounts, job_below, link_inputs, write_host_folder
 from jobs.backends.local_run import also_logged, collect, fetch_inputs, keep_checkpoints, start_record
 from jobs.spec.console import PrintLine
 from jobs.spec.flag_groups import HERE
@@ -38,7 +37,7 @@ def run(job: Job, results: Path, clients: Clients, print_line: PrintLine) -> int
     commands: dict[str, HostCommand] = {}
     for host, name in zip(addresses, names, strict=True):
         opt_ml = hosts[host] = OptMl(folder.hosts / host)
-        host_job = replace(job, settings=settings_below(job, opt_ml.base))
+        host_job = job_below(job, opt_ml.base)
         write_host_folder(opt_ml, host_job, Host(name, names, "lo"))
         link_inputs(input_mounts(opt_ml, host_job, sources))
         if job.is_training:

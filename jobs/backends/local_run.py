@@ -50,7 +50,8 @@ def start_record(job: Job, results: Path, on: str) -> JobRecord:
 
 
 def fetch_inputs(job: Job, record: JobRecord, clients: Clients) -> dict[str, Path]:
-    """Local paths of the inputs, by name; those in S3 are downloaded into the job's folder.
+    """Local paths of the inputs, by name; those in S3 are downloaded into the job's folder. A file that the launcher
+    makes has none.
 
     Raises:
         InputError: An input is not in S3. Then, and after any other error, the job's folder is removed: the job has not
@@ -59,6 +60,8 @@ def fetch_inputs(job: Job, record: JobRecord, clients: Clients) -> dict[str, Pat
     paths = {}
     try:
         for each in job.inputs:
+            if each.content is not None:
+                continue
             paths[each.name] = Path(each.source)
             if each.is_remote:
                 folder = paths[each.name] = ResultsFolder(record.folder.resolve()).hosts / "inputs" / each.name

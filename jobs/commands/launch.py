@@ -72,11 +72,17 @@ def upload_source(source: str, clients: Clients, kms_key: str | None) -> None:
 
 
 def warn_not_sent(command: JobFromFlags) -> None:
-    """Prints the settings that name paths of this machine, which the job takes from its own /opt/ml instead, and where
-    outputs come to that name another place."""
+    """Prints the settings that name paths of this machine, which the job takes from its own /opt/ml instead, those that
+    go along as a file, and where outputs come to that name another place."""
     names = [name for name in command.not_sent if name != "config"]
     if names:
         print(f"left to the job's own tree: {', '.join(names)}", file=sys.stderr)
+    for each in command.job.inputs:
+        if each.content is not None:
+            print(
+                f"too long for the request, sent as a file (input {each.name}): {', '.join(each.content)}",
+                file=sys.stderr,
+            )
     folder = Path(command.flags.results) / command.job.name / command.job.type.output
     for name, (value, file) in command.moved.items():
         print(f"--{name} {value}: a job writes into its own folder; it comes to {folder / file}", file=sys.stderr)

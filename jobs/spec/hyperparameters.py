@@ -37,6 +37,7 @@ class SplitSettings:
 
     Attributes:
         texts: The settings to send, as text.
+        values: The same, as they are.
         inputs: What some of them name, sent along.
         not_sent: Names of those that only mean something on this machine.
         moved: Settings of outputs that named another place than the job's own output folder: what they named, and where
@@ -44,6 +45,7 @@ class SplitSettings:
     """
 
     texts: dict[str, str]
+    values: dict[str, Any]
     inputs: list[Input]
     not_sent: list[str]
     moved: dict[str, tuple[str, str]]
@@ -64,7 +66,7 @@ def split_settings(
     default = job_type.default_settings
     differing = {name: value for name, value in as_dict(settings).items() if value != getattr(default, name)}
     sent: dict[str, Any] = {}
-    split = SplitSettings({}, [], [], {})
+    split = SplitSettings({}, sent, [], [], {})
     problems: list[str] = []
     for name, value in differing.items():
         if name in job_type.refused:

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
+
+import yaml
 
 from model.errors import InputError
 
@@ -19,16 +22,23 @@ class Input:
         name: Channel of a training job, input of a processing job.
         source: A path on this machine or s3://BUCKET/PREFIX.
         mode: File (copied before the start) or FastFile (read from S3 as it is needed).
+        content: Settings of a file of the name `source` that the launcher writes; None for what is on the disk.
     """
 
     name: str
     source: str
     mode: str = "File"
+    content: Mapping[str, Any] | None = None
 
     @classmethod
     def of_setting(cls, setting: str, source: str) -> Input:
         """The input that brings the file or folder which a setting names."""
         return cls(setting.replace("_", "-"), source)
+
+    @property
+    def text(self) -> str:
+        """The file of its content, YAML."""
+        return yaml.safe_dump(dict(self.content or {}), allow_unicode=True, sort_keys=False)
 
     @property
     def is_remote(self) -> bool:
@@ -52,7 +62,7 @@ class Input:
     @property
     def problem(self) -> str | None:
         """What is wrong with the source, None where nothing is; S3 is not asked."""
-        if not self.is_remote and not Path(self.source).exists():
+        if not self.is_remote and self.content is None and not Path(self.source).exists():
             return f"{self.name}: {self.source}: there is no such file or folder"
         return None
 

@@ -10,6 +10,7 @@ from typing import Any
 from container.environment import Environment
 from container.job_types import TRAIN, JobType
 from jobs.spec.command_line import read_flags, require
+from jobs.spec.config_file import move_long_settings
 from jobs.spec.earlier_jobs import resolve_source
 from jobs.spec.flag_groups import SAGEMAKER, RunFlags
 from jobs.spec.flags import JOB_SETTINGS
@@ -56,6 +57,9 @@ def read_job(command: str, argv: Sequence[str], usage: str) -> JobFromFlags:
     flags, job_argv = read_flags(command, argv, usage)
     settings = read_settings(job_type, job_argv)
     split = split_settings(job_type, settings, lambda source, name: resolve_source(source, name, flags))
+    texts, config = move_long_settings(job_type, split.texts, split.values)
+    if config is not None:
+        split.inputs.append(config)
     for_sagemaker = flags.on == SAGEMAKER or flags.dry_run
     if for_sagemaker:
         require(flags, "role", "bucket", "image")
@@ -64,7 +68,7 @@ def read_job(command: str, argv: Sequence[str], usage: str) -> JobFromFlags:
     job = Job(
         type=job_type,
         name=job_name(job_type, flags, settings),
-        settings=split.texts,
+        settings=texts,
         inputs=tuple(inputs),
         machine=flags.machine(),
         limits=flags.limits(),

@@ -176,3 +176,58 @@ def test_what_is_wrong_with_a_hyperparameter_is_told_once_though_it_is_a_variabl
     with pytest.raises(InputError) as told:
         read()
     assert str(told.value).count("epocs") == 1
+
+
+def config_channel(base: Path, *names: str, text: str = "epochs: 7\nlr: 0.5\n") -> Path:
+    """The channel `config` of a training with files of these names."""
+    folder = base / "input" / "data" / "config"
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "mine.yml", "settings.json"])
+def test_a_channel_config_is_an_experiment_file(name, tree):
+    file = config_channel(tree, name, "README.txt") / name
+    if name.endswith("json"):
+        file.write_text('{"epochs": 7, "lr": 0.5}')
+    write_config(tree, "hyperparameters.json", {"lr": "0.25"})
+    settings = read("--seed", "3")
+    assert (settings.epochs, settings.lr, settings.seed, settings.config) == (7, 0.25, 3, str(file))
+
+
+def test_jobs_without_the_setting_read_the_input_config_too(tmp_path, monkeypatch):
+    folder = tmp_path / "processing" / "input" / "config"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text("gmean_classes: [a, b]\nresamples: 5\n")
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
+    settings = settings_layers.read(EVALUATION, ["--resamples", "9"], "")[0]
+    assert (settings.gmean_classes, settings.resamples) == (["a", "b"], 9)
+    (folder / "config.yaml").write_text("gmean_clases: [a, b]\n")
+    with pytest.raises(InputError, match=r"input/config/config\.yaml: gmean_clases: .*nearest: gmean_classes"):
+        settings_layers.read(EVALUATION, [], "")
+    monkeypatch.delenv("SAGEMAKER_BASE_DIR")
+    (folder / "config.yaml").write_text("resamples: 6\n")
+    monkeypatch.setenv("SM_CHANNEL_CONFIG", str(folder))
+    assert settings_layers.read(EVALUATION, [], "")[0].resamples == 6
+
+
+def test_one_of_several_files_of_the_channel_config_is_named(tree):
+    folder = config_channel(tree, "a.yaml", "b.yaml")
+    with pytest.raises(InputError, match=r"expected one experiment file .*a\.yaml, b\.yaml; name one by the setting"):
+        read()
+    (folder / "b.yaml").write_text("epochs: 8\n")
+    assert read("--config", "b.yaml").epochs == read("--config", str(folder / "b.yaml")).epochs == 8
+    with pytest.raises(InputError, match=r"config c\.yaml: it is not in the channel"):
+        read("--config", "c.yaml")
+
+
+def test_a_config_elsewhere_beside_the_channel_or_an_empty_channel_is_an_error(tree, tmp_path):
+    (tmp_path / "c.yaml").write_text("epochs: 3\n")
+    folder = config_channel(tree, "a.yaml")
+    with pytest.raises(InputError, match=r"c\.yaml: it is not in the channel `config`, .* leave out the setting or"):
+        read("--config", str(tmp_path / "c.yaml"))
+    (folder / "a.yaml").unlink()
+    with pytest.raises(InputError, match=r"expected one experiment file \(YAML\); it has none"):
+        read()

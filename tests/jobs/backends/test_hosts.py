@@ -8,7 +8,7 @@ from pathlib import Path
 
 from container.job_types import EVALUATION, INFERENCE
 from container.opt_ml import OptMl
-from jobs.backends.hosts import input_mounts, link_inputs, settings_below, write_host_folder
+from jobs.backends.hosts import input_mounts, job_below, link_inputs, write_host_folder
 from jobs.spec.inputs import Input
 from tests.jobs.examples import HOST, LOCAL_JOB
 
@@ -41,11 +41,11 @@ def test_inputs_are_linked_and_files_of_settings_found(tmp_path):
     )
     opt_ml = OptMl(tmp_path / "ml")
     link_inputs(input_mounts(opt_ml, job, {each.name: Path(each.source) for each in job.inputs}))
-    settings = settings_below(job, opt_ml.base)
+    settings = job_below(job, opt_ml.base).settings
     assert Path(settings["weights"]).read_text() == "x" and settings["name"] == "/opt/ml/not-a-file"
     assert opt_ml.channel("train").is_dir()
     models = '["/opt/ml/processing/input/models-1:2", "/x/opt/ml/y"]'
     several = replace(job, type=INFERENCE, settings={"models": models})
-    assert json.loads(settings_below(several, opt_ml.base)["models"]) == [
+    assert json.loads(job_below(several, opt_ml.base).settings["models"]) == [
         *(f"{opt_ml.base}/processing/input/models-1:2", "/x/opt/ml/y")
     ]

@@ -38,7 +38,6 @@ def test_a_training_gets_the_variables_of_tracking_but_not_the_key(dry_run, monk
         ("--kms_key 'a b'", "OutputDataConfig.KmsKeyId (--kms_key)"),
         ("--subnets s-1", "VpcConfig.SecurityGroupIds (--security_groups)"),
         ("--environment '{1A: b}'", "Environment.1A"),
-        (f"--attributes '{{kind: [{', '.join(f'value{n}' for n in range(400))}]}}'", "HyperParameters.attributes"),
         (f"--image {'x' * 256}", "AlgorithmSpecification.TrainingImage (--image)"),
         ("--validation_dir nowhere", "validation: nowhere: there is no such file or folder"),
         ("--epochs many", "--epochs = 'many': expected a whole number"),
