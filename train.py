@@ -105,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings, env = settings_layers.read(TRAIN, argv, __doc__ or "")
     locations = Locations(env)
     locations.refuse_links(settings.follow_links)
-    train_dir = locations.required_channel("train", settings.train_dir, "train.py")
+    train_dir = locations.train_dir(settings.train_dir)
     validation_dir = locations.channel("validation", settings.validation_dir)
     for folder in filter(None, (train_dir, validation_dir)):
         locations.refuse_parts(folder, "each of them reads pictures from all of it")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from container.environment import Environment
+from container.environment import Environment, log
 from container.opt_ml import OptMl
 from model.answers.files import OUTPUT
 from model.errors import InputError, did_you_mean, listing
@@ -19,6 +19,7 @@ from model.settings.evaluation import EvaluationSettings
 from model.settings.inference import InferenceSettings
 from model.settings.train import TrainSettings
 
+TRAIN, TRAINING = "train", "training"  # names of the channel of a training
 CHANNEL_PREFIX = "SM_CHANNEL_"  # prefix of the variables that name channels
 NAME_A_MODEL = (  # the end of the message if no model is named and there is none to take
     "set SM_CHANNEL_MODEL or --model_dir to a saved model's folder, as in SM_CHANNEL_MODEL=runs/exp python inference.py"
@@ -70,6 +71,21 @@ class Locations:
                 f"as in {CHANNEL_PREFIX}{name.upper()}=data/{name} python {script}{have}"
             )
         return folder
+
+    def train_dir(self, flag: str | None) -> Path:
+        """The folder of the channel `train`, which may be called `training` too, as SageMaker's clients call a channel
+        without a name. flag: what --train_dir says.
+
+        Raises:
+            InputError: There is neither channel, or both.
+        """
+        other = None if flag else self.channel(TRAINING, None)
+        if other is None:
+            return self.required_channel(TRAIN, flag, "train.py")
+        if self.channel(TRAIN, None) is not None:
+            raise InputError(f"there are a channel `{TRAIN}` and a channel `{TRAINING}`: leave out one of them")
+        log.info("the channel `%s` is read as `%s`", TRAINING, TRAIN)
+        return other
 
     def host_part(self, folder: Path) -> tuple[int, int]:
         """This host's part of an input folder and the number of parts: (0, 1) if the host takes all that it has, as it

@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
         seed=command.settings.seed or None,
     )
     check_objective(flags.objective, flags.ranges.get("best_criterion", [command.settings.best_criterion]))
-    config = tuning_config(parameter_ranges(flags.ranges), search)
+    config = tuning_config(parameter_ranges(flags.ranges, command.settings, flags.isolated), search)
     request = tuning_request(job.with_s3_inputs(), config)
     if check_or_print(flags, [("create_hyper_parameter_tuning_job", request)]):
         return ExitCode.DONE

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from container.job_types import TRAIN
+from jobs.requests.combinations import refused_combinations
 from jobs.requests.common import Request, tags, without_empty
 from jobs.requests.training import training_definition
 from jobs.spec.hyperparameters import to_text
 from jobs.spec.job import Job
 from model.errors import InputError, did_you_mean, listing
 from model.metrics.epoch_metrics import EPOCH_METRICS, metrics_of_line, reported
-from model.settings.fields import Layer, build
+from model.settings.fields import Layer, decode_layer
 from model.settings.train import TrainSettings
 
 LOGARITHMIC = ("lr", "weight_decay")  # settings whose order of magnitude matters
@@ -107,26 +109,31 @@ def check_objective(objective: str, criteria: Iterable[str]) -> None:
         raise InputError(f"--objective {objective}: training logs it with --best_criterion {needed} only; set that too")
 
 
-def parameter_ranges(varied: Mapping[str, Any]) -> Request:
+def parameter_ranges(varied: Mapping[str, Any], base: TrainSettings | None = None, isolated: bool = False) -> Request:
     """ParameterRanges from the flag --ranges.
 
     Args:
         varied: {setting: [low, high]} for numbers, {setting: [value, ...]} for anything else. Two values of a setting
             with choices, and three or more numbers, are values to choose from.
+        base: The settings that all trainings share; None for the defaults.
+        isolated: Whether the trainings have no network.
 
     Raises:
-        InputError: With all names, bounds and values that training does not take.
+        InputError: With all names, bounds and values that training does not take, else with the combinations that it
+            refuses.
     """
     integer: list[Request] = []
     continuous: list[Request] = []
     categorical: list[Request] = []
     hints = typing.get_type_hints(TrainSettings)
     problems: list[str] = []
+    values_by_name: dict[str, Sequence[Any]] = {}
     for name, values in varied.items():
         decoded, wrong = _decode_values(name, values)
         problems += wrong
         if wrong:
             continue
+        values_by_name[name] = decoded
         hint = hints[name]
         if hint not in (int, float, float | None) or len(decoded) != 2:
             categorical.append({"Name": name, "Values": [to_text(value) for value in decoded]})
@@ -142,6 +149,9 @@ def parameter_ranges(varied: Mapping[str, Any]) -> Request:
         problems.append(
             "ranges: name what to vary, as in --ranges '{lr: [0.0001, 0.01], loss: [focal, cross_entropy]}'"
         )
+    if not problems:
+        ranges = [entry["Name"] for entry in (*integer, *continuous)]
+        problems = refused_combinations(values_by_name, ranges, base or TrainSettings(), isolated)
     if problems:
         raise InputError("tuning:\n" + "\n".join(f"  {problem}" for problem in problems))
     return without_empty(
@@ -156,10 +166,12 @@ def _decode_values(name: str, values: Any) -> tuple[Sequence[Any], list[str]]:
         return [], [f"ranges: {name}: there is no such setting{did_you_mean(name, known)}"]
     if not isinstance(values, (list, tuple)) or len(values) < 2:
         return [], [f"ranges: {name}: expected [low, high], or the values to choose from, not {values!r}"]
-    decoded, problems = [], []
+    if name in (*TRAIN.folders, *TRAIN.files, *TRAIN.local):
+        return [], [f"ranges: {name}: a path of this machine cannot be varied"]
+    decoded: list[Any] = []
+    problems: list[str] = []
     for value in values:
-        try:
-            decoded.append(getattr(build(TrainSettings, [Layer(f"ranges: {name}", {name: value})]), name))
-        except InputError as error:
-            problems += [line.strip() for line in str(error).splitlines()[1:]]
+        read, wrong = decode_layer(TrainSettings, Layer(f"ranges: {name}", {name: value}))
+        decoded += read.values()
+        problems += wrong
     return decoded, problems

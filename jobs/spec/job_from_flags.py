@@ -16,6 +16,7 @@ from jobs.spec.flag_groups import SAGEMAKER, RunFlags
 from jobs.spec.flags import JOB_SETTINGS
 from jobs.spec.hyperparameters import read_settings, split_settings
 from jobs.spec.inputs import Input, check_inputs
+from jobs.spec.isolation import isolation_problem
 from jobs.spec.job import NAME_LENGTH, Job, unique_name
 from model.errors import InputError
 
@@ -57,6 +58,9 @@ def read_job(command: str, argv: Sequence[str], usage: str) -> JobFromFlags:
     flags, job_argv = read_flags(command, argv, usage)
     settings = read_settings(job_type, job_argv)
     split = split_settings(job_type, settings, lambda source, name: resolve_source(source, name, flags))
+    problem = isolation_problem(settings) if job_type is TRAIN and getattr(flags, "isolated", False) else None
+    if problem and not getattr(flags, "ranges", None):  # those of a search are checked with what it varies
+        raise InputError(problem)
     texts, config = move_long_settings(job_type, split.texts, split.values)
     if config is not None:
         split.inputs.append(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from pathlib import Path
 
@@ -196,3 +197,25 @@ def test_links_are_followed_on_a_users_own_machine_alone(tmp_path: Path, monkeyp
     monkeypatch.setattr("container.environment.IN_CONTAINER", tmp_path)
     with pytest.raises(InputError, match="refused in a container"):
         Locations(Environment({})).refuse_links(True)
+
+
+def test_the_channel_training_of_sagemakers_clients_is_the_channel_train(tree, monkeypatch, caplog):
+    """estimator.fit("s3://...") makes a channel `training`."""
+    train, training = tree / "input" / "data" / "train", tree / "input" / "data" / "training"
+    training.mkdir()
+    with pytest.raises(InputError, match="a channel `train` and a channel `training`: leave out one of them"):
+        locations().train_dir(None)
+    assert locations().train_dir("given") == Path("given")
+    train.rmdir()
+    with caplog.at_level(logging.INFO, "rarebird"):
+        assert locations().train_dir(None) == training
+    assert "the channel `training` is read as `train`" in caplog.text
+    training.rmdir()
+    with pytest.raises(InputError, match="the channel `train` is missing"):
+        locations().train_dir(None)
+    monkeypatch.setenv("SM_CHANNEL_TRAINING", "elsewhere")
+    assert locations().train_dir(None) == Path("elsewhere")
+    write_config(tree, "inputdataconfig.json", {"training": {"TrainingInputMode": "Pipe"}})
+    monkeypatch.delenv("SM_CHANNEL_TRAINING")
+    with pytest.raises(InputError, match="Pipe mode"):
+        locations().train_dir(None)

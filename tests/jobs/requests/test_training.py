@@ -16,7 +16,7 @@ FLAGS = {
     "all of training": "--data s3://b/train --validation_dir s3://b/val --instance ml.g5.12xlarge --instances 4 "
     "--volume_gb 200 --spot --max_run 3600 --max_wait 7200 --attempts 3 --tags '{team: Bildverständnis, cost: a=b}' "
     "--subnets subnet-1a2b --security_groups sg-1 sg-2 --kms_key alias/mine --isolated --encrypt_traffic "
-    "--mode FastFile --compress false --checkpoints s3://b/kept --job_name exp-1 "
+    "--pretrained false --mode FastFile --compress false --checkpoints s3://b/kept --job_name exp-1 "
     "--environment '{WANDB_MODE: offline}' --epochs 3 --lr 0.01 --input_size 128 96 --augmentation none "
     "--loss cross_entropy --attributes '{kind: {column: 종류, values: [착용샷]}}'",
     "a warm pool": "--data s3://b/train --keep_alive 3600",

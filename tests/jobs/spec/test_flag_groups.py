@@ -125,6 +125,7 @@ BESIDE = {  # flags without which another has no effect, or is refused
     "list most": "--results earlier",
     "list results": "--results earlier",
     "register results": "--model_dir exp-1 --results earlier",
+    **{f"{command} isolated": "--pretrained false" for command in ("train", "tune", "pipeline")},  # needs no network
     **{
         f"{on} {name}": f"--{setting} {REMOTE}"
         for on in (HERE, DOCKER)

@@ -1,0 +1,80 @@
+"""The combinations of values that the trainings of a search may have, checked before any of them is paid for."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from jobs.spec.isolation import isolation_problem
+from model.settings.fields import value_text
+from model.settings.train import TrainSettings
+
+MOST_COMBINATIONS = 20_000  # that are all checked: of more, every pair of values with the others at both their ends
+WHOLE_RANGE = 50  # values of a range of whole numbers that are all checked; of a longer one the ends and the middle
+
+
+def refused_combinations(
+    values: Mapping[str, Sequence[Any]], ranges: Sequence[str], base: TrainSettings, isolated: bool
+) -> list[str]:
+    """Checks every combination of the values that a search varies.
+
+    Args:
+        values: The values to choose from by setting, of a range its two ends.
+        ranges: The settings that are ranges of numbers.
+        base: The settings that are not varied.
+        isolated: Whether the trainings have no network.
+
+    Returns:
+        A line for each reason why training refuses combinations, with a combination and their number.
+    """
+    points = {name: _points(items) if name in ranges else list(items) for name, items in values.items()}
+    examples: dict[str, str] = {}  # by reason
+    counts: dict[str, int] = {}
+    total = 0
+    for combination in _combinations(points):
+        total += 1
+        for reason in _reasons(combination, base, isolated):
+            counts[reason] = counts.get(reason, 0) + 1
+            if reason not in examples:
+                # the varied settings without which there would be no such reason
+                names = [
+                    name
+                    for name, items in points.items()
+                    if any(reason not in _reasons({**combination, name: item}, base, isolated) for item in items)
+                ]
+                examples[reason] = ", ".join(f"{name} {value_text(combination[name])}" for name in names or points)
+    return [
+        f"ranges: {example}: {reason} ({counts[reason]:,} of {total:,} combinations)"
+        for reason, example in examples.items()
+    ]
+
+
+def _reasons(combination: Mapping[str, Any], base: TrainSettings, isolated: bool) -> list[str]:
+    """Why training refuses a combination; empty where it takes it."""
+    settings = replace(base, **combination)
+    problem = isolation_problem(settings) if isolated else None
+    return [*settings.contradictions(), *([problem] if problem else [])]
+
+
+def _points(ends: Sequence[Any]) -> list[Any]:
+    """Values of a range to check: all of a short one of whole numbers, else its ends and middle."""
+    low, high = ends
+    if isinstance(low, int) and isinstance(high, int):
+        return list(range(low, high + 1)) if high - low < WHOLE_RANGE else [low, (low + high) // 2, high]
+    return [low, (low + high) / 2, high]
+
+
+def _combinations(points: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    names = list(points)
+    if math.prod(map(len, points.values())) <= MOST_COMBINATIONS:
+        for items in itertools.product(*points.values()):
+            yield dict(zip(names, items, strict=True))
+        return
+    for end in (0, -1):
+        others = {name: points[name][end] for name in names}
+        for one, other in itertools.combinations(names, 2):
+            for first, second in itertools.product(points[one], points[other]):
+                yield {**others, one: first, other: second}
