@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from jobs.aws.calls import call, error_code, user_error
 from jobs.aws.clients import Clients
 from jobs.aws.follower import Follower, lacked_capacity, outcome
 from jobs.aws.job_kinds import PROCESSING, TRAINING, JobKind
+from jobs.backends.input_sizes import check_sizes
 from jobs.requests.common import Request, Requests
 from jobs.requests.processing import processing_request
 from jobs.requests.training import training_request
@@ -22,8 +23,7 @@ from jobs.spec.flag_groups import SAGEMAKER
 from jobs.spec.job import UNIQUE_TAIL, Job, unique_name
 from jobs.spec.record import JobRecord, utc_now
 from jobs.spec.results_folder import OUTPUT_ARCHIVE, ResultsFolder
-from jobs.storage.s3 import S3Uri
-from jobs.storage.upload import upload_folder
+from jobs.storage.planned_uploads import PlannedUpload, plan_uploads
 from model.artifacts.archive import MODEL_ARCHIVE
 from model.errors import ExitCode, InputError
 
@@ -40,10 +40,13 @@ def run(job: Job, results: Path, clients: Clients, wait: bool, delete: bool, pri
         results: Folder of all jobs' results.
         wait, delete: The flags of these names.
     """
+    job, uploads = place_inputs(job, clients)
+    check_requests([job_request(job)])
+    upload_inputs(job, uploads, clients, delete, print_line)
     pause = CAPACITY_PAUSE
     earlier: JobRecord | None = None
     for attempt in range(1, CAPACITY_STARTS + 1):
-        record = start(job, results, clients, delete, print_line)
+        record = start(job, results, clients, print_line)
         if earlier is not None:
             replace(earlier, restarted_as=job.name).save()
         earlier = record
@@ -61,11 +64,9 @@ def run(job: Job, results: Path, clients: Clients, wait: bool, delete: bool, pri
     return code
 
 
-def start(job: Job, results: Path, clients: Clients, delete: bool, print_line: PrintLine) -> JobRecord:
-    """Checks a job's request, uploads its inputs, starts it and writes its record."""
-    method, request = job_request(job.with_s3_inputs())
-    check_requests([(method, request)])
-    upload_inputs(job, clients, delete, print_line)
+def start(job: Job, results: Path, clients: Clients, print_line: PrintLine) -> JobRecord:
+    """Starts a job whose inputs are in S3, and writes its record."""
+    method, request = job_request(job)
     create(clients, method, request, print_line)
     return save_record(clients, job_kind(job), job.type.name, results / job.name, request, output_uris(job))
 
@@ -107,19 +108,27 @@ def check_requests(requests: Requests) -> None:
         raise InputError("\n".join(errors))
 
 
-def upload_inputs(job: Job, clients: Clients, delete: bool, print_line: PrintLine) -> None:
+def place_inputs(job: Job, clients: Clients | None = None) -> tuple[Job, list[PlannedUpload]]:
+    """The job with its inputs in S3, and the uploads that bring them there.
+
+    Args:
+        clients: Of AWS, for the sizes of what is in S3 already; None asks nobody.
+
+    Raises:
+        InputError: The inputs are larger than the machine's disk.
+        Failure: A local file cannot be read.
+    """
+    check_sizes(job, clients)
+    uploads = plan_uploads(job.inputs, job.account)
+    return job.with_s3_inputs({upload.name: upload.uri for upload in uploads}), uploads
+
+
+def upload_inputs(
+    job: Job, uploads: Sequence[PlannedUpload], clients: Clients, delete: bool, print_line: PrintLine
+) -> None:
     """Uploads a job's local inputs, and prints what and how much. delete: the flag of that name."""
-    for each, uri in job.uploads:
-        print_line(f"{each.name}: {each.source} to {uri}")
-        summary = upload_folder(
-            clients.s3,
-            Path(each.source),
-            S3Uri.parse(uri),
-            delete=delete,
-            kms_key=job.account.kms_key,
-            print_line=print_line,
-        )
-        print_line(f"{each.name}: {summary}")
+    for upload in uploads:
+        upload.send(clients.s3, job.account.kms_key, delete, print_line)
 
 
 def create(clients: Clients, method: str, request: Mapping[str, Any], print_line: PrintLine) -> Any:

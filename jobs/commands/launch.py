@@ -29,7 +29,7 @@ def launch(name: str, argv: Sequence[str], usage: str) -> int:
     flags = command.flags
     job, source = with_source(command.job, flags)
     if flags.dry_run:
-        check_or_print(flags, [sagemaker.job_request(job.with_s3_inputs())])
+        check_or_print(flags, [sagemaker.job_request(sagemaker.place_inputs(job)[0])])
         return ExitCode.DONE
     clients = Clients(flags.region, flags.profile)
     results = Path(flags.results)

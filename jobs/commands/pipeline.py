@@ -21,7 +21,7 @@ from typing import Any
 from container.job_types import EVALUATION, INFERENCE, JobType
 from jobs.aws.clients import Clients
 from jobs.aws.job_kinds import PIPELINE
-from jobs.backends.sagemaker import create, how_to_come_back, save_record, upload_inputs
+from jobs.backends.sagemaker import create, how_to_come_back, place_inputs, save_record, upload_inputs
 from jobs.commands.dry_run import check_or_print
 from jobs.commands.launch import run_on_this_machine, warn_not_sent
 from jobs.commands.register import make_group, read_evaluation
@@ -35,8 +35,6 @@ from jobs.spec.inputs import Input, is_remote
 from jobs.spec.job import Job
 from jobs.spec.job_from_flags import read_job
 from jobs.spec.results_folder import ResultsFolder
-from jobs.storage.s3 import S3Uri
-from jobs.storage.upload import upload_folder
 from model.atomic_write import write_json
 from model.errors import ExitCode, InputError
 
@@ -111,13 +109,19 @@ def check_gate(evaluation: dict[str, Any], gate: Gate) -> tuple[bool, str]:
 def on_sagemaker(flags: Any, job: Job) -> int:
     """Creates or updates the pipeline and starts an execution; with --wait follows it. Returns the exit code."""
     require(flags, "role", "bucket", "image")
-    sources = {name: getattr(flags, name) for name in ("eval_data", "truth")}
-    uris = {name: source if is_remote(source) else job.account.upload_uri(source) for name, source in sources.items()}
+    clients = Clients(flags.region, flags.profile)
+    asked = None if flags.dry_run else clients
+    placed, uploads = place_inputs(job, asked)
+    later = replace(
+        job, type=INFERENCE, inputs=tuple(Input(name, getattr(flags, name)) for name in ("eval_data", "truth"))
+    )
+    placed_later, later_uploads = place_inputs(later, asked)
+    images, truth = placed_later.inputs
     definition = pipeline_definition(
         Chain(
-            training=job.with_s3_inputs(),
-            eval_data=uris["eval_data"],
-            truth=uris["truth"],
+            training=placed,
+            eval_data=images.source,
+            truth=truth.source,
             gate=Gate(flags.gate, flags.low_gate),
             group=flags.group,
             approval=flags.approval,
@@ -128,13 +132,7 @@ def on_sagemaker(flags: Any, job: Job) -> int:
     also_checked = [*step_requests(definition["Steps"]), ("create_model_package_group", group)]
     if check_or_print(flags, [("create_pipeline", request)], also_checked):
         return ExitCode.DONE
-    clients = Clients(flags.region, flags.profile)
-    upload_inputs(job, clients, flags.delete, print)
-    for name, source in sources.items():
-        if not is_remote(source):
-            prefix = S3Uri.parse(uris[name])
-            summary = upload_folder(clients.s3, Path(source), prefix, delete=flags.delete, kms_key=flags.kms_key)
-            print(f"{name}: {summary}")
+    upload_inputs(job, [*uploads, *later_uploads], clients, flags.delete, print)
     make_group(clients, group)
     create_or_update(clients, request)
     start = {"PipelineName": job.name, "ClientRequestToken": str(uuid.uuid4())}

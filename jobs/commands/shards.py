@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.spec.command_line import read_flags
-from jobs.storage.upload import local_files
+from jobs.storage.local_files import local_files
 from model.data.readers.image_names import is_image
 from model.data.readers.shards import INDEX, write_shards
 from model.errors import ExitCode, InputError

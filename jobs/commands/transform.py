@@ -14,6 +14,7 @@ from typing import Any
 from jobs.aws.clients import Clients
 from jobs.aws.follower import Follower
 from jobs.aws.job_kinds import TRANSFORM
+from jobs.backends.input_sizes import check_payload
 from jobs.backends.sagemaker import follow_and_fetch, how_to_come_back, save_record
 from jobs.commands.dry_run import check_or_print
 from jobs.commands.hosted_model import create_all, read_model
@@ -23,8 +24,7 @@ from jobs.spec.command_line import read_flags
 from jobs.spec.inputs import Input, is_remote
 from jobs.spec.job import Account
 from jobs.spec.results_folder import ResultsFolder
-from jobs.storage.s3 import S3Uri
-from jobs.storage.upload import upload_folder
+from jobs.storage.planned_uploads import PlannedUpload, plan_upload
 from model.data.readers.image_names import IMAGE_SUFFIXES
 from model.errors import ExitCode, InputError
 
@@ -35,8 +35,9 @@ def main(argv: Sequence[str]) -> int:
     flags, _ = read_flags("transform", argv, __doc__ or "")
     model = read_model(flags, "transform")
     hosted = model.hosted
+    images, uploads = images_in_s3(flags, hosted.account)
     transform = Transform(
-        images=images_in_s3(flags, hosted.account),
+        images=images,
         accept=flags.accept,
         content_type=flags.content_type,
         payload_mb=flags.max_payload_mb,
@@ -48,16 +49,8 @@ def main(argv: Sequence[str]) -> int:
         return ExitCode.DONE
     clients = Clients(flags.region, flags.profile)
     model.upload(clients)
-    if not is_remote(flags.data):
-        summary = upload_folder(
-            clients.s3,
-            Path(flags.data),
-            S3Uri.parse(transform.images.source),
-            delete=flags.delete,
-            kms_key=flags.kms_key,
-            suffixes=IMAGE_SUFFIXES,
-        )
-        print(f"pictures: {summary}")
+    for upload in uploads:
+        upload.send(clients.s3, flags.kms_key, flags.delete, print)
     create_all(clients, requests)
     outputs = {"output": request["TransformOutput"]["S3OutputPath"]}
     record = save_record(clients, TRANSFORM, "transform", Path(flags.results) / hosted.name, request, outputs)
@@ -67,12 +60,18 @@ def main(argv: Sequence[str]) -> int:
     return follow_and_fetch(Follower(clients, TRANSFORM, hosted.name), ResultsFolder(record.folder))[0]
 
 
-def images_in_s3(flags: Any, account: Account) -> Input:
-    """The images that --data names, as they are once a local folder is uploaded. Raises InputError without them."""
+def images_in_s3(flags: Any, account: Account) -> tuple[Input, list[PlannedUpload]]:
+    """The images that --data names, as they are once a local folder is uploaded, and its upload. Raises InputError
+    without them, and for images that are larger than a request may be."""
     if not flags.data:
         raise InputError("--data: name the pictures' folder or s3:// prefix")
+    clients = None if flags.dry_run else Clients(flags.region, flags.profile)
     if is_remote(flags.data):
-        return Input("pictures", flags.data)
+        images = Input("pictures", flags.data)
+        check_payload(images, flags.max_payload_mb, clients)
+        return images, []
     if not Path(flags.data).is_dir():
         raise InputError(f"--data {flags.data}: there is no such folder")
-    return Input("pictures", account.upload_uri(flags.data, IMAGES))
+    check_payload(Input("pictures", flags.data), flags.max_payload_mb, clients, IMAGE_SUFFIXES)
+    upload = plan_upload("pictures", flags.data, account, IMAGES, IMAGE_SUFFIXES)
+    return Input("pictures", upload.uri), [upload]

@@ -13,7 +13,7 @@ from pathlib import Path
 from jobs.aws.clients import Clients
 from jobs.aws.follower import Follower
 from jobs.aws.job_kinds import TUNING
-from jobs.backends.sagemaker import create, follow_and_fetch, how_to_come_back, save_record, upload_inputs
+from jobs.backends.sagemaker import create, follow_and_fetch, how_to_come_back, place_inputs, save_record, upload_inputs
 from jobs.commands.dry_run import check_or_print
 from jobs.commands.launch import upload_source, warn_not_sent, with_source
 from jobs.requests.tuning import Search, check_objective, parameter_ranges, tuning_config, tuning_request
@@ -45,13 +45,14 @@ def main(argv: Sequence[str]) -> int:
     )
     check_objective(flags.objective, flags.ranges.get("best_criterion", [command.settings.best_criterion]))
     config = tuning_config(parameter_ranges(flags.ranges, command.settings, flags.isolated), search)
-    request = tuning_request(job.with_s3_inputs(), config)
+    clients = Clients(flags.region, flags.profile)
+    placed, uploads = place_inputs(job, None if flags.dry_run else clients)
+    request = tuning_request(placed, config)
     if check_or_print(flags, [("create_hyper_parameter_tuning_job", request)]):
         return ExitCode.DONE
-    clients = Clients(flags.region, flags.profile)
     if source is not None:
         upload_source(source, clients, flags.kms_key)
-    upload_inputs(job, clients, flags.delete, print)
+    upload_inputs(job, uploads, clients, flags.delete, print)
     create(clients, "create_hyper_parameter_tuning_job", request, print)
     record = save_record(clients, TUNING, "tune", Path(flags.results) / name, request, {})
     print(f"started tuning {name}; {how_to_come_back(name)}")

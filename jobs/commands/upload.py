@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jobs.aws.clients import Clients
 from jobs.spec.command_line import read_flags, require
+from jobs.storage.planned_uploads import plan_upload
 from jobs.storage.s3 import S3Uri
 from jobs.storage.upload import upload_folder
 from model.errors import ExitCode, InputError
@@ -22,10 +23,11 @@ def main(argv: Sequence[str]) -> int:
     source = Path(flags.folder[0])
     if not source.exists():
         raise InputError(f"{source}: there is no such file or folder")
+    s3 = Clients(flags.region, flags.profile).s3
     if not flags.to:
         require(flags, "bucket")
-    uri = flags.to or flags.account().upload_uri(str(source))
-    s3 = Clients(flags.region, flags.profile).s3
-    summary = upload_folder(s3, source, S3Uri.parse(uri), delete=flags.delete, kms_key=flags.kms_key)
-    print(f"{uri}: {summary}")
+        plan_upload(source.name, str(source), flags.account()).send(s3, flags.kms_key, flags.delete, print)
+        return ExitCode.DONE
+    summary = upload_folder(s3, source, S3Uri.parse(flags.to), delete=flags.delete, kms_key=flags.kms_key)
+    print(f"{flags.to}: {summary}")
     return ExitCode.DONE

@@ -224,17 +224,20 @@ class ListFlags(ResultsFlags, RegionFlags):
 
 
 @dataclass(frozen=True)
-class UploadFlags(EncryptionFlags, StorageFlags, RegionFlags):
+class UploadFlags(EncryptionFlags, RoleFlags, StorageFlags, RegionFlags):
     """Flags of upload."""
 
     folder: list[str] = flag([], "Folder or file to upload", section="Upload", positional=True)
-    to: str = flag("", "s3:// prefix to upload to; if empty, the folder's own prefix below bucket and prefix")
+    to: str = flag("", "s3:// prefix to upload to; if empty, that of the folder's content, where jobs look for it")
     delete: bool = flag(False, "Delete objects in S3 that the folder does not have")
     kms_key: str | None = flag(None, "KMS key that encrypts the objects", section=NETWORK)
+    role: str = flag(
+        "", "ARN of the jobs' role, whose account is in the content's prefix; if empty, SAGEMAKER_ROLE", section=ACCOUNT
+    )
 
     def ignored(self) -> Mapping[str, str]:
         """Where the folder would go without --to."""
-        return dict.fromkeys(("bucket", "prefix"), "--to names the whole s3:// prefix") if self.to else {}
+        return dict.fromkeys(("bucket", "prefix", "role"), "--to names the whole s3:// prefix") if self.to else {}
 
 
 @dataclass(frozen=True)

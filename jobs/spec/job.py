@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from container.job_types import TRAIN, JobType
@@ -84,19 +82,20 @@ class Account:
         """s3://BUCKET/PREFIX."""
         return "/".join(part for part in (f"s3://{self.bucket}", self.prefix.strip("/")) if part)
 
-    def upload_uri(self, source: str, folder: str = "data") -> str:
-        """The S3 URI to upload a local folder or file to.
+    @property
+    def account_id(self) -> str:
+        """The number of the AWS account, which the role's ARN has; "" without a role."""
+        arn = re.match(r"arn:[^:]*:iam::(\d{12}):", self.role)
+        return arn[1] if arn else ""
 
-        The same for the same path, so that only changes are uploaded; machines with equal paths share it.
+    def content_uri(self, digest: str, folder: str = "data") -> str:
+        """The S3 URI to upload a local folder or file to: s3://BUCKET/PREFIX/data/ACCOUNT/DIGEST/.
 
         Args:
-            source: Path on this machine.
+            digest: Of the content.
             folder: Below s3://BUCKET/PREFIX.
         """
-        path = Path(source).resolve()
-        digest = hashlib.blake2b(str(path).encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
-        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name).strip("-") or "data"
-        return f"{self.root}/{folder}/{stem}-{digest}/"
+        return "/".join(part for part in (self.root, folder, self.account_id, digest) if part) + "/"
 
 
 @dataclass(frozen=True)
@@ -140,16 +139,10 @@ class Job:
         """Where a training keeps its checkpoints in S3 if no flag says otherwise."""
         return f"{self.s3_folder}/checkpoints/"
 
-    @property
-    def uploads(self) -> list[tuple[Input, str]]:
-        """The local inputs, each with the S3 URI to upload it to."""
-        return [(each, self.account.upload_uri(each.source)) for each in self.inputs if not each.is_remote]
-
-    def with_s3_inputs(self) -> Job:
-        """The job with all inputs in S3, as it is once the uploads are done."""
+    def with_s3_inputs(self, uris: Mapping[str, str]) -> Job:
+        """The job with all inputs in S3, as it is once the uploads are done. uris: of the local inputs, by name."""
         inputs = (
-            each if each.is_remote else replace(each, source=self.account.upload_uri(each.source))
-            for each in self.inputs
+            replace(each, source=uris[each.name], content=None) if each.name in uris else each for each in self.inputs
         )
         return replace(self, inputs=tuple(inputs))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,9 @@ from typing import Any
 
 from jobs.aws.calls import error_code, user_error
 from jobs.spec.console import PrintLine
+from jobs.storage.content import Content, FileHash
 from jobs.storage.etag import PART_BYTES, etag_and_md5
+from jobs.storage.local_files import LocalFile, local_files
 from jobs.storage.s3 import S3Object, S3Uri, list_objects
 from model.errors import Failure, InputError, listing
 from model.runtime.terminal import progress_bar
@@ -30,50 +31,23 @@ DELETE_BATCH = 1000  # objects of one call, S3's limit
 
 @dataclass
 class UploadSummary:
-    """Files and bytes uploaded, files that S3 had already, objects deleted."""
+    """Files and bytes uploaded, files that S3 had already at the prefix or at another one, objects deleted."""
 
     files: int = 0
     size: int = 0
     same: int = 0
+    copied: int = 0
     deleted: int = 0
 
+    @property
+    def count(self) -> int:
+        """Number of the folder's files."""
+        return self.files + self.same + self.copied
+
     def __str__(self) -> str:
+        copied = f", {self.copied:,} copied in S3" if self.copied else ""
         deleted = f", {self.deleted:,} removed" if self.deleted else ""
-        return f"{self.files:,} files sent ({self.size / 1e6:,.1f} MB), {self.same:,} there already{deleted}"
-
-
-@dataclass(frozen=True)
-class LocalFile:
-    """A file to upload. name: its key below the prefix; size: bytes."""
-
-    name: str
-    path: Path
-    size: int
-
-
-def local_files(source: Path) -> Iterator[LocalFile]:
-    """The files below a folder, or the one file, in the order in which S3 lists their keys.
-
-    Names that begin with a dot are left out, as channels leave them out; links are followed, as in a local channel.
-    """
-    if source.is_file():
-        yield LocalFile(source.name, source, source.stat().st_size)
-        return
-    yield from _files_below(source, "")
-
-
-def _files_below(folder: Path, lead: str) -> Iterator[LocalFile]:
-    entries: list[tuple[bytes, os.DirEntry[str]]] = []
-    with os.scandir(folder) as scan:
-        for entry in scan:
-            if not entry.name.startswith("."):
-                name = entry.name + ("/" if entry.is_dir() else "")
-                entries.append((name.encode("utf-8", "surrogateescape"), entry))
-    for key, entry in sorted(entries, key=lambda pair: pair[0]):
-        if key.endswith(b"/"):
-            yield from _files_below(Path(entry.path), f"{lead}{entry.name}/")
-        elif entry.is_file():
-            yield LocalFile(f"{lead}{entry.name}", Path(entry.path), entry.stat().st_size)
+        return f"{self.files:,} files sent ({self.size / 1e6:,.1f} MB), {self.same:,} there already{copied}{deleted}"
 
 
 def pair_by_name(
@@ -87,10 +61,10 @@ def pair_by_name(
         prefix: Key of the folder in S3.
         suffixes: Lower-case endings of the files that count; () for all files.
     """
-    files = (file for file in local_files(source) if not suffixes or file.name.lower().endswith(suffixes))
+    files = local_files(source, suffixes)
     file, item = next(files, None), next(items, None)
     while file is not None or item is not None:
-        file_name = file.name.encode("utf-8", "surrogateescape") if file else None
+        file_name = file.key if file else None
         item_name = item.key.removeprefix(prefix).encode() if item else None
         if item_name is None or (file_name is not None and file_name < item_name):
             yield file, None
@@ -111,6 +85,7 @@ def upload_folder(
     delete: bool = False,
     kms_key: str | None = None,
     suffixes: tuple[str, ...] = (),
+    content: Content | None = None,
     print_line: PrintLine = print,
 ) -> UploadSummary:
     """Makes the objects below a prefix those of a folder, or of one file.
@@ -122,14 +97,18 @@ def upload_folder(
         delete: Delete objects that the folder does not have. Without it they are an error, for a job would read them.
         kms_key: Key to encrypt the objects with.
         suffixes: Lower-case endings of the files to upload; () for all files.
+        content: The folder's content where the prefix is named by it; what a file had then is sent, or nothing. A file
+            that an earlier prefix of the folder has is copied in S3.
         print_line: Prints progress where stderr is no terminal.
 
     Raises:
         InputError: The folder is empty, or there are objects that it does not have.
-        Failure: Files could not be uploaded or objects not deleted; the same call resumes with the rest.
+        Failure: Files could not be uploaded or objects not deleted; the same call resumes with the rest. Or the folder
+            has changed since its content was read.
     """
     prefix = uri.folder
     uploader = _Uploader(s3, prefix, kms_key, print_line)
+    earlier = _EarlierObjects(s3, prefix, content)
     extra_keys: list[str] = []
     pending: set[Future[None]] = set()
     with uploader.bar, ThreadPoolExecutor(THREADS, thread_name_prefix="send") as pool:
@@ -140,7 +119,10 @@ def upload_folder(
                     if not item.key.endswith("/"):
                         extra_keys.append(item.key)
                     continue
-                pending.add(pool.submit(uploader.upload, file, item))
+                known = content.cache.find(file) if content else None
+                if content and known is None:
+                    raise _changed(file)
+                pending.add(pool.submit(uploader.upload, file, item, known, earlier.find(file)))
                 if len(pending) >= MOST_PENDING:
                     done, pending = wait(pending, return_when=FIRST_COMPLETED)
                     uploader.raise_error(done)
@@ -149,8 +131,10 @@ def upload_folder(
             pool.shutdown(cancel_futures=True)
             raise
     summary = uploader.summary
-    if not summary.files and not summary.same:
+    if not summary.count:
         raise InputError(f"{source}: there is nothing in it to send")
+    if content and summary.count != content.files:
+        raise Failure(f"{source}: files were removed while it was uploaded; start the same command again")
     if extra_keys and not delete:
         names = listing([key.removeprefix(prefix.key) for key in extra_keys], 5)
         raise InputError(
@@ -158,7 +142,43 @@ def upload_folder(
         )
     delete_objects(s3, prefix, extra_keys)
     summary.deleted = len(extra_keys)
+    if content:
+        content.cache.uploaded(_root(prefix), str(prefix))
     return summary
+
+
+def _root(prefix: S3Uri) -> str:
+    """The prefix above one that is named by a folder's content."""
+    return str(prefix).rstrip("/").rpartition("/")[0]
+
+
+def _changed(file: LocalFile) -> Failure:
+    return Failure(f"{file.path}: has changed while it was uploaded; start the same command again")
+
+
+class _EarlierObjects:
+    """The objects of a folder's earlier content, from which a file can be copied. The prefix was listed for another
+    content of the folder, most of whose files are the same."""
+
+    def __init__(self, s3: Any, prefix: S3Uri, content: Content | None):
+        uri = content.cache.earlier_upload(_root(prefix)) if content else None
+        self.prefix = S3Uri.parse(uri) if uri and uri != str(prefix) else None
+        self.items = list_objects(s3, self.prefix) if self.prefix else iter(())
+        self.item: S3Object | None = None
+
+    def find(self, file: LocalFile) -> S3Object | None:
+        """The object of a file's name, None without one. Names must rise from call to call."""
+        assert self.prefix is not None or self.item is None
+        while self.prefix is not None and (self.item is None or self._name < file.key):
+            self.item = next(self.items, None)
+            if self.item is None:
+                self.prefix = None
+        return self.item if self.prefix is not None and self._name == file.key else None
+
+    @property
+    def _name(self) -> bytes:
+        assert self.item is not None and self.prefix is not None
+        return self.item.key.removeprefix(self.prefix.key).encode()
 
 
 def delete_objects(s3: Any, prefix: S3Uri, keys: Sequence[str]) -> None:
@@ -194,21 +214,34 @@ class _Uploader:
         self.started = self.printed = time.monotonic()
         self.bar = progress_bar("sent", unit="B")
 
-    def upload(self, file: LocalFile, item: S3Object | None) -> None:
-        """Uploads a file unless the object of its name, None where there is none, has the same content."""
-        etag, md5 = etag_and_md5(file.path)
-        if item is not None and item.size == file.size and (item.etag == etag or self._has_md5(item, md5)):
+    def upload(self, file: LocalFile, item: S3Object | None, known: FileHash | None, earlier: S3Object | None) -> None:
+        """Uploads a file unless the object of its name, None where there is none, has the same content.
+
+        Args:
+            known: The hashes that the file must have, None for any.
+            earlier: An object that may have the same content.
+        """
+        hashed = known if known and known.is_current else FileHash(*etag_and_md5(file.path))
+        if known and hashed.md5 != known.md5:
+            raise _changed(file)
+        if (
+            item is not None
+            and item.size == file.size
+            and (item.etag == hashed.etag or self._has_md5(item, hashed.md5))
+        ):
             with self.lock:
                 self.summary.same += 1
             return
         key = f"{self.prefix.key}{file.name}"
-        extra = {**self.extra, "Metadata": {MD5: md5}}
-        if file.size < PART_BYTES:
-            content = file.path.read_bytes()
-            checksum = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
-            self.s3.put_object(Bucket=self.prefix.bucket, Key=key, Body=content, ContentMD5=checksum, **extra)
-        else:
-            self.s3.upload_file(str(file.path), self.prefix.bucket, key, ExtraArgs=extra, Config=self.config)
+        if (
+            earlier is not None
+            and (earlier.size, earlier.etag) == (file.size, hashed.etag)
+            and self._copy(earlier, key)
+        ):
+            with self.lock:
+                self.summary.copied += 1
+            return
+        self._send(file, key, hashed, bool(known))
         with self.lock:
             self.summary.files += 1
             self.summary.size += file.size
@@ -217,6 +250,36 @@ class _Uploader:
                 self.printed = time.monotonic()
                 rate = self.summary.size / 1e6 / (self.printed - self.started)
                 self.print_line(f"{self.summary} so far, {rate:.1f} MB/s")
+
+    def _send(self, file: LocalFile, key: str, hashed: FileHash, is_checked: bool) -> None:
+        """Sends a file. is_checked: whether a content that is not the hashed one is a Failure."""
+        extra = {**self.extra, "Metadata": {MD5: hashed.md5}}
+        if file.size < PART_BYTES:
+            content = file.path.read_bytes()
+            digest = hashlib.md5(content, usedforsecurity=False)
+            if is_checked and digest.hexdigest() != hashed.md5:
+                raise _changed(file)
+            checksum = base64.b64encode(digest.digest()).decode()
+            self.s3.put_object(Bucket=self.prefix.bucket, Key=key, Body=content, ContentMD5=checksum, **extra)
+            return
+        self.s3.upload_file(str(file.path), self.prefix.bucket, key, ExtraArgs=extra, Config=self.config)
+        if is_checked and LocalFile.of(file.name, file.path) != file:
+            raise _changed(file)
+
+    def _copy(self, item: S3Object, key: str) -> bool:
+        """Copies an object within S3; False where that is not possible."""
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import ClientError
+
+        source = {"Bucket": self.prefix.bucket, "Key": item.key}
+        try:
+            if item.size < PART_BYTES:
+                self.s3.copy_object(Bucket=self.prefix.bucket, Key=key, CopySource=source, **self.extra)
+            else:
+                self.s3.copy(source, self.prefix.bucket, key, ExtraArgs=self.extra, Config=self.config)
+        except (ClientError, Boto3Error):
+            return False
+        return True
 
     def _has_md5(self, item: S3Object, md5: str) -> bool:
         """Whether the metadata of an object whose ETag is no MD5 (encrypted with KMS, or uploaded in other parts) hold

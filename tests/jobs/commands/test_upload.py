@@ -5,13 +5,17 @@ from __future__ import annotations
 from tests.jobs.conftest import BUCKET, keys, run_jobs
 
 
-def test_a_folder_goes_where_the_command_says_or_to_a_place_of_its_own(aws, pictures, capsys):
+def test_a_folder_goes_where_the_command_says_or_to_the_prefix_of_its_content(aws, pictures, capsys):
     assert run_jobs("upload", str(pictures), "--to", f"s3://{BUCKET}/here") == 0
     assert capsys.readouterr().out.startswith(f"s3://{BUCKET}/here: 5 files sent") and len(keys("here/")) == 5
     for summary in ("5 files sent", "0 files sent (0.0 MB), 5 there already"):
         assert run_jobs("upload", str(pictures), "--bucket", BUCKET, "--prefix", "p") == 0
         assert summary in capsys.readouterr().out
-    assert len(keys("p/data/train-")) == 5
+    assert len(keys("p/data/")) == 5
+    (pictures / "a.jpg").write_bytes(b"changed")
+    assert run_jobs("upload", str(pictures), "--bucket", BUCKET, "--prefix", "p") == 0
+    assert "1 files sent (0.0 MB), 0 there already, 4 copied in S3" in capsys.readouterr().out
+    assert len(keys("p/data/")) == 10
 
 
 def test_objects_that_a_folder_does_not_have_are_deleted_only_where_asked_for(aws, pictures, capsys):

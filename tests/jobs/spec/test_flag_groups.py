@@ -112,6 +112,7 @@ VALUES = {  # by flag, or by subcommand and flag: a value other than the default
     **{f"{on} checkpoints": "kept" for on in (HERE, DOCKER)},
     "register results": "earlier-2",
     "doctor region": "eu-west-1",
+    "upload role": "arn:aws:iam::210987654321:role/Other",  # of another account
 }
 BESIDE = {  # flags without which another has no effect, or is refused
     "subnets": "--subnets s-1 --security_groups g-1",
@@ -239,6 +240,7 @@ def test_every_flag_of_another_backend_is_refused(command, on, run):
     if on != SAGEMAKER:  # a dry run prints SageMaker's request with any --on
         names = [field.name for field in fields if SAGEMAKER in backends_of(field) and field.name != "keep_alive"]
         flags = " ".join(f"--{name} {values[name]}" for name in names)
+        flags += f" {BESIDE.get(f'{command} isolated', '')}"
         code, (_, out, err, _) = run(command, f"{words} {flags} --dry_run")
         assert code == 0 and out.startswith("{"), err
 
@@ -261,7 +263,7 @@ def test_what_a_job_on_this_machine_takes():
         ("tune", "--strategy Grid --trainings 5", ["trainings"]),
         ("list", "--region eu-west-1", ["region"]),
         ("list", "--all --results x", ["results"]),
-        ("upload", "--to s3://b/x --prefix p", ["prefix"]),
+        ("upload", f"--to s3://b/x --prefix p --role {VALUES['role']}", ["prefix", "role"]),
         ("image", "--push false --tag t", ["tag"]),
         ("image", "--build false --base_image debian", ["base_image"]),
     ],

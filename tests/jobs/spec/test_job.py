@@ -17,17 +17,17 @@ def test_names_are_what_aws_takes_and_differ():
     assert all(compile_pattern(pattern).fullmatch(name) and len(name) <= 63 for name in names)
 
 
-def test_a_local_path_is_uploaded_to_the_same_place_each_time(tmp_path):
-    account = Account(bucket="b", prefix="/p/")
-    first, second = account.upload_uri(str(tmp_path / "a" / "착용 data")), account.upload_uri(str(tmp_path / "data"))
-    assert first.startswith("s3://b/p/data/data-") and first.endswith("/") and first != second
-    again = account.upload_uri(str(tmp_path / "b" / ".." / "data"), "pictures")
-    assert again == second.replace("/data/", "/pictures/", 1)
+def test_a_content_has_a_prefix_of_its_account():
+    account = Account("arn:aws-cn:iam::123456789012:role/service-role/x", bucket="b", prefix="/p/")
+    assert account.content_uri("abc") == "s3://b/p/data/123456789012/abc/"
+    assert account.content_uri("abc", "pictures") == "s3://b/p/pictures/123456789012/abc/"
+    assert Account(bucket="b", prefix="p").content_uri("abc") == "s3://b/p/data/abc/"  # without a role
 
 
-def test_local_inputs_are_uploaded_and_replaced():
-    job = replace(LOCAL_JOB, inputs=(Input("train", "data"), Input("weights", "s3://b/w.pth")), account=ACCOUNTED)
-    uri = ACCOUNTED.upload_uri("data")
-    assert [(each.name, target) for each, target in job.uploads] == [("train", uri)]
-    assert [each.source for each in job.with_s3_inputs().inputs] == [uri, "s3://b/w.pth"]
+def test_local_inputs_are_replaced_by_their_uris():
+    inputs = (Input("train", "data"), Input("weights", "s3://b/w.pth"), Input("config", "c.yaml", content={"lr": 1}))
+    job = replace(LOCAL_JOB, inputs=inputs, account=ACCOUNTED)
+    placed = job.with_s3_inputs({"train": "s3://b/t/", "config": "s3://b/c/"}).inputs
+    assert [each.source for each in placed] == ["s3://b/t/", "s3://b/w.pth", "s3://b/c/"]
+    assert all(each.content is None and each.is_remote for each in placed)
     assert job.default_checkpoints == "s3://rarebird-test/rarebird/exp-1/checkpoints/"

@@ -1,0 +1,90 @@
+"""The content of a folder, and the hashes that are remembered."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from jobs.storage import content
+from jobs.storage.content import HashCache, cache_folder, read_content
+from jobs.storage.etag import etag_and_md5
+from jobs.storage.local_files import local_files
+from model.errors import Failure
+
+
+@pytest.fixture
+def read(monkeypatch) -> list[str]:
+    """The names of the files that are read for their hashes."""
+    names: list[str] = []
+    monkeypatch.setattr(content, "etag_and_md5", lambda path: names.append(path.name) or etag_and_md5(path))
+    return names
+
+
+def test_a_digest_is_of_names_and_contents_and_not_of_the_place(pictures, tmp_path):
+    first = read_content(pictures)
+    assert (first.files, first.size, len(first.digest)) == (5, sum(f.size for f in local_files(pictures)), 32)
+    shutil.copytree(pictures, tmp_path / "elsewhere" / "other name")
+    other = tmp_path / "elsewhere" / "other name"
+    assert read_content(other).digest == first.digest
+    assert read_content(other, salt="alias/key").digest != first.digest
+    assert read_content(other, (".png",)).files == 0
+    (other / "a.jpg").rename(other / "c.jpg")
+    renamed = read_content(other).digest
+    (other / "c.jpg").write_bytes(b"x" * (other / "c.jpg").stat().st_size)
+    assert len({first.digest, renamed, read_content(other).digest}) == 3
+
+
+def test_files_are_read_once_until_they_change(pictures, read, monkeypatch):
+    monkeypatch.setattr(content, "SETTLED", 0)
+    monkeypatch.setattr(content, "BATCH", 2)
+    before = read_content(pictures).digest
+    assert len(read) == 5
+    assert read_content(pictures).digest == before and len(read) == 5
+    path = pictures / "a" / "1.jpg"
+    size, times = path.stat().st_size, (path.stat().st_atime_ns, path.stat().st_mtime_ns)
+    path.write_bytes(b"y" * size)
+    os.utime(path, ns=times)  # as cp -p leaves it
+    assert read_content(pictures).digest != before and read[5:] == ["1.jpg"]
+
+
+def test_a_file_that_changed_a_moment_ago_is_read_again(pictures, read):
+    """Its times may not tell a further change."""
+    read_content(pictures)
+    read_content(pictures)
+    assert len(read) == 10
+
+
+@pytest.mark.parametrize("damage", ["no folder", "damaged"])
+def test_a_cache_that_cannot_be_used_is_done_without(damage, pictures, monkeypatch):
+    monkeypatch.setattr(content, "SETTLED", 0)
+    digest = read_content(pictures).digest
+    (file,) = cache_folder().iterdir()
+    if damage == "damaged":
+        file.write_bytes(b"no database" * 1000)
+    else:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(pictures / "a.jpg"))
+    assert read_content(pictures).digest == digest
+    if damage == "damaged":
+        assert sqlite3.connect(file).execute("SELECT count(*) FROM files").fetchone() == (5,)
+
+
+def test_a_file_that_cannot_be_read_is_named(pictures, monkeypatch):
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(content, "etag_and_md5", refuse)
+    with pytest.raises(Failure, match=r"a-b\.jpg: cannot be read: Permission denied"):
+        read_content(pictures)
+
+
+def test_the_prefix_of_the_last_upload_is_remembered_by_root(pictures):
+    cache = HashCache(pictures)
+    assert cache.earlier_upload("s3://b/data") is None
+    cache.uploaded("s3://b/data", "s3://b/data/1/")
+    cache.uploaded("s3://b/data", "s3://b/data/2/")
+    assert HashCache(pictures).earlier_upload("s3://b/data") == "s3://b/data/2/"
+    assert HashCache(pictures).earlier_upload("s3://other/data") is None

@@ -1,0 +1,104 @@
+"""Uploads to prefixes that are named by content, against a moto server."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jobs.spec.inputs import Input
+from jobs.spec.job import Account
+from jobs.storage import upload
+from jobs.storage.local_files import local_files
+from jobs.storage.planned_uploads import plan_upload, plan_uploads
+from jobs.storage.s3 import S3Uri
+from model.errors import Failure, InputError
+from tests.jobs.conftest import BUCKET, ROLE, keys, run_jobs
+
+ACCOUNT = Account(ROLE, bucket=BUCKET)
+
+
+def send(planned: Any, s3: Any, delete: bool = False) -> Any:
+    return planned.send(s3, None, delete, lambda _: None)
+
+
+def test_two_users_with_one_path_do_not_replace_each_others_data(aws, pictures, tmp_path):
+    """/home/sagemaker-user/data/train is every user's of Studio."""
+    s3 = aws("s3")
+    first = plan_upload("train", str(pictures), ACCOUNT)
+    assert send(first, s3).files == 5
+    before = {key: s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys()}
+    for name in ("a.jpg", "a/1.jpg"):
+        (pictures / name).write_bytes(b"of another user")
+    second = plan_upload("train", str(pictures), ACCOUNT)
+    assert second.uri != first.uri
+    summary = send(second, s3)
+    assert (summary.files, summary.copied, summary.same) == (2, 3, 0)  # what is not new is copied within S3
+    assert {key: s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in before} == before
+    root = S3Uri.parse(second.uri).key
+    assert s3.get_object(Bucket=BUCKET, Key=f"{root}a/2.jpg")["Body"].read() == (pictures / "a" / "2.jpg").read_bytes()
+    shutil.copytree(pictures, tmp_path / "copy")
+    third = plan_upload("train", str(tmp_path / "copy"), ACCOUNT)
+    assert third.uri == second.uri and send(third, s3).same == 5  # the same content uploads nothing again
+
+
+def test_a_stopped_upload_continues(aws, pictures, monkeypatch):
+    s3, real = aws("s3"), aws("s3").put_object
+    done: list[str] = []
+
+    def stop_after_two(**request: Any) -> Any:
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(request["Key"])
+        return real(**request)
+
+    monkeypatch.setattr(s3, "put_object", stop_after_two)
+    monkeypatch.setattr(upload, "THREADS", 1)
+    with pytest.raises(KeyboardInterrupt):
+        send(plan_upload("train", str(pictures), ACCOUNT), s3)
+    summary = send(plan_upload("train", str(pictures), ACCOUNT), aws("s3"))
+    assert (summary.files, summary.same) == (3, 2)
+
+
+@pytest.mark.parametrize("change", ["other", "new", "gone", "same size"])
+def test_a_folder_that_changes_meanwhile_is_no_content_of_its_digest(change, aws, pictures):
+    planned = plan_upload("train", str(pictures), ACCOUNT)
+    path = pictures / ("b/착용 3.jpg" if change != "new" else "c.jpg")
+    if change == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"x" * (path.stat().st_size if change == "same size" else 7))
+    with pytest.raises(Failure, match="start the same command again"):
+        send(planned, aws("s3"))
+    assert send(plan_upload("train", str(pictures), ACCOUNT), aws("s3")).count == len(list(local_files(pictures)))
+
+
+def test_what_does_not_belong_to_a_content_is_an_error(aws, pictures):
+    s3, planned = aws("s3"), plan_upload("train", str(pictures), ACCOUNT)
+    s3.put_object(Bucket=BUCKET, Key=f"{S3Uri.parse(planned.uri).key}extra.jpg", Body=b"x")
+    with pytest.raises(InputError, match=r"1 objects are not in .*: extra\.jpg; --delete removes them"):
+        send(planned, s3)
+    assert send(planned, s3, delete=True).deleted == 1
+
+
+def test_a_file_that_the_launcher_makes_is_uploaded_by_its_content(aws, tmp_path):
+    inputs = [Input("config", "config.yaml", content={"epochs": 3}), Input("train", "s3://b/t")]
+    (planned,) = plan_uploads(inputs, ACCOUNT)
+    assert planned.uri.startswith(f"s3://{BUCKET}/rarebird/data/123456789012/")
+    send(planned, aws("s3"))
+    (key,) = keys()
+    assert key.endswith("/config.yaml")
+    assert aws("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"epochs: 3\n"
+    others = (replace(inputs[0], content={"epochs": 4}), inputs[0])
+    uris = {each.uri for account in (ACCOUNT, replace(ACCOUNT, kms_key="k")) for each in plan_uploads(others, account)}
+    assert len(uris) == 4
+
+
+def test_upload_and_train_mean_the_same_prefix(aws, pictures, capsys, dry_run):
+    assert run_jobs("upload", str(pictures), "--bucket", BUCKET, "--role", ROLE) == 0
+    out = capsys.readouterr().out
+    uri = out.split(" to ")[1].split("\n")[0]
+    assert "5 files sent" in out and len(keys(S3Uri.parse(uri).key)) == 5
+    assert f'"{uri}"' in dry_run("train", "--data", str(pictures))[1]
