@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.aws.clients import Clients
+from jobs.aws.earlier_outputs import find_output
 from jobs.backends.sagemaker import create
 from jobs.requests.common import Requests
 from jobs.requests.hosted_model import HostedModel
@@ -58,7 +59,7 @@ def read_model(flags: Any, stem: str) -> ModelToHost:
     if not flags.model_dir:
         raise InputError("--model_dir: name the model: s3://.../model.tar.gz, a saved model's folder, or a job")
     account = flags.account()
-    source = resolve_source(flags.model_dir, "model", flags)
+    source = resolve_source(flags.model_dir, "model", flags, find_output)
     local = None if is_remote(source) else find_model(Path(source))
     variables = {key: str(value) for key, value in flags.environment.items()}
     name = flags.job_name or unique_name(stem)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.aws.clients import Clients
+from jobs.aws.earlier_outputs import find_output
 from jobs.backends import docker, local_process, sagemaker
 from jobs.commands.dry_run import check_or_print
 from jobs.spec.console import print_line
@@ -24,7 +25,7 @@ from model.errors import ExitCode, InputError
 
 def launch(name: str, argv: Sequence[str], usage: str) -> int:
     """Reads the command line of the subcommand of that name, runs or starts the job, and returns the exit code."""
-    command = read_job(name, argv, usage)
+    command = read_job(name, argv, usage, find_output)
     warn_not_sent(command)
     flags = command.flags
     job, source = with_source(command.job, flags)

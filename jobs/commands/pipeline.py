@@ -20,6 +20,7 @@ from typing import Any
 
 from container.job_types import EVALUATION, INFERENCE, JobType
 from jobs.aws.clients import Clients
+from jobs.aws.earlier_outputs import find_output
 from jobs.aws.job_kinds import PIPELINE
 from jobs.backends.sagemaker import create, how_to_come_back, place_inputs, save_record, upload_inputs
 from jobs.commands.dry_run import check_or_print
@@ -40,7 +41,7 @@ from model.errors import ExitCode, InputError
 
 
 def main(argv: Sequence[str]) -> int:
-    command = read_job("pipeline", argv, __doc__ or "")
+    command = read_job("pipeline", argv, __doc__ or "", find_output)
     warn_not_sent(command)
     flags = command.flags
     for name in ("eval_data", "truth"):

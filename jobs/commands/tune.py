@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from jobs.aws.clients import Clients
+from jobs.aws.earlier_outputs import find_output
 from jobs.aws.follower import Follower
 from jobs.aws.job_kinds import TUNING
 from jobs.backends.sagemaker import create, follow_and_fetch, how_to_come_back, place_inputs, save_record, upload_inputs
@@ -26,7 +27,7 @@ TUNING_NAME_LENGTH = 32  # characters of a tuning job's name (boto3, HyperParame
 
 
 def main(argv: Sequence[str]) -> int:
-    command = read_job("tune", argv, __doc__ or "")
+    command = read_job("tune", argv, __doc__ or "", find_output)
     warn_not_sent(command)
     flags = command.flags
     name = flags.job_name or short_unique_name(command.settings.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,21 @@ from model.errors import InputError
 TUNE = "tune"  # subcommand of a tuning job, whose best training is fetched and has a model
 
 
-def resolve_source(source: str, input_name: str, flags: Any) -> str:
+# (a job's name, the input that it is for, the launcher's flags) -> S3 URI of what it left; None without such a job
+Lookup = Callable[[str, str, Any], str | None]
+
+
+def resolve_source(source: str, input_name: str, flags: Any, lookup: Lookup | None = None) -> str:
     """Resolves a job name to the path or S3 URI of its output; a path or S3 URI stays as it is.
 
     The results on this machine are taken where they are there and can be used, else those in S3. For a tuning job, the
-    best training's model, once it is fetched.
+    best training's model.
 
     Args:
         source: A path, an S3 URI, a job's name, the beginning of it, or `latest`.
         input_name: The input that the source is for: model, predictions, evaluation, ...
         flags: The launcher's, with `results` and `on`.
+        lookup: Asks SageMaker for a job that has no record here, or no outputs in it; not with --dry_run.
 
     Raises:
         InputError: The job failed, or several jobs begin with the name.
@@ -32,10 +38,12 @@ def resolve_source(source: str, input_name: str, flags: Any) -> str:
         return source
     results, commands = Path(flags.results), producers(input_name)
     record = find_record(results, source, commands)
+    if not commands or flags.dry_run:
+        lookup = None
     if record is None:
         if commands:
             refuse_ambiguous(results, source, read_records(results, commands))
-        return source
+        return (lookup(source, input_name, flags) if lookup else None) or source
     if record.failed:
         raise InputError(f"{input_name}: {record.command} {record.name} {record.state}; nothing is taken from it")
     folder = next(
@@ -45,6 +53,9 @@ def resolve_source(source: str, input_name: str, flags: Any) -> str:
     if local.is_dir() and (flags.on != SAGEMAKER or record.on != SAGEMAKER):
         return str(local)
     if record.command == TUNE and not local.is_dir():
+        best = lookup(record.name, input_name, flags) if lookup else None
+        if best is not None:
+            return best
         raise InputError(f"{input_name}: python -m jobs fetch {record.name} brings the best model of the search first")
     return record.outputs.get(folder, str(local))
 

@@ -11,7 +11,7 @@ from container.environment import Environment
 from container.job_types import TRAIN, JobType
 from jobs.spec.command_line import read_flags, require
 from jobs.spec.config_file import move_long_settings
-from jobs.spec.earlier_jobs import resolve_source
+from jobs.spec.earlier_jobs import Lookup, resolve_source
 from jobs.spec.flag_groups import SAGEMAKER, RunFlags
 from jobs.spec.flags import JOB_SETTINGS
 from jobs.spec.hyperparameters import read_settings, split_settings
@@ -43,13 +43,14 @@ class JobFromFlags:
     moved: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
-def read_job(command: str, argv: Sequence[str], usage: str) -> JobFromFlags:
+def read_job(command: str, argv: Sequence[str], usage: str, lookup: Lookup | None = None) -> JobFromFlags:
     """Reads a command line.
 
     Args:
         command: The subcommand, one of JOB_SETTINGS.
         argv: The flags of launcher and job.
         usage: The text that --help prints above the flags.
+        lookup: Asks SageMaker for jobs that were started on other machines.
 
     Raises:
         InputError: With what is wrong in flags, settings and inputs.
@@ -57,7 +58,7 @@ def read_job(command: str, argv: Sequence[str], usage: str) -> JobFromFlags:
     job_type = JOB_SETTINGS[command]
     flags, job_argv = read_flags(command, argv, usage)
     settings = read_settings(job_type, job_argv)
-    split = split_settings(job_type, settings, lambda source, name: resolve_source(source, name, flags))
+    split = split_settings(job_type, settings, lambda source, name: resolve_source(source, name, flags, lookup))
     problem = isolation_problem(settings) if job_type is TRAIN and getattr(flags, "isolated", False) else None
     if problem and not getattr(flags, "ranges", None):  # those of a search are checked with what it varies
         raise InputError(problem)
