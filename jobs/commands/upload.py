@@ -26,8 +26,11 @@ def main(argv: Sequence[str]) -> int:
     s3 = Clients(flags.region, flags.profile).s3
     if not flags.to:
         require(flags, "bucket")
-        plan_upload(source.name, str(source), flags.account()).send(s3, flags.kms_key, flags.delete, print)
-        return ExitCode.DONE
-    summary = upload_folder(s3, source, S3Uri.parse(flags.to), delete=flags.delete, kms_key=flags.kms_key)
-    print(f"{flags.to}: {summary}")
+    content = None if flags.to else plan_upload(source.name, str(source), flags.account())
+    uri = content.uri if content else flags.to
+    if content:
+        summary = content.send(s3, flags.kms_key, flags.delete, lambda _: None)
+    else:
+        summary = upload_folder(s3, source, S3Uri.parse(uri), delete=flags.delete, kms_key=flags.kms_key)
+    print(f"{uri}: {summary}")
     return ExitCode.DONE

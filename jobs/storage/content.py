@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from model.runtime.terminal import progress_bar
 
 THREADS = 8
 BATCH = 256  # files hashed together
+PROGRESS_SECONDS = 10.0  # between two progress lines, where stderr is no terminal
 SETTLED = 2_000_000_000  # ns after its last change, from which on a file's times tell whether it has changed since
 SCHEMA = """
     CREATE TABLE IF NOT EXISTS files (
@@ -83,7 +85,7 @@ class HashCache:
         Raises:
             Failure: A file cannot be read.
         """
-        remaining = iter(files)
+        remaining, count, printed = iter(files), 0, time.monotonic()
         with progress_bar("read", unit="B") as bar, ThreadPoolExecutor(THREADS, thread_name_prefix="hash") as pool:
             while batch := list(itertools.islice(remaining, BATCH)):
                 known = {file.name: hashed for file in batch if (hashed := self.find(file)) and hashed.is_current}
@@ -97,6 +99,10 @@ class HashCache:
                         for file in unknown
                     ],
                 )
+                count += len(batch)
+                if bar.disable and time.monotonic() - printed >= PROGRESS_SECONDS:
+                    printed = time.monotonic()
+                    print(f"hashes of {count:,} files so far", file=sys.stderr, flush=True)
                 for file in batch:
                     bar.update(file.size)
                     yield file, known.get(file.name) or new[file.name]

@@ -224,20 +224,12 @@ class _Uploader:
         hashed = known if known and known.is_current else FileHash(*etag_and_md5(file.path))
         if known and hashed.md5 != known.md5:
             raise _changed(file)
-        if (
-            item is not None
-            and item.size == file.size
-            and (item.etag == hashed.etag or self._has_md5(item, hashed.md5))
-        ):
+        if item is not None and self._is_same(item, file, hashed):
             with self.lock:
                 self.summary.same += 1
             return
         key = f"{self.prefix.key}{file.name}"
-        if (
-            earlier is not None
-            and (earlier.size, earlier.etag) == (file.size, hashed.etag)
-            and self._copy(earlier, key)
-        ):
+        if earlier is not None and self._is_same(earlier, file, hashed) and self._copy(earlier, key):
             with self.lock:
                 self.summary.copied += 1
             return
@@ -280,6 +272,10 @@ class _Uploader:
         except (ClientError, Boto3Error):
             return False
         return True
+
+    def _is_same(self, item: S3Object, file: LocalFile, hashed: FileHash) -> bool:
+        """Whether an object has the content of a file."""
+        return item.size == file.size and (item.etag == hashed.etag or self._has_md5(item, hashed.md5))
 
     def _has_md5(self, item: S3Object, md5: str) -> bool:
         """Whether the metadata of an object whose ETag is no MD5 (encrypted with KMS, or uploaded in other parts) hold

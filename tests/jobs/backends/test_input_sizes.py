@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -23,12 +24,21 @@ def sparse(folder, name: str, size: int):
     return folder
 
 
-def test_a_folder_beyond_the_volume_is_refused_before_it_is_read(tmp_path, dry_run):
+@pytest.mark.parametrize(
+    "words", ["train", "tune --ranges '{lr: [0.1, 0.2]}'", "pipeline --eval_data s3://b/e --truth s3://b/g"]
+)
+def test_a_folder_beyond_the_volume_is_refused_before_it_is_read(words, tmp_path, dry_run):
     big = sparse(tmp_path / "big", "x.jpg", 60 * GIB)
-    code, out, err = dry_run("train", "--data", str(big))
+    code, out, err = dry_run(*shlex.split(words), "--data", str(big))
     assert (code, out) == (2, "")
     assert "--volume_gb 30: the inputs have at least 60.0 GB (train 60.0 GB): --volume_gb 73, more for" in err
     assert "or --mode FastFile" in err
+
+
+def test_inputs_of_inference_and_of_a_pipelines_second_step_are_checked(tmp_path, dry_run):
+    big = sparse(tmp_path / "big", "x.jpg", 60 * GIB)
+    code, _, err = dry_run("pipeline", "--data", "s3://b/t", "--eval_data", str(big), "--truth", "s3://b/g")
+    assert code == 2 and "(eval_data 60.0 GB)" in err
     code, _, err = dry_run("inference", "--data", str(big), "--model_dir", "s3://b/m/model.tar.gz", "--volume_gb", "0")
     assert code == 2 and "--volume_gb 30: the inputs have" in err and "FastFile" not in err
 

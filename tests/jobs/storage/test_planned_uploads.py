@@ -44,6 +44,22 @@ def test_two_users_with_one_path_do_not_replace_each_others_data(aws, pictures, 
     assert third.uri == second.uri and send(third, s3).same == 5  # the same content uploads nothing again
 
 
+def test_under_kms_a_changed_folder_is_copied_by_the_md5_of_the_metadata(aws, pictures, monkeypatch):
+    s3, account, real = aws("s3"), replace(ACCOUNT, kms_key="alias/mine"), upload.list_objects
+
+    def without_md5(client: Any, prefix: Any) -> Any:
+        return (replace(item, etag="f" * 32) for item in real(client, prefix))
+
+    monkeypatch.setattr("jobs.storage.upload.list_objects", without_md5)
+    plan_upload("train", str(pictures), account).send(s3, account.kms_key, False, lambda _: None)
+    (pictures / "a.jpg").write_bytes(b"changed")
+    changed = plan_upload("train", str(pictures), account)
+    summary = changed.send(s3, account.kms_key, False, lambda _: None)
+    assert (summary.files, summary.copied) == (1, 4)
+    for key in keys(S3Uri.parse(changed.uri).key):
+        assert s3.head_object(Bucket=BUCKET, Key=key)["SSEKMSKeyId"].endswith("alias/mine")
+
+
 def test_a_stopped_upload_continues(aws, pictures, monkeypatch):
     s3, real = aws("s3"), aws("s3").put_object
     done: list[str] = []
@@ -99,6 +115,6 @@ def test_a_file_that_the_launcher_makes_is_uploaded_by_its_content(aws, tmp_path
 def test_upload_and_train_mean_the_same_prefix(aws, pictures, capsys, dry_run):
     assert run_jobs("upload", str(pictures), "--bucket", BUCKET, "--role", ROLE) == 0
     out = capsys.readouterr().out
-    uri = out.split(" to ")[1].split("\n")[0]
+    uri = out.split(": ")[0]
     assert "5 files sent" in out and len(keys(S3Uri.parse(uri).key)) == 5
     assert f'"{uri}"' in dry_run("train", "--data", str(pictures))[1]
