@@ -40,8 +40,10 @@ def run(job: Job, results: Path, clients: Clients, wait: bool, delete: bool, pri
         results: Folder of all jobs' results.
         wait, delete: The flags of these names.
     """
+    # before local data is read: the prefixes in the account alone are not known yet
+    prefixes = {each.name: f"{job.account.root}/data/" for each in job.inputs if not each.is_remote}
+    check_requests([job_request(job.with_s3_inputs(prefixes))])
     job, uploads = place_inputs(job, clients)
-    check_requests([job_request(job)])
     upload_inputs(job, uploads, clients, delete, print_line)
     pause = CAPACITY_PAUSE
     earlier: JobRecord | None = None

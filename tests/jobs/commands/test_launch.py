@@ -116,3 +116,9 @@ def test_an_output_elsewhere_comes_to_the_results_and_is_said(words, where, dry_
     assert not any("/" in word for word in request["AppSpecification"]["ContainerArguments"])
     (output,) = request["ProcessingOutputConfig"]["Outputs"]
     assert output["S3Output"]["S3Uri"].endswith(f"/j/{where.split('/')[2]}")
+
+
+def test_a_request_that_is_wrong_is_refused_before_local_data_is_read(aws, pictures, monkeypatch, capsys):
+    monkeypatch.setattr("jobs.storage.planned_uploads.read_content", lambda *_: pytest.fail("the data is read"))
+    assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", "--data", str(pictures), "--instance", "m5") == 2
+    assert "ResourceConfig.InstanceType (--instance)" in capsys.readouterr().err
