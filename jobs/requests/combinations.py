@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -31,25 +32,24 @@ def refused_combinations(
         A line for each reason why training refuses combinations, with a combination and their number.
     """
     points = {name: _points(items) if name in ranges else list(items) for name, items in values.items()}
-    examples: dict[str, str] = {}  # by reason
+    examples: dict[str, str] = {}  # by reason, numbers aside
     counts: dict[str, int] = {}
     total = 0
     for combination in _combinations(points):
         total += 1
         for reason in _reasons(combination, base, isolated):
-            counts[reason] = counts.get(reason, 0) + 1
-            if reason not in examples:
+            key = re.sub(r"\d[\d.e+-]*", "0", reason)
+            counts[key] = counts.get(key, 0) + 1
+            if key not in examples:
                 # the varied settings without which there would be no such reason
                 names = [
                     name
                     for name, items in points.items()
                     if any(reason not in _reasons({**combination, name: item}, base, isolated) for item in items)
                 ]
-                examples[reason] = ", ".join(f"{name} {value_text(combination[name])}" for name in names or points)
-    return [
-        f"ranges: {example}: {reason} ({counts[reason]:,} of {total:,} combinations)"
-        for reason, example in examples.items()
-    ]
+                example = ", ".join(f"{name} {value_text(combination[name])}" for name in names or points)
+                examples[key] = f"{example}: {reason}"
+    return [f"ranges: {example} ({counts[key]:,} of {total:,} combinations)" for key, example in examples.items()]
 
 
 def _reasons(combination: Mapping[str, Any], base: TrainSettings, isolated: bool) -> list[str]:

@@ -15,11 +15,11 @@ from model.settings.train import TrainSettings
 WORDS = [
     (
         "--sampler none --ranges '{sampler_strength: [0.1, 1.0]}'",
-        "sampler_strength 0.1: sampler none has strength 0, not 0.1 (1 of 3 combinations)",
+        "sampler_strength 0.1: sampler none has strength 0, not 0.1 (3 of 3 combinations)",
     ),
     (
         "--ranges '{sampler: [none, imbalanced], sampler_strength: [0.1, 1.0]}'",
-        "sampler none, sampler_strength 1: sampler none has strength 0, not 1 (1 of 6 combinations)",
+        "sampler none, sampler_strength 0.1: sampler none has strength 0, not 0.1 (3 of 6 combinations)",
     ),
     ("--ranges '{folds: [0, 3]}'", "folds 1: folds takes 0 (one model on a split) or at least 2 (1 of 4 combinations)"),
     ("--ranges '{freeze_epochs: [0, 2]}'", "freeze_epochs 1: freeze_epochs needs freeze (2 of 3 combinations)"),
@@ -32,6 +32,7 @@ WORDS = [
 def test_a_combination_that_training_refuses_is_named_before_anything_starts(words, message, dry_run):
     code, out, err = dry_run("tune", "--data", "s3://b/t", *shlex.split(words))
     assert (code, out) == (2, "") and message in err
+    assert len(err.splitlines()) == 2  # a reason is named once
 
 
 @pytest.mark.parametrize(
