@@ -26,7 +26,15 @@ sys.exit(code)
 pytestmark = pytest.mark.long
 
 
-def test_many_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("flags", "uri"),
+    [
+        (["--to", "s3://many-pictures/data/"], "s3://many-pictures/data/"),
+        (["--bucket", "many-pictures"], "s3://many-pictures/rarebird/data/"),  # the prefix of the folder's content
+    ],
+    ids=["to", "content"],
+)
+def test_many_pictures(flags: list[str], uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -42,8 +50,8 @@ def test_many_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             path = tmp_path / "data" / f"{number % 100:02d}" / f"{number}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(os.urandom(2000))
-        uri = "s3://many-pictures/data/"
-        command = [sys.executable, "-m", "jobs", "upload", str(tmp_path / "data"), "--to", uri]
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        command = [sys.executable, "-m", "jobs", "upload", str(tmp_path / "data"), *flags]
         root = Path(__file__).resolve().parents[2]
         first = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL)
         while sum(1 for _ in list_objects(s3, S3Uri.parse(uri))) < PICTURES // 2:
