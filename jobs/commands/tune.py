@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     check_objective(flags.objective, flags.ranges.get("best_criterion", [command.settings.best_criterion]))
     config = tuning_config(parameter_ranges(flags.ranges), search)
     request = tuning_request(job.with_s3_inputs(), config)
-    if check_or_print(flags, [("create_hyper_parameter_tuning_job", request)]):
+    if check_or_print(flags, [("create_hyper_parameter_tuning_job", request)], name=name):
         return ExitCode.DONE
     clients = Clients(flags.region, flags.profile)
     if source is not None:
