@@ -15,6 +15,7 @@ from jobs.aws.follower import Follower, lacked_capacity, outcome
 from jobs.aws.job_kinds import ENDPOINT, PIPELINE, PROCESSING, TRAINING, JobKind
 from jobs.requests.common import Request, Requests
 from jobs.requests.processing import processing_request
+from jobs.requests.spending import spending_lines
 from jobs.requests.training import training_request
 from jobs.results.fetch import fetch
 from jobs.spec.console import PrintLine
@@ -66,6 +67,7 @@ def start(job: Job, results: Path, clients: Clients, delete: bool, print_line: P
     """Checks a job's request, uploads its inputs, starts it and writes its record."""
     method, request = job_request(job.with_s3_inputs())
     check_requests([(method, request)])
+    print_spending([(method, request)], print_line)
     upload_inputs(job, clients, delete, print_line)
     create(clients, method, request, print_line)
     return save_record(clients, job_kind(job), job.type.name, results / job.name, request, output_uris(job))
@@ -106,6 +108,12 @@ def check_requests(requests: Requests) -> None:
             print(f"warning: {warning}", file=sys.stderr)
     if errors:
         raise InputError("\n".join(errors))
+
+
+def print_spending(requests: Requests, print_line: PrintLine = print) -> None:
+    """Prints what these requests can cost, before anything is uploaded or created."""
+    for line in spending_lines(requests):
+        print_line(line)
 
 
 def upload_inputs(job: Job, clients: Clients, delete: bool, print_line: PrintLine) -> None:
