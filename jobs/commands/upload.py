@@ -1,6 +1,8 @@
 """Upload a folder to S3 in parallel, only what changed; run again, it resumes an interrupted upload.
 
 python -m jobs upload data/train --to s3://BUCKET/train
+
+On a terminal --delete asks first; --yes does not.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from pathlib import Path
 
 from jobs.aws.clients import Clients
 from jobs.spec.command_line import read_flags, require
+from jobs.spec.console import confirmed
 from jobs.storage.s3 import S3Uri
 from jobs.storage.upload import upload_folder
 from model.errors import ExitCode, InputError
@@ -24,6 +27,11 @@ def main(argv: Sequence[str]) -> int:
         raise InputError(f"{source}: there is no such file or folder")
     if not flags.to:
         require(flags, "bucket")
+    if flags.delete and not flags.yes:
+        where = flags.to or "its prefix"
+        if not confirmed(f"delete the objects below {where} that {source} does not have?"):
+            print("nothing is uploaded or deleted")
+            return ExitCode.FAULT
     uri = flags.to or flags.account().upload_uri(str(source))
     s3 = Clients(flags.region, flags.profile).s3
     summary = upload_folder(s3, source, S3Uri.parse(uri), delete=flags.delete, kms_key=flags.kms_key)
