@@ -1,6 +1,8 @@
 """Upload a folder to S3 in parallel, only what changed; run again, it resumes an interrupted upload.
 
 python -m jobs upload data/train --to s3://BUCKET/train
+
+On a terminal --delete asks first; --yes does not.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from pathlib import Path
 
 from jobs.aws.clients import Clients
 from jobs.spec.command_line import read_flags, require
+from jobs.spec.console import confirmed
 from jobs.storage.planned_uploads import plan_upload
 from jobs.storage.s3 import S3Uri
 from jobs.storage.upload import upload_folder
@@ -26,6 +29,11 @@ def main(argv: Sequence[str]) -> int:
     s3 = Clients(flags.region, flags.profile).s3
     if not flags.to:
         require(flags, "bucket")
+    if flags.delete and not flags.yes:
+        where = flags.to or "its prefix"
+        if not confirmed(f"delete the objects below {where} that {source} does not have?"):
+            print("nothing is uploaded or deleted")
+            return ExitCode.FAULT
     content = None if flags.to else plan_upload(source.name, str(source), flags.account())
     uri = content.uri if content else flags.to
     if content:

@@ -35,7 +35,7 @@ from jobs.spec.flag_groups import (
     WarmPoolFlags,
     flag,
 )
-from jobs.spec.model_flags import DeployFlags, RegisterFlags, TransformFlags
+from jobs.spec.model_flags import DeployFlags, InvokeFlags, RegisterFlags, TransformFlags
 
 LOCAL_IMAGE = "rarebird"  # the image's name in the engine of this machine
 
@@ -190,11 +190,18 @@ class PipelineFlags(ResumeFlags, LaunchFlags, WarmPoolFlags, TrainingFlags):
 
 @dataclass(frozen=True)
 class JobNameFlags(ResultsFlags, RegionFlags):
-    """Flags of status, stop and fetch."""
+    """Flags of status and fetch."""
 
     job: list[str] = flag(
         [], "Name of the job, the beginning of the name, or latest (the default)", section="Job", positional=True
     )
+
+
+@dataclass(frozen=True)
+class StopFlags(JobNameFlags):
+    """Flags of stop."""
+
+    yes: bool = flag(False, "Delete an endpoint without asking on the terminal", section="Job")
 
 
 @dataclass(frozen=True)
@@ -230,14 +237,16 @@ class UploadFlags(EncryptionFlags, RoleFlags, StorageFlags, RegionFlags):
     folder: list[str] = flag([], "Folder or file to upload", section="Upload", positional=True)
     to: str = flag("", "s3:// prefix to upload to; if empty, that of the folder's content, where jobs look for it")
     delete: bool = flag(False, "Delete objects in S3 that the folder does not have")
+    yes: bool = flag(False, "Delete without asking on the terminal")
     kms_key: str | None = flag(None, "KMS key that encrypts the objects", section=NETWORK)
     role: str = flag(
         "", "ARN of the jobs' role, whose account is in the content's prefix; if empty, SAGEMAKER_ROLE", section=ACCOUNT
     )
 
     def ignored(self) -> Mapping[str, str]:
-        """Where the folder would go without --to."""
-        return dict.fromkeys(("bucket", "prefix", "role"), "--to names the whole s3:// prefix") if self.to else {}
+        """Where the folder would go without --to, and the answer to a question that is not asked."""
+        reasons = dict.fromkeys(("bucket", "prefix", "role"), "--to names the whole s3:// prefix") if self.to else {}
+        return reasons if self.delete else {**reasons, "yes": "only --delete asks"}
 
 
 @dataclass(frozen=True)
@@ -281,11 +290,12 @@ FLAGS: Mapping[str, type[Flags]] = {  # by subcommand
     "transform": TransformFlags,
     "tune": TuneFlags,
     "deploy": DeployFlags,
+    "invoke": InvokeFlags,
     "register": RegisterFlags,
     "pipeline": PipelineFlags,
     "status": JobNameFlags,
     "logs": LogsFlags,
-    "stop": JobNameFlags,
+    "stop": StopFlags,
     "fetch": JobNameFlags,
     "list": ListFlags,
     "upload": UploadFlags,
