@@ -12,7 +12,7 @@ from typing import Any
 from jobs.aws.calls import call, error_code, user_error
 from jobs.aws.clients import Clients
 from jobs.aws.follower import Follower, lacked_capacity, outcome
-from jobs.aws.job_kinds import PROCESSING, TRAINING, JobKind
+from jobs.aws.job_kinds import ENDPOINT, PIPELINE, PROCESSING, TRAINING, JobKind
 from jobs.backends.input_sizes import check_sizes
 from jobs.requests.common import Request, Requests
 from jobs.requests.processing import processing_request
@@ -21,12 +21,13 @@ from jobs.results.fetch import fetch
 from jobs.spec.console import PrintLine
 from jobs.spec.flag_groups import SAGEMAKER
 from jobs.spec.job import UNIQUE_TAIL, Job, unique_name
-from jobs.spec.record import JobRecord, utc_now
+from jobs.spec.record import JobRecord, read_record, utc_now
 from jobs.spec.results_folder import OUTPUT_ARCHIVE, ResultsFolder
 from jobs.storage.planned_uploads import PlannedUpload, plan_uploads
 from model.artifacts.archive import MODEL_ARCHIVE
-from model.errors import ExitCode, InputError
+from model.errors import ExitCode, Failure, InputError
 
+REPLACEABLE = (PIPELINE, ENDPOINT)  # kinds that are changed under their name, which a new record then has
 CAPACITY_STARTS = 4  # of a job that is waited for and gets no machines
 CAPACITY_PAUSE = 60.0  # seconds before the second start, doubled each time
 
@@ -155,6 +156,27 @@ def create(clients: Clients, method: str, request: Mapping[str, Any], print_line
         raise user_error(error, method) from error
 
 
+def require_free_name(results: Path, name: str, replaces: JobKind | None = None) -> None:
+    """Raises InputError where RESULTS/NAME exists: its record and results are another job's. The record of an endpoint
+    that is deleted may be replaced.
+
+    Args:
+        replaces: Kind of job whose own record of that name is replaced: a pipeline or an endpoint is changed under its
+            name. Any other kind has one job of a name.
+    """
+    folder = results / name
+    if not folder.exists():
+        return
+    record = read_record(folder)
+    if record is not None:
+        is_changed = replaces in REPLACEABLE and record.kind == replaces.name
+        is_deleted = record.kind == ENDPOINT.name and record.stopped
+        if is_changed or is_deleted:
+            return
+    owner = f"; it is of {record.command} {record.name}" if record is not None else ""
+    raise InputError(f"{folder} is there already; another --job_name{owner}")
+
+
 def save_record(
     clients: Clients,
     kind: JobKind,
@@ -171,7 +193,17 @@ def save_record(
         folder: RESULTS/JOB.
         request: What started it.
         outputs: S3 URIs of what it will leave, or the ARN of a pipeline's run.
+
+    Raises:
+        Failure: There is a record that this one may not replace, which require_free_name finds before the start.
     """
+    try:
+        require_free_name(folder.parent, folder.name, kind)
+    except InputError as error:
+        raise Failure(
+            f"{kind.name} {folder.name} is started and has no record: {error}; python -m jobs stop {folder.name} with "
+            "another --results stops it"
+        ) from error
     region = clients.region or str(getattr(getattr(clients.sagemaker, "meta", None), "region_name", "") or "")
     record = JobRecord(
         name=folder.name,

@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
         ("create_endpoint_config", endpoint_config_request(hosted, endpoint)),
         ("create_endpoint", request),
     ]
-    if check_or_print(flags, requests):
+    if check_or_print(flags, requests, name=hosted.name):
         return ExitCode.DONE
     clients = Clients(flags.region, flags.profile)
     model.upload(clients)

@@ -1,28 +1,37 @@
-"""--dry_run: prints the requests to SageMaker as JSON and sends nothing."""
+"""What every subcommand that sends requests does first: it checks them and looks whether the name is free; --dry_run
+prints them as JSON and sends nothing."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from jobs.backends.sagemaker import check_requests
+from jobs.aws.job_kinds import JobKind
+from jobs.backends.sagemaker import check_requests, require_free_name
 from jobs.requests.common import Requests, requests_json
 
 
-def check_or_print(flags: Any, requests: Requests, also_checked: Requests = ()) -> bool:
-    """Checks requests before anything is sent; with --dry_run prints them.
+def check_or_print(
+    flags: Any, requests: Requests, also_checked: Requests = (), *, name: str | None, replaces: JobKind | None = None
+) -> bool:
+    """Checks requests and the name before anything is uploaded or created; with --dry_run prints the requests.
 
     Args:
         flags: The launcher's.
         requests: What the subcommand will send.
         also_checked: Requests in the requests, such as the steps of a pipeline; not printed.
+        name: Of the record that the subcommand will write; None where it writes none.
+        replaces: Kind of job whose own record of that name it replaces.
 
     Returns:
         Whether it is a dry run, which ends here.
 
     Raises:
-        InputError: With all that is wrong in the requests.
+        InputError: With all that is wrong in the requests, or RESULTS/NAME is another job's.
     """
     check_requests([*also_checked, *requests])
     if flags.dry_run:
         print(requests_json(requests))
+    elif name is not None:
+        require_free_name(Path(flags.results), name, replaces)
     return bool(flags.dry_run)

@@ -20,7 +20,7 @@ from jobs.spec.job_from_flags import JobFromFlags, read_job
 from jobs.storage.s3 import S3Uri
 from jobs.storage.script_mode import SOURCE_ARCHIVE, pack_source, toolkit_hyperparameters
 from jobs.storage.upload import upload_folder
-from model.errors import ExitCode, InputError
+from model.errors import ExitCode
 
 
 def launch(name: str, argv: Sequence[str], usage: str) -> int:
@@ -30,12 +30,11 @@ def launch(name: str, argv: Sequence[str], usage: str) -> int:
     flags = command.flags
     job, source = with_source(command.job, flags)
     if flags.dry_run:
-        check_or_print(flags, [sagemaker.job_request(sagemaker.place_inputs(job)[0])])
+        check_or_print(flags, [sagemaker.job_request(sagemaker.place_inputs(job)[0])], name=None)
         return ExitCode.DONE
     clients = Clients(flags.region, flags.profile)
     results = Path(flags.results)
-    if (results / job.name).exists():
-        raise InputError(f"{results / job.name} is there already; another --job_name")
+    sagemaker.require_free_name(results, job.name)
     if flags.on != SAGEMAKER:
         return run_on_this_machine(job, flags, results, clients)
     if source is not None:

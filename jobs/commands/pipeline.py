@@ -22,19 +22,27 @@ from container.job_types import EVALUATION, INFERENCE, JobType
 from jobs.aws.clients import Clients
 from jobs.aws.earlier_outputs import find_output
 from jobs.aws.job_kinds import PIPELINE
-from jobs.backends.sagemaker import create, how_to_come_back, place_inputs, save_record, upload_inputs
+from jobs.backends.sagemaker import (
+    create,
+    how_to_come_back,
+    place_inputs,
+    require_free_name,
+    save_record,
+    upload_inputs,
+)
 from jobs.commands.dry_run import check_or_print
 from jobs.commands.launch import run_on_this_machine, warn_not_sent
 from jobs.commands.register import make_group, read_evaluation
 from jobs.requests.common import Request, tags, without_empty
 from jobs.requests.pipeline import Chain, Gate, pipeline_definition, step_requests
 from jobs.requests.registry import group_request
-from jobs.results.pipeline_run import RUN, PipelineFollower, follow_pipeline
+from jobs.results.pipeline_run import FOLDER_ENDINGS, RUN, PipelineFollower, follow_pipeline
 from jobs.spec.command_line import require
 from jobs.spec.flag_groups import SAGEMAKER
 from jobs.spec.inputs import Input, is_remote
 from jobs.spec.job import Job
 from jobs.spec.job_from_flags import read_job
+from jobs.spec.record import read_record
 from jobs.spec.results_folder import ResultsFolder
 from model.atomic_write import write_json
 from model.errors import ExitCode, InputError
@@ -66,6 +74,8 @@ def run_chain(flags: Any, training: Job, results: Path, run: Callable[[Job], int
     Returns:
         The exit code of the first job that fails, else NOT_PASSED or DONE.
     """
+    for ending in FOLDER_ENDINGS.values():
+        require_free_name(results, f"{training.name}{ending}")
     folder = ResultsFolder(results / training.name)
     answers = ResultsFolder(results / f"{training.name}-answers")
     scores = ResultsFolder(results / f"{training.name}-scores")
@@ -131,8 +141,11 @@ def on_sagemaker(flags: Any, job: Job) -> int:
     request = pipeline_request(job, definition)
     group = group_request(flags.group, job.account)
     also_checked = [*step_requests(definition["Steps"]), ("create_model_package_group", group)]
-    if check_or_print(flags, [("create_pipeline", request)], also_checked):
+    if check_or_print(flags, [("create_pipeline", request)], also_checked, name=job.name, replaces=PIPELINE):
         return ExitCode.DONE
+    for ending in filter(None, FOLDER_ENDINGS.values()):
+        if read_record(Path(flags.results) / f"{job.name}{ending}") is not None:  # else an earlier execution's results
+            require_free_name(Path(flags.results), f"{job.name}{ending}")
     upload_inputs(job, [*uploads, *later_uploads], clients, flags.delete, print)
     make_group(clients, group)
     create_or_update(clients, request)

@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
         uri = own_prefix(hosted.account, hosted.name, "evaluation") + Path(flags.evaluation).name
     group = group_request(flags.group, hosted.account)
     package = package_request(hosted, flags.group, uri or None, flags.approval, scores)
-    if check_or_print(flags, [("create_model_package_group", group), ("create_model_package", package)]):
+    if check_or_print(flags, [("create_model_package_group", group), ("create_model_package", package)], name=None):
         return ExitCode.DONE
     clients = Clients(flags.region, flags.profile)
     if scores is not None:

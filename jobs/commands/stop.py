@@ -1,18 +1,22 @@
 """Stop a job on SageMaker; a training first saves a checkpoint and its best model. An endpoint is deleted, with the
-configuration and the model that deploy created for it.
+configuration and the model that deploy created for it: only by its full name, and on a terminal after a question.
 
     python -m jobs stop JOB
+    python -m jobs stop ENDPOINT --yes
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from jobs.aws.calls import NOT_FOUND, call, error_code, user_error
 from jobs.aws.job_kinds import ENDPOINT, JobKind
 from jobs.commands.find_job import FoundJob, find_job
 from jobs.spec.command_line import read_flags
+from jobs.spec.console import confirmed
+from jobs.spec.record import read_record
 from model.errors import ExitCode, InputError
 
 
@@ -23,12 +27,34 @@ def main(argv: Sequence[str]) -> int:
     job = find_job(flags)
     if job.kind is None:
         raise InputError(f"{job.name} runs on this machine: Ctrl-C stops it")
-    stop(job, job.kind)
     if job.kind is ENDPOINT:
-        deleted = ["endpoint", *delete_config_and_model(job.clients.sagemaker, job.name)]
-        print(f"{job.name} is deleted: {', '.join(deleted)}")
-        return ExitCode.DONE
+        return delete_endpoint(job, flags.job[0], flags.yes)
+    stop(job, job.kind)
     print(f"{job.name} is being stopped; python -m jobs logs {job.name} follows it")
+    return ExitCode.DONE
+
+
+def delete_endpoint(job: FoundJob, given: str, yes: bool) -> int:
+    """Deletes an endpoint with its configuration and model; its record says so.
+
+    Args:
+        given: The name of the command line, which must be the endpoint's whole name.
+        yes: Delete without a question.
+
+    Returns:
+        The exit code.
+    """
+    if given != job.name:
+        raise InputError(f"{given}: {job.name} is an endpoint, which only its full name deletes: stop {job.name}")
+    if not yes and not confirmed(f"delete the endpoint {job.name}, its configuration and its model?"):
+        print(f"{job.name} is not deleted")
+        return ExitCode.FAULT
+    stop(job, ENDPOINT)
+    deleted = ["endpoint", *delete_config_and_model(job.clients.sagemaker, job.name)]
+    record = read_record(job.results.path)
+    if record is not None:
+        replace(record, stopped=True).save()
+    print(f"{job.name} is deleted: {', '.join(deleted)}")
     return ExitCode.DONE
 
 

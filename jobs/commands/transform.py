@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     )
     request = transform_request(hosted, transform)
     requests = [("create_model", model_request(hosted)), ("create_transform_job", request)]
-    if check_or_print(flags, requests):
+    if check_or_print(flags, requests, name=hosted.name):
         return ExitCode.DONE
     clients = Clients(flags.region, flags.profile)
     model.upload(clients)

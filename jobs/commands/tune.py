@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
     clients = Clients(flags.region, flags.profile)
     placed, uploads = place_inputs(job, None if flags.dry_run else clients)
     request = tuning_request(placed, config)
-    if check_or_print(flags, [("create_hyper_parameter_tuning_job", request)]):
+    if check_or_print(flags, [("create_hyper_parameter_tuning_job", request)], name=name):
         return ExitCode.DONE
     if source is not None:
         upload_source(source, clients, flags.kms_key)

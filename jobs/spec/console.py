@@ -1,8 +1,9 @@
-"""Lines of output while a job runs: the callable that prints one, and training's epochs as a table."""
+"""Lines of output while a job runs: the callable that prints one, training's epochs as a table, and a question."""
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -18,6 +19,16 @@ COLUMN_WIDTH = 10  # characters, at least
 def print_line(line: str) -> None:
     """Prints a line at once, also where stdout is a file or a pipe."""
     print(line, flush=True)
+
+
+def confirmed(question: str) -> bool:
+    """Whether the person at the terminal answers y or yes; True where there is no terminal to ask on."""
+    if not sys.stdin.isatty():
+        return True
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
 
 
 @dataclass

@@ -190,11 +190,18 @@ class PipelineFlags(ResumeFlags, LaunchFlags, WarmPoolFlags, TrainingFlags):
 
 @dataclass(frozen=True)
 class JobNameFlags(ResultsFlags, RegionFlags):
-    """Flags of status, stop and fetch."""
+    """Flags of status and fetch."""
 
     job: list[str] = flag(
         [], "Name of the job, the beginning of the name, or latest (the default)", section="Job", positional=True
     )
+
+
+@dataclass(frozen=True)
+class StopFlags(JobNameFlags):
+    """Flags of stop."""
+
+    yes: bool = flag(False, "Delete an endpoint without asking on the terminal", section="Job")
 
 
 @dataclass(frozen=True)
@@ -285,7 +292,7 @@ FLAGS: Mapping[str, type[Flags]] = {  # by subcommand
     "pipeline": PipelineFlags,
     "status": JobNameFlags,
     "logs": LogsFlags,
-    "stop": JobNameFlags,
+    "stop": StopFlags,
     "fetch": JobNameFlags,
     "list": ListFlags,
     "upload": UploadFlags,

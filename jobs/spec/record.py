@@ -32,7 +32,7 @@ class JobRecord:
         request: The request that was sent.
         region, profile: AWS's, of a job on SageMaker.
         code: Exit code of a job on this machine, None while it runs.
-        stopped: Whether a training saved its model and ended with 0 before its last epoch.
+        stopped: Whether a training saved its model and ended with 0 before its last epoch, or an endpoint is deleted.
         restarted_as: Name of the job that was started instead of one that found no machines.
     """
 
@@ -73,18 +73,22 @@ class JobRecord:
         return f"failed with {self.code}" if self.failed else "stopped" if self.code or self.stopped else "done"
 
 
+def read_record(folder: Path) -> JobRecord | None:
+    """The record in RESULTS/JOB, None where there is none that can be read."""
+    try:
+        return JobRecord.read(folder / RECORD)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
 def read_records(results: Path, commands: tuple[str, ...] | None = None) -> list[JobRecord]:
     """The records below a folder of results, the oldest first; files that are no record are skipped.
 
     Args:
         commands: Only jobs that these subcommands started; None for all.
     """
-    records = []
-    for path in results.glob(f"*/{RECORD}") if results.is_dir() else []:
-        try:
-            records.append(JobRecord.read(path))
-        except (OSError, ValueError, TypeError, AttributeError):
-            continue
+    paths = results.glob(f"*/{RECORD}") if results.is_dir() else []
+    records = [record for path in paths if (record := read_record(path.parent)) is not None]
     chosen = [record for record in records if commands is None or record.command in commands]
     return sorted(chosen, key=lambda record: (record.started, record.name))
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
 from container.job_types import TRAIN
 from jobs.aws.clients import Clients
-from jobs.backends.sagemaker import create, follow_and_fetch, run
+from jobs.aws.job_kinds import ENDPOINT, PIPELINE, TRAINING
+from jobs.backends.sagemaker import create, follow_and_fetch, require_free_name, run, save_record
 from jobs.spec.inputs import Input
 from jobs.spec.job import Account, Job
-from jobs.spec.record import find_record, read_records
+from jobs.spec.record import JobRecord, find_record, read_records
 from jobs.spec.results_folder import ResultsFolder
+from model.errors import Failure, InputError
 from tests.jobs.stubs import (
     ANY_EVENTS,
     ANY_REQUEST,
@@ -79,6 +83,36 @@ def test_a_start_that_was_heard_though_its_answer_was_lost_is_no_fault(stubbed, 
     lines: list[str] = []
     assert create(clients, "create_training_job", LEAST, lines.append) == {}
     assert len(lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "stopped", "replaces", "is_free"),
+    [
+        (TRAINING, False, None, False),
+        (TRAINING, False, TRAINING, False),
+        (TRAINING, False, PIPELINE, False),
+        (PIPELINE, False, ENDPOINT, False),
+        (PIPELINE, False, PIPELINE, True),
+        (ENDPOINT, False, None, False),
+        (ENDPOINT, False, ENDPOINT, True),
+        (ENDPOINT, True, None, True),  # it is deleted
+        (TRAINING, True, None, False),  # it has a model
+    ],
+)
+def test_a_record_is_replaced_only_by_one_of_its_kind_that_changes_it(kind, stopped, replaces, is_free, tmp_path):
+    JobRecord("exp", "train", kind.name, "sagemaker", "2026", tmp_path / "exp", stopped=stopped).save()
+    require_free_name(tmp_path, "exp-2", replaces)
+    with nullcontext() if is_free else pytest.raises(InputError, match="exp is there already; another --job_name"):
+        require_free_name(tmp_path, "exp", replaces)
+
+
+def test_a_record_is_never_saved_over_another_jobs(tmp_path):
+    request: dict[str, str] = {}
+    save_record(Clients("eu-west-1"), TRAINING, "train", tmp_path / "exp", request, {})
+    before = (tmp_path / "exp" / "job.json").read_bytes()
+    with pytest.raises(Failure, match=r"endpoint exp is started and has no record: .*exp is there already"):
+        save_record(Clients("eu-west-1"), ENDPOINT, "deploy", tmp_path / "exp", request, {})
+    assert (tmp_path / "exp" / "job.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from jobs.commands.pipeline import check_gate, run_chain
 from jobs.requests.pipeline import Gate
 from jobs.results.pipeline_run import PipelineFollower
 from jobs.spec.job import Job
+from jobs.spec.record import JobRecord
 from model.errors import ExitCode
 from tests.jobs.conftest import ACCOUNT, BUCKET, REGISTRY_ACCOUNT, keys, run_jobs
 
@@ -131,6 +132,17 @@ def test_a_pipeline_is_created_updated_and_found_by_name(
         *("DescribePipelineExecution", "ListPipelineExecutionSteps", "StopPipelineExecution")
     ]
     assert {request["PipelineExecutionArn"] for request in asked} == {record["places"]["run"]}
+
+
+@pytest.mark.parametrize("ending", ["", "-answers", "-scores"])
+def test_a_chain_looks_for_all_its_results_before_it_begins(ending, capsys):
+    JobRecord(f"p-1{ending}", "train", "training", "here", "2026", Path(f"results/p-1{ending}")).save()
+    for name in ("t", "e", "g"):
+        Path(name).mkdir()
+    flags = ("--data", "t", "--eval_data", "e", "--truth", "g", "--job_name", "p-1")
+    for account in ((), (*ACCOUNT, "--on", "sagemaker")):
+        assert run_jobs("pipeline", *account, *flags) == 2
+        assert f"results/p-1{ending} is there already; another --job_name" in capsys.readouterr().err
 
 
 def test_wait_follows_the_execution(aws: Callable[[str], Any], monkeypatch: Any) -> None:

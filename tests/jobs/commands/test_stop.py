@@ -5,10 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from jobs.backends.local_run import start_record
 from jobs.commands.stop import delete_config_and_model
-from tests.jobs.conftest import ACCOUNT, run_jobs, saved_model
+from tests.jobs.conftest import ACCOUNT, BUCKET, run_jobs, saved_model
 from tests.jobs.examples import LOCAL_JOB
+
+REMOTE = (*ACCOUNT, "--model_dir", f"s3://{BUCKET}/m/model.tar.gz")
+
+
+def deploy_remote(name: str) -> None:
+    assert run_jobs("deploy", *REMOTE, "--job_name", name) == 0
 
 
 def test_an_endpoint_is_deleted_with_its_configuration_and_model(aws, tmp_path, capsys):
@@ -22,6 +30,41 @@ def test_an_endpoint_is_deleted_with_its_configuration_and_model(aws, tmp_path, 
     parts = sagemaker.list_models()["Models"], sagemaker.list_endpoint_configs()["EndpointConfigs"]
     assert not any("e-async" in json.dumps(part, default=str) for part in parts)
     assert all("e-2" in json.dumps(part, default=str) for part in parts)
+
+
+def test_only_its_full_name_deletes_an_endpoint(aws, capsys):
+    deploy_remote("prod")
+    for given in ("pr", "latest"):
+        assert run_jobs("stop", given, "--yes") == 2
+        assert "prod is an endpoint, which only its full name deletes: stop prod" in capsys.readouterr().err
+    assert aws("sagemaker").describe_endpoint(EndpointName="prod")["EndpointStatus"] == "InService"
+
+
+@pytest.mark.parametrize(
+    ("answer", "flags", "code"),
+    [("", (), 1), ("n", (), 1), (None, (), 1), ("y", (), 0), ("YES", (), 0), ("n", ("--yes",), 0)],
+)
+def test_a_terminal_is_asked_before_an_endpoint_is_deleted(answer, flags, code, aws, monkeypatch, capsys):
+    def asked(question: str) -> str:
+        if answer is None:
+            raise EOFError
+        assert question == "delete the endpoint prod, its configuration and its model? [y/N] "
+        return answer
+
+    deploy_remote("prod")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", asked)
+    assert run_jobs("stop", "prod", *flags) == code
+    left = aws("sagemaker").list_endpoints()["Endpoints"]
+    assert bool(left) is (code == 1)
+    assert ("prod is not deleted" in capsys.readouterr().out) is (code == 1)
+
+
+def test_the_name_of_a_deleted_endpoint_is_free_again(aws):
+    deploy_remote("prod")
+    assert run_jobs("deploy", *REMOTE, "--job_name", "prod") == 2
+    assert run_jobs("stop", "prod") == 0
+    deploy_remote("prod")
 
 
 def test_a_configuration_and_model_under_other_names_stay(aws):

@@ -96,6 +96,7 @@ VALUES = {  # by flag, or by subcommand and flag: a value other than the default
     "startup": "700",
     "evaluation": "evaluation.json",
     "job": "exp-2",
+    "yes": "true",
     "follow": "false",
     "all": "true",
     "most": "1",
@@ -136,6 +137,7 @@ BESIDE = {  # flags without which another has no effect, or is refused
 }
 UNCHANGED = {  # flags that change nothing, and why they are offered
     **{f"{on} wait": "a job on this machine is always waited for" for on in (HERE, DOCKER)},
+    "stop yes": "exp-1 is no endpoint; without a terminal nothing is asked",
     **{f"{command} on": "says that it runs on SageMaker" for command in ("transform", "tune", "deploy", "register")},
 }
 
@@ -207,6 +209,25 @@ def test_every_flag_that_is_offered_has_an_effect(command, on, name, run, record
         return
     assert code in (0, 130), done  # 130: followed to an interruption
     assert (done == without_flag[key]) is bool(reason)
+
+
+WRITE_NO_RECORD = ("register",)
+
+
+@pytest.mark.parametrize("folder", ["exp-1", "exp-3"])  # of a training; of results without a record
+@pytest.mark.parametrize("command", [name for name, cls in FLAGS.items() if issubclass(cls, RequestFlags)])
+def test_the_record_and_results_of_another_job_are_never_replaced(command, folder, run):
+    """Every subcommand that creates something looks before it uploads or creates anything."""
+    Path("earlier/exp-3").mkdir(exist_ok=True)
+    before = Path("earlier/exp-1/job.json").read_bytes()
+    words = command_line(command).replace("exp-9", folder)
+    code, (calls, _, err, files) = run(command, f"{words} --results earlier")
+    if command in WRITE_NO_RECORD:
+        assert code == 0 and not files
+    else:
+        assert (code, calls, files) == (2, [], [])
+        assert f"earlier/{folder} is there already; another --job_name" in err
+    assert Path("earlier/exp-1/job.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("command", FLAGS)
