@@ -15,6 +15,7 @@ SUBCOMMANDS = {
     "transform": ("jobs.commands.transform", "Predict images with SageMaker batch transform."),
     "tune": ("jobs.commands.tune", "Search settings with a SageMaker tuning job."),
     "deploy": ("jobs.commands.deploy", "Deploy a model to a SageMaker endpoint."),
+    "invoke": ("jobs.commands.invoke", "Ask an endpoint about images."),
     "register": ("jobs.commands.register", "Register a model and its scores in the SageMaker model registry."),
     "pipeline": ("jobs.commands.pipeline", "Train, predict, evaluate and register in one chain with a gate."),
     "status": ("jobs.commands.status", "Print the status of a job."),

@@ -6,10 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from jobs.aws.job_kinds import NAMED_KINDS, PIPELINE
+from jobs.requests.validation import OTHER_SERVICES
 
 ROOT = Path(__file__).resolve().parents[1]
-VERBS = "add|create|delete|describe|get|list|put|start|stop|update"
-MODULES = {"ecr": "image", "logs": "log_tail"}  # that call other services
+VERBS = "add|create|delete|deregister|describe|get|invoke|list|put|register|start|stop|update"
+MODULES = {  # by client, the module that calls it and the prefix of its actions
+    "ecr": ("image", "ecr"),
+    "logs": ("log_tail", "logs"),
+    "runtime": ("endpoint_answers", "sagemaker"),
+    "autoscaling": ("scaling", "application-autoscaling"),
+    "cloudwatch": ("scaling", "cloudwatch"),
+}
 
 
 def policies() -> list[dict[str, Any]]:
@@ -40,12 +47,21 @@ def test_whoever_starts_jobs_may_make_every_call_of_the_code() -> None:
     by_name = called(rf'"((?:{VERBS})_[a-z_]+)"') | called(rf"\bsagemaker\.((?:{VERBS})_[a-z_]+)")
     kinds = NAMED_KINDS.values()
     by_kind = {call for kind in kinds for call in (kind.describe_method, kind.stop_method, kind.list_method)}
-    calls = {f"sagemaker:{camel(name)}" for name in (by_name | by_kind) - {PIPELINE.list_method, "list_objects_v2"}}
-    for service, module in MODULES.items():
-        calls |= {f"{service}:{camel(name)}" for name in called(rf"\b{service}\.((?:{VERBS})_[a-z_]+)", module)}
-    assert len(calls) > 35
+    others = {PIPELINE.list_method, "list_objects_v2", *OTHER_SERVICES}
+    calls = {f"sagemaker:{camel(name)}" for name in (by_name | by_kind) - others}
+    for client, (module, prefix) in MODULES.items():
+        calls |= {f"{prefix}:{camel(name)}" for name in called(rf"\b{client}\.((?:{VERBS})_[a-z_]+)", module)}
+    calls |= {f"{OTHER_SERVICES[name]}:{camel(name)}" for name in OTHER_SERVICES}
+    assert len(calls) > 45
     assert calls - actions(starter) == set()
     assert actions(starter, "Jobs") <= calls  # and no more
+
+
+def test_a_role_is_passed_to_sagemaker_alone() -> None:
+    for policy in policies():
+        (statement,) = [each for each in policy["Statement"] if "iam:PassRole" in each["Action"]]
+        assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+        assert statement["Action"] == ["iam:PassRole"]
 
 
 def test_the_role_may_do_what_a_pipelines_steps_do() -> None:

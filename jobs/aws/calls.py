@@ -22,7 +22,10 @@ THROTTLED = (
     "SlowDown",
     "LimitExceededException",
 )
-TRANSIENT = ("InternalFailure", "InternalServerException", "InternalServerError", "ServiceUnavailable", "503", "500")
+TRANSIENT = (
+    *("InternalFailure", "InternalServerException", "InternalServerError", "ServiceUnavailable", "503", "500"),
+    *("ModelNotReadyException", "ConcurrentUpdateException"),
+)
 CAPACITY = ("InsufficientCapacity", "InsufficientCapacityException", "CapacityError")
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
 UNKNOWN_KEY = ("UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "SignatureDoesNotMatch")

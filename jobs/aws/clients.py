@@ -57,6 +57,18 @@ class Clients:
         return self.client("sagemaker", 1)  # jobs.aws.calls.call retries and prints that it does
 
     @cached_property
+    def runtime(self) -> Any:
+        return self.client("sagemaker-runtime", 1)
+
+    @cached_property
+    def autoscaling(self) -> Any:
+        return self.client("application-autoscaling", 1)
+
+    @cached_property
+    def cloudwatch(self) -> Any:
+        return self.client("cloudwatch", 1)
+
+    @cached_property
     def logs(self) -> Any:
         return self.client("logs", 1)
 

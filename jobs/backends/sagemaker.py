@@ -16,6 +16,7 @@ from jobs.aws.job_kinds import ENDPOINT, PIPELINE, PROCESSING, TRAINING, JobKind
 from jobs.backends.input_sizes import check_sizes
 from jobs.requests.common import Request, Requests
 from jobs.requests.processing import processing_request
+from jobs.requests.spending import spending_lines
 from jobs.requests.training import training_request
 from jobs.results.fetch import fetch
 from jobs.spec.console import PrintLine
@@ -43,7 +44,9 @@ def run(job: Job, results: Path, clients: Clients, wait: bool, delete: bool, pri
     """
     # before local data is read: the prefixes in the account alone are not known yet
     prefixes = {each.name: f"{job.account.root}/data/" for each in job.inputs if not each.is_remote}
-    check_requests([job_request(job.with_s3_inputs(prefixes))])
+    checked = [job_request(job.with_s3_inputs(prefixes))]
+    check_requests(checked)
+    print_spending(checked, print_line)
     job, uploads = place_inputs(job, clients)
     upload_inputs(job, uploads, clients, delete, print_line)
     pause = CAPACITY_PAUSE
@@ -124,6 +127,12 @@ def place_inputs(job: Job, clients: Clients | None = None) -> tuple[Job, list[Pl
     check_sizes(job, clients)
     uploads = plan_uploads(job.inputs, job.account)
     return job.with_s3_inputs({upload.name: upload.uri for upload in uploads}), uploads
+
+
+def print_spending(requests: Requests, print_line: PrintLine = print) -> None:
+    """Prints what these requests can cost, before anything is uploaded or created."""
+    for line in spending_lines(requests):
+        print_line(line)
 
 
 def upload_inputs(

@@ -1,5 +1,5 @@
-"""What every subcommand that sends requests does first: it checks them and looks whether the name is free; --dry_run
-prints them as JSON and sends nothing."""
+"""What every subcommand that sends requests does first: it checks them, looks whether the name is free, and prints
+what they can cost; --dry_run prints them as JSON and sends nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.aws.job_kinds import JobKind
-from jobs.backends.sagemaker import check_requests, require_free_name
+from jobs.backends.sagemaker import check_requests, print_spending, require_free_name
 from jobs.requests.common import Requests, requests_json
 
 
@@ -32,6 +32,8 @@ def check_or_print(
     check_requests([*also_checked, *requests])
     if flags.dry_run:
         print(requests_json(requests))
-    elif name is not None:
+        return True
+    if name is not None:
         require_free_name(Path(flags.results), name, replaces)
-    return bool(flags.dry_run)
+    print_spending([*also_checked, *requests])
+    return False

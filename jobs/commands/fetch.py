@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobs.aws.job_kinds import ENDED, PIPELINE
+from jobs.aws.job_kinds import ENDED, PIPELINE, TRANSFORM
 from jobs.commands.find_job import read_job_name
+from jobs.commands.transform import delete_model
 from jobs.results.fetch import fetch
 from jobs.results.pipeline_run import fetch_pipeline
 from model.errors import ExitCode, InputError
@@ -28,4 +29,6 @@ def main(argv: Sequence[str]) -> int:
         fetch_pipeline(job.clients, description, job.results.path, print)
     else:
         fetch(job.clients, job.kind, description, job.results, print)
+        if job.kind is TRANSFORM:
+            delete_model(job.clients, description)
     return ExitCode.DONE

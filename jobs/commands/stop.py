@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from jobs.aws.calls import NOT_FOUND, call, error_code, user_error
+from jobs.aws.calls import call, user_error
 from jobs.aws.job_kinds import ENDPOINT, JobKind
 from jobs.commands.find_job import FoundJob, find_job
+from jobs.commands.live_endpoint import delete_parts, live_endpoint
+from jobs.commands.scaling import end_scaling
+from jobs.requests.endpoint import SERVERLESS
 from jobs.spec.command_line import read_flags
 from jobs.spec.console import confirmed
 from jobs.spec.record import read_record
@@ -49,12 +51,18 @@ def delete_endpoint(job: FoundJob, given: str, yes: bool) -> int:
     if not yes and not confirmed(f"delete the endpoint {job.name}, its configuration and its model?"):
         print(f"{job.name} is not deleted")
         return ExitCode.FAULT
+    endpoint = live_endpoint(job.clients, job.name)
     stop(job, ENDPOINT)
-    deleted = ["endpoint", *delete_config_and_model(job.clients.sagemaker, job.name)]
+    deleted, left = delete_parts(job.clients, endpoint)
+    if endpoint.kind != SERVERLESS:
+        left += end_scaling(job.clients, job.name, [variant["VariantName"] for variant in endpoint.variants])
     record = read_record(job.results.path)
     if record is not None:
         replace(record, stopped=True).save()
-    print(f"{job.name} is deleted: {', '.join(deleted)}")
+    words = ["endpoint", *(each.removesuffix(f" {job.name}") for each in deleted)]
+    print(f"{job.name} is deleted: {', '.join(words)}")
+    for line in left:
+        print(f"not deleted: {line}")
     return ExitCode.DONE
 
 
@@ -66,28 +74,3 @@ def stop(job: FoundJob, kind: JobKind) -> None:
         call(getattr(job.clients.sagemaker, kind.stop_method), **job.request)
     except (ClientError, BotoCoreError) as error:
         raise user_error(error, f"stop {job.name}") from error
-
-
-def delete_config_and_model(sagemaker: Any, endpoint: str) -> list[str]:
-    """Deletes the configuration and the model that have an endpoint's name, as deploy creates them.
-
-    An endpoint created elsewhere has them under other names: they stay.
-
-    Returns:
-        What was deleted, in words.
-    """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    deleted = []
-    for noun, method, name_field in (
-        ("configuration", sagemaker.delete_endpoint_config, "EndpointConfigName"),
-        ("model", sagemaker.delete_model, "ModelName"),
-    ):
-        try:
-            request: dict[str, Any] = {name_field: endpoint}
-            call(method, **request)
-            deleted.append(noun)
-        except (ClientError, BotoCoreError) as error:
-            if error_code(error) not in NOT_FOUND:
-                raise user_error(error, f"the endpoint {endpoint} is deleted; its {noun}") from error
-    return deleted

@@ -7,17 +7,18 @@ Of a local folder only the images are uploaded; below an s3:// prefix every obje
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jobs.aws.clients import Clients
 from jobs.aws.follower import Follower
-from jobs.aws.job_kinds import TRANSFORM
+from jobs.aws.job_kinds import ENDED, TRANSFORM
 from jobs.backends.input_sizes import check_payload
 from jobs.backends.sagemaker import follow_and_fetch, how_to_come_back, save_record
+from jobs.commands.creation import DeferredInterrupt, create_all, delete
 from jobs.commands.dry_run import check_or_print
-from jobs.commands.hosted_model import create_all, read_model
+from jobs.commands.hosted_model import read_model
 from jobs.requests.hosted_model import model_request
 from jobs.requests.transform import Transform, transform_request
 from jobs.spec.command_line import read_flags
@@ -42,6 +43,7 @@ def main(argv: Sequence[str]) -> int:
         content_type=flags.content_type,
         payload_mb=flags.max_payload_mb,
         concurrent=flags.concurrent,
+        ami_version=flags.ami_version,
     )
     request = transform_request(hosted, transform)
     requests = [("create_model", model_request(hosted)), ("create_transform_job", request)]
@@ -51,13 +53,29 @@ def main(argv: Sequence[str]) -> int:
     model.upload(clients)
     for upload in uploads:
         upload.send(clients.s3, flags.kms_key, flags.delete, print)
-    create_all(clients, requests)
     outputs = {"output": request["TransformOutput"]["S3OutputPath"]}
-    record = save_record(clients, TRANSFORM, "transform", Path(flags.results) / hosted.name, request, outputs)
-    print(f"started transform {hosted.name}; {how_to_come_back(hosted.name)}")
+    with DeferredInterrupt() as interrupt:
+        create_all(clients, requests, interrupt, lambda: model.undo_upload(clients))
+        record = save_record(clients, TRANSFORM, "transform", Path(flags.results) / hosted.name, request, outputs)
+        print(f"started transform {hosted.name}; {how_to_come_back(hosted.name)}")
     if not flags.wait:
         return ExitCode.DONE
-    return follow_and_fetch(Follower(clients, TRANSFORM, hosted.name), ResultsFolder(record.folder))[0]
+    code, description = follow_and_fetch(Follower(clients, TRANSFORM, hosted.name), ResultsFolder(record.folder))
+    delete_model(clients, description)
+    return code
+
+
+def delete_model(clients: Clients, description: Mapping[str, Any]) -> None:
+    """Deletes the model of a transform that has ended, where `transform` created it for this job.
+
+    Args:
+        description: Of the transform job.
+    """
+    name = description.get("TransformJobName")
+    if TRANSFORM.status(description) in ENDED and description.get("ModelName") == name:
+        words, is_deleted = delete(clients, "create_model", {"ModelName": name})
+        if not is_deleted:
+            print(f"warning: not deleted: {words}")
 
 
 def images_in_s3(flags: Any, account: Account) -> tuple[Input, list[PlannedUpload]]:

@@ -9,7 +9,7 @@ from typing import Any
 from jobs.spec.job import Account
 
 Request = dict[str, Any]
-Requests = Sequence[tuple[str, Mapping[str, Any]]]  # methods of boto3's SageMaker client with their arguments
+Requests = Sequence[tuple[str, Mapping[str, Any]]]  # methods of boto3's clients with their arguments
 
 LOCAL_DISK = (  # families whose local disk AWS encrypts itself, with no key of ours (EC2, "Instance store volumes")
     *("c5d", "c6gd", "m5d", "m6gd", "r5d", "r6gd", "r7gd", "dl1"),
@@ -43,8 +43,11 @@ def without_empty(**fields: Any) -> Request:
 
 def requests_json(requests: Requests) -> str:
     """What --dry_run prints: the one request, for `aws sagemaker METHOD --cli-input-json`; several as an object by the
-    command's name, in the order in which they are sent."""
+    command's name, in the order in which they are sent; a list of those of one command."""
     if len(requests) == 1:
         return json.dumps(requests[0][1], indent=2, ensure_ascii=False)
-    by_command = {method.replace("_", "-"): request for method, request in requests}
+    by_command: dict[str, Any] = {}
+    for method, request in requests:
+        same = [each for name, each in requests if name == method]
+        by_command[method.replace("_", "-")] = same if len(same) > 1 else request
     return json.dumps(by_command, indent=2, ensure_ascii=False)

@@ -14,8 +14,9 @@ class HostedModel:
     """A saved model that SageMaker serves.
 
     Attributes:
-        name: Of the SageMaker model, and of the job or endpoint that uses it.
-        model: S3 URI of model.tar.gz, or of a prefix that holds a saved model.
+        name: Of the SageMaker model, and of the job or the endpoint's configuration that uses it.
+        model: S3 URI of model.tar.gz, or of a prefix that holds a saved model; with is_multi_model of a prefix of
+            archives, each of which a request may name.
         account, machine: As of a job.
         environment: Variables that the server reads.
     """
@@ -25,12 +26,15 @@ class HostedModel:
     account: Account
     machine: Machine
     environment: Mapping[str, str] = field(default_factory=dict)
+    is_multi_model: bool = False
 
 
 def container_definition(hosted: HostedModel) -> Request:
     """ContainerDefinition. SageMaker unpacks an archive and takes a prefix as it is."""
     definition: Request = {"Image": hosted.account.image}
-    if hosted.model.endswith(".tar.gz"):
+    if hosted.is_multi_model:
+        definition |= {"Mode": "MultiModel", "ModelDataUrl": hosted.model.rstrip("/") + "/"}
+    elif hosted.model.endswith(".tar.gz"):
         definition["ModelDataUrl"] = hosted.model
     else:
         source = {"S3Uri": hosted.model.rstrip("/") + "/", "S3DataType": "S3Prefix", "CompressionType": "None"}

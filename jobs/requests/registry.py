@@ -34,6 +34,8 @@ def package_request(
         "ModelPackageGroupName": group,
         "ModelPackageDescription": f"Rarebird, {hosted.name}",
         "ModelApprovalStatus": approval,
+        "Domain": "COMPUTER_VISION",
+        "Task": "IMAGE_CLASSIFICATION",
         "InferenceSpecification": {
             "Containers": [container_definition(hosted)],
             "SupportedContentTypes": list(CONTENT_TYPES),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jobs.requests.ami import AUTO, transform_ami
 from jobs.requests.common import Request, tags, volume_key, without_empty
 from jobs.requests.hosted_model import HostedModel
 from jobs.spec.inputs import Input
@@ -21,6 +22,7 @@ class Transform:
         concurrent: Requests at once to a machine; 0 for what the server says.
         timeout: Seconds of a request.
         retries: Further tries of a request.
+        ami_version: auto, none or the name of an AMI.
     """
 
     images: Input
@@ -30,6 +32,7 @@ class Transform:
     concurrent: int = 0
     timeout: int = 60
     retries: int = 1
+    ami_version: str = AUTO
 
 
 def transform_request(hosted: HostedModel, transform: Transform) -> Request:
@@ -53,7 +56,10 @@ def transform_request(hosted: HostedModel, transform: Transform) -> Request:
         "TransformResources": {
             "InstanceType": machine.instance,
             "InstanceCount": machine.count,
-            **without_empty(VolumeKmsKeyId=volume_key(account, machine.instance)),
+            **without_empty(
+                VolumeKmsKeyId=volume_key(account, machine.instance),
+                TransformAmiVersion=transform_ami(machine.instance, transform.ami_version),
+            ),
         },
         "BatchStrategy": "SingleRecord",
         "MaxPayloadInMB": transform.payload_mb,

@@ -26,7 +26,15 @@ SCALARS: dict[str, tuple[type, ...]] = {
     "timestamp": (object,),
     "blob": (bytes, bytearray),
 }
-GROWING = ("InstanceType",)  # enumerations that AWS extends between releases of botocore: unknown values are warnings
+GROWING = {  # enumerations that AWS extends between releases of botocore: unknown values of this form are warnings
+    "InstanceType": r"ml\.[a-z0-9-]+\.[a-z0-9-]+",
+    "InferenceAmiVersion": r"al\d+-ami-sagemaker-inference-[a-z0-9-]+",
+}
+OTHER_SERVICES = {  # of operations that are not SageMaker's
+    "register_scalable_target": "application-autoscaling",
+    "put_scaling_policy": "application-autoscaling",
+    "put_metric_alarm": "cloudwatch",
+}
 FLAGS = {  # by field, the launcher's flag that sets it
     "AlgorithmSpecification.TrainingImage": "--image",
     "AppSpecification.ImageUri": "--image",
@@ -59,6 +67,11 @@ FLAGS = {  # by field, the launcher's flag that sets it
     "MaxPayloadInMB": "--max_payload_mb",
     "MaxConcurrentTransforms": "--concurrent",
     "MemorySizeInMB": "--memory_mb",
+    "InferenceAmiVersion": "--ami_version",
+    "TransformAmiVersion": "--ami_version",
+    "InitialSamplingPercentage": "--capture",
+    "TerminationWaitInSeconds": "--bake",
+    "AlarmName": "--rollback_alarms",
 }
 
 
@@ -70,8 +83,9 @@ def service(name: str = "sagemaker") -> ServiceModel:
     return ServiceModel(service_model_loader().load_service_model(name, "service-2"), name)
 
 
-def operation(method: str, name: str = "sagemaker") -> OperationModel:
+def operation(method: str) -> OperationModel:
     """The model of an operation by boto3's name of it, as create_training_job."""
+    name = OTHER_SERVICES.get(method, "sagemaker")
     model = service(name)
     names = {operation.lower(): operation for operation in model.operation_names}
     try:
@@ -163,7 +177,8 @@ def _check_scalar(shape: Shape, value: Any, field: str) -> FieldProblems:
     choices = getattr(shape, "enum", [])
     if choices and value not in choices:
         close = did_you_mean(value, choices)
-        if field.rsplit(".", 1)[-1] in GROWING and regex.fullmatch(r"ml\.[a-z0-9-]+\.[a-z0-9-]+", value):
+        form = GROWING.get(field.rsplit(".", 1)[-1])
+        if form and regex.fullmatch(form, value):
             yield field, f"botocore does not know {value!r}; it is sent as it is{close}", False
         else:
             yield field, f"{value!r} is none of {listing(choices)}{close}", True

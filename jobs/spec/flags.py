@@ -35,7 +35,7 @@ from jobs.spec.flag_groups import (
     WarmPoolFlags,
     flag,
 )
-from jobs.spec.model_flags import DeployFlags, RegisterFlags, TransformFlags
+from jobs.spec.model_flags import DeployFlags, InvokeFlags, RegisterFlags, TransformFlags
 
 LOCAL_IMAGE = "rarebird"  # the image's name in the engine of this machine
 
@@ -288,6 +288,7 @@ FLAGS: Mapping[str, type[Flags]] = {  # by subcommand
     "transform": TransformFlags,
     "tune": TuneFlags,
     "deploy": DeployFlags,
+    "invoke": InvokeFlags,
     "register": RegisterFlags,
     "pipeline": PipelineFlags,
     "status": JobNameFlags,

@@ -14,6 +14,7 @@ import pytest
 
 from jobs.aws.clients import Clients
 from jobs.aws.follower import Follower
+from jobs.aws.job_kinds import ENDPOINT
 from jobs.backends.child_processes import HostCommand
 from jobs.spec.record import JobRecord
 from tests.jobs.conftest import BUCKET, IMAGE, ROLE, run_jobs, saved_model
@@ -31,7 +32,14 @@ ANSWERS: dict[str, Any] = {  # by method; of any other, ENDED
     "describe_images": {"imageDetails": []},
     "describe_log_streams": {"logStreams": []},
     "delete_objects": {},
+    "describe_endpoint": {"EndpointStatus": "InService", "EndpointConfigName": "before"},
+    "describe_endpoint_config": {"ProductionVariants": [{"VariantName": "all", "InstanceType": "ml.m5.xlarge"}]},
+    "describe_scalable_targets": {"ScalableTargets": []},
+    "invoke_endpoint": {
+        "Body": SimpleNamespace(read=lambda: b'{"probabilities": [1.0], "labels": ["a"], "predicted_label": "a"}')
+    },
 }
+STARTS = ("create_endpoint", "update_endpoint")
 SCORE = {"value": 0.5, "low": 0.4, "high": 0.6}
 EVALUATION = {"rarebird": {"accuracy": SCORE, "macro_f1": SCORE}, "multiclass_classification_metrics": {}}
 
@@ -55,11 +63,15 @@ class Recorder:
 
         return called
 
-    def follow(self, follower: Follower) -> None:
+    def follow(self, follower: Follower) -> dict[str, Any]:
+        """An endpoint is in service, with the configuration of the last request; anything else is interrupted."""
         self.calls.append(
             ("follow", follower.kind.name, follower.name, follower.clients.region, follower.clients.profile)
         )
-        raise KeyboardInterrupt
+        if follower.kind is not ENDPOINT:
+            raise KeyboardInterrupt
+        config = next(call[-1]["EndpointConfigName"] for call in reversed(self.calls) if call[1] in STARTS)
+        return {"EndpointStatus": "InService", "EndpointConfigName": config}
 
     def run_hosts(self, commands: Mapping[str, HostCommand], log: Path, _: Any) -> dict[str, int]:
         """Records each host's command, variables, links and config files; leaves what a job leaves."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from jobs.spec.console import HEADER_ROWS, MetricTable, print_line
+import pytest
+
+from jobs.spec.console import HEADER_ROWS, MetricTable, confirmed, print_line
 
 
 def test_lines_of_metrics_become_a_table():
@@ -30,6 +32,23 @@ def test_the_header_comes_again():
     table = MetricTable()
     lengths = [len(table.row(f"epoch={epoch} val_f1=0.5;") or []) for epoch in range(2 * HEADER_ROWS)]
     assert [at for at, length in enumerate(lengths) if length == 2] == [0, HEADER_ROWS]
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_yes"), [("y", True), (" YES ", True), ("", False), ("n", False), ("yeah", False), (EOFError, False)]
+)
+def test_a_question_is_asked_on_a_terminal_and_only_yes_is_yes(answer, is_yes, monkeypatch):
+    def asked(question: str) -> str:
+        assert question == "really? [y/N] "
+        if answer is EOFError:
+            raise EOFError
+        return answer
+
+    monkeypatch.setattr("builtins.input", asked)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    assert confirmed("really?") is is_yes
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False)
+    assert confirmed("really?") is True
 
 
 def test_lines_are_printed_at_once(monkeypatch):

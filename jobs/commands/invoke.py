@@ -1,0 +1,90 @@
+"""Ask an endpoint about images: prints the classes and their probabilities as inference.py does for single images.
+
+    python -m jobs invoke ENDPOINT image.jpg other.png
+    python -m jobs invoke ENDPOINT image.jpg --json
+
+An asynchronous endpoint takes its requests from S3: the images are uploaded beside its answers, and the S3 URI of each
+answer is printed. Ends with 1 where no image has an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from jobs.aws.clients import Clients
+from jobs.commands.live_endpoint import IN_SERVICE, live_endpoint
+from jobs.requests.endpoint import ASYNC, MIB, PAYLOAD_BYTES
+from jobs.results.endpoint_answers import Answer, answer_rows, ask, submit, wait_for_answers
+from jobs.spec.command_line import read_flags
+from model.errors import ExitCode, Failure, InputError, Problems
+from model.runtime.terminal import text_table
+
+
+def main(argv: Sequence[str]) -> int:
+    flags, _ = read_flags("invoke", argv, __doc__ or "")
+    if len(flags.names) < 2:
+        raise InputError("name the endpoint and images: python -m jobs invoke ENDPOINT image.jpg ...")
+    name, *paths = flags.names
+    images = [Path(path) for path in paths]
+    check_images(images)
+    clients = Clients(flags.region, flags.profile)
+    endpoint = live_endpoint(clients, name)
+    if endpoint.status != IN_SERVICE:
+        raise Failure(f"endpoint {name} is {endpoint.status}; python -m jobs logs {name} follows it until it answers")
+    check_sizes(images, endpoint.kind)
+    if endpoint.kind == ASYNC:
+        if flags.target_model:
+            raise InputError("--target_model: an asynchronous endpoint has one model")
+        submitted = [submit(clients, endpoint.name, endpoint.output, image) for image in images]
+        for image, request in zip(images, submitted):
+            print(f"{image}: {request.output}", file=sys.stderr if flags.json else sys.stdout)
+        if not flags.timeout:
+            return ExitCode.DONE
+        answers = wait_for_answers(clients, submitted, flags.timeout)
+    else:
+        answers = [ask(clients, name, image, flags.target_model) for image in images]
+    print_answers(images, answers, flags.json)
+    if not any(answer.content for answer in answers):
+        raise Failure(f"none of {len(images)} images has an answer" if len(images) > 1 else "the image has no answer")
+    return ExitCode.DONE
+
+
+def check_images(images: Sequence[Path]) -> None:
+    """Raises InputError with all that are no files."""
+    problems = Problems("images")
+    for image in images:
+        if image.is_dir():
+            problems.add("a folder", str(image), "python -m jobs transform and inference predict folders")
+        elif not image.is_file():
+            problems.add("no such file", str(image))
+    problems.raise_if_any()
+
+
+def check_sizes(images: Sequence[Path], kind: str) -> None:
+    """Raises InputError with all that are too large for an endpoint of this kind."""
+    most = PAYLOAD_BYTES[kind]
+    problems = Problems("images")
+    for image in images:
+        size = image.stat().st_size
+        if size > most:
+            advice = (
+                "" if kind == ASYNC else f"an endpoint of kind async takes up to {PAYLOAD_BYTES[ASYNC] // MIB:,} MiB"
+            )
+            text = f"{image}: {size / MIB:,.1f} MiB, expected at most {most // MIB:,}"
+            problems.add(f"too large for a request to an endpoint of kind {kind}", text, advice)
+    problems.raise_if_any()
+
+
+def print_answers(images: Sequence[Path], answers: Sequence[Answer], as_json: bool) -> None:
+    """Prints a table, or with as_json a line of JSON an image, also where the answers name no classes."""
+    if as_json or not all(answer.error or answer.has_names for answer in answers):
+        for image, answer in zip(images, answers):
+            print(
+                json.dumps({"picture": str(image), **(answer.content or {"error": answer.error})}, ensure_ascii=False)
+            )
+        return
+    header, rows = answer_rows([str(image) for image in images], answers)
+    print(text_table(header, rows, right=[2]))

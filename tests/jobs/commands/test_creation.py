@@ -1,0 +1,126 @@
+"""Resources created as one, and deleted again after an error or Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from jobs.aws.clients import Clients
+from jobs.commands.creation import DeferredInterrupt
+from tests.jobs.conftest import ACCOUNT, BUCKET, keys, run_jobs, saved_model
+
+QUOTA = (
+    "The account-level service limit 'ml.m5.xlarge for endpoint usage' is 0 Instances, with current utilization of 0 "
+    "Instances and a request delta of 1 Instances."
+)
+
+
+def fail(monkeypatch: pytest.MonkeyPatch, operation: str, error: BaseException | None = None) -> list[str]:
+    """One operation of AWS fails, the others are moto's; returns the list of the operations."""
+    done: list[str] = []
+    client = Clients("eu-west-1").sagemaker
+    real = type(client)._make_api_call
+
+    def call(self: Any, name: str, request: Any) -> Any:
+        done.append(name)
+        if name == operation:
+            raise error or ClientError({"Error": {"Code": "ResourceLimitExceeded", "Message": QUOTA}}, operation)
+        return real(self, name, request)
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", call)
+    return done
+
+
+def left(aws: Any) -> dict[str, list[str]]:
+    """Names of what SageMaker has."""
+    sagemaker = aws("sagemaker")
+    return {
+        "models": [model["ModelName"] for model in sagemaker.list_models()["Models"]],
+        "configurations": [each["EndpointConfigName"] for each in sagemaker.list_endpoint_configs()["EndpointConfigs"]],
+        "endpoints": [each["EndpointName"] for each in sagemaker.list_endpoints()["Endpoints"]],
+    }
+
+
+NOTHING: dict[str, list[str]] = {"models": [], "configurations": [], "endpoints": []}
+
+
+@pytest.mark.parametrize("operation", ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"])
+def test_a_refused_endpoint_leaves_nothing_behind_and_can_be_repeated(operation, aws, tmp_path, monkeypatch, capsys):
+    flags = (*ACCOUNT, "--model_dir", str(saved_model(tmp_path / "model")), "--job_name", "prod")
+    with monkeypatch.context() as patch:
+        fail(patch, operation)
+        assert run_jobs("deploy", *flags) == 2
+    out, err = capsys.readouterr()
+    assert "the quota 'ml.m5.xlarge for endpoint usage' is 0" in err and not os.path.exists("results/prod")
+    created = {"CreateModel": [], "CreateEndpointConfig": ["model prod"]}.get(
+        operation, ["configuration prod", "model prod"]
+    )
+    uri = f"s3://{BUCKET}/rarebird/prod/model/model.tar.gz"
+    assert f"deleted again: {', '.join([*created, uri])}" in out
+    assert left(aws) == NOTHING and keys("rarebird/prod/") == []
+    assert run_jobs("deploy", *flags) == 0
+    assert left(aws) == {"models": ["prod"], "configurations": ["prod"], "endpoints": ["prod"]}
+
+
+@pytest.mark.parametrize(("operation", "deleted"), [("CreateModel", ""), ("CreateEndpointConfig", "model prod")])
+def test_what_another_command_has_created_is_never_deleted(operation, deleted, aws, monkeypatch, capsys):
+    """A name that is taken is refused; what has that name stays, and what came before it goes."""
+    flags = (*ACCOUNT, "--model_dir", f"s3://{BUCKET}/m/model.tar.gz", "--job_name", "prod")
+    assert run_jobs("deploy", *flags) == 0
+    taken = ClientError({"Error": {"Code": "ValidationException", "Message": "Cannot create already existing"}}, "x")
+    done = fail(monkeypatch, operation, taken)
+    assert run_jobs("deploy", *flags, "--results", "elsewhere") == 2
+    assert f"deleted again: {deleted}\n" in capsys.readouterr().out or not deleted
+    assert [name for name in done if name.startswith("Delete")] == (["DeleteModel"] if deleted else [])
+
+
+def test_a_refused_transform_leaves_no_model(aws, tmp_path, monkeypatch, capsys):
+    flags = (*ACCOUNT, "--model_dir", str(saved_model(tmp_path / "model")), "--data", f"s3://{BUCKET}/e")
+    fail(monkeypatch, "CreateTransformJob")
+    assert run_jobs("transform", *flags, "--job_name", "t-1") == 2
+    assert "deleted again: model t-1, s3://" in capsys.readouterr().out
+    assert left(aws) == NOTHING and keys("rarebird/t-1/") == []
+
+
+@pytest.mark.parametrize("operation", ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"])
+def test_ctrl_c_waits_for_the_request_under_way(operation, aws, monkeypatch, capsys):
+    """Its outcome would be unknown. Before the endpoint nothing stays, afterwards it is recorded."""
+    real = Clients("eu-west-1").sagemaker._make_api_call.__func__
+
+    def call(self: Any, name: str, request: Any) -> Any:
+        if name == operation:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(self, name, request)
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", call)
+    flags = (*ACCOUNT, "--model_dir", f"s3://{BUCKET}/m/model.tar.gz", "--job_name", "prod")
+    assert run_jobs("deploy", *flags) == 130
+    out = capsys.readouterr().out
+    if operation == "CreateEndpoint":
+        assert "started endpoint prod; python -m jobs stop prod deletes it" in out
+        assert left(aws)["endpoints"] == ["prod"] and os.path.isfile("results/prod/job.json")
+    else:
+        assert "deleted again: " in out and left(aws) == NOTHING and not os.path.exists("results/prod")
+
+
+def test_what_cannot_be_deleted_is_named(aws, monkeypatch, capsys):
+    denied = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DeleteModel")
+    fail(monkeypatch, "DeleteModel", denied)
+    fail(monkeypatch, "CreateEndpoint")
+    flags = (*ACCOUNT, "--model_dir", f"s3://{BUCKET}/m/model.tar.gz", "--job_name", "prod")
+    assert run_jobs("deploy", *flags) == 2
+    out = capsys.readouterr().out
+    assert "deleted again: configuration prod\n" in out and "warning: not deleted: model prod: not allowed" in out
+
+
+def test_a_second_ctrl_c_interrupts_at_once():
+    with pytest.raises(KeyboardInterrupt), DeferredInterrupt() as interrupt:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupt.pressed
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("not reached")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

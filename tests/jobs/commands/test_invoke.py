@@ -1,0 +1,146 @@
+"""Endpoints asked about images."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from jobs.aws.clients import Clients
+from jobs.commands.invoke import check_sizes
+from model.errors import InputError
+from tests.jobs.conftest import ACCOUNT, BUCKET, keys, run_jobs
+
+DEPLOY = (*ACCOUNT, "--model_dir", f"s3://{BUCKET}/m")
+VERBOSE = {"probabilities": [0.2, 0.8], "labels": ["worn", "none"], "predicted_label": "none"}
+
+
+@pytest.fixture
+def endpoint(aws, monkeypatch) -> Callable[..., list[dict[str, Any]]]:
+    """Creates the endpoint prod; moto answers for it by what the test gives for each request, in order."""
+    real = Clients("eu-west-1").sagemaker._make_api_call.__func__
+    for name in ("a.jpg", "b.png"):
+        Path(name).write_bytes(name.encode())
+
+    def create(kind: str, *answers: Any) -> list[dict[str, Any]]:
+        left, requests = list(answers), []
+        assert run_jobs("deploy", *DEPLOY, "--job_name", "prod", "--kind", kind) == 0
+
+        def call(self: Any, name: str, request: Any) -> Any:
+            if not name.startswith("InvokeEndpoint"):
+                return real(self, name, request)
+            requests.append(request)
+            answer = left.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            if name == "InvokeEndpoint":
+                return {"Body": io.BytesIO(json.dumps(answer).encode())}
+            key = f"rarebird/prod/async/{len(requests)}.out"
+            if answer:
+                aws("s3").put_object(Bucket=BUCKET, Key=key, Body=json.dumps(answer).encode())
+            return {"OutputLocation": f"s3://{BUCKET}/{key}", "FailureLocation": f"s3://{BUCKET}/failed/{key}"}
+
+        monkeypatch.setattr("botocore.client.BaseClient._make_api_call", call)
+        return requests
+
+    return create
+
+
+def model_error(status: int, message: str) -> ClientError:
+    content = {"Error": {"Code": "ModelError", "Message": f"Received client error ({status})"}}
+    return ClientError({**content, "OriginalStatusCode": status, "OriginalMessage": message}, "InvokeEndpoint")
+
+
+def test_names_and_probabilities_are_printed_as_by_inference(endpoint, capsys):
+    requests = endpoint("realtime", VERBOSE, {**VERBOSE, "predicted_label": "worn"})
+    capsys.readouterr()
+    assert run_jobs("invoke", "prod", "a.jpg", "b.png") == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[0] == ["picture", "predicted", "probability", "second"]
+    assert rows[2:] == [["a.jpg", "none", "80.0%", "worn", "20.0%"], ["b.png", "worn", "20.0%", "none", "80.0%"]]
+    assert requests[0] == {
+        "EndpointName": "prod",
+        "Body": b"a.jpg",
+        "ContentType": "application/x-image",
+        "Accept": "application/json;verbose",
+    }
+
+
+def test_json_has_a_line_an_image(endpoint, capsys):
+    requests = endpoint("multi_model", VERBOSE, model_error(400, '{"error": "cannot be read"}'))
+    capsys.readouterr()
+    assert run_jobs("invoke", "prod", "a.jpg", "b.png", "--json", "--target_model", "faces.tar.gz") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines == [{"picture": "a.jpg", **VERBOSE}, {"picture": "b.png", "error": "cannot be read"}]
+    assert {request["TargetModel"] for request in requests} == {"faces.tar.gz"}
+
+
+def test_an_image_that_cannot_be_read_is_the_servers_error_and_alone_a_failure(endpoint, capsys):
+    endpoint("realtime", model_error(400, '{"error": "cannot be identified as a picture"}'))
+    capsys.readouterr()
+    assert run_jobs("invoke", "prod", "a.jpg") == 1
+    out, err = capsys.readouterr()
+    assert "(cannot be identified as a picture)" in out and "the image has no answer" in err
+
+
+def test_a_fault_of_the_model_is_a_failure_with_its_message(endpoint, capsys):
+    endpoint("realtime", model_error(500, '{"error": "CUDA error"}'))
+    assert run_jobs("invoke", "prod", "a.jpg") == 1
+    assert (
+        "endpoint prod, a.jpg: its model answers 500: CUDA error; python -m jobs logs prod" in capsys.readouterr().err
+    )
+
+
+def test_an_asynchronous_endpoint_answers_in_s3(endpoint, capsys):
+    requests = endpoint("async", VERBOSE, VERBOSE)
+    capsys.readouterr()
+    assert run_jobs("invoke", "prod", "a.jpg", "b.png") == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[:2] == [
+        f"a.jpg: s3://{BUCKET}/rarebird/prod/async/1.out",
+        f"b.png: s3://{BUCKET}/rarebird/prod/async/2.out",
+    ]
+    assert out[-1].split() == ["b.png", "none", "80.0%", "worn", "20.0%"]
+    uploaded = keys("rarebird/prod/async-input/")
+    assert [request["InputLocation"] for request in requests] != [] and len(uploaded) == 2
+    assert {request["InputLocation"] for request in requests} == {f"s3://{BUCKET}/{key}" for key in uploaded}
+    assert requests[0]["InvocationTimeoutSeconds"] == 3600
+
+
+def test_without_a_wait_only_the_places_of_answers_are_printed(endpoint, capsys):
+    endpoint("async", None)
+    capsys.readouterr()
+    assert run_jobs("invoke", "prod", "a.jpg", "--timeout", "0") == 0
+    assert capsys.readouterr().out == f"a.jpg: s3://{BUCKET}/rarebird/prod/async/1.out\n"
+
+
+def test_what_is_wrong_is_found_before_anything_is_sent(endpoint, capsys):
+    requests = endpoint("realtime")
+    for words, message in (
+        (("prod",), "name the endpoint and images"),
+        (("prot", "a.jpg"), "there is no endpoint prot; nearest: prod"),
+    ):
+        assert run_jobs("invoke", *words) == 2
+        assert message in capsys.readouterr().err
+    Path("folder").mkdir()
+    assert run_jobs("invoke", "prod", "a.jpg", "folder", "c.jpg", "d.jpg") == 2
+    err = capsys.readouterr().err
+    assert "images: 3 problems" in err and "c.jpg" in err and "predict folders" in err
+    assert requests == []
+
+
+@pytest.mark.parametrize(("kind", "most"), [("realtime", 25), ("serverless", 4), ("async", 1024)])
+def test_a_request_that_is_too_large_is_refused_with_the_limit_of_the_endpoint(kind, most, tmp_path):
+    path = tmp_path / "a.jpg"
+    with path.open("wb") as file:
+        file.truncate(most * 2**20)
+    check_sizes([path], kind)
+    with path.open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(InputError, match=f"expected at most {most:,}"):
+        check_sizes([path], kind)

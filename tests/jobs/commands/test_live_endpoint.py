@@ -1,0 +1,62 @@
+"""Endpoints as they are on SageMaker."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.aws.clients import Clients
+from jobs.commands.live_endpoint import LiveEndpoint, delete_parts, live_endpoint
+from model.errors import InputError
+from tests.jobs.conftest import ACCOUNT, BUCKET, run_jobs
+
+TAIL = "-20261121-093000-1a2b"
+MODEL = (*ACCOUNT, "--model_dir", f"s3://{BUCKET}/m/model.tar.gz")
+
+
+@pytest.mark.parametrize("kind", ["realtime", "serverless", "async"])
+def test_an_endpoint_is_described_with_its_parts(kind, aws):
+    assert run_jobs("deploy", *MODEL, "--job_name", "prod", "--kind", kind) == 0
+    endpoint = live_endpoint(Clients("eu-west-1"), "prod")
+    assert (endpoint.status, endpoint.kind, endpoint.config) == ("InService", kind, "prod")
+    assert endpoint.models == ["prod"] and endpoint.variants[0]["VariantName"] == "all"
+    assert endpoint.output.get("S3OutputPath", "") == (f"s3://{BUCKET}/rarebird/prod/async" if kind == "async" else "")
+
+
+def test_a_missing_endpoint_is_an_error_with_the_nearest_name(aws):
+    assert run_jobs("deploy", *MODEL, "--job_name", "production") == 0
+    with pytest.raises(InputError, match="there is no endpoint producton; nearest: production"):
+        live_endpoint(Clients("eu-west-1"), "producton")
+
+
+def test_an_endpoint_whose_configuration_is_gone_is_still_described(aws):
+    assert run_jobs("deploy", *MODEL, "--job_name", "prod") == 0
+    aws("sagemaker").delete_endpoint_config(EndpointConfigName="prod")
+    endpoint = live_endpoint(Clients("eu-west-1"), "prod")
+    assert (endpoint.config, endpoint.variants, endpoint.kind) == ("prod", (), "realtime")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "part", "is_own"),
+    [
+        ("prod", "prod", True),
+        ("prod", f"prod{TAIL}", True),
+        ("prod", "prod-2", False),
+        ("prod", f"prod-2{TAIL}", False),
+        ("prod", f"pro{TAIL}", False),
+        ("prod-2", f"prod{TAIL}", False),
+        (f"endpoint{TAIL}", f"endpoint{TAIL}", True),
+        ("a" * 63, f"{'a' * 42}{TAIL}", True),  # shortened to the length that names may have
+        ("a" * 63, f"{'a' * 41}{TAIL}", False),
+    ],
+)
+def test_parts_are_the_endpoints_own_by_their_names(endpoint, part, is_own):
+    assert LiveEndpoint(endpoint, "InService", part, (), {}).is_own(part) is is_own
+
+
+def test_parts_that_were_created_elsewhere_stay(aws):
+    sagemaker = aws("sagemaker")
+    assert run_jobs("deploy", *MODEL, "--job_name", "shared") == 0
+    sagemaker.create_endpoint(EndpointName="prod", EndpointConfigName="shared")
+    deleted, left = delete_parts(Clients("eu-west-1"), live_endpoint(Clients("eu-west-1"), "prod"))
+    assert deleted == [] and left == ["shared, which deploy did not create"] * 2
+    assert sagemaker.describe_model(ModelName="shared") and sagemaker.describe_endpoint(EndpointName="shared")
