@@ -1,6 +1,8 @@
 """Upload a folder to S3 in parallel, only what changed; run again, it resumes an interrupted upload.
 
 python -m jobs upload data/train --to s3://BUCKET/train
+
+On a terminal --delete asks first; --yes does not.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from pathlib import Path
 
 from jobs.aws.clients import Clients
 from jobs.spec.command_line import read_flags, require
+from jobs.spec.console import confirmed
 from jobs.storage.planned_uploads import plan_upload
 from jobs.storage.s3 import S3Uri
 from jobs.storage.upload import upload_folder
@@ -28,6 +31,9 @@ def main(argv: Sequence[str]) -> int:
         require(flags, "bucket")
     content = None if flags.to else plan_upload(source.name, str(source), flags.account())
     uri = content.uri if content else flags.to
+    if flags.delete and not flags.yes and not confirmed(f"delete the objects below {uri} that {source} does not have?"):
+        print("nothing is uploaded or deleted")
+        return ExitCode.FAULT
     if content:
         summary = content.send(s3, flags.kms_key, flags.delete, lambda _: None)
     else:

@@ -237,14 +237,16 @@ class UploadFlags(EncryptionFlags, RoleFlags, StorageFlags, RegionFlags):
     folder: list[str] = flag([], "Folder or file to upload", section="Upload", positional=True)
     to: str = flag("", "s3:// prefix to upload to; if empty, that of the folder's content, where jobs look for it")
     delete: bool = flag(False, "Delete objects in S3 that the folder does not have")
+    yes: bool = flag(False, "Delete without asking on the terminal")
     kms_key: str | None = flag(None, "KMS key that encrypts the objects", section=NETWORK)
     role: str = flag(
         "", "ARN of the jobs' role, whose account is in the content's prefix; if empty, SAGEMAKER_ROLE", section=ACCOUNT
     )
 
     def ignored(self) -> Mapping[str, str]:
-        """Where the folder would go without --to."""
-        return dict.fromkeys(("bucket", "prefix", "role"), "--to names the whole s3:// prefix") if self.to else {}
+        """Where the folder would go without --to, and the answer to a question that is not asked."""
+        reasons = dict.fromkeys(("bucket", "prefix", "role"), "--to names the whole s3:// prefix") if self.to else {}
+        return reasons if self.delete else {**reasons, "yes": "only --delete asks"}
 
 
 @dataclass(frozen=True)

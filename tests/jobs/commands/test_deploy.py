@@ -31,6 +31,18 @@ def test_a_model_is_put_behind_an_endpoint(kind, aws, tmp_path, capsys):
         ("--kind serverless --model_dir s3://b/m", "takes model.tar.gz, no prefix"),
         ("--on here", "expected one of sagemaker"),
         ("--startup 10", "ContainerStartupHealthCheckTimeoutInSeconds"),
+        ("--update", "update: job_name names the endpoint"),
+        ("--rollback_alarms errors", "--rollback_alarms: only --update uses it"),
+        ("--update --job_name e-1 --bake 60", "--bake: only --rollback_alarms are watched"),
+        ("--min_instances 2", "--min_instances: only --max_instances uses it"),
+        ("--max_instances 3 --min_instances 0", "min_instances 0 and kind realtime: only an endpoint of kind async"),
+        ("--max_instances 3 --min_instances 4", "min_instances 4 is more than max_instances 3"),
+        ("--max_instances 3 --instances 4", "instances 4, with which it begins, is not between 1 and 3"),
+        ("--kind serverless --max_instances 3", "--max_instances: --kind serverless does not use it"),
+        ("--kind serverless --ami_version none", "--ami_version: --kind serverless does not use it"),
+        ("--kind serverless --capture 5", "--capture: --kind serverless does not use it"),
+        ("--kind async --capture 5", "requests and answers of an asynchronous endpoint are in the bucket already"),
+        ("--kind multi_model", "model_dir is the s3:// prefix of the archives, not s3://b/m/model.tar.gz"),
     ],
 )
 def test_wrong_endpoints_are_refused(flags, message, dry_run):

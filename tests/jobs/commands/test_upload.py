@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.jobs.conftest import BUCKET, keys, run_jobs
 
 
@@ -24,6 +26,19 @@ def test_objects_that_a_folder_does_not_have_are_deleted_only_where_asked_for(aw
     (pictures / "a.jpg").unlink()
     assert run_jobs(*upload) == 2 and "--delete removes them there" in capsys.readouterr().err
     assert run_jobs(*upload, "--delete") == 0 and "1 removed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("answer", "flags", "code"), [("n", (), 1), ("y", (), 0), ("n", ("--yes",), 0)])
+def test_a_terminal_is_asked_before_objects_are_deleted(answer, flags, code, aws, pictures, monkeypatch):
+    questions: list[str] = []
+    aws("s3").put_object(Bucket=BUCKET, Key="here/other.jpg", Body=b"x")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda question: questions.append(question) or answer)
+    assert run_jobs("upload", str(pictures), "--to", f"s3://{BUCKET}/here", "--delete", *flags) == code
+    assert ("here/other.jpg" in keys("here/")) is (code == 1) and len(keys("here/")) == (1 if code else 5)
+    assert questions == (
+        [] if flags else [f"delete the objects below s3://{BUCKET}/here that {pictures} does not have? [y/N] "]
+    )
 
 
 def test_what_cannot_be_uploaded_is_refused(capsys):

@@ -28,6 +28,7 @@ def test_main_scores_are_properties(low):
 def test_a_version_without_an_evaluation_has_no_metrics():
     request = package_request(HOSTED, "faces", None, "Approved")
     assert request["ModelApprovalStatus"] == "Approved"
+    assert (request["Domain"], request["Task"]) == ("COMPUTER_VISION", "IMAGE_CLASSIFICATION")
     assert not {"ModelMetrics", "CustomerMetadataProperties"} & set(request)
     request = package_request(HOSTED, "faces", "s3://b/evaluation.json", "Approved", evaluation(0.4))
     assert request["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"] == "s3://b/evaluation.json"

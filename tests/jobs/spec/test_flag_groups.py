@@ -139,6 +139,7 @@ BESIDE = {  # flags without which another has no effect, or is refused
     "bake": "--update --rollback_alarms alarms",
     "min_instances": "--max_instances 3",
     "scale_target": "--max_instances 3",
+    "upload yes": "--delete",
     "doctor region": "--region eu-central-1",  # the bucket is elsewhere
     "list region": "--all",
     "list profile": "--all",
@@ -156,6 +157,7 @@ BESIDE = {  # flags without which another has no effect, or is refused
 UNCHANGED = {  # flags that change nothing, and why they are offered
     **{f"{on} wait": "a job on this machine is always waited for" for on in (HERE, DOCKER)},
     "invoke timeout": "a real-time endpoint answers at once",
+    "upload yes": "without a terminal nothing is asked",
     "stop yes": "exp-1 is no endpoint; without a terminal nothing is asked",
     **{f"{command} on": "says that it runs on SageMaker" for command in ("transform", "tune", "deploy", "register")},
 }
