@@ -182,7 +182,10 @@ def require_free_name(results: Path, name: str, replaces: JobKind | None = None)
         is_deleted = record.kind == ENDPOINT.name and record.stopped
         if is_changed or is_deleted:
             return
-    owner = f"; it is of {record.command} {record.name}" if record is not None else ""
+    owner = ""
+    if record is not None:
+        is_endpoint = record.kind == ENDPOINT.name
+        owner = f"; it is of {record.command} {record.name}{', which deploy --update changes' if is_endpoint else ''}"
     raise InputError(f"{folder} is there already; another --job_name{owner}")
 
 

@@ -4,6 +4,7 @@ again, so that the same command can be repeated."""
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -41,6 +42,7 @@ class DeferredInterrupt:
         if self.pressed:
             raise KeyboardInterrupt
         self.pressed = True
+        print("Ctrl-C: waiting for AWS's answer; once more interrupts at once", file=sys.stderr)
 
     def check(self) -> None:
         """Raises KeyboardInterrupt if Ctrl-C was pressed."""

@@ -7,8 +7,6 @@ import shlex
 import pytest
 
 from jobs.requests.spending import spending_lines
-from jobs.spec.flag_groups import RequestFlags
-from jobs.spec.flags import FLAGS
 from tests.jobs.conftest import ACCOUNT, BUCKET, run_jobs
 
 MODEL = "--model_dir s3://b/m/model.tar.gz"
@@ -98,23 +96,3 @@ def test_a_pipeline_is_the_sum_of_its_steps(aws, capsys):
         "paid: 1 x ml.m5.xlarge for at most 1 h",
         "paid: in all at most 4 h of machines",
     ]
-
-
-@pytest.mark.parametrize("command", [name for name, cls in FLAGS.items() if issubclass(cls, RequestFlags)])
-def test_every_command_that_starts_something_paid_prints_it_first(command, aws, capsys):
-    inputs = {
-        "evaluation": f"--ground_truth_dir s3://{BUCKET}/g --output_data_dir s3://{BUCKET}/a",
-        "tune": f"--data s3://{BUCKET}/t --ranges '{{lr: [0.0001, 0.01]}}'",
-        "pipeline": f"--data s3://{BUCKET}/t --eval_data s3://{BUCKET}/e --truth s3://{BUCKET}/g",
-        "train": f"--data s3://{BUCKET}/t",
-    }
-    flags = inputs.get(command, f"--model_dir s3://{BUCKET}/m/model.tar.gz --data s3://{BUCKET}/e")
-    if command in ("deploy", "register"):
-        flags = flags.split(" --data")[0]
-    account = ACCOUNT[2:] if command == "register" else ACCOUNT
-    assert run_jobs(command, *account, "--on", "sagemaker", "--job_name", "n-1", *shlex.split(flags)) == 0
-    out = capsys.readouterr().out
-    if command == "register":
-        assert "paid:" not in out
-    else:
-        assert out.startswith("paid: ") and out.index("paid: ") < out.index("started ")

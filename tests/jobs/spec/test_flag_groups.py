@@ -251,6 +251,13 @@ def test_the_record_and_results_of_another_job_are_never_replaced(command, folde
     assert Path("earlier/exp-1/job.json").read_bytes() == before
 
 
+@pytest.mark.parametrize("command", [name for name, cls in FLAGS.items() if issubclass(cls, RequestFlags)])
+def test_every_subcommand_that_starts_something_paid_says_so_first(command, run):
+    _, (calls, out, _, _) = run(command, command_line(command))
+    assert calls and out.startswith("paid: ") is (command not in WRITE_NO_RECORD)
+    assert "paid: " not in run(command, f"{command_line(command)} --dry_run")[1][1]
+
+
 @pytest.mark.parametrize("command", FLAGS)
 def test_every_flag_that_is_not_offered_is_refused(command, run):
     """With the subcommands that take it, all in one message and before anything is done."""
