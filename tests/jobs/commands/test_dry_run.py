@@ -1,17 +1,26 @@
-"""Requests checked, and printed in a dry run."""
+"""Requests checked, and printed in a dry run; what every subcommand that creates something does first."""
 
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jobs.commands.dry_run import check_or_print
+from jobs.spec.flag_groups import RequestFlags
+from jobs.spec.flags import FLAGS
 from jobs.spec.model_flags import DeployFlags
 from model.errors import InputError
+from tests.jobs.recorded_calls import Recorder, install, run_recorded, write_inputs
+from tests.jobs.spec.test_flag_groups import command_line
 
 GROUP = ("create_model_package_group", {"ModelPackageGroupName": "faces"})
+CREATING = [name for name, cls in FLAGS.items() if issubclass(cls, RequestFlags)]
+WRITE_NO_RECORD = ("register",)  # and starts nothing that is paid
 WRONG: tuple[str, dict[str, Any]] = ("create_model_package_group", {"ModelPackageGroupName": "a_b"})
 
 
@@ -33,3 +42,42 @@ def test_the_errors_of_all_requests_are_in_one_message():
     with pytest.raises(InputError) as raised:
         check_or_print(DeployFlags(), [WRONG, GROUP, WRONG], name="e-1")
     assert str(raised.value).count("request create_model_package_group:") == 2
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs")
+    write_inputs(folder)
+    (folder / "earlier" / "exp-3").mkdir()
+    return folder
+
+
+@pytest.fixture
+def run(inputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Callable[[str, str], tuple[int, list[Any]]]:
+    """Runs a subcommand in the folder of the inputs; what it did is recorded."""
+    recorder = Recorder()
+    monkeypatch.chdir(inputs)
+    install(recorder, monkeypatch)
+    return lambda command, words: run_recorded(recorder, capsys, command, shlex.split(words))
+
+
+@pytest.mark.parametrize("folder", ["exp-1", "exp-3"])  # of a training; of results without a record
+@pytest.mark.parametrize("command", CREATING)
+def test_the_record_and_results_of_another_job_are_never_replaced(command, folder, run):
+    """Every subcommand that creates something looks before it uploads or creates anything."""
+    before = Path("earlier/exp-1/job.json").read_bytes()
+    words = command_line(command).replace("exp-9", folder)
+    code, (calls, _, err, files) = run(command, f"{words} --results earlier")
+    if command in WRITE_NO_RECORD:
+        assert code == 0 and not files
+    else:
+        assert (code, calls, files) == (2, [], [])
+        assert f"earlier/{folder} is there already; another --job_name" in err
+    assert Path("earlier/exp-1/job.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("command", CREATING)
+def test_a_subcommand_that_starts_something_paid_says_so_first(command, run):
+    _, (calls, out, _, _) = run(command, command_line(command))
+    assert calls and out.startswith("paid: ") is (command not in WRITE_NO_RECORD)
+    assert "paid: " not in run(command, f"{command_line(command)} --dry_run")[1][1]

@@ -232,32 +232,6 @@ def test_every_flag_that_is_offered_has_an_effect(command, on, name, run, record
     assert (done == without_flag[key]) is bool(reason)
 
 
-WRITE_NO_RECORD = ("register",)
-
-
-@pytest.mark.parametrize("folder", ["exp-1", "exp-3"])  # of a training; of results without a record
-@pytest.mark.parametrize("command", [name for name, cls in FLAGS.items() if issubclass(cls, RequestFlags)])
-def test_the_record_and_results_of_another_job_are_never_replaced(command, folder, run):
-    """Every subcommand that creates something looks before it uploads or creates anything."""
-    Path("earlier/exp-3").mkdir(exist_ok=True)
-    before = Path("earlier/exp-1/job.json").read_bytes()
-    words = command_line(command).replace("exp-9", folder)
-    code, (calls, _, err, files) = run(command, f"{words} --results earlier")
-    if command in WRITE_NO_RECORD:
-        assert code == 0 and not files
-    else:
-        assert (code, calls, files) == (2, [], [])
-        assert f"earlier/{folder} is there already; another --job_name" in err
-    assert Path("earlier/exp-1/job.json").read_bytes() == before
-
-
-@pytest.mark.parametrize("command", [name for name, cls in FLAGS.items() if issubclass(cls, RequestFlags)])
-def test_every_subcommand_that_starts_something_paid_says_so_first(command, run):
-    _, (calls, out, _, _) = run(command, command_line(command))
-    assert calls and out.startswith("paid: ") is (command not in WRITE_NO_RECORD)
-    assert "paid: " not in run(command, f"{command_line(command)} --dry_run")[1][1]
-
-
 @pytest.mark.parametrize("command", FLAGS)
 def test_every_flag_that_is_not_offered_is_refused(command, run):
     """With the subcommands that take it, all in one message and before anything is done."""
