@@ -44,7 +44,9 @@ def run(job: Job, results: Path, clients: Clients, wait: bool, delete: bool, pri
     """
     # before local data is read: the prefixes in the account alone are not known yet
     prefixes = {each.name: f"{job.account.root}/data/" for each in job.inputs if not each.is_remote}
-    check_requests([job_request(job.with_s3_inputs(prefixes))])
+    checked = [job_request(job.with_s3_inputs(prefixes))]
+    check_requests(checked)
+    print_spending(checked, print_line)
     job, uploads = place_inputs(job, clients)
     print_spending([job_request(job)], print_line)
     upload_inputs(job, uploads, clients, delete, print_line)

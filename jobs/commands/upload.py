@@ -36,6 +36,9 @@ def main(argv: Sequence[str]) -> int:
             return ExitCode.FAULT
     content = None if flags.to else plan_upload(source.name, str(source), flags.account())
     uri = content.uri if content else flags.to
+    if flags.delete and not flags.yes and not confirmed(f"delete the objects below {uri} that {source} does not have?"):
+        print("nothing is uploaded or deleted")
+        return ExitCode.FAULT
     if content:
         summary = content.send(s3, flags.kms_key, flags.delete, lambda _: None)
     else:

@@ -47,12 +47,13 @@ def test_a_transform_that_has_ended_leaves_no_model(waits, aws, tmp_path):
         ({}, False),  # after Ctrl-C
     ],
 )
-def test_only_the_model_of_this_transform_is_deleted_and_only_after_its_end(description, is_deleted, stubbed):
+def test_only_the_model_of_this_transform_is_deleted_and_only_after_its_end(description, is_deleted, stubbed, capsys):
     clients, sagemaker, _ = stubbed
     if is_deleted:
         sagemaker.add_response("delete_model", {}, {"ModelName": "t-1"})
     delete_model(clients, description)
     sagemaker.assert_no_pending_responses()
+    assert capsys.readouterr().out == ""  # a call that is not queued would be one that failed
 
 
 @pytest.mark.parametrize(
