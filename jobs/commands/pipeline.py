@@ -136,11 +136,12 @@ def on_sagemaker(flags: Any, job: Job) -> int:
             gate=Gate(flags.gate, flags.low_gate),
             group=flags.group,
             approval=flags.approval,
+            cache_days=flags.cache_days,
         )
     )
     request = pipeline_request(job, definition)
     group = group_request(flags.group, job.account)
-    also_checked = [*step_requests(definition["Steps"]), ("create_model_package_group", group)]
+    also_checked = [*step_requests(definition), ("create_model_package_group", group)]
     if check_or_print(flags, [("create_pipeline", request)], also_checked, name=job.name, replaces=PIPELINE):
         return ExitCode.DONE
     for ending in filter(None, FOLDER_ENDINGS.values()):

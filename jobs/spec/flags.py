@@ -145,6 +145,11 @@ class TuneFlags(FormatFlags, SageMakerFlags, TrainingFlags):
         choices=("Bayesian", "Random", "Hyperband", "Grid"),
     )
     stop_early: bool = flag(False, "Stop trainings that are unlikely to be the best")
+    max_hours: float = flag(0.0, "Longest time that the whole search runs; 0 for no bound", unit="h", low=0)
+    stop_after: int = flag(
+        0, "End the search after this number of trainings in a row without a better one; 0 for no such bound", low=0
+    )
+    target_score: float | None = flag(None, "End the search when a training reaches this objective")
     spot: bool = flag(
         False,
         "Use spot capacity; a training that loses its machine restarts from scratch",
@@ -183,6 +188,21 @@ class PipelineFlags(ResumeFlags, LaunchFlags, WarmPoolFlags, TrainingFlags):
     approval: str = flag(
         "PendingManualApproval", "Approval status of the registered version", on=[SAGEMAKER], choices=APPROVALS
     )
+    cache_days: int = flag(
+        0,
+        "Time for which a step that ran with the same settings, data and image is not run again; 0 to run each",
+        on=[SAGEMAKER],
+        unit="days",
+        low=0,
+    )
+
+    def contradictions(self) -> Iterator[str]:
+        """Sentences about settings that contradict each other."""
+        if self.cache_days and self.spot and not self.checkpoints:
+            yield (
+                "cache_days and spot: each run of a spot training has checkpoints of its own, so that no later run has "
+                "the same settings; name their s3:// prefix by checkpoints"
+            )
 
 
 # Subcommands about jobs that were started
