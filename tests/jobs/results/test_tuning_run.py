@@ -90,9 +90,7 @@ def test_progress_is_printed_when_it_changes_and_the_best_trainings_at_the_end(s
     sagemaker.assert_no_pending_responses()
 
 
-def test_a_search_of_which_most_trainings_failed_is_no_success_and_leaves_its_best_model(
-    stubbed, tmp_path, monkeypatch
-):
+def test_a_search_of_which_most_trainings_failed_is_no_success_but_has_a_model(stubbed, tmp_path, monkeypatch):
     clients, sagemaker, _ = stubbed
     fetched: list[Any] = []
     monkeypatch.setattr("jobs.backends.sagemaker.fetch", lambda *arguments: fetched.append(arguments))
