@@ -111,7 +111,17 @@ class FormatFlags(Flags):
 
 
 @dataclass(frozen=True)
-class TrainFlags(FormatFlags, ResumeFlags, LaunchFlags, WarmPoolFlags, TrainingFlags):
+class LiveCurvesFlags(Flags):
+    live_curves: bool = flag(
+        False,
+        "Copy TensorBoard's files to S3 while the training runs, to PREFIX/JOB/tensorboard-output",
+        on=[SAGEMAKER],
+        section="Training",
+    )
+
+
+@dataclass(frozen=True)
+class TrainFlags(FormatFlags, LiveCurvesFlags, ResumeFlags, LaunchFlags, WarmPoolFlags, TrainingFlags):
     """Flags of train."""
 
 
@@ -177,7 +187,7 @@ class TuneFlags(FormatFlags, SageMakerFlags, TrainingFlags):
 
 
 @dataclass(frozen=True)
-class PipelineFlags(ResumeFlags, LaunchFlags, WarmPoolFlags, TrainingFlags):
+class PipelineFlags(LiveCurvesFlags, ResumeFlags, LaunchFlags, WarmPoolFlags, TrainingFlags):
     """Flags of pipeline."""
 
     eval_data: str = flag("", "Folder or s3:// prefix of the images to predict", section="Pipeline")
