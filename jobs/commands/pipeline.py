@@ -120,6 +120,11 @@ def check_gate(evaluation: dict[str, Any], gate: Gate) -> tuple[bool, str]:
 def on_sagemaker(flags: Any, job: Job) -> int:
     """Creates or updates the pipeline and starts an execution; with --wait follows it. Returns the exit code."""
     require(flags, "role", "bucket", "image")
+    if flags.cache_days and flags.spot and not flags.checkpoints:
+        raise InputError(
+            "cache_days and spot: each run of a spot training has checkpoints of its own, so that no later run has the "
+            "same settings; name their s3:// prefix by --checkpoints"
+        )
     clients = Clients(flags.region, flags.profile)
     asked = None if flags.dry_run else clients
     placed, uploads = place_inputs(job, asked)

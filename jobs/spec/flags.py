@@ -206,14 +206,6 @@ class PipelineFlags(LiveCurvesFlags, ResumeFlags, LaunchFlags, WarmPoolFlags, Tr
         low=0,
     )
 
-    def contradictions(self) -> Iterator[str]:
-        """Sentences about settings that contradict each other."""
-        if self.cache_days and self.spot and not self.checkpoints:
-            yield (
-                "cache_days and spot: each run of a spot training has checkpoints of its own, so that no later run has "
-                "the same settings; name their s3:// prefix by checkpoints"
-            )
-
 
 # Subcommands about jobs that were started
 
