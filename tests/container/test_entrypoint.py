@@ -228,17 +228,12 @@ def test_a_script_may_be_named_with_its_ending_and_takes_flags(run, tree):
 
 
 def test_a_host_whose_instance_group_does_not_train_ends_at_once(run, tree):
-    types = {"algo-1": "ml.c5.xlarge", "algo-2": "ml.g5.xlarge"}
-    groups = [
-        {"instance_group_name": name, "instance_type": types[host], "hosts": [host]}
-        for name, host in (("data", "algo-1"), ("gpu", "algo-2"))
-    ]
-    write_config(
-        tree, "resourceconfig.json", {"current_host": "algo-1", "hosts": list(types), "instance_groups": groups}
-    )
+    hosts = {"algo-1": "ml.c5.xlarge", "algo-2": "ml.g5.xlarge"}
+    groups = [{"instance_group_name": name, "instance_type": hosts[name], "hosts": [name]} for name in hosts]
+    write_config(tree, "resourceconfig.json", {"current_host": "algo-1", "hosts": [*hosts], "instance_groups": groups})
     ended = run("raise RuntimeError")
     assert ended.returncode == 2 and "have machines of different types" in told(tree)
-    write_config(tree, "hyperparameters.json", {"sagemaker_distribution_instance_groups": '["gpu"]'})
+    write_config(tree, "hyperparameters.json", {"sagemaker_distribution_instance_groups": '["algo-2"]'})
     ended = run("raise RuntimeError")
     assert ended.returncode == 0 and is_success(tree), ended.stderr
     assert ended.stdout == "the instance group of this host does not train; nothing to do here\n"
