@@ -88,6 +88,7 @@ class TrainingJob:
         output: Folder of the split, TensorBoard's files, and the answers to held-out pictures with their report.
         is_packed: Whether the model is in /opt/ml/model, which SageMaker packs.
         account: Account at Weights & Biases; None if there is none.
+        live_curves: Another folder for TensorBoard's files, which SageMaker copies to S3; None if there is none.
     """
 
     settings: TrainSettings
@@ -98,6 +99,7 @@ class TrainingJob:
     output: Path
     is_packed: bool
     account: Mapping[str, str | None] | None
+    live_curves: Path | None = None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -137,7 +139,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     account = env.wandb_account(settings.wandb_project, settings.wandb_entity)
 
     with claimed.lock, StopSignal() as stop:
-        job = TrainingJob(settings, plan, claimed, hardware, stop, output, location.is_packed, account)
+        live_curves = locations.live_curves_dir()
+        job = TrainingJob(settings, plan, claimed, hardware, stop, output, location.is_packed, account, live_curves)
         stopped_by, page = train_models(job)
 
     if stopped_by == signal.SIGINT:
@@ -278,7 +281,8 @@ def trackers_of(run: Run, training: TrainingJob, settings: TrainSettings, checkp
     """The trackers of one model: the console, and those that the setting `tracking` asks for."""
     name = f"{settings.name}/{run.folder}".rstrip("/")
     id_file = checkpoints.folder / "wandb-id"
-    others = make_trackers(training.output / run.folder, name, settings, training.account, id_file)
+    live = training.live_curves and training.live_curves / run.folder
+    others = make_trackers(training.output / run.folder, name, settings, training.account, id_file, live)
     return [make_console(settings.epochs), *others]
 
 

@@ -26,11 +26,13 @@ from container import settings_layers
 from container.cuda_compat import compat_variables
 from container.environment import FAILURE_FILE, RANKS_DIR, Environment
 from container.failure import FAILURE, Report
+from container.instance_groups import training_hosts
 from container.job_script import LESS_MEMORY, SHARED_MEMORY, on_sigterm, report_exception
 from container.job_types import JOB_TYPES, SERVE, TRAIN, JobType, find_job_type
 from container.locations import Locations
 from container.model_check import fingerprints, require_model, run_folders
-from container.ownership import hand_over, owned_folders
+from container.opt_ml import Hosts
+from container.ownership import OwnedFolder, hand_over, owned_folders
 from container.project_root import PROJECT_ROOT
 from container.sm_variables import sm_variables
 from container.supervise import ExitStatus, supervise
@@ -76,11 +78,14 @@ def run_job(job_type: JobType[Any], flags: Sequence[str]) -> int:
         settings: Any = None if job_type is SERVE else settings_layers.read(job_type, flags, "")[0]
         locations = Locations(env)
         written += owned_folders(job_type.written(locations, settings))
+        hosts = training_hosts(env) if job_type is TRAIN else env.hosts
+        if hosts is None:
+            return end_idle(report, written)
         before = fingerprints(run_folders(settings, locations) if job_type is TRAIN else [])
         with tempfile.TemporaryDirectory(prefix="rarebird-") as notes:
-            status, failure = start(job_type, flags, settings, env, Path(notes))
+            status, failure = start(job_type, flags, settings, env, hosts, Path(notes))
         code, reason = outcome(job_type, status, failure)
-        if job_type is TRAIN and env.hosts.rank == 0:
+        if job_type is TRAIN and hosts.rank == 0:
             code, reason = require_model(code, reason, status, settings, locations, before)
         if code and reason != failure:  # a failure that the job reported is in the log already
             print(f"error: {reason}", file=sys.stderr)
@@ -93,6 +98,15 @@ def run_job(job_type: JobType[Any], flags: Sequence[str]) -> int:
         report.succeeded(f"{job_type.name} done")
     hand_over(written)
     return code
+
+
+def end_idle(report: Report, written: Sequence[OwnedFolder]) -> int:
+    """Ends a host whose instance group does not train. Returns the exit code."""
+    message = "the instance group of this host does not train; nothing to do here"
+    print(message)
+    report.succeeded(message)
+    hand_over(written)
+    return ExitCode.DONE
 
 
 def command(job_type: JobType[Any], flags: Sequence[str]) -> list[str]:
@@ -119,7 +133,7 @@ def program_variables() -> dict[str, str]:
 
 
 def start(
-    job_type: JobType[Any], flags: Sequence[str], settings: Any, env: Environment, notes: Path
+    job_type: JobType[Any], flags: Sequence[str], settings: Any, env: Environment, hosts: Hosts, notes: Path
 ) -> tuple[ExitStatus, str]:
     """Runs a job to its end, as one process or by torchrun.
 
@@ -128,12 +142,13 @@ def start(
         flags: Its flags.
         settings: Its settings, made of the flags and all other layers; None for the server.
         env: The environment of the job.
+        hosts: The machines that work on it.
         notes: An empty folder for the files in which its processes note how they ended.
 
     Returns:
         How it ended, and its own message of why it failed, "" if it left none.
     """
-    variables, hosts = child_variables(env), env.hosts
+    variables = child_variables(env)
     processes = process_count(settings, env.variables) if job_type is TRAIN else 1
     if job_type is not TRAIN or processes * len(hosts.names) == 1:
         failure = notes / FAILURE

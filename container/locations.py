@@ -190,6 +190,12 @@ class Locations:
             return folder
         return None
 
+    def live_curves_dir(self) -> Path | None:
+        """The folder that SageMaker copies to S3 while training runs (TensorBoardOutputConfig), None if there is
+        none."""
+        local = self._opt_ml.read_config("tensorboardoutputconfig.json").get("LocalPath")
+        return Path(local) if local else None
+
     def output_data_dir(self, flag: str | None, model_dir: str | None = None) -> Path:
         """The folder of this host's answers. model_dir: the model that a flag names, whose folder it is if nothing
         names another."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs.aws.calls import NOT_FOUND, Sleep, call, error_code, user_error
 from jobs.aws.clients import Clients
-from jobs.aws.job_kinds import ENDED, ENDPOINT, SUCCEEDED, JobKind
+from jobs.aws.job_kinds import DELETED, ENDED, ENDPOINT, SUCCEEDED, JobKind
 from jobs.aws.log_tail import LogTail
 from jobs.spec.console import MetricTable, PrintLine
 from model.errors import ExitCode, Failure, InputError
@@ -36,6 +36,7 @@ class Follower:
         print_line: Prints a line.
         sleep: Waits between two looks at the job.
         logs: Whether to read its log.
+        until: The statuses that end following.
         printed_changes: Secondary statuses printed so far.
         status: The status at the last look.
         last_lines: The newest lines of its log, LAST_LINES at most.
@@ -48,6 +49,7 @@ class Follower:
     print_line: PrintLine = print
     sleep: Sleep = time.sleep
     logs: bool = True
+    until: tuple[str, ...] = ENDED
     printed_changes: int = 0
     status: str = ""
     last_lines: list[str] = field(default_factory=list)
@@ -65,7 +67,7 @@ class Follower:
             raise user_error(error, f"{self.kind.name} {self.name}") from error
 
     def follow(self) -> dict[str, Any]:
-        """Prints until the job ends; returns its last description.
+        """Prints until the job ends; returns its last description. An endpoint that is deleted meanwhile has ended.
 
         Raises:
             InputError, Failure: AWS does not answer. The job itself continues.
@@ -73,10 +75,10 @@ class Follower:
         tail = self.log_tail()
         try:
             while True:
-                description = self.describe()
+                description = self.describe_unless_deleted()
                 self.print_changes(description)
                 self.print_log(tail)
-                if self.kind.status(description) in ENDED:
+                if self.kind.status(description) in self.until:
                     break
                 self.sleep(POLL_SECONDS)
             for _ in range(FINAL_READS if tail else 0):
@@ -88,6 +90,15 @@ class Follower:
             message = f"{error}\n{self.name} is not stopped by this; python -m jobs logs {self.name} comes back to it"
             raise type(error)(message) from error
         return description
+
+    def describe_unless_deleted(self) -> dict[str, Any]:
+        """As describe; an endpoint that was there at an earlier look and is not any more has the status Deleted."""
+        try:
+            return self.describe()
+        except InputError as error:
+            if self.kind is ENDPOINT and self.status and error_code(error.__cause__) in NOT_FOUND:
+                return {self.kind.status_field: DELETED}
+            raise
 
     def log_tail(self) -> LogTail | None:
         if not self.logs:
@@ -124,6 +135,10 @@ class Follower:
         if status != self.status and not changes:
             self.print_line(f"[{self.name}] {status}")
         self.status = status
+
+    def outcome(self, description: Mapping[str, Any]) -> tuple[int, list[str]]:
+        """The exit code of the ended job, and the lines that say how it ended."""
+        return outcome(self.kind, self.name, description, self.last_lines)
 
 
 def outcome(kind: JobKind, name: str, description: Mapping[str, Any], last_lines: list[str]) -> tuple[int, list[str]]:

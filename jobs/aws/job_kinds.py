@@ -75,8 +75,10 @@ PIPELINE = JobKind(  # an execution of a pipeline: it has an ARN instead of a na
 NAMED_KINDS = {kind.name: kind for kind in (TRAINING, PROCESSING, TRANSFORM, TUNING, ENDPOINT)}  # found by a job's name
 RECORDED_KINDS = {**NAMED_KINDS, PIPELINE.name: PIPELINE}  # by JobRecord.kind
 
+DELETED = "Deleted"  # status of an endpoint
 ENDED = (
     *("Completed", "Succeeded", "Failed", "Stopped", "CompletedWithFailures"),
-    *("InService", "OutOfService", "Deleted", "UpdateRollbackFailed"),
+    *("InService", "OutOfService", DELETED, "UpdateRollbackFailed"),
 )
 SUCCEEDED = ("Completed", "Succeeded", "InService")
+ENDPOINT_ENDED = ("Failed", "OutOfService", DELETED, "UpdateRollbackFailed")  # of an endpoint that serves no more

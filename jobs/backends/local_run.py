@@ -16,10 +16,13 @@ from jobs.spec.console import PrintLine
 from jobs.spec.job import Job
 from jobs.spec.record import STOPPED, JobRecord, utc_now
 from jobs.spec.results_folder import ResultsFolder
-from jobs.storage.s3 import S3Uri, download_folder
+from jobs.storage.mirror import mirror_folder, mirror_path
+from jobs.storage.s3 import S3Uri
 from model.artifacts.archive import pack
 from model.artifacts.verify import Verified, verify
 from model.errors import ExitCode, Failure, InputError
+
+INPUTS = ".inputs"  # in the folder of all jobs' results: what is downloaded of S3
 
 
 def start_record(job: Job, results: Path, on: str) -> JobRecord:
@@ -50,8 +53,8 @@ def start_record(job: Job, results: Path, on: str) -> JobRecord:
 
 
 def fetch_inputs(job: Job, record: JobRecord, clients: Clients) -> dict[str, Path]:
-    """Local paths of the inputs, by name; those in S3 are downloaded into the job's folder. A file that the launcher
-    makes has none.
+    """Local paths of the inputs, by name; those in S3 are downloaded into a folder that all jobs share, only what
+    changed since an earlier job. A file that the launcher makes has none.
 
     Raises:
         InputError: An input is not in S3. Then, and after any other error, the job's folder is removed: the job has not
@@ -64,8 +67,9 @@ def fetch_inputs(job: Job, record: JobRecord, clients: Clients) -> dict[str, Pat
                 continue
             paths[each.name] = Path(each.source)
             if each.is_remote:
-                folder = paths[each.name] = ResultsFolder(record.folder.resolve()).hosts / "inputs" / each.name
-                if not download_folder(clients.s3, S3Uri.parse(each.source), folder):
+                uri = S3Uri.parse(each.source)
+                folder = paths[each.name] = mirror_path(record.folder.resolve().parent / INPUTS, uri)
+                if not any(mirror_folder(clients.s3, uri, folder)):
                     raise InputError(f"{each.name}: {each.source}: nothing lies there")
     except BaseException:
         shutil.rmtree(record.folder)

@@ -11,8 +11,8 @@ from typing import Any
 
 from jobs.aws.calls import call, error_code, user_error
 from jobs.aws.clients import Clients
-from jobs.aws.follower import Follower, lacked_capacity, outcome
-from jobs.aws.job_kinds import ENDPOINT, PIPELINE, PROCESSING, TRAINING, JobKind
+from jobs.aws.follower import Follower, lacked_capacity
+from jobs.aws.job_kinds import ENDPOINT, PIPELINE, PROCESSING, TRAINING, TUNING, JobKind
 from jobs.backends.input_sizes import check_sizes
 from jobs.requests.common import Request, Requests
 from jobs.requests.processing import processing_request
@@ -238,6 +238,12 @@ def how_to_come_back(name: str) -> str:
     return f"python -m jobs logs {name}, status, stop or fetch come back to it"
 
 
+def has_model(kind: JobKind, description: Mapping[str, Any]) -> bool:
+    """Whether a job that was no success left a model: a stopped training, a search with a best training."""
+    was_stopped = kind is TRAINING and kind.status(description) == "Stopped"
+    return was_stopped or (kind is TUNING and bool(description.get("BestTrainingJob")))
+
+
 def follow_and_fetch(follower: Follower, results: ResultsFolder) -> tuple[int, Mapping[str, Any]]:
     """Follows a job to its end, prints how it ended and fetches what it left. Ctrl-C leaves the job running.
 
@@ -249,11 +255,10 @@ def follow_and_fetch(follower: Follower, results: ResultsFolder) -> tuple[int, M
     except KeyboardInterrupt:
         follower.print_line(f"{follower.name} goes on; {how_to_come_back(follower.name)}")
         return ExitCode.INTERRUPTED, {}
-    code, lines = outcome(follower.kind, follower.name, description, follower.last_lines)
+    code, lines = follower.outcome(description)
     for line in lines:
         follower.print_line(line)
-    was_stopped = follower.kind is TRAINING and follower.kind.status(description) == "Stopped"
-    if code == 0 or was_stopped:  # SageMaker keeps the model of a stopped training
+    if code == 0 or has_model(follower.kind, description):
         try:
             fetch(follower.clients, follower.kind, description, results, follower.print_line)
         except InputError as error:

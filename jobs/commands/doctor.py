@@ -16,7 +16,14 @@ from jobs.spec.command_line import read_flags
 from jobs.spec.flags import LOCAL_IMAGE
 from model.errors import ExitCode, Failure, InputError
 
-ECR_IMAGE = r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([^:@]+)(?::([^@]+))?(?:@(sha256:\w+))?"
+DOMAINS = (  # of AWS's partitions (botocore's partitions.json), and of the endpoints for IPv6
+    *("amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "c2s.ic.gov", "sc2s.sgov.gov", "cloud.adc-e.uk"),
+    *("csp.hci.ic.gov", "on.aws", "on.amazonwebservices.com.cn", "on.amazonwebservices.eu"),
+)
+ECR_IMAGE = (
+    rf"(\d{{12}})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:{'|'.join(map(re.escape, DOMAINS))})"
+    r"/([^:@]+)(?::([^@]+))?(?:@(sha256:\w+))?"
+)
 ROLE_ARN = r"arn:aws[a-z-]*:iam::\d{12}:role/(?:.*/)?([^/]+)"
 MISSING = ("NoSuchBucket", "NoSuchEntity", "RepositoryNotFoundException", "ImageNotFoundException")  # error codes
 

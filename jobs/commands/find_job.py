@@ -10,8 +10,9 @@ from typing import Any
 from jobs.aws.calls import NOT_FOUND, call, error_code, user_error
 from jobs.aws.clients import Clients
 from jobs.aws.follower import Follower
-from jobs.aws.job_kinds import NAMED_KINDS, PIPELINE, RECORDED_KINDS, JobKind
+from jobs.aws.job_kinds import NAMED_KINDS, PIPELINE, RECORDED_KINDS, TUNING, JobKind
 from jobs.results.pipeline_run import RUN, PipelineFollower
+from jobs.results.tuning_run import TuningFollower
 from jobs.spec.command_line import read_flags
 from jobs.spec.flag_groups import SAGEMAKER
 from jobs.spec.record import LATEST, find_record, required_record
@@ -53,6 +54,8 @@ class FoundJob:
             raise InputError(f"{self.name} ran on this machine; its folder is {self.results.path}")
         if self.kind is PIPELINE:
             return PipelineFollower(self.clients, self.kind, self.name, arn=self.arn)
+        if self.kind is TUNING:
+            return TuningFollower(self.clients, self.kind, self.name)
         return Follower(self.clients, self.kind, self.name)
 
 

@@ -2,13 +2,16 @@
 
 python -m jobs logs              the newest job
 python -m jobs logs JOB --follow false
+
+The exit code is 0 where the job succeeded; for a pipeline 3 where its model does not pass the gate. The log of an
+endpoint is followed until the endpoint is deleted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobs.aws.follower import outcome
+from jobs.aws.job_kinds import DELETED, ENDPOINT, ENDPOINT_ENDED
 from jobs.commands.find_job import find_job
 from jobs.spec.command_line import read_flags
 from model.errors import ExitCode
@@ -24,6 +27,8 @@ def main(argv: Sequence[str]) -> int:
             print(f"{job.name} has written no line yet")
         return ExitCode.DONE
     follower = job.follower()
+    if job.kind is ENDPOINT:
+        follower.until = ENDPOINT_ENDED
     if not flags.follow:
         follower.print_log(follower.log_tail())
         return ExitCode.DONE
@@ -32,6 +37,7 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print(f"{job.name} goes on; python -m jobs logs {job.name} comes back to it")
         return ExitCode.INTERRUPTED
-    code, lines = outcome(job.kind, job.name, description, [])
+    follower.last_lines.clear()  # they are printed already
+    code, lines = follower.outcome(description)
     print("\n".join(lines))
-    return code
+    return ExitCode.DONE if job.kind.status(description) == DELETED else code

@@ -120,6 +120,11 @@ def check_gate(evaluation: dict[str, Any], gate: Gate) -> tuple[bool, str]:
 def on_sagemaker(flags: Any, job: Job) -> int:
     """Creates or updates the pipeline and starts an execution; with --wait follows it. Returns the exit code."""
     require(flags, "role", "bucket", "image")
+    if flags.cache_days and flags.spot and not flags.checkpoints:
+        raise InputError(
+            "cache_days and spot: each run of a spot training has checkpoints of its own, so that no later run has the "
+            "same settings; name their s3:// prefix by --checkpoints"
+        )
     clients = Clients(flags.region, flags.profile)
     asked = None if flags.dry_run else clients
     placed, uploads = place_inputs(job, asked)
@@ -136,11 +141,12 @@ def on_sagemaker(flags: Any, job: Job) -> int:
             gate=Gate(flags.gate, flags.low_gate),
             group=flags.group,
             approval=flags.approval,
+            cache_days=flags.cache_days,
         )
     )
     request = pipeline_request(job, definition)
     group = group_request(flags.group, job.account)
-    also_checked = [*step_requests(definition["Steps"]), ("create_model_package_group", group)]
+    also_checked = [*step_requests(definition), ("create_model_package_group", group)]
     if check_or_print(flags, [("create_pipeline", request)], also_checked, name=job.name, replaces=PIPELINE):
         return ExitCode.DONE
     for ending in filter(None, FOLDER_ENDINGS.values()):

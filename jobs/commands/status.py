@@ -2,14 +2,15 @@
 
 python -m jobs status            the newest job
 python -m jobs status JOB
+
+The exit code is that of the gate for a pipeline that has ended: 0 passed, 3 not passed, 1 a step failed; else 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobs.aws.follower import outcome
-from jobs.aws.job_kinds import ENDED
+from jobs.aws.job_kinds import ENDED, PIPELINE
 from jobs.commands.find_job import read_job_name
 from model.errors import ExitCode
 
@@ -22,7 +23,8 @@ def main(argv: Sequence[str]) -> int:
     follower = job.follower()
     description = follower.describe()
     follower.print_changes(description)
-    if job.kind.status(description) in ENDED:
-        _, lines = outcome(job.kind, job.name, description, [])
-        print("\n".join(lines))
-    return ExitCode.DONE
+    if job.kind.status(description) not in ENDED:
+        return ExitCode.DONE
+    code, lines = follower.outcome(description)
+    print("\n".join(lines))
+    return code if job.kind is PIPELINE else ExitCode.DONE

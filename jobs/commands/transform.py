@@ -2,7 +2,9 @@
 
     python -m jobs transform --model_dir JOB --data data/eval --instance ml.g4dn.xlarge --wait
 
-Of a local folder only the images are uploaded; below an s3:// prefix every object is taken for an image.
+Fetched are a file for each image to RESULTS/JOB/transform, and the same as output.csv, which evaluation takes, to
+RESULTS/JOB/output. Of a local folder only the images are uploaded; below an s3:// prefix every object is taken for an
+image.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     model.upload(clients)
     for upload in uploads:
         upload.send(clients.s3, flags.kms_key, flags.delete, print)
-    outputs = {"output": request["TransformOutput"]["S3OutputPath"]}
+    outputs = {"output": request["TransformOutput"]["S3OutputPath"], "model": hosted.model}
     with DeferredInterrupt() as interrupt:
         create_all(clients, requests, interrupt, lambda: model.undo_upload(clients))
         record = save_record(clients, TRANSFORM, "transform", Path(flags.results) / hosted.name, request, outputs)

@@ -1,6 +1,9 @@
 """Search settings with a SageMaker tuning job: many trainings, of which the best by a metric is fetched.
 
 python -m jobs tune --data data/train --ranges '{lr: [0.0001, 0.01], loss: [focal, cross_entropy]}' --trainings 20
+
+--max_hours bounds the time of the whole search; --stop_after and --target_score end it earlier. --wait prints how the
+trainings stand and, at the end, the best of them; the exit code is 1 where most trainings failed.
 """
 
 from __future__ import annotations
@@ -12,12 +15,12 @@ from pathlib import Path
 
 from jobs.aws.clients import Clients
 from jobs.aws.earlier_outputs import find_output
-from jobs.aws.follower import Follower
 from jobs.aws.job_kinds import TUNING
 from jobs.backends.sagemaker import create, follow_and_fetch, how_to_come_back, place_inputs, save_record, upload_inputs
 from jobs.commands.dry_run import check_or_print
 from jobs.commands.launch import upload_source, warn_not_sent, with_source
 from jobs.requests.tuning import Search, check_objective, parameter_ranges, tuning_config, tuning_request
+from jobs.results.tuning_run import TuningFollower
 from jobs.spec.job import unique_name
 from jobs.spec.job_from_flags import read_job
 from jobs.spec.results_folder import ResultsFolder
@@ -43,6 +46,9 @@ def main(argv: Sequence[str]) -> int:
         strategy=flags.strategy,
         stop_early=flags.stop_early,
         seed=command.settings.seed or None,
+        max_hours=flags.max_hours,
+        stop_after=flags.stop_after,
+        target_score=flags.target_score,
     )
     check_objective(flags.objective, flags.ranges.get("best_criterion", [command.settings.best_criterion]))
     config = tuning_config(parameter_ranges(flags.ranges, command.settings, flags.isolated), search)
@@ -59,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
     print(f"started tuning {name}; {how_to_come_back(name)}")
     if not flags.wait:
         return ExitCode.DONE
-    return follow_and_fetch(Follower(clients, TUNING, name, logs=False), ResultsFolder(record.folder))[0]
+    return follow_and_fetch(TuningFollower(clients, TUNING, name), ResultsFolder(record.folder))[0]
 
 
 def short_unique_name(stem: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from container.job_types import EVALUATION, INFERENCE
+from container.job_types import EVALUATION, INFERENCE, TRAIN, JobType
 from jobs.requests.common import Request
 from jobs.requests.hosted_model import HostedModel
 from jobs.requests.processing import processing_request
@@ -26,6 +26,10 @@ STEP_METHODS = {  # by step type: boto3's method, and the field of the job's nam
     "Processing": ("create_processing_job", "ProcessingJobName"),
     "RegisterModel": ("create_model_package", None),
 }
+TRAIN_DATA, EVAL_DATA, TRUTH = "TrainData", "EvalData", "Truth"  # parameters of an execution
+INSTANCE_TYPE, INSTANCE_COUNT = "InstanceType", "InstanceCount"
+GATE, LOW_GATE = "Gate", "LowGate"
+PARAMETER = "Parameters."  # before a parameter's name, where its value is asked for
 FUNCTIONS = ({"Get"}, {"Std:Join"})  # keys of the mappings that an execution replaces by a value
 SAMPLE_URI = "s3://bucket/known/when/it/runs"  # stands for such a value where a step is checked
 
@@ -54,6 +58,7 @@ class Chain:
         gate: See Gate.
         group: The registry's group of model versions.
         approval: Status of a registered version.
+        cache_days: Days for which a step with the same arguments is not run again; 0 to run each.
     """
 
     training: Job
@@ -62,6 +67,7 @@ class Chain:
     gate: Gate
     group: str
     approval: str
+    cache_days: int = 0
 
     def run_uri(self, *parts: str) -> Request:
         """An S3 URI below the folder of one execution."""
@@ -70,65 +76,102 @@ class Chain:
 
 def pipeline_definition(chain: Chain) -> Request:
     """The definition; the URIs of one execution are functions in it, which the execution evaluates."""
-    answers, scores = chain.run_uri("answers"), chain.run_uri("evaluation")
+    cache = {"CacheConfig": {"Enabled": True, "ExpireAfter": f"P{chain.cache_days}D"}} if chain.cache_days else {}
     steps = [
-        _step("Train", "Training", _train(chain)),
-        _step("Answer", "Processing", _answer(chain, answers)),
-        _step("Evaluate", "Processing", _evaluate(chain, answers, scores))
-        | {"DependsOn": ["Answer"], "PropertyFiles": [SCORES]},
+        _step("Train", "Training", _train(chain)) | cache,
+        _step("Answer", "Processing", _answer(chain)) | cache,
+        _step("Evaluate", "Processing", _evaluate(chain)) | {"PropertyFiles": [SCORES]} | cache,
         {
             "Name": "Gate",
             "Type": "Condition",
             "Arguments": {
                 "Conditions": _conditions(chain.gate),
-                "IfSteps": [_step("Register", "RegisterModel", _register(chain, scores))],
+                "IfSteps": [_step("Register", "RegisterModel", _register(chain))],
                 "ElseSteps": [],
             },
         },
     ]
-    return {"Version": SCHEMA, "Metadata": {}, "Parameters": [], "Steps": steps}
+    return {"Version": SCHEMA, "Metadata": {}, "Parameters": _parameters(chain), "Steps": steps}
+
+
+def _parameters(chain: Chain) -> list[Request]:
+    """What an execution may have otherwise than this definition, with the command's values as defaults."""
+    training = chain.training
+    data = next(each for each in training.inputs if each.name == TRAIN.data)
+    values: dict[str, Any] = {
+        TRAIN_DATA: data.s3_prefix,
+        EVAL_DATA: Input("eval", chain.eval_data).s3_prefix,
+        TRUTH: Input("ground_truth", chain.truth).s3_prefix,
+        INSTANCE_TYPE: training.machine.instance,
+        INSTANCE_COUNT: training.machine.count,
+        GATE: chain.gate.macro_f1,
+        **({LOW_GATE: chain.gate.low} if chain.gate.low > 0 else {}),
+    }
+    types = {str: "String", int: "Integer", float: "Float"}
+    return [{"Name": name, "Type": types[type(value)], "DefaultValue": value} for name, value in values.items()]
+
+
+def _parameter(name: str) -> Request:
+    return {"Get": f"{PARAMETER}{name}"}
 
 
 def _train(chain: Chain) -> Request:
     request = training_request(chain.training)
     del request["TrainingJobName"]
+    for channel in request["InputDataConfig"]:
+        if channel["ChannelName"] == TRAIN.data:
+            channel["DataSource"]["S3DataSource"]["S3Uri"] = _parameter(TRAIN_DATA)
+    request["ResourceConfig"] |= {
+        "InstanceType": _parameter(INSTANCE_TYPE),
+        "InstanceCount": _parameter(INSTANCE_COUNT),
+    }
     if chain.training.checkpoints == chain.training.default_checkpoints:
         # an execution must not resume from the checkpoints of another
         request["CheckpointConfig"]["S3Uri"] = chain.run_uri("checkpoints", "")
+        if chain.cache_days:  # the URI would be another in each execution, and no step found again
+            del request["CheckpointConfig"]
     return request
 
 
-def _answer(chain: Chain, answers: Request) -> Request:
+def _answer(chain: Chain) -> Request:
     inputs = (Input("eval", chain.eval_data), Input("model", "s3://model/model.tar.gz"))
     job = replace(_processing_job(chain), type=INFERENCE, inputs=inputs)
-    return _processing(job, {"model": MODEL}, answers)
+    return _processing(job, {"eval": _parameter(EVAL_DATA), "model": MODEL}, chain.run_uri("answers"))
 
 
-def _evaluate(chain: Chain, answers: Request, scores: Request) -> Request:
+def _evaluate(chain: Chain) -> Request:
     inputs = (Input("ground_truth", chain.truth), Input("predictions", "s3://answers"))
     job = replace(_processing_job(chain), type=EVALUATION, inputs=inputs)
-    return _processing(job, {"predictions": answers}, scores)
+    sources = {"ground_truth": _parameter(TRUTH), "predictions": _output("Answer", INFERENCE)}
+    return _processing(job, sources, chain.run_uri("evaluation"))
 
 
-def _register(chain: Chain, scores: Request) -> Request:
+def _output(step: str, job_type: JobType[Any]) -> Request:
+    """The URI of what a processing step left, in this execution or in the earlier one that it is taken from."""
+    return {"Get": f"Steps.{step}.ProcessingOutputConfig.Outputs['{job_type.output}'].S3Output.S3Uri"}
+
+
+def _register(chain: Chain) -> Request:
     training = chain.training
     hosted = HostedModel(training.name, "s3://model/model.tar.gz", training.account, training.machine)
     request = package_request(hosted, chain.group, "s3://evaluation.json", chain.approval)
     request["InferenceSpecification"]["Containers"][0]["ModelDataUrl"] = MODEL
-    request["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"] = _join(scores, EVALUATION_JSON)
+    request["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"] = _join(
+        _output("Evaluate", EVALUATION), EVALUATION_JSON
+    )
     return request
 
 
 def _conditions(gate: Gate) -> list[Request]:
-    conditions = [_at_least("rarebird.macro_f1.value", gate.macro_f1)]
+    conditions = [_at_least("rarebird.macro_f1.value", GATE)]
     if gate.low > 0:  # without an interval its lower end is null, which no comparison takes
-        conditions.append(_at_least("rarebird.macro_f1.low", gate.low))
+        conditions.append(_at_least("rarebird.macro_f1.low", LOW_GATE))
     return conditions
 
 
-def _at_least(path: str, minimum: float) -> Request:
+def _at_least(path: str, parameter: str) -> Request:
     value = {"Std:JsonGet": {"PropertyFile": {"Get": "Steps.Evaluate.PropertyFiles.Scores"}, "Path": path}}
-    return {"Type": "GreaterThanOrEqualTo", "LeftValue": value, "RightValue": minimum}
+    return {"Type": "GreaterThanOrEqualTo", "LeftValue": value, "RightValue": _parameter(parameter)}
 
 
 def _processing_job(chain: Chain) -> Job:
@@ -144,6 +187,7 @@ def _processing(job: Job, sources: Mapping[str, Any], output: Request) -> Reques
     """
     request = processing_request(job)
     del request["ProcessingJobName"]
+    request["ProcessingResources"]["ClusterConfig"]["InstanceType"] = _parameter(INSTANCE_TYPE)
     for entry in request["ProcessingInputs"]:
         if entry["InputName"] in sources:
             entry["S3Input"]["S3Uri"] = sources[entry["InputName"]]
@@ -160,22 +204,28 @@ def _join(*parts: str | Mapping[str, Any]) -> Request:
     return {"Std:Join": {"On": "/", "Values": list(parts)}}
 
 
-def step_requests(steps: Sequence[Mapping[str, Any]]) -> list[tuple[str, Request]]:
-    """The boto3 method and request that each step becomes, with sample values for what only an execution knows."""
+def step_requests(definition: Mapping[str, Any]) -> list[tuple[str, Request]]:
+    """The boto3 method and request that each step becomes, with the parameters' defaults, and sample values for what
+    only an execution knows."""
+    defaults = {entry["Name"]: entry["DefaultValue"] for entry in definition["Parameters"]}
+    return _step_requests(definition["Steps"], defaults)
+
+
+def _step_requests(steps: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any]) -> list[tuple[str, Request]]:
     requests = []
     for step in steps:
         if step["Type"] == "Condition":
-            requests += step_requests(step["Arguments"]["IfSteps"])
+            requests += _step_requests(step["Arguments"]["IfSteps"], defaults)
             continue
         method, name_field = STEP_METHODS[step["Type"]]
-        request = _with_sample_values(step["Arguments"])
+        request = _with_sample_values(step["Arguments"], defaults)
         requests.append((method, {**request, **({name_field: step["Name"]} if name_field else {})}))
     return requests
 
 
-def _with_sample_values(value: Any) -> Any:
+def _with_sample_values(value: Any, defaults: Mapping[str, Any]) -> Any:
     if isinstance(value, Mapping):
         if set(value) in FUNCTIONS:
-            return SAMPLE_URI
-        return {key: _with_sample_values(item) for key, item in value.items()}
-    return [_with_sample_values(item) for item in value] if isinstance(value, list) else value
+            return defaults.get(str(value.get("Get", "")).removeprefix(PARAMETER), SAMPLE_URI)
+        return {key: _with_sample_values(item, defaults) for key, item in value.items()}
+    return [_with_sample_values(item, defaults) for item in value] if isinstance(value, list) else value

@@ -8,13 +8,19 @@ from jobs.spec.inputs import Input
 from jobs.spec.job import Job
 from jobs.spec.metrics import metric_definitions
 
+LIVE_CURVES = "/opt/tensorboard"  # SageMaker refuses paths below /opt/ml, /tmp and /usr/local/nvidia
+
 
 def training_request(job: Job) -> Request:
     """CreateTrainingJob."""
     return {
         "TrainingJobName": job.name,
         **training_definition(job),
-        **without_empty(Tags=tags(job.account), Environment=dict(job.environment)),
+        **without_empty(
+            Tags=tags(job.account),
+            Environment=dict(job.environment),
+            TensorBoardOutputConfig=_live_curves(job) if job.live_curves else None,
+        ),
         "HyperParameters": {**job.settings, **job.entry},
     }
 
@@ -60,6 +66,11 @@ def training_definition(job: Job) -> Request:
         ),
         **vpc(account),
     }
+
+
+def _live_curves(job: Job) -> Request:
+    """TensorBoardOutputConfig; SageMaker copies the files to S3OutputPath/JOB/tensorboard-output."""
+    return {"LocalPath": LIVE_CURVES, "S3OutputPath": job.account.root}
 
 
 def _channel(channel: Input) -> Request:

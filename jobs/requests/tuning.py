@@ -33,6 +33,9 @@ class Search:
         strategy: Bayesian, Random, Hyperband or Grid.
         stop_early: End trainings that will not be the best.
         seed: Of the search; None for none.
+        max_hours: Hours of the whole search; 0 for no bound.
+        stop_after: Trainings in a row without a better one after which the search ends; 0 for no such bound.
+        target_score: Objective at which the search ends; None for none.
     """
 
     objective: str
@@ -41,6 +44,9 @@ class Search:
     strategy: str
     stop_early: bool
     seed: int | None
+    max_hours: float = 0.0
+    stop_after: int = 0
+    target_score: float | None = None
 
 
 def tuning_request(job: Job, config: Request) -> Request:
@@ -90,11 +96,23 @@ def tuning_config(ranges: Request, search: Search) -> Request:
         "ResourceLimits": {
             **without_empty(MaxNumberOfTrainingJobs=search.trainings),
             "MaxParallelTrainingJobs": search.at_once,
+            **without_empty(MaxRuntimeInSeconds=round(search.max_hours * 3600)),
         },
         "ParameterRanges": ranges,
         "TrainingJobEarlyStoppingType": "Auto" if search.stop_early else "Off",
+        **without_empty(TuningJobCompletionCriteria=_completion_criteria(search)),
         **({} if search.seed is None else {"RandomSeed": search.seed}),
     }
+
+
+def _completion_criteria(search: Search) -> Request:
+    """What ends a search before it has run all its trainings."""
+    criteria: Request = {}
+    if search.stop_after:
+        criteria["BestObjectiveNotImproving"] = {"MaxNumberOfTrainingJobsNotImproving": search.stop_after}
+    if search.target_score is not None:
+        criteria["TargetObjectiveMetricValue"] = search.target_score
+    return criteria
 
 
 def check_objective(objective: str, criteria: Iterable[str]) -> None:

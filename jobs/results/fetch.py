@@ -10,6 +10,7 @@ from typing import Any
 from jobs.aws.calls import call, user_error
 from jobs.aws.clients import Clients
 from jobs.aws.job_kinds import PROCESSING, TRAINING, TRANSFORM, TUNING, JobKind
+from jobs.results.transform_answers import TRANSFORM_FOLDER, write_answers
 from jobs.spec.console import PrintLine
 from jobs.spec.results_folder import OUTPUT_ARCHIVE, ResultsFolder
 from jobs.storage.s3 import S3Uri, download_file, download_folder, object_exists
@@ -69,9 +70,10 @@ def fetch(
             print_line(f"{output['OutputName']}: {count:,} files in {folder}")
         print_scores(results, print_line)
     elif kind is TRANSFORM:
-        folder = results.path / "transform"
+        folder = results.path / TRANSFORM_FOLDER
         count = _download(clients, S3Uri.parse(description["TransformOutput"]["S3OutputPath"]), folder)
         print_line(f"answers: {count:,} in {folder}")
+        write_answers(clients, description, results, print_line)
     elif kind is TUNING:
         _fetch_best_training(clients, description, results, print_line)
     else:

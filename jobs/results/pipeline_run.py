@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs.aws.calls import call, user_error
 from jobs.aws.clients import Clients
-from jobs.aws.follower import Follower, outcome
+from jobs.aws.follower import Follower
 from jobs.aws.job_kinds import PIPELINE, PROCESSING, TRAINING, JobKind
 from jobs.results.fetch import fetch
 from jobs.spec.console import PrintLine
@@ -17,6 +17,7 @@ from jobs.spec.results_folder import ResultsFolder
 from model.errors import ExitCode
 
 RUN = "run"  # key of the execution's ARN in the outputs of a record
+REGISTER = "Register"  # the step that an execution only has where the model passes the gate
 FOLDER_ENDINGS = {"Train": "", "Answer": "-answers", "Evaluate": "-scores"}  # of a step's results, after the job's name
 STEP_KINDS: dict[str, JobKind] = {"TrainingJob": TRAINING, "ProcessingJob": PROCESSING}  # by key of a step's metadata
 
@@ -63,37 +64,46 @@ class PipelineFollower(Follower):
     def print_changes(self, description: Mapping[str, Any]) -> None:
         """Prints new statuses of steps, then the execution's own."""
         for step in description["Steps"]:
-            name, status, reason = step["StepName"], step["StepStatus"], step.get("FailureReason", "")
+            name, status = step["StepName"], step["StepStatus"]
             if self.statuses.get(name) != status:
                 self.statuses[name] = status
+                reason = "taken from an earlier execution" if step.get("CacheHitResult") else step.get("FailureReason")
                 self.print_line(f"[{self.name}] {name}: {status}{f': {reason}' if reason else ''}")
         super().print_changes(description)
+
+    def outcome(self, description: Mapping[str, Any]) -> tuple[int, list[str]]:
+        """As Follower.outcome, with the gate's result.
+
+        The code is DONE where the model is registered, NOT_PASSED where it does not pass the gate, FAULT where a step
+        failed or the execution was stopped.
+        """
+        code, lines = super().outcome(description)
+        if code:
+            return code, lines
+        registered = next((step for step in description["Steps"] if step["StepName"] == REGISTER), None)
+        if registered is None:
+            return ExitCode.NOT_PASSED, [*lines, "the model does not pass the gate; it is not registered"]
+        version = registered.get("Metadata", {}).get("RegisterModel", {}).get("Arn", "")
+        return ExitCode.DONE, [*lines, f"registered: {version}"]
 
 
 def follow_pipeline(follower: PipelineFollower, results: Path) -> int:
     """Follows an execution to its end and fetches what it left. Ctrl-C leaves it running.
 
     Returns:
-        The exit code: DONE where the model is registered, NOT_PASSED where it does not pass the gate, FAULT where a
-        step failed or the execution was stopped.
+        The exit code, as of PipelineFollower.outcome.
     """
     try:
         description = follower.follow()
     except KeyboardInterrupt:
         follower.print_line(f"{follower.name} goes on; python -m jobs logs {follower.name} comes back to it")
         return ExitCode.INTERRUPTED
-    code, lines = outcome(PIPELINE, follower.name, description, [])
+    code, lines = follower.outcome(description)
     for line in lines:
         follower.print_line(line)
-    if code:
-        return code
-    fetch_pipeline(follower.clients, description, results / follower.name, follower.print_line)
-    registered = next((step for step in description["Steps"] if step["StepName"] == "Register"), None)
-    if registered is None:
-        follower.print_line("the model does not pass the gate; it is not registered")
-        return ExitCode.NOT_PASSED
-    follower.print_line(f"registered: {registered.get('Metadata', {}).get('RegisterModel', {}).get('Arn', '')}")
-    return 0
+    if code in (ExitCode.DONE, ExitCode.NOT_PASSED):
+        fetch_pipeline(follower.clients, description, results / follower.name, follower.print_line)
+    return code
 
 
 def fetch_pipeline(clients: Clients, description: Mapping[str, Any], folder: Path, print_line: PrintLine) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from container.environment import Environment
 from jobs.spec.flag_groups import BACKENDS, DOCKER, BackendFlags, Flags, backends_of
 from jobs.spec.flags import FLAGS, JOB_SETTINGS, flag_names, takers
+from jobs.spec.studio import studio_defaults
 from model.errors import InputError, did_you_mean, listing
 from model.settings.aliases import aliases_of
 from model.settings.cli import from_flags, help_text
@@ -138,17 +139,19 @@ def _flag_name(token: str) -> str:
 
 
 def with_variables(flags: S) -> S:
-    """Flags that are empty take the values of VARIABLES. --on docker leaves out the image, which is SageMaker's."""
+    """Flags that are empty take the values of VARIABLES, then those of SageMaker Studio. --on docker leaves out the
+    image, which is SageMaker's."""
     variables = dict(Environment().variables)
     if "AWS_ACCESS_KEY_ID" in os.environ and "AWS_PROFILE" not in os.environ:
         variables.pop("AWS_PROFILE", None)  # .env's would win over the environment's keys, which win over .env
+    defaults = studio_defaults()
     values: dict[str, Any] = {}
     runs_in_docker = getattr(flags, "on", "") == DOCKER and not getattr(flags, "dry_run", False)
     for name, keys in VARIABLES.items():
         if name == "image" and runs_in_docker:
             continue
         if getattr(flags, name, None) == "":
-            values[name] = next((variables[key] for key in keys if variables.get(key)), "")
+            values[name] = next((variables[key] for key in keys if variables.get(key)), defaults.get(name, ""))
     return replace(flags, **values)  # type: ignore[type-var]
 
 

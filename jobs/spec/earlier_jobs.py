@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from container.job_types import JOB_TYPES, TRAIN
+from container.job_types import INFERENCE, JOB_TYPES, TRAIN
 from jobs.spec.flag_groups import SAGEMAKER
 from jobs.spec.inputs import is_remote
 from jobs.spec.record import find_record, read_records, refuse_ambiguous
 from model.errors import InputError
 
-TUNE = "tune"  # subcommand of a tuning job, whose best training is fetched and has a model
+TUNE, TRANSFORM = "tune", "transform"  # subcommands whose results can be used once they are fetched
+WHAT_FETCH_BRINGS = {TUNE: "the best model of the search", TRANSFORM: "the answers of the transform as output.csv"}
 
 
 # (a job's name, the input that it is for, the launcher's flags) -> S3 URI of what it left; None without such a job
@@ -23,7 +24,7 @@ def resolve_source(source: str, input_name: str, flags: Any, lookup: Lookup | No
     """Resolves a job name to the path or S3 URI of its output; a path or S3 URI stays as it is.
 
     The results on this machine are taken where they are there and can be used, else those in S3. For a tuning job, the
-    best training's model.
+    best training's model, and for a transform its answers as output.csv, once they are fetched.
 
     Args:
         source: A path, an S3 URI, a job's name, the beginning of it, or `latest`.
@@ -52,15 +53,20 @@ def resolve_source(source: str, input_name: str, flags: Any, lookup: Lookup | No
     local = record.folder / folder
     if local.is_dir() and (flags.on != SAGEMAKER or record.on != SAGEMAKER):
         return str(local)
-    if record.command == TUNE and not local.is_dir():
-        best = lookup(record.name, input_name, flags) if lookup else None
-        if best is not None:
-            return best
-        raise InputError(f"{input_name}: python -m jobs fetch {record.name} brings the best model of the search first")
+    if record.command in WHAT_FETCH_BRINGS:
+        if local.is_dir():
+            return str(local)
+        found = lookup(record.name, input_name, flags) if lookup else None
+        if found is None:
+            what = WHAT_FETCH_BRINGS[record.command]
+            raise InputError(f"{input_name}: python -m jobs fetch {record.name} brings {what} first")
+        return found
     return record.outputs.get(folder, str(local))
 
 
 def producers(input_name: str) -> tuple[str, ...] | None:
     """The subcommands whose jobs an input can be, by name or `latest`; None for any."""
     names = [job_type.name for job_type in JOB_TYPES.values() if input_name in job_type.feeds]
-    return (*names, TUNE) if TRAIN.name in names else tuple(names) or None
+    if TRAIN.name in names:
+        return (*names, TUNE)
+    return (*names, TRANSFORM) if INFERENCE.name in names else tuple(names) or None

@@ -111,7 +111,17 @@ class FormatFlags(Flags):
 
 
 @dataclass(frozen=True)
-class TrainFlags(FormatFlags, ResumeFlags, LaunchFlags, WarmPoolFlags, TrainingFlags):
+class LiveCurvesFlags(Flags):
+    live_curves: bool = flag(
+        False,
+        "Copy TensorBoard's files to S3 while the training runs, to PREFIX/JOB/tensorboard-output",
+        on=[SAGEMAKER],
+        section="Training",
+    )
+
+
+@dataclass(frozen=True)
+class TrainFlags(FormatFlags, LiveCurvesFlags, ResumeFlags, LaunchFlags, WarmPoolFlags, TrainingFlags):
     """Flags of train."""
 
 
@@ -145,6 +155,11 @@ class TuneFlags(FormatFlags, SageMakerFlags, TrainingFlags):
         choices=("Bayesian", "Random", "Hyperband", "Grid"),
     )
     stop_early: bool = flag(False, "Stop trainings that are unlikely to be the best")
+    max_hours: float = flag(0.0, "Longest time that the whole search runs; 0 for no bound", unit="h", low=0)
+    stop_after: int = flag(
+        0, "End the search after this number of trainings in a row without a better one; 0 for no such bound", low=0
+    )
+    target_score: float | None = flag(None, "End the search when a training reaches this objective")
     spot: bool = flag(
         False,
         "Use spot capacity; a training that loses its machine restarts from scratch",
@@ -172,7 +187,7 @@ class TuneFlags(FormatFlags, SageMakerFlags, TrainingFlags):
 
 
 @dataclass(frozen=True)
-class PipelineFlags(ResumeFlags, LaunchFlags, WarmPoolFlags, TrainingFlags):
+class PipelineFlags(LiveCurvesFlags, ResumeFlags, LaunchFlags, WarmPoolFlags, TrainingFlags):
     """Flags of pipeline."""
 
     eval_data: str = flag("", "Folder or s3:// prefix of the images to predict", section="Pipeline")
@@ -182,6 +197,13 @@ class PipelineFlags(ResumeFlags, LaunchFlags, WarmPoolFlags, TrainingFlags):
     group: str = flag("rarebird", "Model package group of the registry", on=[SAGEMAKER])
     approval: str = flag(
         "PendingManualApproval", "Approval status of the registered version", on=[SAGEMAKER], choices=APPROVALS
+    )
+    cache_days: int = flag(
+        0,
+        "Time for which a step that ran with the same settings, data and image is not run again; 0 to run each",
+        on=[SAGEMAKER],
+        unit="days",
+        low=0,
     )
 
 

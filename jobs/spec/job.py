@@ -111,6 +111,7 @@ class Job:
         compress: Whether SageMaker packs the model as model.tar.gz; else it leaves the files below a prefix.
         environment: Further variables of the container.
         entry: Hyperparameters for AWS's own containers in script mode.
+        live_curves: Whether TensorBoard's files are copied to S3 while a training runs.
     """
 
     type: JobType[Any]
@@ -124,6 +125,7 @@ class Job:
     compress: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
     entry: Mapping[str, str] = field(default_factory=dict)
+    live_curves: bool = False
 
     @property
     def is_training(self) -> bool:

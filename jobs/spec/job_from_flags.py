@@ -80,6 +80,7 @@ def read_job(command: str, argv: Sequence[str], usage: str, lookup: Lookup | Non
         account=flags.account(),
         checkpoints=getattr(flags, "checkpoints", None),
         compress=getattr(flags, "compress", True),
+        live_curves=getattr(flags, "live_curves", False),
         environment={
             **(wandb_variables() if job_type is TRAIN and for_sagemaker else {}),
             **{key: str(value) for key, value in flags.environment.items()},

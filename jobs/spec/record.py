@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jobs.spec.redaction import without_secrets
 from model.atomic_write import write_json
 from model.errors import ExitCode, InputError, did_you_mean
 
@@ -58,7 +59,9 @@ class JobRecord:
         return cls(**{attributes.get(key, key): value for key, value in content.items()}, folder=path.parent)
 
     def save(self) -> None:
-        content = {JSON_KEYS.get(name, name): value for name, value in asdict(self).items() if name != "folder"}
+        """Writes job.json, without secrets in the environment of the request."""
+        kept = asdict(self) | {"request": without_secrets(self.request)}
+        content = {JSON_KEYS.get(name, name): value for name, value in kept.items() if name != "folder"}
         write_json(self.folder / RECORD, content)
 
     @property

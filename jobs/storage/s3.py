@@ -83,6 +83,23 @@ def download_file(s3: Any, uri: S3Uri, path: Path) -> None:
         raise user_error(error, str(uri)) from error
 
 
+def objects_by_name(s3: Any, uri: S3Uri) -> dict[str, S3Object]:
+    """The objects below a prefix by their keys relative to it, or the one object of that key by its last part.
+
+    Raises:
+        InputError: A key leads out of a folder.
+    """
+    prefix = uri.folder
+    items = list(list_objects(s3, prefix))
+    if not items and uri.key:
+        return {item.key.rsplit("/", 1)[-1]: item for item in list_objects(s3, uri) if item.key == uri.key}
+    items_by_name = {item.key.removeprefix(prefix.key): item for item in items if not item.key.endswith("/")}
+    outside = [name for name in items_by_name if leaves_folder(name, strict=True)]
+    if outside:
+        raise InputError(f"{prefix}: keys that lead out of a folder; nothing is fetched: {listing(outside)}")
+    return items_by_name
+
+
 def download_folder(s3: Any, uri: S3Uri, folder: Path) -> int:
     """Downloads the objects below a prefix, or the one object of that key.
 
@@ -95,15 +112,7 @@ def download_folder(s3: Any, uri: S3Uri, folder: Path) -> int:
     Raises:
         InputError: A key leads out of the folder; nothing is downloaded then.
     """
-    prefix = uri.folder
-    items = list(list_objects(s3, prefix))
-    if not items and uri.key and object_exists(s3, uri):
-        download_file(s3, uri, folder / uri.key.rsplit("/", 1)[-1])
-        return 1
-    items_by_name = {item.key.removeprefix(prefix.key): item for item in items if not item.key.endswith("/")}
-    outside = [name for name in items_by_name if leaves_folder(name, strict=True)]
-    if outside:
-        raise InputError(f"{prefix}: keys that lead out of a folder; nothing is fetched: {listing(outside)}")
+    items_by_name = objects_by_name(s3, uri)
 
     def download(name: str) -> None:
         item, path = items_by_name[name], folder / name

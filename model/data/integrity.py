@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -29,8 +29,10 @@ from model.data.table import Table
 from model.errors import Problems
 from model.images.decode import UnreadableImage, image_source, read_content, read_header, read_source
 from model.images.image_location import ImageLocation
+from model.runtime.division import team
 
 CHUNK = 64  # images per task of a thread
+ROUND = 8192  # images of each process between two exchanges of results, where several check
 PROGRESS_SECONDS = 10.0
 
 log = logging.getLogger("rarebird")
@@ -49,6 +51,9 @@ class CheckedImages:
     read: int
     unreadable: dict[int, str]
     contents: ContentIndex
+
+
+_Job = Callable[[int], tuple[ImageLocation, bool]]  # an image's location, and whether it is new, by its row
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,9 @@ def check_images(
 ) -> CheckedImages:
     """Reads every image of a table, those set aside included, and adds each that cannot be read to problems.
 
+    Within `distributed.on_rank_zero` the images are divided among the processes of all hosts; results and messages are
+    those of one process.
+
     Args:
         table: Images to check.
         problems: Collects the unreadable images, by reason.
@@ -88,16 +96,15 @@ def check_images(
     is_new = ~np.isin(found, checked) | (found == 0)
     rows = np.flatnonzero(is_new | ~is_indexed)
 
-    def read(row: int) -> _Facts:
+    def job(row: int) -> tuple[ImageLocation, bool]:
         at = len(table.locations)
-        location = table.locations[row] if row < at else table.set_aside[row - at]
-        return _read(table.root, location, how, is_new[row])
+        return table.locations[row] if row < at else table.set_aside[row - at], bool(is_new[row])
 
     readable: list[int] = []
     unreadable: dict[int, str] = {}
     started = logged = time.monotonic()
     try:
-        for number, (row, facts) in enumerate(_read_all(read, rows, workers), 1):
+        for number, (row, facts) in enumerate(zip(rows.tolist(), _read_all(table.root, how, rows, job, workers)), 1):
             if facts.error is None:
                 readable.append(row)
                 index.hashes[row], index.is_deep[row] = facts.hash, facts.is_deep
@@ -120,11 +127,32 @@ def check_images(
     return CheckedImages(int(is_new.sum()), unreadable, index.take(np.arange(len(table))))
 
 
-def _read_all(read: Callable[[int], _Facts], rows: NDArray[np.int64], workers: int) -> Iterator[tuple[int, _Facts]]:
-    """Yields each row, in order, with what reading its image shows."""
+def _read_all(root: Path, how: str, rows: NDArray[np.int64], job: _Job, workers: int) -> Iterator[_Facts]:
+    """Yields what reading the image of each row shows, in the order of rows. job: by row, what is to be read."""
+    shared, parts = team(), team().parts
+    if parts == 1:
+        yield from _read_images(root, how, rows, job, workers)
+        return
+    threads = max(1, workers // shared.on_machine)
+    for first in range(0, len(rows), ROUND * parts):
+        jobs = [job(row) for row in rows[first : first + ROUND * parts].tolist()]
+        for facts in shared.run(_read_part, root, how, jobs, threads):
+            yield from facts
 
-    def read_chunk(chunk: list[int]) -> list[tuple[int, _Facts]]:
-        return [(row, read(row)) for row in chunk]
+
+def _read_part(
+    root: Path, how: str, jobs: Sequence[tuple[ImageLocation, bool]], workers: int, part: int, parts: int
+) -> list[_Facts]:
+    """What reading the images of one of so many consecutive parts shows."""
+    rows = np.arange(len(jobs) * part // parts, len(jobs) * (part + 1) // parts)
+    return list(_read_images(root, how, rows, jobs.__getitem__, workers))
+
+
+def _read_images(root: Path, how: str, rows: NDArray[np.int64], job: _Job, workers: int) -> Iterator[_Facts]:
+    """Yields what reading the image of each row shows, in order. workers: number of threads."""
+
+    def read_chunk(chunk: Sequence[int]) -> list[_Facts]:
+        return [_read(root, *job(row), how) for row in chunk]
 
     chunks = [rows[first : first + CHUNK].tolist() for first in range(0, len(rows), CHUNK)]
     pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="check")  # PIL decodes without the GIL
@@ -135,7 +163,7 @@ def _read_all(read: Callable[[int], _Facts], rows: NDArray[np.int64], workers: i
         pool.shutdown(cancel_futures=True)
 
 
-def _read(root: Path, location: ImageLocation, how: str, is_new: bool) -> _Facts:
+def _read(root: Path, location: ImageLocation, is_new: bool, how: str) -> _Facts:
     """Reads an image. is_new: whether it is still to be decoded, where `how` says so."""
     try:
         source = image_source(root, location)

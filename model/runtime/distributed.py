@@ -1,4 +1,5 @@
-"""Processes that train together: joining torchrun's process group, and exchanging Python values between its ranks.
+"""Processes that train together: joining torchrun's process group, exchanging Python values between its ranks, and
+dividing work of rank 0 among them.
 
 Without a process group, every function works as for a single process of rank 0. Rows of inference are divided among
 hosts by `model.data.prediction_input`.
@@ -6,20 +7,43 @@ hosts by `model.data.prediction_input`.
 
 from __future__ import annotations
 
+import functools
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
 from model.errors import InputError
+from model.runtime.division import Team, shared_by
+from model.runtime.heartbeats import Heartbeats
 
 T = TypeVar("T")
 
-TIMEOUT = timedelta(hours=2)  # of a collective call: rank 0 decodes every image of a channel while the others wait
+TIMEOUT = timedelta(minutes=10)  # of a collective call, and without a sign of life: a frozen host ends the job
+RESULT, TASK = "result", "task"  # what rank 0 sends to the processes that wait for it
+
+
+@dataclass
+class _Group:
+    """The process group that this process has joined.
+
+    Attributes:
+        heartbeats: Signs of life while some processes work and others wait.
+        on_machine: Number of its processes on this machine.
+    """
+
+    heartbeats: Heartbeats
+    on_machine: int
+
+
+_group: _Group | None = None
 
 
 def start(rank: int, world: int, device: torch.device) -> None:
@@ -27,10 +51,17 @@ def start(rank: int, world: int, device: torch.device) -> None:
 
     SIGTERM and Ctrl-C end the process while it waits for the others.
     """
-    if world > 1:
-        backend = "nccl" if device.type == "cuda" else "gloo"
-        with _default_signal_handlers():
-            dist.init_process_group(backend, rank=rank, world_size=world, timeout=TIMEOUT)
+    global _group
+    if world == 1:
+        return
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    with _default_signal_handlers():
+        store, _, _ = next(rendezvous("env://", rank, world, timeout=TIMEOUT))
+        store.set_timeout(TIMEOUT)
+        own = dist.PrefixStore("group", store)
+        dist.init_process_group(backend, store=own, rank=rank, world_size=world, timeout=TIMEOUT)
+    heartbeats = Heartbeats(dist.PrefixStore("heartbeats", store), rank, TIMEOUT.total_seconds())
+    _group = _Group(heartbeats, gather(socket.gethostname()).count(socket.gethostname()))
 
 
 @contextmanager
@@ -46,6 +77,8 @@ def _default_signal_handlers() -> Iterator[None]:
 
 def stop() -> None:
     """Leaves the process group."""
+    global _group
+    _group = None
     if dist.is_initialized():
         dist.destroy_process_group()
 
@@ -70,20 +103,81 @@ def gather(value: T) -> list[T]:
 
 
 def on_rank_zero(function: Callable[[], T]) -> T:
-    """Calls a function on rank 0 and returns its result on every process; an InputError there is raised on all."""
-    if world() == 1:
+    """Calls a function on rank 0 and returns its result on every process; an InputError there is raised on all.
+
+    It may take any time: the others wait as long as rank 0 gives signs of life. Meanwhile they take on their parts of
+    the work that the function divides (model.runtime.division).
+
+    Raises:
+        InputError: The function's.
+        Failure: Rank 0 failed, or its host is frozen.
+    """
+    if _group is None:
         return function()
-    outcome: list[Any] = [None, None]  # result, message of the error
-    if rank() == 0:
-        try:
-            outcome[0] = function()
-        except InputError as error:
-            outcome[1] = str(error)
-    dist.broadcast_object_list(outcome, src=0)
+    outcome: Any = _serve(function, _group) if rank() == 0 else _work(_group)
     result, message = outcome
     if message is not None:
         raise InputError(message)
-    return result
+    value: T = result
+    return value
+
+
+def _serve(function: Callable[[], T], group: _Group) -> tuple[T | None, str | None]:
+    """On rank 0: the function's result and the message of its InputError, one of them None, which all get."""
+    result: T | None = None
+    message: str | None = None
+    team = Team(world(), group.on_machine, functools.partial(_divide, group))
+    group.heartbeats.begin()
+    try:
+        with shared_by(team):
+            result = function()
+    except InputError as error:
+        message = str(error)
+    except BaseException as error:
+        group.heartbeats.end(error)
+        raise
+    group.heartbeats.end()
+    _broadcast((RESULT, result, message))
+    return result, message
+
+
+def _work(group: _Group) -> Any:
+    """On the other ranks: takes on parts of work until rank 0 sends its result. Returns it and the error's message."""
+    while True:
+        group.heartbeats.wait([0])
+        kind, *content = _broadcast(None)
+        if kind == RESULT:
+            return content
+        _share(group, *content)
+
+
+def _divide(group: _Group, task: Callable[..., T], *arguments: Any) -> list[T]:
+    """On rank 0, within its function: has all processes do their parts of a task, as Team.run."""
+    group.heartbeats.end()
+    _broadcast((TASK, task, arguments))
+    results = _share(group, task, arguments)
+    group.heartbeats.begin()
+    return results
+
+
+def _share(group: _Group, task: Callable[..., T], arguments: tuple[Any, ...]) -> list[T]:
+    """Does this process's part, waits until all have done theirs, and returns all results on every process."""
+    group.heartbeats.begin()
+    try:
+        result = task(*arguments, rank(), world())
+    except BaseException as error:
+        group.heartbeats.end(error)
+        raise
+    group.heartbeats.end()
+    group.heartbeats.wait(range(world()), begun=True)
+    return gather(result)
+
+
+def _broadcast(message: Any) -> Any:
+    """Rank 0's message, on every process."""
+    messages = [message]
+    dist.broadcast_object_list(messages, src=0)
+    return messages[0]
 
 
 def any_rank(flag: bool, device: torch.device) -> bool:

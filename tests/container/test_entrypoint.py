@@ -16,6 +16,7 @@ import pytest
 from container.project_root import PROJECT_ROOT
 from container.supervise import children
 from model.artifacts.verify import model_problem
+from tests.container.conftest import write_config
 
 SAVED = "save(BASE + '/model')"
 
@@ -224,6 +225,18 @@ def test_an_unknown_word_names_the_nearest_job(run, tree, word, nearest):
 def test_a_script_may_be_named_with_its_ending_and_takes_flags(run, tree):
     ended = run("print(sys.argv[1:])\n" + SAVED, "train.py", "--epochs", "3")
     assert ended.returncode == 0 and "['--epochs', '3']" in ended.stdout
+
+
+def test_a_host_whose_instance_group_does_not_train_ends_at_once(run, tree):
+    hosts = {"algo-1": "ml.c5.xlarge", "algo-2": "ml.g5.xlarge"}
+    groups = [{"instance_group_name": name, "instance_type": hosts[name], "hosts": [name]} for name in hosts]
+    write_config(tree, "resourceconfig.json", {"current_host": "algo-1", "hosts": [*hosts], "instance_groups": groups})
+    ended = run("raise RuntimeError")
+    assert ended.returncode == 2 and "have machines of different types" in told(tree)
+    write_config(tree, "hyperparameters.json", {"sagemaker_distribution_instance_groups": '["algo-2"]'})
+    ended = run("raise RuntimeError")
+    assert ended.returncode == 0 and is_success(tree), ended.stderr
+    assert ended.stdout == "the instance group of this host does not train; nothing to do here\n"
 
 
 def test_help_is_the_jobs_own(run, tree):

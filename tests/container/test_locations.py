@@ -98,6 +98,12 @@ def test_checkpoints_lie_where_they_are_told_and_never_in_what_is_packed(tree):
     assert locations().checkpoints_dir(None, tree / "model") == Path("/spot")
 
 
+def test_live_curves_lie_where_sagemaker_copies_them_from(tree):
+    assert locations().live_curves_dir() is None
+    write_config(tree, "tensorboardoutputconfig.json", {"LocalPath": "/opt/tensorboard", "S3OutputPath": "s3://b/a"})
+    assert locations().live_curves_dir() == Path("/opt/tensorboard")
+
+
 def test_a_missing_channel_names_variable_flag_and_example(tree):
     with pytest.raises(InputError) as told:
         locations().required_channel("eval", None, "inference.py")

@@ -30,7 +30,7 @@ ANSWERS: dict[str, Any] = {  # by method; of any other, ENDED
     "get_role": {"Role": {"Arn": "arn:role", "AssumeRolePolicyDocument": "sagemaker.amazonaws.com"}},
     "get_bucket_location": {"LocationConstraint": "eu-west-1"},
     "describe_images": {"imageDetails": []},
-    "describe_log_streams": {"logStreams": []},
+    "filter_log_events": {"events": []},
     "delete_objects": {},
     "describe_endpoint": {"EndpointStatus": "InService", "EndpointConfigName": "before"},
     "describe_endpoint_config": {"ProductionVariants": [{"VariantName": "all", "InstanceType": "ml.m5.xlarge"}]},

@@ -18,8 +18,19 @@ LEAST = {
     "RoleArn": "arn:aws:iam::123456789012:role/x",
     "OutputDataConfig": {"S3OutputPath": "s3://b"},
 }
-ANY_REQUEST = {"logGroupName": "/aws/sagemaker/TrainingJobs", "logStreamNamePrefix": f"{NAME}/"}
-ANY_EVENTS = {"logGroupName": ANY, "logStreamName": ANY, "startFromHead": True, "limit": ANY}
+GROUP = "/aws/sagemaker/TrainingJobs"
+FIRST_READ = {"logGroupName": GROUP, "logStreamNamePrefix": f"{NAME}/", "limit": ANY}
+
+
+def event(number: int, message: str, *, host: str = "algo-1", written: int = 1_700_000_000_000, late: int = 0) -> Any:
+    """An event of a log. written: ms since the epoch; late: ms after which CloudWatch has it."""
+    return {
+        "logStreamName": f"{NAME}/{host}-1",
+        "timestamp": written,
+        "message": message,
+        "ingestionTime": written + late,
+        "eventId": str(number),
+    }
 
 
 def described(status: str, secondary: str, *transitions: str, **more: Any) -> dict[str, Any]:
@@ -51,25 +62,10 @@ def describe(stub: Stubber, *arguments: Any, **more: Any) -> None:
 def no_log(stub: Stubber, times: int) -> None:
     """Queues answers that there is no log yet."""
     for _ in range(times):
-        stub.add_client_error("describe_log_streams", "ResourceNotFoundException")
+        stub.add_client_error("filter_log_events", "ResourceNotFoundException")
 
 
 def follower(clients: Clients, **more: Any) -> tuple[Follower, list[str]]:
     """A follower of the training, and the list of lines that it prints."""
     lines: list[str] = []
     return Follower(clients, TRAINING, NAME, lines.append, sleep=lambda _: None, **more), lines
-
-
-def vanishing(method: Any, after: int) -> Any:
-    """The method; after so many calls its log stream is gone."""
-    from botocore.exceptions import ClientError
-
-    calls = []
-
-    def called(**request: Any) -> Any:
-        calls.append(request)
-        if len(calls) > after:
-            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "gone"}}, "GetLogEvents")
-        return method(**request)
-
-    return called

@@ -51,7 +51,12 @@ class Trackers(Tracker):
 
 
 def make_trackers(
-    folder: Path, run: str, settings: TrainSettings, account: Mapping[str, str | None] | None, id_file: Path
+    folder: Path,
+    run: str,
+    settings: TrainSettings,
+    account: Mapping[str, str | None] | None,
+    id_file: Path,
+    live: Path | None = None,
 ) -> list[Tracker]:
     """The trackers that the setting `tracking` asks for. One whose package is missing is left out with a warning.
 
@@ -61,10 +66,13 @@ def make_trackers(
         settings: Settings of the training.
         account: Account at Weights & Biases (see WeightsAndBiases); None for no tracker there.
         id_file: File that keeps the run's id at Weights & Biases.
+        live: A second folder for TensorBoard's files; None for none.
     """
     factories: list[tuple[str, Callable[[], Tracker]]] = []
     if settings.tracking != "none":
         factories.append(("tensorboard", lambda: TensorBoard(folder / "tensorboard", settings)))
+        if live is not None:
+            factories.append(("tensorboard", lambda: TensorBoard(live, settings)))
     if settings.tracking == "auto" and account is not None:
         factories.append(("wandb", lambda: WeightsAndBiases(folder, run, settings, account, id_file)))
     trackers = []

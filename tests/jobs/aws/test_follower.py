@@ -8,16 +8,16 @@ import pytest
 from botocore.stub import ANY
 
 from jobs.aws.follower import Follower, lacked_capacity, outcome
-from jobs.aws.job_kinds import ENDPOINT, TRAINING
+from jobs.aws.job_kinds import ENDPOINT, ENDPOINT_ENDED, TRAINING
 from model.errors import InputError
 from tests.jobs.stubs import (
     NAME,
     START,
     describe,
     described,
+    event,
     follower,
     no_log,
-    vanishing,
 )
 
 
@@ -49,28 +49,47 @@ def test_a_spot_job_that_is_interrupted_and_restarted(stubbed):
     sagemaker.assert_no_pending_responses()
 
 
-def test_an_endpoint_is_waited_for(stubbed):
-    clients, sagemaker, logs = stubbed
-    stream, group = "all/i-0123abc", {"logGroupName": f"/aws/sagemaker/Endpoints/{NAME}"}
-    events = {**group, "logStreamName": stream, "startFromHead": True, "limit": ANY}
+def endpoint_follower(clients, sagemaker, *statuses):
+    """A follower of an endpoint with these statuses, and the list of lines that it prints."""
     least = {
         "EndpointName": NAME,
         "EndpointArn": f"arn:aws:sagemaker:eu-west-1:123456789012:endpoint/{NAME}",
         "CreationTime": START,
         "LastModifiedTime": START,
     }
-    for status in ("Creating", "InService"):
+    for status in statuses:
         sagemaker.add_response("describe_endpoint", {**least, "EndpointStatus": status}, {"EndpointName": NAME})
-    logs.add_client_error("describe_log_streams", "ResourceNotFoundException", expected_params=group)
-    logs.add_response("describe_log_streams", {"logStreams": [{"logStreamName": stream}]}, group)
-    logs.add_response("get_log_events", {"events": [{"message": "up"}], "nextForwardToken": "f/1"}, events)
-    logs.add_response("get_log_events", {"events": [], "nextForwardToken": "f/1"}, {**events, "nextToken": "f/1"})
-    no_log(logs, 3)
     lines: list[str] = []
-    watched = Follower(clients, ENDPOINT, NAME, lines.append, sleep=lambda _: None)
-    watched.clients.logs.get_log_events = vanishing(watched.clients.logs.get_log_events, 2)
-    assert outcome(ENDPOINT, NAME, watched.follow(), [])[0] == 0
+    return Follower(clients, ENDPOINT, NAME, lines.append, sleep=lambda _: None), lines
+
+
+def test_an_endpoint_is_waited_for(stubbed):
+    clients, sagemaker, logs = stubbed
+    group = {"logGroupName": f"/aws/sagemaker/Endpoints/{NAME}", "limit": ANY}
+    up = {**event(1, "up"), "logStreamName": "all/i-0123abc"}
+    no_log(logs, 1)
+    logs.add_response("filter_log_events", {"events": [up]}, group)
+    no_log(logs, 3)
+    watched, lines = endpoint_follower(clients, sagemaker, "Creating", "InService")
+    assert watched.outcome(watched.follow())[0] == 0
     assert lines == [f"[{NAME}] Creating", f"[{NAME}] InService", "up"]
+
+
+def test_an_endpoint_is_followed_until_it_is_deleted(stubbed):
+    clients, sagemaker, logs = stubbed
+    watched, lines = endpoint_follower(clients, sagemaker, "InService", "InService", "Deleting")
+    sagemaker.add_client_error("describe_endpoint", "ValidationException", "Could not find endpoint")
+    no_log(logs, 7)
+    watched.until = ENDPOINT_ENDED
+    assert watched.follow() == {"EndpointStatus": "Deleted"}
+    assert lines == [f"[{NAME}] {status}" for status in ("InService", "Deleting", "Deleted")]
+
+
+def test_an_endpoint_that_never_was_is_an_error(stubbed):
+    clients, sagemaker, _ = stubbed
+    sagemaker.add_client_error("describe_endpoint", "ValidationException", "Could not find endpoint")
+    with pytest.raises(InputError, match="Could not find endpoint"):
+        endpoint_follower(clients, sagemaker)[0].follow()
 
 
 def test_a_log_that_may_not_be_read_is_one_warning(stubbed):
@@ -79,13 +98,13 @@ def test_a_log_that_may_not_be_read_is_one_warning(stubbed):
         describe(sagemaker, "InProgress", "Training", "Training")
     describe(sagemaker, "Completed", "Completed", "Training", "Completed")
     for _ in range(8):
-        logs.add_client_error("describe_log_streams", "AccessDeniedException", "no")
+        logs.add_client_error("filter_log_events", "AccessDeniedException", "no")
     watched, lines = follower(clients)
     watched.follow()
     assert sum("the log cannot be read" in line for line in lines) == 1
 
 
-@pytest.mark.parametrize("refused", ["describe_training_job", "describe_log_streams"])
+@pytest.mark.parametrize("refused", ["describe_training_job", "filter_log_events"])
 def test_credentials_that_expire_while_following_leave_the_job_and_say_how_to_come_back(refused, stubbed):
     clients, sagemaker, logs = stubbed
     describe(sagemaker, "InProgress", "Training", "Training")

@@ -2,38 +2,74 @@
 
 from __future__ import annotations
 
-from jobs.aws.log_tail import LogTail
-from tests.jobs.stubs import (
-    ANY_EVENTS,
-    ANY_REQUEST,
-    NAME,
-    no_log,
-)
+from jobs.aws.log_tail import OVERLAP_MS, LogTail
+from tests.jobs.stubs import FIRST_READ, GROUP, NAME, event, no_log
+
+START = 1_700_000_000_000  # ms since the epoch
 
 
-def test_lines_of_several_machines_have_their_names_and_streams_may_vanish(stubbed):
+def tail(clients):
+    return LogTail(clients.logs, GROUP, f"{NAME}/")
+
+
+def later(newest: int) -> dict[str, object]:
+    """The request of a read after one whose newest event came at this time."""
+    return {**FIRST_READ, "startTime": newest - OVERLAP_MS}
+
+
+def test_all_streams_come_in_one_call_and_lines_have_their_hosts_names(stubbed):
     clients, _, logs = stubbed
-    streams = [{"logStreamName": f"{NAME}/algo-{host}-1"} for host in (1, 2)]
-    logs.add_response("describe_log_streams", {"logStreams": streams[:1], "nextToken": "n"}, ANY_REQUEST)
-    logs.add_response("describe_log_streams", {"logStreams": streams[1:]}, {**ANY_REQUEST, "nextToken": "n"})
-    logs.add_response("get_log_events", {"events": [{"message": "a\nb"}], "nextForwardToken": "f/1"}, ANY_EVENTS)
-    logs.add_response("get_log_events", {"events": [], "nextForwardToken": "f/1"}, {**ANY_EVENTS, "nextToken": "f/1"})
-    logs.add_client_error("get_log_events", "ResourceNotFoundException")
-    tail = LogTail(clients.logs, "/aws/sagemaker/TrainingJobs", f"{NAME}/")
-    assert list(tail.lines()) == ["algo-1: a", "algo-1: b"]
-    no_log(logs, 1)  # the group is gone; the streams are asked for all the same
-    logs.add_response("get_log_events", {"events": [{"message": "c"}], "nextForwardToken": "f/2"},
-                      {**ANY_EVENTS, "nextToken": "f/1"})  # fmt: skip
-    logs.add_response("get_log_events", {"events": [], "nextForwardToken": "f/2"}, {**ANY_EVENTS, "nextToken": "f/2"})
-    logs.add_client_error("get_log_events", "ResourceNotFoundException")
-    assert list(tail.lines()) == ["algo-1: c"]
+    events = [event(1, "a\nb"), event(2, "c", host="algo-2", written=START + 1), event(3, " ", written=START + 2)]
+    logs.add_response("filter_log_events", {"events": events}, FIRST_READ)
+    assert list(tail(clients).lines()) == ["algo-1: a", "algo-1: b", "algo-2: c", "algo-1:  "]
+    logs.assert_no_pending_responses()
 
 
-def test_lines_that_come_after_an_empty_page_are_read(stubbed):
+def test_one_host_that_restarts_has_no_name_before_its_lines(stubbed):
     clients, _, logs = stubbed
-    logs.add_response("describe_log_streams", {"logStreams": [{"logStreamName": f"{NAME}/algo-1-1"}]}, ANY_REQUEST)
-    logs.add_response("get_log_events", {"events": [], "nextForwardToken": "f/1"}, ANY_EVENTS)
-    page = {"events": [{"message": "a"}], "nextForwardToken": "f/2"}
-    logs.add_response("get_log_events", page, {**ANY_EVENTS, "nextToken": "f/1"})
-    logs.add_response("get_log_events", {"events": [], "nextForwardToken": "f/2"}, {**ANY_EVENTS, "nextToken": "f/2"})
-    assert list(LogTail(clients.logs, "/aws/sagemaker/TrainingJobs", f"{NAME}/").lines()) == ["a"]
+    again = {**event(2, "b"), "logStreamName": f"{NAME}/algo-1-2"}
+    logs.add_response("filter_log_events", {"events": [event(1, "a"), again]}, FIRST_READ)
+    assert list(tail(clients).lines()) == ["a", "b"]
+
+
+def test_pages_are_read_to_the_last_also_after_an_empty_one(stubbed):
+    clients, _, logs = stubbed
+    logs.add_response("filter_log_events", {"events": [event(1, "a")], "nextToken": "t1"}, FIRST_READ)
+    logs.add_response("filter_log_events", {"events": [], "nextToken": "t2"}, {**FIRST_READ, "nextToken": "t1"})
+    logs.add_response("filter_log_events", {"events": [event(2, "b")]}, {**FIRST_READ, "nextToken": "t2"})
+    assert list(tail(clients).lines()) == ["a", "b"]
+    logs.assert_no_pending_responses()
+
+
+def test_no_event_is_lost_or_doubled_from_read_to_read(stubbed):
+    """The second read returns known events, one of the same time as a known one, and one that came late."""
+    clients, _, logs = stubbed
+    first = [event(1, "a", late=2000), event(2, "b", written=START + 1000)]
+    late = event(4, "late", host="algo-2", written=START - 100, late=20_000)
+    second = [late, *first, event(3, "same time as b", written=START + 1000)]
+    logs.add_response("filter_log_events", {"events": first}, FIRST_READ)
+    logs.add_response("filter_log_events", {"events": second}, later(START + 2000))
+    logs.add_response("filter_log_events", {"events": second}, later(START + 19_900))
+    reader = tail(clients)
+    assert list(reader.lines()) == ["a", "b"]
+    assert list(reader.lines()) == ["algo-2: late", "algo-1: same time as b"]
+    assert list(reader.lines()) == []
+    logs.assert_no_pending_responses()
+
+
+def test_events_that_no_read_finds_again_are_forgotten(stubbed):
+    clients, _, logs = stubbed
+    old, new = event(1, "a"), event(2, "b", written=START + OVERLAP_MS + 1)
+    logs.add_response("filter_log_events", {"events": [old, new]}, FIRST_READ)
+    reader = tail(clients)
+    assert list(reader.lines()) == ["a", "b"] and list(reader.had) == ["2"]
+
+
+def test_a_group_that_is_not_there_yet_and_one_that_vanishes_have_no_lines(stubbed):
+    clients, _, logs = stubbed
+    reader = tail(clients)
+    no_log(logs, 1)
+    assert list(reader.lines()) == []
+    logs.add_response("filter_log_events", {"events": [event(1, "a")], "nextToken": "t"}, FIRST_READ)
+    no_log(logs, 1)
+    assert list(reader.lines()) == ["a"]

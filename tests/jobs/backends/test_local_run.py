@@ -13,10 +13,20 @@ import pytest
 from container.job_types import INFERENCE, TRAIN
 from jobs.aws.clients import Clients
 from jobs.backends import local_process, local_run
-from jobs.backends.local_run import also_logged, collect, keep_checkpoints, merge_folders, move_folder, start_record
+from jobs.backends.local_run import (
+    also_logged,
+    collect,
+    fetch_inputs,
+    keep_checkpoints,
+    merge_folders,
+    move_folder,
+    start_record,
+)
 from jobs.results import fetch
 from jobs.spec.inputs import Input
 from jobs.spec.job import Job
+from jobs.spec.record import read_records
+from jobs.storage import mirror
 from model.artifacts import archive
 from model.errors import Failure, InputError
 from tests.jobs.conftest import BUCKET, saved_model
@@ -182,3 +192,20 @@ def test_closing_lines_are_printed_and_logged(tmp_path):
     lines: list[str] = []
     also_logged(lines.append, tmp_path / "log.txt")("last")
     assert lines == ["last"] and (tmp_path / "log.txt").read_text() == "first\nlast\n"
+
+
+def test_inputs_in_s3_are_downloaded_once_for_all_jobs(aws, tmp_path, monkeypatch):
+    s3, downloaded = aws("s3"), []
+    real = mirror.download_file
+    monkeypatch.setattr(mirror, "download_file", lambda *call: downloaded.append(call[1].key) or real(*call))
+    for name in ("1.jpg", "2.jpg"):
+        s3.put_object(Bucket=BUCKET, Key=f"in/{name}", Body=name.encode())
+    folders = []
+    for name in ("exp-1", "exp-2", "exp-3"):
+        job = replace(LOCAL_JOB, name=name, inputs=(Input("train", f"s3://{BUCKET}/in"),))
+        folders.append(fetch_inputs(job, start_record(job, tmp_path, "here"), Clients())["train"])
+        s3.put_object(Bucket=BUCKET, Key="in/2.jpg", Body=b"changed" if name != "exp-1" else b"2.jpg")
+    assert sorted(downloaded) == ["in/1.jpg", "in/2.jpg", "in/2.jpg"]  # the last for exp-3
+    assert set(folders) == {folders[0]} and folders[0].parent == tmp_path / ".inputs"
+    assert sorted(path.name for path in folders[0].iterdir()) == ["1.jpg", "2.jpg"]
+    assert [record.name for record in read_records(tmp_path)] == ["exp-1", "exp-2", "exp-3"]

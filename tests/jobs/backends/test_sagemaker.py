@@ -16,27 +16,23 @@ from jobs.spec.record import JobRecord, find_record, read_records
 from jobs.spec.results_folder import ResultsFolder
 from model.errors import Failure, InputError
 from tests.jobs.stubs import (
-    ANY_EVENTS,
-    ANY_REQUEST,
+    FIRST_READ,
     LEAST,
     NAME,
     describe,
+    event,
     follower,
     no_log,
-    vanishing,
 )
 
 
 def test_a_failed_job_prints_its_reason_and_last_lines_and_is_no_success(stubbed, tmp_path):
     clients, sagemaker, logs = stubbed
     describe(sagemaker, "Failed", "Failed", "Training", "Failed", FailureReason="AlgorithmError: no class b, exit 2")
-    logs.add_response("describe_log_streams", {"logStreams": [{"logStreamName": f"{NAME}/algo-1-17"}]}, ANY_REQUEST)
-    events = {"events": [{"message": "line 1"}, {"message": "error: no class b"}], "nextForwardToken": "f/1"}
-    logs.add_response("get_log_events", events, ANY_EVENTS)
-    logs.add_response("get_log_events", {"events": [], "nextForwardToken": "f/1"}, {**ANY_EVENTS, "nextToken": "f/1"})
+    events = [event(1, "line 1"), event(2, "error: no class b")]
+    logs.add_response("filter_log_events", {"events": events}, FIRST_READ)
     no_log(logs, 3)
     watched, lines = follower(clients)
-    watched.clients.logs.get_log_events = vanishing(watched.clients.logs.get_log_events, 2)
     code, _ = follow_and_fetch(watched, ResultsFolder(tmp_path))
     text = "\n".join(lines)
     assert code == 1

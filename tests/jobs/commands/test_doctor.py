@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+
+import pytest
 
 from jobs.aws.clients import Clients
-from jobs.commands.doctor import CHECKS, diagnose
+from jobs.commands.doctor import CHECKS, ECR_IMAGE, diagnose
 from jobs.commands.image import repository_uri
 from jobs.spec.flags import DoctorFlags
 from tests.jobs.conftest import BUCKET, MANIFEST
+
+REPOSITORY = ("team/rarebird", "abc1234", None)
 
 
 def test_the_doctor_lists_all_that_is_missing(aws, capsys, monkeypatch):
@@ -30,3 +35,23 @@ def test_the_doctor_lists_all_that_is_missing(aws, capsys, monkeypatch):
     assert diagnose(Clients("eu-west-1"), bad) == 3
     output = capsys.readouterr().out
     assert "trust policy" in output and "another-bucket" in output and "abd" in output
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "dkr.ecr.eu-west-1.amazonaws.com",
+        "dkr.ecr.cn-north-1.amazonaws.com.cn",
+        "dkr.ecr.eusc-de-east-1.amazonaws.eu",
+        "dkr-ecr.eu-west-1.on.aws",
+        "dkr.ecr-fips.us-gov-west-1.amazonaws.com",
+    ],
+)
+def test_images_of_every_partition_are_known(host):
+    found = re.fullmatch(ECR_IMAGE, f"123456789012.{host}/team/rarebird:abc1234")
+    assert found and found.groups() == ("123456789012", host.split(".")[-4 if host.endswith("cn") else -3], *REPOSITORY)
+
+
+@pytest.mark.parametrize("image", ["rarebird", "docker.io/a/b:c", "123456789012.dkr.ecr.eu-west-1.example.com/a:b"])
+def test_other_images_are_none_of_ecr(image):
+    assert not re.fullmatch(ECR_IMAGE, image)

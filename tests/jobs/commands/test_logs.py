@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
+from jobs.aws.follower import Follower
 from jobs.backends.local_run import start_record
+from jobs.spec.record import JobRecord
+from model.errors import InputError
 from tests.jobs.conftest import ACCOUNT, BUCKET, leave, run_jobs, saved_model
 from tests.jobs.examples import LOCAL_JOB
 
@@ -40,3 +44,23 @@ def test_ctrl_c_leaves_the_job_running(aws, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("jobs.aws.follower.Follower.follow", pressed)
     assert run_jobs("logs", "exp-1") == 130
     assert "exp-1 goes on; python -m jobs logs exp-1 comes back to it" in capsys.readouterr().out
+
+
+def test_the_log_of_an_endpoint_is_followed_while_it_serves(capsys, monkeypatch):
+    JobRecord("prod", "deploy", "endpoint", "sagemaker", "2026", Path("results/prod")).save()
+    statuses = ["InService", "Updating", "InService"]
+
+    def describe(follower: Follower) -> dict[str, str]:
+        if not statuses:
+            error = ClientError(
+                {"Error": {"Code": "ValidationException", "Message": "no endpoint"}}, "DescribeEndpoint"
+            )
+            raise InputError("no endpoint") from error
+        return {"EndpointStatus": statuses.pop(0)}
+
+    monkeypatch.setattr("jobs.aws.follower.Follower.describe", describe)
+    monkeypatch.setattr("jobs.aws.follower.Follower.log_tail", lambda _: None)
+    monkeypatch.setattr("jobs.aws.follower.POLL_SECONDS", 0.0)
+    assert run_jobs("logs", "prod", "--region", "eu-west-1") == 0
+    changes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[prod]")]
+    assert changes == [f"[prod] {status}" for status in ("InService", "Updating", "InService", "Deleted")]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.backends.local_run import collect, start_record
+from jobs.spec.record import JobRecord
 from tests.jobs.conftest import ACCOUNT, BUCKET, leave, run_jobs, saved_model
 from tests.jobs.examples import LOCAL_JOB, saved_state, write_hosts
 
@@ -36,3 +37,31 @@ def test_how_a_job_on_sagemaker_stands_is_asked_for(aws, tmp_path, capsys):
     assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", "--data", f"s3://{BUCKET}/x", "--job_name", "exp-1") == 0
     assert run_jobs("status") == 0 and "training exp-1: Completed" in capsys.readouterr().out
     assert not Path("results/exp-1/model").exists()  # nothing is fetched
+
+
+@pytest.mark.parametrize("command", ["status", "logs"])
+@pytest.mark.parametrize(
+    ("status", "steps", "code", "line"),
+    [
+        ("Succeeded", ["Gate", "Register"], 0, "registered: "),
+        ("Succeeded", ["Gate"], 3, "the model does not pass the gate; it is not registered"),
+        ("Failed", ["Train"], 1, "pipeline p-1: Failed"),
+    ],
+)
+def test_a_pipeline_that_has_ended_gives_the_gates_result(command, status, steps, code, line, capsys, monkeypatch):
+    JobRecord("p-1", "pipeline", "pipeline", "sagemaker", "2026", Path("results/p-1"), {"run": "arn:p"}).save()
+    description = {
+        "PipelineExecutionStatus": status,
+        "Steps": [{"StepName": step, "StepStatus": "Succeeded"} for step in steps],
+    }
+    monkeypatch.setattr("jobs.results.pipeline_run.PipelineFollower.describe", lambda _: description)
+    assert run_jobs(command, "p-1", "--region", "eu-west-1") == code
+    assert line in capsys.readouterr().out
+
+
+def test_a_job_that_failed_is_described_and_the_command_succeeds(capsys, monkeypatch):
+    JobRecord("exp-1", "train", "training", "sagemaker", "2026", Path("results/exp-1")).save()
+    description = {"TrainingJobStatus": "Failed", "FailureReason": "AlgorithmError"}
+    monkeypatch.setattr("jobs.aws.follower.Follower.describe", lambda _: description)
+    assert run_jobs("status", "exp-1", "--region", "eu-west-1") == 0
+    assert "FailureReason: AlgorithmError" in capsys.readouterr().out

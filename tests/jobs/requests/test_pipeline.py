@@ -21,27 +21,38 @@ def test_the_definition_is_a_pipeline_of_four_steps(dry_run: Callable[..., tuple
     assert code == 0, err
     request = json.loads(out)
     assert check_request("create_pipeline", request) == []
-    steps = json.loads(request["PipelineDefinition"])["Steps"]
+    definition = json.loads(request["PipelineDefinition"])
+    steps = definition["Steps"]
     train, answer, evaluate, gate = steps
     names = [step["Name"] for step in [*steps, *gate["Arguments"]["IfSteps"]]]
     assert names == ["Train", "Answer", "Evaluate", "Gate", "Register"]
-    assert [method for method, _ in step_requests(steps)] == [
+    assert [method for method, _ in step_requests(definition)] == [
         *("create_training_job", "create_processing_job", "create_processing_job", "create_model_package")
     ]
     assert "TrainingJobName" not in train["Arguments"] and train["Arguments"]["HyperParameters"] == {"epochs": "2"}
     sources = {entry["InputName"]: entry["S3Input"]["S3Uri"] for entry in answer["Arguments"]["ProcessingInputs"]}
-    assert sources == {"eval": "s3://b/e/", "model": {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}}
-    answers = answer["Arguments"]["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"]
+    model = {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}
+    assert sources == {"eval": {"Get": "Parameters.EvalData"}, "model": model}
+    answers = {"Get": "Steps.Answer.ProcessingOutputConfig.Outputs['output'].S3Output.S3Uri"}  # makes a dependency
     assert evaluate["Arguments"]["ProcessingInputs"][1]["S3Input"]["S3Uri"] == answers
-    assert evaluate["DependsOn"] == ["Answer"]  # the URI of its answers is a text, which makes no dependency
-    assert [condition["RightValue"] for condition in gate["Arguments"]["Conditions"]] == [0.5, 0.45]
+    scores = "Steps.Evaluate.ProcessingOutputConfig.Outputs['evaluation'].S3Output.S3Uri"
+    registered = gate["Arguments"]["IfSteps"][0]["Arguments"]["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
+    assert registered["Std:Join"]["Values"] == [{"Get": scores}, "evaluation.json"]
+    conditions = gate["Arguments"]["Conditions"]
+    assert [condition["RightValue"]["Get"] for condition in conditions] == ["Parameters.Gate", "Parameters.LowGate"]
+
+
+def defined(dry_run: Callable[..., tuple[int, str, str]], flags: str) -> dict[str, Any]:
+    """A definition."""
+    code, out, err = dry_run("pipeline", *shlex.split(f"{CHAIN} {flags}"))
+    assert code == 0, err
+    definition: dict[str, Any] = json.loads(json.loads(out)["PipelineDefinition"])
+    return definition
 
 
 def defined_steps(dry_run: Callable[..., tuple[int, str, str]], flags: str) -> dict[str, dict[str, Any]]:
     """A definition's steps by name, those behind the gate too."""
-    code, out, err = dry_run("pipeline", *shlex.split(f"{CHAIN} {flags}"))
-    assert code == 0, err
-    steps = json.loads(json.loads(out)["PipelineDefinition"])["Steps"]
+    steps = defined(dry_run, flags)["Steps"]
     return {step["Name"]: step for step in [*steps, *steps[-1]["Arguments"]["IfSteps"]]}
 
 
@@ -51,10 +62,56 @@ def test_without_a_gate_for_the_interval_its_lower_end_is_not_asked_for(dry_run)
 
 
 def test_only_the_training_takes_several_machines(dry_run):
-    steps = defined_steps(dry_run, "--instances 4")
-    assert steps["Train"]["Arguments"]["ResourceConfig"]["InstanceCount"] == 4
-    for name in ("Answer", "Evaluate"):
-        assert steps[name]["Arguments"]["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == 1
+    train, *others, _ = step_requests(defined(dry_run, "--instances 4"))
+    assert train[1]["ResourceConfig"]["InstanceCount"] == 4
+    assert [other["ProcessingResources"]["ClusterConfig"]["InstanceCount"] for _, other in others] == [1, 1]
+
+
+def test_an_execution_may_have_other_data_machines_and_gates(dry_run):
+    definition = defined(dry_run, "--instance ml.g5.xlarge --instances 2 --gate 0.5 --low_gate 0.25")
+    assert definition["Parameters"] == [
+        {"Name": "TrainData", "Type": "String", "DefaultValue": "s3://b/t/"},
+        {"Name": "EvalData", "Type": "String", "DefaultValue": "s3://b/e/"},
+        {"Name": "Truth", "Type": "String", "DefaultValue": "s3://b/g/"},
+        {"Name": "InstanceType", "Type": "String", "DefaultValue": "ml.g5.xlarge"},
+        {"Name": "InstanceCount", "Type": "Integer", "DefaultValue": 2},
+        {"Name": "Gate", "Type": "Float", "DefaultValue": 0.5},
+        {"Name": "LowGate", "Type": "Float", "DefaultValue": 0.25},
+    ]
+    text = json.dumps(definition["Steps"])
+    for parameter in definition["Parameters"]:
+        assert f'{{"Get": "Parameters.{parameter["Name"]}"}}' in text
+    train, answer, evaluate, _ = (request for _, request in step_requests(definition))
+    assert train["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] == "s3://b/t/"
+    assert answer["ProcessingInputs"][0]["S3Input"]["S3Uri"] == "s3://b/e/"
+    assert evaluate["ProcessingInputs"][0]["S3Input"]["S3Uri"] == "s3://b/g/"
+    assert evaluate["ProcessingResources"]["ClusterConfig"]["InstanceType"] == "ml.g5.xlarge"
+
+
+def test_steps_are_taken_from_earlier_executions_where_it_is_asked_for(dry_run):
+    steps = defined_steps(dry_run, "--cache_days 30")
+    cached = [name for name, step in steps.items() if "CacheConfig" in step]
+    assert cached == ["Train", "Answer", "Evaluate"]
+    assert steps["Train"]["CacheConfig"] == {"Enabled": True, "ExpireAfter": "P30D"}
+    assert not any("CacheConfig" in step for step in defined_steps(dry_run, "").values())
+
+
+@pytest.mark.parametrize("flags", ["", "--spot --checkpoints s3://b/kept/"])
+def test_the_arguments_that_a_cached_step_is_found_by_are_the_same_in_each_execution(flags, dry_run):
+    """AWS compares these (Developer Guide, "Default cache key attributes by pipeline step type")."""
+    steps = defined_steps(dry_run, f"--cache_days 7 {flags}")
+    keys = ("AlgorithmSpecification", "CheckpointConfig", "Environment", "HyperParameters", "InputDataConfig")
+    compared = [{key: steps["Train"]["Arguments"].get(key) for key in keys}]
+    compared += [
+        {key: steps[name]["Arguments"].get(key) for key in ("AppSpecification", "Environment", "ProcessingInputs")}
+        for name in ("Answer", "Evaluate")
+    ]
+    assert "Execution." not in json.dumps(compared)
+
+
+def test_spot_without_lasting_checkpoints_is_never_found_again(dry_run):
+    code, _, err = dry_run("pipeline", *shlex.split(f"{CHAIN} --cache_days 7 --spot"))
+    assert code == 2 and "cache_days and spot" in err
 
 
 @pytest.mark.parametrize("flags", ["", "--spot"])

@@ -35,3 +35,12 @@ def test_limits_and_machine_of_spot():
     job = dataclasses.replace(TRAINING_JOB, machine=Machine(spot=True), limits=Limits(max_run=60))
     assert training_request(job)["StoppingCondition"] == {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60}
     assert ACCOUNT[1] == training_request(job)["RoleArn"]
+
+
+def test_curves_are_copied_while_a_training_runs_where_it_is_asked_for(valid_requests):
+    request = valid_requests("train", "--data s3://b/train --live_curves", "create_training_job")
+    config = request["create_training_job"]["TensorBoardOutputConfig"]
+    assert config == {"LocalPath": "/opt/tensorboard", "S3OutputPath": "s3://rarebird-test/rarebird"}
+    reserved = ("/opt/ml", "/tmp", "/usr/local/nvidia")  # amazon-sagemaker-examples, issue 3620
+    assert not config["LocalPath"].startswith(reserved)
+    assert "TensorBoardOutputConfig" not in training_request(TRAINING_JOB)

@@ -105,3 +105,39 @@ def test_all_wrong_ranges_are_in_one_message():
     with pytest.raises(InputError) as raised:
         parameter_ranges({"lrr": [1, 2], "lr": [0.1, 0.01], "loss": ["focul", "focus"]})
     assert len(str(raised.value).splitlines()) == 1 + 4
+
+
+def test_what_bounds_a_search_is_in_its_request(dry_run):
+    flags = "--max_hours 1.5 --stop_after 5 --target_score 0.9"
+    code, out, err = dry_run("tune", *shlex.split(f"{TUNE} {flags}"))
+    assert code == 0, err
+    request = json.loads(out)
+    assert check_request("create_hyper_parameter_tuning_job", request) == []
+    config = request["HyperParameterTuningJobConfig"]
+    assert config["ResourceLimits"] == {
+        "MaxNumberOfTrainingJobs": 20,
+        "MaxParallelTrainingJobs": 2,
+        "MaxRuntimeInSeconds": 5400,
+    }
+    assert config["TuningJobCompletionCriteria"] == {
+        "BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 5},
+        "TargetObjectiveMetricValue": 0.9,
+    }
+
+
+def test_a_search_has_no_bounds_but_those_that_are_named(dry_run):
+    config = json.loads(dry_run("tune", *shlex.split(TUNE))[1])["HyperParameterTuningJobConfig"]
+    assert "TuningJobCompletionCriteria" not in config and "MaxRuntimeInSeconds" not in config["ResourceLimits"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--stop_after 2", "(--stop_after): 2 is below 3"),
+        ("--max_hours 0.01", "(--max_hours): 36 is below 120"),
+        ("--max_hours 5000", "(--max_hours): 18000000 is above 15768000"),
+    ],
+)
+def test_bounds_that_sagemaker_does_not_take_are_refused(flags, message, dry_run):
+    code, _, err = dry_run("tune", *shlex.split(f"{TUNE} {flags}"))
+    assert code == 2 and message in err

@@ -46,7 +46,9 @@ def test_nothing_is_taken_from_a_job_that_failed(tmp_path):
 
 
 def test_who_makes_an_input():
-    assert producers("model") == ("train", "tune") and producers("predictions") == ("inference", "inference_TTA")
+    assert producers("model") == ("train", "tune") and producers("predictions") == (
+        *("inference", "inference_TTA", "transform"),
+    )
     assert producers("weights") is None
 
 
@@ -61,3 +63,14 @@ def test_a_model_of_jobs_that_begin_so_and_of_a_search(tmp_path):
         resolve_source("s-1", "model", flags)
     saved_model(tmp_path / "s-1" / "model")
     assert resolve_source("s-1", "model", flags) == str(tmp_path / "s-1" / "model")
+
+
+@pytest.mark.parametrize("on", ["here", "sagemaker"])
+def test_the_answers_of_a_transform_are_those_that_were_fetched(on, tmp_path):
+    flags = read_flags("evaluation", ["--results", str(tmp_path), "--on", on], "")[0]
+    outputs = {"output": "s3://b/t-1/transform", "model": "s3://b/m/"}
+    JobRecord("t-1", "transform", "transform", "sagemaker", "2026", tmp_path / "t-1", outputs).save()
+    with pytest.raises(InputError, match="fetch t-1 brings the answers of the transform as"):
+        resolve_source("t-1", "predictions", flags)
+    (tmp_path / "t-1" / "output").mkdir()
+    assert resolve_source("t-1", "predictions", flags) == str(tmp_path / "t-1" / "output")

@@ -80,6 +80,11 @@ VALUES = {  # by flag, or by subcommand and flag: a value other than the default
     "at_once": "3",
     "strategy": "Random",
     "stop_early": "true",
+    "max_hours": "2",
+    "stop_after": "4",
+    "target_score": "0.9",
+    "cache_days": "7",
+    "live_curves": "true",
     "eval_data": "other",
     "truth": "other",
     "gate": "0.45",
@@ -261,7 +266,8 @@ def test_every_flag_of_another_backend_is_refused(command, on, run):
         assert f"  --{field.name}: --on {on} does not use it, only --on {' or '.join(backends_of(field))}" in err
     assert len(err.splitlines()) == len(fields) + 1
     if on != SAGEMAKER:  # a dry run prints SageMaker's request with any --on
-        names = [field.name for field in fields if SAGEMAKER in backends_of(field) and field.name != "keep_alive"]
+        without_spot = ("keep_alive", "cache_days")
+        names = [field.name for field in fields if SAGEMAKER in backends_of(field) and field.name not in without_spot]
         flags = " ".join(f"--{name} {values[name]}" for name in names)
         flags += f" {BESIDE.get(f'{command} isolated', '')}"
         code, (_, out, err, _) = run(command, f"{words} {flags} --dry_run")

@@ -3,9 +3,10 @@ from __future__ import annotations
 import io
 import logging
 import os
+import pickle
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from model.errors import Problems
 from model.images.decode import read_source
 from model.images.image_location import ImageLocation
 from model.labels import Scheme
+from model.runtime.division import Team, shared_by
 
 
 def jpeg(seed: int = 0) -> bytes:
@@ -264,3 +266,30 @@ def test_headers_show_the_depth_and_hash_nothing(channel: Table, tmp_path: Path)
     Image.fromarray(np.full((4, 4), 700, np.uint16)).save(tmp_path / "002.jpg", "PNG")
     contents = check_images(channel, Problems("x"), "headers", None, 2).contents
     assert not contents.hashes.any() and np.flatnonzero(contents.is_deep).tolist() == [3]
+
+
+@pytest.mark.parametrize("how", ["decode", "headers"])
+def test_several_processes_find_what_one_finds(
+    how: str, channel: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "149.jpg").unlink()  # a second image of a kind, in another process's part
+    one, several = Problems("x"), Problems("x")
+    expected = check_images(channel, one, how, tmp_path / "one" / ".checked", 2)
+    parts_checked: list[int] = []
+
+    def divide(task: Callable[..., object], *arguments: object) -> list[object]:
+        task, *arguments = pickle.loads(pickle.dumps([task, *arguments]))  # as another process gets it
+        results = [task(*arguments, part, 3) for part in range(3)]
+        parts_checked.extend(len(result) for result in results)  # type: ignore[arg-type]
+        return results
+
+    monkeypatch.setattr(model.data.integrity, "ROUND", 16)
+    with shared_by(Team(3, 1, divide)):
+        found = check_images(channel, several, how, tmp_path / "several" / ".checked", 2)
+    assert several.kinds == one.kinds and len(one.kinds) >= 3
+    assert (found.read, found.unreadable) == (expected.read, expected.unreadable)
+    assert np.array_equal(found.contents.hashes, expected.contents.hashes)
+    assert np.array_equal(found.contents.is_deep, expected.contents.is_deep)
+    assert sum(parts_checked) == 154 and parts_checked[:3] == [16, 16, 16]
+    for name in (".checked", ".contents") if how == "decode" else ():
+        assert np.array_equal(np.load(tmp_path / "several" / name), np.load(tmp_path / "one" / name))

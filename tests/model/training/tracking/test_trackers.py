@@ -103,3 +103,10 @@ def test_a_missing_package_is_logged_with_the_command_that_installs_it(tmp_path,
     assert make_trackers(tmp_path, "exp", TrainSettings(), account, tmp_path / "id") == []
     assert ["pip install tensorboard" in line for line in caplog.messages] == [True, False]
     assert ["pip install wandb" in line for line in caplog.messages] == [False, True]
+
+
+def test_curves_may_be_written_to_a_second_folder(tmp_path):
+    made = make_trackers(tmp_path, "exp", TrainSettings(), None, tmp_path / "id", tmp_path / "live")
+    assert [tracker.folder for tracker in made] == [tmp_path / "tensorboard", tmp_path / "live"]
+    settings = TrainSettings(tracking="none")
+    assert make_trackers(tmp_path, "exp", settings, None, tmp_path / "id", tmp_path / "live") == []

@@ -1,0 +1,75 @@
+"""The answers of a fetched batch transform as those of an inference: output.csv, probabilities.csv, labels.json.
+
+`python -m model transform` writes them, in a process of its own: it needs the libraries that jobs does not.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from container.project_root import PROJECT_ROOT
+from jobs.aws.calls import call, user_error
+from jobs.aws.clients import Clients
+from jobs.spec.console import PrintLine
+from jobs.spec.record import RECORD, JobRecord
+from jobs.spec.results_folder import ResultsFolder
+from jobs.storage.s3 import S3Uri, download_folder
+from model.errors import Failure, InputError
+
+TRANSFORM_FOLDER = "transform"  # below RESULTS/JOB: a file for each image
+
+
+def write_answers(
+    clients: Clients, description: Mapping[str, Any], results: ResultsFolder, print_line: PrintLine
+) -> None:
+    """Writes RESULTS/JOB/output from the fetched files and the model that answered. Where that is not possible, as
+    without the model, a warning says why: what was fetched stays.
+
+    Args:
+        description: The transform job's.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="rarebird-") as temporary:
+            model = S3Uri.parse(model_uri(clients, description, results))
+            if not download_folder(clients.s3, model, Path(temporary)):
+                raise InputError(f"{model}: there is no model")
+            paths = (results.path / TRANSFORM_FOLDER, Path(temporary), results.output / "output.csv")
+            folder, model_dir, output = (str(path.resolve()) for path in paths)
+            flags = (folder, "--model_dir", model_dir, "--output", output)
+            run_model("transform", *flags, print_line=print_line)
+    except (InputError, Failure) as error:
+        print_line(f"warning: the answers cannot be evaluated: {error}")
+
+
+def model_uri(clients: Clients, description: Mapping[str, Any], results: ResultsFolder) -> str:
+    """The S3 URI of a transform's model: of the job's record, else of the SageMaker model, which may be deleted."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        uri = JobRecord.read(results.path / RECORD).outputs.get("model")
+    except (OSError, ValueError, TypeError, AttributeError):
+        uri = None
+    if uri:
+        return uri
+    name = description["ModelName"]
+    try:
+        container = call(clients.sagemaker.describe_model, ModelName=name)["PrimaryContainer"]
+    except (ClientError, BotoCoreError) as error:
+        raise user_error(error, f"model {name}") from error
+    source = container.get("ModelDataSource", {}).get("S3DataSource", {})
+    return str(container.get("ModelDataUrl") or source.get("S3Uri", ""))
+
+
+def run_model(subcommand: str, *flags: str, print_line: PrintLine) -> None:
+    """Runs `python -m model SUBCOMMAND FLAGS` and prints its lines. Raises Failure with its error."""
+    command = [sys.executable, "-m", "model", subcommand, *flags]
+    ended = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True)
+    if ended.returncode:
+        raise Failure(ended.stderr.strip() or f"{' '.join(command)} ended with {ended.returncode}")
+    for line in ended.stdout.splitlines():
+        print_line(line)

@@ -1,0 +1,27 @@
+"""Leaves secrets out of a request that is kept: the values of variables whose names look like those of secrets."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+SECRET = re.compile(r"key|secret|token|passw|pwd|credential|auth", re.IGNORECASE)  # in the name of a variable
+NOT_KEPT = "(not kept)"
+ENVIRONMENT, DEFINITION = "Environment", "PipelineDefinition"  # fields of variables; of a pipeline as JSON text
+
+
+def without_secrets(request: Any) -> Any:
+    """A request with NOT_KEPT in place of the values of such variables, wherever it has an environment."""
+    if isinstance(request, Mapping):
+        return {name: _field(name, value) for name, value in request.items()}
+    return [without_secrets(item) for item in request] if isinstance(request, (list, tuple)) else request
+
+
+def _field(name: str, value: Any) -> Any:
+    if name == ENVIRONMENT and isinstance(value, Mapping):
+        return {variable: NOT_KEPT if SECRET.search(variable) else text for variable, text in value.items()}
+    if name == DEFINITION and isinstance(value, str):
+        return json.dumps(without_secrets(json.loads(value)))
+    return without_secrets(value)

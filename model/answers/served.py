@@ -1,0 +1,138 @@
+"""`python -m model transform`: the server's answers of a batch transform, a file for each image, as new answers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from model.answers.files import ERRORS, OUTPUT, answer_files, beside_answers
+from model.answers.write import Answers, write_answers
+from model.artifacts.archive import opened_model
+from model.artifacts.ensemble import answering_decision, load, provenance_of
+from model.artifacts.provenance import PROVENANCE_KEY
+from model.data.readers.columns import PICTURE_COLUMNS
+from model.errors import InputError, Problems
+from model.labels import Scheme
+from model.settings.cli import from_flags
+from model.settings.fields import setting
+
+USAGE = """python -m model transform FOLDER --model_dir MODEL --output FILE
+
+Reads what SageMaker's batch transform left, PICTURE.out for each picture, and writes what inference.py writes: the
+answers with the class by the model's decision, their probabilities, labels.json and errors.csv. The pictures are named
+by their paths in FOLDER and sorted by them. The answers may be JSON, JSON Lines or CSV.
+
+    python -m model transform results/faces-eval/transform --model_dir runs/faces --output scores/output.csv"""
+
+ENDING = ".out"  # that batch transform adds to the name of an input
+BATCH = 4096  # answers held at a time
+
+
+@dataclass(frozen=True)
+class TransformSettings:
+    folder: list[str] = setting([], "folder of the .out files", section="Transform", positional=True)
+    model_dir: str | None = setting(None, "the saved model that answered, or its model.tar.gz")
+    output: str = setting(f"output/{OUTPUT}", "file of the answers")
+
+    def contradictions(self) -> Iterator[str]:
+        """Sentences about settings that contradict each other."""
+        if len(self.folder) != 1:
+            yield "name the one folder of the .out files"
+        if not self.model_dir:
+            yield "--model_dir is needed: the saved model that answered"
+
+
+def answered_images(folder: Path) -> list[str]:
+    """The paths of the answered images relative to a folder of .out files, sorted. InputError if there is none."""
+    names = [
+        Path(parent, name).relative_to(folder).as_posix().removesuffix(ENDING)
+        for parent, _, files in os.walk(folder)
+        for name in files
+        if name.endswith(ENDING)
+    ]
+    if not names:
+        raise InputError(f"{folder}: there is no answer of a batch transform, a file PICTURE{ENDING}, in it")
+    return sorted(names)
+
+
+def read_answers(folder: Path, names: Sequence[str], scheme: Scheme) -> Iterator[Answers]:
+    """The answers to images in batches.
+
+    Args:
+        folder: Folder of the .out files.
+        names: The images, as of answered_images.
+        scheme: The classes of the model that answered.
+
+    Raises:
+        InputError: After the last batch, with all files that hold no answer of this model.
+    """
+    problems = Problems(f"answers of a batch transform ({folder})")
+    for first in range(0, len(names), BATCH):
+        rows, probabilities, unreadable = [], [], {}
+        for row, name in enumerate(names[first : first + BATCH], first):
+            path = folder / f"{name}{ENDING}"
+            try:
+                answer = _parse(path.read_text(encoding="utf-8"), scheme)
+            except (OSError, ValueError) as error:
+                problems.add("no answer of this model", f"{path}: {error}")
+                continue
+            if isinstance(answer, str):
+                unreadable[row] = answer
+            else:
+                rows.append(row)
+                probabilities.append(answer)
+        array = np.array(probabilities, np.float32).reshape(-1, scheme.num_classes)
+        yield Answers(np.array(rows, np.int64), array, unreadable)
+    problems.raise_if_any()
+
+
+def _parse(text: str, scheme: Scheme) -> list[float] | str:
+    """The probabilities of an answer, or why the image could not be read. ValueError if it is neither."""
+    content: Any
+    if text.lstrip().startswith("{"):
+        content = json.loads(text)
+        if isinstance(content.get("error"), str):
+            return str(content["error"])
+        if content.get("labels", scheme.class_names) != scheme.class_names:
+            raise ValueError(f"its labels are not the {scheme.num_classes:,} classes of the model")
+        values = content.get("probabilities")
+        if not isinstance(values, list):
+            raise ValueError("expected the answer to one picture, with its probabilities")
+    else:
+        lines = list(csv.reader(text.splitlines()))
+        if len(lines) != 1:
+            raise ValueError(f"expected one line, the answer to one picture, not {len(lines)}")
+        values = lines[0]
+        if len(values) == scheme.num_classes + 1 and not any(values[:-1]):
+            return values[-1]
+    if len(values) != scheme.num_classes:
+        raise ValueError(f"has {len(values):,} probabilities, expected {scheme.num_classes:,}, one for each class")
+    numbers = [float(value) for value in values]
+    if not all(0 <= number <= 1 for number in numbers):
+        raise ValueError("its numbers are not probabilities, from 0 to 1")
+    return numbers
+
+
+def main(argv: Sequence[str]) -> int:
+    settings = from_flags(TransformSettings, argv, USAGE)
+    folder = Path(settings.folder[0])
+    names = answered_images(folder)
+    with opened_model(Path(settings.model_dir or "")) as model_folder:
+        saved = load(model_folder)
+        labels = saved.labels() | {PROVENANCE_KEY: provenance_of(saved, 1).to_dict()}
+        decision = answering_decision(saved, views_vote=False)
+    info = pd.DataFrame({PICTURE_COLUMNS[0]: names}, dtype=object)
+    output, probabilities = answer_files(Path(), settings.output)
+    answers = read_answers(folder, names, saved.scheme)
+    unread = write_answers(answers, info, PICTURE_COLUMNS[0], labels, output, probabilities, decision)
+    why = f", {unread:,} of them unread: {beside_answers(output, ERRORS)}" if unread else ""
+    print(f"{len(names):,} answers{why}: {output}")
+    return 0

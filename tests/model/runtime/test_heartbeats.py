@@ -1,0 +1,91 @@
+"""Signs of life, with a store in this process and a clock that stands still while nobody sleeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch.distributed as dist
+
+from model.errors import Failure
+from model.runtime.heartbeats import Heartbeats
+
+
+class Clock:
+    """time.monotonic and time.sleep; `at_sleep` is called at each sleep with the time."""
+
+    def __init__(self, at_sleep: Callable[[float], None] = lambda _: None):
+        self.now, self.at_sleep = 0.0, at_sleep
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.at_sleep(self.now)
+
+
+def heartbeats(store: dist.Store, rank: int, clock: Clock) -> Heartbeats:
+    return Heartbeats(store, rank, patience=600, beat=10, clock=clock, sleep=clock.sleep)
+
+
+def test_work_of_hours_is_waited_for_while_there_are_signs_of_life():
+    store = dist.HashStore()
+
+    def work(now: float) -> None:
+        store.set("rank 1", f"1/{int(now / 300)}")  # seldom, but more often than patience asks
+        if now > 7200:
+            store.add("1/done", 1)
+
+    clock = Clock(work)
+    heartbeats(store, 0, clock).wait([1])
+    assert 7200 < clock.now < 7202
+
+
+def test_a_process_without_a_sign_of_life_is_lost():
+    store = dist.HashStore()
+    store.set("rank 2", "1/7")
+    clock = Clock(lambda now: store.set("rank 1", f"1/{now}"))
+    with pytest.raises(Failure, match="no sign of life for 10 minutes from rank 2: its host is frozen or lost"):
+        heartbeats(store, 0, clock).wait([1, 2])
+    assert 600 < clock.now < 640
+
+
+def test_a_process_that_is_done_need_not_give_signs_of_life():
+    store = dist.HashStore()
+    done = heartbeats(store, 1, Clock())
+    done.begin()
+    done.end()
+
+    def work(now: float) -> None:
+        store.set("rank 2", f"1/{now}")
+        if now > 3000:
+            store.add("1/done", 1)
+
+    clock = Clock(work)
+    heartbeats(store, 0, clock).wait([1, 2])
+    assert clock.now > 3000
+
+
+def test_a_process_that_fails_ends_the_others_at_once():
+    store, clock = dist.HashStore(), Clock()
+    failing = heartbeats(store, 1, Clock())
+    failing.begin()
+    failing.end(ValueError("no such file"))
+    waiting = heartbeats(store, 0, clock)
+    with pytest.raises(Failure, match="rank 1 failed: ValueError: no such file; its own log says more"):
+        waiting.wait([1, 2])
+    assert clock.now < 10
+
+
+def test_signs_are_written_while_a_process_works_and_phases_are_apart():
+    store = dist.HashStore()
+    working, waiting = heartbeats(store, 0, Clock()), heartbeats(store, 1, Clock())
+    for phase in (1, 2):
+        working.begin()
+        while not store.check(["rank 0"]) or not store.get("rank 0").startswith(f"{phase}/".encode()):
+            pass
+        working.end()
+        assert store.get("rank 0") == f"{phase}/done".encode()
+        waiting.wait([0])
+    assert waiting.phase == working.phase == 2
