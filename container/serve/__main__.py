@@ -6,7 +6,8 @@
 Reads   SM_CHANNEL_MODEL        a saved model or an ensemble, or a folder with one in it; else SM_MODEL_DIR, else
                                 /opt/ml/model, else the newest finished run in runs/
 
-GET /ping                       200 when the model is loaded and has answered once, 503 before
+GET /ping                       200 when the model is loaded and has answered once; 503 before, and once it fails again
+                                and again
 POST /invocations               pictures as they are, as multipart/form-data or as base64 in JSON; answers are JSON,
                                 JSON lines or CSV
 GET /execution-parameters       for batch transforms
@@ -19,7 +20,7 @@ SAGEMAKER_MODEL_SERVER_WORKERS, SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, SAGEMAKER_
 what they mean elsewhere.
 
 Ends with 0 when SIGTERM came and what was under way is answered, 2 where the model cannot be loaded, 1 where there is
-not enough memory for it.
+not enough memory for it, or where it failed on --max_faults batches in a row.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ from container.http.errors import RETRY_AFTER, RequestError
 from container.http.json_body import json_response
 from container.http.limits import MIB, Capacity, Reservation
 from container.http.request_body import BodyLimits, body_chunks, read_body
-from container.serve.errors import NotEnoughMemory
+from container.serve.errors import NotEnoughMemory, Unavailable
+from container.serve.health import ModelHealth
 from container.serve.models import (
     ONLY_MODEL,
     AlreadyLoaded,
@@ -50,13 +51,15 @@ class Server:
     Args:
         settings: The server's settings.
         folder: The model's folder; None for those that the settings name, or for none at first.
-        on_failure: Called with the exception if the model cannot be loaded.
+        on_failure: Called with the exception if the model cannot be loaded or fails again and again; the server has to
+            end then. In any thread.
     """
 
     def __init__(self, settings: ServeSettings, folder: Path | None, on_failure: Callable[[Exception], None]):
         self.settings, self.folder, self.on_failure = settings, folder, on_failure
         self.counters = Counters()
-        self.models = LoadedModels(settings, self.counters)
+        self.health = ModelHealth(settings.max_faults, self.counters.faults.inc, on_failure)
+        self.models = LoadedModels(settings, self.counters, self.health)
         self.ready = False
         self.bodies = Capacity(settings.max_pending_mb * MIB)
         self.pictures = Capacity(settings.max_queue)
@@ -108,7 +111,7 @@ class Server:
             self.on_failure(error)
 
     async def ping(self, request: Request) -> Response:
-        return Response(status_code=200 if self.ready else 503)
+        return Response(status_code=200 if self.ready and not self.health.is_broken else 503)
 
     async def execution_parameters(self, request: Request) -> Response:
         """Without BatchStrategy: SageMaker's default sends one object per request, and the local mode of its SDK
@@ -158,8 +161,8 @@ class Server:
         """The answers to the pictures of a request, in order.
 
         Raises:
-            RequestError: 503, too many pictures are waiting, or it takes too long; 400, the one picture of a request
-                cannot be read.
+            RequestError: 503, too many pictures are waiting, it takes too long, or the model cannot answer now; 400,
+                the one picture of a request cannot be read.
         """
         number = len(invocation.pictures)
         if not waiting.add(number):
@@ -179,6 +182,10 @@ class Server:
                 tasks = [group.create_task(predict_one(row)) for row in range(number)]
         except TimeoutError:
             raise RequestError(503, f"no answer within {self.settings.timeout:g} s", RETRY_AFTER) from None
+        except ExceptionGroup as errors:
+            if unavailable := errors.subgroup(Unavailable):
+                raise RequestError(503, str(unavailable.exceptions[0]), RETRY_AFTER) from None
+            raise
         answers = [task.result() for task in tasks]
         if invocation.is_single and answers[0].probabilities is None:
             raise RequestError(400, answers[0].error)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from container.serve.batching import Batcher
+from container.serve.health import ModelHealth
 from container.serve.telemetry import Counters
 from model.settings.serve import ServeSettings
 
@@ -54,10 +55,16 @@ class LoadedModel:
 
 
 class LoadedModels:
-    """The models by name. They share one thread that computes and the threads that decode."""
+    """The models by name. They share one thread that computes and the threads that decode.
 
-    def __init__(self, settings: ServeSettings, counters: Counters):
-        self.settings, self.counters = settings, counters
+    Args:
+        settings: The server's settings.
+        counters: Counts their batches.
+        health: Counts their faults.
+    """
+
+    def __init__(self, settings: ServeSettings, counters: Counters, health: ModelHealth):
+        self.settings, self.counters, self.health = settings, counters, health
         self.num_decoders = max(1, settings.num_workers)
         if settings.num_workers < 0:
             self.num_decoders = _core_count()
@@ -86,7 +93,7 @@ class LoadedModels:
             self.loading.discard(name)
         batcher = Batcher(
             model.prepare,
-            model.predict,
+            self.health.watched(model.predict),
             model.batch_size,
             self.settings.max_wait_ms / 1000,
             self.decoders,

@@ -24,6 +24,7 @@ class Counters(Telemetry):
         self.batches = Histogram(
             "rarebird_batch_pictures", "Pictures a batch", registry=self.registry, buckets=BATCH_SIZES
         )
+        self.faults = Counter("rarebird_model_faults", "Batches that the model failed on", registry=self.registry)
 
     def details(self, scope: Scope) -> dict[str, Any]:
         state = scope.get("state", {})

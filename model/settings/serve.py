@@ -45,6 +45,11 @@ class ServeSettings(PredictionSettings):
         2000, "connections at a time; the requests of more, /ping among them, are sent away with 503", low=1
     )
     drain_seconds: float = setting(25.0, "for requests that are under way when SIGTERM comes", unit="s", low=0)
+    max_faults: int = setting(
+        3,
+        "batches in a row on which the model fails before /ping answers 503 and the server ends with 1; 0: never",
+        low=0,
+    )
 
     batch_size: int = setting(32, "pictures of a forward pass, their views counted", low=1, section="Machine")
     max_wait_ms: float = setting(

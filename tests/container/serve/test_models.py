@@ -16,6 +16,7 @@ from container.project_root import PROJECT_ROOT
 from container.serve import models
 from container.serve import served_model as served
 from container.serve.__main__ import main
+from container.serve.health import ModelHealth
 from container.serve.models import LoadedModel, LoadedModels
 from container.serve.telemetry import Counters
 from model.errors import Failure
@@ -93,7 +94,7 @@ def test_nothing_heavy_is_imported_before_the_server_listens():
 def test_a_model_in_use_is_unloaded_once_it_is_not():
     async def ask() -> list[str]:
         loaded = LoadedModel("", Released(), Closing())
-        all_models = LoadedModels(ServeSettings(num_workers=1), Counters())
+        all_models = LoadedModels(ServeSettings(num_workers=1), Counters(), ModelHealth(1, pytest.fail, pytest.fail))
         all_models.loaded["a"] = loaded
         with loaded.in_use():
             unloading = asyncio.create_task(all_models.unload("a"))
