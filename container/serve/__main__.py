@@ -37,6 +37,7 @@ from container.http.server import ConnectionLimits, HttpServer, open_listener
 from container.job_types import SERVE
 from container.locations import NAME_A_MODEL, Locations
 from container.serve.app import Server
+from container.serve.process_pool import process_count
 from model.artifacts.discovery import find_model, newest_model
 from model.errors import ExitCode
 from model.settings.serve import ServeSettings
@@ -62,7 +63,8 @@ def serve(settings: ServeSettings, env: Environment) -> int:
         failures.append(error)
         server.stop()
 
-    app = Server(settings, model_folder(settings, env), on_failure).app()
+    folder, processes = model_folder(settings, env), process_count(settings, env.variables)
+    app = Server(settings, folder, on_failure, processes).app()
     limits = ConnectionLimits(settings.max_connections, settings.body_timeout, settings.drain_seconds)
     server = HttpServer(app, limits)
     with open_listener(settings.host, settings.port) as listener:

@@ -29,10 +29,9 @@ from container.serve.models import (
     AlreadyLoaded,
     LoadedModel,
     LoadedModels,
-    import_libraries,
-    in_daemon_thread,
 )
 from container.serve.openapi import description
+from container.serve.process_pool import ProcessPool
 from container.serve.request_body import Invocation, body_type, read_invocation
 from container.serve.responses import CSV, Answer, encode_answers, negotiate_format
 from container.serve.telemetry import Counters
@@ -53,14 +52,20 @@ class Server:
         folder: The model's folder; None for those that the settings name, or for none at first.
         on_failure: Called with the exception if the model cannot be loaded or fails again and again; the server has to
             end then. In any thread.
+        processes: Number of model processes; 1: this process.
     """
 
-    def __init__(self, settings: ServeSettings, folder: Path | None, on_failure: Callable[[Exception], None]):
+    def __init__(
+        self, settings: ServeSettings, folder: Path | None, on_failure: Callable[[Exception], None], processes: int = 1
+    ):
         self.settings, self.folder, self.on_failure = settings, folder, on_failure
         self.counters = Counters()
-        self.health = ModelHealth(settings.max_faults, self.counters.faults.inc, on_failure)
-        self.models = LoadedModels(settings, self.counters, self.health)
-        self.ready = False
+        self.models: LoadedModels | ProcessPool
+        if processes > 1:
+            self.models = ProcessPool(settings, self.counters, on_failure, processes)
+        else:
+            health = ModelHealth(settings.max_faults, self.counters.faults.inc, on_failure)
+            self.models = LoadedModels(settings, self.counters.batches.observe, health)
         self.bodies = Capacity(settings.max_pending_mb * MIB)
         self.pictures = Capacity(settings.max_queue)
         self.max_body = (settings.max_payload_mb or settings.max_pending_mb) * MIB
@@ -100,18 +105,12 @@ class Server:
 
     async def _load(self) -> None:
         try:
-            if self.settings.multi_model:
-                await in_daemon_thread(import_libraries)
-                log.info("ready to load models")
-            else:
-                loaded = await self.models.load(ONLY_MODEL, self.folder)
-                log.info("ready; model %s", loaded.model)
-            self.ready = True
+            await self.models.start(self.folder)
         except Exception as error:
             self.on_failure(error)
 
     async def ping(self, request: Request) -> Response:
-        return Response(status_code=200 if self.ready and not self.health.is_broken else 503)
+        return Response(status_code=200 if self.models.is_ready else 503)
 
     async def execution_parameters(self, request: Request) -> Response:
         """Without BatchStrategy: SageMaker's default sends one object per request, and the local mode of its SDK
@@ -129,7 +128,7 @@ class Server:
     async def invocations(self, request: Request) -> Response:
         if self.settings.multi_model:
             raise RequestError(404, "several models are served here: POST /models/NAME/invoke")
-        if not self.ready:
+        if ONLY_MODEL not in self.models.loaded:
             raise RequestError(503, "the model is being loaded", RETRY_AFTER)
         return await self.invoke(request, self.models.loaded[ONLY_MODEL])
 
@@ -218,6 +217,8 @@ class Server:
             raise RequestError(409, str(error)) from None
         except NotEnoughMemory as error:
             raise RequestError(507, str(error)) from None
+        except Unavailable as error:
+            raise RequestError(503, str(error), RETRY_AFTER) from None
         except (InputError, OSError) as error:
             raise RequestError(400, str(error)) from None
         except Exception as error:  # of a library, which the model's files have led to it

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from container.http.errors import RequestError
+from container.serve.errors import NotEnoughMemory
 from model.decisions import Decision
+from model.errors import InputError
 from model.labels import mask_scheme
 from model.settings.serve import ServeSettings
 
 NUM_CLASSES = mask_scheme().num_classes
-BAD, FAULT, NO_MEMORY = b"bad", b"fault", b"no memory"
+BAD, FAULT, NO_MEMORY, KILL, WAIT = b"bad", b"fault", b"no memory", b"kill", b"wait:"
+DIES = "dies"
+ERRORS = {error.__name__: error for error in (InputError, NotEnoughMemory, ZeroDivisionError)}
 
 
 def stub_probabilities(picture: bytes) -> np.ndarray:
@@ -27,14 +34,20 @@ class StubModel:
     """Stands for a ServedModel.
 
     Pictures: BAD cannot be read; a batch with FAULT fails, as after an error of the GPU; one of two with NO_MEMORY in
-    it needs more memory than there is.
+    it needs more memory than there is; KILL kills the process; WAIT + PATH waits for that file while it is decoded.
+
+    A folder whose name is an exception's raises it; the file DIES in it lets every process end that loads it.
     """
 
     batch_size = 4
     scheme, decision = mask_scheme(), Decision()
 
-    def __init__(self, folder: Path | None, settings: ServeSettings):
+    def __init__(self, folder: Path | None, settings: ServeSettings, copies: int = 1):
         self.folder = folder
+        if folder is not None and (folder / DIES).exists():
+            os._exit(3)
+        if folder is not None and folder.name in ERRORS:
+            raise ERRORS[folder.name](f"{folder}: no model")
 
     def __str__(self) -> str:
         return f"{self.folder}: a stub"
@@ -42,6 +55,11 @@ class StubModel:
     def prepare(self, picture: bytes, row: int) -> bytes:
         if picture == BAD:
             raise RequestError(400, "cannot be read")
+        if picture == KILL:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if picture.startswith(WAIT):
+            while not Path(os.fsdecode(picture.removeprefix(WAIT))).exists():
+                time.sleep(0.005)
         return picture
 
     def predict(self, pictures: Sequence[bytes]) -> np.ndarray:
@@ -53,3 +71,7 @@ class StubModel:
 
     def release_memory(self) -> None:
         pass
+
+
+def import_nothing() -> None:
+    """Stands for import_libraries."""

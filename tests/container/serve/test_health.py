@@ -26,7 +26,7 @@ from container import job_script
 from container.serve import models
 from container.serve.__main__ import main
 from tests.container.serve.stub_model import StubModel
-models._load = StubModel
+models.make_served_model = StubModel
 job_script.run(main)
 """
 
@@ -37,7 +37,7 @@ def stub_server(monkeypatch):
     clients: list[TestClient] = []
 
     def start(**values: object) -> tuple[TestClient, Server, list[Exception]]:
-        monkeypatch.setattr(models, "_load", StubModel)
+        monkeypatch.setattr(models, "make_served_model", StubModel)
         failures: list[Exception] = []
         server = Server(settings_of(**values), PROJECT_ROOT, failures.append)
         clients.append(TestClient(server.app(), raise_server_exceptions=False))
@@ -78,7 +78,7 @@ def test_an_answer_in_between_and_pictures_that_are_refused_count_for_nothing(st
     assert statuses(client, *[BAD] * 5) == [400] * 5
     assert client.get("/ping").status_code == 200 and not failures
     assert statuses(client, FAULT, BAD, FAULT) == [500, 400, 500]  # nor does a refused picture reset the count
-    assert server.health.is_broken and len(failures) == 1
+    assert server.models.health.is_broken and len(failures) == 1
 
 
 def test_with_0_the_server_never_ends(stub_server):
