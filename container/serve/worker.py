@@ -129,7 +129,8 @@ class Worker:
             if not answer.done():
                 answer.set_exception(ProcessDied())
         await self.channel.close()
-        return reason or await self._exit_reason()
+        exit_reason = await self._exit_reason()
+        return reason or exit_reason
 
     def memory(self) -> int:
         """Resident memory of the process in bytes; 0 if it has ended, or the system does not say."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -16,14 +17,14 @@ from starlette.testclient import TestClient
 
 from container.serve import models, process_pool
 from container.serve.app import Server
-from container.serve.process_pool import ProcessPool, pause, process_count, process_variables
+from container.serve.process_pool import MAX_DEATHS, ProcessPool, pause, process_count, process_variables
+from container.serve.telemetry import Counters
 from container.serve.worker import Worker
-from model.errors import InputError
+from model.errors import Failure, InputError
 from tests.container.http.server_process import until
 from tests.container.serve.conftest import settings_of
 from tests.container.serve.stub_model import (
     BAD,
-    DIES,
     FAULT,
     KILL,
     WAIT,
@@ -69,126 +70,70 @@ class Pool:
             os.kill(worker.process.pid, signal.SIGKILL)
         until(lambda: all(worker.has_ended for worker in killed))
 
-    def metric(self, name: str) -> float:
+    def metric(self, name: str, process: int) -> float:
+        start = f'rarebird_process_{name}{{process="{process}"}} '
         lines = self.client.get("/metrics").text.splitlines()
-        return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} "))
+        return next(float(line.removeprefix(start)) for line in lines if line.startswith(start))
 
 
-@pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., Pool]]:
-    monkeypatch.setattr(models, "make_served_model", StubModel)
-    monkeypatch.setattr(models, "import_libraries", import_nothing)
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Pool]]:
+    """Starts servers that end with the module's tests."""
     pools: list[Pool] = []
+    folder = tmp_path_factory.mktemp("stub")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models, "make_served_model", StubModel)
+        patch.setattr(models, "import_libraries", import_nothing)
 
-    def start(folder: Path | None = tmp_path, **values: object) -> Pool:
-        pools.append(Pool(folder, **values))
-        return pools[-1]
+        def start(**values: object) -> Pool:
+            pools.append(Pool(None if values.get("multi_model") else folder, **values))
+            return pools[-1].ready()
 
-    yield start
-    for each in pools:
-        each.client.__exit__(None, None, None)
-        assert all(worker.process.returncode is not None for worker in each.workers if worker.process)
+        yield start
+        for each in pools:
+            each.client.__exit__(None, None, None)
+            assert all(worker.process.returncode is not None for worker in each.workers)
 
 
-def test_32_clients_of_four_processes_see_no_error_when_one_is_killed(pool, tmp_path):
-    serving = pool(processes=4, num_workers=32).ready()
-    waiting = [WAIT + os.fsencode(tmp_path / "go") + b"x" * number for number in range(32)]
-    for picture in waiting:
-        Path(os.fsdecode(picture.removeprefix(WAIT))).unlink(missing_ok=True)
+@pytest.fixture(scope="module")
+def four(pool: Callable[..., Pool]) -> Pool:
+    return pool(processes=4, num_workers=32, timeout=20)
+
+
+def test_32_clients_of_four_processes_see_no_error_when_one_is_killed(four, tmp_path):
+    waiting = [WAIT + os.fsencode(tmp_path / f"go{number}") for number in range(32)]
+    first = four.workers[0]
     with ThreadPoolExecutor(32) as clients:
-        answers = [clients.submit(serving.right, picture) for picture in waiting]
-        until(lambda: [len(worker.pending) for worker in serving.workers] == [8] * 4)
-        first = serving.workers[0]
-        serving.kill(0)
-        until(lambda: sorted(len(worker.pending) for worker in serving.workers)[-3:] == [10, 11, 11])
-        assert serving.client.get("/ping").status_code == 200
-        for picture in waiting:
-            Path(os.fsdecode(picture.removeprefix(WAIT))).touch()
+        answers = [clients.submit(four.right, picture) for picture in waiting]
+        until(lambda: [len(worker.pending) for worker in four.workers] == [8] * 4)
+        four.kill(0)
+        until(lambda: sum(len(worker.pending) for worker in four.workers if worker is not first) == 32)
+        assert four.client.get("/ping").status_code == 200
+        for number in range(32):
+            (tmp_path / f"go{number}").touch()
         assert all(answer.result() for answer in answers)
-    serving.ready()
-    assert serving.workers[0] is not first and not serving.failures
-    assert [serving.metric(f'rarebird_process_restarts_total{{process="{number}"}}') for number in range(4)] == [
-        1,
-        0,
-        0,
-        0,
-    ]
-    assert sum(serving.metric(f'rarebird_process_pictures_total{{process="{number}"}}') for number in range(4)) == 32
-    assert serving.right(b"abc") and serving.metric('rarebird_process_pictures_total{process="0"}') == 1
+    four.ready()
+    assert four.workers[0] is not first and not four.failures
+    counts = [[four.metric(name, number) for number in range(4)] for name in ("restarts_total", "pictures_total")]
+    assert counts[0] == [1, 0, 0, 0] and sum(counts[1]) == 32
 
 
-def test_errors_of_pictures_and_of_requests_are_those_of_one_process(pool):
-    serving = pool(timeout=0.3).ready()
-    assert (serving.ask(BAD).status_code, serving.ask(BAD).json()) == (400, {"error": "cannot be read"})
-    assert serving.ask(FAULT).status_code == 500 and serving.right(b"a")
-    late = serving.ask(WAIT + b"/nowhere/at/all")
-    assert late.status_code == 503 and "within 0.3 s" in late.json()["error"]
-    assert (serving.server.pictures.used, serving.server.bodies.used) == (0, 0)
-    assert not any(worker.pending for worker in serving.workers)
-    assert serving.metric("rarebird_model_faults_total") == 1 and serving.metric("rarebird_batch_pictures_count") == 2
-    assert serving.client.get("/execution-parameters").json() == {"MaxConcurrentTransforms": 4, "MaxPayloadInMB": 25}
+def test_errors_of_pictures_and_of_requests_are_those_of_one_process(four, monkeypatch):
+    assert (four.ask(BAD).status_code, four.ask(BAD).json()) == (400, {"error": "cannot be read"})
+    assert four.ask(FAULT).status_code == 500 and four.right(b"a")
+    monkeypatch.setattr(four.server, "settings", settings_of(timeout=0.2))
+    late = four.ask(WAIT + b"/nowhere/at/all")
+    assert late.status_code == 503 and "within 0.2 s" in late.json()["error"]
+    assert (four.server.pictures.used, four.server.bodies.used) == (0, 0)
+    assert not any(worker.pending for worker in four.workers)
+    lines = four.client.get("/metrics").text.splitlines()
+    assert "rarebird_model_faults_total 1.0" in lines and 'rarebird_process_ready{process="3"} 1.0' in lines
+    assert four.metric("memory_bytes", 3) > 10e6
+    assert four.client.get("/execution-parameters").json() == {"MaxConcurrentTransforms": 4, "MaxPayloadInMB": 25}
 
 
-def test_a_picture_that_kills_is_given_to_two_processes_and_503_without_a_ready_one(pool, monkeypatch):
-    monkeypatch.setattr(process_pool, "pause", lambda deaths: 0 if released.is_set() else 0.02)
-    released = threading.Event()
-    make_ready = ProcessPool._make_ready
-
-    async def held(own: ProcessPool, worker: Worker, copies: int) -> None:
-        while not released.is_set() and copies == 1:  # a restart
-            await process_pool.asyncio.sleep(0.005)
-        await make_ready(own, worker, copies)
-
-    monkeypatch.setattr(ProcessPool, "_make_ready", held)
-    serving = pool(processes=3).ready()
-    killed = serving.ask(KILL)
-    assert (killed.status_code, killed.headers["retry-after"]) == (503, "1")
-    assert killed.json()["error"] == "2 model processes ended while they had this picture"
-    assert serving.client.get("/ping").status_code == 200 and serving.right(b"a")
-    serving.kill(*[worker.number for worker in serving.workers if worker.is_ready])
-    late = serving.ask(b"a")
-    assert (late.status_code, late.headers["retry-after"]) == (503, "1")
-    assert late.json()["error"] == "no model process is ready; it is being restarted"
-    assert serving.client.get("/ping").status_code == 503
-    released.set()
-    assert serving.ready().right(b"a") and serving.client.get("/ping").status_code == 200 and not serving.failures
-
-
-def test_a_process_whose_model_fails_is_restarted_and_the_server_ends_where_that_does_not_help(pool, monkeypatch):
-    monkeypatch.setattr(process_pool, "MAX_DEATHS", 2)
-    serving = pool(max_faults=2).ready()
-    broken = serving.workers[0]
-    # the second fault ends process 0, and the picture is given to process 1
-    assert [serving.ask(FAULT).status_code for _ in range(2)] == [500, 500]
-    until(lambda: serving.workers[0] is not broken)
-    serving.ready()
-    assert serving.right(b"a") and serving.right(b"ab") and not serving.failures
-    # no answer between two ends of a process
-    while not serving.failures:
-        serving.ask(FAULT)
-    message = str(serving.failures[0])
-    assert message.startswith("model process ") and "ended 2 times in a row, lastly: the model failed on 2 batch" in message
-
-
-def test_a_process_that_does_not_start_again_ends_the_server(pool, tmp_path, monkeypatch):
-    monkeypatch.setattr(process_pool, "MAX_DEATHS", 2)
-    serving = pool().ready()
-    (tmp_path / DIES).touch()
-    serving.kill(0)
-    until(lambda: serving.failures)
-    assert str(serving.failures[0]) == "model process 0 ended 2 times in a row, lastly: ended with exit code 3"
-
-
-def test_a_model_that_cannot_be_loaded_at_first_ends_the_server_at_once(pool):
-    serving = pool(Path("/nowhere/InputError"))
-    until(lambda: serving.failures)
-    assert (type(serving.failures[0]), str(serving.failures[0])) == (InputError, "/nowhere/InputError: no model")
-    assert serving.client.get("/ping").status_code == 503
-    assert serving.ask(b"a").json() == {"error": "the model is being loaded"}
-
-
-def test_models_are_loaded_into_every_process_and_again_when_it_restarts(pool, tmp_path):
-    serving = pool(None, multi_model=True).ready()
+def test_models_are_in_every_process_again_after_a_picture_that_killed_all_of_them(pool, tmp_path, monkeypatch):
+    serving = pool(processes=2, multi_model=True)
     client = serving.client
 
     def load(name: str, folder: Path) -> int:
@@ -199,12 +144,70 @@ def test_models_are_loaded_into_every_process_and_again_when_it_restarts(pool, t
     assert [model["modelName"] for model in client.get("/models").json()["models"]] == ["a", "b"]
     assert client.delete("/models/a").status_code == 200
     assert [worker.models for worker in serving.workers] == [{"b"}, {"b"}]
-    serving.kill(0)
+
+    # two processes are given the picture
+    released = threading.Event()
+    make_ready = ProcessPool._make_ready
+
+    async def held(own: ProcessPool, worker: Worker, copies: int) -> None:
+        while not released.is_set():
+            await asyncio.sleep(0.005)
+        await make_ready(own, worker, copies)
+
+    monkeypatch.setattr(ProcessPool, "_make_ready", held)
+    monkeypatch.setattr(process_pool, "pause", lambda deaths: 0)
+    killed = serving.ask(KILL, "/models/b/invoke")
+    assert (killed.status_code, killed.headers["retry-after"]) == (503, "1")
+    assert killed.json()["error"] == "2 model processes ended while they had this picture"
+
+    # none is ready
+    late = serving.ask(b"a", "/models/b/invoke")
+    assert (late.status_code, late.headers["retry-after"]) == (503, "1")
+    assert late.json()["error"] == "no model process is ready; it is being restarted"
+    assert client.get("/ping").status_code == 503 and load("d", tmp_path) == 503
+    released.set()
+
     serving.ready()
+    assert client.get("/ping").status_code == 200 and not serving.failures
     assert [worker.models for worker in serving.workers] == [{"b"}, {"b"}]
     assert all(serving.right(picture, "/models/b/invoke") for picture in (b"a", b"ab", b"abc"))
     assert all(worker.pictures for worker in serving.workers)
-    assert serving.ask(b"a", "/models/a/invoke").status_code == 404 and load("a", tmp_path) == 200
+    assert serving.ask(b"a", "/models/a/invoke").status_code == 404
+
+
+async def keep(monkeypatch: pytest.MonkeyPatch, *runs: tuple[str, bool] | Exception) -> tuple[list[Exception], int]:
+    """What ends a server whose process 0 runs so: the failures, and the number of its runs."""
+    left = list(runs)
+
+    async def run(self: ProcessPool, worker: Worker, copies: int) -> tuple[str, bool]:
+        outcome = left.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(ProcessPool, "_run", run)
+    monkeypatch.setattr(process_pool, "pause", lambda deaths: 0)
+    failures: list[Exception] = []
+    pool = ProcessPool(settings_of(), Counters(), failures.append, 1)
+    await pool._keep(0)
+    await pool.close()
+    return failures, len(runs) - len(left)
+
+
+def test_restarts_that_do_not_help_end_the_server(monkeypatch):
+    died, stayed = ("was killed", False), ("was killed", True)
+    failures, runs = asyncio.run(keep(monkeypatch, *[died] * 9))
+    assert runs == MAX_DEATHS == 5 and type(failures[0]) is Failure
+    assert str(failures[0]) == "model process 0 ended 5 times in a row, lastly: was killed"
+    # it answered in between, or cannot be loaded again
+    lost = InputError("there is no such folder")
+    failures, runs = asyncio.run(keep(monkeypatch, *[died] * 4, stayed, *[died] * 3, lost, died))
+    assert runs == 9 and str(failures[0]).endswith("5 times in a row, lastly: there is no such folder")
+
+
+def test_a_model_that_cannot_be_loaded_at_first_ends_the_server_at_once(monkeypatch):
+    error = InputError("there is no such folder")
+    assert asyncio.run(keep(monkeypatch, error, error)) == ([error], 1)
 
 
 def test_processes_are_as_many_as_visible_gpus_and_see_one_each(monkeypatch):
