@@ -14,13 +14,15 @@ GET /execution-parameters       for batch transforms
 GET /metrics /openapi.json      counters, and the description of all this
 /models                         with --multi_model: load, list and unload models; POST /models/NAME/invoke
 
+With several GPUs each has a model process of its own behind this server (--processes); one that ends is restarted.
+
 As SageMaker gives an endpoint nothing but environment variables, each setting NAME is also read from SERVE_NAME, and
 SAGEMAKER_BIND_TO_PORT, SAGEMAKER_MAX_PAYLOAD_IN_MB, SAGEMAKER_MODEL_SERVER_TIMEOUT[_SECONDS],
 SAGEMAKER_MODEL_SERVER_WORKERS, SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, SAGEMAKER_MULTI_MODEL and SAGEMAKER_BATCH mean
 what they mean elsewhere.
 
 Ends with 0 when SIGTERM came and what was under way is answered, 2 where the model cannot be loaded, 1 where there is
-not enough memory for it, or where it failed on --max_faults batches in a row.
+not enough memory for it, where it failed on --max_faults batches in a row, or where a model process does not stay.
 """
 
 from __future__ import annotations
@@ -68,7 +70,8 @@ def serve(settings: ServeSettings, env: Environment) -> int:
     limits = ConnectionLimits(settings.max_connections, settings.body_timeout, settings.drain_seconds)
     server = HttpServer(app, limits)
     with open_listener(settings.host, settings.port) as listener:
-        log.info("listening at %s:%d; loading the model", *listener.getsockname()[:2])
+        where = "" if processes == 1 else f" in {processes} processes"
+        log.info("listening at %s:%d; loading the model%s", *listener.getsockname()[:2], where)
         server.run(listener)
     if failures:
         raise failures[0]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import tempfile
 import threading
+from typing import IO
 
 
 class MachineLock:
@@ -37,6 +40,13 @@ class MachineLock:
         if self.file is not None:
             fcntl.lockf(self.file, fcntl.LOCK_UN)
         self.threads.release()
+
+
+def lock_file() -> IO[bytes]:
+    """An open file by which processes share a lock; in memory where the system has such files."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("rarebird-lock"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 LARGE_PICTURE = MachineLock()  # held while a picture is decoded that takes much memory

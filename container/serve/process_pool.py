@@ -7,7 +7,6 @@ import dataclasses
 import logging
 import math
 import os
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from container.serve import models
 from container.serve.channel import ModelInfo, ProcessStart
 from container.serve.errors import Unavailable
+from container.serve.machine_lock import lock_file
 from container.serve.models import ONLY_MODEL, AlreadyLoaded, LoadedModel, core_count, decoder_count
 from container.serve.telemetry import Counters, ProcessCounters
 from container.serve.worker import ProcessDied, Worker
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 TRIES = 2  # processes that are given a picture: one that kills them must not go through all
-MAX_DEATHS = 5  # of a process in a row, each before it answered a picture or was ready for STAYS_SECONDS
+MAX_DEATHS = 6  # of a process in a row, each before it answered a picture or was ready for STAYS_SECONDS
 STAYS_SECONDS = 60.0
-FIRST_PAUSE, MAX_PAUSE = 0.5, 30.0  # seconds before a restart: the first of the second in a row, doubled for each more
+FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds before a restart: the first of the second in a row, doubled for each more
 
 log = logging.getLogger("rarebird")
 
@@ -100,7 +100,7 @@ class ProcessPool:
         self.folders: dict[str, Path | None] = {}  # of the models that each process loads when it starts
         self.changing = asyncio.Lock()  # held while models are loaded or unloaded, or a process becomes ready
         self.keepers: list[asyncio.Task[None]] = []
-        self.lock_file = tempfile.TemporaryFile()  # noqa: SIM115
+        self.lock_file = lock_file()
         self.process_counters = ProcessCounters(
             counters.registry,
             processes,
@@ -199,11 +199,11 @@ class ProcessPool:
             worker = self.workers[number] = Worker(number, self._on_event)
             try:
                 reason, stayed = await self._run(worker, len(self.workers) if is_first else 1)
-            except Exception as error:  # of loading
-                if is_first:  # as without model processes
+            except Exception as error:
+                if is_first:  # the server ends with it, as where it loads the model itself
                     self.on_failure(error)
                     return
-                reason, stayed = str(error), False
+                reason, stayed = f"{type(error).__name__}: {error}", False
             finally:
                 await worker.kill()
             is_first = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +17,30 @@ from model.decisions import Decision
 from model.errors import InputError
 from model.labels import mask_scheme
 from model.settings.serve import ServeSettings
+from tests.container.http.server_process import ServerProcess
 
 NUM_CLASSES = mask_scheme().num_classes
 BAD, FAULT, NO_MEMORY, KILL, WAIT = b"bad", b"fault", b"no memory", b"kill", b"wait:"
 DIES = "dies"
 ERRORS = {error.__name__: error for error in (InputError, NotEnoughMemory, ZeroDivisionError)}
+
+
+SERVER = """
+from container import job_script
+from container.serve import models
+from container.serve.__main__ import main
+from tests.container.serve.stub_model import StubModel
+models.make_served_model = StubModel
+job_script.run(main)
+"""
+
+
+def stub_server_process(folder: Path, *flags: str, **env: str) -> ServerProcess:
+    """A server whose model is a stub. folder: for files of a model."""
+    for name in ("model.safetensors", "settings.yaml", "labels.json", "preprocessing.json"):
+        (folder / name).touch()
+    command = [sys.executable, "-c", SERVER, "--host", "127.0.0.1", "--model_dir", str(folder)]
+    return ServerProcess([*command, *flags], **env)
 
 
 def stub_probabilities(picture: bytes) -> np.ndarray:

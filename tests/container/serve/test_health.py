@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import httpx2 as httpx
@@ -16,19 +15,11 @@ from container.serve.app import Server
 from container.serve.errors import Unavailable
 from container.serve.health import ModelHealth, predict_in_parts
 from model.errors import Failure
-from tests.container.http.server_process import ServerProcess, until
+from tests.container.http.server_process import until
 from tests.container.serve.conftest import settings_of
-from tests.container.serve.stub_model import BAD, FAULT, NO_MEMORY, StubModel, stub_probabilities
+from tests.container.serve.stub_model import BAD, FAULT, NO_MEMORY, StubModel, stub_probabilities, stub_server_process
 
 PICTURE = {"Content-Type": "image/png"}
-STUB_SERVER = """
-from container import job_script
-from container.serve import models
-from container.serve.__main__ import main
-from tests.container.serve.stub_model import StubModel
-models.make_served_model = StubModel
-job_script.run(main)
-"""
 
 
 @pytest.fixture
@@ -113,11 +104,7 @@ def test_no_memory_for_a_single_picture_is_503_and_a_fault(stub_server, monkeypa
 
 
 def test_the_process_ends_with_1_and_the_reason(tmp_path):
-    (tmp_path / "model").mkdir()
-    for name in ("model.safetensors", "settings.yaml", "labels.json", "preprocessing.json"):
-        (tmp_path / "model" / name).touch()
-    command = [sys.executable, "-c", STUB_SERVER, "--host", "127.0.0.1", "--model_dir", str(tmp_path / "model")]
-    server = ServerProcess(command, SERVE_MAX_FAULTS="2", PYTHONPATH=str(PROJECT_ROOT)).ready()
+    server = stub_server_process(tmp_path, SERVE_MAX_FAULTS="2").ready()
     try:
         with httpx.Client(base_url=server.url, headers=PICTURE) as client:
             assert statuses(client, b"x", FAULT, FAULT) == [200, 500, 500]

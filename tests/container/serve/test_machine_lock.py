@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 import threading
 
 from container.project_root import PROJECT_ROOT
-from container.serve.machine_lock import MachineLock
+from container.serve.machine_lock import MachineLock, lock_file
 
 HOLDER = """
 import sys
@@ -28,7 +27,7 @@ def test_one_thread_of_one_process_holds_it_until_that_dies():
         with lock:
             held.set()
 
-    with tempfile.TemporaryFile() as file:
+    with lock_file() as file:
         lock.share(file.fileno())
         command = [sys.executable, "-c", HOLDER, str(file.fileno())]
         holder = subprocess.Popen(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from container.http.errors import RequestError
 from container.serve.channel import ProcessStart
 from container.serve.errors import NotEnoughMemory
+from container.serve.machine_lock import lock_file
 from container.serve.worker import ProcessDied, Worker
 from model.errors import InputError
 from tests.container.serve.conftest import settings_of
@@ -27,7 +27,7 @@ def run(test: Callable[[Worker, list[tuple[str, object]]], Awaitable[None]]) -> 
     async def started() -> None:
         events: list[tuple[str, object]] = []
         worker = Worker(7, lambda name, value: events.append((name, value)))
-        with tempfile.TemporaryFile() as lock:
+        with lock_file() as lock:
             start = ProcessStart(settings_of(max_faults=2), StubModel, import_nothing)
             await worker.start(start, os.environ, lock.fileno())
             try:
