@@ -241,6 +241,29 @@ def test_restarts_that_do_not_help_end_the_server(monkeypatch):
     assert runs == 11 and str(failures[0]).endswith("6 times in a row, lastly: InputError: there is no such folder")
 
 
+@pytest.mark.parametrize(
+    ("pictures", "is_broken", "seconds", "stayed"),
+    [(0, False, 60, False), (1, False, 60, True), (1, True, 60, True), (0, False, -1, True), (0, True, -1, False)],
+)
+def test_a_restart_helps_if_the_process_answered_or_waited_for_long(monkeypatch, pictures, is_broken, seconds, stayed):
+    class Ended(Worker):
+        async def start(self, *_: object) -> None:
+            self.pictures, self.is_broken = pictures, is_broken
+
+        async def ended(self) -> str:
+            return "was killed"
+
+    async def run() -> tuple[str, bool]:
+        pool = ProcessPool(settings_of(), Counters(), pytest.fail, 1)
+        try:
+            return await pool._run(Ended(0, pytest.fail), 1)
+        finally:
+            await pool.close()
+
+    monkeypatch.setattr(process_pool, "STAYS_SECONDS", seconds)
+    assert asyncio.run(run()) == ("was killed", stayed)
+
+
 def test_a_model_that_cannot_be_loaded_at_first_ends_the_server_at_once(monkeypatch):
     error = InputError("there is no such folder")
     assert asyncio.run(keep(monkeypatch, error, error)) == ([error], 1)

@@ -18,7 +18,7 @@ from container.serve.machine_lock import lock_file
 from container.serve.worker import ProcessDied, Worker
 from model.errors import InputError
 from tests.container.serve.conftest import settings_of
-from tests.container.serve.stub_model import BAD, DIES, FAULT, StubModel, import_nothing, stub_probabilities
+from tests.container.serve.stub_model import BAD, DIES, FAULT, WAIT, StubModel, import_nothing, stub_probabilities
 
 
 def run(test: Callable[[Worker, list[tuple[str, object]]], Awaitable[None]]) -> None:
@@ -52,11 +52,21 @@ def test_results_errors_and_events_come_back_until_the_model_is_broken(tmp_path)
         found = await worker.call("predict", "x", 0, payload=b"abc" * 1_000_000)
         np.testing.assert_array_equal(found, stub_probabilities(b"abc" * 1_000_000))
 
+        # a picture whose client has gone is not predicted
+        given_up = asyncio.create_task(worker.call("predict", "x", 0, payload=WAIT + os.fsencode(tmp_path / "go")))
+        while len(worker.pending) < 1:
+            await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.wait([given_up])
+        (tmp_path / "go").touch()
+        assert given_up.cancelled() and not worker.pending
+        await worker.call("predict", "x", 0, payload=b"a")
+
         # a signal of the whole group is the server's to answer
         worker.process.send_signal(signal.SIGTERM)
         with pytest.raises(RuntimeError, match="CUDA error"):
             await worker.call("predict", "x", 0, payload=FAULT)
-        assert events == [("batch", 1), ("batch", 1), ("fault", None)]
+        assert events == [("batch", 1)] * 3 + [("fault", None)]
         with pytest.raises(ProcessDied):
             await worker.call("predict", "x", 0, payload=FAULT)
         assert (await worker.ended()).startswith("the model failed on 2 batches in a row; the last error: RuntimeError")
