@@ -21,7 +21,7 @@ from tests.container.http.server_process import ServerProcess
 
 NUM_CLASSES = mask_scheme().num_classes
 BAD, FAULT, NO_MEMORY, KILL, WAIT = b"bad", b"fault", b"no memory", b"kill", b"wait:"
-DIES = "dies"
+DIES, ONE = "dies", "one"
 ERRORS = {error.__name__: error for error in (InputError, NotEnoughMemory, ZeroDivisionError)}
 
 
@@ -56,7 +56,8 @@ class StubModel:
     Pictures: BAD cannot be read; a batch with FAULT fails, as after an error of the GPU; one of two with NO_MEMORY in
     it needs more memory than there is; KILL kills the process; WAIT + PATH waits for that file while it is decoded.
 
-    A folder whose name is an exception's raises it; the file DIES in it lets every process end that loads it.
+    A folder whose name is an exception's raises it; the file DIES in it lets every process end that loads it; of the
+    processes that load a folder of the name ONE, only the first has the memory.
     """
 
     batch_size = 4
@@ -68,6 +69,11 @@ class StubModel:
             os._exit(3)
         if folder is not None and folder.name in ERRORS:
             raise ERRORS[folder.name](f"{folder}: no model")
+        if folder is not None and folder.name == ONE:
+            try:
+                (folder / "taken").touch(exist_ok=False)
+            except FileExistsError:
+                raise NotEnoughMemory("too little") from None
 
     def __str__(self) -> str:
         return f"{self.folder}: a stub"

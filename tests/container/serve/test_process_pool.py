@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from container.serve import models, process_pool
 from container.serve.app import Server
+from container.serve.channel import ModelInfo
 from container.serve.process_pool import MAX_DEATHS, ProcessPool, pause, process_count, process_variables
 from container.serve.telemetry import Counters
 from container.serve.worker import Worker
@@ -28,6 +29,7 @@ from tests.container.serve.stub_model import (
     BAD,
     FAULT,
     KILL,
+    ONE,
     WAIT,
     StubModel,
     import_nothing,
@@ -143,7 +145,12 @@ def test_models_are_in_every_process_again_after_a_picture_that_killed_all_of_th
 
     assert [load("a", tmp_path), load("b", tmp_path), load("a", tmp_path)] == [200, 200, 409]
     assert load("c", Path("/nowhere/InputError")) == 400 and load("c", Path("/nowhere/NotEnoughMemory")) == 507
-    assert [model["modelName"] for model in client.get("/models").json()["models"]] == ["a", "b"]
+    models_listed = [{"modelName": name, "modelUrl": str(tmp_path)} for name in ("a", "b")]
+    assert client.get("/models").json() == {"models": models_listed}
+    # the process that had the memory for it unloads it again
+    (tmp_path / ONE).mkdir()
+    assert load("c", tmp_path / ONE) == 507 and [worker.models for worker in serving.workers] == [{"a", "b"}] * 2
+    assert load("c", tmp_path) == 200 and client.delete("/models/c").status_code == 200
     assert client.delete("/models/a").status_code == 200
     assert [worker.models for worker in serving.workers] == [{"b"}, {"b"}]
 
@@ -175,6 +182,24 @@ def test_models_are_in_every_process_again_after_a_picture_that_killed_all_of_th
     assert all(serving.right(picture, "/models/b/invoke") for picture in (b"a", b"ab", b"abc"))
     assert all(worker.pictures for worker in serving.workers)
     assert serving.ask(b"a", "/models/a/invoke").status_code == 404
+
+    # models are loaded and unloaded while a process loads those that there were when it started
+    loads, changed, load_into = threading.Event(), threading.Event(), ProcessPool._load_into
+
+    async def held_load(own: ProcessPool, worker: Worker, name: str, folder: Path, copies: int) -> ModelInfo:
+        while name == "b" and not changed.is_set():
+            loads.set()
+            await asyncio.sleep(0.005)
+        return await load_into(own, worker, name, folder, copies)
+
+    monkeypatch.setattr(ProcessPool, "_load_into", held_load)
+    serving.kill(0)
+    until(loads.is_set)
+    assert load("e", tmp_path) == 200 and client.delete("/models/b").status_code == 200
+    changed.set()
+    serving.ready()
+    assert [worker.models for worker in serving.workers] == [{"e"}, {"e"}]
+    assert [serving.right(picture, "/models/e/invoke") for picture in (b"a", b"ab")] == [True, True]
 
 
 def runs(pid: int) -> bool:
