@@ -15,6 +15,8 @@ import numpy as np
 from joblib import cpu_count
 from PIL import Image
 
+from container.environment import Environment
+from container.gpu_check import check_gpus
 from container.http.errors import RequestError
 from container.http.limits import MIB, free_memory
 from container.serve.errors import NotEnoughMemory
@@ -42,6 +44,7 @@ class ServedModel:
 
     Raises:
         InputError: The model cannot be loaded.
+        Failure: The driver shows GPUs, and none can be used.
         NotEnoughMemory: There is not enough memory for it.
     """
 
@@ -59,6 +62,7 @@ class ServedModel:
                 device=settings.device,
                 precision=settings.precision,
             )
+            check_gpus(Environment(), settings.device, self.predictor.gpu_problem)
             for backend in self.predictor.backends:
                 backend.limit_threads(cpu_count())
             self.folder, self.num_models = saved.folder, len(saved_models(saved))

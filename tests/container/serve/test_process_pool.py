@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from container import torchrun
 from container.serve import models, process_pool
 from container.serve.app import Server
 from container.serve.channel import ModelInfo
@@ -295,7 +296,7 @@ def test_a_model_that_cannot_be_loaded_at_first_ends_the_server_at_once(monkeypa
 
 
 def test_processes_are_as_many_as_visible_gpus_and_see_one_each(monkeypatch):
-    monkeypatch.setattr(process_pool, "gpu_count", lambda: 4)
+    monkeypatch.setattr(torchrun, "gpu_count", lambda: 4)
     monkeypatch.setattr(process_pool, "core_count", lambda: 12)
     assert process_count(settings_of(device="auto"), {}) == 4
     assert process_count(settings_of(device="cuda"), {"CUDA_VISIBLE_DEVICES": "2,0"}) == 2
@@ -305,6 +306,7 @@ def test_processes_are_as_many_as_visible_gpus_and_see_one_each(monkeypatch):
     variables = process_variables(3, "auto", {"CUDA_VISIBLE_DEVICES": "2,0", "A": "b"})
     assert [own["CUDA_VISIBLE_DEVICES"] for own in variables] == ["2", "0", "2"]
     assert {own["OMP_NUM_THREADS"] for own in variables} == {"4"} and {own["A"] for own in variables} == {"b"}
+    assert [own["CUDA_VISIBLE_DEVICES"] for own in process_variables(2, "auto", {})] == ["0", "1"]
     assert process_variables(1, "cpu", {"OMP_NUM_THREADS": "7"}) == [{"OMP_NUM_THREADS": "7"}]
 
 
