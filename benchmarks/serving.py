@@ -54,6 +54,7 @@ class ServingSettings:
     batch_size: int = setting(32, "pictures of a forward pass", low=1)
     precision: str = setting("fp32", "arithmetic", choices=PRECISIONS)
     device: str = setting("auto", "auto, cpu, cuda or cuda:N")
+    processes: int = setting(0, "model processes of the server; 0: its default", low=0)
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
@@ -99,13 +100,13 @@ class Clients:
         return self.run(clients, lambda _: time.monotonic() < end)
 
     def memory(self) -> float:
-        """Resident memory of the server in MiB."""
+        """Resident memory of the server and its model processes in MiB."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         connection.request("GET", "/metrics")
         lines = connection.getresponse().read().decode().splitlines()
         connection.close()
-        line = next(line for line in lines if line.startswith("process_resident_memory_bytes "))
-        return float(line.split()[1]) / (1 << 20)
+        names = ("process_resident_memory_bytes ", "rarebird_process_memory_bytes{")
+        return sum(float(line.split()[1]) for line in lines if line.startswith(names)) / (1 << 20)
 
     def memory_after(self, totals: Sequence[int], clients: int) -> list[float]:
         """Memory of the server after this many requests in all, for each of the increasing totals."""
@@ -155,6 +156,7 @@ def serve(settings: ServingSettings) -> Iterator[int]:
         port = free.getsockname()[1]
     flags = {"port": port, "model_dir": settings.model_dir, "batch_size": settings.batch_size}
     flags |= {"precision": settings.precision, "device": settings.device, "host": "127.0.0.1"}
+    flags |= {"processes": settings.processes}
     command = [sys.executable, "-m", "container.serve", *(f"--{name}={value}" for name, value in flags.items())]
     env = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT)}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=env) as server:

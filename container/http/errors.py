@@ -19,3 +19,7 @@ class RequestError(Exception):
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None):
         super().__init__(message)
         self.status, self.headers = status, dict(headers or {})
+
+    def __reduce__(self) -> tuple[type[RequestError], tuple[int, str, Mapping[str, str]]]:
+        """Pickles it with its status and headers."""
+        return RequestError, (self.status, str(self), self.headers)

@@ -35,7 +35,8 @@ async def answer_disconnect(request: Request, error: Exception) -> Response:
 
 
 async def answer_server_error(request: Request, error: Exception) -> Response:
-    return json_response({"error": "a fault of the server; its log tells more"}, 500)
+    # uvicorn closes the connection of a request whose exception reaches it: the client must not send another on it
+    return json_response({"error": "a fault of the server; its log tells more"}, 500, {"Connection": "close"})
 
 
 EXCEPTION_HANDLERS: Mapping[Any, Callable[[Request, Exception], Awaitable[Response]]] = {

@@ -6,12 +6,15 @@
 Reads   SM_CHANNEL_MODEL        a saved model or an ensemble, or a folder with one in it; else SM_MODEL_DIR, else
                                 /opt/ml/model, else the newest finished run in runs/
 
-GET /ping                       200 when the model is loaded and has answered once, 503 before
+GET /ping                       200 when the model is loaded and has answered once; 503 before, and once it fails again
+                                and again
 POST /invocations               pictures as they are, as multipart/form-data or as base64 in JSON; answers are JSON,
                                 JSON lines or CSV
 GET /execution-parameters       for batch transforms
 GET /metrics /openapi.json      counters, and the description of all this
 /models                         with --multi_model: load, list and unload models; POST /models/NAME/invoke
+
+With several GPUs each has a model process of its own behind this server (--processes); one that ends is restarted.
 
 As SageMaker gives an endpoint nothing but environment variables, each setting NAME is also read from SERVE_NAME, and
 SAGEMAKER_BIND_TO_PORT, SAGEMAKER_MAX_PAYLOAD_IN_MB, SAGEMAKER_MODEL_SERVER_TIMEOUT[_SECONDS],
@@ -19,7 +22,7 @@ SAGEMAKER_MODEL_SERVER_WORKERS, SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, SAGEMAKER_
 what they mean elsewhere.
 
 Ends with 0 when SIGTERM came and what was under way is answered, 2 where the model cannot be loaded, 1 where there is
-not enough memory for it.
+not enough memory for it, where it failed on --max_faults batches in a row, or where a model process does not stay.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ from container.http.server import ConnectionLimits, HttpServer, open_listener
 from container.job_types import SERVE
 from container.locations import NAME_A_MODEL, Locations
 from container.serve.app import Server
+from container.serve.process_pool import process_count
 from model.artifacts.discovery import find_model, newest_model
 from model.errors import ExitCode
 from model.settings.serve import ServeSettings
@@ -61,11 +65,13 @@ def serve(settings: ServeSettings, env: Environment) -> int:
         failures.append(error)
         server.stop()
 
-    app = Server(settings, model_folder(settings, env), on_failure).app()
+    folder, processes = model_folder(settings, env), process_count(settings, env.variables)
+    app = Server(settings, folder, on_failure, processes).app()
     limits = ConnectionLimits(settings.max_connections, settings.body_timeout, settings.drain_seconds)
     server = HttpServer(app, limits)
     with open_listener(settings.host, settings.port) as listener:
-        log.info("listening at %s:%d; loading the model", *listener.getsockname()[:2])
+        where = "" if processes == 1 else f" in {processes} processes"
+        log.info("listening at %s:%d; loading the model%s", *listener.getsockname()[:2], where)
         server.run(listener)
     if failures:
         raise failures[0]

@@ -22,16 +22,16 @@ from container.http.errors import RETRY_AFTER, RequestError
 from container.http.json_body import json_response
 from container.http.limits import MIB, Capacity, Reservation
 from container.http.request_body import BodyLimits, body_chunks, read_body
-from container.serve.errors import NotEnoughMemory
+from container.serve.errors import NotEnoughMemory, Unavailable
+from container.serve.health import ModelHealth
 from container.serve.models import (
     ONLY_MODEL,
     AlreadyLoaded,
     LoadedModel,
     LoadedModels,
-    import_libraries,
-    in_daemon_thread,
 )
 from container.serve.openapi import description
+from container.serve.process_pool import ProcessPool
 from container.serve.request_body import Invocation, body_type, read_invocation
 from container.serve.responses import CSV, Answer, encode_answers, negotiate_format
 from container.serve.telemetry import Counters
@@ -50,14 +50,22 @@ class Server:
     Args:
         settings: The server's settings.
         folder: The model's folder; None for those that the settings name, or for none at first.
-        on_failure: Called with the exception if the model cannot be loaded.
+        on_failure: Called with the exception if the model cannot be loaded or fails again and again; the server has to
+            end then. In any thread.
+        processes: Number of model processes; 1: this process.
     """
 
-    def __init__(self, settings: ServeSettings, folder: Path | None, on_failure: Callable[[Exception], None]):
+    def __init__(
+        self, settings: ServeSettings, folder: Path | None, on_failure: Callable[[Exception], None], processes: int = 1
+    ):
         self.settings, self.folder, self.on_failure = settings, folder, on_failure
         self.counters = Counters()
-        self.models = LoadedModels(settings, self.counters)
-        self.ready = False
+        self.models: LoadedModels | ProcessPool
+        if processes > 1:
+            self.models = ProcessPool(settings, self.counters, on_failure, processes)
+        else:
+            health = ModelHealth(settings.max_faults, self.counters.faults.inc, on_failure)
+            self.models = LoadedModels(settings, self.counters.batches.observe, health)
         self.bodies = Capacity(settings.max_pending_mb * MIB)
         self.pictures = Capacity(settings.max_queue)
         self.max_body = (settings.max_payload_mb or settings.max_pending_mb) * MIB
@@ -97,18 +105,12 @@ class Server:
 
     async def _load(self) -> None:
         try:
-            if self.settings.multi_model:
-                await in_daemon_thread(import_libraries)
-                log.info("ready to load models")
-            else:
-                loaded = await self.models.load(ONLY_MODEL, self.folder)
-                log.info("ready; model %s", loaded.model)
-            self.ready = True
+            await self.models.start(self.folder)
         except Exception as error:
             self.on_failure(error)
 
     async def ping(self, request: Request) -> Response:
-        return Response(status_code=200 if self.ready else 503)
+        return Response(status_code=200 if self.models.is_ready else 503)
 
     async def execution_parameters(self, request: Request) -> Response:
         """Without BatchStrategy: SageMaker's default sends one object per request, and the local mode of its SDK
@@ -126,7 +128,7 @@ class Server:
     async def invocations(self, request: Request) -> Response:
         if self.settings.multi_model:
             raise RequestError(404, "several models are served here: POST /models/NAME/invoke")
-        if not self.ready:
+        if ONLY_MODEL not in self.models.loaded:
             raise RequestError(503, "the model is being loaded", RETRY_AFTER)
         return await self.invoke(request, self.models.loaded[ONLY_MODEL])
 
@@ -158,8 +160,8 @@ class Server:
         """The answers to the pictures of a request, in order.
 
         Raises:
-            RequestError: 503, too many pictures are waiting, or it takes too long; 400, the one picture of a request
-                cannot be read.
+            RequestError: 503, too many pictures are waiting, it takes too long, or the model cannot answer now; 400,
+                the one picture of a request cannot be read.
         """
         number = len(invocation.pictures)
         if not waiting.add(number):
@@ -179,6 +181,10 @@ class Server:
                 tasks = [group.create_task(predict_one(row)) for row in range(number)]
         except TimeoutError:
             raise RequestError(503, f"no answer within {self.settings.timeout:g} s", RETRY_AFTER) from None
+        except ExceptionGroup as errors:
+            if unavailable := errors.subgroup(Unavailable):
+                raise RequestError(503, str(unavailable.exceptions[0]), RETRY_AFTER) from None
+            raise
         answers = [task.result() for task in tasks]
         if invocation.is_single and answers[0].probabilities is None:
             raise RequestError(400, answers[0].error)
@@ -211,6 +217,8 @@ class Server:
             raise RequestError(409, str(error)) from None
         except NotEnoughMemory as error:
             raise RequestError(507, str(error)) from None
+        except Unavailable as error:
+            raise RequestError(503, str(error), RETRY_AFTER) from None
         except (InputError, OSError) as error:
             raise RequestError(400, str(error)) from None
         except Exception as error:  # of a library, which the model's files have led to it

@@ -5,5 +5,9 @@ from __future__ import annotations
 from model.errors import Failure
 
 
+class Unavailable(Exception):
+    """A picture cannot be predicted now; another try may succeed."""
+
+
 class NotEnoughMemory(Failure):
     """A model needs more memory than there is."""

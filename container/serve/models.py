@@ -3,28 +3,56 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from container.serve.batching import Batcher
-from container.serve.telemetry import Counters
+from container.serve.health import ModelHealth
+from model.decisions import Decision
+from model.labels import Scheme
 from model.settings.serve import ServeSettings
 
 if TYPE_CHECKING:  # it imports numpy, pandas and Pillow
+    import numpy as np
+
     from container.serve.served_model import ServedModel
 
 T = TypeVar("T")
+ModelMaker = Callable[[Path | None, ServeSettings, int], "ServedModel"]  # with the arguments of ServedModel
 
 ONLY_MODEL = ""  # the name of the model that the server starts with
+
+log = logging.getLogger("rarebird")
 
 
 class AlreadyLoaded(Exception):
     """A model of that name is loaded, or being loaded."""
+
+
+class AnsweringModel(Protocol):
+    """What requests need of a model: a ServedModel, or what is known here of one in another process."""
+
+    @property
+    def scheme(self) -> Scheme: ...
+
+    @property
+    def decision(self) -> Decision: ...
+
+    def release_memory(self) -> None: ...
+
+
+class PicturePredictor(Protocol):
+    """Probabilities of a picture, float32 (classes,), from its bytes and its row in the request."""
+
+    async def __call__(self, picture: bytes, row: int) -> np.ndarray: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass
@@ -39,8 +67,8 @@ class LoadedModel:
     """
 
     url: str
-    model: ServedModel
-    batcher: Batcher
+    model: AnsweringModel
+    batcher: PicturePredictor
     users: int = 0
 
     @contextmanager
@@ -52,26 +80,62 @@ class LoadedModel:
         finally:
             self.users -= 1
 
+    async def unused(self) -> None:
+        """Returns once it answers no request."""
+        while self.users:
+            await asyncio.sleep(0.01)
+
 
 class LoadedModels:
-    """The models by name. They share one thread that computes and the threads that decode."""
+    """The models of this process by name. They share one thread that computes and the threads that decode.
 
-    def __init__(self, settings: ServeSettings, counters: Counters):
-        self.settings, self.counters = settings, counters
-        self.num_decoders = max(1, settings.num_workers)
-        if settings.num_workers < 0:
-            self.num_decoders = _core_count()
+    Args:
+        settings: The server's settings.
+        on_batch: Called with the size of each batch.
+        health: Counts their faults.
+        make_model: Loads a model; the default makes a ServedModel.
+    """
+
+    def __init__(
+        self,
+        settings: ServeSettings,
+        on_batch: Callable[[int], None],
+        health: ModelHealth,
+        make_model: ModelMaker | None = None,
+    ):
+        self.settings, self.on_batch, self.health, self.make_model = settings, on_batch, health, make_model
+        self.num_decoders = decoder_count(settings)
         self.decoders = ThreadPoolExecutor(self.num_decoders, "decode")
         self.model_thread = ThreadPoolExecutor(1, "model")
         self.loaded: dict[str, LoadedModel] = {}
         self.loading: set[str] = set()
+        self.is_started = False
 
-    async def load(self, name: str, folder: Path | None) -> LoadedModel:
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests are answered."""
+        return self.is_started and not self.health.is_broken
+
+    async def start(self, folder: Path | None) -> None:
+        """Loads the model of a folder, of the settings if it is None; in multi-model mode only what every model needs.
+
+        Raises:
+            Exception: What ServedModel raises.
+        """
+        if self.settings.multi_model:
+            await in_daemon_thread(import_libraries)
+            log.info("ready to load models")
+        else:
+            log.info("ready; model %s", (await self.load(ONLY_MODEL, folder)).model)
+        self.is_started = True
+
+    async def load(self, name: str, folder: Path | None, copies: int = 1) -> LoadedModel:
         """Loads a model and predicts once with it.
 
         Args:
             name: Its name here.
             folder: Its folder, None for those of the settings.
+            copies: Number of processes of this machine that load it at the same time.
 
         Raises:
             AlreadyLoaded: There is a model of that name.
@@ -81,18 +145,18 @@ class LoadedModels:
             raise AlreadyLoaded(f"a model {name!r} is loaded already")
         self.loading.add(name)
         try:
-            model = await in_daemon_thread(_load, folder, self.settings)
+            model = await in_daemon_thread(self.make_model or make_served_model, folder, self.settings, copies)
         finally:
             self.loading.discard(name)
         batcher = Batcher(
             model.prepare,
-            model.predict,
+            self.health.watched(model.predict),
             model.batch_size,
             self.settings.max_wait_ms / 1000,
             self.decoders,
             self.num_decoders,
             self.model_thread,
-            self.counters.batches.observe,
+            self.on_batch,
         )
         self.loaded[name] = LoadedModel(str(folder), model, batcher)
         return self.loaded[name]
@@ -100,8 +164,7 @@ class LoadedModels:
     async def unload(self, name: str) -> None:
         """Unloads a model once its requests are answered. KeyError if there is none of that name."""
         loaded = self.loaded.pop(name)
-        while loaded.users:
-            await asyncio.sleep(0.01)
+        await loaded.unused()
         loaded.batcher.close()
         await in_daemon_thread(loaded.model.release_memory)
 
@@ -139,13 +202,18 @@ def import_libraries() -> None:
     import_torch()
 
 
-def _load(folder: Path | None, settings: ServeSettings) -> ServedModel:
+def make_served_model(folder: Path | None, settings: ServeSettings, copies: int) -> ServedModel:
     from container.serve.served_model import ServedModel
 
-    return ServedModel(folder, settings)
+    return ServedModel(folder, settings, copies)
 
 
-def _core_count() -> int:
+def decoder_count(settings: ServeSettings) -> int:
+    """Number of threads that decode, of all processes."""
+    return core_count() if settings.num_workers < 0 else max(1, settings.num_workers)
+
+
+def core_count() -> int:
     from joblib import cpu_count
 
     return int(cpu_count())

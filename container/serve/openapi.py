@@ -20,7 +20,7 @@ REASONS = {
     413: "the body is too large, or has too many pictures or too much beside them",
     415: "a body of a type that is not taken",
     422: "a body without a picture, or in another shape",
-    503: "the model is being loaded, or too many requests wait; Retry-After tells when to try again",
+    503: "the model is being loaded or fails, or too many requests wait; Retry-After tells when to try again",
     507: "not enough memory for the model",
 }
 PICTURE = {"type": "string", "contentEncoding": "base64"}
@@ -79,7 +79,11 @@ WHOLE_NUMBER = {"type": "string", "pattern": "^[0-9]+$"}
 def description(multi_model: bool) -> dict[str, Any]:
     """The OpenAPI document. multi_model: whether it has the paths that load models."""
     paths: dict[str, Any] = {
-        "/ping": {"get": {"responses": {"200": {"description": "ready"}, "503": {"description": "not ready yet"}}}},
+        "/ping": {
+            "get": {
+                "responses": {"200": {"description": "ready"}, "503": {"description": "not ready, or the model fails"}}
+            }
+        },
         "/execution-parameters": {"get": _operation("How a batch transform shall ask", {"type": "object"})},
         "/metrics": {"get": {"responses": {"200": {"description": "counters", "content": {"text/plain": {}}}}}},
         "/openapi.json": {"get": _operation("This description", {"type": "object"})},

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import io
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,9 +15,12 @@ import numpy as np
 from joblib import cpu_count
 from PIL import Image
 
+from container.environment import Environment
+from container.gpu_check import check_gpus
 from container.http.errors import RequestError
 from container.http.limits import MIB, free_memory
 from container.serve.errors import NotEnoughMemory
+from container.serve.machine_lock import LARGE_PICTURE
 from model.artifacts.discovery import find_model
 from model.artifacts.ensemble import load, load_combined, saved_models
 from model.artifacts.files import NETWORK_FILES
@@ -38,17 +40,19 @@ class ServedModel:
     Args:
         folder: The model's folder; None for those that settings.models names.
         settings: The server's settings.
+        copies: Number of processes of this machine that load it at the same time.
 
     Raises:
         InputError: The model cannot be loaded.
+        Failure: The driver shows GPUs, and none can be used.
         NotEnoughMemory: There is not enough memory for it.
     """
 
-    large_picture = threading.Lock()  # shared by all models, as the threads that decode are
+    large_picture = LARGE_PICTURE  # shared by all models, as the threads that decode are
 
-    def __init__(self, folder: Path | None, settings: ServeSettings):
+    def __init__(self, folder: Path | None, settings: ServeSettings, copies: int = 1):
         try:
-            saved = load_combined(settings.models) if folder is None else load(_model_folder(folder))
+            saved = load_combined(settings.models) if folder is None else load(_model_folder(folder, copies))
             allow_pixels(settings.max_pixels or max(model.settings.max_pixels for model in saved_models(saved)))
             self.predictor = make_predictor(
                 saved,
@@ -58,6 +62,7 @@ class ServedModel:
                 device=settings.device,
                 precision=settings.precision,
             )
+            check_gpus(Environment(), settings.device, self.predictor.gpu_problem)
             for backend in self.predictor.backends:
                 backend.limit_threads(cpu_count())
             self.folder, self.num_models = saved.folder, len(saved_models(saved))
@@ -123,12 +128,12 @@ def _trim_heap() -> None:
         trim(0)
 
 
-def _model_folder(path: Path) -> Path:
-    """The folder of the model in a folder. NotEnoughMemory if twice its network files (the file and the network) need
-    more than is free."""
+def _model_folder(path: Path, copies: int) -> Path:
+    """The folder of the model in a folder. NotEnoughMemory if twice its network files (the file and the network), so
+    many times, need more than is free."""
     folder = find_model(path)
     files = [file for name in NETWORK_FILES for file in folder.rglob(name)]
-    needed, free = 2 * sum(file.stat().st_size for file in files), free_memory()
+    needed, free = 2 * copies * sum(file.stat().st_size for file in files), free_memory()
     if free is not None and needed > free:
         raise NotEnoughMemory(f"the model in {folder} needs some {needed:,} bytes of memory, there are {free:,}")
     return folder

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
@@ -24,6 +26,7 @@ class Counters(Telemetry):
         self.batches = Histogram(
             "rarebird_batch_pictures", "Pictures a batch", registry=self.registry, buckets=BATCH_SIZES
         )
+        self.faults = Counter("rarebird_model_faults", "Batches that the model failed on", registry=self.registry)
 
     def details(self, scope: Scope) -> dict[str, Any]:
         state = scope.get("state", {})
@@ -31,6 +34,37 @@ class Counters(Telemetry):
         if inference := Headers(scope=scope).get("x-amzn-sagemaker-inference-id"):
             details["inference_id"] = inference[:MAX_LENGTH]
         return details
+
+
+class ProcessCounters:
+    """The metrics of each model process, by its number.
+
+    Args:
+        registry: Of the server's metrics.
+        processes: Number of processes.
+        is_ready: Whether a process, by its number, is ready.
+        memory: Resident memory of a process in bytes.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        processes: int,
+        is_ready: Callable[[int], float],
+        memory: Callable[[int], float],
+    ):
+        def counter(name: str, text: str) -> Counter:
+            return Counter(f"rarebird_process_{name}", text, ["process"], registry=registry)
+
+        self.pictures = counter("pictures", "Pictures that a model process answered")
+        self.restarts = counter("restarts", "Restarts of a model process")
+        ready = Gauge("rarebird_process_ready", "Whether a model process is ready", ["process"], registry=registry)
+        held = Gauge("rarebird_process_memory_bytes", "Resident memory", ["process"], registry=registry)
+        for number in range(processes):
+            self.pictures.labels(str(number))
+            self.restarts.labels(str(number))
+            ready.labels(str(number)).set_function(partial(is_ready, number))
+            held.labels(str(number)).set_function(partial(memory, number))
 
 
 def path_template(path: str) -> str:

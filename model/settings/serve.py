@@ -45,7 +45,18 @@ class ServeSettings(PredictionSettings):
         2000, "connections at a time; the requests of more, /ping among them, are sent away with 503", low=1
     )
     drain_seconds: float = setting(25.0, "for requests that are under way when SIGTERM comes", unit="s", low=0)
+    max_faults: int = setting(
+        3,
+        "batches in a row on which the model fails before /ping answers 503 and the server ends with 1; 0: never",
+        low=0,
+    )
 
+    processes: int = setting(
+        0,
+        "model processes, each with the model and a GPU; 0: one per visible GPU, else the server's own process",
+        low=0,
+        section="Machine",
+    )
     batch_size: int = setting(32, "pictures of a forward pass, their views counted", low=1, section="Machine")
     max_wait_ms: float = setting(
         5.0,
@@ -55,7 +66,7 @@ class ServeSettings(PredictionSettings):
         high=10_000,
         section="Machine",
     )
-    num_workers: int = setting(-1, "threads that decode pictures; -1: by the number of cores", low=-1)
+    num_workers: int = setting(-1, "threads that decode pictures, of all processes; -1: by the number of cores", low=-1)
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""

@@ -57,7 +57,7 @@ def test_settings_come_from_sagemakers_variables_ours_and_flags(monkeypatch):
     }.items():
         monkeypatch.setenv(name, value)
     found, _ = settings_layers.read(SERVE, ["--precision", "bf16"], "")
-    assert (found.port, found.max_payload_mb, found.timeout, found.num_workers) == (9001, 6, 120, 3)
+    assert (found.port, found.max_payload_mb, found.timeout, found.processes) == (9001, 6, 120, 3)
     assert (found.accept, found.batch, found.num_tta, found.precision) == ("text/csv", True, 4, "bf16")
 
 

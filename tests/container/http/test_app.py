@@ -39,6 +39,7 @@ def test_errors_are_json(page, method, path, status, message):
     answer = httpx.request(method, page().url + path)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
     assert list(answer.json()) == ["error"] and message in answer.json()["error"]
+    assert (answer.headers.get("connection") == "close") == (status == 500)  # uvicorn closes it behind an exception
 
 
 def test_a_page_is_served_and_its_requests_are_counted_and_logged(page):

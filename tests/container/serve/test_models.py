@@ -16,8 +16,8 @@ from container.project_root import PROJECT_ROOT
 from container.serve import models
 from container.serve import served_model as served
 from container.serve.__main__ import main
+from container.serve.health import ModelHealth
 from container.serve.models import LoadedModel, LoadedModels
-from container.serve.telemetry import Counters
 from model.errors import Failure
 from model.prediction.api import predict
 from model.settings.serve import ServeSettings
@@ -93,7 +93,7 @@ def test_nothing_heavy_is_imported_before_the_server_listens():
 def test_a_model_in_use_is_unloaded_once_it_is_not():
     async def ask() -> list[str]:
         loaded = LoadedModel("", Released(), Closing())
-        all_models = LoadedModels(ServeSettings(num_workers=1), Counters())
+        all_models = LoadedModels(ServeSettings(num_workers=1), len, ModelHealth(1, pytest.fail, pytest.fail))
         all_models.loaded["a"] = loaded
         with loaded.in_use():
             unloading = asyncio.create_task(all_models.unload("a"))
@@ -123,7 +123,7 @@ def test_any_fault_of_loading_is_told_as_400(serving, monkeypatch, fault):
         raise fault
 
     client = serving(None, multi_model=True)
-    monkeypatch.setattr(models, "_load", load)
+    monkeypatch.setattr(models, "make_served_model", load)
     found = client.post("/models", json={"model_name": "x", "url": "/y"})
     assert (found.status_code, client.get("/models/x").status_code) == (400, 404)
     assert found.json()["error"] == f"the model in /y cannot be loaded: {type(fault).__name__}: {fault}"

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from container import gpu_check
 from container.http.errors import RequestError
 from container.serve import served_model
+from container.serve.errors import NotEnoughMemory
 from container.serve.served_model import ServedModel, _trim_heap
+from model.errors import Failure
 from model.prediction.predictor import EnsemblePredictor
 from tests.container.serve.conftest import encoded, settings_of
 
@@ -59,6 +62,23 @@ def test_max_pixels_is_the_servers_else_the_models(model, tmp_path, monkeypatch)
         served.prepare(just)
         with pytest.raises(RequestError, match=f"too large: more than {limit} pixels"):
             served.prepare(above)
+
+
+def test_a_server_that_cannot_use_its_gpus_does_not_start(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu_check, "visible_gpus", lambda variables: 1)
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
+    (tmp_path / "input").mkdir()
+    with pytest.raises(Failure, match="the driver shows 1 GPU, and none can be used"):
+        ServedModel(model, settings_of(device="auto"))
+    ServedModel(model, settings_of(device="cpu"))
+
+
+def test_processes_that_load_a_model_together_need_memory_for_all(model, monkeypatch):
+    free = 5 * (model / "model.safetensors").stat().st_size
+    monkeypatch.setattr(served_model, "free_memory", lambda: free)
+    assert served_model._model_folder(model, 2) == model
+    with pytest.raises(NotEnoughMemory, match=f"there are {free:,}"):
+        served_model._model_folder(model, 3)
 
 
 def test_large_pictures_are_decoded_one_at_a_time_and_none_that_memory_has_no_room_for(serving, monkeypatch):

@@ -1,0 +1,103 @@
+"""A model without a network, which starts at once: it answers a picture by its bytes, and fails if they say so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from container.http.errors import RequestError
+from container.serve.errors import NotEnoughMemory
+from model.decisions import Decision
+from model.errors import InputError
+from model.labels import mask_scheme
+from model.settings.serve import ServeSettings
+from tests.container.http.server_process import ServerProcess
+
+NUM_CLASSES = mask_scheme().num_classes
+BAD, FAULT, NO_MEMORY, KILL, WAIT = b"bad", b"fault", b"no memory", b"kill", b"wait:"
+DIES, ONE = "dies", "one"
+ERRORS = {error.__name__: error for error in (InputError, NotEnoughMemory, ZeroDivisionError)}
+
+
+SERVER = """
+from container import job_script
+from container.serve import models
+from container.serve.__main__ import main
+from tests.container.serve.stub_model import StubModel
+models.make_served_model = StubModel
+job_script.run(main)
+"""
+
+
+def stub_server_process(folder: Path, *flags: str, **env: str) -> ServerProcess:
+    """A server whose model is a stub. folder: for files of a model."""
+    for name in ("model.safetensors", "settings.yaml", "labels.json", "preprocessing.json"):
+        (folder / name).touch()
+    command = [sys.executable, "-c", SERVER, "--host", "127.0.0.1", "--model_dir", str(folder)]
+    return ServerProcess([*command, *flags], **env)
+
+
+def stub_probabilities(picture: bytes) -> np.ndarray:
+    """float32 (classes,) from a picture's first byte and length."""
+    probabilities = np.full(NUM_CLASSES, 0.5 / NUM_CLASSES, np.float32)
+    probabilities[(picture[0] + len(picture)) % NUM_CLASSES] += np.float32(0.5)
+    return probabilities
+
+
+class StubModel:
+    """Stands for a ServedModel.
+
+    Pictures: BAD cannot be read; a batch with FAULT fails, as after an error of the GPU; one of two with NO_MEMORY in
+    it needs more memory than there is; KILL kills the process; WAIT + PATH waits for that file while it is decoded.
+
+    A folder whose name is an exception's raises it; the file DIES in it lets every process end that loads it; of the
+    processes that load a folder of the name ONE, only the first has the memory.
+    """
+
+    batch_size = 4
+    scheme, decision = mask_scheme(), Decision()
+
+    def __init__(self, folder: Path | None, settings: ServeSettings, copies: int = 1):
+        self.folder = folder
+        if folder is not None and (folder / DIES).exists():
+            os._exit(3)
+        if folder is not None and folder.name in ERRORS:
+            raise ERRORS[folder.name](f"{folder}: no model")
+        if folder is not None and folder.name == ONE:
+            try:
+                (folder / "taken").touch(exist_ok=False)
+            except FileExistsError:
+                raise NotEnoughMemory("too little") from None
+
+    def __str__(self) -> str:
+        return f"{self.folder}: a stub"
+
+    def prepare(self, picture: bytes, row: int) -> bytes:
+        if picture == BAD:
+            raise RequestError(400, "cannot be read")
+        if picture == KILL:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if picture.startswith(WAIT):
+            while not Path(os.fsdecode(picture.removeprefix(WAIT))).exists():
+                time.sleep(0.005)
+        return picture
+
+    def predict(self, pictures: Sequence[bytes]) -> np.ndarray:
+        if FAULT in pictures:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        if NO_MEMORY in pictures and len(pictures) > 1:
+            raise MemoryError("out of memory")
+        return np.stack([stub_probabilities(picture) for picture in pictures])
+
+    def release_memory(self) -> None:
+        pass
+
+
+def import_nothing() -> None:
+    """Stands for import_libraries."""

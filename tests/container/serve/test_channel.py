@@ -1,0 +1,52 @@
+"""Messages and payloads between two ends, and exceptions that the server can receive."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import socket
+
+import pytest
+from PIL import UnidentifiedImageError
+
+from container.http.errors import RequestError
+from container.serve.channel import BUFFER, Channel, portable
+from model.errors import InputError
+
+
+def test_messages_arrive_in_order_with_their_payloads_and_the_end_is_noticed():
+    async def exchange() -> list[tuple[object, bytes]]:
+        ours, theirs = [await Channel.open(end) for end in socket.socketpair()]
+        payloads = [b"", b"x" * (3 * BUFFER), b"y"]
+        sending = asyncio.gather(*(ours.send(("message", row), payload) for row, payload in enumerate(payloads)))
+        found = [await theirs.receive() for _ in payloads]
+        await sending
+        assert found == [(("message", row), payload) for row, payload in enumerate(payloads)]
+        await ours.close()
+        with pytest.raises(EOFError):
+            await theirs.receive()
+        await theirs.close()
+
+    asyncio.run(exchange())
+
+
+class Unpicklable(InputError):
+    __module__ = "model.errors"
+
+    def __init__(self, message: str, other: int):
+        super().__init__(message)
+
+
+def test_exceptions_are_those_of_the_project_and_of_python_or_a_runtime_error():
+    received = [pickle.loads(pickle.dumps(portable(error))) for error in (InputError("a", "b"), KeyError("k"))]
+    assert [(type(error), error.args) for error in received] == [(InputError, ("a",)), (KeyError, ("k",))]
+    assert received[0].details == "b"
+    for error, text in ((UnidentifiedImageError("x"), "UnidentifiedImageError: x"), (Unpicklable("a", 1), "a")):
+        found = pickle.loads(pickle.dumps(portable(error)))
+        assert type(found) is RuntimeError and str(found).endswith(text)
+    refused = pickle.loads(pickle.dumps(portable(RequestError(413, "too much", {"A": "b"}))))
+    assert (refused.status, str(refused), refused.headers) == (413, "too much", {"A": "b"})
+    try:
+        raise ValueError("of the model")
+    except ValueError as error:
+        assert "raise ValueError" in portable(error).__notes__[0]

@@ -1,0 +1,114 @@
+"""Faults of the model in a row: /ping, the end of the server, and batches for which there is not enough memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import httpx2 as httpx
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from container.project_root import PROJECT_ROOT
+from container.serve import models
+from container.serve.app import Server
+from container.serve.errors import Unavailable
+from container.serve.health import ModelHealth, predict_in_parts
+from model.errors import Failure
+from tests.container.http.server_process import until
+from tests.container.serve.conftest import settings_of
+from tests.container.serve.stub_model import BAD, FAULT, NO_MEMORY, StubModel, stub_probabilities, stub_server_process
+
+PICTURE = {"Content-Type": "image/png"}
+
+
+@pytest.fixture
+def stub_server(monkeypatch):
+    """Starts apps whose model is a stub: the client, the server, and the failures that end it."""
+    clients: list[TestClient] = []
+
+    def start(**values: object) -> tuple[TestClient, Server, list[Exception]]:
+        monkeypatch.setattr(models, "make_served_model", StubModel)
+        failures: list[Exception] = []
+        server = Server(settings_of(**values), PROJECT_ROOT, failures.append)
+        clients.append(TestClient(server.app(), raise_server_exceptions=False))
+        client = clients[-1].__enter__()
+        until(lambda: client.get("/ping").status_code == 200)
+        return client, server, failures
+
+    yield start
+    for client in clients:
+        client.__exit__(None, None, None)
+
+
+def statuses(client: TestClient, *pictures: bytes) -> list[int]:
+    return [client.post("/invocations", content=picture, headers=PICTURE).status_code for picture in pictures]
+
+
+def test_faults_in_a_row_turn_ping_to_503_and_end_the_server(stub_server):
+    client, _, failures = stub_server(max_faults=3)
+    assert statuses(client, b"x", FAULT, FAULT) == [200, 500, 500]
+    assert client.get("/ping").status_code == 200 and not failures
+    assert statuses(client, FAULT) == [500]
+    assert client.get("/ping").status_code == 503
+    late = client.post("/invocations", content=b"x", headers=PICTURE)  # while what is under way is answered
+    assert (late.status_code, late.headers["retry-after"]) == (503, "1") and "the server ends" in late.json()["error"]
+    assert [(type(failure), str(failure)) for failure in failures] == [
+        (
+            Failure,
+            "the model failed on 3 batches in a row; the last error: RuntimeError: CUDA error: an illegal memory "
+            "access was encountered",
+        )
+    ]
+    assert "rarebird_model_faults_total 3.0" in client.get("/metrics").text
+
+
+def test_an_answer_in_between_and_pictures_that_are_refused_count_for_nothing(stub_server):
+    client, server, failures = stub_server(max_faults=2)
+    assert statuses(client, FAULT, b"x", FAULT, b"x", FAULT, b"x") == [500, 200] * 3
+    assert statuses(client, *[BAD] * 5) == [400] * 5
+    assert client.get("/ping").status_code == 200 and not failures
+    assert statuses(client, FAULT, BAD, FAULT) == [500, 400, 500]  # nor does a refused picture reset the count
+    assert server.models.health.is_broken and len(failures) == 1
+
+
+def test_with_0_the_server_never_ends(stub_server):
+    client, _, failures = stub_server(max_faults=0)
+    assert statuses(client, *[FAULT] * 5, b"x") == [500] * 5 + [200]
+    assert client.get("/ping").status_code == 200 and not failures
+
+
+def test_a_batch_beyond_the_memory_is_predicted_in_parts():
+    sizes: list[int] = []
+
+    def predict(pictures: Sequence[bytes]) -> np.ndarray:
+        sizes.append(len(pictures))
+        return StubModel(None, settings_of()).predict(pictures)
+
+    pictures = [b"a", b"bc", NO_MEMORY, b"def", b"ghij"]
+    health = ModelHealth(1, pytest.fail, pytest.fail)
+    found = health.watched(predict)(pictures)
+    np.testing.assert_array_equal(found, [stub_probabilities(picture) for picture in pictures])
+    assert sizes == [5, 2, 3, 1, 2]
+
+
+def test_no_memory_for_a_single_picture_is_503_and_a_fault(stub_server, monkeypatch):
+    def predict(_: object, pictures: Sequence[bytes]) -> np.ndarray:
+        raise MemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(StubModel, "predict", predict)
+    with pytest.raises(Unavailable, match="not enough memory to predict a picture: CUDA out of memory"):
+        predict_in_parts(StubModel(None, settings_of()).predict, [b"x", b"y"])
+    client, _, failures = stub_server(max_faults=2)
+    assert statuses(client, b"x", b"x") == [503, 503] and len(failures) == 1
+
+
+def test_the_process_ends_with_1_and_the_reason(tmp_path):
+    server = stub_server_process(tmp_path, SERVE_MAX_FAULTS="2").ready()
+    try:
+        with httpx.Client(base_url=server.url, headers=PICTURE) as client:
+            assert statuses(client, b"x", FAULT, FAULT) == [200, 500, 500]
+        assert server.child.wait(60) == 1, server.told()
+        assert "\nerror: the model failed on 2 batches in a row; the last error: RuntimeError: CUDA" in server.told()
+    finally:
+        server.end()

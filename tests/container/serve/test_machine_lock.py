@@ -1,0 +1,44 @@
+"""A lock of several processes, which the death of its holder frees."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+from container.project_root import PROJECT_ROOT
+from container.serve.machine_lock import MachineLock, lock_file
+
+HOLDER = """
+import sys
+from container.serve.machine_lock import LARGE_PICTURE
+LARGE_PICTURE.share(int(sys.argv[1]))
+with LARGE_PICTURE:
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_one_thread_of_one_process_holds_it_until_that_dies():
+    lock = MachineLock()
+    held = threading.Event()
+
+    def hold() -> None:
+        with lock:
+            held.set()
+
+    with lock_file() as file:
+        lock.share(file.fileno())
+        command = [sys.executable, "-c", HOLDER, str(file.fileno())]
+        holder = subprocess.Popen(
+            command, pass_fds=[file.fileno()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT_ROOT
+        )
+        assert holder.stdout.readline() == b"held\n"
+        thread = threading.Thread(target=hold)
+        thread.start()
+        assert not held.wait(0.1) and lock.locked()
+        holder.kill()
+        assert held.wait(60)
+        thread.join()
+        holder.communicate()
+    assert not lock.locked()
