@@ -12,7 +12,6 @@ from pathlib import Path
 
 from container.opt_ml import Hosts
 from model.errors import Failure, InputError, listing
-from model.settings.train import TrainSettings
 
 PORT = 7777  # as in AWS's PyTorch toolkit; MASTER_PORT, if set, wins
 NAMES_SECONDS = 15 * 60.0  # within which the names of all hosts must resolve
@@ -28,15 +27,30 @@ def gpu_count() -> int:
     return sum(line.startswith("GPU ") for line in output.splitlines())
 
 
-def process_count(settings: TrainSettings, variables: Mapping[str, str]) -> int:
-    """Number of processes that train on this host: processes_per_host, else one per visible GPU."""
-    if settings.processes_per_host:
-        return settings.processes_per_host
-    if settings.device not in ("auto", "cuda"):
-        return 1
-    visible = variables.get("CUDA_VISIBLE_DEVICES")
-    chosen = len([gpu for gpu in visible.split(",") if gpu.strip()]) if visible is not None else gpu_count()
-    return max(1, min(chosen, gpu_count()))
+def process_count(processes: int, device: str, variables: Mapping[str, str]) -> int:
+    """Number of processes that train or predict on this host: as set, else one per visible GPU.
+
+    Args:
+        processes: The setting, 0 for one per GPU.
+        device: The setting; other than auto and cuda it means one process.
+        variables: Environment variables.
+    """
+    if processes:
+        return processes
+    return max(1, len(visible_gpus(variables))) if device in ("auto", "cuda") else 1
+
+
+def visible_gpus(variables: Mapping[str, str]) -> list[str]:
+    """The GPUs that a process with these variables sees, as CUDA_VISIBLE_DEVICES names them."""
+    visible, count = variables.get("CUDA_VISIBLE_DEVICES"), gpu_count()
+    names = [gpu.strip() for gpu in visible.split(",")] if visible is not None else list(map(str, range(count)))
+    return [name for name in names if name][:count]
+
+
+def own_gpu(local_rank: int, variables: Mapping[str, str]) -> dict[str, str]:
+    """The variable that shows one of several processes its own GPU alone; {} without GPUs."""
+    gpus = visible_gpus(variables)
+    return {"CUDA_VISIBLE_DEVICES": gpus[local_rank % len(gpus)]} if gpus else {}
 
 
 def torchrun(
@@ -87,10 +101,17 @@ def _resolves(name: str) -> bool:
     return True
 
 
-def refuse_alone(settings: TrainSettings, world: int) -> None:
-    """InputError if the settings ask for several processes and only this one was started."""
-    if settings.processes_per_host > 1 and world == 1:
+def refuse_alone(setting: str, processes: int, world: int, job: str) -> None:
+    """InputError if a setting asks for several processes and only this one was started.
+
+    Args:
+        setting: Its name.
+        processes: Its value.
+        world: Number of processes of this job.
+        job: Name of the job.
+    """
+    if processes > 1 and world == 1:
         raise InputError(
-            f"processes_per_host = {settings.processes_per_host}: this is one process; several are started by "
-            "python -m container.entrypoint train, or by torchrun"
+            f"{setting} = {processes}: this is one process; several are started by "
+            f"python -m container.entrypoint {job}, or by torchrun"
         )
