@@ -8,7 +8,9 @@ from typing import Any
 from container.job_types import JOB_TYPES, TRAIN
 from jobs.spec.flag_groups import SAGEMAKER
 from jobs.spec.inputs import is_remote
+from jobs.spec.job import PARTS
 from jobs.spec.record import find_record, read_records, refuse_ambiguous
+from jobs.spec.results_folder import ResultsFolder
 from model.errors import InputError
 
 TUNE = "tune"  # subcommand of a tuning job, whose best training is fetched and has a model
@@ -36,7 +38,7 @@ def resolve_source(source: str, input_name: str, flags: Any) -> str:
         if commands:
             refuse_ambiguous(results, source, read_records(results, commands))
         return source
-    if record.failed:
+    if record.failed and input_name != PARTS:
         raise InputError(f"{input_name}: {record.command} {record.name} {record.state}; nothing is taken from it")
     folder = next(
         (job_type.feeds[input_name] for job_type in JOB_TYPES.values() if input_name in job_type.feeds), "output"
@@ -44,6 +46,9 @@ def resolve_source(source: str, input_name: str, flags: Any) -> str:
     local = record.folder / folder
     if local.is_dir() and (flags.on != SAGEMAKER or record.on != SAGEMAKER):
         return str(local)
+    hosts = ResultsFolder(record.folder).hosts
+    if input_name == PARTS and hosts.is_dir() and flags.on != SAGEMAKER:
+        return str(hosts)  # the launcher of the job was killed, too
     if record.command == TUNE and not local.is_dir():
         raise InputError(f"{input_name}: python -m jobs fetch {record.name} brings the best model of the search first")
     return record.outputs.get(folder, str(local))

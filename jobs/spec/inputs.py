@@ -17,11 +17,13 @@ class Input:
         name: Channel of a training job, input of a processing job.
         source: A path on this machine or s3://BUCKET/PREFIX.
         mode: File (copied before the start) or FastFile (read from S3 as it is needed).
+        sharded: Whether each machine gets its share of the objects; else each gets all.
     """
 
     name: str
     source: str
     mode: str = "File"
+    sharded: bool = False
 
     @classmethod
     def of_setting(cls, setting: str, source: str) -> Input:

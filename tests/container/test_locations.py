@@ -12,6 +12,7 @@ from container.environment import IN_IMAGE, Environment
 from container.locations import Locations
 from container.sm_variables import sm_variables
 from model.errors import InputError
+from model.settings.inference import InferenceSettings
 from tests.container.conftest import write_config
 
 
@@ -196,3 +197,37 @@ def test_links_are_followed_on_a_users_own_machine_alone(tmp_path: Path, monkeyp
     monkeypatch.setattr("container.environment.IN_CONTAINER", tmp_path)
     with pytest.raises(InputError, match="refused in a container"):
         Locations(Environment({})).refuse_links(True)
+
+
+def test_finished_parts_lie_where_sagemaker_uploads_them_meanwhile_else_beside_the_answers(processing, monkeypatch):
+    paths = locations()
+    parts = processing / "processing" / "parts"
+    assert paths.parts_dir(paths.output_data_dir(None) / "output.csv") == parts / "algo-2"
+    assert paths.parts_dir(Path("out/output.csv")) == Path("out/parts")
+    assert paths.parts_dir(Path("out/photos.csv")) == Path("out/photos.parts")
+    assert parts in list(paths.written_by_inference(InferenceSettings()))
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(processing / "none"))
+    assert locations().parts_dir(Path("output/output.csv")) == Path("output/parts")
+
+
+def test_parts_of_an_earlier_run_are_an_input_or_named_by_a_flag(processing, tmp_path):
+    assert locations().earlier_parts(None) is None
+    sent = processing / "processing" / "input" / "parts"
+    sent.mkdir()
+    assert locations().earlier_parts(None) == sent
+    assert locations().earlier_parts(str(tmp_path)) == tmp_path
+    with pytest.raises(InputError, match="resume_from: nowhere: there is no such folder"):
+        locations().earlier_parts("nowhere")
+
+
+def test_a_host_for_which_nothing_is_left_is_known(processing):
+    folder = processing / "processing" / "input" / "eval"
+    assert not locations().is_empty_part(folder)  # all hosts were sent an empty folder
+    config = processing / "config" / "processingjobconfig.json"
+    config.write_text(config.read_text().replace("FullyReplicated", "ShardedByS3Key"))
+    assert locations().is_empty_part(folder)
+    (folder / "a.tar").touch()
+    assert not locations().is_empty_part(folder)
+    (processing / "config" / "resourceconfig.json").unlink()
+    shutil.rmtree(folder)
+    assert not locations().is_empty_part(folder)  # a missing channel of a single host is an error

@@ -69,6 +69,7 @@ VALUES = {  # by flag, or by subcommand and flag: a value other than the default
     "tags": "'{a: b}'",
     "delete": "true",
     "data": "other",
+    "distribution": "replicated",
     "mode": "FastFile",
     "checkpoints": "s3://b/kept",
     "compress": "false",
@@ -117,6 +118,7 @@ BESIDE = {  # flags without which another has no effect, or is refused
     "subnets": "--subnets s-1 --security_groups g-1",
     "security_groups": "--subnets s-1 --security_groups g-1",
     "max_wait": "--spot",
+    "distribution": "--instances 3",
     "memory_mb": "--kind serverless --model_dir s3://b/m/model.tar.gz",
     "concurrency": "--kind serverless --model_dir s3://b/m/model.tar.gz",
     "doctor region": "--region eu-central-1",  # the bucket is elsewhere
