@@ -57,7 +57,7 @@ from model.artifacts.fingerprint import model_fingerprint
 from model.artifacts.provenance import PROVENANCE_KEY
 from model.artifacts.saved_model import SavedModel
 from model.data.input_parts import InputPart, divide, share_of
-from model.data.prediction_input import PredictionInput, read_info, single_files
+from model.data.prediction_input import PredictionInput, has_images, read_info, single_files
 from model.data.readers.shards import INDEX
 from model.data.readers.table_options import TableOptions
 from model.data.readers.text_table import CSV_SUFFIXES
@@ -162,14 +162,14 @@ def read_channel_inputs(
     eval_dir = locations.required_channel("eval", settings.eval_dir, "inference.py", earlier_dir)
     trained_column = next((model.settings.picture_column for model in models if model.settings.picture_column), None)
     options = TableOptions(settings.table, settings.picture_column, settings.encoding, remembered_column=trained_column)
-    if locations.is_empty_part(eval_dir):
-        log.info("%s: nothing in it for this host", eval_dir)
-        return None
     if settings.table or any(path.suffix.lower() in CSV_SUFFIXES for path in eval_dir.glob("*")):
         is_index = (eval_dir / INDEX).is_file()
         names = "a table names pictures that other hosts have; they divide its rows themselves"
         old = f"{INDEX} has the index of all shards, those of other hosts too; python -m jobs shards gives each its own"
         locations.refuse_parts(eval_dir, old if is_index else names)
+    if locations.is_split(eval_dir) and not has_images(eval_dir):
+        log.info("%s: no picture in it for this host", eval_dir)
+        return None
     return eval_dir, read_info(eval_dir, options, settings.follow_links)
 
 

@@ -83,14 +83,13 @@ class Locations:
             return 0, 1
         return self.env.hosts.rank, len(self.env.hosts.names)
 
-    def is_empty_part(self, folder: Path) -> bool:
-        """Whether SageMaker has split an input folder between several hosts and this one got nothing of it."""
-        is_split = self.has_several_hosts and self._opt_ml.is_sharded(folder)
-        return is_split and not (folder.is_dir() and any(folder.iterdir()))
+    def is_split(self, folder: Path) -> bool:
+        """Whether SageMaker has split an input folder between several hosts."""
+        return self.has_several_hosts and self._opt_ml.is_sharded(folder)
 
     def refuse_parts(self, folder: Path, why: str) -> None:
         """InputError if SageMaker has split an input folder between several hosts. why: what needs the whole of it."""
-        if self.has_several_hosts and self._opt_ml.is_sharded(folder):
+        if self.is_split(folder):
             parts = f"{folder} comes in parts to {len(self.env.hosts.names)} hosts (ShardedByS3Key)"
             raise InputError(f"{parts}, but {why}: use FullyReplicated")
 

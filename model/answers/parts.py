@@ -154,7 +154,7 @@ class EarlierParts:
     """The finished parts below some folders, of runs that were stopped.
 
     Args:
-        folders: Where they are searched, at any depth; a folder that is missing has none.
+        folders: Where they are searched, at any depth, the first one first; a folder that is missing has none.
         model: Fingerprint of the model of this run.
         settings: The settings of this run that change answers.
     """
@@ -165,7 +165,10 @@ class EarlierParts:
         of_model = [part for part in found if part.key.model == model]
         self._of_other_settings = [part for part in of_model if part.key.settings != settings]
         self._settings = settings
-        self._by_content = {part.key.content: part for part in of_model if part.key.settings == settings}
+        self._by_content: dict[str, list[FinishedPart]] = {}
+        for part in of_model:
+            if part.key.settings == settings:
+                self._by_content.setdefault(part.key.content, []).append(part)
 
     def __len__(self) -> int:
         """Number of parts of the same model and settings."""
@@ -173,11 +176,11 @@ class EarlierParts:
 
     def find(self, content: str) -> FinishedPart | None:
         """The whole part of this content; None without one."""
-        part = self._by_content.get(content)
-        if part is not None and not part.is_whole:
+        for part in self._by_content.get(content, ()):
+            if part.is_whole:
+                return part
             log.warning("%s: it is not whole and is answered again", part.folder)
-            return None
-        return part
+        return None
 
     def warn_of_others(self) -> None:
         """Logs the parts of other models and other settings, which are not taken over."""

@@ -220,14 +220,11 @@ def test_parts_of_an_earlier_run_are_an_input_or_named_by_a_flag(processing, tmp
         locations().earlier_parts("nowhere")
 
 
-def test_a_host_for_which_nothing_is_left_is_known(processing):
+def test_an_input_is_split_where_sagemaker_has_divided_it_between_several_hosts(processing):
     folder = processing / "processing" / "input" / "eval"
-    assert not locations().is_empty_part(folder)  # all hosts were sent an empty folder
+    assert not locations().is_split(folder)
     config = processing / "config" / "processingjobconfig.json"
     config.write_text(config.read_text().replace("FullyReplicated", "ShardedByS3Key"))
-    assert locations().is_empty_part(folder)
-    (folder / "a.tar").touch()
-    assert not locations().is_empty_part(folder)
+    assert locations().is_split(folder) and not locations().is_split(folder.with_name("model"))
     (processing / "config" / "resourceconfig.json").unlink()
-    shutil.rmtree(folder)
-    assert not locations().is_empty_part(folder)  # a missing channel of a single host is an error
+    assert not locations().is_split(folder)

@@ -11,7 +11,7 @@ from jobs.aws.clients import Clients
 from jobs.spec.inputs import Input
 from jobs.spec.job import Job, Machine
 from jobs.storage.distribution import distributed, require_parts
-from model.data.readers.channel_files import is_image
+from model.data.readers.image_names import is_image
 from model.data.readers.shards import INDEX, write_shards
 from model.errors import InputError
 from tests.jobs.conftest import BUCKET
