@@ -133,6 +133,7 @@ def main(
         if unreadable is None:
             return ExitCode.DONE
     else:
+        prediction.warn_of_parts()
         unreadable = prediction.write(*files, settings.batch_size, workers)
     seconds = time.monotonic() - started
     log.info(f"{number:,} pictures in {seconds:.1f} s, {number / max(seconds, 1e-9):,.1f} pictures/s")

@@ -217,7 +217,13 @@ def test_random_views_are_those_of_the_row_in_the_whole_input(model, loose, tmp_
     assert contents(infer(loose, model, tmp_path / "parts", *flags, "--part_size", "8")) == contents(whole)
 
 
-def test_parts_of_loose_pictures_need_the_size_that_they_had(model, loose, tmp_path):
+def test_parts_of_loose_pictures_need_the_size_that_they_had(model, loose, tmp_path, written, monkeypatch, caplog):
+    with monkeypatch.context() as patched:
+        stop_after(1, written, patched)
+        with pytest.raises(Terminated):
+            infer(loose, model, tmp_path / "stopped", "--part_size", "8")
+    infer(loose, model, tmp_path / "stopped")
+    assert f"{tmp_path / 'stopped' / 'parts'}: finished parts are not used; with part_size as it was" in caplog.text
     (tmp_path / "parts").mkdir()
     with pytest.raises(InputError, match=r"there is no shard in .*loose: set part_size to what it was"):
         infer(loose, model, tmp_path / "output", "--resume_from", str(tmp_path / "parts"))

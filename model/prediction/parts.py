@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.answers.files import MANIFEST
 from model.answers.joined_parts import join_parts
 from model.answers.parts import EarlierParts, FinishedPart, PartKey, copy_part, write_part
 from model.answers.seen_images import LEARNT_FROM_KEY, SeenImages
@@ -68,6 +69,11 @@ class ChannelPrediction:
     def _write(self, answers: Iterable[Answers], labels: Mapping[str, Any], files: tuple[Path, Path]) -> int:
         inputs = self.inputs
         return write_answers(answers, inputs.rows, inputs.name_column, labels, *files, self.predictor.decision)
+
+    def warn_of_parts(self) -> None:
+        """Logs that there are parts of an earlier run, which rows that are answered in one go do not take over."""
+        if any(self.folder.glob(f"*/{MANIFEST}")):
+            log.warning("%s: finished parts are not used; with part_size as it was they are taken over", self.folder)
 
     def predict_parts(
         self, parts: Sequence[InputPart], resume_from: Sequence[Path], batch_size: int, workers: int
