@@ -12,6 +12,9 @@ Writes  SM_OUTPUT_DATA_DIR      output.csv (the class as `ans`, empty where a pi
                                 class by name, its probability, the next two), labels.json (names of the classes,
                                 and how the model was made), errors.csv where a picture could not be read,
                                 learnt_from.csv where the model has learnt from a picture or was chosen by it
+        parts/                  beside them while it runs: what is finished, a part a shard (python -m jobs shards)
+                                or --part_size N rows. The same command, or --resume_from PARTS, takes them over
+                                where the job was stopped; part.json says of which model, settings and pictures
 
 Single picture files are named without a flag. Their predictions are printed, and no file is written unless
 SM_OUTPUT_DATA_DIR, --output_data_dir or --output names where.
@@ -28,33 +31,43 @@ import container.gc_pause  # noqa: F401
 
 # isort: split
 import logging
+import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from container import job_script, settings_layers
 from container.gpu_check import check_gpus
 from container.job_types import INFERENCE, JobType
 from container.locations import NAME_A_MODEL, Locations
+from container.torchrun import own_gpu, refuse_alone
+from container.torchrun_child import wait_for_others
 from model.answers.files import ERRORS, PREDICTIONS, answer_files, beside_answers
 from model.answers.predictions import TOP, terminal_rows
-from model.answers.seen_images import LEARNT_FROM_KEY, SeenImages
-from model.answers.write import write_answers
+from model.answers.seen_images import SeenImages
 from model.artifacts.archive import opened_model
 from model.artifacts.discovery import newest_model
 from model.artifacts.ensemble import Ensemble, load, load_combined, provenance_of, saved_models
+from model.artifacts.fingerprint import model_fingerprint
 from model.artifacts.provenance import PROVENANCE_KEY
 from model.artifacts.saved_model import SavedModel
-from model.data.prediction_input import PredictionInput, read_info, single_files
+from model.data.input_parts import InputPart, divide, share_of
+from model.data.prediction_input import PredictionInput, has_images, read_info, single_files
+from model.data.readers.shards import INDEX
 from model.data.readers.table_options import TableOptions
 from model.data.readers.text_table import CSV_SUFFIXES
-from model.errors import ExitCode, Failure
+from model.errors import ExitCode, Failure, InputError
 from model.images.decode import allow_pixels
 from model.images.tta import fixed_views_text
 from model.paths import parse_weighted
 from model.prediction.api import make_predictor
+from model.prediction.parts import ChannelPrediction
 from model.prediction.predictor import EnsemblePredictor
 from model.runtime.terminal import text_table
 from model.runtime.workers import worker_count
@@ -81,13 +94,19 @@ def main(
     locations = Locations(env)
     locations.refuse_links(settings.follow_links)
 
+    if not settings.pictures:
+        refuse_alone("processes", settings.processes, env.world, job_type.name)
+    if env.world > 1:
+        os.environ |= own_gpu(env.local_rank, env.variables)
+
     # the model and the images to predict
     single = single_files(settings.pictures) if settings.pictures else None
     with chosen_model(settings, locations) as saved:
         models = saved_models(saved)
-        eval_dir, inputs = (Path("/"), single) if single else read_channel_inputs(settings, locations, models)
-        allow_pixels(settings.max_pixels or max(model.settings.max_pixels for model in models))
-        seen = SeenImages.of(models)
+        channel = (Path("/"), single) if single else read_channel_inputs(settings, locations, models)
+        if channel is None:
+            return ExitCode.DONE
+        allow_pixels(largest_picture(settings, models))
         predictor = make_predictor(
             saved,
             num_tta=settings.num_tta,
@@ -97,31 +116,33 @@ def main(
             precision=settings.precision,
         )
         check_gpus(env, settings.device, predictor.gpu_problem)
-    files = output_files(settings, locations)
-    if files is None:
-        return print_predictions(saved, predictor, inputs, settings)
+        files = output_files(settings, locations)
+        if files is None:
+            return print_predictions(saved, predictor, channel[1], settings)
+        prediction = channel_prediction(settings, locations, saved, predictor, *channel, files[0])
 
     # predict and write, batch by batch
+    number = len(prediction.inputs)
     count = f"{len(models)} models, " if len(models) > 1 else ""
-    where = f" in {eval_dir}" if single is None else ""
+    where = f" in {prediction.root}" if single is None else ""
     log.info(
-        f"{len(inputs):,} pictures{where}; model {saved.folder}: {count}{saved.scheme.num_classes} classes; "
+        f"{number:,} pictures{where}; model {saved.folder}: {count}{saved.scheme.num_classes} classes; "
         f"{settings.num_tta} view{'s' if settings.num_tta > 1 else ''}; {predictor.backends[0]}"
     )
     started = time.monotonic()
-    workers = worker_count(settings.num_workers)
-    answers = predictor.predict_channel(eval_dir, inputs.locations, settings.batch_size, workers, with_keys=bool(seen))
-    labels = saved.labels() | {PROVENANCE_KEY: provenance_of(saved, settings.num_tta).to_dict()}
-    if seen:
-        answers, labels[LEARNT_FROM_KEY] = seen.watch(answers), seen.counts
-    unreadable = write_answers(answers, inputs.rows, inputs.name_column, labels, *files, predictor.decision)
-    if seen:
-        seen.write(files[0], inputs.rows, inputs.name_column)
+    workers = worker_count(settings.num_workers, env.world)
+    if prediction.parts or env.world > 1:
+        unreadable = predict_parts(prediction, settings, locations, files, workers)
+        if unreadable is None:
+            return ExitCode.DONE
+    else:
+        prediction.warn_of_parts()
+        unreadable = prediction.write(*files, settings.batch_size, workers)
     seconds = time.monotonic() - started
-    log.info(f"{len(inputs):,} pictures in {seconds:.1f} s, {len(inputs) / max(seconds, 1e-9):,.1f} pictures/s")
+    log.info(f"{number:,} pictures in {seconds:.1f} s, {number / max(seconds, 1e-9):,.1f} pictures/s")
     log.info(f"answers: {files[0]}")
     log.info(f"the same by name, for people: {beside_answers(files[0], PREDICTIONS)}")
-    return end(unreadable, len(inputs), f"{beside_answers(files[0], ERRORS)} tells why", settings)
+    return end(unreadable, number, f"{beside_answers(files[0], ERRORS)} tells why", settings)
 
 
 @contextmanager
@@ -147,23 +168,121 @@ def opened_member(text: str, archives: ExitStack) -> str:
 
 def read_channel_inputs(
     settings: InferenceSettings, locations: Locations, models: Sequence[SavedModel]
-) -> tuple[Path, PredictionInput]:
+) -> tuple[Path, PredictionInput] | None:
     """Reads the channel; returns its folder and its rows. A table may name images in the column that one of the models
-    was trained with. Of several hosts, each takes its part of the rows."""
+    was trained with. None where SageMaker has split the channel between hosts and nothing is left for this one."""
     earlier_dir = next((model.settings.eval_dir for model in models if model.settings.eval_dir), None)
     eval_dir = locations.required_channel("eval", settings.eval_dir, "inference.py", earlier_dir)
     trained_column = next((model.settings.picture_column for model in models if model.settings.picture_column), None)
     options = TableOptions(settings.table, settings.picture_column, settings.encoding, remembered_column=trained_column)
     if settings.table or any(path.suffix.lower() in CSV_SUFFIXES for path in eval_dir.glob("*")):
-        locations.refuse_parts(
-            eval_dir, "a table names pictures that other hosts have; they divide its rows themselves"
+        is_index = (eval_dir / INDEX).is_file()
+        names = "a table names pictures that other hosts have; they divide its rows themselves"
+        old = f"{INDEX} has the index of all shards, those of other hosts too; python -m jobs shards gives each its own"
+        locations.refuse_parts(eval_dir, old if is_index else names)
+    if locations.is_split(eval_dir) and not has_images(eval_dir):
+        log.info("%s: no picture in it for this host", eval_dir)
+        return None
+    return eval_dir, read_info(eval_dir, options, settings.follow_links)
+
+
+def channel_prediction(
+    settings: InferenceSettings,
+    locations: Locations,
+    saved: SavedModel | Ensemble,
+    predictor: EnsemblePredictor,
+    eval_dir: Path,
+    inputs: PredictionInput,
+    answers: Path,
+) -> ChannelPrediction:
+    """What this host predicts, and the parts in which it does. answers: path of output.csv."""
+    models = saved_models(saved)
+    rows, parts = (
+        (np.arange(len(inputs)), [])
+        if settings.pictures
+        else host_rows(settings, locations, eval_dir, inputs, predictor)
+    )
+    return ChannelPrediction(
+        predictor=predictor,
+        root=eval_dir,
+        inputs=inputs if len(rows) == len(inputs) else inputs.take(rows),
+        draws=rows,
+        parts=parts,
+        folder=locations.parts_dir(answers),
+        model=model_fingerprint(saved) if parts else "",
+        settings=answer_settings(settings, largest_picture(settings, models), predictor),
+        labels=saved.labels() | {PROVENANCE_KEY: provenance_of(saved, settings.num_tta).to_dict()},
+        seen=SeenImages.of(models),
+    )
+
+
+def host_rows(
+    settings: InferenceSettings,
+    locations: Locations,
+    eval_dir: Path,
+    inputs: PredictionInput,
+    predictor: EnsemblePredictor,
+) -> tuple[NDArray[np.int64], list[InputPart]]:
+    """The numbers of the rows that this host answers, and their parts, none where they are answered in one go."""
+    index, count = locations.host_part(eval_dir)
+    batch = predictor.images_per_batch(settings.batch_size)
+    parts = divide(inputs.locations, settings.part_size, batch, count, locations.env.world)
+    if parts:
+        own, rows = share_of(parts, index, count)
+        if count > 1:
+            log.info("%d of %d parts are this host's", len(own), len(parts))
+        return rows, own
+    if count > 1:
+        log.info("part %d of %d is this host's", index + 1, count)
+    if locations.earlier_parts(settings.resume_from) is not None:
+        raise InputError(
+            f"resume_from takes over parts of shards, or of part_size rows; there is no shard in {eval_dir}: set "
+            "part_size to what it was"
         )
-    inputs = read_info(eval_dir, options, settings.follow_links)
-    part, parts = locations.host_part(eval_dir)
-    if parts > 1:
-        log.info("part %d of %d is this host's", part + 1, parts)
-        inputs = inputs.part(part, parts)
-    return eval_dir, inputs
+    return np.arange(index, len(inputs), count), []
+
+
+def answer_settings(settings: InferenceSettings, max_pixels: int, predictor: EnsemblePredictor) -> dict[str, str | int]:
+    """The settings that change answers, by which a finished part is recognised."""
+    chosen: dict[str, str | int] = {"num_tta": settings.num_tta, "max_pixels": max_pixels}
+    if settings.num_tta > 1:
+        chosen["tta_mode"] = settings.tta_mode
+        if settings.tta_mode == "vote":
+            chosen["seed"] = settings.seed
+    return {**chosen, "precision": " ".join(sorted({backend.precision for backend in predictor.backends}))}
+
+
+def largest_picture(settings: InferenceSettings, models: Sequence[SavedModel]) -> int:
+    """The setting max_pixels, else the largest that the models were trained with."""
+    return settings.max_pixels or max(model.settings.max_pixels for model in models)
+
+
+def predict_parts(
+    prediction: ChannelPrediction,
+    settings: InferenceSettings,
+    locations: Locations,
+    files: tuple[Path, Path],
+    workers: int,
+) -> int | None:
+    """Predicts the parts of this process; the first process of the host joins those of all into the files of the
+    answers.
+
+    Returns:
+        Number of pictures without an answer; None in the other processes.
+    """
+    env = locations.env
+    earlier = locations.earlier_parts(settings.resume_from)
+    own = prediction.parts[env.rank :: env.world]
+    prediction.predict_parts(own, [earlier] if earlier else [], settings.batch_size, workers)
+    if env.rank > 0:
+        return None
+    if env.world > 1:
+        assert env.ranks_dir is not None
+        wait_for_others(env.ranks_dir, env.rank, env.world)
+    unreadable = prediction.join(*files)
+    if not locations.has_several_hosts:  # of several, one that fails would lose the parts of the others
+        shutil.rmtree(prediction.folder, ignore_errors=True)
+    return unreadable
 
 
 def output_files(settings: InferenceSettings, locations: Locations) -> tuple[Path, Path] | None:

@@ -115,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     checkpoints_dir = locations.checkpoints_dir(settings.checkpoint_dir, models)
     location = RunLocation(models, checkpoints_dir, locations.is_packed(models))
     settings = start_from_earlier_model(settings, locations.earlier_model(models))
-    refuse_alone(settings, env.world)
+    refuse_alone("processes_per_host", settings.processes_per_host, env.world, "train")
 
     # machine, pictures and labels, the models to train
     check_early(settings)  # a wrong name is an error before any picture is read

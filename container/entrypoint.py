@@ -4,10 +4,10 @@
     serve [FLAGS]                                             the server, supervised
     PROGRAM [WORDS]                                           any other program, run as it stands
 
-A job is a child of this process, or torchrun's child where several GPUs or hosts train. Signals are passed on to it;
-in SageMaker's tree output/failure or output/success tells how it ended, and so does the exit code: 0 done, or stopped
-by SIGTERM with the model saved; 1 a fault; 2 bad input or settings; 130 Ctrl-C; 137 killed; 143 stopped by SIGTERM with
-nothing saved.
+A job is a child of this process, or torchrun's child where several GPUs or hosts train, or several GPUs predict.
+Signals are passed on to it; in SageMaker's tree output/failure or output/success tells how it ended, and so does the
+exit code: 0 done, or stopped by SIGTERM with the model saved; 1 a fault; 2 bad input or settings; 130 Ctrl-C; 137
+killed; 143 stopped by SIGTERM with nothing saved but the finished parts of an inference.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from container.supervise import ExitStatus, supervise
 from container.torchrun import process_count, torchrun, torchrun_variables, wait_for_names
 from container.torchrun_child import first_failure
 from model.errors import ExitCode, InputError, did_you_mean, listing
+from model.settings.inference import InferenceSettings
 
 OUT_OF_MEMORY = f"out of memory: the system killed a process of this job; {LESS_MEMORY}, or give the container more"
 
@@ -149,8 +150,10 @@ def start(
         How it ended, and its own message of why it failed, "" if it left none.
     """
     variables = child_variables(env)
-    processes = process_count(settings, env.variables) if job_type is TRAIN else 1
-    if job_type is not TRAIN or processes * len(hosts.names) == 1:
+    if job_type is not TRAIN:
+        hosts = replace(hosts, names=(hosts.current,))  # the hosts of other jobs do not talk to each other
+    processes = processes_of(job_type, settings, env.variables)
+    if processes * len(hosts.names) == 1:
         failure = notes / FAILURE
         status = supervise(command(job_type, flags), {**variables, FAILURE_FILE: str(failure)})
         return status, failure.read_text(encoding="utf-8") if failure.is_file() else ""
@@ -164,6 +167,15 @@ def start(
         return first.status, first.failure
     stopped = status.code and status.received == signal.SIGTERM  # before torchrun had started the script
     return replace(status, code=ExitCode.TERMINATED) if stopped else status, ""
+
+
+def processes_of(job_type: JobType[Any], settings: Any, variables: Mapping[str, str]) -> int:
+    """Number of processes that this host starts for a job."""
+    if job_type is TRAIN:
+        return process_count(settings.processes_per_host, settings.device, variables)
+    if job_type.settings is InferenceSettings and not settings.pictures:
+        return process_count(settings.processes, settings.device, variables)
+    return 1
 
 
 def outcome(job_type: JobType[Any], status: ExitStatus, failure: str) -> tuple[int, str]:

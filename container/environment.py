@@ -95,6 +95,11 @@ class Environment:
         """Number of processes that train together."""
         return int(self.variables.get("WORLD_SIZE", 1))
 
+    @property
+    def ranks_dir(self) -> Path | None:
+        """The folder in which the processes that torchrun has started note how they ended; None without torchrun."""
+        return self.path(RANKS_DIR)
+
     def path(self, name: str) -> Path | None:
         """The path that a variable holds, None if it is unset or empty."""
         value = self.variables.get(name, "").strip()

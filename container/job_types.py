@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from container.locations import Locations
+from model.answers.files import PARTS
 from model.settings.evaluation import EvaluationSettings
 from model.settings.inference import InferenceSettings
 from model.settings.serve import ServeSettings
@@ -124,7 +125,7 @@ INFERENCE = JobType(
     "inference",
     InferenceSettings,
     "inference.py",
-    folders={"eval_dir": "eval", "model_dir": "model"},
+    folders={"eval_dir": "eval", "model_dir": "model", "resume_from": PARTS},
     files=("models",),
     outputs={"output": FILE},
     local=("output_data_dir",),
@@ -135,7 +136,7 @@ INFERENCE = JobType(
     instead={"model_dir": "models"},
     data="eval",
     output="output",
-    feeds={"predictions": "output"},
+    feeds={"predictions": "output", PARTS: PARTS},
     written=Locations.written_by_inference,
 )
 INFERENCE_TTA = JobType(

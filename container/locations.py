@@ -13,7 +13,7 @@ from pathlib import Path
 
 from container.environment import Environment, log
 from container.opt_ml import OptMl
-from model.answers.files import OUTPUT
+from model.answers.files import OUTPUT, PARTS, beside_answers
 from model.errors import InputError, did_you_mean, listing
 from model.settings.evaluation import EvaluationSettings
 from model.settings.inference import InferenceSettings
@@ -87,6 +87,11 @@ class Locations:
         log.info("the channel `%s` is read as `%s`", TRAINING, TRAIN)
         return other
 
+    @property
+    def has_several_hosts(self) -> bool:
+        """Whether this is one of several hosts."""
+        return self.env.uses_opt_ml and len(self.env.hosts.names) > 1
+
     def host_part(self, folder: Path) -> tuple[int, int]:
         """This host's part of an input folder and the number of parts: (0, 1) if the host takes all that it has, as it
         does if SageMaker itself has split the input between the hosts."""
@@ -94,9 +99,13 @@ class Locations:
             return 0, 1
         return self.env.hosts.rank, len(self.env.hosts.names)
 
+    def is_split(self, folder: Path) -> bool:
+        """Whether SageMaker has split an input folder between several hosts."""
+        return self.has_several_hosts and self._opt_ml.is_sharded(folder)
+
     def refuse_parts(self, folder: Path, why: str) -> None:
         """InputError if SageMaker has split an input folder between several hosts. why: what needs the whole of it."""
-        if self.env.uses_opt_ml and len(self.env.hosts.names) > 1 and self._opt_ml.is_sharded(folder):
+        if self.is_split(folder):
             parts = f"{folder} comes in parts to {len(self.env.hosts.names)} hosts (ShardedByS3Key)"
             raise InputError(f"{parts}, but {why}: use FullyReplicated")
 
@@ -220,6 +229,24 @@ class Locations:
             return self._opt_ml.evaluation
         return folder or self.output_dir(None)
 
+    def parts_dir(self, answers: Path) -> Path:
+        """The folder of the finished parts of this host's answers. In the tree of a processing job SageMaker uploads it
+        while the job runs; elsewhere it is beside the answers. answers: the file of the answers."""
+        in_tree = self.env.uses_opt_ml and self._opt_ml.is_processing
+        if in_tree and answers.parent == self._of_host(self._opt_ml.processing_output):
+            return self._opt_ml.processing_parts / self.env.hosts.current
+        return beside_answers(answers, PARTS)
+
+    def earlier_parts(self, flag: str | None) -> Path | None:
+        """The folder with the parts of an earlier run; None if nothing names one. InputError if there is none there."""
+        folder = Path(flag) if flag else None
+        if folder is not None and not folder.is_dir():
+            raise InputError(f"resume_from: {folder}: there is no such folder")
+        if folder is None and self.env.uses_opt_ml:
+            sent = self._opt_ml.processing_input(PARTS)
+            folder = sent if sent.is_dir() else None
+        return folder
+
     @property
     def _output_variable(self) -> Path | None:
         """What SM_OUTPUT_DATA_DIR names; None if that is what the entry point, like AWS's toolkit, has set it to."""
@@ -233,8 +260,7 @@ class Locations:
 
     def _of_host(self, folder: Path) -> Path:
         """A subfolder per host if there are several: SageMaker uploads their folders to one prefix."""
-        is_one_of_several = self.env.uses_opt_ml and len(self.env.hosts.names) > 1
-        return folder / self.env.hosts.current if is_one_of_several else folder
+        return folder / self.env.hosts.current if self.has_several_hosts else folder
 
     # What each job writes into, beside the files that report its end
 
@@ -247,7 +273,9 @@ class Locations:
     def written_by_inference(self, settings: InferenceSettings) -> Iterator[Path]:
         output = self.output_data_dir(settings.output_data_dir, settings.model_dir)
         yield output
-        yield (output / (self.output_file(settings.output) or OUTPUT)).parent
+        answers = output / (self.output_file(settings.output) or OUTPUT)
+        yield answers.parent
+        yield self.parts_dir(answers).parent
 
     def written_by_evaluation(self, settings: EvaluationSettings) -> Iterator[Path]:
         folder = self.evaluation_dir(settings.output, settings.output_data_dir)

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from model.answers.files import PARTS
 from model.errors import InputError
 
 IN_CONTAINER = Path("/opt/ml")
@@ -114,6 +115,11 @@ class OptMl:
     def processing_output(self) -> Path:
         """The answers of inference."""
         return self.processing / "output"
+
+    @property
+    def processing_parts(self) -> Path:
+        """The finished parts of the answers of inference, which SageMaker uploads while the job runs."""
+        return self.processing / PARTS
 
     @property
     def evaluation(self) -> Path:

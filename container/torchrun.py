@@ -13,7 +13,6 @@ from pathlib import Path
 
 from container.opt_ml import Hosts
 from model.errors import Failure, InputError, listing
-from model.settings.train import TrainSettings
 
 PORT = 7777  # as in AWS's PyTorch toolkit; MASTER_PORT, if set, wins
 NAMES_SECONDS = 15 * 60.0  # within which the names of all hosts must resolve
@@ -31,21 +30,36 @@ def gpu_count() -> int:
 
 def visible_gpus(variables: Mapping[str, str]) -> int:
     """Number of GPUs that the driver lists and CUDA_VISIBLE_DEVICES, where it is set, leaves visible."""
-    visible = variables.get("CUDA_VISIBLE_DEVICES")
+    return len(visible_gpu_names(variables))
+
+
+def visible_gpu_names(variables: Mapping[str, str]) -> list[str]:
+    """The GPUs that a process with these variables sees, as CUDA_VISIBLE_DEVICES names them."""
+    visible, count = variables.get("CUDA_VISIBLE_DEVICES"), gpu_count()
     if visible is None:
-        return gpu_count()
+        return list(map(str, range(count)))
     names = [name.strip() for name in visible.split(",")]
-    chosen = list(itertools.takewhile(lambda name: name and name != "-1", names))  # CUDA stops at the first invalid one
-    return min(len(chosen), gpu_count()) if chosen else 0
+    # CUDA stops at the first invalid one
+    return list(itertools.takewhile(lambda name: name and name != "-1", names))[:count]
 
 
-def process_count(settings: TrainSettings, variables: Mapping[str, str]) -> int:
-    """Number of processes that train on this host: processes_per_host, else one per visible GPU."""
-    if settings.processes_per_host:
-        return settings.processes_per_host
-    if settings.device not in ("auto", "cuda"):
-        return 1
-    return max(1, visible_gpus(variables))
+def process_count(processes: int, device: str, variables: Mapping[str, str]) -> int:
+    """Number of processes that train or predict on this host: as set, else one per visible GPU.
+
+    Args:
+        processes: The setting, 0 for one per GPU.
+        device: The setting; other than auto and cuda it means one process.
+        variables: Environment variables.
+    """
+    if processes:
+        return processes
+    return max(1, visible_gpus(variables)) if device in ("auto", "cuda") else 1
+
+
+def own_gpu(local_rank: int, variables: Mapping[str, str]) -> dict[str, str]:
+    """The variable that shows one of several processes its own GPU alone; {} without GPUs."""
+    gpus = visible_gpu_names(variables)
+    return {"CUDA_VISIBLE_DEVICES": gpus[local_rank % len(gpus)]} if gpus else {}
 
 
 def torchrun(
@@ -96,10 +110,17 @@ def _resolves(name: str) -> bool:
     return True
 
 
-def refuse_alone(settings: TrainSettings, world: int) -> None:
-    """InputError if the settings ask for several processes and only this one was started."""
-    if settings.processes_per_host > 1 and world == 1:
+def refuse_alone(setting: str, processes: int, world: int, job: str) -> None:
+    """InputError if a setting asks for several processes and only this one was started.
+
+    Args:
+        setting: Its name.
+        processes: Its value.
+        world: Number of processes of this job.
+        job: Name of the job.
+    """
+    if processes > 1 and world == 1:
         raise InputError(
-            f"processes_per_host = {settings.processes_per_host}: this is one process; several are started by "
-            "python -m container.entrypoint train, or by torchrun"
+            f"{setting} = {processes}: this is one process; several are started by "
+            f"python -m container.entrypoint {job}, or by torchrun"
         )

@@ -16,6 +16,7 @@ from pathlib import Path
 from container.environment import FAILURE_FILE, RANKS_DIR
 from container.supervise import ExitStatus, supervise
 
+POLL_SECONDS = 0.1
 PATIENCE = 60.0  # seconds after SIGTERM; half of what SageMaker gives a job that it stops
 
 
@@ -46,6 +47,24 @@ def main(command: list[str]) -> int:
     partial.write_text(json.dumps(note))
     partial.replace(folder / f"{rank}.json")
     return status.code
+
+
+def wait_for_others(folder: Path, rank: int, world: int) -> None:
+    """Returns when all other ranks of this host have ended well. Where one fails, torchrun ends this rank too.
+
+    Args:
+        folder: The folder that RANKS_DIR names.
+        rank: This rank.
+        world: Number of ranks.
+    """
+    others = set(range(world)) - {rank}
+    while others:
+        for other in sorted(others):
+            note = folder / f"{other}.json"
+            if note.is_file() and json.loads(note.read_text())["code"] == 0:
+                others.discard(other)
+        if others:
+            time.sleep(POLL_SECONDS)
 
 
 def first_failure(folder: Path) -> RankStatus | None:

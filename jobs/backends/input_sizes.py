@@ -38,7 +38,11 @@ def check_sizes(job: Job, clients: Clients | None) -> None:
     volume_gb = job.machine.volume_gb or (None if job.is_training else DEFAULT_VOLUME_GB)
     if volume_gb is None or family in LOCAL_DISK:
         return
-    sizes = {each.name: input_size(each, clients, volume_gb * GIB) for each in job.inputs if each.mode == "File"}
+    sizes: dict[str, float] = {}
+    for each in job.inputs:
+        if each.mode == "File":
+            machines = job.machine.count if each.sharded else 1  # that share its objects
+            sizes[each.name] = input_size(each, clients, volume_gb * GIB * machines) / machines
     total = sum(sizes.values())
     if total > volume_gb * GIB:
         parts = listing(f"{name} {size / GIB:,.1f} GB" for name, size in sizes.items() if size)

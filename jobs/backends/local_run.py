@@ -13,7 +13,7 @@ from jobs.requests.processing import processing_request
 from jobs.requests.training import training_request
 from jobs.results.fetch import model_line, print_scores
 from jobs.spec.console import PrintLine
-from jobs.spec.job import Job
+from jobs.spec.job import PARTS, Job
 from jobs.spec.record import STOPPED, JobRecord, utc_now
 from jobs.spec.results_folder import ResultsFolder
 from jobs.storage.mirror import mirror_folder, mirror_path
@@ -170,6 +170,21 @@ def _collect_processing(
     move_folder(merge_folders(outputs, results.hosts / name), results.path / name)
     if code == 0:
         print_scores(results, print_line)
+    elif keep_parts(results):
+        print_line(f"to resume it: the same command with --resume_from {results.path.name} (and another --job_name)")
+
+
+def keep_parts(results: ResultsFolder) -> bool:
+    """Moves the finished parts of an inference that was stopped, of all its hosts, to RESULTS/JOB/parts.
+
+    Returns:
+        Whether there are any.
+    """
+    folders = [folder for folder in results.hosts.glob(f"*/processing/{PARTS}/*") if folder.is_dir()]
+    for folder in folders:
+        results.parts.mkdir(exist_ok=True)
+        move_folder(folder, results.parts / folder.name)
+    return bool(folders)
 
 
 def keep_checkpoints(job: Job, record: JobRecord, checkpoints: Path, print_line: PrintLine) -> None:

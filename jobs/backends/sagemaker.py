@@ -95,7 +95,7 @@ def output_uris(job: Job) -> dict[str, str]:
         output = f"{job.s3_folder}/output"
         packed = {"model": f"{output}/{MODEL_ARCHIVE}", "output": f"{output}/{OUTPUT_ARCHIVE}"}
         return packed if job.compress else {"model": f"{output}/model/", "output": f"{output}/data/"}
-    return {job.type.output: f"{job.s3_folder}/{job.type.output}/"}
+    return {name: f"{job.s3_folder}/{name}/" for name in job.outputs}
 
 
 def check_requests(requests: Requests) -> None:

@@ -15,8 +15,10 @@ from jobs.backends import docker, local_process, sagemaker
 from jobs.commands.dry_run import check_or_print
 from jobs.spec.console import print_line
 from jobs.spec.flag_groups import DOCKER, HERE, SAGEMAKER
+from jobs.spec.flags import REPLICATED
 from jobs.spec.job import Job
 from jobs.spec.job_from_flags import JobFromFlags, read_job
+from jobs.storage.distribution import distributed, require_parts
 from jobs.storage.s3 import S3Uri
 from jobs.storage.script_mode import SOURCE_ARCHIVE, pack_source, toolkit_hyperparameters
 from jobs.storage.upload import upload_folder
@@ -29,7 +31,9 @@ def launch(name: str, argv: Sequence[str], usage: str) -> int:
     warn_not_sent(command)
     flags = command.flags
     job, source = with_source(command.job, flags)
+    distribution = getattr(flags, "distribution", REPLICATED)
     if flags.dry_run:
+        job = distributed(job, distribution, None)
         check_or_print(flags, [sagemaker.job_request(sagemaker.place_inputs(job)[0])], name=None)
         return ExitCode.DONE
     clients = Clients(flags.region, flags.profile)
@@ -37,6 +41,8 @@ def launch(name: str, argv: Sequence[str], usage: str) -> int:
     sagemaker.require_free_name(results, job.name)
     if flags.on != SAGEMAKER:
         return run_on_this_machine(job, flags, results, clients)
+    job = distributed(job, distribution, clients)
+    require_parts(job, clients)
     if source is not None:
         upload_source(source, clients, flags.kms_key)
     return sagemaker.run(job, results, clients, flags.wait, flags.delete, print_line)

@@ -1,5 +1,6 @@
 """Pack the images of a folder into a few tar files, which training and inference read as they read the folder: large
-files instead of thousands of small ones, for S3 and network disks.
+files instead of thousands of small ones, for S3 and network disks. Each tar file has an index of its own images, so
+that each machine of an inference can be sent its own tar files.
 
     python -m jobs shards data/train --output data/train-shards
     python -m jobs train --data data/train-shards
@@ -14,7 +15,7 @@ from pathlib import Path
 from jobs.spec.command_line import read_flags
 from jobs.storage.local_files import local_files
 from model.data.readers.image_names import is_image
-from model.data.readers.shards import INDEX, write_shards
+from model.data.readers.shards import INDEX, read_inner_index, shard_names, write_shards
 from model.errors import ExitCode, InputError
 
 
@@ -27,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
         raise InputError(f"{source}: there is no such folder")
     if target.exists():
         raise InputError(f"{target}: is there already")
-    if (source / INDEX).exists():
+    if (source / INDEX).exists() or any(read_inner_index(source / name) is not None for name in shard_names(source)):
         raise InputError(f"{source}: its pictures are in shards already")
     unfinished = target.with_name(f".{target.name}.part")
     shutil.rmtree(unfinished, ignore_errors=True)

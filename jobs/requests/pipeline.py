@@ -191,7 +191,9 @@ def _processing(job: Job, sources: Mapping[str, Any], output: Request) -> Reques
     for entry in request["ProcessingInputs"]:
         if entry["InputName"] in sources:
             entry["S3Input"]["S3Uri"] = sources[entry["InputName"]]
-    request["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] = output
+    outputs = request["ProcessingOutputConfig"]["Outputs"]
+    outputs[0]["S3Output"]["S3Uri"] = output
+    del outputs[1:]  # a step is not resumed from its parts
     return request
 
 

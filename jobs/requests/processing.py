@@ -5,17 +5,12 @@ from __future__ import annotations
 from container.opt_ml import OptMl
 from jobs.requests.common import Request, tags, volume_key, vpc, without_empty
 from jobs.spec.inputs import Input
-from jobs.spec.job import Job
+from jobs.spec.job import PARTS, Job
 
 
 def processing_request(job: Job) -> Request:
     """CreateProcessingJob."""
-    account, machine, name = job.account, job.machine, job.type.output
-    output = {
-        "S3Uri": f"{job.s3_folder}/{name}",
-        "LocalPath": str(OptMl().processing / name),
-        "S3UploadMode": "EndOfJob",
-    }
+    account, machine = job.account, job.machine
     network = {
         **without_empty(
             EnableNetworkIsolation=account.isolated,
@@ -27,7 +22,7 @@ def processing_request(job: Job) -> Request:
         "ProcessingJobName": job.name,
         "ProcessingInputs": [_processing_input(each) for each in job.inputs],
         "ProcessingOutputConfig": {
-            "Outputs": [{"OutputName": name, "S3Output": output}],
+            "Outputs": [_processing_output(job, name) for name in job.outputs],
             **without_empty(KmsKeyId=account.kms_key),
         },
         "ProcessingResources": {
@@ -53,6 +48,16 @@ def container_arguments(job: Job) -> list[str]:
     return arguments
 
 
+def _processing_output(job: Job, name: str) -> Request:
+    """An output of the job. Parts are uploaded while it runs, so that they are there when it is stopped."""
+    output = {
+        "S3Uri": f"{job.s3_folder}/{name}",
+        "LocalPath": str(OptMl().processing / name),
+        "S3UploadMode": "Continuous" if name == PARTS else "EndOfJob",
+    }
+    return {"OutputName": name, "S3Output": output}
+
+
 def _processing_input(each: Input) -> Request:
     return {
         "InputName": each.name,
@@ -61,6 +66,6 @@ def _processing_input(each: Input) -> Request:
             "LocalPath": str(OptMl().processing_input(each.name)),
             "S3DataType": "S3Prefix",
             "S3InputMode": "File",
-            "S3DataDistributionType": "FullyReplicated",
+            "S3DataDistributionType": "ShardedByS3Key" if each.sharded else "FullyReplicated",
         },
     }

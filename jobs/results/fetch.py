@@ -12,6 +12,7 @@ from jobs.aws.clients import Clients
 from jobs.aws.job_kinds import PROCESSING, TRAINING, TRANSFORM, TUNING, JobKind
 from jobs.results.transform_answers import TRANSFORM_FOLDER, write_answers
 from jobs.spec.console import PrintLine
+from jobs.spec.job import PARTS
 from jobs.spec.results_folder import OUTPUT_ARCHIVE, ResultsFolder
 from jobs.storage.s3 import S3Uri, download_file, download_folder, object_exists
 from model.artifacts.archive import MODEL_ARCHIVE, unpack_as
@@ -64,11 +65,7 @@ def fetch(
     if kind is TRAINING:
         _fetch_training(clients, description, results, print_line)
     elif kind is PROCESSING:
-        for output in description.get("ProcessingOutputConfig", {}).get("Outputs", []):
-            folder = results.path / output["OutputName"]
-            count = _download(clients, S3Uri.parse(output["S3Output"]["S3Uri"]), folder)
-            print_line(f"{output['OutputName']}: {count:,} files in {folder}")
-        print_scores(results, print_line)
+        _fetch_processing(clients, description, results, print_line)
     elif kind is TRANSFORM:
         folder = results.path / TRANSFORM_FOLDER
         count = _download(clients, S3Uri.parse(description["TransformOutput"]["S3OutputPath"]), folder)
@@ -78,6 +75,27 @@ def fetch(
         _fetch_best_training(clients, description, results, print_line)
     else:
         raise InputError("an endpoint leaves nothing to fetch")
+
+
+def _fetch_processing(
+    clients: Clients, description: Mapping[str, Any], results: ResultsFolder, print_line: PrintLine
+) -> None:
+    """Downloads the outputs; of a job that is completed without its parts, which its answers were joined from."""
+    is_completed = PROCESSING.status(description) == "Completed"
+    outputs = description.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    for output in outputs:
+        name, uri = output["OutputName"], S3Uri.parse(output["S3Output"]["S3Uri"])
+        folder = results.path / name
+        if is_completed:
+            count = 0 if name == PARTS else _download(clients, uri, folder)
+        else:
+            count = download_folder(clients.s3, uri, folder)
+        if count:
+            print_line(f"{name}: {count:,} files in {folder}")
+    if not any((results.path / output["OutputName"]).is_dir() for output in outputs):
+        raise InputError(f"{description.get('ProcessingJobName')}: the job left nothing there")
+    if results.output.is_dir() or results.scores.is_file():
+        print_scores(results, print_line)
 
 
 def _download(clients: Clients, uri: S3Uri, folder: Path) -> int:

@@ -9,7 +9,9 @@ from typing import Any
 from container.job_types import INFERENCE, JOB_TYPES, TRAIN
 from jobs.spec.flag_groups import SAGEMAKER
 from jobs.spec.inputs import is_remote
+from jobs.spec.job import PARTS
 from jobs.spec.record import find_record, read_records, refuse_ambiguous
+from jobs.spec.results_folder import ResultsFolder
 from model.errors import InputError
 
 TUNE, TRANSFORM = "tune", "transform"  # subcommands whose results can be used once they are fetched
@@ -45,7 +47,7 @@ def resolve_source(source: str, input_name: str, flags: Any, lookup: Lookup | No
         if commands:
             refuse_ambiguous(results, source, read_records(results, commands))
         return (lookup(source, input_name, flags) if lookup else None) or source
-    if record.failed:
+    if record.failed and input_name != PARTS:
         raise InputError(f"{input_name}: {record.command} {record.name} {record.state}; nothing is taken from it")
     folder = next(
         (job_type.feeds[input_name] for job_type in JOB_TYPES.values() if input_name in job_type.feeds), "output"
@@ -53,6 +55,9 @@ def resolve_source(source: str, input_name: str, flags: Any, lookup: Lookup | No
     local = record.folder / folder
     if local.is_dir() and (flags.on != SAGEMAKER or record.on != SAGEMAKER):
         return str(local)
+    hosts = ResultsFolder(record.folder).hosts
+    if input_name == PARTS and hosts.is_dir() and flags.on != SAGEMAKER:
+        return str(hosts)  # the launcher of the job was killed, too
     if record.command in WHAT_FETCH_BRINGS:
         if local.is_dir():
             return str(local)

@@ -37,6 +37,7 @@ from jobs.spec.flag_groups import (
 )
 from jobs.spec.model_flags import DeployFlags, InvokeFlags, RegisterFlags, TransformFlags
 
+SHARDED, REPLICATED = "sharded", "replicated"  # values of --distribution
 LOCAL_IMAGE = "rarebird"  # the image's name in the engine of this machine
 
 
@@ -130,6 +131,13 @@ class PredictFlags(LaunchFlags):
     """Flags of inference and inference_TTA."""
 
     data: str = flag("", "Folder or s3:// prefix of the images, as eval_dir", section="Input")
+    distribution: str = flag(
+        "auto",
+        "How images reach several machines: sharded sends each its share, replicated sends all to each, which divide "
+        "the rows; auto: sharded unless a table names the images",
+        on=[SAGEMAKER],
+        choices=("auto", SHARDED, REPLICATED),
+    )
 
 
 @dataclass(frozen=True)

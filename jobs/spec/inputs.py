@@ -23,12 +23,14 @@ class Input:
         source: A path on this machine or s3://BUCKET/PREFIX.
         mode: File (copied before the start) or FastFile (read from S3 as it is needed).
         content: Settings of a file of the name `source` that the launcher writes; None for what is on the disk.
+        sharded: Whether each machine gets its share of the objects; else each gets all.
     """
 
     name: str
     source: str
     mode: str = "File"
     content: Mapping[str, Any] | None = None
+    sharded: bool = False
 
     @classmethod
     def of_setting(cls, setting: str, source: str) -> Input:

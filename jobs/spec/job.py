@@ -14,6 +14,7 @@ from jobs.spec.inputs import Input
 
 DEFAULT_PREFIX = "rarebird"  # in the bucket
 NAME_LENGTH = 63  # characters of a job's name (boto3, create_training_job, TrainingJobName)
+PARTS = "parts"  # output of an inference with its finished parts, and the input of the one that resumes it
 UNIQUE_TAIL = r"-\d{8}-\d{6}-[0-9a-f]{4}$"  # of unique_name
 
 
@@ -130,6 +131,11 @@ class Job:
     @property
     def is_training(self) -> bool:
         return self.type is TRAIN
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the outputs of a processing job, folders in RESULTS/JOB and below /opt/ml/processing."""
+        return [self.type.output, *([PARTS] if PARTS in self.type.feeds else [])]
 
     @property
     def s3_folder(self) -> str:

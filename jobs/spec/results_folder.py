@@ -33,6 +33,11 @@ class ResultsFolder:
         return self.path / "output"
 
     @property
+    def parts(self) -> Path:
+        """The finished parts of an inference that was stopped."""
+        return self.path / "parts"
+
+    @property
     def output_archive(self) -> Path:
         return self.path / OUTPUT_ARCHIVE
 

@@ -4,5 +4,9 @@ files: their names and where they lie; no pandas.
 predictions: names and probabilities for people, predictions.csv and the table of single files.
 write, read: tables of answers, true classes and probabilities, batch by batch and whole.
 labels_json: the label scheme and the provenance beside answers.
+parts, joined_parts: answers of a part of the rows, which outlast a job that is stopped, and their joining.
 average: `python -m model join`, the weighted mean of earlier probabilities.
+
+Tested by files of other names:
+    parts, joined_parts: tests/test_bulk_inference.py
 """

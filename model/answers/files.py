@@ -16,6 +16,8 @@ PREDICTIONS = "predictions.csv"
 ERRORS = "errors.csv"
 LEARNT_FROM_CSV = "learnt_from.csv"
 TRUTH = "gt.csv"
+PARTS = "parts"  # folder of the parts of answers (model.answers.parts)
+MANIFEST = "part.json"  # in the folder of each part
 
 
 def answer_files(folder: Path, output: str | None) -> tuple[Path, Path]:

@@ -59,9 +59,13 @@ class SeenImages:
             for row, seen in zip(batch.rows.tolist(), sides.T.tolist()):
                 own = [side for side in seen if side >= 0]
                 if own:  # of several models, one that learnt from it counts before one that was chosen by it
-                    self.rows[row] = min(own)
-                    self.counts[SIDES[min(own)]] += 1
+                    self.add(row, min(own))
             yield batch
+
+    def add(self, row: int, side: int) -> None:
+        """Counts an image that a model has seen. side: index into SIDES."""
+        self.rows[row] = side
+        self.counts[SIDES[side]] += 1
 
     def write(self, answers_file: Path, info: pd.DataFrame, name_column: str) -> None:
         """Writes learnt_from.csv beside answers, with a warning, where there are such images; removes one of an earlier

@@ -137,7 +137,9 @@ def unreadable_images(dataset: ImageDataset, reasons: Mapping[int, str]) -> Fail
     return Failure(f"pictures in {dataset.root} cannot be read: {listing(details, 5)}; --check decode finds them first")
 
 
-def in_order(rows: int, batch_size: int) -> Iterator[list[Item]]:
-    """The items of rows 0 ... rows - 1 in batches."""
+def in_order(rows: int, batch_size: int, draws: NDArray[np.int64] | None = None) -> Iterator[list[Item]]:
+    """The items of rows 0 ... rows - 1 in batches. draws: int64 (rows,), seeds of their random changes; None for the
+    rows themselves."""
     for first in range(0, rows, batch_size):
-        yield [(row, row) for row in range(first, min(first + batch_size, rows))]
+        numbers = range(first, min(first + batch_size, rows))
+        yield [(row, row if draws is None else int(draws[row])) for row in numbers]

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.images.image_location import ImageLocation
 
@@ -66,6 +67,13 @@ class ImageLocations:
     def shards(self) -> list[str | None]:
         """The shard of each image, None where it is a file of its own."""
         return [None if code < 0 else self._shard_names[code] for code in self._shard_codes.tolist()]
+
+    def rows_by_shard(self) -> dict[str | None, NDArray[np.int64]]:
+        """The rows of the images in each shard, ascending; None for those that are files of their own."""
+        ordered = np.argsort(self._shard_codes, kind="stable")
+        codes, first = np.unique(self._shard_codes[ordered], return_index=True)
+        names = [None if code < 0 else self._shard_names[code] for code in codes.tolist()]
+        return dict(zip(names, np.split(ordered, first[1:]) if names else []))
 
     def take(self, rows: Sequence[int] | np.ndarray) -> ImageLocations:
         """The locations of these rows, in this order. They share the block of paths with this object."""

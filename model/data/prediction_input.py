@@ -24,6 +24,7 @@ from model.data.readers.detect import FILE_LAYOUTS, choose_table, layout_of_tabl
 from model.data.readers.image_names import count_by_suffix, is_image, warn_skipped
 from model.data.readers.own_outputs import input_tables
 from model.data.readers.path_list import PATH, begins_with_image, has_header, read_list
+from model.data.readers.shards import SHARD_SUFFIX
 from model.data.readers.table_options import TableOptions
 from model.data.readers.text_table import CSV_SUFFIXES, TextTable, read_table
 from model.errors import InputError, Problems, did_you_mean, listing
@@ -169,6 +170,13 @@ def _find_images(files: ChannelFiles, table: TextTable, texts: list[str], proble
     if missing:
         log.warning("%s: no picture for %d of %d rows: %s", table.name, len(missing), len(paths), listing(missing, 3))
     return paths
+
+
+def has_images(root: Path) -> bool:
+    """Whether there is an image or a shard, or a table that may name some, at any depth; no file is opened."""
+    endings = (SHARD_SUFFIX, *CSV_SUFFIXES)
+    names = (name.lower() for _, _, files in os.walk(root) for name in files)
+    return any(is_image(name) or name.endswith(endings) for name in names)
 
 
 def single_files(names: Sequence[str]) -> PredictionInput:

@@ -2,8 +2,12 @@
 
 api: predict(), and make_predictor() for callers that predict batch by batch.
 predictor: Predictor and EnsemblePredictor, from images to probabilities.
+parts: an input predicted part by part, of which a later run takes over those that are finished.
 backend: what computes a network; backends: those that there are, by the file they read; torch_backend: the one with
 torch, imported when a model needs it.
+
+Tested by files of other names:
+    parts: tests/test_bulk_inference.py
 """
 
 from model.prediction.api import predict

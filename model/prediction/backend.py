@@ -33,6 +33,11 @@ class Backend(ABC):
     @abstractmethod
     def __str__(self) -> str: ...
 
+    @property
+    def precision(self) -> str:
+        """The arithmetic of its answers; "" where it has only one."""
+        return ""
+
     def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
         """Joint probabilities, float32 (N, C), from the inputs of N images or views."""
         return self.heads.probabilities(self.logits(inputs))

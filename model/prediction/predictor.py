@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.answers.write import Answers
 from model.data.image_dataset import Batch, ImageDataset, in_order
@@ -85,7 +86,13 @@ class EnsemblePredictor:
         return next(filter(None, (backend.gpu_problem() for backend in self.backends)), "")
 
     def predict_channel(
-        self, root: Path, locations: ImageLocations, batch_size: int, workers: int, with_keys: bool = False
+        self,
+        root: Path,
+        locations: ImageLocations,
+        batch_size: int,
+        workers: int,
+        with_keys: bool = False,
+        draws: NDArray[np.int64] | None = None,
     ) -> Iterator[Answers]:
         """Predicts images of a channel batch by batch, in their order.
 
@@ -97,6 +104,7 @@ class EnsemblePredictor:
             batch_size: views in a forward pass.
             workers: processes or threads that decode, divided among the input pipelines; 0 decodes in this one.
             with_keys: whether the answers have the keys of the images' contents.
+            draws: int64 (N,), seeds of each image's random views; None for its row.
         """
         per_batch = self.images_per_batch(batch_size)
         per_pipeline = math.ceil(workers / len(self.pipelines))
@@ -104,7 +112,7 @@ class EnsemblePredictor:
             pipeline.backend.batches(
                 # one pipeline's keys are enough
                 pipeline.dataset(root, locations, with_keys and pipeline is self.pipelines[0]),
-                in_order(len(locations), per_batch),
+                in_order(len(locations), per_batch, draws),
                 per_pipeline,
             )
             for pipeline in self.pipelines

@@ -62,6 +62,10 @@ class TorchBackend(Backend):
         hardware = find_hardware(device, precision, saved.settings.channels_last)
         return cls(network, saved.heads, saved.pipeline.preprocessing, hardware)
 
+    @property
+    def precision(self) -> str:
+        return self.hardware.precision
+
     def logits(self, inputs: Inputs) -> NDArray[np.float32]:
         with out_of_memory():
             return self._logits(inputs).cpu().numpy()

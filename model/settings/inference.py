@@ -35,6 +35,15 @@ class InferenceSettings(PredictionSettings):
         None, "file of the answers, the probabilities beside it; else output.csv and probabilities.csv"
     )
 
+    part_size: int = setting(
+        0,
+        "rows of a part, which is kept where the job is stopped; 0: a part a shard, none for pictures in no shard",
+        low=0,
+    )
+    resume_from: str | None = setting(
+        None, "parts of an earlier run that was stopped; those of the same model, settings and pictures are taken over"
+    )
+
     table: str | None = setting(
         None, "path of the table in the channel; else info.csv or the only one that names pictures", section="Data"
     )
@@ -50,6 +59,13 @@ class InferenceSettings(PredictionSettings):
     )
     strict: bool = setting(False, "exit with 1 where a picture could not be read")
 
+    processes: int = setting(
+        0,
+        "processes on each host, in the image, each with a GPU of its own; 0: one a GPU, else one",
+        low=0,
+        section="Machine",
+    )
+
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
         if self.models and self.model_dir:
@@ -58,4 +74,8 @@ class InferenceSettings(PredictionSettings):
             yield "pictures and eval_dir both name what to answer; give one of them"
         if self.pictures and self.table:
             yield "table is of a folder, not of single pictures"
+        if self.pictures and (self.part_size or self.resume_from):
+            yield "part_size and resume_from are of a folder, not of single pictures"
+        if self.processes > 1 and self.device.startswith("cuda:"):
+            yield f"{self.processes} processes use a GPU each, not all {self.device}: set device cuda"
         yield from unknown_encoding(self.encoding)

@@ -13,9 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from container.entrypoint import processes_of
+from container.job_types import EVALUATION, INFERENCE, INFERENCE_TTA, SERVE, TRAIN
 from container.project_root import PROJECT_ROOT
 from container.supervise import children
 from model.artifacts.verify import model_problem
+from model.settings.evaluation import EvaluationSettings
+from model.settings.inference import InferenceSettings
+from model.settings.train import TrainSettings
 from tests.container.conftest import write_config
 
 SAVED = "save(BASE + '/model')"
@@ -344,3 +349,14 @@ def test_a_run_that_is_stopped_saves_its_model_and_goes_on(tree, faces, processe
         lines.append(line)
     second.kill()
     second.communicate()
+
+
+def test_inference_starts_a_process_a_gpu_and_single_pictures_one(monkeypatch):
+    monkeypatch.setattr("container.torchrun.gpu_count", lambda: 4)
+    assert processes_of(INFERENCE, InferenceSettings(), {}) == 4
+    assert processes_of(INFERENCE_TTA, InferenceSettings(processes=3), {}) == 3
+    assert processes_of(INFERENCE, InferenceSettings(device="cpu"), {}) == 1
+    assert processes_of(INFERENCE, InferenceSettings(processes=2, device="cpu"), {}) == 2
+    assert processes_of(INFERENCE, InferenceSettings(pictures=["a.jpg"]), {}) == 1
+    assert processes_of(TRAIN, TrainSettings(processes_per_host=2), {}) == 2
+    assert processes_of(EVALUATION, EvaluationSettings(), {}) == processes_of(SERVE, None, {}) == 1

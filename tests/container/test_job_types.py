@@ -82,7 +82,7 @@ def test_a_launched_job_has_the_flags_that_its_inputs_need(job_type: JobType):
 def test_what_one_job_leaves_is_an_input_of_another():
     inputs = {name for job_type in LAUNCHED for name in job_type.folders.values()}
     feeding = {name: folder for job_type in LAUNCHED for name, folder in job_type.feeds.items()}
-    assert feeding == {"model": "model", "predictions": "output"} and set(feeding) <= inputs
+    assert feeding == {"model": "model", "predictions": "output", "parts": "parts"} and set(feeding) <= inputs
     assert INFERENCE.feeds["predictions"] == INFERENCE.output == INFERENCE_TTA.output and TRAIN.output == "output"
 
 

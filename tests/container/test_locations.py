@@ -13,6 +13,7 @@ from container.environment import IN_IMAGE, Environment
 from container.locations import Locations
 from container.sm_variables import sm_variables
 from model.errors import InputError
+from model.settings.inference import InferenceSettings
 from tests.container.conftest import write_config
 
 
@@ -225,3 +226,34 @@ def test_the_channel_training_of_sagemakers_clients_is_the_channel_train(tree, m
     monkeypatch.delenv("SM_CHANNEL_TRAINING")
     with pytest.raises(InputError, match="Pipe mode"):
         locations().train_dir(None)
+
+
+def test_finished_parts_lie_where_sagemaker_uploads_them_meanwhile_else_beside_the_answers(processing, monkeypatch):
+    paths = locations()
+    parts = processing / "processing" / "parts"
+    assert paths.parts_dir(paths.output_data_dir(None) / "output.csv") == parts / "algo-2"
+    assert paths.parts_dir(Path("out/output.csv")) == Path("out/parts")
+    assert paths.parts_dir(Path("out/photos.csv")) == Path("out/photos.parts")
+    assert parts in list(paths.written_by_inference(InferenceSettings()))
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(processing / "none"))
+    assert locations().parts_dir(Path("output/output.csv")) == Path("output/parts")
+
+
+def test_parts_of_an_earlier_run_are_an_input_or_named_by_a_flag(processing, tmp_path):
+    assert locations().earlier_parts(None) is None
+    sent = processing / "processing" / "input" / "parts"
+    sent.mkdir()
+    assert locations().earlier_parts(None) == sent
+    assert locations().earlier_parts(str(tmp_path)) == tmp_path
+    with pytest.raises(InputError, match="resume_from: nowhere: there is no such folder"):
+        locations().earlier_parts("nowhere")
+
+
+def test_an_input_is_split_where_sagemaker_has_divided_it_between_several_hosts(processing):
+    folder = processing / "processing" / "input" / "eval"
+    assert not locations().is_split(folder)
+    config = processing / "config" / "processingjobconfig.json"
+    config.write_text(config.read_text().replace("FullyReplicated", "ShardedByS3Key"))
+    assert locations().is_split(folder) and not locations().is_split(folder.with_name("model"))
+    (processing / "config" / "resourceconfig.json").unlink()
+    assert not locations().is_split(folder)

@@ -10,9 +10,15 @@ import pytest
 
 from container.opt_ml import Hosts
 from container.supervise import children
-from container.torchrun import process_count, refuse_alone, torchrun_variables, visible_gpus, wait_for_names
+from container.torchrun import (
+    own_gpu,
+    process_count,
+    refuse_alone,
+    torchrun_variables,
+    visible_gpus,
+    wait_for_names,
+)
 from model.errors import Failure, InputError
-from model.settings.train import TrainSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 TWO = ("train", "--processes_per_host", "2")
@@ -92,14 +98,17 @@ def test_sigterm_before_the_processes_are_there_is_a_stop_too(start, tree):
 
 
 def test_one_process_a_gpu_unless_told_otherwise(driver):
-    assert process_count(TrainSettings(), {}) == 4
-    assert process_count(TrainSettings(), {"CUDA_VISIBLE_DEVICES": "0,3"}) == 2
-    assert process_count(TrainSettings(), {"CUDA_VISIBLE_DEVICES": ""}) == 1
-    assert process_count(TrainSettings(device="cpu"), {}) == 1
-    assert process_count(TrainSettings(device="cuda:2"), {}) == 1
-    assert process_count(TrainSettings(processes_per_host=2), {}) == 2
+    assert process_count(0, "auto", {}) == 4
+    assert process_count(0, "auto", {"CUDA_VISIBLE_DEVICES": "0,3"}) == 2
+    assert process_count(0, "cuda", {"CUDA_VISIBLE_DEVICES": ""}) == 1
+    assert process_count(0, "cpu", {}) == 1
+    assert process_count(0, "cuda:2", {}) == 1
+    assert process_count(2, "cpu", {}) == 2
+    # each of several processes is shown its own GPU; more processes than GPUs share them
+    assert own_gpu(1, {}) == {"CUDA_VISIBLE_DEVICES": "1"}
+    assert own_gpu(3, {"CUDA_VISIBLE_DEVICES": "2, GPU-3"}) == {"CUDA_VISIBLE_DEVICES": "GPU-3"}
     driver.unlink()
-    assert process_count(TrainSettings(), {}) == 1
+    assert process_count(0, "auto", {}) == 1 and own_gpu(1, {}) == {}
 
 
 @pytest.mark.parametrize(
@@ -111,8 +120,8 @@ def test_gpus_that_are_hidden_do_not_count(visible, count, driver):
 
 def test_asked_for_without_torchrun_it_is_refused():
     with pytest.raises(InputError, match=r"python -m container\.entrypoint train"):
-        refuse_alone(TrainSettings(processes_per_host=2), world=1)
-    refuse_alone(TrainSettings(processes_per_host=2), world=2)
+        refuse_alone("processes_per_host", 2, world=1, job="train")
+    refuse_alone("processes_per_host", 2, world=2, job="train")
 
 
 def test_a_host_without_an_address_is_named_in_the_end():

@@ -10,9 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+from container import torchrun_child
 from container.environment import RANKS_DIR
 from container.project_root import PROJECT_ROOT
-from container.torchrun_child import first_failure
+from container.torchrun_child import first_failure, wait_for_others
 
 
 def test_a_process_that_does_not_heed_sigterm_is_killed_and_noted_as_stopped(tmp_path):
@@ -63,3 +64,16 @@ def test_a_script_that_leaves_no_message_is_noted_with_its_code(tmp_path):
         assert json.loads((tmp_path / "0.json").read_text())["code"] == code
     first = first_failure(tmp_path)
     assert first is not None and (first.status.code, first.failure) == (7, "")
+
+
+def test_a_rank_waits_until_the_others_have_ended_well(tmp_path, monkeypatch):
+    pauses = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        note(tmp_path, 2, 1 if len(pauses) == 1 else 0, at=1.0)
+
+    monkeypatch.setattr(torchrun_child.time, "sleep", pause)
+    note(tmp_path, 1, 0, at=1.0)
+    wait_for_others(tmp_path, 0, 3)
+    assert len(pauses) == 2  # 2 had not ended, then failed, then ended well

@@ -1,16 +1,19 @@
-"""Shards: images packed into tar files, with an index shards.csv; reads the index and writes shards.
+"""Shards: images packed into tar files, each with an index of its own images; reads the indexes and writes shards.
 
 A channel of a million images thus is a few large files. Tables and everything else lie beside the shards as before.
+The first member of a shard is its index, so that a host that has only some of the shards can read these. Shards of
+earlier versions have one index for all of them beside them, shards.csv.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import os
 import posixpath
 import shutil
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -20,8 +23,13 @@ from model.errors import InputError, Problems
 from model.images.image_location import ImageLocation
 from model.paths import leaves_folder
 
-INDEX = "shards.csv"
+INDEX = "shards.csv"  # of earlier versions
 COLUMNS = ["path", "shard", "offset", "size"]
+SHARD_SUFFIX = ".tar"
+INNER_INDEX = (
+    ".index.csv"  # first member of a shard; hidden, so that no channel takes it for a table where it is unpacked
+)
+INNER_COLUMNS = ["path", "offset", "size"]  # the offset is counted from the end of the index
 BLOCK = tarfile.BLOCKSIZE
 
 Entry = tuple[str, int, int]  # shard, offset and size in bytes
@@ -35,7 +43,7 @@ class Shards:
     Attributes:
         entries: Shard, offset and size in bytes of each image, by its path.
         folders: Content of each folder that the paths show.
-        files: The index and the shards, which are not files of the channel themselves.
+        files: The shards and shards.csv, which are not files of the channel themselves.
     """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
@@ -49,14 +57,39 @@ class Shards:
 
 
 def read_shards(root: Path) -> Shards:
-    """Reads the index of the channel at root. InputError lists every invalid row."""
-    path = Path(root) / INDEX
-    if not path.is_file():
-        return Shards()
-    problems = Problems(str(path))
+    """Reads the indexes of the shards at root: shards.csv, and those inside other shards. InputError lists every
+    invalid row."""
+    root = Path(root)
     entries: dict[str, Entry] = {}
     folders: dict[str, Names] = {}
     shard_sizes: dict[str, int] = {}
+    files: set[str] = set()
+    problems = Problems(str(root / INDEX))
+    if (root / INDEX).is_file():
+        for number, row in _common_index(root / INDEX):
+            problem = _add_entry(root, row, entries, shard_sizes)
+            if problem:
+                problems.add(problem, f"row {number}: {','.join(row)}")
+        problems.raise_if_any()
+        files = {INDEX, *shard_sizes}
+    problems = Problems(str(root))
+    for shard in shard_names(root):
+        rows = None if shard in files else read_inner_index(root / shard)
+        if rows is None:
+            continue
+        files.add(shard)
+        for number, (path, offset, size) in enumerate(rows, 2):
+            problem = _add_entry(root, [path, shard, offset, size], entries, shard_sizes)
+            if problem:
+                problems.add(problem, f"{shard}: row {number} of its index: {path}")
+    problems.raise_if_any()
+    for name in entries:
+        _add_to_folder(folders, name, "file")
+    return Shards(entries, folders, frozenset(files))
+
+
+def _common_index(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of shards.csv with their lines. InputError where it cannot be read."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
@@ -64,15 +97,47 @@ def read_shards(root: Path) -> Shards:
             if header != COLUMNS:
                 raise InputError(f"{path}: expected the columns {', '.join(COLUMNS)}, not {', '.join(header)}")
             for row in reader:
-                problem = _add_entry(root, row, entries, shard_sizes)
-                if problem:
-                    problems.add(problem, f"row {reader.line_num}: {','.join(row)}")
+                yield reader.line_num, row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
-    problems.raise_if_any()
-    for name in entries:
-        _add_to_folder(folders, name, "file")
-    return Shards(entries, folders, frozenset({INDEX, *shard_sizes}))
+
+
+def shard_names(root: Path) -> list[str]:
+    """Names of the tar files in a folder, sorted; they are shards where they have an index."""
+    try:
+        with os.scandir(root) as entries:
+            names = [entry.name for entry in entries if entry.name.endswith(SHARD_SUFFIX)]
+    except OSError:
+        return []
+    return sorted(name for name in names if not name.startswith(".") and (root / name).is_file())
+
+
+def read_inner_index(shard: Path) -> list[list[str]] | None:
+    """Path, offset in the shard and size of each image, as text, from the index in a shard; None for a tar file without
+    one.
+
+    Raises:
+        InputError: The index is damaged.
+    """
+    try:
+        with tarfile.open(shard, "r:") as tar:
+            member = tar.next()
+            file = tar.extractfile(member) if member is not None and member.name == INNER_INDEX else None
+            if file is None:
+                return None
+            content = file.read()
+            images = tar.offset  # the first byte behind the index, padded to whole blocks
+    except (tarfile.TarError, EOFError):
+        return None
+    except OSError as error:
+        raise InputError(f"{shard}: cannot be read: {error}") from None
+    try:
+        header, *rows = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
+        if header != INNER_COLUMNS:
+            raise ValueError(f"expected the columns {', '.join(INNER_COLUMNS)}, not {', '.join(header)}")
+        return [[path, str(images + int(offset)), size] for path, offset, size in rows]
+    except (ValueError, csv.Error) as error:  # UnicodeDecodeError is a ValueError
+        raise InputError(f"{shard}: its index cannot be read: {error}") from None
 
 
 def _add_entry(root: Path, row: list[str], entries: dict[str, Entry], shard_sizes: dict[str, int]) -> str | None:
@@ -134,35 +199,51 @@ def write_shards(
         if not is_image(name):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, target / name)
-    rows: list[list[str]] = []
-    count = 0
+    images = count = 0
     for count, group in enumerate(_groups(source, filter(is_image, names), max_bytes), 1):
-        shard = f"shard-{count - 1:05d}.tar"
-        with tarfile.open(target / shard, "w", format=tarfile.PAX_FORMAT) as tar:
-            for name in group:
-                content = (source / name).read_bytes()
-                member = tarfile.TarInfo(name)
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
-                offset = tar.offset - -(-len(content) // BLOCK) * BLOCK  # tar pads the content to whole blocks
-                rows.append([name, shard, str(offset), str(len(content))])
-    with (target / INDEX).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(LineFeeds(file), lineterminator="\r\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
-    return len(rows), count
+        _write_shard(source, target / f"shard-{count - 1:05d}{SHARD_SUFFIX}", group)
+        images += len(group)
+    return images, count
 
 
-def _groups(source: Path, names: Iterable[str], max_bytes: int) -> Iterator[list[str]]:
-    """Names in order, a group for each shard."""
-    group: list[str] = []
+def _write_shard(source: Path, shard: Path, group: Sequence[tuple[str, int]]) -> None:
+    """Writes a shard: its index, then its images. group: name and size in bytes of each image."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(LineFeeds(text), lineterminator="\r\n")
+    writer.writerow(INNER_COLUMNS)
+    position = 0
+    for name, size in group:
+        # tar writes one or more header blocks, then the content padded to whole blocks
+        position += len(_member(name, size).tobuf(tarfile.PAX_FORMAT, "utf-8"))
+        writer.writerow([name, position, size])
+        position += -(-size // BLOCK) * BLOCK
+    index = text.getvalue().encode("utf-8")
+    with tarfile.open(shard, "w", format=tarfile.PAX_FORMAT, encoding="utf-8") as tar:
+        tar.addfile(_member(INNER_INDEX, len(index)), io.BytesIO(index))
+        for name, size in group:
+            content = (source / name).read_bytes()
+            if len(content) != size:
+                raise InputError(f"{source / name}: it changed while it was packed")
+            tar.addfile(_member(name, size), io.BytesIO(content))
+
+
+def _member(name: str, size: int) -> tarfile.TarInfo:
+    """The header of a file in a shard."""
+    member = tarfile.TarInfo(name)
+    member.size = size
+    return member
+
+
+def _groups(source: Path, names: Iterable[str], max_bytes: int) -> Iterator[list[tuple[str, int]]]:
+    """Names and sizes in order, a group for each shard."""
+    group: list[tuple[str, int]] = []
     group_size = 0
     for name in names:
         size = (source / name).stat().st_size
         if group and group_size + size > max_bytes:
             yield group
             group, group_size = [], 0
-        group.append(name)
+        group.append((name, size))
         group_size += size
     if group:
         yield group

@@ -95,6 +95,26 @@ def test_a_failed_job_prints_its_failure_file_and_keeps_its_folders(tmp_path):
     assert saved_state(record) == "failed with 2"
 
 
+def test_the_finished_parts_of_a_stopped_inference_come_into_the_results(tmp_path):
+    job = replace(LOCAL_JOB, type=INFERENCE, settings={}, inputs=(), name="i-1")
+    record = start_record(job, tmp_path, "here")
+    hosts = write_hosts(record, "algo-1", "algo-2", job=job)
+    for name in hosts:
+        (hosts[name].processing_parts / name / f"{name}.tar").mkdir(parents=True)
+    lines: list[str] = []
+    assert collect(job, record, hosts, {"algo-2": 143, "algo-1": 143}, lines.append).code == 143
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("i-1/parts/*/*")) == [
+        *("i-1/parts/algo-1/algo-1.tar", "i-1/parts/algo-2/algo-2.tar")
+    ]
+    assert "to resume it: the same command with --resume_from i-1 (and another --job_name)" in lines
+    # those of a finished one are not needed
+    record = start_record(replace(job, name="i-2"), tmp_path, "here")
+    hosts = write_hosts(record, "algo-1", job=job)
+    (hosts["algo-1"].processing_parts / "algo-1" / "a.tar").mkdir(parents=True)
+    collect(job, record, hosts, {"algo-1": 0}, lines.append)
+    assert sorted(path.name for path in record.folder.iterdir()) == ["job.json", "output"]
+
+
 def test_a_failed_job_keeps_its_model_where_it_was(tmp_path, calls):
     record = start_record(LOCAL_JOB, tmp_path, "here")
     hosts = write_hosts(record, "algo-1")

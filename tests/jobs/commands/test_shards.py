@@ -14,6 +14,8 @@ def test_pictures_are_packed_and_other_files_lie_beside_the_shards(pictures, cap
     assert run_jobs("shards", str(pictures), "--output", "packed") == 0
     assert capsys.readouterr().out == "packed: 5 pictures in 1 shards, 1 other files beside them\n"
     assert Path("packed/info.csv").is_file() and list(Path("packed").glob("*.tar")) and not list(Path().glob(".*.part"))
+    assert run_jobs("shards", "packed", "--output", "again") == 2
+    assert "packed: its pictures are in shards already" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from jobs.requests.processing import container_arguments
+from jobs.spec.record import JobRecord
 from tests.jobs.examples import EVALUATION_JOB
 
 FLAGS = {
     "inference": ("inference", "--data s3://b/eval --model_dir s3://b/m/model.tar.gz --num_tta 4"),
     "inference on hosts": ("inference", "--data s3://b/eval --model_dir s3://b/m/ --instances 8 --isolated"),
+    "inference of shares": (
+        "inference",
+        "--data s3://b/eval --model_dir s3://b/m/ --instances 8 --distribution sharded --resume_from s3://b/parts/",
+    ),
     "inference_TTA": ("inference_TTA", "--eval_dir s3://b/eval --model_dir s3://b/m/ --num_tta 8"),
     "evaluation": (
         "evaluation",
@@ -29,13 +35,60 @@ def test_requests_pass_botocores_own_check_and_ours(named, valid_requests):
     assert request["AppSpecification"]["ContainerArguments"][0] == command
 
 
-def test_every_machine_is_sent_all_and_hosts_divide_the_rows_themselves(dry_run):
-    flags = ("inference", "--data", "s3://b/eval", "--model_dir", "s3://b/m/", "--instances", "8")
+def distributions(request: str) -> dict[str, str]:
+    entries = json.loads(request)["ProcessingInputs"]
+    return {entry["InputName"]: entry["S3Input"]["S3DataDistributionType"] for entry in entries}
+
+
+def test_each_machine_is_sent_its_share_of_the_images_or_all_of_them_with_their_table(dry_run, pictures):
+    flags = ("inference", "--data", str(pictures), "--model_dir", "s3://b/m/", "--instances", "8")
     code, out, _ = dry_run(*flags)
-    distribution = [entry["S3Input"]["S3DataDistributionType"] for entry in json.loads(out)["ProcessingInputs"]]
-    assert code == 0 and distribution == ["FullyReplicated"] * 2
-    code, _, err = dry_run(*flags, "--sharded")
-    assert code == 2 and "--sharded: there is no such flag" in err
+    assert code == 0 and distributions(out) == {"eval": "ShardedByS3Key", "model": "FullyReplicated"}
+    code, out, _ = dry_run(*flags[:-1], "1")
+    assert code == 0 and set(distributions(out).values()) == {"FullyReplicated"}
+    (pictures / "info.csv").write_text("ImageID,ans\n")
+    code, out, _ = dry_run(*flags)
+    assert code == 0 and set(distributions(out).values()) == {"FullyReplicated"}
+    code, _, err = dry_run(*flags, "--distribution", "sharded")
+    assert code == 2 and "info.csv names images that other machines would have" in err
+
+
+def test_images_in_s3_are_divided_by_a_flag_in_a_dry_run(dry_run):
+    flags = ("inference", "--data", "s3://b/eval", "--model_dir", "s3://b/m/", "--instances", "8")
+    code, out, err = dry_run(*flags)
+    assert code == 0 and set(distributions(out).values()) == {"FullyReplicated"} and "not looked at" in err
+    code, out, _ = dry_run(*flags, "--distribution", "sharded")
+    assert code == 0 and distributions(out) == {"eval": "ShardedByS3Key", "model": "FullyReplicated"}
+
+
+def test_finished_parts_are_uploaded_while_an_inference_runs(dry_run):
+    def outputs(*flags: str) -> dict[str, tuple[str, str]]:
+        code, out, _ = dry_run(*flags, "--job_name", "j-1")
+        assert code == 0
+        each = [
+            (entry["OutputName"], entry["S3Output"]) for entry in json.loads(out)["ProcessingOutputConfig"]["Outputs"]
+        ]
+        assert all(output["S3Uri"] == f"s3://rarebird-test/rarebird/j-1/{name}" for name, output in each)
+        return {name: (output["LocalPath"], output["S3UploadMode"]) for name, output in each}
+
+    assert outputs("inference_TTA", "--data", "s3://b/eval", "--model_dir", "s3://b/m/") == {
+        "output": ("/opt/ml/processing/output", "EndOfJob"),
+        "parts": ("/opt/ml/processing/parts", "Continuous"),
+    }
+    evaluation = outputs("evaluation", "--ground_truth_dir", "s3://b/gt", "--output_data_dir", "s3://b/a")
+    assert evaluation == {"evaluation": ("/opt/ml/processing/evaluation", "EndOfJob")}
+
+
+def test_a_job_that_resumes_has_the_parts_of_the_earlier_one(dry_run, tmp_path):
+    record = JobRecord("i-1", "inference", "processing", "sagemaker", "2026", Path("results/i-1"), code=1)
+    replace(record, outputs={"output": "s3://b/i-1/output/", "parts": "s3://b/i-1/parts/"}).save()
+    flags = ("inference", "--data", "s3://b/eval", "--model_dir", "s3://b/m/", "--instances", "8")
+    code, out, _ = dry_run(*flags, "--resume_from", "i-1")
+    (parts,) = [entry for entry in json.loads(out)["ProcessingInputs"] if entry["InputName"] == "parts"]
+    assert code == 0 and parts["S3Input"]["S3Uri"] == "s3://b/i-1/parts/"
+    assert parts["S3Input"]["LocalPath"] == "/opt/ml/processing/input/parts"
+    assert parts["S3Input"]["S3DataDistributionType"] == "FullyReplicated"
+    assert "--resume_from" not in json.loads(out)["AppSpecification"]["ContainerArguments"]
 
 
 def test_settings_are_the_containers_arguments():

@@ -8,7 +8,8 @@ from typing import Any
 import boto3
 import pytest
 
-from jobs.aws.job_kinds import TRAINING, TUNING
+from jobs.aws.clients import Clients
+from jobs.aws.job_kinds import PROCESSING, TRAINING, TUNING
 from jobs.results.fetch import fetch, unpack_model
 from jobs.spec.results_folder import ResultsFolder
 from jobs.storage.s3 import S3Uri
@@ -69,6 +70,23 @@ def test_a_job_that_left_nothing_is_an_error(aws, pictures, capsys):
         assert run_jobs(name, *flags) == 0
         assert run_jobs("fetch", f"empty-{name}") == 2
         assert "the job left nothing there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("status", "files"), [("Completed", ["output/output.csv"]), ("Stopped", ["parts/algo-1/a/x"])])
+def test_the_parts_of_an_inference_are_fetched_where_its_answers_are_not_there(aws, tmp_path, status, files):
+    uris = {name: f"s3://{BUCKET}/i-1/{name}" for name in ("output", "parts")}
+    keys = {"Completed": ["output/output.csv", "parts/algo-1/a/x"], "Stopped": ["parts/algo-1/a/x"], "Failed": []}
+    outputs = [{"OutputName": name, "S3Output": {"S3Uri": uri}} for name, uri in uris.items()]
+    job = {"ProcessingJobName": "i-1", "ProcessingOutputConfig": {"Outputs": outputs}}
+    with pytest.raises(InputError, match="i-1: the job left nothing there"):
+        fetch(
+            Clients("eu-west-1"), PROCESSING, {**job, "ProcessingJobStatus": "Failed"}, ResultsFolder(tmp_path), print
+        )
+    for key in keys[status]:
+        aws("s3").put_object(Bucket=BUCKET, Key=f"i-1/{key}", Body=b"x")
+    results = ResultsFolder(tmp_path / "r")
+    fetch(Clients("eu-west-1"), PROCESSING, {**job, "ProcessingJobStatus": status}, results, print)
+    assert [path.relative_to(results.path).as_posix() for path in results.path.rglob("*") if path.is_file()] == files
 
 
 def test_an_error_in_the_output_beside_a_model_does_not_keep_it_away(aws, tmp_path, capsys):

@@ -45,6 +45,20 @@ def test_nothing_is_taken_from_a_job_that_failed(tmp_path):
         resolve_source("bad", "model", flags)
 
 
+def test_parts_are_taken_from_a_job_that_failed_or_was_killed(tmp_path):
+    here, sagemaker = (TrainFlags(results=str(tmp_path), on=on) for on in ("here", "sagemaker"))
+    record = JobRecord("i-1", "inference", "processing", "here", "2026", tmp_path / "i-1", code=1)
+    record.save()
+    assert resolve_source("i-1", "parts", here) == str(tmp_path / "i-1" / "parts")
+    (record.folder / "ml").mkdir()  # the launcher was killed before it collected them
+    assert resolve_source("i-1", "parts", here) == str(tmp_path / "i-1" / "ml")
+    (record.folder / "parts").mkdir()
+    for flags in (here, sagemaker):
+        assert resolve_source("i-1", "parts", flags) == str(tmp_path / "i-1" / "parts")
+    replace(record, on="sagemaker", outputs={"parts": "s3://b/i-1/parts/"}).save()
+    assert resolve_source("i-1", "parts", sagemaker) == "s3://b/i-1/parts/"
+
+
 def test_who_makes_an_input():
     assert producers("model") == ("train", "tune") and producers("predictions") == (
         *("inference", "inference_TTA", "transform"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from model.data.channel import ChannelOptions, read_channel
+from model.data.readers.shards import COLUMNS, INDEX
 from model.data.table import Table
 from model.errors import Problems
 from model.labels import Scheme
@@ -67,3 +71,32 @@ def problems_of(root: Path, **options: object) -> dict[str, list[str]]:
 def fill(root: Path, images: int, *folders: str) -> None:
     """Creates so many empty images 0.jpg ... in each folder."""
     touch(root, *(f"{folder}/{number}.jpg" for folder in folders for number in range(images)))
+
+
+def pack_with_one_index(
+    source: Path, target: Path, shards: Sequence[Sequence[str]], others: Sequence[str] = ()
+) -> Path:
+    """Packs images as version 0.1.0 did: tar files of images alone, and shards.csv with the index of all of them.
+
+    Args:
+        source: Folder of the channel.
+        target: Folder to create.
+        shards: The images of each shard.
+        others: Files that are copied.
+    """
+    target.mkdir()
+    for name in others:
+        shutil.copy(source / name, target / name)
+    rows = [COLUMNS]
+    for number, names in enumerate(shards):
+        shard = f"shard-{number:05d}.tar"
+        with tarfile.open(target / shard, "w", format=tarfile.PAX_FORMAT) as tar:
+            for name in names:
+                member = tarfile.TarInfo(name)
+                member.size = (source / name).stat().st_size
+                with (source / name).open("rb") as file:
+                    tar.addfile(member, file)
+        with tarfile.open(target / shard) as tar:
+            rows += [[member.name, shard, str(member.offset_data), str(member.size)] for member in tar]
+    (target / INDEX).write_text("\n".join(map(",".join, rows)) + "\n", encoding="utf-8")
+    return target

@@ -6,7 +6,6 @@ import logging
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,8 +14,9 @@ from PIL import Image
 
 from model.data.checked_tables import read_tables
 from model.data.datasets import Datasets, make_datasets
+from model.data.readers import shards
 from model.data.readers.image_names import is_image
-from model.data.readers.shards import INDEX, write_shards
+from model.data.readers.shards import read_inner_index, write_shards
 from model.errors import InputError
 from model.settings.train import TrainSettings
 from tests.model.data.conftest import ATTRIBUTES, csv_channel
@@ -68,23 +68,17 @@ def test_a_split_column_comes_before_the_folders_of_splits(tmp_path: Path) -> No
     assert train.root == tmp_path / "train" and train.sides.tolist() == ["train"] * 2 + ["validation"] * 2
 
 
-def test_the_index_of_shards_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_index_of_each_shard_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For images whose rows have problems too, which are checked with the others."""
     csv_channel(tmp_path / "train", "path,kind,age\n0.jpg,topp,1\n1.jpg,top,1\n", images=2)
     for image in (tmp_path / "train" / "images").iterdir():
         image.write_text("no picture")
     write_shards(tmp_path / "train", tmp_path / "shards", ["images/0.jpg", "images/1.jpg", "train.csv"], is_image, 9)
     opened: list[str] = []
-    open_path = Path.open
-
-    def counting(path: Path, *arguments: Any, **named: Any) -> Any:
-        opened.append(path.name)
-        return open_path(path, *arguments, **named)
-
-    monkeypatch.setattr(Path, "open", counting)
+    monkeypatch.setattr(shards, "read_inner_index", lambda path: opened.append(path.name) or read_inner_index(path))
     with pytest.raises(InputError, match=r"cannot be identified as a picture \(2\)"):
         read_tables(SETTINGS, tmp_path / "shards", None, tmp_path / "checked")
-    assert opened.count(INDEX) == 1
+    assert opened == ["shard-00000.tar", "shard-00001.tar"]
 
 
 def image_channel(root: Path, contents: dict[str, bytes]) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from model.data.prediction_input import PredictionInput, read_info, single_files
+from model.data.prediction_input import PredictionInput, has_images, read_info, single_files
 from model.data.readers.table_options import TableOptions
 from model.errors import InputError
 from model.images.decode import UnreadableImage, read_image
@@ -256,3 +256,12 @@ def test_a_table_with_a_column_that_other_tables_have_too_must_be_named(root: Pa
     write_csv(root, "filename,width\nb.jpg,32\n", "sizes.csv")
     assert named(read_info(root)) == ("ImageID", ["a.jpg", "b.jpg"])
     assert named(read_info(root, TableOptions(table="sizes.csv"))) == ("filename", ["b.jpg"])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("a/b.JPG", True), ("a.tar", True), ("info.csv", True), ("a.txt", False)]
+)
+def test_what_a_host_may_have_of_a_divided_channel(root: Path, name: str, expected: bool) -> None:
+    assert not has_images(root) and not has_images(root / "nowhere")
+    touch(root, name)
+    assert has_images(root) is expected

@@ -7,10 +7,8 @@ import numpy as np
 import pandas as pd
 
 from model.data.image_locations import ImageLocations
-from model.data.readers.image_names import is_image
-from model.data.readers.shards import write_shards
 from model.images.image_location import ImageLocation
-from tests.model.data.conftest import ATTRIBUTES, MIXED, csv_channel, read, touch, write_csv
+from tests.model.data.conftest import ATTRIBUTES, MIXED, csv_channel, pack_with_one_index, read, touch, write_csv
 
 
 def test_take_keeps_everything_aligned(root: Path) -> None:
@@ -56,8 +54,8 @@ def test_fingerprints_are_those_of_earlier_versions(root: Path) -> None:
     table = read(root, attributes=ATTRIBUTES)
     assert table.fingerprint() == "9caf71b67fbfb855c8832f20bb9d013d"
     assert table.take([2, 0]).fingerprint() == "4fc1077f13515d30d16d6b129a26f8ca"
-    names = ["train.csv", *(f"images/{number}.jpg" for number in range(4))]
-    write_shards(root, root.with_name("shards"), names, is_image, 2000)
+    images = [f"images/{number}.jpg" for number in range(4)]
+    pack_with_one_index(root, root.with_name("shards"), [images[:3], images[3:]], ["train.csv"])
     in_shards = read(root.with_name("shards"), attributes=ATTRIBUTES)
     assert in_shards.locations.shards == ["shard-00000.tar"] * 3 + ["shard-00001.tar"]
     assert in_shards.fingerprint() == "8392177c28829c7ee1b55dbad735ab32"

@@ -38,6 +38,20 @@ def test_one_name_says_what_answers():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"pictures": "a.jpg", "part_size": 9}, "part_size and resume_from are of a folder, not of single pictures"),
+        ({"pictures": "a.jpg", "resume_from": "parts"}, "part_size and resume_from are of a folder"),
+        ({"processes": 2, "device": "cuda:1"}, "2 processes use a GPU each, not all cuda:1: set device cuda"),
+    ],
+)
+def test_settings_of_inference_that_contradict_each_other_are_errors(values: dict[str, object], message: str):
+    with pytest.raises(InputError, match=message):
+        build(InferenceSettings, [Layer("{}", values)])
+    assert build(InferenceSettings, [Layer("{}", {"processes": 2, "device": "cuda", "part_size": 9})]).processes == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
         ({"models": "a b", "model_dir": "c"}, "each say what answers"),
         ({"multi_model": "true", "model_dir": "c"}, "each say what answers"),
         ({"max_payload_mb": 600}, "max_payload_mb 600 is more than all bodies may have"),

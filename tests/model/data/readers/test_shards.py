@@ -1,6 +1,7 @@
 """Channels whose pictures are in tar files are read as those of loose files."""
 
-import csv
+import io
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -15,13 +16,14 @@ from model.data.loader import batches
 from model.data.prediction_input import read_info
 from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.image_names import is_image
-from model.data.readers.shards import INDEX, read_shards, write_shards
+from model.data.readers.shards import INDEX, INNER_INDEX, read_inner_index, read_shards, write_shards
 from model.data.sampling import ClassSampler, EpochSampler
 from model.errors import InputError, Problems
 from model.images.decode import read_image
 from model.images.pipeline import InputPipeline
 from model.images.preprocessing import Preprocessing
 from model.images.tta import Views
+from tests.model.data.conftest import pack_with_one_index
 
 
 @pytest.fixture
@@ -43,8 +45,14 @@ def packed(loose: Path, most_bytes: int = 200) -> Path:
     return target
 
 
-def test_the_table_is_that_of_the_loose_files(loose):
-    target = packed(loose)
+def packed_with_one_index(loose: Path) -> Path:
+    images = sorted(path.relative_to(loose).as_posix() for path in loose.rglob("*.png"))
+    return pack_with_one_index(loose, loose.with_name("packed"), [images[:2], images[2:]], ["notes.txt"])
+
+
+@pytest.mark.parametrize("pack", [packed, packed_with_one_index])
+def test_the_table_is_that_of_the_loose_files(loose, pack):
+    target = pack(loose)
     problems = Problems("channel")
     tables = [read_channel(folder, problems) for folder in (loose, target)]
     assert not problems
@@ -87,11 +95,13 @@ def test_shards_are_plain_tar_files_and_the_same_for_the_same_files(loose, tmp_p
     names = []
     for shard in sorted(target.glob("*.tar")):
         with tarfile.open(shard) as tar:
-            for member in tar:
+            index, *members = tar
+            assert index.name == INNER_INDEX
+            for member in members:
                 names.append(member.name)
                 content = tar.extractfile(member)
                 assert content is not None and content.read() == (loose / member.name).read_bytes()
-    assert sorted(names) == sorted(row[0] for row in csv.reader((target / INDEX).open()))[:-1] or len(names) == 5
+    assert sorted(names) == sorted(path.relative_to(loose).as_posix() for path in loose.rglob("*.png"))
     again = tmp_path / "again"
     write_shards(loose, again, sorted(path for _, path in ChannelFiles(loose).below("")), is_image, 200)
     for path in target.rglob("*.*"):
@@ -132,7 +142,7 @@ def test_a_broken_picture_in_a_shard_is_reported_by_its_name(loose):
     ],
 )
 def test_a_wrong_row_of_the_index_is_reported(loose, row, message):
-    target = packed(loose)
+    target = packed_with_one_index(loose)
     with (target / INDEX).open("a") as file:
         file.write(f"{row}\n")
     with pytest.raises(InputError, match=message):
@@ -140,7 +150,7 @@ def test_a_wrong_row_of_the_index_is_reported(loose, row, message):
 
 
 def test_an_index_of_other_columns_is_reported(loose):
-    target = packed(loose)
+    target = packed_with_one_index(loose)
     (target / INDEX).write_text("name,file\n")
     with pytest.raises(InputError, match="expected the columns path, shard, offset, size, not name, file"):
         read_shards(target)
@@ -148,3 +158,67 @@ def test_an_index_of_other_columns_is_reported(loose):
 
 def test_a_folder_without_an_index_has_no_shards(loose):
     assert not read_shards(loose).entries
+
+
+def test_each_shard_alone_is_a_channel_of_its_own_pictures(loose, tmp_path):
+    """What a host gets of shards that SageMaker divides by key (ShardedByS3Key)."""
+    target = packed(loose)
+    paths = []
+    for shard in sorted(target.glob("*.tar")):
+        own = tmp_path / shard.stem
+        own.mkdir()
+        shutil.copy(shard, own / "renamed.tar")
+        inputs = read_info(own)
+        paths += inputs.locations.paths
+        for location in inputs.locations:
+            assert np.array_equal(np.asarray(read_image(own, location)), np.asarray(Image.open(loose / location.path)))
+    assert sorted(paths) == sorted(path.relative_to(loose).as_posix() for path in loose.rglob("*.png"))
+
+
+def test_earlier_and_new_shards_may_lie_in_one_folder(loose, tmp_path):
+    target = packed_with_one_index(loose)
+    (tmp_path / "more").mkdir()
+    Image.new("RGB", (5, 5)).save(tmp_path / "more" / "new.png")
+    write_shards(tmp_path / "more", tmp_path / "more-shards", ["new.png"], is_image, 99)
+    shutil.copy(tmp_path / "more-shards" / "shard-00000.tar", target / "more.tar")
+    assert len(read_info(target)) == 6
+    shutil.copy(target / "more.tar", target / "again.tar")
+    with pytest.raises(InputError, match=r"picture twice \(1\):\n *more.tar: row 2 of its index: new.png"):
+        ChannelFiles(target)
+
+
+def shard_of(folder: Path, index: str, images: bytes = b"") -> Path:
+    """A tar file whose first member is such an index."""
+    folder.mkdir()
+    with tarfile.open(folder / "a.tar", "w") as tar:
+        for name, content in ((INNER_INDEX, index.encode()), ("a.png", images)):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return folder / "a.tar"
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ("path,offset,size\n../evil.png,512,3\n", "path out of the channel"),
+        ("path,offset,size\na.png,512,99999\n", "place beyond the shard's end"),
+        ("path,offset,size\na.png,-9999,3\n", "place beyond the shard's end"),
+        ("path,offset,size\na.png,512,3\na.png,512,3\n", "picture twice"),
+        ("path,offset,size\na.png,many,3\n", r"a.tar: its index cannot be read: invalid literal .*'many'"),
+        ("path,offset\n", "its index cannot be read: expected the columns path, offset, size, not path, offset"),
+        ("path,offset,size\na.png,512\n", "its index cannot be read: not enough values"),
+    ],
+)
+def test_a_wrong_index_in_a_shard_is_reported(tmp_path, index, message):
+    with pytest.raises(InputError, match=message):
+        read_shards(shard_of(tmp_path / "shards", index, b"abc").parent)
+
+
+def test_a_tar_file_without_an_index_is_no_shard(tmp_path):
+    (tmp_path / "text.tar").write_text("no tar file")
+    with tarfile.open(tmp_path / "other.tar", "w") as tar:
+        tar.add(tmp_path / "text.tar", "text.tar")
+    (tmp_path / "folder.tar").mkdir()
+    assert read_inner_index(tmp_path / "text.tar") is None and read_inner_index(tmp_path / "other.tar") is None
+    assert not read_shards(tmp_path).files

@@ -1,0 +1,212 @@
+"""Parts of answers: the answers of some rows in a folder of their own, with a manifest by which a later run recognises
+them.
+
+    parts/PART/{output.csv, probabilities.csv, predictions.csv, labels.json, errors.csv}   as of a whole inference
+    parts/PART/part.json                                                                   the manifest
+
+A part is taken over where model, settings and content are those of the run, never by its name.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from model.answers.files import MANIFEST, OUTPUT, PREDICTIONS, PROBABILITIES
+from model.answers.seen_images import LEARNT_FROM_KEY, SeenImages
+from model.answers.write import Answers, write_answers
+from model.artifacts.fingerprint import file_digest
+from model.atomic_write import PART, write_json
+from model.data.prediction_input import PredictionInput
+from model.decisions import Decision
+
+log = logging.getLogger("rarebird")
+
+FORMAT = 1  # of the manifest
+TABLES = (OUTPUT, PROBABILITIES, PREDICTIONS)  # a record for each row
+
+
+@dataclass(frozen=True)
+class PartKey:
+    """What the answers of a part depend on: parts of equal keys have equal answers.
+
+    Attributes:
+        model: Fingerprint of the model.
+        settings: Settings that change answers, by name.
+        content: Digest of the rows and their images.
+    """
+
+    model: str
+    settings: Mapping[str, Any]
+    content: str
+
+
+@dataclass(frozen=True)
+class FinishedPart:
+    """A part whose answers are on the disk.
+
+    Attributes:
+        folder: The part's.
+        key: See PartKey.
+        unreadable: Reason by row, for the rows without an answer; rows are numbered within the part.
+        seen: By row, the index into SIDES of an image that the model has seen in its training.
+        files: Digest of each of TABLES.
+    """
+
+    folder: Path
+    key: PartKey
+    unreadable: Mapping[int, str] = field(default_factory=dict)
+    seen: Mapping[int, int] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> FinishedPart | None:
+        """Reads the manifest of a part; None where there is none, or it is damaged."""
+        try:
+            saved = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            if saved["format"] != FORMAT:
+                return None
+            rows = {name: {int(row): value for row, value in saved[name].items()} for name in ("unreadable", "seen")}
+            return cls(folder, PartKey(**saved["key"]), **rows, files=dict(saved["files"]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def save(self) -> None:
+        content = {name: value for name, value in asdict(self).items() if name != "folder"}
+        write_json(self.folder / MANIFEST, {"format": FORMAT, **content})
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its files are those that were written: an upload may have been cut."""
+        try:
+            return all(file_digest(self.folder / name) == self.files.get(name) for name in TABLES)
+        except OSError:
+            return False
+
+
+def write_part(
+    folder: Path,
+    key: PartKey,
+    answers: Iterable[Answers],
+    inputs: PredictionInput,
+    labels: Mapping[str, Any],
+    decision: Decision,
+    seen: SeenImages | None,
+) -> FinishedPart:
+    """Writes a part into a temporary folder, which is then renamed.
+
+    Args:
+        folder: The part's; one that exists is replaced.
+        key: See PartKey.
+        answers: Batches in the order of the rows of inputs.
+        inputs: The rows of the part.
+        labels: Content of labels.json.
+        decision: Decides the class of each image.
+        seen: Watches for images that the model has seen; None where that is not known.
+    """
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}{PART}")
+    unreadable: dict[int, str] = {}
+    try:
+        labels = dict(labels)
+        if seen:
+            answers, labels[LEARNT_FROM_KEY] = seen.watch(answers), seen.counts
+        watched = _unreadable_noted(answers, unreadable)
+        files = (temporary / OUTPUT, temporary / PROBABILITIES)
+        write_answers(watched, inputs.rows, inputs.name_column, labels, *files, decision)
+        digests = {name: file_digest(temporary / name) for name in TABLES}
+        FinishedPart(temporary, key, unreadable, dict(seen.rows) if seen else {}, digests).save()
+        _rename(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return FinishedPart(folder, key, unreadable, dict(seen.rows) if seen else {}, digests)
+
+
+def copy_part(part: FinishedPart, folder: Path) -> FinishedPart:
+    """Copies a finished part to its folder in this run's output."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}{PART}")
+    try:
+        shutil.copytree(part.folder, temporary, copy_function=shutil.copyfile)
+        _rename(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return FinishedPart(folder, part.key, part.unreadable, part.seen, part.files)
+
+
+def _rename(temporary: Path, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)  # a part of other content
+    temporary.rename(folder)
+
+
+def _unreadable_noted(answers: Iterable[Answers], unreadable: dict[int, str]) -> Iterator[Answers]:
+    """Yields the answers and adds the rows without one to a dictionary."""
+    for batch in answers:
+        unreadable |= batch.unreadable
+        yield batch
+
+
+class EarlierParts:
+    """The finished parts below some folders, of runs that were stopped.
+
+    Args:
+        folders: Where they are searched, at any depth, the first one first; a folder that is missing has none.
+        model: Fingerprint of the model of this run.
+        settings: The settings of this run that change answers.
+    """
+
+    def __init__(self, folders: Iterable[Path], model: str, settings: Mapping[str, Any]):
+        found = [part for folder in folders for part in _finished_parts(folder)]
+        self._of_other_models = [part for part in found if part.key.model != model]
+        of_model = [part for part in found if part.key.model == model]
+        self._of_other_settings = [part for part in of_model if part.key.settings != settings]
+        self._settings = settings
+        self._by_content: dict[str, list[FinishedPart]] = {}
+        for part in of_model:
+            if part.key.settings == settings:
+                self._by_content.setdefault(part.key.content, []).append(part)
+
+    def __len__(self) -> int:
+        """Number of parts of the same model and settings."""
+        return len(self._by_content)
+
+    def find(self, content: str) -> FinishedPart | None:
+        """The whole part of this content; None without one."""
+        for part in self._by_content.get(content, ()):
+            if part.is_whole:
+                return part
+            log.warning("%s: it is not whole and is answered again", part.folder)
+        return None
+
+    def warn_of_others(self) -> None:
+        """Logs the parts of other models and other settings, which are not taken over."""
+        if self._of_other_models:
+            _warn(self._of_other_models, "of another model")
+        if self._of_other_settings:
+            other = self._of_other_settings[0].key.settings
+            names = sorted({*self._settings, *other})
+            differing = [
+                f"{name} {other.get(name)}, now {self._settings.get(name)}"
+                for name in names
+                if other.get(name) != self._settings.get(name)
+            ]
+            _warn(self._of_other_settings, f"of other settings ({'; '.join(differing)})")
+
+
+def _warn(parts: list[FinishedPart], whose: str) -> None:
+    count = f"{len(parts):,} earlier part{'s are' if len(parts) > 1 else ' is'}"
+    log.warning("%s %s and not taken over, such as %s", count, whose, parts[0].folder)
+
+
+def _finished_parts(folder: Path) -> Iterator[FinishedPart]:
+    """The parts in a folder and below it; what begins with a dot is a part that was not finished."""
+    for path, names, files in os.walk(folder):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        if MANIFEST in files:
+            names.clear()
+            if (part := FinishedPart.read(Path(path))) is not None:
+                yield part

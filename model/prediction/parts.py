@@ -1,0 +1,147 @@
+"""Answers for an input, in one go or part by part: finished parts are kept, taken over by a later run, and joined."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.answers.files import MANIFEST
+from model.answers.joined_parts import join_parts
+from model.answers.parts import EarlierParts, FinishedPart, PartKey, copy_part, write_part
+from model.answers.seen_images import LEARNT_FROM_KEY, SeenImages
+from model.answers.write import Answers, write_answers
+from model.data.input_parts import InputPart, content_digest
+from model.data.prediction_input import PredictionInput
+from model.errors import Failure
+from model.prediction.predictor import EnsemblePredictor
+
+log = logging.getLogger("rarebird")
+
+
+@dataclass(frozen=True)
+class ChannelPrediction:
+    """The rows of one host, to be predicted and written.
+
+    Attributes:
+        predictor: Predicts them.
+        root: Folder of the channel.
+        inputs: The rows.
+        draws: int64 (N,), seeds of the rows' random views.
+        parts: The parts, which hold each row once; empty where the rows are answered in one go.
+        folder: Folder of the finished parts.
+        model: Fingerprint of the model.
+        settings: Settings that change answers, by name.
+        labels: Content of labels.json.
+        seen: The images that the model has seen; None where they are not known.
+    """
+
+    predictor: EnsemblePredictor
+    root: Path
+    inputs: PredictionInput
+    draws: NDArray[np.int64]
+    parts: Sequence[InputPart]
+    folder: Path
+    model: str
+    settings: Mapping[str, Any]
+    labels: dict[str, Any]
+    seen: SeenImages | None
+
+    def write(self, answers_file: Path, probabilities_file: Path, batch_size: int, workers: int) -> int:
+        """Predicts all rows in one go and writes their answers; returns the number of images without one."""
+        answers = self.predictor.predict_channel(
+            self.root, self.inputs.locations, batch_size, workers, with_keys=bool(self.seen), draws=self.draws
+        )
+        labels = dict(self.labels)
+        if self.seen:
+            answers, labels[LEARNT_FROM_KEY] = self.seen.watch(answers), self.seen.counts
+        unread = self._write(answers, labels, (answers_file, probabilities_file))
+        if self.seen:
+            self.seen.write(answers_file, self.inputs.rows, self.inputs.name_column)
+        return unread
+
+    def _write(self, answers: Iterable[Answers], labels: Mapping[str, Any], files: tuple[Path, Path]) -> int:
+        inputs = self.inputs
+        return write_answers(answers, inputs.rows, inputs.name_column, labels, *files, self.predictor.decision)
+
+    def warn_of_parts(self) -> None:
+        """Logs that there are parts of an earlier run, which rows that are answered in one go do not take over."""
+        if any(self.folder.glob(f"*/{MANIFEST}")):
+            log.warning("%s: finished parts are not used; with part_size as it was they are taken over", self.folder)
+
+    def predict_parts(
+        self, parts: Sequence[InputPart], resume_from: Sequence[Path], batch_size: int, workers: int
+    ) -> Sequence[FinishedPart]:
+        """Predicts these parts, but for those that an earlier run has finished.
+
+        Args:
+            parts: Those of this process.
+            resume_from: Folders with parts of earlier runs, beside `folder`.
+            batch_size: Views in a forward pass.
+            workers: Processes or threads that decode.
+        """
+        earlier = EarlierParts([self.folder, *resume_from], self.model, self.settings)
+        earlier.warn_of_others()
+        finished: list[FinishedPart] = []
+        taken_over = 0
+        try:
+            for number, part in enumerate(parts, 1):
+                started = time.monotonic()
+                key = self._key(part)
+                folder = self.folder / part.name
+                found = earlier.find(key.content) if earlier else None
+                if found is not None:
+                    taken_over += 1
+                    finished.append(found if found.folder == folder else copy_part(found, folder))
+                    continue
+                finished.append(self._predict_part(part, key, folder, batch_size, workers))
+                seconds = time.monotonic() - started
+                log.info(
+                    "part %d of %d, %s: %s pictures in %.1f s",
+                    *(number, len(parts), part.name, f"{len(part.rows):,}", seconds),
+                )
+        except BaseException:
+            if finished:
+                log.info("%d of %d parts are finished and kept in %s", len(finished), len(parts), self.folder)
+            raise
+        if taken_over:
+            log.info("%d of %d parts were finished by an earlier run", taken_over, len(parts))
+        return finished
+
+    def join(self, answers_file: Path, probabilities_file: Path) -> int:
+        """Joins all parts into the files of one inference; returns the number of images without an answer."""
+        files = answers_file, probabilities_file
+        parts = [(part.rows, self._finished(part)) for part in self.parts]
+        if parts:
+            unread = join_parts(parts, self.inputs, self.labels, *files, self.seen)
+        else:
+            unread = self._write([], self.labels | ({LEARNT_FROM_KEY: self.seen.counts} if self.seen else {}), files)
+        if self.seen:
+            self.seen.write(answers_file, self.inputs.rows, self.inputs.name_column)
+        return unread
+
+    def _key(self, part: InputPart) -> PartKey:
+        is_random = any(not predictor.views.fixed for predictor in self.predictor.predictors)
+        draws = self.draws[part.rows] if is_random else None
+        return PartKey(self.model, self.settings, content_digest(self.root, self.inputs.take(part.rows), draws))
+
+    def _predict_part(self, part: InputPart, key: PartKey, folder: Path, batch_size: int, workers: int) -> FinishedPart:
+        inputs = self.inputs.take(part.rows)
+        seen = SeenImages(self.seen.models) if self.seen else None
+        answers = self.predictor.predict_channel(
+            self.root, inputs.locations, batch_size, workers, with_keys=bool(seen), draws=self.draws[part.rows]
+        )
+        return write_part(folder, key, answers, inputs, self.labels, self.predictor.decision, seen)
+
+    def _finished(self, part: InputPart) -> FinishedPart:
+        """The part on the disk, of this process or of another one of this job."""
+        finished = FinishedPart.read(self.folder / part.name)
+        if finished is None or (finished.key.model, finished.key.settings) != (self.model, self.settings):
+            raise Failure(f"{self.folder / part.name}: not a part of this run; does another job write there, too?")
+        return finished
