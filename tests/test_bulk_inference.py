@@ -45,7 +45,11 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A saved model whose network needs no torch and no time."""
     monkeypatch.setattr("model.artifacts.files.NETWORK_FILES", [*NETWORK_FILES, TOY])
     monkeypatch.setitem(BACKENDS, TOY, ToyBackend)
-    return toy_model(tmp_path / "model", 0)
+    folder = toy_model(tmp_path / "model", 0)
+    with np.load(folder / TOY) as network:
+        weight = network["weight"]
+    np.savez(folder / TOY, weight=weight, bias=-weight.sum(axis=0) / 2)  # every class is answered for some colour
+    return folder
 
 
 @pytest.fixture
@@ -55,8 +59,8 @@ def loose(tmp_path: Path) -> Path:
     draw = np.random.default_rng(0)
     for number in range(PICTURES):
         (folder / f"{number % 3}").mkdir(parents=True, exist_ok=True)
-        pixels = np.full((12, 16, 3), draw.integers(256, size=3), np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number % 3}" / f"{number:02d}.png")
+        pixels = np.linspace(*draw.integers(256, size=(2, 3)), 16).astype(np.uint8)  # from one colour to another
+        Image.fromarray(np.stack([pixels] * 12)).save(folder / f"{number % 3}" / f"{number:02d}.png")
     for name in ("0/03.png", "2/14.png"):
         (folder / name).write_bytes(b"no picture")
     return folder
@@ -113,6 +117,7 @@ def contents(folder: Path, prefix: str = "") -> dict[str, bytes]:
 def test_the_answers_of_parts_are_those_of_one_inference(model, loose, shards, tmp_path, written):
     whole = infer(loose, model, tmp_path / "whole")
     assert not written and "errors.csv" in contents(whole)
+    assert pd.read_csv(whole / "output.csv")["ans"].nunique() > 2
     joined = infer(shards, model, tmp_path / "joined")
     assert len(written) == 6 and contents(joined) == contents(whole)
     assert sorted(path.name for path in joined.iterdir()) == sorted(FILES)  # single host: the parts are removed
@@ -211,8 +216,9 @@ def test_a_part_whose_pictures_or_files_have_changed_is_answered_again(
     assert f"{stopped / 'shard-00002.tar'}: it is not whole and is answered again" in caplog.text
 
 
-def test_random_views_are_those_of_the_row_in_the_whole_input(model, loose, tmp_path):
-    flags = ("--num_tta", "3", "--tta_mode", "vote")
+def test_random_views_are_those_of_the_row_in_the_whole_input(model, loose, tmp_path, monkeypatch):
+    monkeypatch.setattr("model.images.tta.SMALLEST_ZOOM", 0.1)  # so that views differ much
+    flags = ("--num_tta", "9", "--tta_mode", "vote")
     whole = infer(loose, model, tmp_path / "whole", *flags)
     assert contents(infer(loose, model, tmp_path / "parts", *flags, "--part_size", "8")) == contents(whole)
 
