@@ -29,11 +29,6 @@ def main(argv: Sequence[str]) -> int:
     s3 = Clients(flags.region, flags.profile).s3
     if not flags.to:
         require(flags, "bucket")
-    if flags.delete and not flags.yes:
-        where = flags.to or "its prefix"
-        if not confirmed(f"delete the objects below {where} that {source} does not have?"):
-            print("nothing is uploaded or deleted")
-            return ExitCode.FAULT
     content = None if flags.to else plan_upload(source.name, str(source), flags.account())
     uri = content.uri if content else flags.to
     if flags.delete and not flags.yes and not confirmed(f"delete the objects below {uri} that {source} does not have?"):

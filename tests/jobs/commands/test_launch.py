@@ -114,7 +114,7 @@ def test_an_output_elsewhere_comes_to_the_results_and_is_said(words, where, dry_
     request = json.loads(out)
     assert code == 0 and f"it comes to {where}\n" in err
     assert not any("/" in word for word in request["AppSpecification"]["ContainerArguments"])
-    (output,) = request["ProcessingOutputConfig"]["Outputs"]
+    output = request["ProcessingOutputConfig"]["Outputs"][0]
     assert output["S3Output"]["S3Uri"].endswith(f"/j/{where.split('/')[2]}")
 
 
