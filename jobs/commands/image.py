@@ -18,8 +18,9 @@ from container.project_root import PROJECT_ROOT
 from jobs.aws.calls import error_code, user_error
 from jobs.aws.clients import Clients
 from jobs.backends.docker import ENGINE, engine
+from jobs.spec.account_flags import ImageFlags
 from jobs.spec.command_line import read_flags
-from jobs.spec.flags import LOCAL_IMAGE, ImageFlags
+from jobs.spec.flags import LOCAL_IMAGE
 from model.errors import ExitCode, Failure, InputError
 
 CHANGED = "-changed-"  # in the tag of files that differ from their commit

@@ -10,7 +10,7 @@ import pytest
 from jobs.aws.clients import Clients
 from jobs.commands.doctor import CHECKS, ECR_IMAGE, diagnose
 from jobs.commands.image import repository_uri
-from jobs.spec.flags import DoctorFlags
+from jobs.spec.account_flags import DoctorFlags
 from tests.jobs.conftest import BUCKET, MANIFEST
 
 REPOSITORY = ("team/rarebird", "abc1234", None)

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.backends.local_run import start_record
 from jobs.commands.find_job import find_job
-from jobs.spec.flags import JobNameFlags
+from jobs.spec.account_flags import JobNameFlags
 from jobs.spec.record import JobRecord
 from model.errors import InputError
 from tests.jobs.conftest import ACCOUNT, BUCKET, leave, run_jobs, saved_model

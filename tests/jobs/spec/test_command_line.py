@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from jobs.aws.clients import Clients
+from jobs.spec.account_flags import DoctorFlags
 from jobs.spec.command_line import read_flags, split_flags, with_variables
-from jobs.spec.flags import DoctorFlags, TrainFlags
+from jobs.spec.flags import TrainFlags
 from model.errors import InputError
 from tests.jobs.conftest import IMAGE, ROLE, run_jobs
 

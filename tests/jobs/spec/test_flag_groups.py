@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from jobs.spec.account_flags import UploadFlags
 from jobs.spec.flag_groups import BACKENDS, DOCKER, HERE, SAGEMAKER, Flags, RequestFlags, backends_of, flag
-from jobs.spec.flags import FLAGS, JOB_SETTINGS, BackendFlags, UploadFlags, flag_names
+from jobs.spec.flags import FLAGS, JOB_SETTINGS, BackendFlags, flag_names
 from model.settings.cli import help_text
 from tests.jobs.conftest import run_jobs
 from tests.jobs.recorded_calls import REMOTE, Recorder, install, run_recorded, write_inputs

@@ -1,0 +1,116 @@
+"""Flags of subcommands that start no job: about jobs that were started, data, the image and the account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jobs.spec.flag_groups import (
+    ACCOUNT,
+    NETWORK,
+    BucketFlags,
+    EncryptionFlags,
+    Flags,
+    ImageUriFlags,
+    RegionFlags,
+    ResultsFlags,
+    RoleFlags,
+    StorageFlags,
+    flag,
+)
+
+# Subcommands about jobs that were started
+
+
+@dataclass(frozen=True)
+class JobNameFlags(ResultsFlags, RegionFlags):
+    """Flags of status and fetch."""
+
+    job: list[str] = flag(
+        [], "Name of the job, the beginning of the name, or latest (the default)", section="Job", positional=True
+    )
+
+
+@dataclass(frozen=True)
+class StopFlags(JobNameFlags):
+    """Flags of stop."""
+
+    yes: bool = flag(False, "Delete an endpoint without asking on the terminal", section="Job")
+
+
+@dataclass(frozen=True)
+class LogsFlags(JobNameFlags):
+    """Flags of logs."""
+
+    follow: bool = flag(True, "Print new lines until the job ends; false prints the lines so far", section="Job")
+
+
+@dataclass(frozen=True)
+class ListFlags(ResultsFlags, RegionFlags):
+    """Flags of list."""
+
+    all: bool = flag(
+        False, "List the jobs of the AWS account with their status, not those started from this machine", section="List"
+    )
+    most: int = flag(20, "Largest number of jobs to list; with --all of each kind", low=1, high=100)
+
+    def ignored(self) -> Mapping[str, str]:
+        """What the other list is read from."""
+        if self.all:
+            return {"results": "--all lists the jobs of the AWS account"}
+        return dict.fromkeys(("region", "profile"), "only --all lists the jobs of the AWS account")
+
+
+# Subcommands about data, image and account
+
+
+@dataclass(frozen=True)
+class UploadFlags(EncryptionFlags, RoleFlags, StorageFlags, RegionFlags):
+    """Flags of upload."""
+
+    folder: list[str] = flag([], "Folder or file to upload", section="Upload", positional=True)
+    to: str = flag("", "s3:// prefix to upload to; if empty, that of the folder's content, where jobs look for it")
+    delete: bool = flag(False, "Delete objects in S3 that the folder does not have")
+    yes: bool = flag(False, "Delete without asking on the terminal")
+    kms_key: str | None = flag(None, "KMS key that encrypts the objects", section=NETWORK)
+    role: str = flag(
+        "", "ARN of the jobs' role, whose account is in the content's prefix; if empty, SAGEMAKER_ROLE", section=ACCOUNT
+    )
+
+    def ignored(self) -> Mapping[str, str]:
+        """Where the folder would go without --to, and the answer to a question that is not asked."""
+        reasons = dict.fromkeys(("bucket", "prefix", "role"), "--to names the whole s3:// prefix") if self.to else {}
+        return reasons if self.delete else {**reasons, "yes": "only --delete asks"}
+
+
+@dataclass(frozen=True)
+class ShardFlags(Flags):
+    """Flags of shards."""
+
+    folder: list[str] = flag([], "Folder of images", section="Shards", positional=True)
+    output: str = flag("", "Folder to create with the shards")
+    shard_mb: int = flag(256, "Size of a shard", unit="MB", low=1)
+
+
+@dataclass(frozen=True)
+class ImageFlags(RegionFlags):
+    """Flags of image."""
+
+    repository: str = flag("rarebird", "ECR repository, created if it does not exist", section="Image")
+    tag: str = flag("", "Tag of the image; if empty, the commit, with -changed- and a hash where files differ from it")
+    build: bool = flag(True, "Build the image first; false pushes the local image rarebird")
+    base_image: str = flag("", "Base image to build on; if empty, that of the Dockerfile")
+    push: bool = flag(True, "Push the image; false only builds it")
+
+    def ignored(self) -> Mapping[str, str]:
+        """What belongs to a push or a build that does not take place."""
+        if not self.push:
+            return dict.fromkeys(
+                ("repository", "tag", "build", "region", "profile"), "--push false only builds the image"
+            )
+        return {} if self.build else {"base_image": "--build false builds nothing"}
+
+
+@dataclass(frozen=True)
+class DoctorFlags(RoleFlags, BucketFlags, ImageUriFlags, RegionFlags):
+    """Flags of doctor."""
