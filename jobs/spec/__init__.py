@@ -1,6 +1,7 @@
 """What a job is before it is started: job and inputs (the description that every backend takes), flags, model_flags,
-account_flags and flag_groups (the flags of each subcommand, composed of groups), command_line, hyperparameters and job_from_flags (argv
-to description), earlier_jobs (inputs given by a job's name), record and results_folder (what is kept of a job below
+account_flags and flag_groups (the flags of each subcommand, composed of groups), command_line, hyperparameters,
+config_file and job_from_flags (argv to description), isolation (what needs a network), studio (defaults in SageMaker
+Studio), earlier_jobs (inputs given by a job's name), record, redaction and results_folder (what is kept of a job below
 RESULTS), metrics and console (training's metrics, printed lines).
 
 Tested by files of other names:
