@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -74,13 +75,19 @@ def models(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def working_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the tests' working folders, as mktemp() lists all that it made each time."""
+    return tmp_path_factory.mktemp("working")
+
+
 @pytest.fixture(autouse=True)
-def no_job_variables(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def no_job_variables(monkeypatch: pytest.MonkeyPatch, working_folders: Path) -> None:
     """No SM_* or WANDB_* variable, .env or SageMaker tree reaches a test; the working folder is empty."""
     for name in list(os.environ):
         if name.startswith(("SM_", "SAGEMAKER_", "WANDB_")) or name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
             monkeypatch.delenv(name)
-    here = tmp_path_factory.mktemp("here")
+    here = Path(tempfile.mkdtemp(dir=working_folders))
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(here / "no-tree"))
     monkeypatch.chdir(here)
 
