@@ -68,7 +68,7 @@ def models(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     import train
 
     folder = tmp_path_factory.mktemp("models")
-    small = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--epochs", "1"]
+    small = ["--model", "test_resnet", "--pretrained", "false", "--input_size", "32", "24", "--epochs", "1"]
     small += ["--num_workers", "0", "--device", "cpu", "--precision", "fp32", "--train_dir", str(faces / "train")]
     for target in ("joint", "heads"):
         assert train.main([*small, "--model_dir", str(folder), "--target", target, "--name", target]) == 0
@@ -146,7 +146,7 @@ def run_train(tmp_path: Path) -> Callable[..., Path]:
 
     def run(channel: Path, *flags: str, name: str = "exp", expect: int = 0, models: Path | None = None) -> Path:
         models = models or tmp_path / "runs"
-        small = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
+        small = ["--model", "test_resnet", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
         small += ["--epochs", "1", "--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
         small += ["--report", "false"]
         where = ["--train_dir", str(channel), "--model_dir", str(models), "--name", name]
