@@ -70,6 +70,7 @@ def refusal(port: int, rank: int, flags: Sequence[str], errors: multiprocessing.
     os.environ.update({name: str(value) for name, value in variables.items()})
     try:
         train.main(flags)
+        errors.put("no error")
     except InputError as error:
         errors.put(str(error))
 
