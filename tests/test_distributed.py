@@ -86,7 +86,7 @@ def test_bad_input_ends_all(faces, tmp_path):
     try:
         for process in processes:
             process.start()
-        messages = [errors.get(timeout=300) for _ in processes]
+        messages = [errors.get(timeout=120) for _ in processes]
         for process in processes:
             process.join(300)
     finally:
