@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -67,20 +68,26 @@ def models(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     import train
 
     folder = tmp_path_factory.mktemp("models")
-    small = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--epochs", "1"]
+    small = ["--model", "test_resnet", "--pretrained", "false", "--input_size", "32", "24", "--epochs", "1"]
     small += ["--num_workers", "0", "--device", "cpu", "--precision", "fp32", "--train_dir", str(faces / "train")]
     for target in ("joint", "heads"):
         assert train.main([*small, "--model_dir", str(folder), "--target", target, "--name", target]) == 0
     return folder
 
 
+@pytest.fixture(scope="session")
+def working_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the tests' working folders, as mktemp() lists all that it made each time."""
+    return tmp_path_factory.mktemp("working")
+
+
 @pytest.fixture(autouse=True)
-def no_job_variables(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def no_job_variables(monkeypatch: pytest.MonkeyPatch, working_folders: Path) -> None:
     """No SM_* or WANDB_* variable, .env or SageMaker tree reaches a test; the working folder is empty."""
     for name in list(os.environ):
         if name.startswith(("SM_", "SAGEMAKER_", "WANDB_")) or name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
             monkeypatch.delenv(name)
-    here = tmp_path_factory.mktemp("here")
+    here = Path(tempfile.mkdtemp(dir=working_folders))
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(here / "no-tree"))
     monkeypatch.chdir(here)
 
@@ -139,7 +146,7 @@ def run_train(tmp_path: Path) -> Callable[..., Path]:
 
     def run(channel: Path, *flags: str, name: str = "exp", expect: int = 0, models: Path | None = None) -> Path:
         models = models or tmp_path / "runs"
-        small = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
+        small = ["--model", "test_resnet", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
         small += ["--epochs", "1", "--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
         small += ["--report", "false"]
         where = ["--train_dir", str(channel), "--model_dir", str(models), "--name", name]

@@ -171,7 +171,7 @@ def test_the_server_names_it(biased, answers, pictures):
 def test_out_of_fold_answers_are_scored_by_it(faces, tmp_path, flags, decision, target, caplog):
     caplog.set_level(logging.INFO, "rarebird")
     where = ["--train_dir", str(faces / "train"), "--model_dir", str(tmp_path), "--epochs", "0"]
-    assert train.main([*SMALL, *where, *target, "--folds", "2", *flags]) == 0
+    assert train.main([*SMALL, *where, "--model", "test_resnet", *target, "--folds", "2", *flags]) == 0
     output = tmp_path / "exp" / "out_of_fold"
     classes = pd.read_csv(output / "output.csv")["ans"].to_numpy()
     probabilities = pd.read_csv(output / "probabilities.csv").iloc[:, 1:].to_numpy()

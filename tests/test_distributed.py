@@ -1,18 +1,23 @@
-"""Two processes under torchrun, gloo between them."""
+"""Two processes, under torchrun or forked, gloo between them."""
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+import train
 from model.artifacts.saved_model import load_model
+from model.errors import InputError
 from model.prediction.torch_backend import load_network
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,15 +25,17 @@ ROOT = Path(__file__).resolve().parents[1]
 ALIKE = ["--model", "convnext_atto", "--input_size", "32", "32", "--augmentation", "flip", "--optimizer", "sgd"]
 
 
-def torchrun(channel: Path, models: Path, *flags: str, processes: int = 2) -> subprocess.CompletedProcess[str]:
+def arguments(channel: Path, models: Path, *flags: str) -> list[str]:
     small = ["--pretrained", "false", "--batch_size", "28", "--epochs", "2", "--num_workers", "1"]
     small += ["--device", "cpu", "--precision", "fp32", "--lr", "0.01", "--target", "heads"]
-    where = ["--train_dir", str(channel), "--model_dir", str(models)]
+    return [*small, "--train_dir", str(channel), "--model_dir", str(models), *flags]
+
+
+def torchrun(channel: Path, models: Path, *flags: str, processes: int = 2) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "SAGEMAKER_BASE_DIR": str(models / "no-tree")}
-    return subprocess.run(
-        [*command, "train.py", *small, *where, *flags], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300
-    )
+    command += ["train.py", *arguments(channel, models, *flags)]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.long
@@ -50,10 +57,40 @@ def test_two_processes_train_what_one_would(faces, tmp_path):
         assert of_two["train_loss"] == pytest.approx(of_one["train_loss"], abs=1e-4)
 
 
-def test_batch_norm_and_averages_are_saved_and_loaded_and_bad_input_ends_all(faces, tmp_path):
-    flags = ["--model", "resnet10t", "--input_size", "32", "24", "--ema", "0.9", "--accumulate", "2"]
+def test_batch_norm_and_averages_are_saved_and_loaded(faces, tmp_path):
+    flags = ["--model", "test_resnet", "--input_size", "32", "24", "--ema", "0.9", "--accumulate", "2"]
     ended = torchrun(faces / "train", tmp_path, *flags)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     load_network(load_model(tmp_path / "exp"))
-    refused = torchrun(faces / "train", tmp_path, *flags, "--batch_size", "27")
-    assert refused.returncode != 0 and "batch_size 27 does not divide among 2 processes" in refused.stderr
+
+
+def refusal(port: int, rank: int, flags: Sequence[str], errors: multiprocessing.Queue) -> None:
+    """Trains as one of two processes, and puts the error of its input."""
+    variables = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": 2, "RANK": rank, "LOCAL_RANK": rank}
+    os.environ.update({name: str(value) for name, value in variables.items()})
+    try:
+        train.main(flags)
+        errors.put("no error")
+    except InputError as error:
+        errors.put(str(error))
+
+
+def test_bad_input_ends_all(faces, tmp_path):
+    """Forked, the processes need no import of torch."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    forked = multiprocessing.get_context("fork")
+    errors, flags = forked.Queue(), arguments(faces / "train", tmp_path, *ALIKE, "--batch_size", "27")
+    processes = [forked.Process(target=refusal, args=(port, rank, flags, errors)) for rank in range(2)]
+    try:
+        for process in processes:
+            process.start()
+        messages = [errors.get(timeout=120) for _ in processes]
+        for process in processes:
+            process.join(300)
+    finally:
+        for process in processes:
+            process.kill()
+    assert messages == ["batch_size 27 does not divide among 2 processes"] * 2
+    assert [process.exitcode for process in processes] == [0, 0]

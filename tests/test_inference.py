@@ -76,7 +76,7 @@ def test_labels_json_tells_how_the_model_was_made(infer, models):
     metrics = json.loads((models / "joint" / "metrics.json").read_text())
     assert (made["model"], made["views"], made["joined"]) == ("joint", 2, "")
     (member,) = made["members"]
-    assert (member["backbone"], member["epochs"], member["versions"]) == ("resnet10t", 1, metrics["versions"])
+    assert (member["backbone"], member["epochs"], member["versions"]) == ("test_resnet", 1, metrics["versions"])
     assert member["scores"]["f1"] == metrics["validation"]["f1"]
     assert member["train"] == {key: metrics["data"]["train"][key] for key in ("pictures", "groups")}
     assert member["settings"]["input_size"] == [32, 24] and "train_dir" not in member["settings"]

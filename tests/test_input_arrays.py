@@ -50,7 +50,7 @@ class TwoInputs(Network):
     """Its answer depends on both inputs. Records them: pixels and brightness by forward pass."""
 
     def __init__(self, pipeline: InputPipeline, heads: Heads):
-        super().__init__(make_backbone("resnet10t", pipeline.preprocessing), heads)
+        super().__init__(make_backbone("test_resnet", pipeline.preprocessing), heads)
         self.seen: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def forward(self, pixels: torch.Tensor, brightness: torch.Tensor) -> torch.Tensor:
@@ -95,7 +95,7 @@ def test_loaders_hand_on_every_array(table, load, workers):
 
 @pytest.mark.parametrize(("workers", "mixed"), [(0, False), (2, False), (0, True)])
 def test_training_and_validation_hand_on_every_array(table, network, tmp_path, workers, mixed):
-    told = {"model": "resnet10t", "pretrained": False, "batch_size": 8, "epochs": 1, "num_workers": workers}
+    told = {"model": "test_resnet", "pretrained": False, "batch_size": 8, "epochs": 1, "num_workers": workers}
     told["augmentation"] = {"flip": {}, "random_resized_crop": {}, **({"mixup": {"alpha": 5.0}} if mixed else {})}
     settings = build(TrainSettings, [Layer("{}", told)])
     heads = make_heads(table.scheme, "joint", lambda head, classes: classes)

@@ -41,7 +41,7 @@ def folds(faces, tmp_path_factory):
     import train
 
     base = tmp_path_factory.mktemp("folds")
-    small = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
+    small = ["--model", "test_resnet", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
     small += ["--epochs", "1", "--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
     where = ["--train_dir", str(faces / "train"), "--model_dir", str(base / "runs"), "--output_data_dir", str(base)]
     assert train.main([*small, *where, *FOLDS]) == 0

@@ -39,7 +39,7 @@ def test_shards_end_with_the_same_weights_and_answers(
 
 @pytest.mark.long
 def test_two_processes_learn_the_same_from_shards(faces: Path, tmp_path: Path) -> None:
-    flags = ["--model", "resnet10t", "--input_size", "32", "24", "--sampler", "none"]
+    flags = ["--model", "test_resnet", "--input_size", "32", "24", "--sampler", "none"]
     weights = []
     for name, channel in (("loose", faces / "train"), ("shards", packed(faces / "train", tmp_path / "packed"))):
         ended = torchrun(channel, tmp_path / name, *flags)

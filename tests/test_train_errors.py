@@ -17,7 +17,7 @@ def test_a_wrong_setting_or_attribute_is_an_error_before_the_images_are_decoded(
         raise AssertionError("images were decoded")
 
     monkeypatch.setattr("model.data.checked_tables.check_images", decode)
-    where = ["--train_dir", str(faces / "train"), "--model_dir", str(tmp_path), "--model", "resnet10t"]
+    where = ["--train_dir", str(faces / "train"), "--model_dir", str(tmp_path), "--model", "test_resnet"]
     for flags, message in (
         (["--weights", "no/such.pth"], "there is no such file"),
         (["--optimizer", "adamx"], "nearest: adamax"),

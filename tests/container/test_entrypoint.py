@@ -308,8 +308,8 @@ def test_training_tells_its_course_beside_the_model_where_the_tree_cannot_be_wri
     assert run(body, SM_OUTPUT_DATA_DIR=mine).stdout.split() == [mine, mine]
 
 
-SMALL = {"model": "resnet10t", "pretrained": "False", "input_size": "[32, 24]", "batch_size": "32", "num_workers": "0"}
-SMALL |= {"device": "cpu", "precision": "fp32", "validation": "0", "checkpoint_seconds": "0"}
+SMALL = {"model": "test_resnet", "pretrained": "False", "input_size": "[32, 24]", "batch_size": "32"}
+SMALL |= {"num_workers": "0", "device": "cpu", "precision": "fp32", "validation": "0", "checkpoint_seconds": "0"}
 
 
 def start_train(tree: Path, **hyperparameters: str) -> subprocess.Popen[str]:

@@ -13,7 +13,8 @@ def models(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     import train
 
     folder = tmp_path_factory.mktemp("models")
-    small = ["--model", "resnet10t", "--pretrained", "false", "--epochs", "0", "--device", "cpu", "--precision", "fp32"]
+    small = ["--model", "test_resnet", "--pretrained", "false", "--epochs", "0"]
+    small += ["--device", "cpu", "--precision", "fp32"]
     kinds = {
         "a": ["--seed", "1", "--input_size", "32", "24"],
         "b": ["--seed", "2", "--input_size", "40", "30"],

@@ -64,13 +64,13 @@ class ServerProcess:
 
     def counted(self, name: str) -> float:
         """A line of /metrics, 0 where it has not come to that yet."""
-        lines = httpx.get(f"{self.url}/metrics").text.splitlines()
+        lines = httpx.get(f"{self.url}/metrics", verify=False).text.splitlines()
         return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} ")), 0.0)
 
     def ping(self) -> int:
         """Its status; 0 where nobody listens."""
         try:
-            return httpx.get(f"{self.url}/ping", timeout=5).status_code
+            return httpx.get(f"{self.url}/ping", timeout=5, verify=False).status_code  # reads no certificates
         except httpx.TransportError:
             return 0
 

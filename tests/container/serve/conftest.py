@@ -40,7 +40,7 @@ def make_model(folder: Path, seed: int = 1, target: str = "joint") -> Path:
     import torch
 
     torch.manual_seed(seed)
-    told = {"model": "resnet10t", "pretrained": False, "input_size": [32, 24], "target": target}
+    told = {"model": "test_resnet", "pretrained": False, "input_size": [32, 24], "target": target}
     settings = build(TrainSettings, [Layer("{}", told)])
     heads = make_heads(mask_scheme(), target, lambda head, classes: classes)
     pipeline = InputPipeline(make_preprocessing(settings))
@@ -150,7 +150,7 @@ class Process(ServerProcess):
 
         def one(number: int) -> int:
             draw, count = random.Random(number), 0
-            with httpx.Client(base_url=self.url, timeout=60) as client:
+            with httpx.Client(base_url=self.url, timeout=60, verify=False) as client:
                 while time.monotonic() < end:
                     row = draw.randrange(len(pictures))
                     found = client.post("/invocations", content=pictures[row], headers={"Content-Type": "image/png"})

@@ -38,7 +38,7 @@ from model.training.tracking.console import metric_line
 ADDED = EpochMetric(
     "val_recall", "mean of recalls", "score/recall", higher_is_better=True, score="mean_recall", header="recall"
 )
-SMALL = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
+SMALL = ["--model", "test_resnet", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
 SMALL += ["--epochs", "1", "--num_workers", "0", "--device", "cpu", "--precision", "fp32", "--target", "gender"]
 SMALL += ["--best_criterion", "recall", "--scheduler", "ReduceLROnPlateau", "--validation", "0.5"]
 

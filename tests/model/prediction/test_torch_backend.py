@@ -27,8 +27,8 @@ def test_the_network_has_the_saved_weights(models):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda text: text.replace("resnet10t", "resnet10x"), "nearest: resnet10t"),
-        (lambda text: text.replace("resnet10t", "resnet18"), "the weights do not fit"),
+        (lambda text: text.replace("test_resnet", "test_resnex"), "nearest: test_resnet"),
+        (lambda text: text.replace("test_resnet", "resnet18"), "the weights do not fit"),
     ],
 )
 def test_settings_that_do_not_fit_the_weights_are_told(models, tmp_path, change, told):

@@ -20,7 +20,7 @@ from model.training.initial_weights import make_network
 
 def tiny_network(heads: Heads, hidden_layers: Sequence[int] = ()) -> tuple[Network, TrainSettings]:
     """A network with random weights, and its settings."""
-    values = {"model": "resnet10t", "pretrained": False, "input_size": [32, 24], "hidden_layers": list(hidden_layers)}
+    values = {"model": "test_resnet", "pretrained": False, "input_size": [32, 24], "hidden_layers": list(hidden_layers)}
     settings = build(TrainSettings, [Layer("--{}", values)])
     return make_network(settings, heads, make_preprocessing(settings)), settings
 

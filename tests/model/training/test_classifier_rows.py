@@ -44,7 +44,7 @@ def test_a_head_that_nothing_matches_is_left_out_with_its_hidden_layers():
 
 def test_hidden_layers_of_another_width_leave_the_head_out():
     _, _, found = matched(heads_of(kind=("a", "b")), heads_of(kind=("a", "b")), (6,), (5,))
-    assert not found.tensors and "its layers are others: [6, 512], [2, 6], here [5, 512], [2, 5]" in found.lines[0]
+    assert not found.tensors and "its layers are others: [6, 96], [2, 6], here [5, 96], [2, 5]" in found.lines[0]
 
 
 def test_the_same_classes_are_taken_over_unchanged():

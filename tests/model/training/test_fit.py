@@ -24,7 +24,7 @@ from model.training.fit import fit, make_trainer
 from model.training.tracking.base import EpochResult, Tracker
 
 SMALL = {
-    "model": "resnet10t",
+    "model": "test_resnet",
     "pretrained": False,
     "input_size": [32, 24],
     "batch_size": 32,

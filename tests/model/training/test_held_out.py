@@ -54,7 +54,7 @@ def check_answers(folder, run, channel) -> None:
 def reported(faces, tmp_path_factory):
     """A run of two epochs with its report beside the model, and the lines of its log."""
     runs = tmp_path_factory.mktemp("reported")
-    small = ["--model", "resnet10t", "--pretrained", "false", "--input_size", "32", "24", "--epochs", "2"]
+    small = ["--model", "test_resnet", "--pretrained", "false", "--input_size", "32", "24", "--epochs", "2"]
     small += ["--num_workers", "0", "--device", "cpu", "--precision", "fp32", "--tracking", "none"]
     with pytest.MonkeyPatch.context() as patched:
         lines: list[str] = []

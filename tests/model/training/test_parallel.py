@@ -20,7 +20,7 @@ CPU = Hardware(torch.device("cpu"), "fp32")
 @pytest.fixture
 def network() -> Network:
     heads = make_heads(mask_scheme(), "heads", lambda head, classes: classes)
-    return Network(make_backbone("resnet10t", Preprocessing(32, 24)), heads)
+    return Network(make_backbone("test_resnet", Preprocessing(32, 24)), heads)
 
 
 def trained(network: nn.Module) -> set[str]:
