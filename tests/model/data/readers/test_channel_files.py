@@ -99,8 +99,10 @@ def test_a_folder_that_may_not_be_read_is_reported(root: Path, monkeypatch: pyte
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 
-    monkeypatch.setattr(os, "scandir", refuse)
-    assert problems_of(root) == {"file or folder that cannot be read": ["owl: Permission denied"]}
+    with monkeypatch.context() as patched:  # the folder of the test is removed afterwards
+        patched.setattr(os, "scandir", refuse)
+        problems = problems_of(root)
+    assert problems == {"file or folder that cannot be read": ["owl: Permission denied"]}
 
 
 @pytest.mark.parametrize(
