@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from model.data.channel import read_channel
+from model.data.readers.channel_files import ChannelFiles
+from model.data.readers.csv_table import read_csv_rows
+from model.data.readers.table_options import TableOptions
 from model.errors import Problems
 from tests.model.data.conftest import problems_of, read, touch, write_csv
 
@@ -163,6 +166,27 @@ def test_images_in_several_folders_or_beside_others_are_not_guessed(root: Path) 
     # thumbnails do not stand in for images that are missing beside their table's others
     touch(root, "a.jpg")
     assert problems_of(root)["missing file"] == ["train.csv row 3: b.jpg"]
+
+
+def test_images_of_all_rows_show_in_which_folder_they_lie(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    # ids that are numbered through the class folders: the first rows alone are all in cats
+    cats, dogs = range(1, 61), range(61, 121)
+    touch(root, *(f"cats/{number}.jpg" for number in cats), *(f"dogs/{number}.jpg" for number in dogs))
+    write_csv(root, "image_id,label\n" + "".join(f"{number},{number % 2}\n" for number in (*cats, *dogs)))
+    assert read(root).source == "class folders"
+    assert "train.csv not read" in caplog.text
+    assert len(problems_of(root, table="train.csv")["missing file"]) == 120
+
+
+def test_the_folder_of_one_table_is_not_that_of_another(root: Path) -> None:
+    touch(root, "photos/a.jpg", "photos/b.jpg", "crops/a.jpg", "crops/b.jpg", "crops/a_0.jpg")
+    write_csv(root, "filename,label\na_0.jpg,x\n", "boxes.csv")
+    write_csv(root, "filename,label\na.jpg,x\nb.jpg,y\n")
+    files, problems = ChannelFiles(root), Problems("channel")
+    assert read_csv_rows(files, "boxes.csv", TableOptions(), problems).paths == ["crops/a_0.jpg"]
+    assert not problems
+    assert not read_csv_rows(files, "train.csv", TableOptions(), problems).paths
+    assert problems.kinds.keys() == {"missing file"}
 
 
 def test_an_archive_beside_a_table_without_images_is_named(root: Path) -> None:
