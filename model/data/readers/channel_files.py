@@ -147,6 +147,7 @@ class ChannelFiles:
         self.image_folders: tuple[str, ...] = (IMAGES,)
         self._real = os.path.realpath(root)
         self._folders: dict[str, Folder] = {}
+        self._logged: set[str] = set()  # folders of images
         self._candidates: dict[str, list[tuple[Kind, str]]] = {}  # by the folder part of a name: where it may be
 
     def folder(self, path: str = "") -> Folder:
@@ -264,7 +265,9 @@ class ChannelFiles:
         parents = {str(parent) for _, path in self.below("") for parent in PurePosixPath(path).parents}
         holding = [parent for parent in sorted(parents) if any(self._in_folder(parent, path) for path in paths)]
         if len(holding) == 1:
-            log.info("the images of the table lie in %s, the only folder that has them", holding[0])
+            if holding[0] not in self._logged:
+                log.info("the images of the table lie in %s, the only folder that has them", holding[0])
+                self._logged.add(holding[0])
             self.image_folders = (IMAGES, holding[0])
             self._candidates.clear()
 

@@ -52,13 +52,27 @@ def is_about_class_folders(files: ChannelFiles, table: TextTable, column: str, o
     return len({posixpath.dirname(path) for path in _images_among(files, table, table.column(column))}) > 1
 
 
+def usual_picture_column(table: TextTable, options: TableOptions, files: ChannelFiles) -> str | None:
+    """The column of image names: the one that is set, else the remembered or the first of a usual name that names
+    images of the channel, else the first; None where the table has none of them."""
+    column = column_named(table.header, *options.picture_columns)
+    own = filter(None, (options.picture_column, options.remembered_column))
+    if column is None or column == column_named(table.header, *own):
+        return column
+    usual = (name for name in table.header if column_named([name], *PICTURE_COLUMNS))
+    return next((name for name in dict.fromkeys((column, *usual)) if names_images(files, table, name)), column)
+
+
 def picture_column_of(table: TextTable, options: TableOptions, files: ChannelFiles, problems: Problems) -> str | None:
-    """The column of image names: the one that is set, else the remembered or a usual one.
+    """The column of image names: see usual_picture_column.
 
     None, and a problem, where the table has no such column.
     """
-    column = column_named(table.header, *options.picture_columns)
+    column = usual_picture_column(table, options, files)
     if column is not None:
+        first = column_named(table.header, *options.picture_columns)
+        if column != first:
+            log.info("%s: the images are named by column %s; those of %s are not there", table.name, column, first)
         return column
     near = did_you_mean(options.picture_column, table.header) if options.picture_column else ""
     missing = f"no column {options.picture_column!r}" if options.picture_column else f"none of {USUAL_PICTURE_COLUMNS}"

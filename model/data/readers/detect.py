@@ -11,8 +11,14 @@ from pathlib import Path
 
 from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.class_folders import FolderLevels, has_class_folders, read_class_folders
-from model.data.readers.columns import USUAL_PICTURE_COLUMNS, column_named
-from model.data.readers.csv_table import has_picture_column, is_about_class_folders, names_images, read_csv_rows
+from model.data.readers.columns import USUAL_PICTURE_COLUMNS
+from model.data.readers.csv_table import (
+    has_picture_column,
+    is_about_class_folders,
+    names_images,
+    read_csv_rows,
+    usual_picture_column,
+)
 from model.data.readers.image_files import has_image_files, read_image_files
 from model.data.readers.image_names import count_by_suffix, is_image
 from model.data.readers.lst import read_lst_rows, read_lst_table
@@ -163,7 +169,7 @@ def _names_images(files: ChannelFiles, name: str, options: TableOptions) -> bool
         table, column = read_list(path, ignored, options.encoding, name), PATH
     else:
         table = read_table(path, ignored, options.encoding, options.picture_columns, name)
-        column = column_named(table.header, *options.picture_columns) if table else None
+        column = usual_picture_column(table, options, files) if table else None
     if table is None or column is None or not names_images(files, table, column):
         return False
     return not is_about_class_folders(files, table, column, options)

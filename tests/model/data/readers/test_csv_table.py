@@ -153,7 +153,7 @@ def test_images_are_looked_up_in_the_only_folder_that_has_them(root: Path, folde
     touch(root, f"{folder}/a.jpg", f"{folder}/b.JPG", "icons/logo.png")
     write_csv(root, "filename,label\na.jpg,x\nb.jpg,y\n")
     assert read(root).locations.paths == [f"{folder}/a.jpg", f"{folder}/b.JPG"]
-    assert f"the images of the table lie in {folder}, the only folder that has them" in caplog.text
+    assert caplog.text.count(f"the images of the table lie in {folder}, the only folder that has them") == 1
     # a list without a header, beside folders that could be classes
     write_csv(root, "a.jpg,x\nb,y\n")
     assert read(root).locations.paths == [f"{folder}/a.jpg", f"{folder}/b.JPG"]
@@ -176,6 +176,20 @@ def test_images_of_all_rows_show_in_which_folder_they_lie(root: Path, caplog: py
     assert read(root).source == "class folders"
     assert "train.csv not read" in caplog.text
     assert len(problems_of(root, table="train.csv")["missing file"]) == 120
+
+
+def test_of_several_usual_columns_the_first_that_names_images_is_taken(root: Path, caplog) -> None:
+    caplog.set_level(logging.INFO)
+    touch(root, "images/a.jpg", "images/b.jpg")
+    write_csv(root, "filename,image_id,label\nIMG_1.HEIC,a,x\nIMG_2.HEIC,b,y\n")
+    assert read(root).locations.paths == ["images/a.jpg", "images/b.jpg"]
+    text = "train.csv: the images are named by column image_id; those of filename are not there"
+    assert caplog.messages.count(text) == 1
+    # a column that is set is the one
+    assert problems_of(root, picture_column="filename").keys() == {"missing file"}
+    # the same letters in other case
+    write_csv(root, "Image,image,label\na,1,x\nb,2,y\n")
+    assert read(root).locations.paths == ["images/a.jpg", "images/b.jpg"]
 
 
 def test_the_folder_of_one_table_is_not_that_of_another(root: Path) -> None:
