@@ -68,7 +68,7 @@ class LabelsJson:
         return value if isinstance(value, str) else ""
 
     def picture_column(self) -> str | None:
-        """The answers' column of image names, where it is not one of the usual names; else None."""
+        """The answers' column of image names, where it is not the first of the usual names; else None."""
         column = self.content.get(PICTURE_COLUMN_KEY) if isinstance(self.content, dict) else None
         return column if isinstance(column, str) else None
 
@@ -101,11 +101,11 @@ def write_labels(answers_file: Path, labels: Mapping[str, Any], name_column: str
     Args:
         answers_file: the answers, output.csv or STEM.csv.
         labels: classes, attributes and provenance.
-        name_column: the answers' column of image names, by which readers find it where it has no usual name.
+        name_column: the answers' column of image names, by which readers find it unless it is ImageID.
     """
     own, shared = beside_answers(answers_file, LABELS), answers_file.with_name(LABELS)
     in_model_folder = is_saved_model(answers_file.parent)
-    if column_named([name_column], *PICTURE_COLUMNS) is None:
+    if column_named([name_column], PICTURE_COLUMNS[0]) is None:  # the table may have another of a usual name too
         own_content = {**labels, PICTURE_COLUMN_KEY: name_column}
     else:
         own_content = dict(labels)

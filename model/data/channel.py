@@ -77,7 +77,13 @@ class ChannelOptions:
     @property
     def table_options(self) -> TableOptions:
         """How annotation files are read."""
-        return TableOptions(self.table, self.picture_column, self.encoding, self.missing, self.split_column)
+        labels = [
+            str(form.get("column") or name) if isinstance(form, Mapping) else name
+            for name, form in (self.attributes or {}).items()
+        ]
+        return TableOptions(
+            self.table, self.picture_column, self.encoding, self.missing, self.split_column, label_columns=labels
+        )
 
     @classmethod
     def from_settings(cls, settings: TrainSettings) -> ChannelOptions:
@@ -125,7 +131,9 @@ def read_channel(
         forms = forms_from_config(options.attributes or {})
         attributes = scheme.attributes if scheme else forms
         levels = _folder_levels(options, attributes)
-        rows = read_rows(files, options.layout, options.table_options, problems, levels)
+        labels = [one.pattern.column if one.pattern else one.column for one in attributes]
+        table_options = replace(options.table_options, label_columns=[name for name in labels if name])
+        rows = read_rows(files, options.layout, table_options, problems, levels)
         report_outside_links(files, problems)
         for path, reason in files.unreadable.items():
             problems.add("file or folder that cannot be read", f"{path}: {reason}")

@@ -229,7 +229,8 @@ def evaluate(
         if reliability:
             calibration_error = calibration_error_interval(totals.calibration, level, units)
     groups = None if complete.groups is None else units
-    about_intervals = interval_notes(targets, scored[JOINT_CLASS].scores, matched.groups, units) if resamples else []
+    noted = {name: target for name, target in targets.items() if name != JOINT_CLASS or not scheme.is_large}
+    about_intervals = interval_notes(noted, scored[JOINT_CLASS].scores, matched.groups, units) if resamples else []
     return Evaluation(
         pictures=len(complete.names),
         groups=groups,

@@ -41,6 +41,7 @@ from model.evaluation.label_scheme import (
     with_true_combinations,
 )
 from model.evaluation.matched_answers import MatchedAnswers
+from model.evaluation.truth import LEFT_OUT
 from model.label_values import INDICES, NAMES
 from model.labels import Scheme
 from model.metrics.scores import NO_ANSWER
@@ -88,7 +89,7 @@ def match_answers(
         kept, classes = _leave_out(tables.truth, classes, notes)
         tables = replace(tables, truth=kept)
     if tables.truth:
-        _check_truth(tables.truth, problems)
+        _check_truth(tables.truth, problems, notes)
     pattern = labels_json.trained_with("group_pattern") if labels_json else None
     groups = _find_groups(tables.truth, group_column, pattern, problems, notes)
     problems.raise_if_any()
@@ -205,14 +206,16 @@ def _leave_out(truth: ClassTable, classes: _Classes, notes: list[str]) -> tuple[
         return truth, classes
     counts = truth.values[dropped].value_counts()
     labels = listing(f"{label or 'no label'} ({count:,})" for label, count in counts.items())
-    notes.append(f"pictures left out, as those of their labels were in training: {int(dropped.sum()):,} ({labels})")
+    notes.append(f"{LEFT_OUT}: {int(dropped.sum()):,} ({labels})")
     kept = replace(truth, names=truth.names[~dropped], values=truth.values[~dropped], table=truth.table[~dropped])
     return kept, replace(classes, truth=classes.truth[~dropped])
 
 
-def _check_truth(truth: ClassTable, problems: Problems) -> None:
+def _check_truth(truth: ClassTable, problems: Problems, notes: Sequence[str]) -> None:
     if truth.table.empty:
-        problems.add("empty tables", f"{truth.file} has no rows")
+        left_out = [note for note in notes if note.startswith(LEFT_OUT)]
+        reason = f" that are not left out; {listing(left_out)}" if left_out else ""
+        problems.add("empty tables", f"{truth.file} has no rows{reason}")
     without = truth.values == ""
     if truth.labels is not None:
         without &= (truth.labels < 0).all(axis=1)

@@ -35,6 +35,7 @@ from model.labels import JOIN, Scheme
 
 CHANNEL_FILES = (".lst", ".manifest", ".jsonl")  # whose rows a channel's readers read
 NAME_COLUMN = "path"
+LEFT_OUT = "pictures left out, as those of their labels were in training"  # for notes
 
 
 def truth_location(path: Path) -> Path:
@@ -137,6 +138,9 @@ def _class_table(
     kept = ~(codes == DROPPED).any(axis=1)
     complete = (codes >= 0).all(axis=1)
     lacking = kept & ~complete & (codes.drop(columns=optional) >= 0).all(axis=1)  # optional labels alone
+    if not kept.all():
+        counts = listing(f"{name} {count:,}" for name, count in (codes == DROPPED).sum().items() if count)
+        notes.append(f"{LEFT_OUT}: {int((~kept).sum()):,} ({counts})")
     unlabelled = lacking & (codes < 0).all(axis=1)
     partial = lacking & ~unlabelled
     if unlabelled.any():

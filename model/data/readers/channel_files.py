@@ -9,10 +9,9 @@ import logging
 import os
 import posixpath
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -31,7 +30,7 @@ IGNORED = frozenset(
     | {"thumbs.db", "ehthumbs.db", "desktop.ini"}
 )
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
-FIRST_NAMES = 20  # names of a table that show in which folder its images lie
+SAMPLE = 20  # names of a table from its start, and as many from all of it, that show in which folder its images lie
 IMAGES = "images"  # the folder beside a table that its images may lie in
 OUTSIDE = "path out of the channel"
 
@@ -109,6 +108,12 @@ def _spelling_key(name: str) -> str:
     return stem + suffix.lower() if is_image(name) else name
 
 
+def sample_names(names: Sequence[str]) -> list[str]:
+    """The first names of a table and some from all of it, without empty ones: rows are often sorted by class."""
+    spread = (names[len(names) * number // SAMPLE] for number in range(SAMPLE)) if names else ()
+    return list(dict.fromkeys(filter(None, map(normal_text, (*names[:SAMPLE], *spread)))))
+
+
 def _as_path(name: str) -> str:
     """A name below the root with `/`."""
     return posixpath.normpath(name.replace("\\", "/")).lstrip("/")
@@ -142,6 +147,7 @@ class ChannelFiles:
         self.image_folders: tuple[str, ...] = (IMAGES,)
         self._real = os.path.realpath(root)
         self._folders: dict[str, Folder] = {}
+        self._logged: set[str] = set()  # folders of images
         self._candidates: dict[str, list[tuple[Kind, str]]] = {}  # by the folder part of a name: where it may be
 
     def folder(self, path: str = "") -> Folder:
@@ -243,23 +249,26 @@ class ChannelFiles:
             return Found("several", listing(own for _, own in alike))
         return Found(*alike[0], is_respelled=True) if alike else Found(kind, path)
 
-    def locate_images(self, names: Iterable[str], beside: str = "") -> None:
-        """Searches one folder more for the images of a table: where none of its first images is found otherwise, the
-        only folder that has any of them. Logs which.
+    def locate_images(self, names: Sequence[str], beside: str = "") -> None:
+        """Searches one folder more for the images of a table: where none of a sample of them is found otherwise, the
+        only folder that has any of the sample. Logs which. What another table located is forgotten.
 
         Args:
             names: The names of the table's images, in the order of its rows.
             beside: Folder of the table.
         """
-        first = [normal_text(name) for name in islice(names, FIRST_NAMES)]
-        paths = [_as_path(name) for name in first if name and not leaves_folder(_as_path(name))]
+        self.image_folders = (IMAGES,)
+        self._candidates.clear()
+        paths = [_as_path(name) for name in sample_names(names) if not leaves_folder(_as_path(name))]
         if any(self.find_spelling(path, beside).kind != "missing" for path in paths):
             return
         parents = {str(parent) for _, path in self.below("") for parent in PurePosixPath(path).parents}
         holding = [parent for parent in sorted(parents) if any(self._in_folder(parent, path) for path in paths)]
         if len(holding) == 1:
-            log.info("the images of the table lie in %s, the only folder that has them", holding[0])
-            self.image_folders = (*self.image_folders, holding[0])
+            if holding[0] not in self._logged:
+                log.info("the images of the table lie in %s, the only folder that has them", holding[0])
+                self._logged.add(holding[0])
+            self.image_folders = (IMAGES, holding[0])
             self._candidates.clear()
 
     def _find_alike(self, name: str, beside: str) -> list[tuple[Kind, str]]:

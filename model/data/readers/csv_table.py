@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model.attributes import normal_text
-from model.data.readers.channel_files import ChannelFiles, Kind
+from model.data.readers.channel_files import ChannelFiles, Kind, sample_names
 from model.data.readers.columns import (
+    LABEL_COLUMNS,
+    MASK_COLUMNS,
     PICTURE_COLUMNS,
     SURE_PICTURE_COLUMNS,
     USUAL_PICTURE_COLUMNS,
@@ -25,8 +27,6 @@ from model.errors import Problems, did_you_mean, listing
 
 log = logging.getLogger("rarebird")
 
-SAMPLE = 20  # rows whose values show whether a column names images
-
 
 def has_picture_column(path: Path, options: TableOptions) -> bool:
     """Whether a table has a column that surely has image names: the one that is set, else the remembered or one of
@@ -37,19 +37,42 @@ def has_picture_column(path: Path, options: TableOptions) -> bool:
 
 
 def names_images(files: ChannelFiles, table: TextTable, column: str) -> bool:
-    """Whether one of the first values of a column is an image of the channel."""
+    """Whether one of a sample of a column's values is an image of the channel."""
     names = table.column(column)
     files.locate_images(names, posixpath.dirname(table.name))
-    return _has_images(files, table, names)
+    return bool(_images_among(files, table, names))
+
+
+def is_about_class_folders(files: ChannelFiles, table: TextTable, column: str, options: TableOptions) -> bool:
+    """Whether a table has no column of labels, and the images that it names lie in several folders, which may be their
+    classes."""
+    labels = (*LABEL_COLUMNS, *options.label_columns)
+    if column_named(table.header, *labels) or all(column_named(table.header, name) for name in MASK_COLUMNS):
+        return False
+    return len({posixpath.dirname(path) for path in _images_among(files, table, table.column(column))}) > 1
+
+
+def usual_picture_column(table: TextTable, options: TableOptions, files: ChannelFiles) -> str | None:
+    """The column of image names: the one that is set, else the remembered or the first of a usual name that names
+    images of the channel, else the first; None where the table has none of them."""
+    column = column_named(table.header, *options.picture_columns)
+    own = filter(None, (options.picture_column, options.remembered_column))
+    if column is None or column == column_named(table.header, *own):
+        return column
+    usual = (name for name in table.header if column_named([name], *PICTURE_COLUMNS))
+    return next((name for name in dict.fromkeys((column, *usual)) if names_images(files, table, name)), column)
 
 
 def picture_column_of(table: TextTable, options: TableOptions, files: ChannelFiles, problems: Problems) -> str | None:
-    """The column of image names: the one that is set, else the remembered or a usual one.
+    """The column of image names: see usual_picture_column.
 
     None, and a problem, where the table has no such column.
     """
-    column = column_named(table.header, *options.picture_columns)
+    column = usual_picture_column(table, options, files)
     if column is not None:
+        first = column_named(table.header, *options.picture_columns)
+        if column != first:
+            log.info("%s: the images are named by column %s; those of %s are not there", table.name, column, first)
         return column
     near = did_you_mean(options.picture_column, table.header) if options.picture_column else ""
     missing = f"no column {options.picture_column!r}" if options.picture_column else f"none of {USUAL_PICTURE_COLUMNS}"
@@ -70,13 +93,14 @@ def _picture_column_advice(table: TextTable, files: ChannelFiles) -> str:
 
 
 def _columns_of_images(table: TextTable, files: ChannelFiles) -> list[str]:
-    """The columns whose first values name files of the channel."""
-    return [name for name in table.header if name and _has_images(files, table, table.column(name))]
+    """The columns of whose values a sample names files of the channel."""
+    return [name for name in table.header if name and _images_among(files, table, table.column(name))]
 
 
-def _has_images(files: ChannelFiles, table: TextTable, names: Sequence[str]) -> bool:
-    beside, first = posixpath.dirname(table.name), filter(None, map(normal_text, names[:SAMPLE]))
-    return any(files.find_spelling(name, beside).kind == "file" for name in first)
+def _images_among(files: ChannelFiles, table: TextTable, names: Sequence[str]) -> list[str]:
+    """The paths of the files that a sample of the names names."""
+    found = (files.find_spelling(name, posixpath.dirname(table.name)) for name in sample_names(names))
+    return [one.path for one in found if one.kind == "file"]
 
 
 def read_csv_rows(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> Rows | None:

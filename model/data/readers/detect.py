@@ -11,8 +11,14 @@ from pathlib import Path
 
 from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.class_folders import FolderLevels, has_class_folders, read_class_folders
-from model.data.readers.columns import USUAL_PICTURE_COLUMNS, column_named
-from model.data.readers.csv_table import has_picture_column, names_images, read_csv_rows
+from model.data.readers.columns import USUAL_PICTURE_COLUMNS
+from model.data.readers.csv_table import (
+    has_picture_column,
+    is_about_class_folders,
+    names_images,
+    read_csv_rows,
+    usual_picture_column,
+)
 from model.data.readers.image_files import has_image_files, read_image_files
 from model.data.readers.image_names import count_by_suffix, is_image
 from model.data.readers.lst import read_lst_rows, read_lst_table
@@ -121,6 +127,9 @@ def read_rows(
     if is_auto and layout == "csv" and _is_list(files.root / name, options):
         log.info("%s: its first row names a picture, so it is read as a list without a header (layout list)", name)
         layout = "list"
+    others = [other for other in tables["csv"] if other != name and layout == "csv"]
+    if others:
+        log.info("the table is %s, not %s; the setting table names another", name, listing(others))
     return FILE_LAYOUTS[layout].read(files, name, options, problems)
 
 
@@ -146,7 +155,8 @@ def _tables(files: ChannelFiles, options: TableOptions) -> dict[str, list[str]]:
 
 def _with_pictures(files: ChannelFiles, tables: dict[str, list[str]], options: TableOptions) -> list[str]:
     """The CSV files that surely have a column of image names, else those that have one of another usual name, or are
-    lists without a header, and name images of the channel."""
+    lists without a header, and name images of the channel. The latter do not count where they have no labels, which
+    folders may be."""
     paths = {name: files.root / name for name in tables["csv"]}
     sure = [name for name, path in paths.items() if has_picture_column(path, options)]
     return sure or [name for name in paths if _names_images(files, name, options)]
@@ -159,8 +169,10 @@ def _names_images(files: ChannelFiles, name: str, options: TableOptions) -> bool
         table, column = read_list(path, ignored, options.encoding, name), PATH
     else:
         table = read_table(path, ignored, options.encoding, options.picture_columns, name)
-        column = column_named(table.header, *options.picture_columns) if table else None
-    return table is not None and column is not None and names_images(files, table, column)
+        column = usual_picture_column(table, options, files) if table else None
+    if table is None or column is None or not names_images(files, table, column):
+        return False
+    return not is_about_class_folders(files, table, column, options)
 
 
 def _is_list(path: Path, options: TableOptions) -> bool:
@@ -191,7 +203,8 @@ def _detect(files: ChannelFiles, tables: dict[str, list[str]], csv_names_picture
     if layout == "files" and tables["csv"]:
         return "csv"  # images beside a table that does not say which column names them
     if layout and tables["csv"]:
-        log.warning("%s not read, without a column %s", listing(tables["csv"]), USUAL_PICTURE_COLUMNS)
+        text = "%s not read, without a column %s that names the images and a column of labels"
+        log.warning(text, listing(tables["csv"]), USUAL_PICTURE_COLUMNS)
     return layout or ("csv" if tables["csv"] else "")
 
 

@@ -19,6 +19,7 @@ class TableOptions:
         missing: What a row without an image is: `error`, or `skip`, which leaves it out.
         split_column: Column whose values name the split that a row belongs to.
         remembered_column: Column of image names that a saved model was trained with; taken where the table has it.
+        label_columns: Columns that the label scheme names.
     """
 
     table: str | None = None
@@ -27,6 +28,7 @@ class TableOptions:
     missing: str = "error"
     split_column: str | None = None
     remembered_column: str | None = None
+    label_columns: Sequence[str] = ()
 
     @property
     def picture_columns(self) -> Sequence[str]:

@@ -55,3 +55,15 @@ def test_scores_without_an_interval_are_named() -> None:
 def test_of_few_groups_the_first_note_is_the_only_one() -> None:
     assert notes([0] * 9) == ["no intervals: 9 pictures; an interval needs at least 10"]
     assert notes([0, 5], [0, 0]) == ["no intervals: 1 group; an interval needs at least 10"]
+
+
+def test_attributes_with_labels_of_more_images_have_intervals_of_their_own() -> None:
+    # 9 images have both labels, 12 more that of kind alone
+    kind, age = np.array([0] * 18 + [1] * 3), np.array([0] * 9 + [-1] * 12)
+    truth = np.where(age < 0, -1, 0)
+    names = [f"{row}.jpg" for row in range(21)]
+    matched = MatchedAnswers(SCHEME, names, truth, np.zeros(21, int), truth_by_attribute={"kind": kind, "age": age})
+    assert interval_notes(targets_of(matched, []), WITH_INTERVAL, None, 9) == [
+        "no intervals of scores over images with every label: 9 pictures; an interval needs at least 10",
+        "values of kind of fewer than 10 pictures: 1 (dog: 3); the intervals of macro scores may be too narrow",
+    ]

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from model.answers.read import ClassTable
-from model.attributes import Attribute, LabelPattern, pattern_column
+from model.attributes import Attribute, LabelPattern, LabelRules, pattern_column
 from model.errors import InputError
 from model.evaluation.matching import match_answers
 from model.evaluation.truth import match_by_file_name, truth_location
@@ -133,6 +133,18 @@ def test_the_columns_of_attributes_that_training_writes_are_read_before_the_join
     complete = found.complete
     assert (complete.names, complete.group_names, complete.groups.tolist()) == (["a"], ["p"], [0])
     assert complete.truth_by_attribute == {} and complete.complete is complete
+
+
+def test_rows_that_the_rules_leave_out_are_counted(matched, tmp_path):
+    kind, size = SHIRTS.attributes
+    scheme = Scheme((replace(kind, rules=LabelRules(drop=("?",))), size))
+    write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,?\nb,10,shirt\nc,,?\n")
+    found = matched(scheme, "b,1")
+    assert found.names == ["b"]
+    assert "pictures left out, as those of their labels were in training: 2 (kind 2)" in found.notes
+    write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,?\n")
+    with pytest.raises(InputError, match=r"gt.csv has no rows that are not left out; .* in training: 1 \(kind 1\)"):
+        matched(scheme, "b,1")
 
 
 def test_a_truth_of_images_that_all_lack_a_label_is_an_error(matched, tmp_path):

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from model.data.channel import read_channel
+from model.data.readers.channel_files import ChannelFiles
+from model.data.readers.csv_table import read_csv_rows
+from model.data.readers.table_options import TableOptions
 from model.errors import Problems
 from tests.model.data.conftest import problems_of, read, touch, write_csv
 
@@ -150,7 +153,7 @@ def test_images_are_looked_up_in_the_only_folder_that_has_them(root: Path, folde
     touch(root, f"{folder}/a.jpg", f"{folder}/b.JPG", "icons/logo.png")
     write_csv(root, "filename,label\na.jpg,x\nb.jpg,y\n")
     assert read(root).locations.paths == [f"{folder}/a.jpg", f"{folder}/b.JPG"]
-    assert f"the images of the table lie in {folder}, the only folder that has them" in caplog.text
+    assert caplog.text.count(f"the images of the table lie in {folder}, the only folder that has them") == 1
     # a list without a header, beside folders that could be classes
     write_csv(root, "a.jpg,x\nb,y\n")
     assert read(root).locations.paths == [f"{folder}/a.jpg", f"{folder}/b.JPG"]
@@ -163,6 +166,41 @@ def test_images_in_several_folders_or_beside_others_are_not_guessed(root: Path) 
     # thumbnails do not stand in for images that are missing beside their table's others
     touch(root, "a.jpg")
     assert problems_of(root)["missing file"] == ["train.csv row 3: b.jpg"]
+
+
+def test_images_of_all_rows_show_in_which_folder_they_lie(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    # ids that are numbered through the class folders: the first rows alone are all in cats
+    cats, dogs = range(1, 61), range(61, 121)
+    touch(root, *(f"cats/{number}.jpg" for number in cats), *(f"dogs/{number}.jpg" for number in dogs))
+    write_csv(root, "image_id,label\n" + "".join(f"{number},{number % 2}\n" for number in (*cats, *dogs)))
+    assert read(root).source == "class folders"
+    assert "train.csv not read" in caplog.text
+    assert len(problems_of(root, table="train.csv")["missing file"]) == 120
+
+
+def test_of_several_usual_columns_the_first_that_names_images_is_taken(root: Path, caplog) -> None:
+    caplog.set_level(logging.INFO)
+    touch(root, "images/a.jpg", "images/b.jpg")
+    write_csv(root, "filename,image_id,label\nIMG_1.HEIC,a,x\nIMG_2.HEIC,b,y\n")
+    assert read(root).locations.paths == ["images/a.jpg", "images/b.jpg"]
+    text = "train.csv: the images are named by column image_id; those of filename are not there"
+    assert caplog.messages.count(text) == 1
+    # a column that is set is the one
+    assert problems_of(root, picture_column="filename").keys() == {"missing file"}
+    # the same letters in other case
+    write_csv(root, "Image,image,label\na,1,x\nb,2,y\n")
+    assert read(root).locations.paths == ["images/a.jpg", "images/b.jpg"]
+
+
+def test_the_folder_of_one_table_is_not_that_of_another(root: Path) -> None:
+    touch(root, "photos/a.jpg", "photos/b.jpg", "crops/a.jpg", "crops/b.jpg", "crops/a_0.jpg")
+    write_csv(root, "filename,label\na_0.jpg,x\n", "boxes.csv")
+    write_csv(root, "filename,label\na.jpg,x\nb.jpg,y\n")
+    files, problems = ChannelFiles(root), Problems("channel")
+    assert read_csv_rows(files, "boxes.csv", TableOptions(), problems).paths == ["crops/a_0.jpg"]
+    assert not problems
+    assert not read_csv_rows(files, "train.csv", TableOptions(), problems).paths
+    assert problems.kinds.keys() == {"missing file"}
 
 
 def test_an_archive_beside_a_table_without_images_is_named(root: Path) -> None:

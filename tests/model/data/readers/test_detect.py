@@ -23,11 +23,14 @@ from tests.model.data.conftest import problems_of, read, touch, write_csv
         (["one.csv", "two.csv"], {"table": "two.csv"}, "CSV two.csv"),
     ],
 )
-def test_which_csv_is_read(root: Path, files: list[str], settings: dict, source: str) -> None:
+def test_which_csv_is_read(root: Path, files: list[str], settings: dict, source: str, caplog) -> None:
+    caplog.set_level(logging.INFO)
     touch(root, "a.jpg", "b.jpg")
     for name in files:
         write_csv(root, "path,label\na.jpg,0\nb.jpg,1\n", name)
     assert read(root, **settings).source == source
+    others = [name for name in files if name not in source]
+    assert not others or settings or f"the table is {source[4:]}, not {others[0]}; " in caplog.text
 
 
 def test_several_or_misnamed_tables_are_reported(root: Path) -> None:
@@ -53,6 +56,22 @@ def test_a_csv_wins_over_folders_where_it_names_pictures(root: Path, caplog: pyt
     assert read(root).source == "CSV labels.csv"
     assert read(root, layout="classes").source == "class folders"
     assert read(root, folder_levels=["label"]).source == "class folders"
+
+
+def test_a_table_about_the_images_of_class_folders_does_not_replace_them(root: Path, caplog) -> None:
+    touch(root, "dog/a.jpg", "dog/c.jpg", "cat/b.jpg")
+    write_csv(
+        root, "file_name,width,breed\ndog/a.jpg,3,poodle\ndog/c.jpg,3,boxer\ncat/b.jpg,5,siamese\n", "metadata.csv"
+    )
+    with caplog.at_level(logging.WARNING, "rarebird"):
+        assert read(root).source == "class folders"
+    assert "metadata.csv not read, without a column" in caplog.text
+    # unless it has the labels
+    assert read(root, attributes={"breed": {}}).source == "CSV metadata.csv"
+    assert read(root, attributes={"kind": {"column": "Breed"}}).source == "CSV metadata.csv"
+    assert read(root, table="metadata.csv", attributes={"breed": {}}).source == "CSV metadata.csv"
+    write_csv(root, "file_name,label\ndog/a.jpg,x\ndog/c.jpg,y\ncat/b.jpg,y\n", "metadata.csv")
+    assert read(root).source == "CSV metadata.csv"
 
 
 def test_a_channel_of_no_layout_names_extensions_and_the_table_below(root: Path) -> None:
