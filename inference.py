@@ -46,7 +46,7 @@ from container import job_script, settings_layers
 from container.gpu_check import check_gpus
 from container.job_types import INFERENCE, JobType
 from container.locations import NAME_A_MODEL, Locations
-from container.torchrun import own_gpu, refuse_alone
+from container.torchrun import divided_gpus, own_gpu, refuse_alone
 from container.torchrun_child import wait_for_others
 from model.answers.files import ERRORS, PREDICTIONS, answer_files, beside_answers
 from model.answers.predictions import TOP, terminal_rows
@@ -97,7 +97,12 @@ def main(
     if not settings.pictures:
         refuse_alone("processes", settings.processes, env.world, job_type.name)
     if env.world > 1:
-        os.environ |= own_gpu(env.local_rank, env.variables)
+        if env.ranks_dir is None:
+            raise InputError(
+                f"torchrun has started this process itself; several are started by "
+                f"python -m container.entrypoint {job_type.name}"
+            )
+        os.environ |= own_gpu(env.local_rank, divided_gpus(settings.device, env.variables))
 
     # the model and the images to predict
     single = single_files(settings.pictures) if settings.pictures else None

@@ -380,6 +380,10 @@ def test_parts_that_another_job_writes_meanwhile_are_not_joined(model, loose, tm
         infer(loose, model, tmp_path / "output")
 
 
-def test_processes_are_started_by_the_entry_point_alone(model, loose, tmp_path):
+def test_processes_are_started_by_the_entry_point_alone(model, loose, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"processes = 2: .* python -m container.entrypoint inference"):
         infer(loose, model, tmp_path / "output", "--processes", "2")
+    monkeypatch.setenv("WORLD_SIZE", "2")  # as torchrun itself sets it
+    with pytest.raises(InputError, match=r"torchrun .* python -m container.entrypoint inference"):
+        infer(loose, model, tmp_path / "output")
+    assert not (tmp_path / "output").exists()
