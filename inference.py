@@ -32,7 +32,6 @@ import container.gc_pause  # noqa: F401
 # isort: split
 import logging
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -49,6 +48,7 @@ from container.locations import NAME_A_MODEL, Locations
 from container.torchrun import divided_gpus, own_gpu, refuse_alone
 from container.torchrun_child import wait_for_others
 from model.answers.files import ERRORS, PREDICTIONS, answer_files, beside_answers
+from model.answers.parts import remove_finished_parts
 from model.answers.predictions import TOP, terminal_rows
 from model.answers.seen_images import SeenImages
 from model.artifacts.archive import opened_model
@@ -72,6 +72,8 @@ from model.prediction.predictor import EnsemblePredictor
 from model.runtime.terminal import text_table
 from model.runtime.workers import worker_count
 from model.settings.inference import InferenceSettings
+
+TAKEN_OVER = "taken-over"  # extension of a process's note of how many parts it has taken over
 
 log = logging.getLogger("rarebird")
 
@@ -278,15 +280,20 @@ def predict_parts(
     env = locations.env
     earlier = locations.earlier_parts(settings.resume_from)
     own = prediction.parts[env.rank :: env.world]
-    prediction.predict_parts(own, [earlier] if earlier else [], settings.batch_size, workers)
-    if env.rank > 0:
-        return None
+    taken_over = prediction.predict_parts(own, [earlier] if earlier else [], settings.batch_size, workers)
     if env.world > 1:
+        # of the processes of a host, the first alone logs
         assert env.ranks_dir is not None
+        (env.ranks_dir / f"{env.rank}.{TAKEN_OVER}").write_text(str(taken_over))
+        if env.rank > 0:
+            return None
         wait_for_others(env.ranks_dir, env.rank, env.world)
+        taken_over = sum(int(note.read_text()) for note in env.ranks_dir.glob(f"*.{TAKEN_OVER}"))
+    if taken_over:
+        log.info("%d of %d parts were finished by an earlier run", taken_over, len(prediction.parts))
     unreadable = prediction.join(*files)
     if not locations.has_several_hosts:  # of several, one that fails would lose the parts of the others
-        shutil.rmtree(prediction.folder, ignore_errors=True)
+        remove_finished_parts(prediction.folder)
     return unreadable
 
 
