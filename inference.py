@@ -32,7 +32,6 @@ import container.gc_pause  # noqa: F401
 # isort: split
 import logging
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -46,9 +45,10 @@ from container import job_script, settings_layers
 from container.gpu_check import check_gpus
 from container.job_types import INFERENCE, JobType
 from container.locations import NAME_A_MODEL, Locations
-from container.torchrun import own_gpu, refuse_alone
+from container.torchrun import divided_gpus, own_gpu, refuse_alone
 from container.torchrun_child import wait_for_others
 from model.answers.files import ERRORS, PREDICTIONS, answer_files, beside_answers
+from model.answers.parts import remove_finished_parts
 from model.answers.predictions import TOP, terminal_rows
 from model.answers.seen_images import SeenImages
 from model.artifacts.archive import opened_model
@@ -72,6 +72,8 @@ from model.prediction.predictor import EnsemblePredictor
 from model.runtime.terminal import text_table
 from model.runtime.workers import worker_count
 from model.settings.inference import InferenceSettings
+
+TAKEN_OVER = "taken-over"  # extension of a process's note of how many parts it has taken over
 
 log = logging.getLogger("rarebird")
 
@@ -97,7 +99,12 @@ def main(
     if not settings.pictures:
         refuse_alone("processes", settings.processes, env.world, job_type.name)
     if env.world > 1:
-        os.environ |= own_gpu(env.local_rank, env.variables)
+        if env.ranks_dir is None:
+            raise InputError(
+                f"torchrun has started this process itself; several are started by "
+                f"python -m container.entrypoint {job_type.name}"
+            )
+        os.environ |= own_gpu(env.local_rank, divided_gpus(settings.device, env.variables))
 
     # the model and the images to predict
     single = single_files(settings.pictures) if settings.pictures else None
@@ -273,15 +280,20 @@ def predict_parts(
     env = locations.env
     earlier = locations.earlier_parts(settings.resume_from)
     own = prediction.parts[env.rank :: env.world]
-    prediction.predict_parts(own, [earlier] if earlier else [], settings.batch_size, workers)
-    if env.rank > 0:
-        return None
+    taken_over = prediction.predict_parts(own, [earlier] if earlier else [], settings.batch_size, workers)
     if env.world > 1:
+        # of the processes of a host, the first alone logs
         assert env.ranks_dir is not None
+        (env.ranks_dir / f"{env.rank}.{TAKEN_OVER}").write_text(str(taken_over))
+        if env.rank > 0:
+            return None
         wait_for_others(env.ranks_dir, env.rank, env.world)
+        taken_over = sum(int(note.read_text()) for note in env.ranks_dir.glob(f"*.{TAKEN_OVER}"))
+    if taken_over:
+        log.info("%d of %d parts were finished by an earlier run", taken_over, len(prediction.parts))
     unreadable = prediction.join(*files)
     if not locations.has_several_hosts:  # of several, one that fails would lose the parts of the others
-        shutil.rmtree(prediction.folder, ignore_errors=True)
+        remove_finished_parts(prediction.folder)
     return unreadable
 
 

@@ -1,4 +1,4 @@
-"""Training with torchrun: the number of processes, and the command and variables that start them on all hosts."""
+"""Jobs of several processes: their number, their GPUs, and how torchrun starts them on all hosts."""
 
 from __future__ import annotations
 
@@ -44,22 +44,30 @@ def visible_gpu_names(variables: Mapping[str, str]) -> list[str]:
 
 
 def process_count(processes: int, device: str, variables: Mapping[str, str]) -> int:
-    """Number of processes that train or predict on this host: as set, else one per visible GPU.
+    """Number of processes that train, predict or serve on this host: as set, else one per visible GPU.
 
     Args:
         processes: The setting, 0 for one per GPU.
         device: The setting; other than auto and cuda it means one process.
         variables: Environment variables.
     """
-    if processes:
-        return processes
-    return max(1, visible_gpus(variables)) if device in ("auto", "cuda") else 1
+    return processes or max(1, len(divided_gpus(device, variables)))
 
 
-def own_gpu(local_rank: int, variables: Mapping[str, str]) -> dict[str, str]:
-    """The variable that shows one of several processes its own GPU alone; {} without GPUs."""
-    gpus = visible_gpu_names(variables)
-    return {"CUDA_VISIBLE_DEVICES": gpus[local_rank % len(gpus)]} if gpus else {}
+def divided_gpus(device: str, variables: Mapping[str, str]) -> list[str]:
+    """The GPUs that the processes of a host divide, as CUDA_VISIBLE_DEVICES names them; [] where the setting `device`
+    is the CPU, or one GPU that all of them use."""
+    return visible_gpu_names(variables) if device in ("auto", "cuda") else []
+
+
+def own_gpu(number: int, gpus: Sequence[str]) -> dict[str, str]:
+    """The variable that shows one of several processes its own GPU alone; {} without GPUs.
+
+    Args:
+        number: The process, from 0.
+        gpus: See divided_gpus; more processes share them.
+    """
+    return {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}
 
 
 def torchrun(
@@ -120,7 +128,5 @@ def refuse_alone(setting: str, processes: int, world: int, job: str) -> None:
         job: Name of the job.
     """
     if processes > 1 and world == 1:
-        raise InputError(
-            f"{setting} = {processes}: this is one process; several are started by "
-            f"python -m container.entrypoint {job}, or by torchrun"
-        )
+        starters = f"python -m container.entrypoint {job}{', or by torchrun' if job == 'train' else ''}"
+        raise InputError(f"{setting} = {processes}: this is one process; several are started by {starters}")

@@ -19,6 +19,7 @@ from PIL import Image
 import inference
 from container.job_script import Terminated
 from model.answers.files import MANIFEST
+from model.answers.parts import FinishedPart
 from model.artifacts.files import NETWORK_FILES
 from model.data.prediction_input import read_info
 from model.data.readers.image_names import is_image
@@ -200,6 +201,35 @@ def test_a_part_of_another_model_or_of_other_settings_is_answered_again(
     assert resumed(model=same) == 1
 
 
+def test_other_files_in_the_folder_of_the_parts_are_kept(model, shards, tmp_path, stopped):
+    """The channel itself may be the folder `parts` beside the answers."""
+    own = stopped.parent / "parts" / "photos" / "a.png"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"mine")
+    infer(shards, model, stopped.parent)
+    assert [path.name for path in stopped.iterdir()] == ["photos"] and own.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("change", ["removed", "replaced"])
+def test_a_part_that_another_process_replaces_while_it_is_copied_is_answered_again(
+    stopped, model, shards, tmp_path, written, monkeypatch, change
+):
+    whole = infer(shards, model, tmp_path / "whole")
+    written.clear()
+    copy = parts_module.copy_part
+
+    def raced(part: FinishedPart, folder: Path) -> FinishedPart | None:
+        if part.folder.name == "shard-00001.tar":
+            shutil.rmtree(part.folder)
+            if change == "replaced":
+                shutil.copytree(stopped / "shard-00002.tar", part.folder)
+        return copy(part, folder)
+
+    monkeypatch.setattr(parts_module, "copy_part", raced)
+    again = infer(shards, model, tmp_path / "again", "--resume_from", str(stopped))
+    assert written == ["shard-00001.tar", "shard-00005.tar"] and contents(again) == contents(whole)
+
+
 def test_a_part_whose_pictures_or_files_have_changed_is_answered_again(
     stopped, model, loose, shards, tmp_path, written, caplog
 ):
@@ -354,7 +384,7 @@ def test_shards_of_an_earlier_version_and_tables_are_refused_in_parts(host_trees
 # Several processes
 
 
-def test_each_process_answers_its_parts_and_the_first_joins_them(model, loose, tmp_path, written, monkeypatch):
+def test_each_process_answers_its_parts_and_the_first_joins_them(model, loose, tmp_path, written, monkeypatch, caplog):
     whole = infer(loose, model, tmp_path / "whole")
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RAREBIRD_RANKS_DIR", str(tmp_path))
@@ -363,9 +393,27 @@ def test_each_process_answers_its_parts_and_the_first_joins_them(model, loose, t
     assert written == ["rows-000000012"] and not (tmp_path / "output" / "output.csv").exists()
     (tmp_path / "1.json").write_text('{"code": 0}')
     monkeypatch.setenv("RANK", "0")
+    caplog.set_level(logging.INFO)
     infer(loose, model, tmp_path / "output")
-    assert written == ["rows-000000012", "rows-000000000"]
+    assert written == ["rows-000000012", "rows-000000000"] and "an earlier run" not in caplog.text
     assert contents(tmp_path / "output") == contents(whole) and not (tmp_path / "output" / "parts").exists()
+
+
+def test_the_first_process_reports_what_the_others_took_over(
+    stopped, model, shards, tmp_path, written, monkeypatch, caplog
+):
+    for name in ("shard-00000.tar", "shard-00002.tar"):
+        shutil.rmtree(stopped / name)
+    caplog.set_level(logging.INFO)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RAREBIRD_RANKS_DIR", str(tmp_path))
+    for rank in ("1", "0"):
+        monkeypatch.setenv("RANK", rank)
+        infer(shards, model, tmp_path / "output", "--resume_from", str(stopped))
+        (tmp_path / f"{rank}.json").write_text('{"code": 0}')
+    assert written == ["shard-00005.tar", "shard-00000.tar", "shard-00002.tar"]
+    assert caplog.text.count("parts were finished by an earlier run") == 1
+    assert "3 of 6 parts were finished by an earlier run" in caplog.text
 
 
 def test_parts_that_another_job_writes_meanwhile_are_not_joined(model, loose, tmp_path, monkeypatch):
@@ -380,6 +428,10 @@ def test_parts_that_another_job_writes_meanwhile_are_not_joined(model, loose, tm
         infer(loose, model, tmp_path / "output")
 
 
-def test_processes_are_started_by_the_entry_point_alone(model, loose, tmp_path):
+def test_processes_are_started_by_the_entry_point_alone(model, loose, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"processes = 2: .* python -m container.entrypoint inference"):
         infer(loose, model, tmp_path / "output", "--processes", "2")
+    monkeypatch.setenv("WORLD_SIZE", "2")  # as torchrun itself sets it
+    with pytest.raises(InputError, match=r"torchrun .* python -m container.entrypoint inference"):
+        infer(loose, model, tmp_path / "output")
+    assert not (tmp_path / "output").exists()

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from container.http.errors import RequestError
 
-JSON = "application/json"
+JSON, LINES = "application/json", "application/jsonlines"
 MAX_VALUES = 200_000  # each takes some 100 bytes of memory, however short it is
 
 
@@ -33,13 +33,18 @@ def parse_json(body: bytes) -> Any:
     Raises:
         RequestError: 413, it has more than MAX_VALUES values; 400, it is not JSON, or has a number that JSON lacks.
     """
-    values = sum(map(body.count, (b",", b"[", b"{")))
-    if values > MAX_VALUES:
-        raise RequestError(413, f"the JSON has {values:,} values, more than {MAX_VALUES:,}")
+    refuse_many_values(body)
     try:
         return json.loads(body, parse_constant=_refuse_constant, parse_float=_finite_float)
     except (ValueError, RecursionError) as error:
         raise RequestError(400, f"not JSON: {error}") from None
+
+
+def refuse_many_values(body: bytes) -> None:
+    """RequestError, 413, if a body of JSON has more than MAX_VALUES values."""
+    values = sum(map(body.count, (b",", b"[", b"{")))
+    if values > MAX_VALUES:
+        raise RequestError(413, f"the JSON has {values:,} values, more than {MAX_VALUES:,}")
 
 
 def _refuse_constant(text: str) -> None:

@@ -39,7 +39,7 @@ from container.http.server import ConnectionLimits, HttpServer, open_listener
 from container.job_types import SERVE
 from container.locations import NAME_A_MODEL, Locations
 from container.serve.app import Server
-from container.serve.process_pool import process_count
+from container.torchrun import process_count
 from model.artifacts.discovery import find_model, newest_model
 from model.errors import ExitCode
 from model.settings.serve import ServeSettings
@@ -65,7 +65,8 @@ def serve(settings: ServeSettings, env: Environment) -> int:
         failures.append(error)
         server.stop()
 
-    folder, processes = model_folder(settings, env), process_count(settings, env.variables)
+    folder = model_folder(settings, env)
+    processes = process_count(settings.processes, settings.device, env.variables)  # 1 is the server's own process
     app = Server(settings, folder, on_failure, processes).app()
     limits = ConnectionLimits(settings.max_connections, settings.body_timeout, settings.drain_seconds)
     server = HttpServer(app, limits)

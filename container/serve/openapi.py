@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from container.http.json_body import JSON
+from container.http.json_body import JSON, LINES
 from container.serve.request_body import MULTIPART, PICTURES
-from container.serve.responses import CSV, LINES, VERBOSE
+from container.serve.responses import CSV, VERBOSE
 from model import __version__
 
 ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
@@ -111,7 +111,7 @@ def _invocation() -> dict[str, Any]:
     """The operation that predicts."""
     bodies: dict[str, Any] = {media_type: {"schema": {}} for media_type in PICTURES}
     bodies[JSON] = {"schema": {"oneOf": [PICTURE, PICTURE_WITH_METADATA, ITEMS, *ITEM_OBJECTS]}}
-    bodies[MULTIPART] = {"schema": FORM_BODY}
+    bodies |= {LINES: {"schema": {}}, MULTIPART: {"schema": FORM_BODY}}
     operation = _operation(
         "Probabilities of pictures", {"oneOf": [PROBABILITIES, PREDICTIONS]}, 400, 404, 406, 408, 413, 415, 422, 503
     )

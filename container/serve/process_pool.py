@@ -20,7 +20,7 @@ from container.serve.machine_lock import lock_file
 from container.serve.models import ONLY_MODEL, AlreadyLoaded, LoadedModel, core_count, decoder_count
 from container.serve.telemetry import Counters, ProcessCounters
 from container.serve.worker import ProcessDied, Worker
-from container.torchrun import visible_gpus
+from container.torchrun import divided_gpus, own_gpu
 from model.errors import Failure
 from model.settings.serve import ServeSettings
 
@@ -35,21 +35,10 @@ FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds before a restart: the first of the
 log = logging.getLogger("rarebird")
 
 
-def process_count(settings: ServeSettings, variables: Mapping[str, str]) -> int:
-    """Number of model processes: the setting, else one per visible GPU; 1 is the server itself."""
-    if settings.processes:
-        return settings.processes
-    return max(1, visible_gpus(variables)) if settings.device in ("auto", "cuda") else 1
-
-
 def process_variables(processes: int, device: str, variables: Mapping[str, str]) -> list[dict[str, str]]:
     """The environment variables of each model process: it sees one GPU, and computes with its share of the cores."""
-    count = visible_gpus(variables) if device in ("auto", "cuda") else 0
-    visible = variables.get("CUDA_VISIBLE_DEVICES")
-    gpus = [str(gpu) for gpu in range(count)] if visible is None else visible.split(",")[:count]
-    own = [{"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {} for number in range(processes)]
-    threads = str(max(1, core_count() // processes))
-    return [{"OMP_NUM_THREADS": threads, **variables, **gpu} for gpu in own]
+    gpus, threads = divided_gpus(device, variables), str(max(1, core_count() // processes))
+    return [{"OMP_NUM_THREADS": threads, **variables, **own_gpu(number, gpus)} for number in range(processes)]
 
 
 class RemotePredictor:

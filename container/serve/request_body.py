@@ -15,7 +15,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from container.http.errors import RequestError
-from container.http.json_body import JSON, json_bytes, parse_json
+from container.http.json_body import JSON, LINES, json_bytes, parse_json, refuse_many_values
 from container.http.limits import MIB
 from container.http.request_body import media_type
 from model.errors import did_you_mean, listing
@@ -26,7 +26,7 @@ PICTURES = (
 )
 UNSPECIFIED = ("", "application/octet-stream", "*/*")  # what clients send if nobody sets a type
 MULTIPART = "multipart/form-data"
-SUPPORTED = f"{', '.join(PICTURES)}, {JSON} or {MULTIPART}"
+SUPPORTED = f"{', '.join(PICTURES)}, {JSON}, {LINES} or {MULTIPART}"
 LIST_KEYS, PICTURE_KEYS = ("instances", "images"), ("image", "b64")
 MAX_FIELDS, MAX_FIELD_PARTS = 100, 5_000  # names of a form's fields, and parts with them
 MAX_METADATA_BYTES = MIB  # of a request, as JSON: it is sent back
@@ -53,8 +53,9 @@ def body_type(headers: Mapping[str, str]) -> str:
     content_type = media_type(headers)
     if content_type in UNSPECIFIED:
         return PICTURES[0]
-    if content_type not in (*PICTURES, JSON, MULTIPART):
-        nearest = did_you_mean(content_type[:100], (*PICTURES, JSON, MULTIPART))
+    supported = (*PICTURES, JSON, LINES, MULTIPART)
+    if content_type not in supported:
+        nearest = did_you_mean(content_type[:100], supported)
         raise RequestError(415, f"Content-Type {content_type[:100]!r}: expected {SUPPORTED}{nearest}")
     return content_type
 
@@ -76,9 +77,9 @@ async def read_invocation(
     if content_type == MULTIPART:
         return await _read_form(request.headers, chunks, max_pictures)
     body = b"".join([chunk async for chunk in chunks])
-    if content_type != JSON:
+    if content_type not in (JSON, LINES):
         return Invocation([body], [{}], is_single=True)
-    return await asyncio.to_thread(_parse_json, body, max_pictures)
+    return await asyncio.to_thread(_parse_json if content_type == JSON else _parse_lines, body, max_pictures)
 
 
 class _InMemoryParser(MultiPartParser):
@@ -128,10 +129,33 @@ def _parse_json(body: bytes, max_pictures: int) -> Invocation:
         content = _picture_list(content)
     is_single = not isinstance(content, list)
     items = [content] if is_single else content
-    if not items:
+    _check_number(len(items), max_pictures)
+    return _decode_items(items, is_single)
+
+
+def _parse_lines(body: bytes, max_pictures: int) -> Invocation:
+    """Reads an item a line; empty lines are left out. One line is one picture."""
+    refuse_many_values(body)
+    lines = {number: line for number, line in enumerate(body.splitlines(), 1) if line.strip()}
+    _check_number(len(lines), max_pictures)
+    items = []
+    for number, line in lines.items():
+        try:
+            items.append(parse_json(line))
+        except RequestError as error:
+            raise RequestError(error.status, f"line {number}: {error}") from None
+    return _decode_items(items, is_single=len(items) == 1)
+
+
+def _check_number(pictures: int, most: int) -> None:
+    """RequestError if a request has no picture, or more than are taken."""
+    if not pictures:
         raise RequestError(422, "no picture: the list is empty")
-    if len(items) > max_pictures:
-        raise RequestError(413, f"{len(items):,} pictures, more than {max_pictures:,} that are taken at a time")
+    if pictures > most:
+        raise RequestError(413, f"{pictures:,} pictures, more than {most:,} that are taken at a time")
+
+
+def _decode_items(items: list[Any], is_single: bool) -> Invocation:
     prefixes = ["" if is_single else f"picture {row}: " for row in range(len(items))]
     pairs = [_decode_item(item, prefix) for item, prefix in zip(items, prefixes)]
     metadata = [entries for _, entries in pairs]

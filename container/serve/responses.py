@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from container.http.errors import RequestError
-from container.http.json_body import JSON, json_bytes
+from container.http.json_body import JSON, LINES, json_bytes
 from model.atomic_write import LineFeeds
 from model.decisions import Decision
 from model.labels import Scheme
@@ -17,7 +17,7 @@ from model.labels import Scheme
 if TYPE_CHECKING:
     import numpy as np
 
-LINES, CSV = "application/jsonlines", "text/csv"
+CSV = "text/csv"
 VERBOSE = "verbose"
 OFFERED = f"{JSON}, {JSON};{VERBOSE}, {LINES}, {LINES};{VERBOSE} or {CSV}"
 

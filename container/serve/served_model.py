@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from model.artifacts.discovery import find_model
 from model.artifacts.ensemble import load, load_combined, saved_models
 from model.artifacts.files import NETWORK_FILES
 from model.decisions import Decision
-from model.images.decode import UnreadableImage, allow_pixels, decoding_memory
+from model.images.decode import UnreadableImage, allow_pixels, decoding_memory, largest_allowed
 from model.labels import Scheme
 from model.prediction.api import make_predictor
 from model.prediction.predictor import ModelInputs
@@ -140,6 +141,7 @@ def _model_folder(path: Path, copies: int) -> Path:
 
 
 def _blank_picture() -> bytes:
-    encoded = io.BytesIO()
-    Image.new("RGB", (64, 64), "grey").save(encoded, "PNG")
+    """An encoded picture of 64 x 64 pixels, or of fewer where fewer are read."""
+    encoded, side = io.BytesIO(), min(64, math.isqrt(largest_allowed()))
+    Image.new("RGB", (side, side), "grey").save(encoded, "PNG")
     return encoded.getvalue()

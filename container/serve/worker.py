@@ -117,6 +117,9 @@ class Worker:
                 (number, outcome, value), _ = await self.channel.receive()
             except (EOFError, ConnectionError):
                 break
+            except Exception as error:  # what comes behind a message that cannot be read is lost
+                reason = f"sent what cannot be read: {type(error).__name__}: {error}"
+                break
             if number:
                 self._answer(number, outcome, value)
             elif outcome == "broken":

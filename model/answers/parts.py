@@ -14,6 +14,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,15 +128,37 @@ def write_part(
     return FinishedPart(folder, key, unreadable, dict(seen.rows) if seen else {}, digests)
 
 
-def copy_part(part: FinishedPart, folder: Path) -> FinishedPart:
-    """Copies a finished part to its folder in this run's output."""
+def copy_part(part: FinishedPart, folder: Path) -> FinishedPart | None:
+    """Copies a finished part to its folder in this run's output. None where the part has changed meanwhile: another
+    process of this run may write one of other content in its place."""
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}{PART}")
     try:
-        shutil.copytree(part.folder, temporary, copy_function=shutil.copyfile)
+        try:
+            shutil.copytree(part.folder, temporary, copy_function=shutil.copyfile)
+        except FileNotFoundError:
+            return None
+        except shutil.Error as error:  # of single files
+            log.warning("%s: it cannot be copied and is answered again: %s", part.folder, error.args[0][0][2])
+            return None
+        copied = FinishedPart.read(temporary)
+        if copied is None or copied.key != part.key or not copied.is_whole:
+            return None
         _rename(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return FinishedPart(folder, part.key, part.unreadable, part.seen, part.files)
+
+
+def remove_finished_parts(folder: Path) -> None:
+    """Removes the parts in a folder, whole or left by a process that was killed, and the folder if it is empty then:
+    other files in it are the user's."""
+    for path in [*folder.glob(f"*/{MANIFEST}"), *folder.glob(f".*{PART}/*")]:
+        shutil.rmtree(path.parent, ignore_errors=True)
+    for path in folder.glob(f".*{PART}"):
+        with suppress(OSError):
+            path.rmdir()
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _rename(temporary: Path, folder: Path) -> None:

@@ -115,7 +115,10 @@ def _parse(text: str, scheme: Scheme) -> list[float] | str:
             return values[-1]
     if len(values) != scheme.num_classes:
         raise ValueError(f"has {len(values):,} probabilities, expected {scheme.num_classes:,}, one for each class")
-    numbers = [float(value) for value in values]
+    try:
+        numbers = [float(value) for value in values]
+    except TypeError:  # null, a list or an object in JSON
+        raise ValueError("its numbers are not probabilities, from 0 to 1") from None
     if not all(0 <= number <= 1 for number in numbers):
         raise ValueError("its numbers are not probabilities, from 0 to 1")
     return numbers

@@ -18,7 +18,7 @@ from model.data.pixel_range import find_range
 from model.data.readers.split_names import TRAIN, VALIDATION
 from model.data.split_report import SplitReport, report_split
 from model.data.splits import split
-from model.data.table import Table
+from model.data.table import SIDE, Table
 from model.errors import InputError, Problems, did_you_mean, listing
 from model.labels import HEADS, JOINT, normal_text, target_scheme
 from model.settings.train import TrainSettings
@@ -76,7 +76,7 @@ class Datasets:
         save_left_out(folder, [table for table in (self.train, self.validation) if table is not None])
         if self.report is None or self.validation is None:
             return
-        sides = [self.train.frame().assign(side="train"), self.validation.frame().assign(side="validation")]
+        sides = [self.train.frame().assign(**{SIDE: "train"}), self.validation.frame().assign(**{SIDE: "validation"})]
         write_split(folder, self.report, pd.concat(sides))
 
     def narrowed(self, target: str) -> Datasets:

@@ -16,6 +16,8 @@ from model.data.content_index import ContentIndex
 from model.data.image_locations import ImageLocations
 from model.labels import Scheme
 
+SIDE = "side"  # column of split.csv, behind those of Table.frame
+
 
 @dataclass(frozen=True)
 class Strata:
@@ -132,15 +134,22 @@ class Table:
     def frame(self) -> pd.DataFrame:
         """One flat frame: path, group, the value of each attribute, numbers as ATTRIBUTE_number, then metadata.
 
-        A metadata column whose name is taken is called metadata_NAME.
+        An attribute or a metadata column whose name is taken, as by `side` of split.csv, is called attribute_NAME or
+        metadata_NAME.
         """
         columns: dict[str, Any] = {"path": pd.Series(self.locations.paths, dtype="str"), "group": self.groups}
+
+        def add(name: str, values: Any, prefix: str) -> None:
+            while name in columns or name == SIDE:
+                name = f"{prefix}_{name}"
+            columns[name] = values
+
         for attribute in self.scheme.attributes:
             # The empty text at the end is that of MISSING, -1
             values = np.array([*attribute.values, ""], dtype=object)
-            columns[attribute.name] = values[self.labels[attribute.name].to_numpy()]
+            add(attribute.name, values[self.labels[attribute.name].to_numpy()], "attribute")
         for name in self.numbers:
-            columns[f"{name}_number"] = self.numbers[name]
+            add(f"{name}_number", self.numbers[name], "attribute")
         for name in self.metadata:
-            columns[f"metadata_{name}" if name in columns else str(name)] = self.metadata[name]
+            add(str(name), self.metadata[name], "metadata")
         return pd.DataFrame(columns)

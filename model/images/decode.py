@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,6 +71,11 @@ def allow_pixels(most: int) -> None:
     """Sets the size in pixels up to which images are read, in the whole process; 0 leaves PIL's limit."""
     if most:
         Image.MAX_IMAGE_PIXELS = most / 2  # type: ignore[assignment]  # PIL refuses more than twice as many
+
+
+def largest_allowed() -> int:
+    """Size in pixels up to which images are read."""
+    return int(2 * (Image.MAX_IMAGE_PIXELS or sys.maxsize))
 
 
 def read_image(

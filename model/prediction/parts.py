@@ -77,8 +77,8 @@ class ChannelPrediction:
 
     def predict_parts(
         self, parts: Sequence[InputPart], resume_from: Sequence[Path], batch_size: int, workers: int
-    ) -> Sequence[FinishedPart]:
-        """Predicts these parts, but for those that an earlier run has finished.
+    ) -> int:
+        """Predicts these parts, but for those that an earlier run has finished. Returns the number of the latter.
 
         Args:
             parts: Those of this process.
@@ -96,9 +96,11 @@ class ChannelPrediction:
                 key = self._key(part)
                 folder = self.folder / part.name
                 found = earlier.find(key.content) if earlier else None
+                if found is not None and found.folder != folder:
+                    found = copy_part(found, folder)
                 if found is not None:
                     taken_over += 1
-                    finished.append(found if found.folder == folder else copy_part(found, folder))
+                    finished.append(found)
                     continue
                 finished.append(self._predict_part(part, key, folder, batch_size, workers))
                 seconds = time.monotonic() - started
@@ -110,9 +112,7 @@ class ChannelPrediction:
             if finished:
                 log.info("%d of %d parts are finished and kept in %s", len(finished), len(parts), self.folder)
             raise
-        if taken_over:
-            log.info("%d of %d parts were finished by an earlier run", taken_over, len(parts))
-        return finished
+        return taken_over
 
     def join(self, answers_file: Path, probabilities_file: Path) -> int:
         """Joins all parts into the files of one inference; returns the number of images without an answer."""

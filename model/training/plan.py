@@ -14,7 +14,7 @@ from model.data.datasets import Datasets, hold_out, labelled_for, make_datasets,
 from model.data.leaks import warn_of_duplicates
 from model.data.split_report import SplitReport, report_split
 from model.data.splits import assign
-from model.data.table import Table
+from model.data.table import SIDE, Table
 from model.decisions import Decision, make_decision
 from model.errors import InputError, listing
 from model.labels import HEADS, Scheme
@@ -110,7 +110,7 @@ class Plan:
         elif self.report:
             save_left_out(folder, [self.table])
             sides = np.array(self.report.side_names)[self.folds]
-            write_split(folder, self.report, self.table.frame().assign(side=sides))
+            write_split(folder, self.report, self.table.frame().assign(**{SIDE: sides}))
 
 
 def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -> Plan:

@@ -11,6 +11,7 @@ import pytest
 from container.opt_ml import Hosts
 from container.supervise import children
 from container.torchrun import (
+    divided_gpus,
     own_gpu,
     process_count,
     refuse_alone,
@@ -105,10 +106,13 @@ def test_one_process_a_gpu_unless_told_otherwise(driver):
     assert process_count(0, "cuda:2", {}) == 1
     assert process_count(2, "cpu", {}) == 2
     # each of several processes is shown its own GPU; more processes than GPUs share them
-    assert own_gpu(1, {}) == {"CUDA_VISIBLE_DEVICES": "1"}
-    assert own_gpu(3, {"CUDA_VISIBLE_DEVICES": "2, GPU-3"}) == {"CUDA_VISIBLE_DEVICES": "GPU-3"}
+    assert own_gpu(1, divided_gpus("auto", {})) == {"CUDA_VISIBLE_DEVICES": "1"}
+    two = divided_gpus("cuda", {"CUDA_VISIBLE_DEVICES": "2, GPU-3"})
+    assert own_gpu(3, two) == {"CUDA_VISIBLE_DEVICES": "GPU-3"}
+    # where the setting names one GPU, each process sees all, or its number would mean another
+    assert divided_gpus("cuda:1", {}) == divided_gpus("cpu", {}) == []
     driver.unlink()
-    assert process_count(0, "auto", {}) == 1 and own_gpu(1, {}) == {}
+    assert process_count(0, "auto", {}) == 1 and own_gpu(1, divided_gpus("auto", {})) == {}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from container import torchrun
 from container.serve import models, process_pool
 from container.serve.app import Server
 from container.serve.channel import ModelInfo
-from container.serve.process_pool import MAX_DEATHS, ProcessPool, pause, process_count, process_variables
+from container.serve.process_pool import MAX_DEATHS, ProcessPool, pause, process_variables
 from container.serve.telemetry import Counters
 from container.serve.worker import Worker
 from container.supervise import children
@@ -295,19 +295,17 @@ def test_a_model_that_cannot_be_loaded_at_first_ends_the_server_at_once(monkeypa
     assert asyncio.run(keep(monkeypatch, error, error)) == ([error], 1)
 
 
-def test_processes_are_as_many_as_visible_gpus_and_see_one_each(monkeypatch):
+def test_processes_see_one_gpu_each_and_share_the_cores(monkeypatch):
     monkeypatch.setattr(torchrun, "gpu_count", lambda: 4)
     monkeypatch.setattr(process_pool, "core_count", lambda: 12)
-    assert process_count(settings_of(device="auto"), {}) == 4
-    assert process_count(settings_of(device="cuda"), {"CUDA_VISIBLE_DEVICES": "2,0"}) == 2
-    assert process_count(settings_of(device="auto"), {"CUDA_VISIBLE_DEVICES": ""}) == 1
-    assert [process_count(settings_of(device=device), {}) for device in ("cpu", "cuda:1")] == [1, 1]
-    assert process_count(settings_of(device="cpu", processes=3), {}) == 3
     variables = process_variables(3, "auto", {"CUDA_VISIBLE_DEVICES": "2,0", "A": "b"})
     assert [own["CUDA_VISIBLE_DEVICES"] for own in variables] == ["2", "0", "2"]
     assert {own["OMP_NUM_THREADS"] for own in variables} == {"4"} and {own["A"] for own in variables} == {"b"}
     assert [own["CUDA_VISIBLE_DEVICES"] for own in process_variables(2, "auto", {})] == ["0", "1"]
+    named = process_variables(2, "auto", {"CUDA_VISIBLE_DEVICES": "GPU-1, GPU-2,-1,3"})
+    assert [own["CUDA_VISIBLE_DEVICES"] for own in named] == ["GPU-1", "GPU-2"]
     assert process_variables(1, "cpu", {"OMP_NUM_THREADS": "7"}) == [{"OMP_NUM_THREADS": "7"}]
+    assert process_variables(2, "cuda:1", {"OMP_NUM_THREADS": "7"}) == [{"OMP_NUM_THREADS": "7"}] * 2  # all on that GPU
 
 
 def test_restarts_in_a_row_wait_longer_and_longer():

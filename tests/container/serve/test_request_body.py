@@ -10,6 +10,7 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from container.http import json_body
 from container.http.errors import RequestError
 from container.serve import request_body
 from container.serve.request_body import Invocation, read_invocation
@@ -63,6 +64,29 @@ def test_a_list_of_too_many_pictures_is_refused_before_one_is_decoded(monkeypatc
     monkeypatch.setattr(request_body, "_decode_item", lambda *told: pytest.fail("it was decoded"))
     error = refused(request_body.JSON, [json.dumps(["AA=="] * 4).encode()], max_pictures=3)
     assert error.status == 413 and "4 pictures" in str(error)
+
+
+def test_json_lines_are_a_picture_each():
+    lines = b'{"image": "AA==", "id": 7}\r\n\n"AQ=="\n'
+    found = read(json_body.LINES, [lines[:9], lines[9:]])
+    assert found == Invocation([b"\x00", b"\x01"], [{"id": 7}, {}], is_single=False)
+    assert read(json_body.LINES, [b'"AQ=="']) == Invocation([b"\x01"], [{}], is_single=True)
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "message"),
+    [
+        (b'"AA=="\n\n{"image"', 400, "line 3: not JSON"),
+        (b"\n", 422, "no picture"),
+        (b'"AA=="\n' * 4, 413, "4 pictures, more than 3"),
+        (b'"AA=="\n{"x": 1}', 422, "picture 1: expected `image` in the object; there is x"),
+        (b"[1,1]\n" * 2, 413, "the JSON has 4 values, more than 3"),  # of all lines together
+    ],
+)
+def test_what_is_wrong_with_json_lines_is_named(lines, status, message, monkeypatch):
+    monkeypatch.setattr(json_body, "MAX_VALUES", 3)
+    error = refused(json_body.LINES, [lines], max_pictures=3)
+    assert error.status == status and message in str(error)
 
 
 def nested(depth: int) -> bytes:

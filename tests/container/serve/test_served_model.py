@@ -52,13 +52,15 @@ def test_max_pixels_is_the_servers_else_the_models(model, tmp_path, monkeypatch)
     shutil.copytree(model, trained)
     with (trained / "settings.yaml").open("a", encoding="utf-8") as file:
         file.write("max_pixels: 4800\n")
-    just, above = (encoded(Image.new("RGB", (width, 80))) for width in (60, 61))
     for folder, flags, limit in (
         (model, {"max_pixels": 4800}, "4,800"),
         (trained, {"max_pixels": 4879}, "4,879"),
         (trained, {}, "4,800"),
+        (model, {"max_pixels": 3}, "3"),  # less than the picture that a server predicts when it starts
     ):
         served = ServedModel(folder, settings_of(**flags))
+        height = min(80, int(limit.replace(",", "")))
+        just, above = (encoded(Image.new("RGB", (width, height))) for width in ((60, 61) if height == 80 else (1, 2)))
         served.prepare(just)
         with pytest.raises(RequestError, match=f"too large: more than {limit} pixels"):
             served.prepare(above)

@@ -85,3 +85,17 @@ def test_a_process_that_ends_while_it_loads_is_noticed_with_its_exit_code(tmp_pa
         assert await worker.ended() == "ended with exit code 3" and worker.memory() == 0
 
     run(test)
+
+
+def test_a_message_that_cannot_be_read_ends_the_process_and_its_calls(tmp_path, monkeypatch):
+    def refuse(content: bytes) -> None:
+        raise AttributeError("no such class")
+
+    async def test(worker: Worker, _: object) -> None:
+        monkeypatch.setattr("container.serve.channel.pickle.loads", refuse)
+        with pytest.raises(ProcessDied):
+            await worker.call("load", "x", tmp_path, 1)
+        assert await worker.ended() == "sent what cannot be read: AttributeError: no such class"
+        assert worker.process.returncode == 0 and not worker.is_ready
+
+    run(test)

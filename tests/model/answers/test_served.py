@@ -90,6 +90,7 @@ def test_they_can_be_evaluated_and_the_model_may_be_packed(answered, models, tmp
         ('{"probabilities": [0.5, 0.5]}', "has 2 probabilities, expected 18, one for each class"),
         ("0.5,0.5", "has 2 probabilities, expected 18, one for each class"),
         (",".join(["7"] * 18), "its numbers are not probabilities, from 0 to 1"),
+        (json.dumps({"probabilities": [None] * 18}), "its numbers are not probabilities, from 0 to 1"),
         ('{"predictions": []}', "expected the answer to one picture, with its probabilities"),
         ('{"probabilities": [0.5, 0.5], "labels": ["a", "b"]}', "its labels are not the 18 classes of the model"),
         ("1\n2", "expected one line, the answer to one picture, not 2"),

@@ -30,6 +30,15 @@ def test_a_metadata_column_may_have_a_name_that_is_taken(root: Path) -> None:
     assert frame["metadata_group"].tolist() == ["g", "g"]
 
 
+def test_an_attribute_may_have_a_name_that_is_taken(root: Path) -> None:
+    """`side` is a column of split.csv."""
+    text = "path,sender,group,side\n0.jpg,a,top,left\n1.jpg,b,bottom,right\n"
+    attributes = {"group": ["top", "bottom"]}
+    frame = read(csv_channel(root, text), group_column="sender", attributes=attributes).frame()
+    assert frame["group"].tolist() == ["a", "b"] and frame["attribute_group"].tolist() == ["top", "bottom"]
+    assert frame["metadata_side"].tolist() == ["left", "right"] and "side" not in frame
+
+
 def test_the_fingerprint_is_of_the_content_not_of_the_place(root: Path) -> None:
     first = read(csv_channel(root / "one", MIXED), attributes=ATTRIBUTES)
     same = read(csv_channel(root / "two", MIXED), attributes=ATTRIBUTES)
