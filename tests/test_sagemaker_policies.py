@@ -72,4 +72,5 @@ def test_the_role_may_do_what_a_pipelines_steps_do() -> None:
     assert needed | {"ecr:GetAuthorizationToken", "logs:PutLogEvents", "s3:PutObject"} <= actions(role)
     for policy in policies():
         assert {"kms:Decrypt", "kms:GenerateDataKey", "kms:CreateGrant", "kms:DescribeKey"} <= actions(policy, "Key")
+    assert "cloudwatch:DescribeAlarms" in actions(role)  # of deploy --rollback_alarms (Developer Guide)
     assert "ec2:CreateNetworkInterface" in actions(role, "Network")

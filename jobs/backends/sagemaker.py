@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jobs.aws.calls import call, error_code, user_error
+from jobs.aws.calls import CAPACITY, THROTTLED, call, error_code, user_error
 from jobs.aws.clients import Clients
 from jobs.aws.follower import Follower, lacked_capacity
 from jobs.aws.job_kinds import ENDPOINT, PIPELINE, PROCESSING, TRAINING, TUNING, JobKind
@@ -29,6 +29,12 @@ from model.artifacts.archive import MODEL_ARCHIVE
 from model.errors import ExitCode, Failure, InputError
 
 REPLACEABLE = (PIPELINE, ENDPOINT)  # kinds that are changed under their name, which a new record then has
+IS_DONE = {  # by method, what AWS says where an earlier attempt has succeeded; of all methods the code ResourceInUse
+    "create_model": "already existing",
+    "create_endpoint_config": "already existing",
+    "create_endpoint": "already existing",
+    "update_endpoint": "in-progress",
+}
 CAPACITY_STARTS = 4  # of a job that is waited for and gets no machines
 CAPACITY_PAUSE = 60.0  # seconds before the second start, doubled each time
 
@@ -48,7 +54,6 @@ def run(job: Job, results: Path, clients: Clients, wait: bool, delete: bool, pri
     check_requests(checked)
     print_spending(checked, print_line)
     job, uploads = place_inputs(job, clients)
-    print_spending([job_request(job)], print_line)
     upload_inputs(job, uploads, clients, delete, print_line)
     pause = CAPACITY_PAUSE
     earlier: JobRecord | None = None
@@ -147,21 +152,25 @@ def upload_inputs(
 def create(clients: Clients, method: str, request: Mapping[str, Any], print_line: PrintLine) -> Any:
     """Calls a method of boto3's SageMaker client that creates something; returns its answer.
 
+    An attempt may succeed and its answer be lost. The next attempt is then refused, which is no error: {} is returned.
+
     Raises:
         InputError, Failure: With what to do about AWS's error.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
-    retries: list[str] = []
+    may_be_done = False
 
     def print_retry(line: str) -> None:
-        retries.append(line)
+        nonlocal may_be_done
+        may_be_done = may_be_done or line.partition(":")[0] not in (*THROTTLED, *CAPACITY)  # nothing was done then
         print_line(line)
 
     try:
         return call(getattr(clients.sagemaker, method), print_line=print_retry, **request)
     except (ClientError, BotoCoreError) as error:
-        if retries and error_code(error) == "ResourceInUse":  # an earlier attempt succeeded, its answer was lost
+        is_refused = error_code(error) == "ResourceInUse" or (method in IS_DONE and IS_DONE[method] in str(error))
+        if may_be_done and is_refused:
             return {}
         raise user_error(error, method) from error
 

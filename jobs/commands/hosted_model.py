@@ -31,7 +31,8 @@ class ModelToHost:
     local: Path | None
 
     def upload(self, clients: Clients) -> None:
-        """Checks, packs and uploads a local model. Raises InputError where its S3 URI is taken."""
+        """Checks, packs and uploads a local model; after Ctrl-C nothing of it is left, so that the same command can be
+        repeated. Raises InputError where its S3 URI is taken."""
         if self.local is None:
             return
         uri = self.hosted.model
@@ -41,7 +42,12 @@ class ModelToHost:
             pack(self.local, archive)
             require_free(clients, uri)
             prefix = S3Uri.parse(uri.removesuffix(MODEL_ARCHIVE))
-            print(f"model: {upload_folder(clients.s3, archive, prefix, kms_key=self.hosted.account.kms_key)}")
+            try:
+                summary = upload_folder(clients.s3, archive, prefix, kms_key=self.hosted.account.kms_key)
+            except KeyboardInterrupt:  # what is on its way arrives all the same
+                self.undo_upload(clients)
+                raise
+            print(f"model: {summary}")
 
     def undo_upload(self, clients: Clients) -> str:
         """Deletes what `upload` has uploaded, for nothing uses it; returns its URI, "" where it was in S3 already."""

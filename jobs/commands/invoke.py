@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jobs.aws.clients import Clients
 from jobs.commands.live_endpoint import IN_SERVICE, live_endpoint
@@ -45,11 +46,24 @@ def main(argv: Sequence[str]) -> int:
             return ExitCode.DONE
         answers = wait_for_answers(clients, submitted, flags.timeout)
     else:
-        answers = [ask(clients, name, image, flags.target_model) for image in images]
+        answers = ask_all(clients, name, images, flags)
     print_answers(images, answers, flags.json)
     if not any(answer.content for answer in answers):
         raise Failure(f"none of {len(images)} images has an answer" if len(images) > 1 else "the image has no answer")
     return ExitCode.DONE
+
+
+def ask_all(clients: Clients, endpoint: str, images: Sequence[Path], flags: Any) -> list[Answer]:
+    """The answers of a real-time or serverless endpoint. Where it fails, the answers so far are printed first."""
+    answers: list[Answer] = []
+    try:
+        for image in images:
+            answers.append(ask(clients, endpoint, image, flags.target_model))
+    except (InputError, Failure, KeyboardInterrupt):
+        if answers:
+            print_answers(images[: len(answers)], answers, flags.json)
+        raise
+    return answers
 
 
 def check_images(images: Sequence[Path]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.aws.clients import Clients
-from jobs.aws.job_kinds import NAMED_KINDS
+from jobs.aws.job_kinds import ENDPOINT, NAMED_KINDS
 from jobs.commands.find_job import newest_jobs
 from jobs.spec.command_line import read_flags
 from jobs.spec.flag_groups import SAGEMAKER
@@ -35,4 +35,6 @@ def _state(record: JobRecord) -> str:
     """How a job stands, "" where only SageMaker knows."""
     if record.restarted_as:
         return f"restarted as {record.restarted_as}"
-    return "" if record.on == SAGEMAKER else record.state
+    if record.on == SAGEMAKER:
+        return "deleted" if record.kind == ENDPOINT.name and record.stopped else ""
+    return record.state

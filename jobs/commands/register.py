@@ -19,7 +19,7 @@ from jobs.requests.registry import group_request, package_request
 from jobs.spec.command_line import read_flags
 from jobs.spec.inputs import is_remote
 from jobs.storage.s3 import S3Uri
-from jobs.storage.upload import upload_folder
+from jobs.storage.upload import delete_objects, upload_folder
 from model.errors import ExitCode, InputError
 
 
@@ -42,8 +42,14 @@ def main(argv: Sequence[str]) -> int:
     if scores is not None:
         prefix = S3Uri.parse(own_prefix(hosted.account, hosted.name, "evaluation"))
         upload_folder(clients.s3, Path(flags.evaluation), prefix, kms_key=flags.kms_key)
-    make_group(clients, group)
-    print(create_version(clients, package))
+    try:
+        make_group(clients, group)
+        print(create_version(clients, package))
+    except InputError:  # refused: no version names what was uploaded, and the same command can be repeated
+        model.undo_upload(clients)
+        if scores is not None:
+            delete_objects(clients.s3, S3Uri.parse(uri), [S3Uri.parse(uri).key])
+        raise
     return ExitCode.DONE
 
 

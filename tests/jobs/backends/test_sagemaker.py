@@ -131,3 +131,32 @@ def test_a_restart_for_lack_of_machines_is_found_by_the_first_name(name, stem, t
     for given in (name, name[:3], "latest"):
         record = find_record(tmp_path, given)
         assert record is not None and record.name == second.name
+
+
+@pytest.mark.parametrize(
+    ("first", "method", "code", "message", "is_done"),
+    [
+        (
+            "InternalFailure",
+            "create_endpoint",
+            "ValidationException",
+            'Cannot create already existing endpoint "x"',
+            True,
+        ),
+        ("InternalFailure", "update_endpoint", "ValidationException", 'Cannot update in-progress endpoint "x"', True),
+        ("InternalFailure", "create_endpoint", "ValidationException", "Could not find configuration", False),
+        ("ThrottlingException", "create_endpoint", "ValidationException", "Cannot create already existing", False),
+        ("ThrottlingException", "create_endpoint", "ResourceInUse", "exists", False),
+    ],
+)
+def test_only_an_attempt_that_may_have_succeeded_explains_a_name_that_is_taken(
+    first, method, code, message, is_done, stubbed, monkeypatch
+):
+    """Else an endpoint that is paid for would lose its model, or another's would be taken for one's own."""
+    clients, sagemaker, _ = stubbed
+    monkeypatch.setattr("jobs.aws.calls.FIRST_PAUSE", 0.0)
+    sagemaker.add_client_error(method, first, "try later", 500)
+    sagemaker.add_client_error(method, code, message)
+    request = {"EndpointName": "prod", "EndpointConfigName": "prod"}
+    with nullcontext() if is_done else pytest.raises(InputError):
+        assert create(clients, method, request, lambda _: None) == {}

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from jobs.aws.clients import Clients
 from jobs.commands.creation import DeferredInterrupt
+from jobs.storage.upload import upload_folder
 from tests.jobs.conftest import ACCOUNT, BUCKET, keys, run_jobs, saved_model
 
 QUOTA = (
@@ -105,6 +106,22 @@ def test_ctrl_c_waits_for_the_request_under_way(operation, aws, monkeypatch, cap
         assert left(aws)["endpoints"] == ["prod"] and os.path.isfile("results/prod/job.json")
     else:
         assert "deleted again: " in out and left(aws) == NOTHING and not os.path.exists("results/prod")
+
+
+def test_ctrl_c_while_the_model_is_sent_leaves_nothing(aws, tmp_path, monkeypatch):
+    """The upload under way is not cut: the archive would be there, and the same command refused."""
+    flags = (*ACCOUNT, "--model_dir", str(saved_model(tmp_path / "model")), "--job_name", "prod")
+    real = upload_folder
+
+    def interrupted(*arguments: Any, **named: Any) -> Any:
+        real(*arguments, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jobs.commands.hosted_model.upload_folder", interrupted)
+        assert run_jobs("deploy", *flags) == 130
+    assert keys("rarebird/prod/") == [] and left(aws) == NOTHING
+    assert run_jobs("deploy", *flags) == 0
 
 
 def test_what_cannot_be_deleted_is_named(aws, monkeypatch, capsys):

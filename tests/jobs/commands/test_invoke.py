@@ -96,6 +96,14 @@ def test_a_fault_of_the_model_is_a_failure_with_its_message(endpoint, capsys):
     )
 
 
+def test_the_answers_before_a_fault_are_printed(endpoint, capsys):
+    endpoint("realtime", VERBOSE, model_error(500, '{"error": "CUDA error"}'))
+    capsys.readouterr()
+    assert run_jobs("invoke", "prod", "a.jpg", "b.png", "--json") == 1
+    out, err = capsys.readouterr()
+    assert [json.loads(line) for line in out.splitlines()] == [{"picture": "a.jpg", **VERBOSE}] and "b.png" in err
+
+
 def test_an_asynchronous_endpoint_answers_in_s3(endpoint, capsys):
     requests = endpoint("async", VERBOSE, VERBOSE)
     capsys.readouterr()

@@ -122,3 +122,9 @@ def test_a_request_that_is_wrong_is_refused_before_local_data_is_read(aws, pictu
     monkeypatch.setattr("jobs.storage.planned_uploads.read_content", lambda *_: pytest.fail("the data is read"))
     assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", "--data", str(pictures), "--instance", "m5") == 2
     assert "ResourceConfig.InstanceType (--instance)" in capsys.readouterr().err
+
+
+def test_what_a_job_can_cost_is_printed_once_and_before_anything_is_sent(aws, pictures, capsys):
+    assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", "--data", str(pictures), "--job_name", "exp-1") == 0
+    lines = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
+    assert lines[:2] == ["paid", "train"] and lines.count("paid") == 1

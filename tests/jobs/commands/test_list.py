@@ -22,6 +22,13 @@ def test_jobs_of_this_machine_are_listed_oldest_first(capsys):
     assert "failed with 1" in lines[2] and "restarted as far-2" in lines[4]
 
 
+def test_a_deleted_endpoint_is_listed_as_deleted(capsys):
+    for name in ("a", "b"):
+        JobRecord(name, "deploy", "endpoint", "sagemaker", "2026", Path("results", name), stopped=name == "b").save()
+    assert run_jobs("list") == 0
+    assert ["deleted" in line for line in capsys.readouterr().out.splitlines()[2:]] == [False, True]
+
+
 def test_jobs_of_the_account_are_listed_with_their_status(aws, capsys):
     assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", "--data", f"s3://{BUCKET}/x", "--job_name", "exp-1") == 0
     capsys.readouterr()

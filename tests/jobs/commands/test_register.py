@@ -10,7 +10,8 @@ import pytest
 from jobs.commands.register import read_evaluation
 from jobs.storage.s3 import S3Uri
 from model.errors import InputError
-from tests.jobs.conftest import BUCKET, REGISTRY_ACCOUNT, run_jobs, saved_model
+from tests.jobs.conftest import BUCKET, REGISTRY_ACCOUNT, keys, run_jobs, saved_model
+from tests.jobs.commands.test_creation import fail
 
 
 def write_evaluation(path: Path, value: float, low: float | None = None, high: float | None = None) -> Path:
@@ -40,6 +41,18 @@ def test_a_version_in_the_registry_stays_as_it_is(aws, tmp_path, capsys):
     remote = (*REGISTRY_ACCOUNT, "--model_dir", uris[0][0], "--evaluation", str(evaluation), "--job_name", "v-50")
     assert run_jobs("register", *remote) == 2  # the evaluation of the first version
     assert aws("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read() == first
+
+
+def test_a_refused_version_can_be_repeated(aws, tmp_path, monkeypatch):
+    evaluation = write_evaluation(tmp_path / "evaluation.json", 0.5)
+    model = saved_model(tmp_path / "model")
+    flags = (*REGISTRY_ACCOUNT, "--model_dir", str(model), "--evaluation", str(evaluation), "--job_name", "v-1")
+    with monkeypatch.context() as patch:
+        fail(patch, "CreateModelPackage")
+        assert run_jobs("register", *flags) == 2
+    assert keys("rarebird/v-1/") == []
+    assert run_jobs("register", *flags) == 0
+    assert len(keys("rarebird/v-1/")) == 2
 
 
 def test_a_model_is_registered_with_its_scores(aws, tmp_path, capsys):
