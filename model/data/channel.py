@@ -131,8 +131,8 @@ def read_channel(
         forms = forms_from_config(options.attributes or {})
         attributes = scheme.attributes if scheme else forms
         levels = _folder_levels(options, attributes)
-        labels = [one.pattern.column if one.pattern else one.column for one in attributes]
-        table_options = replace(options.table_options, label_columns=[name for name in labels if name])
+        named = [one.pattern.column if one.pattern else one.column for one in attributes]
+        table_options = replace(options.table_options, label_columns=[name for name in named if name])
         rows = read_rows(files, options.layout, table_options, problems, levels)
         report_outside_links(files, problems)
         for path, reason in files.unreadable.items():
