@@ -82,6 +82,8 @@ def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
         report.succeeded("done")
     sys.stdout.flush()
     sys.stderr.flush()
+    if code and Environment().world > 1:
+        os._exit(code)  # the end of torch's process group may wait for a frozen host without a limit
     sys.exit(code)
 
 

@@ -2,6 +2,9 @@
 
 A collective call has a timeout, and cannot tell a process that works for an hour from one whose host is frozen. In a
 phase the processes that work write to the store every few seconds; the others wait as long as these writes go on.
+
+The store is in a process of the first host. Where that host is frozen, a call of the store never returns and no timeout
+of torch ends it, so that each call is made in a thread.
 """
 
 from __future__ import annotations
@@ -9,9 +12,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from concurrent.futures import Future, wait
+from typing import Any, Protocol, TypeVar
 
 from model.errors import Failure
+
+T = TypeVar("T")
 
 BEAT_SECONDS = 10.0  # between two signs of life
 POLL_SECONDS = 0.5  # between two looks at whether all are done
@@ -75,6 +81,13 @@ class Heartbeats:
     def end(self, error: BaseException | None = None) -> None:
         """Ends this process's work in the phase. error: why it cannot go on, which ends the others too."""
         self._stop.set()
+        try:
+            self._call(self._end, error)
+        except Failure:
+            if error is None:
+                raise
+
+    def _end(self, error: BaseException | None) -> None:
         if self._thread is not None:
             self._thread.join()
         self.store.set(f"rank {self.rank}", f"{self.phase}/{DONE}")
@@ -96,14 +109,33 @@ class Heartbeats:
         pause, newest = FIRST_POLL_SECONDS, dict.fromkeys(workers, b"")
         changed = dict.fromkeys(workers, self.clock())
         looked = self.clock()
-        while self.store.add(f"{self.phase}/done", 0) < len(workers):
-            self._raise_failure()
+        while self._call(self.store.add, f"{self.phase}/done", 0) < len(workers):
+            self._call(self._raise_failure)
             if self.clock() - looked >= self.beat:
                 looked = self.clock()
-                self._look(newest, changed)
+                self._call(self._look, newest, changed)
             self.sleep(pause)
             pause = min(POLL_SECONDS, 2 * pause)
-        self._raise_failure()
+        self._call(self._raise_failure)
+
+    def _call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """The result of a function that calls the store. Failure if there is none within `patience` seconds."""
+        outcome: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                outcome.set_result(function(*arguments))
+            except BaseException as error:
+                outcome.set_exception(error)
+
+        threading.Thread(target=run, daemon=True).start()
+        wait([outcome], self.patience)
+        if not outcome.done():
+            raise Failure(
+                f"no answer for {self.patience / 60:g} minutes from the first host, which has the job's store: it is "
+                "frozen or lost"
+            )
+        return outcome.result()
 
     def _look(self, newest: dict[int, bytes], changed: dict[int, float]) -> None:
         """Reads all signs of life. newest, changed: by rank, the last sign and when it was new; both are updated."""

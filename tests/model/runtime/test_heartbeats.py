@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -89,3 +90,40 @@ def test_signs_are_written_while_a_process_works_and_phases_are_apart():
         assert store.get("rank 0") == f"{phase}/done".encode()
         waiting.wait([0])
     assert waiting.phase == working.phase == 2
+
+
+class FrozenStore:
+    """The store of a host that is frozen: its calls do not return before the test has ended."""
+
+    def __init__(self) -> None:
+        self.thawed = threading.Event()
+
+    def set(self, key: str, value: str) -> None:
+        self.thawed.wait()
+
+    def get(self, key: str) -> bytes:
+        self.thawed.wait()
+        return b""
+
+    def add(self, key: str, amount: int) -> int:
+        self.thawed.wait()
+        return 1
+
+    def check(self, keys: list[str]) -> bool:
+        self.thawed.wait()
+        return False
+
+
+def test_a_frozen_host_of_the_store_ends_those_that_wait_and_those_that_work():
+    store = FrozenStore()
+    waiting, working = Heartbeats(store, 1, patience=0.06), Heartbeats(store, 2, patience=0.06)
+    message = "no answer for 0.001 minutes from the first host, which has the job's store: it is frozen or lost"
+    try:
+        with pytest.raises(Failure, match=message):
+            waiting.wait([0])
+        working.begin()
+        with pytest.raises(Failure, match=message):
+            working.end()
+        working.end(ValueError("no such file"))  # whose error is the one that counts
+    finally:
+        store.thawed.set()
