@@ -10,8 +10,8 @@ import pytest
 from jobs.commands.register import read_evaluation
 from jobs.storage.s3 import S3Uri
 from model.errors import InputError
-from tests.jobs.conftest import BUCKET, REGISTRY_ACCOUNT, keys, run_jobs, saved_model
 from tests.jobs.commands.test_creation import fail
+from tests.jobs.conftest import BUCKET, REGISTRY_ACCOUNT, keys, run_jobs, saved_model
 
 
 def write_evaluation(path: Path, value: float, low: float | None = None, high: float | None = None) -> Path:
