@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -183,6 +184,7 @@ def require_free_name(results: Path, name: str, replaces: JobKind | None = None)
         replaces: Kind of job whose own record of that name is replaced: a pipeline or an endpoint is changed under its
             name. Any other kind has one job of a name.
     """
+    require_folder(results)
     folder = results / name
     if not folder.exists():
         return
@@ -197,6 +199,15 @@ def require_free_name(results: Path, name: str, replaces: JobKind | None = None)
         is_endpoint = record.kind == ENDPOINT.name
         owner = f"; it is of {record.command} {record.name}{', which deploy --update changes' if is_endpoint else ''}"
     raise InputError(f"{folder} is there already; another --job_name{owner}")
+
+
+def require_folder(results: Path) -> None:
+    """Raises InputError where no record can be written below this folder: the job would be paid for and not be found
+    again."""
+    nearest = next(folder for folder in (results, *results.absolute().parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        reason = "cannot be written to" if nearest.is_dir() else "is no folder"
+        raise InputError(f"--results {results}: {nearest} {reason}")
 
 
 def save_record(
@@ -217,15 +228,9 @@ def save_record(
         outputs: S3 URIs of what it will leave, or the ARN of a pipeline's run.
 
     Raises:
-        Failure: There is a record that this one may not replace, which require_free_name finds before the start.
+        Failure: There is a record that this one may not replace, or it cannot be written, which require_free_name finds
+            before the start.
     """
-    try:
-        require_free_name(folder.parent, folder.name, kind)
-    except InputError as error:
-        raise Failure(
-            f"{kind.name} {folder.name} is started and has no record: {error}; python -m jobs stop {folder.name} with "
-            "another --results stops it"
-        ) from error
     region = clients.region or str(getattr(getattr(clients.sagemaker, "meta", None), "region_name", "") or "")
     record = JobRecord(
         name=folder.name,
@@ -239,7 +244,14 @@ def save_record(
         region=region,
         profile=clients.profile,
     )
-    record.save()
+    try:
+        require_free_name(folder.parent, folder.name, kind)
+        record.save()
+    except (InputError, OSError) as error:
+        raise Failure(
+            f"{kind.name} {folder.name} is started and has no record: {error}; python -m jobs stop {folder.name} with "
+            "another --results stops it"
+        ) from error
     return record
 
 

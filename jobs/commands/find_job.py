@@ -72,6 +72,8 @@ def find_job(flags: Any) -> FoundJob:
     name, results = (flags.job or [LATEST])[0], Path(flags.results)
     record = find_record(results, name)
     if record is not None:
+        if record.on == SAGEMAKER and record.kind not in RECORDED_KINDS:
+            raise InputError(f"{record.folder}: a record of kind {record.kind!r}, which this version does not know")
         return FoundJob(
             name=record.name,
             command=record.command,

@@ -51,7 +51,12 @@ def delete_endpoint(job: FoundJob, given: str, yes: bool) -> int:
     if not yes and not confirmed(f"delete the endpoint {job.name}, its configuration and its model?"):
         print(f"{job.name} is not deleted")
         return ExitCode.FAULT
-    endpoint = live_endpoint(job.clients, job.name)
+    try:
+        endpoint = live_endpoint(job.clients, job.name)
+    except InputError as error:
+        folder = job.results.path
+        advice = f"; if it was deleted elsewhere, remove {folder}, and the name is free" if folder.exists() else ""
+        raise InputError(f"{error}{advice}") from error
     stop(job, ENDPOINT)
     deleted, left = delete_parts(job.clients, endpoint)
     if endpoint.kind != SERVERLESS:

@@ -54,3 +54,10 @@ def test_the_region_and_profile_of_a_record_are_used(tmp_path):
     assert (clients.region, clients.profile) == ("us-west-2", "mine")
     clients = find_job(JobNameFlags(results=str(tmp_path), job=["far"], region="eu-west-1")).clients
     assert clients.region == "eu-west-1"
+
+
+def test_a_record_of_another_version_is_named(capsys):
+    JobRecord("exp", "train", "cluster", "sagemaker", "2026", Path("results/exp")).save()
+    for command in ("status", "logs", "fetch", "stop"):
+        assert run_jobs(command, "exp") == 2
+        assert "results/exp: a record of kind 'cluster', which this version does not know" in capsys.readouterr().err

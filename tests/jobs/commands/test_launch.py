@@ -128,3 +128,22 @@ def test_what_a_job_can_cost_is_printed_once_and_before_anything_is_sent(aws, pi
     assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", "--data", str(pictures), "--job_name", "exp-1") == 0
     lines = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
     assert lines[:2] == ["paid", "train"] and lines.count("paid") == 1
+
+
+@pytest.mark.parametrize("results", ["file", "file/below"])
+def test_nothing_is_started_that_could_not_be_recorded(results, aws, pictures, capsys):
+    Path("file").touch()
+    flags = ("--data", f"s3://{BUCKET}/x", "--results", results)
+    assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", *flags) == 2
+    assert f"--results {results}: " in capsys.readouterr().err
+    assert aws("sagemaker").list_training_jobs()["TrainingJobSummaries"] == []
+
+
+def test_a_record_that_cannot_be_written_is_named(aws, monkeypatch, capsys):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("jobs.spec.record.write_json", full)
+    flags = ("--data", f"s3://{BUCKET}/x", "--job_name", "exp-1")
+    assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", *flags) == 1
+    assert "training exp-1 is started and has no record: [Errno 28] No space left" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,14 @@ def test_a_job_must_be_named_and_one_here_is_not_stopped(capsys):
     assert run_jobs("stop") == 2 and "name the job that is to be stopped" in capsys.readouterr().err
     start_record(LOCAL_JOB, Path("results"), "here")
     assert run_jobs("stop", "exp-1") == 2 and "exp-1 runs on this machine: Ctrl-C stops it" in capsys.readouterr().err
+
+
+def test_an_endpoint_that_was_deleted_elsewhere_does_not_keep_its_name(aws, capsys):
+    flags = (*ACCOUNT, "--model_dir", f"s3://{BUCKET}/m/model.tar.gz", "--job_name", "prod")
+    assert run_jobs("deploy", *flags) == 0
+    assert run_jobs("stop", "prod", "--results", "elsewhere", "--region", "eu-west-1") == 0
+    assert run_jobs("stop", "prod") == 2
+    err = capsys.readouterr().err
+    assert "there is no endpoint prod; if it was deleted elsewhere, remove results/prod, and the name is free" in err
+    shutil.rmtree("results/prod")
+    assert run_jobs("deploy", *flags) == 0
