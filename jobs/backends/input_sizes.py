@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.aws.clients import Clients
-from jobs.requests.common import LOCAL_DISK
+from jobs.requests.common import LOCAL_DISK, instance_family
 from jobs.spec.inputs import Input
 from jobs.spec.job import Job
 from jobs.storage.local_files import local_files
@@ -34,9 +34,8 @@ def check_sizes(job: Job, clients: Clients | None) -> None:
     Raises:
         InputError: They do not fit.
     """
-    family = job.machine.instance.removeprefix("ml.").split(".")[0]
     volume_gb = job.machine.volume_gb or (None if job.is_training else DEFAULT_VOLUME_GB)
-    if volume_gb is None or family in LOCAL_DISK:
+    if volume_gb is None or instance_family(job.machine.instance) in LOCAL_DISK:
         return
     sizes: dict[str, float] = {}
     for each in job.inputs:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from jobs.requests.common import instance_family
+
 AUTO, NONE = "auto", "none"  # values of --ami_version beside the name of an AMI
 INFERENCE_AMI = "al2023-ami-sagemaker-inference-gpu-4-1"  # driver 580 (API reference, ProductionVariant)
 TRANSFORM_AMI = "al2-ami-sagemaker-batch-gpu-535"  # driver 535, with forward compatibility (docs/containers.md)
@@ -33,5 +35,5 @@ def _ami(instance: str, ami_version: str, gpu_ami: str) -> str | None:
 
 def has_gpu(instance: str) -> bool:
     """Whether an instance type has GPUs that the image can use: families g4dn, g5, gr6, p4d and their successors."""
-    family = instance.removeprefix("ml.").split(".")[0]
+    family = instance_family(instance)
     return re.match(r"(g|gr|p)\d", family) is not None and family not in TOO_OLD

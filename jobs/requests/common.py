@@ -29,11 +29,15 @@ def vpc(account: Account) -> Request:
     return {"VpcConfig": {"Subnets": list(account.subnets), "SecurityGroupIds": list(account.security_groups)}}
 
 
+def instance_family(instance: str) -> str:
+    """The family of an instance type: g5 of ml.g5.xlarge."""
+    return instance.removeprefix("ml.").split(".")[0]
+
+
 def volume_key(account: Account, instance: str) -> str | None:
     """The KMS key of a machine's volume; None for local disks, for which SageMaker refuses a key (API reference,
     ResourceConfig, VolumeKmsKeyId)."""
-    family = instance.removeprefix("ml.").split(".")[0]
-    return None if family in LOCAL_DISK else account.kms_key
+    return None if instance_family(instance) in LOCAL_DISK else account.kms_key
 
 
 def without_empty(**fields: Any) -> Request:

@@ -16,7 +16,7 @@ from container.project_root import PROJECT_ROOT
 from jobs.aws.calls import call, user_error
 from jobs.aws.clients import Clients
 from jobs.spec.console import PrintLine
-from jobs.spec.record import RECORD, JobRecord
+from jobs.spec.record import read_record
 from jobs.spec.results_folder import ResultsFolder
 from jobs.storage.s3 import S3Uri, download_folder
 from model.errors import Failure, InputError
@@ -50,12 +50,9 @@ def model_uri(clients: Clients, description: Mapping[str, Any], results: Results
     """The S3 URI of a transform's model: of the job's record, else of the SageMaker model, which may be deleted."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    try:
-        uri = JobRecord.read(results.path / RECORD).outputs.get("model")
-    except (OSError, ValueError, TypeError, AttributeError):
-        uri = None
-    if uri:
-        return uri
+    record = read_record(results.path)
+    if record is not None and record.outputs.get("model"):
+        return record.outputs["model"]
     name = description["ModelName"]
     try:
         container = call(clients.sagemaker.describe_model, ModelName=name)["PrimaryContainer"]

@@ -44,6 +44,9 @@ for method, request in json.loads(requests.read_text()):
     else:
         # this client takes arguments only behind an entry point; the service takes them behind the image's own
         placed["AppSpecification"]["ContainerEntrypoint"] = ["python3", "-m", "container.entrypoint"]
-        for output in placed["ProcessingOutputConfig"]["Outputs"]:
+        # finished parts are uploaded while the job runs, which this client refuses; it fetches what is there at the end
+        outputs = [each for each in placed["ProcessingOutputConfig"]["Outputs"] if each["OutputName"] != "parts"]
+        placed["ProcessingOutputConfig"]["Outputs"] = outputs
+        for output in outputs:
             Path(output["S3Output"]["S3Uri"].removeprefix("file://")).mkdir(parents=True, exist_ok=True)
         client.create_processing_job(**placed)
