@@ -54,8 +54,9 @@ def delete_endpoint(job: FoundJob, given: str, yes: bool) -> int:
     try:
         endpoint = live_endpoint(job.clients, job.name)
     except InputError as error:
-        folder = job.results.path
-        advice = f"; if it was deleted elsewhere, remove {folder}, and the name is free" if folder.exists() else ""
+        record, advice = read_record(job.results.path), ""
+        if record is not None and not record.stopped:
+            advice = f"; if it was deleted elsewhere, remove {record.folder}, and the name is free"
         raise InputError(f"{error}{advice}") from error
     stop(job, ENDPOINT)
     deleted, left = delete_parts(job.clients, endpoint)

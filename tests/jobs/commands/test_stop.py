@@ -77,3 +77,5 @@ def test_an_endpoint_that_was_deleted_elsewhere_does_not_keep_its_name(aws, caps
     assert "there is no endpoint prod; if it was deleted elsewhere, remove results/prod, and the name is free" in err
     shutil.rmtree("results/prod")
     assert run_jobs("deploy", *flags) == 0
+    assert [run_jobs("stop", "prod"), run_jobs("stop", "prod")] == [0, 2]
+    assert capsys.readouterr().err.endswith("there is no endpoint prod\n")  # its record says so already
