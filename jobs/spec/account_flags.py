@@ -35,6 +35,9 @@ class JobNameFlags(ResultsFlags, RegionFlags):
 class StopFlags(JobNameFlags):
     """Flags of stop."""
 
+    job: list[str] = flag(
+        [], "Name of the job, or the beginning of the name; an endpoint's whole name", section="Job", positional=True
+    )
     yes: bool = flag(False, "Delete an endpoint without asking on the terminal", section="Job")
 
 

@@ -32,10 +32,10 @@ def resolve_source(source: str, input_name: str, flags: Any, lookup: Lookup | No
         source: A path, an S3 URI, a job's name, the beginning of it, or `latest`.
         input_name: The input that the source is for: model, predictions, evaluation, ...
         flags: The launcher's, with `results` and `on`.
-        lookup: Asks SageMaker for a job that has no record here, or no outputs in it; not with --dry_run.
+        lookup: Asks SageMaker for a job that ran there; not with --dry_run.
 
     Raises:
-        InputError: The job failed, or several jobs begin with the name.
+        InputError: The job failed or has not ended, or several jobs begin with the name.
     """
     if is_remote(source) or not source or Path(source).exists() or "/" in source:
         return source
@@ -66,6 +66,8 @@ def resolve_source(source: str, input_name: str, flags: Any, lookup: Lookup | No
             what = WHAT_FETCH_BRINGS[record.command]
             raise InputError(f"{input_name}: python -m jobs fetch {record.name} brings {what} first")
         return found
+    if record.on == SAGEMAKER and lookup and input_name != PARTS:  # only SageMaker knows whether it has ended, and how
+        return lookup(record.name, input_name, flags) or record.outputs.get(folder, str(local))
     return record.outputs.get(folder, str(local))
 
 

@@ -88,3 +88,21 @@ def test_the_answers_of_a_transform_are_those_that_were_fetched(on, tmp_path):
         resolve_source("t-1", "predictions", flags)
     (tmp_path / "t-1" / "output").mkdir()
     assert resolve_source("t-1", "predictions", flags) == str(tmp_path / "t-1" / "output")
+
+
+def test_sagemaker_is_asked_how_a_job_of_this_machine_ended(tmp_path):
+    """Else a job on a training that still runs, or has failed, was paid for and found no model."""
+    JobRecord("j-1", "train", "training", "sagemaker", "2026", tmp_path / "j-1", {"model": "s3://b/m.tar.gz"}).save()
+    flags = TrainFlags(results=str(tmp_path), on="sagemaker")
+
+    def running(name: str, input_name: str, flags: TrainFlags) -> str | None:
+        raise InputError(f"training {name} has not ended: InProgress")
+
+    with pytest.raises(InputError, match="training j-1 has not ended: InProgress"):
+        resolve_source("latest", "model", flags, running)
+    assert resolve_source("j-1", "model", flags, lambda *_: "s3://b/other.tar.gz") == "s3://b/other.tar.gz"
+    assert resolve_source("j-1", "model", flags, lambda *_: None) == "s3://b/m.tar.gz"  # nobody could be asked
+    assert resolve_source("j-1", "model", replace(flags, dry_run=True), running) == "s3://b/m.tar.gz"
+    # parts of a job that was stopped or has failed are wanted
+    JobRecord("i-1", "inference", "processing", "sagemaker", "2026", tmp_path / "i-1", {"parts": "s3://b/p/"}).save()
+    assert resolve_source("i-1", "parts", flags, running) == "s3://b/p/"
