@@ -124,7 +124,7 @@ class Attribute:
             raise InputError("an attribute needs a name")
         if len(set(self.values)) != len(self.values):
             duplicate = next(value for value in self.values if self.values.count(value) > 1)
-            raise InputError(f"{where}: the value {duplicate!r} stands twice in {listing(self.values)}")
+            raise InputError(f"{where}: the value {duplicate!r} is a duplicate in {listing(self.values)}")
         if not self.values or any(not value for value in self.values):
             raise InputError(f"{where}: {'a value has an empty name' if self.values else 'there are no values'}")
         if list(self.cuts) != sorted(set(self.cuts)) or not all(math.isfinite(cut) for cut in self.cuts):

@@ -8,5 +8,5 @@ parts, joined_parts: answers of a part of the rows, which outlast a job that is 
 average: `python -m model join`, the weighted mean of earlier probabilities.
 
 Tested by files of other names:
-    parts, joined_parts: tests/test_bulk_inference.py
+    parts, joined_parts: tests/bulk_inference/test_parts.py
 """

@@ -7,7 +7,7 @@ backend: what computes a network; backends: those that there are, by the file th
 torch, imported when a model needs it.
 
 Tested by files of other names:
-    parts: tests/test_bulk_inference.py
+    parts: tests/bulk_inference/test_parts.py
 """
 
 from model.prediction.api import predict

@@ -262,14 +262,19 @@ class ChannelFiles:
         paths = [_as_path(name) for name in sample_names(names) if not leaves_folder(_as_path(name))]
         if any(self.find_spelling(path, beside).kind != "missing" for path in paths):
             return
-        parents = {str(parent) for _, path in self.below("") for parent in PurePosixPath(path).parents}
-        holding = [parent for parent in sorted(parents) if any(self._in_folder(parent, path) for path in paths)]
+        holding = [parent for parent in self._parents if any(self._in_folder(parent, path) for path in paths)]
         if len(holding) == 1:
             if holding[0] not in self._logged:
                 log.info("the images of the table lie in %s, the only folder that has them", holding[0])
                 self._logged.add(holding[0])
             self.image_folders = (IMAGES, holding[0])
             self._candidates.clear()
+
+    @cached_property
+    def _parents(self) -> list[str]:
+        """The folders that hold files, and those above them."""
+        own = {PurePosixPath(path).parent for _, path in self.below("")}
+        return sorted({str(folder) for path in own for folder in (path, *path.parents)})
 
     def _find_alike(self, name: str, beside: str) -> list[tuple[Kind, str]]:
         """What another spelling of a name fits, in the first folder where it fits anything."""

@@ -126,7 +126,7 @@ def rows_of_table(
     """The rows of a table whose images are found; rows of a split that training has no use for are left out."""
     duplicates = {column for column in table.header if column and table.header.count(column) > 1}
     if duplicates:
-        problems.add("column that stands twice", f"{table.name}: {listing(sorted(duplicates))}")
+        problems.add("duplicate column", f"{table.name}: {listing(sorted(duplicates))}")
     columns = [column for column in table.header if column not in (names_column, "")]
     rows = Rows(source, columns={column: [] for column in columns})
     if names_column is None:

@@ -38,7 +38,7 @@ def test_schemes_are_read_from_yaml() -> None:
         (["one"], "at least two values"),
         ("worn", "a list of names is expected, not 'worn'"),
         (None, "a list of names is expected"),
-        (["a", "a"], "'a' stands twice"),
+        (["a", "a"], "'a' is a duplicate"),
         (["a", ""], "empty name"),
         (["a", True], "YAML reads a value as True; write it in quotes"),
         (["a", None], "YAML reads a value as None"),

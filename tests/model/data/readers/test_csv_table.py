@@ -72,7 +72,7 @@ def test_damaged_tables_are_reported(root: Path) -> None:
     write_csv(root, 'path,label\na.jpg,0\n"b.jpg,1\n')
     assert list(problems_of(root)) == ["table that is no CSV", "fewer than two classes"]
     write_csv(root, "path,label,label\na.jpg,0,0\nb.jpg,1,1\n")
-    assert problems_of(root) == {"column that stands twice": ["train.csv: label"]}
+    assert problems_of(root) == {"duplicate column": ["train.csv: label"]}
     write_csv(root, "path,label\n")
     assert list(problems_of(root)) == ["channel without pictures"]
     write_csv(root, "path,label\na.jpg,0\n,1\nb.jpg,1\n")

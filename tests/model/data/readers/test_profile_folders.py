@@ -157,4 +157,4 @@ def test_faults_of_the_competitions_csv(root: Path) -> None:
 def test_a_duplicate_column_of_the_competitions_csv_is_reported(root: Path) -> None:
     profile(root, "000001_female_Asian_45")
     write_csv(root, "path,label,label\n000001_female_Asian_45,0,1\n")
-    assert problems_of(root, attributes={"label": ["0", "1"]}) == {"column that stands twice": ["train.csv: label"]}
+    assert problems_of(root, attributes={"label": ["0", "1"]}) == {"duplicate column": ["train.csv: label"]}
