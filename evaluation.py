@@ -6,23 +6,23 @@ Reads  SM_GROUND_TRUTH_DIR/gt.csv     the truth: ImageID,ans or image_name,label
                                       another table, class folders, profile folders, a .lst or manifest
        SM_OUTPUT_DATA_DIR/output.csv  the answers of inference.py or inference_TTA.py, joined by name; beside it
                                       labels.json (names of classes) and probabilities.csv (for the calibration error)
-       --pictures DIR                 the pictures, in DIR or DIR/images, for the page to show; else those of a truth
+       --images DIR                 the images, in DIR or DIR/images, for the page to show; else those of a truth
                                       that is a labelled folder
 Writes report.html                    all of it as a page: one file without network, for a browser and for print
        suspects.csv                   wrong answers that may be errors of the truth, where there are any; with --compare
-                                      also compared.csv, the pictures that one of the two models alone has right
+                                      also compared.csv, the images that one of the two models alone has right
        evaluation.json                SageMaker's multiclass_classification_metrics, and under `rarebird` accuracy,
                                       macro_f1, gmean_f1, balanced_accuracy, per_class, ... each with low and high
 Prints one line of JSON               {"accuracy": 0.5711, "f1": 0.5213}, f1 being macro F1; a summary on stderr
 
 The whole column of the truth holds names of classes or their indices, as `ans` of output.csv does; where both fit and
-differ (classes called 1, 2, 3), --label_values says which. A picture without an answer counts as wrong; an answer
+differ (classes called 1, 2, 3), --label_values says which. An image without an answer counts as wrong; an answer
 without truth is left out; the summary counts both. A name twice, an unknown class or a missing column ends the job
 with exit code 2.
 
     SM_GROUND_TRUTH_DIR=data/gt SM_OUTPUT_DATA_DIR=output python evaluation.py
     python evaluation.py --ground_truth_dir data/gt --output_data_dir output --compare output/before
-    python evaluation.py --ground_truth_dir data/gt --output_data_dir output --pictures data/eval
+    python evaluation.py --ground_truth_dir data/gt --output_data_dir output --images data/eval
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def score(
     )
     pictures = picture_folder(Path(settings.pictures), matched.names) if settings.pictures else None
     if pictures is None and truth.is_dir():
-        with suppress(InputError):  # the pictures of a labelled folder, if they have the answers' names
+        with suppress(InputError):  # the images of a labelled folder, if they have the answers' names
             pictures = picture_folder(truth, matched.names)
     evaluated = evaluate(
         matched,

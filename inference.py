@@ -1,27 +1,27 @@
-"""Answers for a folder of pictures, or for single ones, by a saved model.
+"""Answers for a folder of images, or for single ones, by a saved model.
 
     SM_CHANNEL_EVAL=data/eval SM_CHANNEL_MODEL=runs/exp SM_OUTPUT_DATA_DIR=output python inference.py
     python inference.py --eval_dir photos --model_dir runs/exp --output answers/photos.csv --num_tta 8
     python inference.py a.jpg b.png --model_dir runs/exp
 
-Reads   SM_CHANNEL_EVAL         pictures, with info.csv where there is one: its rows and their order are kept
+Reads   SM_CHANNEL_EVAL         images, with info.csv where there is one: its rows and their order are kept
         SM_CHANNEL_MODEL        a saved model or an ensemble, or a folder with one in it; else the newest finished
                                 run in runs/
-Writes  SM_OUTPUT_DATA_DIR      output.csv (the class as `ans`, empty where a picture could not be read),
+Writes  SM_OUTPUT_DATA_DIR      output.csv (the class as `ans`, empty where an image could not be read),
                                 probabilities.csv (a column a class, by name), predictions.csv (for people: the
                                 class by name, its probability, the next two), labels.json (names of the classes,
-                                and how the model was made), errors.csv where a picture could not be read,
-                                learnt_from.csv where the model has learnt from a picture or was chosen by it
+                                and how the model was made), errors.csv where an image could not be read,
+                                learnt_from.csv where the model has learnt from an image or was chosen by it
         parts/                  beside them while it runs: what is finished, a part a shard (python -m jobs shards)
                                 or --part_size N rows. The same command, or --resume_from PARTS, takes them over
-                                where the job was stopped; part.json says of which model, settings and pictures
+                                where the job was stopped; part.json says of which model, settings and images
 
-Single picture files are named without a flag. Their predictions are printed, and no file is written unless
+Single image files are named without a flag. Their predictions are printed, and no file is written unless
 SM_OUTPUT_DATA_DIR, --output_data_dir or --output names where.
 
-Ends with 0 when done, 1 where no single picture or, with --strict, any picture could not be read, 2 for bad input.
+Ends with 0 when done, 1 where no single image or, with --strict, any image could not be read, 2 for bad input.
 
-Test-time augmentation (--num_tta N, or inference_TTA.py, which has 4) joins the answers of N views of each picture:
+Test-time augmentation (--num_tta N, or inference_TTA.py, which has 4) joins the answers of N views of each image:
 {views}
 """
 
@@ -133,7 +133,7 @@ def main(
     count = f"{len(models)} models, " if len(models) > 1 else ""
     where = f" in {prediction.root}" if single is None else ""
     log.info(
-        f"{number:,} pictures{where}; model {saved.folder}: {count}{saved.scheme.num_classes} classes; "
+        f"{number:,} images{where}; model {saved.folder}: {count}{saved.scheme.num_classes} classes; "
         f"{settings.num_tta} view{'s' if settings.num_tta > 1 else ''}; {predictor.backends[0]}"
     )
     started = time.monotonic()
@@ -146,7 +146,7 @@ def main(
         prediction.warn_of_parts()
         unreadable = prediction.write(*files, settings.batch_size, workers)
     seconds = time.monotonic() - started
-    log.info(f"{number:,} pictures in {seconds:.1f} s, {number / max(seconds, 1e-9):,.1f} pictures/s")
+    log.info(f"{number:,} images in {seconds:.1f} s, {number / max(seconds, 1e-9):,.1f} images/s")
     log.info(f"answers: {files[0]}")
     log.info(f"the same by name, for people: {beside_answers(files[0], PREDICTIONS)}")
     return end(unreadable, number, f"{beside_answers(files[0], ERRORS)} tells why", settings)
@@ -184,11 +184,11 @@ def read_channel_inputs(
     options = TableOptions(settings.table, settings.picture_column, settings.encoding, remembered_column=trained_column)
     if settings.table or any(path.suffix.lower() in CSV_SUFFIXES for path in eval_dir.glob("*")):
         is_index = (eval_dir / INDEX).is_file()
-        names = "a table names pictures that other hosts have; they divide its rows themselves"
+        names = "a table names images that other hosts have; they divide its rows themselves"
         old = f"{INDEX} has the index of all shards, those of other hosts too; python -m jobs shards gives each its own"
         locations.refuse_parts(eval_dir, old if is_index else names)
     if locations.is_split(eval_dir) and not has_images(eval_dir):
-        log.info("%s: no picture in it for this host", eval_dir)
+        log.info("%s: no image in it for this host", eval_dir)
         return None
     return eval_dir, read_info(eval_dir, options, settings.follow_links)
 
@@ -275,7 +275,7 @@ def predict_parts(
     answers.
 
     Returns:
-        Number of pictures without an answer; None in the other processes.
+        Number of images without an answer; None in the other processes.
     """
     env = locations.env
     earlier = locations.earlier_parts(settings.resume_from)
@@ -298,7 +298,7 @@ def predict_parts(
 
 
 def output_files(settings: InferenceSettings, locations: Locations) -> tuple[Path, Path] | None:
-    """The files of the answers and of their probabilities; None where single pictures are answered and nothing names an
+    """The files of the answers and of their probabilities; None where single images are answered and nothing names an
     output."""
     if settings.pictures and locations.output_dir(settings.output_data_dir) is None:
         return answer_files(Path(), settings.output) if settings.output else None
@@ -309,7 +309,7 @@ def output_files(settings: InferenceSettings, locations: Locations) -> tuple[Pat
 def print_predictions(
     saved: SavedModel | Ensemble, predictor: EnsemblePredictor, inputs: PredictionInput, settings: InferenceSettings
 ) -> int:
-    """Prints the predictions of single pictures as a table. Returns the exit code."""
+    """Prints the predictions of single images as a table. Returns the exit code."""
     print(f"model {saved.folder}: {saved.scheme.num_classes} classes", file=sys.stderr)
     names = inputs.rows[inputs.name_column].tolist()
     workers = worker_count(settings.num_workers) if len(names) > settings.batch_size else 0
@@ -328,17 +328,17 @@ def print_predictions(
 
 
 def end(unreadable: int, pictures: int, reasons: str, settings: InferenceSettings) -> int:
-    """The exit code. A warning, or a Failure, where pictures could not be read.
+    """The exit code. A warning, or a Failure, where images could not be read.
 
     Args:
-        unreadable: Number of pictures without an answer.
-        pictures: Number of all pictures.
+        unreadable: Number of images without an answer.
+        images: Number of all images.
         reasons: Where the reasons are.
-        settings: With `strict`, one picture without an answer is a Failure; so is it for single pictures if none has
+        settings: With `strict`, one image without an answer is a Failure; so is it for single images if none has
             an answer.
     """
     if unreadable:
-        message = f"{unreadable:,} of {pictures:,} pictures could not be read and have no answer: {reasons}"
+        message = f"{unreadable:,} of {pictures:,} images could not be read and have no answer: {reasons}"
         if settings.strict or (settings.pictures and unreadable == pictures):
             raise Failure(message)
         log.warning(message)

@@ -1,16 +1,16 @@
-"""Trains a model on a folder of pictures and saves it with its settings, labels, preprocessing, scores and card.
+"""Trains a model on a folder of images and saves it with its settings, labels, preprocessing, scores and card.
 
     SM_CHANNEL_TRAIN=data/train SM_MODEL_DIR=runs python train.py --name faces --epochs 10
     torchrun --nproc_per_node 2 train.py --config configs/mask-resnet18.yaml --train_dir data/train
 
-Reads   SM_CHANNEL_TRAIN        pictures and labels: profile folders, class folders, a CSV, .lst or a manifest
+Reads   SM_CHANNEL_TRAIN        images and labels: profile folders, class folders, a CSV, .lst or a manifest
         SM_CHANNEL_VALIDATION   others to choose the weights by; else a part of train, whole persons (--validation)
         SM_CHANNEL_MODEL        a saved model, or its model.tar.gz, whose weights are where training begins (else
                                 --weights, --pretrained); not looked at where it is SM_MODEL_DIR or in it
 Writes  SM_MODEL_DIR/NAME       the saved model (SM_MODEL_DIR itself where that is SageMaker's /opt/ml/model)
         SM_OUTPUT_DATA_DIR/NAME split.csv and split.json: who is on which side; tensorboard/: the run as it goes; with
                                 --folds out_of_fold/, the answers to every row of the channel; else beside the model
-        .../NAME/validation     report.html, a page on the validation pictures and the saved model's answers to them,
+        .../NAME/validation     report.html, a page on the validation images and the saved model's answers to them,
                                 with gt.csv and output.csv for evaluation.py; else SM_MODEL_DIR/NAME.validation; with
                                 --folds the page is in out_of_fold/
         checkpoints             in SM_MODEL_DIR/.checkpoints/NAME: the same command goes on where it was stopped
@@ -85,7 +85,7 @@ class TrainingJob:
         claim: The name that the job trains under, with its folder and checkpoints.
         hardware: Where the models are trained.
         stop: Signals that end the job early.
-        output: Folder of the split, TensorBoard's files, and the answers to held-out pictures with their report.
+        output: Folder of the split, TensorBoard's files, and the answers to held-out images with their report.
         is_packed: Whether the model is in /opt/ml/model, which SageMaker packs.
         account: Account at Weights & Biases; None if there is none.
         live_curves: Another folder for TensorBoard's files, which SageMaker copies to S3; None if there is none.
@@ -110,15 +110,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     train_dir = locations.train_dir(settings.train_dir)
     validation_dir = locations.channel("validation", settings.validation_dir)
     for folder in filter(None, (train_dir, validation_dir)):
-        locations.refuse_parts(folder, "each of them reads pictures from all of it")
+        locations.refuse_parts(folder, "each of them reads images from all of it")
     models = locations.models_dir(settings.model_dir)
     checkpoints_dir = locations.checkpoints_dir(settings.checkpoint_dir, models)
     location = RunLocation(models, checkpoints_dir, locations.is_packed(models))
     settings = start_from_earlier_model(settings, locations.earlier_model(models))
     refuse_alone("processes_per_host", settings.processes_per_host, env.world, "train")
 
-    # machine, pictures and labels, the models to train
-    check_early(settings)  # a wrong name is an error before any picture is read
+    # machine, images and labels, the models to train
+    check_early(settings)  # a wrong name is an error before any image is read
     hardware = find_hardware(settings.device, settings.precision, settings.channels_last, env.local_rank)
     check_gpus(env, settings.device, hardware.gpu_problem)
     distributed.start(env.rank, env.world, hardware.device)
@@ -150,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         log.info("stopped by SIGTERM; the same command goes on from the checkpoint")
     log.info("saved model: %s", claimed.run_dir)
     if page:
-        log.info("report of the %s: %s", "out-of-fold answers" if settings.folds else "validation pictures", page)
+        log.info("report of the %s: %s", "out-of-fold answers" if settings.folds else "validation images", page)
     if not location.is_packed:
         log.info("next: python inference.py --eval_dir FOLDER --model_dir %s", claimed.run_dir)
     return ExitCode.DONE
@@ -200,14 +200,14 @@ def train_models(training: TrainingJob) -> tuple[int | None, Path | None]:
 
 
 def write_report(training: TrainingJob, outcome: Outcome | None) -> Path | None:
-    """Writes the answers to the held-out pictures and the report on them.
+    """Writes the answers to the held-out images and the report on them.
 
     They go to the output folder, else beside the model's, never into one that SageMaker packs. An error is logged only:
     the model is saved.
 
     Args:
         training: The training job.
-        outcome: Of the only model; with others the pictures are predicted once more.
+        outcome: Of the only model; with others the images are predicted once more.
 
     Returns:
         The page; None if there is nothing to report on, or nowhere to write it.
@@ -229,7 +229,7 @@ def write_report(training: TrainingJob, outcome: Outcome | None) -> Path | None:
         settings = EvaluationSettings(pictures=str(root))
         evaluation.score(settings, folder / TRUTH, folder / OUTPUT, folder)
     except (InputError, OSError) as error:
-        log.warning("there is no report on the held-out pictures: %s", error)
+        log.warning("there is no report on the held-out images: %s", error)
         return None
     except Stopped:
         return None

@@ -2,8 +2,8 @@
 
     python -m benchmarks --train_dir data/train [--model resnet18] [--input_size 128 96] [--batch_size 64]
 
-One run measures, in turn and several times over: the network alone (training steps and inference on pictures that
-lie in memory), the input alone (pictures read, decoded and changed), a training epoch and inference from files to
+One run measures, in turn and several times over: the network alone (training steps and inference on images that
+lie in memory), the input alone (images read, decoded and changed), a training epoch and inference from files to
 answers. What counts are the ratios within the run: a machine's speed drifts, and its figures belong to it.
 """
 
@@ -51,20 +51,20 @@ COMPARED = {  # rates that are shown as a share of another
 
 @dataclass(frozen=True)
 class BenchmarkSettings:
-    train_dir: str | None = setting(None, "channel of pictures with labels", section="What is measured")
-    pictures: int = setting(1920, "pictures of an epoch, the channel's first; fewer where it has fewer", low=128)
+    train_dir: str | None = setting(None, "channel of images with labels", section="What is measured")
+    pictures: int = setting(1920, "images of an epoch, the channel's first; fewer where it has fewer", low=128)
     rounds: int = setting(3, "times that everything is measured; medians are told", low=1)
     model: str = setting("resnet18", "backbone: any name of timm's")
     input_size: list[int] = setting([128, 96], "height and width that the network sees", unit="pixels", low=8)
-    batch_size: int = setting(64, "pictures of a forward pass", low=1)
+    batch_size: int = setting(64, "images of a forward pass", low=1)
     precision: str = setting("auto", "arithmetic", choices=PRECISIONS)
     device: str = setting("auto", "auto, cpu, cuda or cuda:N")
-    num_workers: int = setting(-1, "processes that read pictures; -1: by the number of cores", low=-1)
+    num_workers: int = setting(-1, "processes that read images; -1: by the number of cores", low=-1)
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
         if not self.train_dir:
-            yield "train_dir is needed: a channel of pictures with labels, as in --train_dir data/train"
+            yield "train_dir is needed: a channel of images with labels, as in --train_dir data/train"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -95,10 +95,10 @@ def main(argv: Sequence[str]) -> int:
     preprocessing = bench.pipeline.preprocessing
     height, width = preprocessing.height, preprocessing.width
     print(
-        f"{settings.model} at {height}x{width}, batch {settings.batch_size}, {len(bench.datasets.train):,} pictures, "
+        f"{settings.model} at {height}x{width}, batch {settings.batch_size}, {len(bench.datasets.train):,} images, "
         f"{bench.workers} workers; {bench.hardware}; torch {torch.__version__}; median of {settings.rounds} rounds"
     )
-    headers = ["pictures/s", "median", "min", "max", "of the network alone"]
+    headers = ["images/s", "median", "min", "max", "of the network alone"]
     print(text_table(headers, rows, right=range(1, 5)))
     return 0
 
@@ -149,7 +149,7 @@ class Bench:
         return Inputs.stack([self.pipeline.inputs([pixels]) for pixels in images])
 
     def training_steps(self) -> float:
-        """Pictures a second of forward, backward and update on one batch in memory."""
+        """Images a second of forward, backward and update on one batch in memory."""
         trainer = self.make_trainer()
         trainer.network.train()
         inputs = self.make_inputs()
@@ -166,29 +166,29 @@ class Bench:
         return self.rate(step, steps=max(8, len(self.datasets.train) // self.settings.batch_size // 2))
 
     def training_epoch(self) -> float:
-        """Pictures a second of an epoch as train.py runs it, from files."""
+        """Images a second of an epoch as train.py runs it, from files."""
         outcome = fit(self.settings, self.datasets, hardware=self.hardware)
         return float(outcome.progress.history[0]["pictures_per_second"])
 
     def training_input(self) -> float:
-        """Pictures a second of reading, decoding and augmentation in a training epoch."""
+        """Images a second of reading, decoding and augmentation in a training epoch."""
         trainer = self.make_trainer()
         return self.input_rate(batches(trainer.images, trainer.sampler.batches(0), self.workers, self.pinned))
 
     def inference_steps(self) -> float:
-        """Pictures a second of inference on one batch in memory."""
+        """Images a second of inference on one batch in memory."""
         predictor, inputs = self.make_predictor(), self.make_inputs()
         return self.rate(lambda: predictor(inputs), steps=max(8, len(self.datasets.train) // self.settings.batch_size))
 
     def inference_input(self) -> float:
-        """Pictures a second of reading and decoding in inference."""
+        """Images a second of reading and decoding in inference."""
         predictor = self.make_predictor()
         pictures = predictor.dataset(self.datasets.train.root, self.datasets.train.locations)
         items = in_order(len(pictures), self.settings.batch_size)
         return self.input_rate(batches(pictures, items, self.workers, self.pinned))
 
     def inference(self) -> float:
-        """Pictures a second from files to answers, with the start of the loader."""
+        """Images a second from files to answers, with the start of the loader."""
         predictor = EnsemblePredictor([self.make_predictor()], self.heads.scheme)
         table = self.datasets.train
         started = time.perf_counter()
@@ -198,7 +198,7 @@ class Bench:
         return answered / (time.perf_counter() - started)
 
     def rate(self, step: Callable[[], object], steps: int) -> float:
-        """Pictures a second of a step on one batch, after two steps to warm up."""
+        """Images a second of a step on one batch, after two steps to warm up."""
         for _ in range(2):
             step()
         self.synchronize()
@@ -209,7 +209,7 @@ class Bench:
         return steps * self.settings.batch_size / (time.perf_counter() - started)
 
     def input_rate(self, loaded: Iterator[Batch]) -> float:
-        """Pictures a second of a loader, with its start."""
+        """Images a second of a loader, with its start."""
         started, count = time.perf_counter(), 0
         for batch in loaded:
             count += len(batch.rows)

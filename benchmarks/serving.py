@@ -1,8 +1,8 @@
 """Benchmark of the server: its throughput beside the predictor alone, and whether its memory grows.
 
-    python -m benchmarks.serving --model_dir runs/exp [--pictures data/eval/images] [--clients 32] [--requests 20000]
+    python -m benchmarks.serving --model_dir runs/exp [--images data/eval/images] [--clients 32] [--requests 20000]
 
-One run measures in turn, several times over: the predictor alone (pictures in memory to answers, in this process) in
+One run measures in turn, several times over: the predictor alone (images in memory to answers, in this process) in
 full batches and one by one, the server with many clients, and with one client. What counts are the ratios within the
 run: many clients to full batches, one client to one by one. --requests N then sends N more requests and prints the
 server's memory after a tenth of them and after all.
@@ -46,12 +46,12 @@ HEADERS = {"Content-Type": "application/x-image"}
 @dataclass(frozen=True)
 class ServingSettings:
     model_dir: str | None = setting(None, "a saved model", section="What is measured")
-    pictures: str | None = setting(None, "folder of pictures to ask with; else 64 drawn ones of 384 x 512 pixels")
+    pictures: str | None = setting(None, "folder of images to ask with; else 64 drawn ones of 384 x 512 pixels")
     clients: int = setting(32, "that ask side by side", low=1)
     seconds: float = setting(10.0, "of each measure", unit="s", low=0.1)
     rounds: int = setting(3, "times that everything is measured; medians are told", low=1)
     requests: int = setting(0, "sent behind, to see the server's memory; 0: none", low=0)
-    batch_size: int = setting(32, "pictures of a forward pass", low=1)
+    batch_size: int = setting(32, "images of a forward pass", low=1)
     precision: str = setting("fp32", "arithmetic", choices=PRECISIONS)
     device: str = setting("auto", "auto, cpu, cuda or cuda:N")
     processes: int = setting(0, "model processes of the server; 0: its default", low=0)
@@ -69,7 +69,7 @@ class Clients:
         self.port, self.pictures = port, pictures
 
     def request(self, connection: http.client.HTTPConnection, picture: bytes) -> float:
-        """Sends a picture and returns the seconds until its answer; AssertionError unless the status is 200."""
+        """Sends an image and returns the seconds until its answer; AssertionError unless the status is 200."""
         started = time.perf_counter()
         connection.request("POST", "/invocations", picture, HEADERS)
         response = connection.getresponse()
@@ -139,7 +139,7 @@ def main(argv: Sequence[str]) -> int:
                 answered = clients.run_for(count, settings.seconds)
                 rates[name].append(len(answered) / (time.perf_counter() - started))
                 seconds[name] += answered
-        print(f"{settings.model_dir}; batch {settings.batch_size}; {predictor.backends[0]}; {len(pictures)} pictures")
+        print(f"{settings.model_dir}; batch {settings.batch_size}; {predictor.backends[0]}; {len(pictures)} images")
         print(rates_table(server_of, rates, seconds))
         if settings.requests:
             totals = (settings.requests // 10, settings.requests)
@@ -182,7 +182,7 @@ def wait_until_ready(port: int, server: subprocess.Popen[bytes]) -> None:
 
 
 def predictor_rate(predictor: EnsemblePredictor, pictures: Sequence[bytes], batch_size: int, seconds: float) -> float:
-    """Pictures a second of the predictor in this process, over and over until the seconds are over."""
+    """Images a second of the predictor in this process, over and over until the seconds are over."""
     started, answered = time.perf_counter(), 0
     while time.perf_counter() - started < seconds:
         for answers in predictor.predict_images(pictures, batch_size):
@@ -197,7 +197,7 @@ def rates_table(
 
     Args:
         server_of: By measure of the predictor alone, the measure of the server to compare with it.
-        rates: Pictures a second by measure, one a round.
+        rates: Images a second by measure, one a round.
         seconds: By measure of the server, the time of each request.
     """
     rows = []
@@ -207,12 +207,12 @@ def rates_table(
         rows.append([alone, f"{statistics.median(rates[alone]):.1f}", "", "", "", ""])
         rows.append([server, f"{statistics.median(rates[server]):.1f}", f"{ratio:.2f}"])
         rows[-1] += [f"{value:.1f}" for value in milliseconds]
-    headers = ["", "pictures/s", "of the predictor", "p50 ms", "p95 ms", "p99 ms"]
+    headers = ["", "images/s", "of the predictor", "p50 ms", "p95 ms", "p99 ms"]
     return text_table(headers, rows, right=range(1, 6))
 
 
 def drawn_pictures(count: int = 64) -> list[bytes]:
-    """JPEGs of 384 x 512 pixels of noise, the size of the mask data's pictures."""
+    """JPEGs of 384 x 512 pixels of noise, the size of the mask data's images."""
     draw, pictures = np.random.default_rng(0), []
     for _ in range(count):
         jpeg = io.BytesIO()
@@ -223,10 +223,10 @@ def drawn_pictures(count: int = 64) -> list[bytes]:
 
 
 def read_pictures(folder: Path) -> list[bytes]:
-    """The files of a folder and the folders in it that are pictures by their names."""
+    """The files of a folder and the folders in it that are images by their names."""
     pictures = [path.read_bytes() for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]
     if not pictures:
-        raise InputError(f"pictures {folder}: there are none")
+        raise InputError(f"images {folder}: there are none")
     return pictures
 
 

@@ -34,18 +34,18 @@ TIMEOUT = 300.0  # seconds until a start counts as failed
 
 @dataclass(frozen=True)
 class StartSettings:
-    train_dir: str | None = setting(None, "channel of pictures with labels", section="What is measured")
+    train_dir: str | None = setting(None, "channel of images with labels", section="What is measured")
     image: str | None = setting(None, "the image, built before; none: python train.py alone")
     docker: str = setting("docker", "the engine's client")
     rounds: int = setting(3, "times that everything is measured; medians are told", low=1)
     model: str = setting("resnet18", "backbone: any name of timm's")
     input_size: list[int] = setting([128, 96], "height and width that the network sees", unit="pixels", low=8)
-    batch_size: int = setting(64, "pictures of a forward pass", low=1)
+    batch_size: int = setting(64, "images of a forward pass", low=1)
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
         if not self.train_dir:
-            yield "train_dir is needed: a channel of pictures with labels, as in --train_dir data/train"
+            yield "train_dir is needed: a channel of images with labels, as in --train_dir data/train"
 
 
 def main(argv: Sequence[str]) -> int:

@@ -36,7 +36,7 @@ PATH_ERRORS = (  # the paths that settings name are bad, not the job
 PROBLEMS = "problems.txt"  # all problems, where the log shows the first of each kind
 
 LESS_MEMORY = "a smaller batch_size or input_size needs less"
-FEWER_WORKERS = "fewer num_workers or smaller pictures need less"
+FEWER_WORKERS = "fewer num_workers or smaller images need less"
 SHARED_MEMORY = "/dev/shm may be full: fewer num_workers need less"
 
 log = logging.getLogger("rarebird")

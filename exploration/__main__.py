@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from model.subcommands import run_subcommand
 
 SUBCOMMANDS = {
-    "demo": ("exploration.demo", "draws pictures of made-up faces to try the jobs on"),
+    "demo": ("exploration.demo", "draws images of made-up faces to try the jobs on"),
     "runs": ("exploration.runs", "lists what was trained: the settings that differ, scores and intervals"),
     "scores": ("exploration.scores", "prints an evaluation.json as a small table"),
 }

@@ -44,9 +44,9 @@ class DemoSettings:
         "demo/data", "folder that train, eval and gt are made in; one that an earlier call made is made anew",
         section="What is drawn",
     )  # fmt: skip
-    persons: int = setting(300, "persons to learn from, seven pictures each", low=12)
-    eval_persons: int = setting(160, "other persons to be judged on, seven pictures each", low=12)
-    size: list[int] = setting([96, 128], "width and height of a picture", unit="pixels", low=16, high=2048)
+    persons: int = setting(300, "persons to learn from, seven images each", low=12)
+    eval_persons: int = setting(160, "other persons to be judged on, seven images each", low=12)
+    size: list[int] = setting([96, 128], "width and height of an image", unit="pixels", low=16, high=2048)
     seed: int = setting(0, "of everything random", low=0)
 
     def contradictions(self) -> Iterator[str]:
@@ -188,7 +188,7 @@ def main(argv: Sequence[str]) -> int:
     for side, persons in draw_demo(settings).items():
         bands = [sum(low <= person.age <= high for person in persons) for low, high, _ in BANDS]
         print(
-            f"{settings.output}/{side}: {len(persons):,} persons, {len(persons) * len(KINDS):,} pictures; "
+            f"{settings.output}/{side}: {len(persons):,} persons, {len(persons) * len(KINDS):,} images; "
             f"under 30: {bands[0]:,}, 30 to 59: {bands[1]:,}, 60 and over: {bands[2]:,} persons"
         )
     return 0

@@ -23,7 +23,7 @@ from model.settings.train import TrainSettings
 
 CHECKPOINTS = ".checkpoints"  # the hidden folder in which train.py keeps unfinished runs
 SKIPPED = ("tensorboard", "wandb")  # folders in a run that hold no runs
-VALIDATED = {"f1": "val F1", "acc": "val accuracy"}  # scores of the validation pictures, with their headers
+VALIDATED = {"f1": "val F1", "acc": "val accuracy"}  # scores of the validation images, with their headers
 EVALUATED = {CRITERIA[name].score: CRITERIA[name].label for name in VALIDATED}  # those of evaluation.json
 SCORES = EVALUATED | {CRITERIA[name].name: header for name, header in VALIDATED.items()}
 
@@ -136,7 +136,7 @@ def _unfinished_run(folder: Path) -> Run | None:
         done=f"{state['epoch']}/{settings['epochs']}",
         settings=_flat(
             settings,
-            {"train": identity["training pictures"], "validation": identity.get("validation pictures", 0)},
+            {"train": identity["training images"], "validation": identity.get("validation images", 0)},
         ),
         seconds=state["seconds"],
         scores=_validation_scores(state["best"]["metrics"] if state["best"] else None),
@@ -175,7 +175,7 @@ def _add_evaluation(path: Path, runs: Mapping[Path, Run]) -> None:
 
 
 def _flat(settings: Mapping[str, Any], pictures: Mapping[str, int]) -> dict[str, Any]:
-    """Settings and the number of pictures of each side; the values of a mapping under names such as
+    """Settings and the number of images of each side; the values of a mapping under names such as
     augmentation.flip.p."""
     flat: dict[str, Any] = {}
 

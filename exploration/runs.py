@@ -19,7 +19,7 @@ from model.settings.fields import setting
 USAGE = """python -m exploration runs [DIR] [--FLAG VALUE ...]
 
 Lists the runs below a folder, finished and unfinished: the settings in which they differ, the scores on the validation
-pictures, and those of the evaluation.json that lies in a run's folder or below it (or above it, where the run is alone
+images, and those of the evaluation.json that lies in a run's folder or below it (or above it, where the run is alone
 there), each with its interval. Runs on different data have tables of their own."""
 
 
@@ -28,7 +28,7 @@ class RunsSettings:
     dir: str = setting("runs", "folder with the runs", section="What is listed", positional=True)
     sort: str = setting(
         "f1",
-        "order: the best macro F1 or accuracy on the validation pictures first, the newest first, or by name",
+        "order: the best macro F1 or accuracy on the validation images first, the newest first, or by name",
         choices=("f1", "accuracy", "date", "name"),
     )
     output: str | None = setting(None, "file to write the list into as well, as CSV with every value in full")

@@ -18,7 +18,7 @@ from model.settings.train import TrainSettings
 
 WIDEST_CELL = 18  # of a setting's value or header, in columns of the terminal
 NARROWEST_TEXT = 40  # of a run's settings as a text, likewise
-# The scores that a value of the setting `sort` goes by; the second where a run has no validation pictures.
+# The scores that a value of the setting `sort` goes by; the second where a run has no validation images.
 SORTED_BY = {sort: (CRITERIA[name].name, CRITERIA[name].score) for sort, name in (("f1", "f1"), ("accuracy", "acc"))}
 
 

@@ -34,9 +34,9 @@ def scores_text(evaluation: dict[str, Any], weakest: int) -> str:
     rows = [["accuracy", *_cells(scores["accuracy"])], ["macro F1", *_cells(scores["macro_f1"])]]
     per_class = {name: values for name, values in scores["per_class"].items() if values["support"]}
     for name in sorted(per_class, key=lambda name: per_class[name]["f1"]["value"])[:weakest]:
-        rows.append([f"F1 of {name} ({per_class[name]['support']} pictures)", *_cells(per_class[name]["f1"])])
+        rows.append([f"F1 of {name} ({per_class[name]['support']} images)", *_cells(per_class[name]["f1"])])
     over = f"resampled over {scores['resampled_over']}" if scores["accuracy"]["low"] is not None else "no intervals"
-    return text_table([f"{scores['pictures']:,} pictures", "score", f"interval, {over}"], rows)
+    return text_table([f"{scores['pictures']:,} images", "score", f"interval, {over}"], rows)
 
 
 def _cells(score: dict[str, Any]) -> list[str]:

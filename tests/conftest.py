@@ -1,4 +1,4 @@
-"""What tests share: drawn pictures, the real ones beside the checkout, and jobs run in this process."""
+"""What tests share: drawn images, the real ones beside the checkout, and jobs run in this process."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The real pictures and weights that lie beside the checkout in development."""
+    """The real images and weights that lie beside the checkout in development."""
     found = ROOT.parent / "shared"
     if not found.is_dir():
-        (pytest.fail if IN_CI else pytest.skip)("needs the real pictures in ../shared")
+        (pytest.fail if IN_CI else pytest.skip)("needs the real images in ../shared")
     return found
 
 
@@ -97,7 +97,7 @@ def _draw_hierarchy(folder: Path, pictures: dict[str, int], is_tree: bool, sizes
 
     Args:
         folder: Where the channels are written.
-        pictures: Pictures of each channel by its name; `eval` has a truth, eval/gt.csv, of joint names.
+        images: Images of each channel by its name; `eval` has a truth, eval/gt.csv, of joint names.
         is_tree: Whether each variety is of one product and each product of one aisle; else all are independent.
         sizes: Number of values of each attribute.
     """

@@ -50,7 +50,7 @@ def pictures(faces) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def decision(plain, pictures) -> Decision:
-    """Brings the classes to nearly one mean probability over the pictures, common ones to a little more."""
+    """Brings the classes to nearly one mean probability over the images, common ones to a little more."""
     means = np.log(probabilities_of(predict(plain, pictures, device="cpu", precision="fp32")).astype(float)).mean(0)
     counts = json.loads((plain / "metrics.json").read_text())["data"]["train"]["class_counts"]
     return Decision(0.5, tuple(np.round(0.1 * np.log1p(counts) - 2 * means, 3).tolist()))
@@ -81,7 +81,7 @@ def answers(biased, pictures, decision) -> pd.DataFrame:
 
 
 def infer(faces: Path, model: Path, output: Path, *flags: str, main=inference.main) -> tuple[np.ndarray, np.ndarray]:
-    """Classes, int64 (n,), and probabilities, (n, classes), in the order of the pictures' names."""
+    """Classes, int64 (n,), and probabilities, (n, classes), in the order of the images' names."""
     where = ["--eval_dir", str(faces / "eval"), "--model_dir", str(model), "--output_data_dir", str(output)]
     assert main([*where, *MACHINE, *flags]) == 0
     classes = pd.read_csv(output / "output.csv").sort_values("ImageID")["ans"].to_numpy()

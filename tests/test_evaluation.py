@@ -115,11 +115,11 @@ def test_a_table_of_classes_is_aligned_and_names_stay_text(tmp_path, capsys, nam
     assert len({wcswidth(line) for line in lines[start : start + 5]}) == 1
 
 
-def test_without_groups_pictures_are_resampled_and_without_resamples_there_are_no_intervals(tmp_path, capsys):
+def test_without_groups_images_are_resampled_and_without_resamples_there_are_no_intervals(tmp_path, capsys):
     made(tmp_path, KOREAN, grouped=False)
     run()
     assert (written()["rarebird"]["groups"], written()["rarebird"]["resampled_over"]) == (None, "picture")
-    assert "over single pictures" in capsys.readouterr().err
+    assert "over single images" in capsys.readouterr().err
     run(resamples=0)
     content = written()
     assert content["rarebird"]["macro_f1"]["low"] is content["rarebird"]["macro_f1"]["high"] is None
@@ -128,7 +128,7 @@ def test_without_groups_pictures_are_resampled_and_without_resamples_there_are_n
     assert "no intervals" in capsys.readouterr().err
 
 
-def test_attributes_are_scored_each_and_an_unanswered_picture_is_wrong_in_all(tmp_path, capsys):
+def test_attributes_are_scored_each_and_an_unanswered_image_is_wrong_in_all(tmp_path, capsys):
     scheme = mask_scheme()
     truth, answers = made(tmp_path, scheme, pictures=200)
     run()
@@ -197,13 +197,13 @@ def test_a_named_file_of_answers_lies_in_the_output_directory_with_its_probabili
     assert written()["rarebird"]["accuracy"]["value"] < 1
 
 
-def test_the_page_lies_beside_the_numbers_and_shows_the_pictures_that_are_given(tmp_path, capsys):
+def test_the_page_lies_beside_the_numbers_and_shows_the_images_that_are_given(tmp_path, capsys):
     made(tmp_path, KOREAN)
     run()
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     accuracy = written()["rarebird"]["accuracy"]
     assert page.startswith("<!DOCTYPE html>") and "착용샷" in page and "data:image" not in page
-    assert f"{accuracy['low']:.4f} to {accuracy['high']:.4f}" in page and "--pictures DIR" in page
+    assert f"{accuracy['low']:.4f} to {accuracy['high']:.4f}" in page and "--images DIR" in page
     (tmp_path / "photos" / "images").mkdir(parents=True)
     for name in ("003.jpg", "004.jpg", "005.jpg", "006.jpg"):
         Image.new("RGB", (20, 30), "teal").save(tmp_path / "photos" / "images" / name)
@@ -213,12 +213,12 @@ def test_the_page_lies_beside_the_numbers_and_shows_the_pictures_that_are_given(
     assert "report.html" in capsys.readouterr().err
 
 
-def test_a_wrong_folder_of_pictures_is_told_before_anything_is_written(tmp_path):
+def test_a_wrong_folder_of_images_is_told_before_anything_is_written(tmp_path):
     made(tmp_path, KOREAN)
     (tmp_path / "photos").mkdir()
     with pytest.raises(InputError, match="no such folder; nearest: photos"):
         run("--pictures", "photo")
-    with pytest.raises(InputError, match="none of the 90 pictures lies there"):
+    with pytest.raises(InputError, match="none of the 90 images lies there"):
         run("--pictures", "photos")
     assert not (tmp_path / "out" / "report.html").exists()
 
@@ -260,7 +260,7 @@ def test_help_is_a_manual(capsys):
 
 
 def test_the_real_faces_are_scored_over_persons(shared, tmp_path, capsys):
-    """Answers that are the truth, of a table with 2,800 pictures of 400 persons."""
+    """Answers that are the truth, of a table with 2,800 images of 400 persons."""
     truth = shared / "data" / "faces" / "gt"
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "output.csv").write_bytes((truth / "gt.csv").read_bytes())
@@ -318,7 +318,7 @@ def test_a_class_whose_name_has_spaces_may_be_chosen(answers_of_masks, tmp_path)
     assert found["gmean_classes"] == ["worn/male/under 30"] and found["gmean_f1"]["value"] == 1
 
 
-def test_a_labelled_folder_is_the_truth_and_has_the_pictures(tmp_path, capsys):
+def test_a_labelled_folder_is_the_truth_and_has_the_images(tmp_path, capsys):
     scheme = Scheme((Attribute("label", ("1", "2", "10")),))
     names = [f"{scheme.class_names[row % 3]}/{row}.png" for row in range(30)]
     for name in names:

@@ -143,14 +143,14 @@ def test_the_server_follows_no_links(monkeypatch: pytest.MonkeyPatch) -> None:
         settings_layers.read(SERVE, [], "")
 
 
-def test_every_picture_of_odd_extension_is_answered_and_other_files_are_counted(
+def test_every_image_of_odd_extension_is_answered_and_other_files_are_counted(
     splits: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     model, photos = run(tmp_path, "--train_dir", str(splits)), tmp_path / "photos"
     for suffix in (".jfif", ".ppm", ".tga"):
         draw(photos / "more", 1, suffix)
     for name in ("a.txt", "b.txt", "c.xyz", "Thumbs.db"):
-        (photos / name).write_text("no picture")
+        (photos / name).write_text("no image")
     where = ["--eval_dir", str(photos), "--model_dir", str(model), "--output_data_dir", str(tmp_path / "out"), *MACHINE]
     with caplog.at_level(logging.INFO, "rarebird"):
         assert inference.main([*where, "--strict"]) == 0

@@ -45,7 +45,7 @@ def run_hierarchy(hierarchy, run_train):
 
 
 def answer_and_evaluate(hierarchy: Path, model: Path, output: Path, capsys: pytest.CaptureFixture[str]) -> dict:
-    """Answers the pictures of eval and evaluates; returns the line on stdout."""
+    """Answers the images of eval and evaluates; returns the line on stdout."""
     where = ["--eval_dir", str(hierarchy / "eval"), "--model_dir", str(model), "--output_data_dir", str(output)]
     assert inference.main([*where, "--device", "cpu", "--precision", "fp32", "--num_workers", "0"]) == 0
     where = ["--ground_truth_dir", str(hierarchy / "gt"), "--output_data_dir", str(output)]

@@ -1,4 +1,4 @@
-"""inference.py and inference_TTA.py in this process on drawn pictures and a model trained for a moment."""
+"""inference.py and inference_TTA.py in this process on drawn images and a model trained for a moment."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def infer(faces, models, tmp_path):
 
 
 def channel_of(tmp_path: Path, faces: Path, rows: list[str], header: str = "ImageID,ans") -> Path:
-    """An eval channel with these rows of info.csv and pictures a.png, b.png and c.png."""
+    """An eval channel with these rows of info.csv and images a.png, b.png and c.png."""
     folder = tmp_path / "channel"
     (folder / "images").mkdir(parents=True)
     for name, source in zip("abc", sorted((faces / "eval" / "images").iterdir())):
@@ -82,10 +82,10 @@ def test_labels_json_tells_how_the_model_was_made(infer, models):
     assert member["settings"]["input_size"] == [32, 24] and "train_dir" not in member["settings"]
 
 
-def test_every_row_is_kept_and_a_picture_that_cannot_be_read_has_a_reason(faces, infer, tmp_path):
+def test_every_row_is_kept_and_an_image_that_cannot_be_read_has_a_reason(faces, infer, tmp_path):
     rows = ["c.png,1,x", "gone.png,2,y", "a.png,0,z", "bad.png,0,", "c.png,0,w", "../out.png,0,v", ",0,u"]
     channel = channel_of(tmp_path, faces, rows, "ImageID,ans,note")
-    (channel / "images" / "bad.png").write_text("no picture")
+    (channel / "images" / "bad.png").write_text("no image")
     answers, probabilities, output = infer(channel=channel)
     assert answers["ImageID"].tolist() == ["c.png", "gone.png", "a.png", "bad.png", "c.png", "../out.png", ""]
     assert answers["note"].tolist() == ["x", "y", "z", "", "w", "v", "u"]
@@ -95,7 +95,7 @@ def test_every_row_is_kept_and_a_picture_that_cannot_be_read_has_a_reason(faces,
     errors = pd.read_csv(output / "errors.csv", dtype=str, keep_default_na=False)
     assert errors["ImageID"].tolist() == ["gone.png", "bad.png", "../out.png", ""]
     assert "no such file" in errors["error"][0] and "out of the channel" in errors["error"][2]
-    with pytest.raises(Failure, match=r"^4 of 7 pictures could not be read .*errors\.csv tells why$"):
+    with pytest.raises(Failure, match=r"^4 of 7 images could not be read .*errors\.csv tells why$"):
         infer("--strict", channel=channel)
 
 
@@ -179,8 +179,8 @@ def test_the_answers_file_can_be_named(faces, models, tmp_path, monkeypatch, giv
 
 
 @pytest.mark.parametrize("model", ["joint", "heads"])
-def test_tta_is_the_mean_of_the_views_of_each_picture(infer, faces, models, model):
-    """Reference: the views made one by one from the decoded picture and predicted without TTA."""
+def test_tta_is_the_mean_of_the_views_of_each_image(infer, faces, models, model):
+    """Reference: the views made one by one from the decoded image and predicted without TTA."""
     saved = load_model(models / model)
     from model.decisions import Decision
     from model.images.decode import read_source
@@ -240,14 +240,14 @@ def test_the_index_of_a_shard_is_read_once(faces, infer, tmp_path, monkeypatch):
     assert answers["ans"].str.isdecimal().all() and opened == ["shard-00000.tar"]
 
 
-def test_predict_from_python_takes_paths_bytes_and_pictures(faces, models, infer):
+def test_predict_from_python_takes_paths_bytes_and_images(faces, models, infer):
     _, expected, _ = infer()
     paths = [faces / "eval" / "images" / name for name in expected["ImageID"][:3]]
-    given = [str(paths[0]), paths[1].read_bytes(), Image.open(paths[2]), b"no picture"]
+    given = [str(paths[0]), paths[1].read_bytes(), Image.open(paths[2]), b"no image"]
     found = predict(models / "joint", given, device="cpu", precision="fp32")
     assert found.columns[:7].tolist() == ["picture", "class", "name", "mask", "gender", "age", "error"]
     names = expected.columns[1:].tolist()
-    # a PIL picture is decoded whole, the others by the decoder's own down-scaling
+    # a PIL image is decoded whole, the others by the decoder's own down-scaling
     assert np.allclose(found.loc[:1, names], expected.loc[:1, names], atol=1e-5)
     assert found["class"][:2].tolist() == expected.loc[:1, names].to_numpy().argmax(1).tolist()
     assert found["name"][0] == names[found["class"][0]]
@@ -296,7 +296,7 @@ def test_what_a_killed_inference_left_is_removed_by_the_next(faces, infer, tmp_p
     assert [path.name for path in output.glob(".*")] == [".other.csv.7.part"]
 
 
-def test_not_one_picture_of_the_table_is_an_error_with_the_nearest_name(faces, infer, tmp_path):
+def test_not_one_image_of_the_table_is_an_error_with_the_nearest_name(faces, infer, tmp_path):
     channel = channel_of(tmp_path, faces, ["A.PNG,0", "gone.png,0"])
     with pytest.raises(InputError, match=r"2 rows, such as info\.csv row 2: images/A\.PNG; nearest: images/a\.png"):
         infer(channel=channel)
@@ -309,7 +309,7 @@ def test_names_in_another_spelling_are_answered_and_output_csv_keeps_them(faces,
     assert not (output / "errors.csv").exists()
 
 
-def test_answers_into_the_folder_of_the_pictures_are_no_table_of_the_next_call(faces, infer, tmp_path):
+def test_answers_into_the_folder_of_the_images_are_no_table_of_the_next_call(faces, infer, tmp_path):
     channel = channel_of(tmp_path, faces, [])
     (channel / "info.csv").rename(channel / "notes.csv")
     (channel / "notes.csv").write_text("who,when\nme,today\n")
@@ -320,7 +320,7 @@ def test_answers_into_the_folder_of_the_pictures_are_no_table_of_the_next_call(f
     assert (channel / "mine.probabilities.csv").exists() and (channel / "output.csv").exists()
 
 
-def test_the_column_of_pictures_that_a_model_was_trained_with_is_taken_where_it_is(faces, models, infer, tmp_path):
+def test_the_column_of_images_that_a_model_was_trained_with_is_taken_where_it_is(faces, models, infer, tmp_path):
     model = tmp_path / "model"
     shutil.copytree(models / "joint", model)
     saved = (model / "settings.yaml").read_text()

@@ -18,7 +18,7 @@ SMALL = ["--device", "cpu", "--num_workers", "0"]
 
 
 def channel(root: Path, labels: list[str], copies: int = 6) -> pd.DataFrame:
-    """Pictures with a colour a label and train.csv with the columns path and label."""
+    """Images with a colour a label and train.csv with the columns path and label."""
     rows = []
     for code, label in enumerate(labels):
         colour = np.random.default_rng(code).integers(0, 255, 3)

@@ -20,7 +20,7 @@ SMALL = ["--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
 
 @pytest.fixture
 def tree(faces, run_train, tmp_path, monkeypatch) -> Path:
-    """A processing job's tree with pictures, truth and a packed model."""
+    """A processing job's tree with images, truth and a packed model."""
     model = run_train(faces / "train", "--epochs", "0")
     base = tmp_path / "ml"
     inputs = base / "processing" / "input"

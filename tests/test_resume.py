@@ -23,7 +23,7 @@ from model.training.optim import Schedule
 from model.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
-STEPS = 5  # of an epoch: 168 pictures, no validation, batches of 32
+STEPS = 5  # of an epoch: 168 images, no validation, batches of 32
 LONG = ["--epochs", "3", "--validation", "0", "--ema", "0.9", "--dropout", "0.1", "--augmentation", '["flip", "mixup"]']
 LONG += ["--log_interval", "1"]
 EVERY_STEP = ["--checkpoint_seconds", "0"]
@@ -212,7 +212,7 @@ def test_other_settings_are_refused_by_name(faces, run_train, at_update, monkeyp
     monkeypatch.undo()
     with pytest.raises(InputError, match=r"lr: 0\.001 then, 0\.01 now"):
         run_train(faces / "train", "--lr", "0.01")
-    with pytest.raises(InputError, match=r"training pictures: \d+ then, \d+ now"):
+    with pytest.raises(InputError, match=r"training images: \d+ then, \d+ now"):
         run_train(faces / "train", "--validation", "0.4")
     run_train(faces / "train", "--lr", "0.01", "--resume", "never")
 

@@ -98,7 +98,7 @@ def seams(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(losses.LOSSES, "adjusted", adjusted)
     monkeypatch.setitem(choices.LOSSES, "adjusted", "cross entropy of adjusted logits")
     monkeypatch.setitem(sampling.SAMPLERS, "newest", Newest)
-    monkeypatch.setitem(choices.SAMPLERS, "newest", "the last pictures of the table")
+    monkeypatch.setitem(choices.SAMPLERS, "newest", "the last images of the table")
     monkeypatch.setitem(augmentation.AUGMENTATIONS, "solarise", make_solarise)
     monkeypatch.setitem(scores.SCORES, "worst_recall", lambda counts: counts.recall.min(axis=-1))
     worst = EpochMetric("val_worst", "lowest recall", "score/worst_recall", higher_is_better=True, score="worst_recall")

@@ -17,7 +17,7 @@ def answer_single(models, monkeypatch, tmp_path, capsys):
     """Answers files in a working folder that holds a.png and bad.png; returns what is printed, line by line."""
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (36, 48), "teal").save("a.png")
-    (tmp_path / "bad.png").write_text("no picture")
+    (tmp_path / "bad.png").write_text("no image")
 
     def run(*arguments: str, expect: int = 0) -> list[str]:
         assert inference.main([*arguments, "--model_dir", str(models / "joint"), "--device", "cpu"]) == expect
@@ -48,10 +48,10 @@ def test_single_files_are_written_where_an_output_is_named(answer_single, tmp_pa
 
 def test_a_broken_file_among_single_ones_has_its_reason_and_none_that_is_read_is_a_failure(answer_single, caplog):
     out = answer_single("bad.png", "a.png")
-    assert "(cannot be identified as a picture)" in out[2] and out[3].startswith("a.png")
-    assert "1 of 2 pictures could not be read" in caplog.text
+    assert "(cannot be identified as an image)" in out[2] and out[3].startswith("a.png")
+    assert "1 of 2 images could not be read" in caplog.text
     for flags in (["bad.png"], ["bad.png", "a.png", "--strict"]):
-        with pytest.raises(Failure, match=r"1 of \d pictures could not be read"):
+        with pytest.raises(Failure, match=r"1 of \d images could not be read"):
             answer_single(*flags)
 
 
@@ -61,5 +61,5 @@ def test_what_is_no_single_file_is_told_before_the_model_is_read(answer_single, 
         answer_single("photos", "a.jpg", "a.png")
     assert "photos: a folder is named by a flag, as in --eval_dir photos" in str(caught.value)
     assert "a.jpg: there is no such file; nearest: a.png" in str(caught.value)
-    with pytest.raises(InputError, match="pictures and eval_dir both name what to answer"):
+    with pytest.raises(InputError, match="images and eval_dir both name what to answer"):
         answer_single("a.png", "--eval_dir", "photos")

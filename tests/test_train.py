@@ -1,4 +1,4 @@
-"""train.py in this process on drawn pictures: what it writes, refuses, and learns with."""
+"""train.py in this process on drawn images: what it writes, refuses, and learns with."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_the_geometric_mean_is_over_the_classes_of_validation_and_reported_where
     f1 = np.array(saved["validation"]["per_class"]["f1"])[present]
     assert saved["validation"]["gmean"] == pytest.approx(np.prod(f1) ** (1 / present.sum()))
     assert all("val_gmean" in entry for entry in saved["history"]) and "val_gmean=" in caplog.text
-    warning = f"best_criterion gmean chooses by {present.sum()} of 18 classes; validation has no picture of "
+    warning = f"best_criterion gmean chooses by {present.sum()} of 18 classes; validation has no image of "
     assert caplog.text.count(warning) == 1
     caplog.clear()
     with caplog.at_level(logging.INFO, "rarebird"):
@@ -175,7 +175,7 @@ def test_check_only_describes_the_data_and_trains_nothing(faces, run_train, tmp_
     with caplog.at_level(logging.INFO, "rarebird"):
         run = run_train(faces / "train", "--check_only", "true", "--target", "heads")
     assert not run.parent.exists() and "epoch=1" not in caplog.text
-    assert "168 pictures of 24 groups by person" in caplog.text
+    assert "168 images of 24 groups by person" in caplog.text
     assert re.search(r"^mask, 3 values: worn 120, incorrect 24, none 24$", caplog.text, re.M)
     assert "groups (person)" in caplog.text and "without check_only trains" in caplog.text
     with pytest.raises(InputError, match="missing channel"):

@@ -42,7 +42,7 @@ def test_a_loss_that_is_not_finite_says_where_and_what_to_try(faces, run_train):
     assert re.search(r"not finite at epoch \d+, step \d+, learning rate .*--lr.*--clip_grad", str(error.value))
 
 
-def test_a_picture_that_vanished_after_the_check_ends_the_run(faces, run_train, tmp_path):
+def test_an_image_that_vanished_after_the_check_ends_the_run(faces, run_train, tmp_path):
     copied = tmp_path / "train"
     shutil.copytree(faces / "train", copied)
     broken = next(copied.rglob("mask1.*"))
@@ -77,14 +77,14 @@ def test_what_heads_may_not_be_is_told(faces, run_train, heads, message):
         run_train(faces / "train", "--target", "heads", "--heads", json.dumps(heads))
 
 
-def test_an_augmentation_whose_pictures_no_network_takes_is_told(faces, run_train):
+def test_an_augmentation_whose_images_no_network_takes_is_told(faces, run_train):
     with pytest.raises(InputError, match="the network cannot take what comes out of it"):
         run_train(faces / "train", "--augmentation", '{"RandomCrop": {"size": 16}}')
 
 
 def test_a_missing_label_column_is_told_with_every_other_fault(tmp_path, run_train):
     (tmp_path / "train.csv").write_text("image_name,lable\np0.jpg,1\np1.jpg,2\n")
-    (tmp_path / "p0.jpg").write_text("no picture")
+    (tmp_path / "p0.jpg").write_text("no image")
     with pytest.raises(InputError) as error:
         run_train(tmp_path)
     assert "nearest: label" in str(error.value) and "p0.jpg" in str(error.value) and "p1.jpg" in str(error.value)

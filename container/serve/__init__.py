@@ -2,7 +2,7 @@
 Batch Transform", "Custom Containers Contract for Multi-Model Endpoints"), run as `python -m container.serve`.
 
 What knows no model is in container.http. app has the paths, request_body and responses read and write bodies, batching
-gathers pictures for served_model. The models are in this process (models) or in several model processes (process_pool;
+gathers images for served_model. The models are in this process (models) or in several model processes (process_pool;
 worker is the server's side of one, model_process the other, channel what they exchange).
 
 Tested by files of other names:

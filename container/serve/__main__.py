@@ -8,7 +8,7 @@ Reads   SM_CHANNEL_MODEL        a saved model or an ensemble, or a folder with o
 
 GET /ping                       200 when the model is loaded and has answered once; 503 before, and once it fails again
                                 and again
-POST /invocations               pictures as they are, as multipart/form-data or as base64 in JSON; answers are JSON,
+POST /invocations               images as they are, as multipart/form-data or as base64 in JSON; answers are JSON,
                                 JSON lines or CSV
 GET /execution-parameters       for batch transforms
 GET /metrics /openapi.json      counters, and the description of all this

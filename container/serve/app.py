@@ -69,7 +69,7 @@ class Server:
         self.bodies = Capacity(settings.max_pending_mb * MIB)
         self.pictures = Capacity(settings.max_queue)
         self.max_body = (settings.max_payload_mb or settings.max_pending_mb) * MIB
-        self.counters.gauge("rarebird_waiting_pictures", "Pictures that wait", lambda: self.pictures.used)
+        self.counters.gauge("rarebird_waiting_pictures", "Images that wait", lambda: self.pictures.used)
         self.counters.gauge("rarebird_held_bytes", "Bytes of bodies held", lambda: self.bodies.used)
         self.counters.gauge("rarebird_loaded_models", "Models loaded", lambda: len(self.models.loaded))
 
@@ -133,7 +133,7 @@ class Server:
         return await self.invoke(request, self.models.loaded[ONLY_MODEL])
 
     async def invoke(self, request: Request, loaded: LoadedModel) -> Response:
-        """Predicts the pictures of a request."""
+        """Predicts the images of a request."""
         response_format = negotiate_format(request.headers.getlist("accept"), self.settings.accept)
         content_type = body_type(request.headers)
         limits = BodyLimits(self.max_body, self.settings.body_timeout, "max_payload_mb")
@@ -157,15 +157,15 @@ class Server:
         return Response(body, media_type=f"{CSV}; charset=utf-8" if is_csv else response_format.media_type)
 
     async def predict(self, loaded: LoadedModel, invocation: Invocation, waiting: Reservation) -> list[Answer]:
-        """The answers to the pictures of a request, in order.
+        """The answers to the images of a request, in order.
 
         Raises:
-            RequestError: 503, too many pictures are waiting, it takes too long, or the model cannot answer now; 400,
-                the one picture of a request cannot be read.
+            RequestError: 503, too many images are waiting, it takes too long, or the model cannot answer now; 400,
+                the one image of a request cannot be read.
         """
         number = len(invocation.pictures)
         if not waiting.add(number):
-            raise RequestError(503, "too many pictures wait", RETRY_AFTER)
+            raise RequestError(503, "too many images wait", RETRY_AFTER)
 
         async def predict_one(row: int) -> Answer:
             picture, metadata = invocation.pictures[row], invocation.metadata[row]

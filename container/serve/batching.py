@@ -1,4 +1,4 @@
-"""Dynamic batching: pictures of many requests are decoded side by side and predicted in batches."""
+"""Dynamic batching: images of many requests are decoded side by side and predicted in batches."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class Batcher:
-    """Predicts one picture per call. A batch goes to the model when it is full, when no other picture is being decoded,
-    or when its first picture has waited max_wait seconds. At most two batches and what is being decoded are held
+    """Predicts one image per call. A batch goes to the model when it is full, when no other image is being decoded,
+    or when its first image has waited max_wait seconds. At most two batches and what is being decoded are held
     decoded.
 
     Args:
-        prepare: Decodes a picture to the model's inputs, from its bytes and its row in the request; runs in `decoders`.
-        predict: Probabilities, float32 (N, classes), of N pictures' inputs; runs in `model_thread`.
-        batch_size: Most pictures in a batch.
+        prepare: Decodes an image to the model's inputs, from its bytes and its row in the request; runs in `decoders`.
+        predict: Probabilities, float32 (N, classes), of N images' inputs; runs in `model_thread`.
+        batch_size: Most images in a batch.
         max_wait: Seconds.
         decoders: The threads that decode.
         num_decoders: Their number.
@@ -42,12 +42,12 @@ class Batcher:
         self.batch_size, self.max_wait = batch_size, max_wait
         self.decoders, self.model_thread = decoders, model_thread
         self.decoded_slots = asyncio.Semaphore(2 * batch_size + num_decoders)
-        self.undecoded = 0  # pictures that are waiting for a slot or being decoded
+        self.undecoded = 0  # images that are waiting for a slot or being decoded
         self.queue: asyncio.Queue[tuple[float, Any, asyncio.Future[np.ndarray]]] = asyncio.Queue()
         self.task = asyncio.create_task(self._run())
 
     async def __call__(self, picture: bytes, row: int) -> np.ndarray:
-        """Probabilities of a picture, float32 (classes,). row: its position in its request. Raises what `prepare`
+        """Probabilities of an image, float32 (classes,). row: its position in its request. Raises what `prepare`
         raises."""
         loop = asyncio.get_running_loop()
         self.undecoded += 1

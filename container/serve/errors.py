@@ -6,7 +6,7 @@ from model.errors import Failure
 
 
 class Unavailable(Exception):
-    """A picture cannot be predicted now; another try may succeed."""
+    """An image cannot be predicted now; another try may succeed."""
 
 
 class NotEnoughMemory(Failure):

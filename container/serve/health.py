@@ -8,7 +8,7 @@ from typing import Any
 from container.serve.errors import Unavailable
 from model.errors import Failure
 
-Predict = Callable[[Sequence[Any]], Any]  # the inputs of N pictures -> their probabilities, N rows float32 (classes,)
+Predict = Callable[[Sequence[Any]], Any]  # the inputs of N images -> their probabilities, N rows float32 (classes,)
 
 
 class ModelHealth:
@@ -57,14 +57,14 @@ def predict_in_parts(predict: Predict, inputs: Sequence[Any]) -> Any:
     """The rows of predict, by halves where there is not enough memory for all.
 
     Raises:
-        Unavailable: There is not enough memory for one picture.
+        Unavailable: There is not enough memory for one image.
         Exception: What predict raises.
     """
     try:
         return predict(inputs)
     except MemoryError as error:
         if len(inputs) == 1:
-            raise Unavailable(f"not enough memory to predict a picture: {error}") from None
+            raise Unavailable(f"not enough memory to predict an image: {error}") from None
     # outside of the handler: the error's traceback holds what was allocated
     middle = len(inputs) // 2
     return [row for half in (inputs[:middle], inputs[middle:]) for row in predict_in_parts(predict, half)]

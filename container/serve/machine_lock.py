@@ -49,4 +49,4 @@ def lock_file() -> IO[bytes]:
     return tempfile.TemporaryFile()
 
 
-LARGE_PICTURE = MachineLock()  # held while a picture is decoded that takes much memory
+LARGE_PICTURE = MachineLock()  # held while an image is decoded that takes much memory

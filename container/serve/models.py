@@ -48,7 +48,7 @@ class AnsweringModel(Protocol):
 
 
 class PicturePredictor(Protocol):
-    """Probabilities of a picture, float32 (classes,), from its bytes and its row in the request."""
+    """Probabilities of an image, float32 (classes,), from its bytes and its row in the request."""
 
     async def __call__(self, picture: bytes, row: int) -> np.ndarray: ...
 

@@ -11,15 +11,15 @@ from model import __version__
 
 ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
 REASONS = {
-    400: "a body that is not what it says, or the one picture of a request that cannot be read",
+    400: "a body that is not what it says, or the one image of a request that cannot be read",
     404: "no such path or model",
     405: "no such method",
     406: "no form of an answer that the request accepts",
     408: "the body did not come in time",
     409: "a model of that name is loaded already",
-    413: "the body is too large, or has too many pictures or too much beside them",
+    413: "the body is too large, or has too many images or too much beside them",
     415: "a body of a type that is not taken",
-    422: "a body without a picture, or in another shape",
+    422: "a body without an image, or in another shape",
     503: "the model is being loaded or fails, or too many requests wait; Retry-After tells when to try again",
     507: "not enough memory for the model",
 }
@@ -113,7 +113,7 @@ def _invocation() -> dict[str, Any]:
     bodies[JSON] = {"schema": {"oneOf": [PICTURE, PICTURE_WITH_METADATA, ITEMS, *ITEM_OBJECTS]}}
     bodies |= {LINES: {"schema": {}}, MULTIPART: {"schema": FORM_BODY}}
     operation = _operation(
-        "Probabilities of pictures", {"oneOf": [PROBABILITIES, PREDICTIONS]}, 400, 404, 406, 408, 413, 415, 422, 503
+        "Probabilities of images", {"oneOf": [PROBABILITIES, PREDICTIONS]}, 400, 404, 406, 408, 413, 415, 422, 503
     )
     formats = operation["responses"]["200"]["content"]
     formats |= {f"{JSON};{VERBOSE}": formats[JSON], LINES: {}, f"{LINES};{VERBOSE}": {}, CSV: {}}

@@ -27,8 +27,8 @@ from model.settings.serve import ServeSettings
 if TYPE_CHECKING:
     import numpy as np
 
-TRIES = 2  # processes that are given a picture: one that kills them must not go through all
-MAX_DEATHS = 6  # of a process in a row, each before it answered a picture or was ready for STAYS_SECONDS
+TRIES = 2  # processes that are given an image: one that kills them must not go through all
+MAX_DEATHS = 6  # of a process in a row, each before it answered an image or was ready for STAYS_SECONDS
 STAYS_SECONDS = 60.0
 FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds before a restart: the first of the second in a row, doubled for each more
 
@@ -108,16 +108,16 @@ class ProcessPool:
         self.keepers = [asyncio.create_task(self._keep(number)) for number in range(len(self.workers))]
 
     async def predict(self, name: str, picture: bytes, row: int) -> np.ndarray:
-        """Probabilities of a picture, float32 (classes,), by the process that has the least to do.
+        """Probabilities of an image, float32 (classes,), by the process that has the least to do.
 
         Args:
             name: The model.
-            picture: Its bytes.
+            image: Its bytes.
             row: Its position in its request.
 
         Raises:
-            RequestError: The picture cannot be read.
-            Unavailable: No process is ready, or those that were given the picture ended.
+            RequestError: The image cannot be read.
+            Unavailable: No process is ready, or those that were given the image ended.
         """
         for _ in range(TRIES):
             ready = [worker for worker in self.workers if worker.is_ready]
@@ -131,7 +131,7 @@ class ProcessPool:
             worker.pictures += 1
             self.process_counters.pictures.labels(str(worker.number)).inc()
             return probabilities
-        raise Unavailable(f"{TRIES} model processes ended while they had this picture")
+        raise Unavailable(f"{TRIES} model processes ended while they had this image")
 
     async def load(self, name: str, folder: Path | None) -> LoadedModel:
         """Loads a model into every process.
@@ -207,7 +207,7 @@ class ProcessPool:
             copies: Number of processes that start at the same time.
 
         Returns:
-            How it ended, and whether restarting it helps: it answered a picture, or was ready for a while.
+            How it ended, and whether restarting it helps: it answered an image, or was ready for a while.
 
         Raises:
             Exception: What ServedModel raises.

@@ -1,4 +1,4 @@
-"""Request bodies: reads a request's pictures, as encoded bytes, and the metadata sent with them."""
+"""Request bodies: reads a request's images, as encoded bytes, and the metadata sent with them."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Invocation:
     """The content of a request for predictions.
 
     Attributes:
-        pictures: The encoded pictures, or the error of each that has none.
-        metadata: What was sent with each picture.
-        is_single: Whether it is one picture, not a list of one.
+        images: The encoded images, or the error of each that has none.
+        metadata: What was sent with each image.
+        is_single: Whether it is one image, not a list of one.
     """
 
     pictures: list[bytes | RequestError]
@@ -69,10 +69,10 @@ async def read_invocation(
         request: The request.
         content_type: Its body_type.
         chunks: Its body.
-        max_pictures: Most pictures in it.
+        max_pictures: Most images in it.
 
     Raises:
-        RequestError: 400 or 422, the body is not what its type says; 413, too many pictures, or too much metadata.
+        RequestError: 400 or 422, the body is not what its type says; 413, too many images, or too much metadata.
     """
     if content_type == MULTIPART:
         return await _read_form(request.headers, chunks, max_pictures)
@@ -87,13 +87,13 @@ class _InMemoryParser(MultiPartParser):
 
 
 async def _read_form(headers: Headers, chunks: AsyncGenerator[bytes, None], max_pictures: int) -> Invocation:
-    """Reads multipart/form-data: files are pictures, other fields metadata, one for all or one for each in order."""
+    """Reads multipart/form-data: files are images, other fields metadata, one for all or one for each in order."""
     try:
         form = await _InMemoryParser(headers, chunks, max_files=max_pictures, max_fields=MAX_FIELD_PARTS).parse()
     except (MultiPartException, ValueError) as error:  # ValueError: a charset that is a codec but not of text
         message = str(getattr(error, "message", error))
         if message.startswith("Too many files"):
-            raise RequestError(413, f"more than {max_pictures:,} pictures, the most that are taken at a time") from None
+            raise RequestError(413, f"more than {max_pictures:,} images, the most that are taken at a time") from None
         raise RequestError(413 if message.startswith("Too many") else 400, f"not {MULTIPART}: {message}") from None
     return await asyncio.to_thread(_parse_form, form.multi_items())
 
@@ -108,12 +108,12 @@ def _parse_form(items: list[tuple[str, UploadFile | str]]) -> Invocation:
         else:
             fields.setdefault(name, []).append(value)
     if not pictures:
-        raise RequestError(422, f"no picture: {MULTIPART} has no part with a filename")
+        raise RequestError(422, f"no image: {MULTIPART} has no part with a filename")
     if len(fields) > MAX_FIELDS:
         raise RequestError(413, f"{len(fields):,} fields, more than {MAX_FIELDS:,} names that are taken")
     for name, values in fields.items():
         if len(values) not in (1, len(pictures)):
-            raise RequestError(422, f"{name} comes {len(values)} times beside {len(pictures)} pictures")
+            raise RequestError(422, f"{name} comes {len(values)} times beside {len(pictures)} images")
     shared = {name: values[0] for name, values in fields.items() if len(values) == 1}
     own = {name: values for name, values in fields.items() if len(values) > 1}
     metadata = [shared] * len(pictures)
@@ -134,7 +134,7 @@ def _parse_json(body: bytes, max_pictures: int) -> Invocation:
 
 
 def _parse_lines(body: bytes, max_pictures: int) -> Invocation:
-    """Reads an item a line; empty lines are left out. One line is one picture."""
+    """Reads an item a line; empty lines are left out. One line is one image."""
     refuse_many_values(body)
     lines = {number: line for number, line in enumerate(body.splitlines(), 1) if line.strip()}
     _check_number(len(lines), max_pictures)
@@ -148,15 +148,15 @@ def _parse_lines(body: bytes, max_pictures: int) -> Invocation:
 
 
 def _check_number(pictures: int, most: int) -> None:
-    """RequestError if a request has no picture, or more than are taken."""
+    """RequestError if a request has no image, or more than are taken."""
     if not pictures:
-        raise RequestError(422, "no picture: the list is empty")
+        raise RequestError(422, "no image: the list is empty")
     if pictures > most:
-        raise RequestError(413, f"{pictures:,} pictures, more than {most:,} that are taken at a time")
+        raise RequestError(413, f"{pictures:,} images, more than {most:,} that are taken at a time")
 
 
 def _decode_items(items: list[Any], is_single: bool) -> Invocation:
-    prefixes = ["" if is_single else f"picture {row}: " for row in range(len(items))]
+    prefixes = ["" if is_single else f"image {row}: " for row in range(len(items))]
     pairs = [_decode_item(item, prefix) for item, prefix in zip(items, prefixes)]
     metadata = [entries for _, entries in pairs]
     for entries, prefix in zip(metadata, prefixes):
@@ -179,7 +179,7 @@ def _picture_list(content: dict[str, Any]) -> Any:
 
 
 def _decode_item(item: Any, prefix: str) -> tuple[bytes | RequestError, dict[str, Any]]:
-    """An item's picture, from base64 text or an object with it, and the object's other entries. prefix: of messages."""
+    """An item's image, from base64 text or an object with it, and the object's other entries. prefix: of messages."""
     metadata: dict[str, Any] = {}
     if isinstance(item, dict):
         keys = [name for name in PICTURE_KEYS if name in item]

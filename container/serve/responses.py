@@ -37,12 +37,12 @@ class ResponseFormat:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one picture.
+    """The answer to one image.
 
     Attributes:
-        probabilities: float32 (classes,); None if the picture cannot be read.
+        probabilities: float32 (classes,); None if the image cannot be read.
         error: Why it cannot be read.
-        metadata: What was sent with the picture.
+        metadata: What was sent with the image.
     """
 
     probabilities: np.ndarray | None
@@ -101,8 +101,8 @@ def encode_answers(
     """The body of a response.
 
     Args:
-        answers: To the pictures of the request.
-        is_single: Whether the request was one picture, not a list of one.
+        answers: To the images of the request.
+        is_single: Whether the request was one image, not a list of one.
         response_format: What it accepts.
         scheme: Labels of the classes.
         decision: Decides the class that a verbose answer names.
@@ -133,7 +133,7 @@ def _json_object(answer: Answer, verbose: bool, scheme: Scheme, decision: Decisi
 
 
 def _csv(answers: Sequence[Answer], scheme: Scheme) -> bytes:
-    """A line per picture with its probabilities in the order of the classes, without a header. A picture that cannot be
+    """A line per image with its probabilities in the order of the classes, without a header. An image that cannot be
     read has as many empty cells and then the reason."""
     text = io.StringIO()
     rows = csv.writer(LineFeeds(text), lineterminator="\r\n")

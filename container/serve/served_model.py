@@ -32,11 +32,11 @@ from model.prediction.api import make_predictor
 from model.prediction.predictor import ModelInputs
 from model.settings.serve import ServeSettings
 
-LARGE = 128 * MIB  # pictures whose decoding takes more memory are decoded one at a time
+LARGE = 128 * MIB  # images whose decoding takes more memory are decoded one at a time
 
 
 class ServedModel:
-    """Prepares and predicts pictures. `prepare` may be called by several threads, `predict` by one.
+    """Prepares and predicts images. `prepare` may be called by several threads, `predict` by one.
 
     Args:
         folder: The model's folder; None for those that settings.models names.
@@ -81,10 +81,10 @@ class ServedModel:
         return self.predictor.decision
 
     def prepare(self, picture: bytes, row: int = 0) -> ModelInputs:
-        """The model's inputs of an encoded picture. row: its position in the request.
+        """The model's inputs of an encoded image. row: its position in the request.
 
         Raises:
-            RequestError: 400, the picture cannot be read, or decoding it would take more memory than is free.
+            RequestError: 400, the image cannot be read, or decoding it would take more memory than is free.
         """
         try:
             needed = max(decoding_memory(picture, pipeline.views.draft) for pipeline in self.predictor.pipelines)
@@ -105,7 +105,7 @@ class ServedModel:
             raise RequestError(400, "too large for the memory of this machine") from None
 
     def predict(self, inputs: Sequence[ModelInputs]) -> np.ndarray:
-        """Probabilities of N pictures, float32 (N, classes)."""
+        """Probabilities of N images, float32 (N, classes)."""
         return self.predictor.predict_inputs(inputs)
 
     def __str__(self) -> str:
@@ -123,7 +123,7 @@ class ServedModel:
 
 
 def _trim_heap() -> None:
-    """Gives freed memory back to the system: glibc keeps as much as the largest picture of each thread (man 3
+    """Gives freed memory back to the system: glibc keeps as much as the largest image of each thread (man 3
     malloc_trim)."""
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)
@@ -141,7 +141,7 @@ def _model_folder(path: Path, copies: int) -> Path:
 
 
 def _blank_picture() -> bytes:
-    """An encoded picture of 64 x 64 pixels, or of fewer where fewer are read."""
+    """An encoded image of 64 x 64 pixels, or of fewer where fewer are read."""
     encoded, side = io.BytesIO(), min(64, math.isqrt(largest_allowed()))
     Image.new("RGB", (side, side), "grey").save(encoded, "PNG")
     return encoded.getvalue()

@@ -17,14 +17,14 @@ BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Counters(Telemetry):
-    """Also counts pictures and batches. Handlers put `pictures` and `unreadable` into the scope's state for the log;
+    """Also counts images and batches. Handlers put `pictures` and `unreadable` into the scope's state for the log;
     successful pings are not logged."""
 
     def __init__(self) -> None:
         super().__init__(path_template, quiet_paths=("/ping",))
-        self.pictures = Counter("rarebird_pictures", "Pictures of requests", ["outcome"], registry=self.registry)
+        self.pictures = Counter("rarebird_pictures", "Images of requests", ["outcome"], registry=self.registry)
         self.batches = Histogram(
-            "rarebird_batch_pictures", "Pictures a batch", registry=self.registry, buckets=BATCH_SIZES
+            "rarebird_batch_pictures", "Images a batch", registry=self.registry, buckets=BATCH_SIZES
         )
         self.faults = Counter("rarebird_model_faults", "Batches that the model failed on", registry=self.registry)
 
@@ -56,7 +56,7 @@ class ProcessCounters:
         def counter(name: str, text: str) -> Counter:
             return Counter(f"rarebird_process_{name}", text, ["process"], registry=registry)
 
-        self.pictures = counter("pictures", "Pictures that a model process answered")
+        self.pictures = counter("pictures", "Images that a model process answered")
         self.restarts = counter("restarts", "Restarts of a model process")
         ready = Gauge("rarebird_process_ready", "Whether a model process is ready", ["process"], registry=registry)
         held = Gauge("rarebird_process_memory_bytes", "Resident memory", ["process"], registry=registry)

@@ -33,9 +33,9 @@ class Worker:
 
     Attributes:
         pending: The calls that wait for their answers, by number.
-        pictures: Number of pictures that it has answered; counted by its owner.
+        images: Number of images that it has answered; counted by its owner.
         models: Names of the models that it has loaded; noted by its owner.
-        is_ready: Whether it may be given pictures; set by its owner, False once the process has ended.
+        is_ready: Whether it may be given images; set by its owner, False once the process has ended.
         is_broken: Whether it ended because its model failed again and again.
     """
 

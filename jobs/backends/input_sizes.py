@@ -86,7 +86,7 @@ def check_payload(images: Input, payload_mb: int, clients: Clients | None, suffi
         else f"a request has at most {MOST_PAYLOAD_MB} MB; python -m jobs inference has no such limit"
     )
     names = listing((f"{name} ({size / MIB:,.1f} MB)" for name, size in large), 5)
-    raise InputError(f"--max_payload_mb {payload_mb}: {len(large):,} pictures are larger: {names}: {remedy}")
+    raise InputError(f"--max_payload_mb {payload_mb}: {len(large):,} images are larger: {names}: {remedy}")
 
 
 def _sizes(each: Input, clients: Clients | None, suffixes: tuple[str, ...] = ()) -> Sizes:

@@ -29,16 +29,16 @@ def main(argv: Sequence[str]) -> int:
     if target.exists():
         raise InputError(f"{target}: is there already")
     if (source / INDEX).exists() or any(read_inner_index(source / name) is not None for name in shard_names(source)):
-        raise InputError(f"{source}: its pictures are in shards already")
+        raise InputError(f"{source}: its images are in shards already")
     unfinished = target.with_name(f".{target.name}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         names = [file.name for file in local_files(source)]
         pictures, shards = write_shards(source, unfinished, names, is_image, flags.shard_mb << 20)
         if not pictures:
-            raise InputError(f"{source}: there is no picture in it")
+            raise InputError(f"{source}: there is no image in it")
         unfinished.rename(target)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    print(f"{target}: {pictures:,} pictures in {shards:,} shards, {len(names) - pictures:,} other files beside them")
+    print(f"{target}: {pictures:,} images in {shards:,} shards, {len(names) - pictures:,} other files beside them")
     return ExitCode.DONE

@@ -84,7 +84,7 @@ def images_in_s3(flags: Any, account: Account) -> tuple[Input, list[PlannedUploa
     """The images that --data names, as they are once a local folder is uploaded, and its upload. Raises InputError
     without them, and for images that are larger than a request may be."""
     if not flags.data:
-        raise InputError("--data: name the pictures' folder or s3:// prefix")
+        raise InputError("--data: name the images' folder or s3:// prefix")
     clients = None if flags.dry_run else Clients(flags.region, flags.profile)
     if is_remote(flags.data):
         images = Input("pictures", flags.data)

@@ -24,8 +24,8 @@ from model.settings.fields import setting
 
 USAGE = """python -m model join PROBABILITIES[:WEIGHT] ... --output FILE
 
-Averages probabilities that inference.py wrote, joined by the pictures' names, and writes the answers, their
-probabilities (FILE's STEM.probabilities.csv) and labels.json beside them. Pictures that one file could not read are
+Averages probabilities that inference.py wrote, joined by the images' names, and writes the answers, their
+probabilities (FILE's STEM.probabilities.csv) and labels.json beside them. Images that one file could not read are
 answered from the others. The answer is the most probable class: decisions of the models (decision.json) are not used.
 
     python -m model join output/probabilities.csv output-b/probabilities.csv:2 --output joined.csv"""
@@ -39,7 +39,7 @@ class JoinSettings:
     output: str = setting(f"output/{OUTPUT}", "file of the answers")
     picture_column: str | None = setting(
         None,
-        "column that names the pictures; else the one in labels.json, else ImageID, image_name, path, filename, ...",
+        "column that names the images; else the one in labels.json, else ImageID, image_name, path, filename, ...",
     )
 
     def contradictions(self) -> Iterator[str]:
@@ -101,7 +101,7 @@ def _check_same_rows_and_classes(files: Sequence[Path], tables: Sequence[pd.Data
             problems.add("classes", f"{file}: {listing(table.columns)}; {files[0]}: {listing(first.columns)}")
         for one, other, one_file, other_file in ((first, table, files[0], file), (table, first, file, files[0])):
             for name in one.index.difference(other.index):
-                problems.add("pictures that a file lacks", f"{name} of {one_file} is not in {other_file}")
+                problems.add("images that a file lacks", f"{name} of {one_file} is not in {other_file}")
 
 
 def _weighted_mean(tables: Sequence[pd.DataFrame], weights: Sequence[float]) -> pd.DataFrame:
@@ -129,5 +129,5 @@ def main(argv: Sequence[str]) -> int:
     output, probabilities = answer_files(Path(), settings.output)
     info = pd.DataFrame({mean.index.name: mean.index})
     write_answers([answers], info, str(mean.index.name), scheme.to_dict(), output, probabilities, Decision())
-    print(f"{len(mean):,} pictures joined from {len(weighted)} files: {output}")
+    print(f"{len(mean):,} images joined from {len(weighted)} files: {output}")
     return 0

@@ -25,7 +25,7 @@ ANSWER_NAME = "ans_name"  # a column of the truth that holds names, never indice
 ROUNDING = 1e-6  # averages of float32 probabilities may be this much above 1
 
 # kinds of problems
-DUPLICATE_NAMES = "pictures that stand twice"
+DUPLICATE_NAMES = "images that stand twice"
 UNKNOWN_CLASSES = "unknown classes"
 MISSING_FILES = "missing files"
 MISSING_COLUMNS = "missing columns"
@@ -230,7 +230,7 @@ def _read_names(cells: pd.Series, path: Path, problems: Problems) -> pd.Series:
     """Names of images in the form in which they are compared. An empty name and a duplicate are problems."""
     names = cells.map(normal_text)
     for row in names.index[names == ""]:
-        problems.add("rows without a picture's name", f"{path} row {row}")
+        problems.add("rows without an image's name", f"{path} row {row}")
     duplicates = names[names.duplicated(keep=False) & (names != "")]
     for name, rows in duplicates.groupby(duplicates, sort=False):
         problems.add(DUPLICATE_NAMES, f"{path} {rows_text(rows.index)}: {name!r}")

@@ -110,7 +110,7 @@ def count_seen(answers: Mapping[Path, Any], names: Iterable[str]) -> dict[str, i
 
 
 def seen_text(counts: Mapping[str, int], images: int) -> str:
-    """`12 of 300 pictures: 10 it learnt from, 2 selected its epoch`."""
+    """`12 of 300 images: 10 it learnt from, 2 selected its epoch`."""
     texts = {"train": "it learnt from", "validation": "selected its epoch"}
     parts = [f"{counts[side]:,} {text}" for side, text in texts.items() if counts[side]]
-    return f"{sum(counts.values()):,} of {images:,} pictures: {', '.join(parts)}"
+    return f"{sum(counts.values()):,} of {images:,} images: {', '.join(parts)}"

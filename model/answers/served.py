@@ -26,8 +26,8 @@ from model.settings.fields import setting
 
 USAGE = """python -m model transform FOLDER --model_dir MODEL --output FILE
 
-Reads what SageMaker's batch transform left, PICTURE.out for each picture, and writes what inference.py writes: the
-answers with the class by the model's decision, their probabilities, labels.json and errors.csv. The pictures are named
+Reads what SageMaker's batch transform left, PICTURE.out for each image, and writes what inference.py writes: the
+answers with the class by the model's decision, their probabilities, labels.json and errors.csv. The images are named
 by their paths in FOLDER and sorted by them. The answers may be JSON, JSON Lines or CSV.
 
     python -m model transform results/faces-eval/transform --model_dir runs/faces --output scores/output.csv"""
@@ -105,11 +105,11 @@ def _parse(text: str, scheme: Scheme) -> list[float] | str:
             raise ValueError(f"its labels are not the {scheme.num_classes:,} classes of the model")
         values = content.get("probabilities")
         if not isinstance(values, list):
-            raise ValueError("expected the answer to one picture, with its probabilities")
+            raise ValueError("expected the answer to one image, with its probabilities")
     else:
         lines = list(csv.reader(text.splitlines()))
         if len(lines) != 1:
-            raise ValueError(f"expected one line, the answer to one picture, not {len(lines)}")
+            raise ValueError(f"expected one line, the answer to one image, not {len(lines)}")
         values = lines[0]
         if len(values) == scheme.num_classes + 1 and not any(values[:-1]):
             return values[-1]

@@ -132,9 +132,7 @@ def _probabilities_header(name_column: str, classes: Sequence[str]) -> list[str]
     names = (name_column, *PICTURE_COLUMNS)
     free = next((name for name in names if name not in classes), None)
     if free is None:
-        raise InputError(
-            f"the classes {listing(PICTURE_COLUMNS)} have all the names of the pictures' column; rename one"
-        )
+        raise InputError(f"the classes {listing(PICTURE_COLUMNS)} have all the names of the images' column; rename one")
     if free != name_column:
-        log.warning("a class is called %s: in %s the pictures' column is %s", name_column, PROBABILITIES, free)
+        log.warning("a class is called %s: in %s the images' column is %s", name_column, PROBABILITIES, free)
     return [free, *classes]

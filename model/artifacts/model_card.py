@@ -131,10 +131,10 @@ def _classes_table(
 ) -> str:
     """Number of images of each class, and its scores where there was a validation; of more than MOST_CLASSES classes,
     those with the most images."""
-    headers = ["class", "name", "training pictures"]
+    headers = ["class", "name", "training images"]
     rows = [[str(code), cell_text(name), str(class_counts[code])] for code, name in enumerate(class_names)]
     if validation:
-        headers += ["validation pictures", "F1", "precision", "recall"]
+        headers += ["validation images", "F1", "precision", "recall"]
         per_class = validation["per_class"]
         for code, row in enumerate(rows):
             row.append(str(int(per_class["support"][code])))

@@ -142,7 +142,7 @@ def read_channel(
         rows = rows if options.duplicates == "skip" else refuse_duplicates(rows, problems)
         add_pattern_columns(rows, attributes, problems)
         if not (rows.paths or rows.set_aside or problems):
-            problems.add("channel without pictures", f"{root}: {rows.source}")
+            problems.add("channel without images", f"{root}: {rows.source}")
         split = find_column(rows, options.split_column, "split column", problems) if options.split_column else None
         rows = rows_of_splits(rows, split, problems) if split else rows
         group = find_column(rows, options.group_column, "group column", problems) if options.group_column else None
@@ -166,7 +166,7 @@ def read_channel(
     table = _labelled_table(files, rows, scheme, roles, problems)
     if not len(table) and not len(table.set_aside):
         if not problems:
-            problems.add("no picture is left to learn from", f"{rows.source}: none of {len(rows.paths):,} rows is used")
+            problems.add("no image is left to learn from", f"{rows.source}: none of {len(rows.paths):,} rows is used")
         return None
     if split:
         sides = sides_by_path(rows, split)
@@ -176,7 +176,7 @@ def read_channel(
     absent = [scheme.class_names[code] for code in np.flatnonzero(table.class_counts() == 0)]
     if absent and not problems:
         log.warning(
-            "%s: no picture of %d of %d classes: %s", files.root, len(absent), scheme.num_classes, listing(absent)
+            "%s: no image of %d of %d classes: %s", files.root, len(absent), scheme.num_classes, listing(absent)
         )
     return table
 

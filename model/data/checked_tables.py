@@ -93,11 +93,11 @@ def _checked(settings: TrainSettings, table: Table, problems: Problems, checked:
     left_out = tuple((table.locations[row].path, reason) for row, reason in found.unreadable.items())
     where = listing((path for path, _ in left_out), 5) if settings.check_only else f"{UNREADABLE_CSV} lists them"
     log.warning(
-        "%s: %s of %s pictures cannot be read and are left out: %s; %s",
+        "%s: %s of %s images cannot be read and are left out: %s; %s",
         *(table.root, f"{len(found.unreadable):,}", f"{len(table):,}", counts, where),
     )
     if len(left_out) == len(table):
-        problems.add("no picture can be read", counts)
+        problems.add("no image can be read", counts)
     rows = np.setdiff1d(np.arange(len(table)), list(found.unreadable))
     return replace(table.take(rows), left_out=left_out)
 

@@ -103,7 +103,7 @@ def write_array(path: Path, array: NDArray[np.uint64]) -> None:
         with write_beside(path) as partial, partial.open("wb") as file:
             np.lib.format.write_array(file, array, allow_pickle=False)
     except OSError as error:
-        log.info("which pictures are good is not remembered: %s: %s", path, error.strerror)
+        log.info("which images are good is not remembered: %s: %s", path, error.strerror)
 
 
 def known_contents(cache: NDArray[np.uint64], found: NDArray[np.uint64]) -> tuple[ContentIndex, NDArray[np.bool_]]:

@@ -47,13 +47,13 @@ class Datasets:
         """What must be the same, beside the settings, for a run to be resumed."""
         identity = {
             "training data": self.train.fingerprint(),
-            "training pictures": len(self.train),
+            "training images": len(self.train),
             LABEL_VALUES: self.train.scheme.values_fingerprint(),
         }
         if self.validation is not None:
             identity |= {
                 "validation data": self.validation.fingerprint(),
-                "validation pictures": len(self.validation),
+                "validation images": len(self.validation),
             }
         if pixel_range := find_range(self.train):
             identity["pixel values"] = list(pixel_range)
@@ -99,10 +99,10 @@ def labelled_for(table: Table, target: str) -> Table:
         counts = (table.labels[list(table.scheme.names)] < 0).sum()
         missing = listing(f"{name} {count:,}" for name, count in counts.items() if count)
         raise InputError(
-            f"{table.source}: target joint needs every label of a picture, and {(~is_labelled).sum():,} lack some "
+            f"{table.source}: target joint needs every label of an image, and {(~is_labelled).sum():,} lack some "
             f"({missing}); --target heads learns from the labels that there are"
         )
-    log.info("%s pictures without a label of %s left out", f"{(~is_labelled).sum():,}", target)
+    log.info("%s images without a label of %s left out", f"{(~is_labelled).sum():,}", target)
     return table.take(np.flatnonzero(is_labelled))
 
 
@@ -151,7 +151,7 @@ def make_datasets(settings: TrainSettings, train: Table, validation: Table | Non
         return Datasets(train, None)
     _, validation_rows = split(train.groups, train.strata().rows, settings.validation, settings.seed)
     if not len(validation_rows):
-        log.warning("every picture is of group %s, which cannot be parted: there is no validation", train.groups[0])
+        log.warning("every image is of group %s, which cannot be parted: there is no validation", train.groups[0])
         return Datasets(train, None)
     return _hold_out_and_compare(train, validation_rows, settings.validation)
 
@@ -164,9 +164,9 @@ def _split_by_column(settings: TrainSettings, table: Table, sides: np.ndarray) -
     column = settings.split_column
     train_rows, validation_rows = np.flatnonzero(sides == TRAIN), np.flatnonzero(sides == VALIDATION)
     if not len(train_rows):
-        raise InputError(f"split_column {column}: no picture is of {TRAIN}")
+        raise InputError(f"split_column {column}: no image is of {TRAIN}")
     if not len(validation_rows):
-        log.info("split_column %s: no picture is of %s", column, VALIDATION)
+        log.info("split_column %s: no image is of %s", column, VALIDATION)
         return make_datasets(replace(settings, split_column=None), replace(table, sides=None), None)
     if not settings.allow_overlap:
         both_sides = f"{TRAIN} and {VALIDATION} of split_column {column}"
@@ -194,7 +194,7 @@ def _split_by_lists(settings: TrainSettings, table: Table) -> Datasets:
     """
     if not settings.validation_groups:
         train_rows = _listed_rows(table, settings.train_groups)
-        log.info("%s pictures are of no group in %s", f"{len(table) - len(train_rows):,}", settings.train_groups)
+        log.info("%s images are of no group in %s", f"{len(table) - len(train_rows):,}", settings.train_groups)
         return make_datasets(replace(settings, train_groups=None), table.take(train_rows), None)
     validation_rows = _listed_rows(table, settings.validation_groups)
     if settings.train_groups:
@@ -207,7 +207,7 @@ def _split_by_lists(settings: TrainSettings, table: Table) -> Datasets:
         raise InputError(f"{settings.validation_groups} names every group; none is left to learn from")
     left_out = len(table) - len(train_rows) - len(validation_rows)
     if left_out:
-        log.info("%s pictures are of no group in the lists", f"{left_out:,}")
+        log.info("%s images are of no group in the lists", f"{left_out:,}")
     kept = table.take(np.concatenate([train_rows, validation_rows]))
     return _hold_out_and_compare(kept, np.arange(len(train_rows), len(kept)), None)
 

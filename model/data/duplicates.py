@@ -23,7 +23,7 @@ def refuse_duplicates(rows: Rows, problems: Problems) -> Rows:
         if first == row:
             kept.append(row)
         else:
-            problems.add("duplicate picture", f"{rows.origins[row]}: {path} is named in {rows.origins[first]} already")
+            problems.add("duplicate image", f"{rows.origins[row]}: {path} is named in {rows.origins[first]} already")
     return rows if len(kept) == len(rows.paths) else rows.take(kept)
 
 

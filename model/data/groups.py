@@ -56,13 +56,13 @@ def groups_of_paths(paths: Iterable[str], pattern: str) -> list[str]:
 def log_groups(rows: Rows, column: str | None, pattern: str | None) -> None:
     """Logs by which column or pattern images are grouped, or that each is a group of its own."""
     if pattern:
-        log.info("%s: pictures are grouped by group_pattern %s", rows.source, pattern)
+        log.info("%s: images are grouped by group_pattern %s", rows.source, pattern)
     elif column is None and (rows.named_by_folder or not rows.columns):
         advice = "group_pattern finds groups that no split may divide in the paths"
-        log.info("%s: each picture is a group of its own; %s", rows.source, advice)
+        log.info("%s: each image is a group of its own; %s", rows.source, advice)
     elif column is None:
         usual = " or ".join(GROUP_COLUMNS)
         advice = "group_column or group_pattern names groups that no split may divide"
-        log.info("%s: no column %s, each picture is a group of its own; %s", rows.source, usual, advice)
+        log.info("%s: no column %s, each image is a group of its own; %s", rows.source, usual, advice)
     else:
-        log.info("%s: pictures are grouped by column %s", rows.source, column)
+        log.info("%s: images are grouped by column %s", rows.source, column)

@@ -134,7 +134,7 @@ def thread_batches(dataset: ImageDataset, items: Iterable[list[Item]], workers: 
 def unreadable_images(dataset: ImageDataset, reasons: Mapping[int, str]) -> Failure:
     """The error to raise where images that the integrity check could read cannot be read later. reasons: by row."""
     details = [f"{dataset.locations[row].path}: {reason}" for row, reason in reasons.items()]
-    return Failure(f"pictures in {dataset.root} cannot be read: {listing(details, 5)}; --check decode finds them first")
+    return Failure(f"images in {dataset.root} cannot be read: {listing(details, 5)}; --check decode finds them first")
 
 
 def in_order(rows: int, batch_size: int, draws: NDArray[np.int64] | None = None) -> Iterator[list[Item]]:

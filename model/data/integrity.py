@@ -111,14 +111,14 @@ def check_images(
             else:
                 kind, _, detail = facts.error.partition(": ")
                 path = (table.locations[row] if row < len(table) else table.set_aside[row - len(table)]).path
-                advice = "--unreadable skip leaves out the pictures that cannot be read"
-                problems.add(f"unreadable picture, {kind}", f"{path}: {detail}" if detail else path, advice)
+                advice = "--unreadable skip leaves out the images that cannot be read"
+                problems.add(f"unreadable image, {kind}", f"{path}: {detail}" if detail else path, advice)
                 if row < len(table):
                     unreadable[row] = facts.error
             if time.monotonic() - logged >= PROGRESS_SECONDS:
                 logged = time.monotonic()
                 rate = number / (logged - started)
-                log.info("checked %s of %s pictures, %.0f/s", f"{number:,}", f"{len(rows):,}", rate)
+                log.info("checked %s of %s images, %.0f/s", f"{number:,}", f"{len(rows):,}", rate)
     finally:  # an interrupted check remembers what it has done
         if remember and how == "decode" and readable and cache is not None and contents_file is not None:
             new = found[readable]

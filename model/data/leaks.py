@@ -72,7 +72,7 @@ def warn_of_duplicates(table: Table, sides: np.ndarray) -> None:
     examples = listing((" = ".join(paths) for paths in twins), 3)
     log.warning(
         "%s on another side of the split, which the scores profit by: %s; give copies one group",
-        "1 picture has copies" if contents == 1 else f"{contents:,} pictures have copies",
+        "1 image has copies" if contents == 1 else f"{contents:,} images have copies",
         examples,
     )
 

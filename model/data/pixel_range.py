@@ -77,7 +77,7 @@ def log_range(table: Table, pixel_range: PixelRange) -> None:
     if len(rows):
         low, high = pixel_range
         deep = int(table.contents.is_deep.sum()) if table.contents else 0
-        pictures = "1 picture" if deep == 1 else f"{deep:,} pictures"
+        pictures = "1 image" if deep == 1 else f"{deep:,} images"
         log.info("pixel values %.6g to %.6g become 0 to 255 in %s of more than 8 bits", low, high, pictures)
         for warning in range_warnings(table, pixel_range):
             log.warning("%s", warning)
@@ -95,13 +95,13 @@ def range_warnings(table: Table, pixel_range: PixelRange) -> Iterator[str]:
         examples = listing((_described(table, rows, beyond, row) for row in clipped[np.argsort(-beyond[clipped])]), 3)
         yield (
             f"pixel values beyond {low:.6g} to {high:.6g} are clipped: more than {MUCH_CLIPPED:.0%} of the pixels of "
-            f"{len(clipped):,} of {len(rows):,} sampled pictures: {examples}; --pixel_range LOW HIGH sets another range"
+            f"{len(clipped):,} of {len(rows):,} sampled images: {examples}; --pixel_range LOW HIGH sets another range"
         )
     used = float(np.median(np.minimum(quantiles[:, HIGH], high) - np.maximum(quantiles[:, LOW], low)))
     if used < SMALL_PART * (high - low):
         lows, highs = np.median(quantiles[:, LOW]), np.median(quantiles[:, HIGH])
         yield (
-            f"the pictures use a small part of the pixel values {low:.6g} to {high:.6g}, mostly {lows:.6g} to "
+            f"the images use a small part of the pixel values {low:.6g} to {high:.6g}, mostly {lows:.6g} to "
             f"{highs:.6g}: few grey levels are left; --pixel_range LOW HIGH sets another range"
         )
 

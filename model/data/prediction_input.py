@@ -155,20 +155,20 @@ def _find_images(files: ChannelFiles, table: TextTable, texts: list[str], proble
             respelled.append(f"{table.origin(row)}: {name!r} is {found.path}")
         elif found.kind == "several":
             detail = f"{table.origin(row)}: {name!r} fits {found.path}; write the name as it is on disk"
-            problems.add("ambiguous picture name", detail)
+            problems.add("ambiguous image name", detail)
         elif found.kind == "outside" and not leaves_folder(name):
             files.outside_links[f"{table.origin(row)}: {name}"] = found.path
         elif found.kind in ("missing", "outside"):
-            expected = f"{found.path}{files.similar(found.path)}" if name else "it names no picture"
+            expected = f"{found.path}{files.similar(found.path)}" if name else "it names no image"
             missing.append(f"{table.origin(row)}: {expected}")
     if respelled:
-        count = f"{len(respelled):,} picture name{'s' if len(respelled) != 1 else ''}"
+        count = f"{len(respelled):,} image name{'s' if len(respelled) != 1 else ''}"
         log.info("%s: %s spelled in another way than the files, such as %s", table.name, count, respelled[0])
     if missing and len(missing) == len(paths):
-        problems.add("no picture of the table is there", f"{len(missing):,} rows, such as {missing[0]}")
+        problems.add("no image of the table is there", f"{len(missing):,} rows, such as {missing[0]}")
     _report_links(files, len(paths) - len(missing))
     if missing:
-        log.warning("%s: no picture for %d of %d rows: %s", table.name, len(missing), len(paths), listing(missing, 3))
+        log.warning("%s: no image for %d of %d rows: %s", table.name, len(missing), len(paths), listing(missing, 3))
     return paths
 
 
@@ -214,7 +214,7 @@ def _all_images(files: ChannelFiles) -> PredictionInput:
     others = [path for path in others if "/" in path or not path.lower().endswith(CSV_SUFFIXES)]  # named already
     if not images:
         found = f"; there are {count_by_suffix(others)}" if others else ""
-        raise InputError(f"{files.root}: neither a CSV nor a picture in it{found}")
+        raise InputError(f"{files.root}: neither a CSV nor an image in it{found}")
     warn_skipped(others)
     paths = (path if kind == "file" else files.find(path)[1] for path, kind in images)
     names = pd.DataFrame({"ImageID": [path for path, _ in images]}, dtype="str")

@@ -94,7 +94,7 @@ def make_sampler(settings: TrainSettings, table: Table) -> Sampler:
     """The sampler that the setting `sampler` names. InputError if there is none of the name, or the table has no
     rows."""
     if not len(table):
-        raise InputError("there is no picture to learn from")
+        raise InputError("there is no image to learn from")
     if settings.sampler not in SAMPLERS:
         close = did_you_mean(settings.sampler, SAMPLERS)
         raise InputError(f"sampler {settings.sampler!r} is none of {listing(SAMPLERS)}{close}")

@@ -24,7 +24,7 @@ class SplitReport:
         grouped_by: Column of the groups, None where every image is its own.
         side_names: Names of the sides.
         class_names: Names of the joint classes.
-        pictures: Images of each side.
+        images: Images of each side.
         groups: Groups of each side.
         class_counts: Images by side and class.
         warnings: Sentences for the log.
@@ -55,7 +55,7 @@ class SplitReport:
             omitted = by_class[half:-half]
             most, least = sum(omitted[0][1]), sum(omitted[-1][1])
             sizes = f"{most:,}" if most == least else f"{most:,} to {least:,}"
-            by_class[half:-half] = [(f"... {len(omitted):,} more classes of {sizes} pictures", [])]
+            by_class[half:-half] = [(f"... {len(omitted):,} more classes of {sizes} images", [])]
         lines = [[name, *(text for side in _with_shares(counts) for text in side)] for name, counts in rows + by_class]
         headers = ["", *(header for name in self.side_names for header in (name, "%"))]
         table = text_table(headers, lines, right=range(1, len(headers)))
@@ -152,14 +152,14 @@ def _large_groups(
         return []
     total, limit = len(group_of_row), f"the {wanted[smallest]:,.0f} for {report.side_names[smallest]}"
     warnings = [
-        f"{report.grouped_by or 'group'} {names[group]} has {sizes[group]:,} of {total:,} pictures "
+        f"{report.grouped_by or 'group'} {names[group]} has {sizes[group]:,} of {total:,} images "
         f"({100 * sizes[group] / total:.1f} %), more than {limit}: all of them are in "
         f"{listing(name for side, name in enumerate(report.side_names) if on_side[group, side])}"
         for group in large[:MAX_LARGE_GROUPS]
     ]
     if len(large) > MAX_LARGE_GROUPS:
         others = _groups(len(large) - MAX_LARGE_GROUPS, report.grouped_by)
-        warnings.append(f"{others} more have more pictures than {limit}")
+        warnings.append(f"{others} more have more images than {limit}")
     return warnings
 
 
@@ -172,7 +172,7 @@ def _missing_classes(report: SplitReport) -> list[str]:
             warnings.append(f"{name} has no {'image with every label' if report.pictures[side] else 'picture at all'}")
         elif missing:
             noun = "class" if len(missing) == 1 else f"{len(missing):,} classes"
-            warnings.append(f"{name} has no picture of {noun} {listing(missing)}; every output keeps a place for it")
+            warnings.append(f"{name} has no image of {noun} {listing(missing)}; every output keeps a place for it")
     return warnings
 
 

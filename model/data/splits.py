@@ -96,7 +96,7 @@ def _assign(
     groups: NDArray[Any], classes: NDArray[Any], shares: Sequence[float], seed: int, folds: bool
 ) -> NDArray[np.int64]:
     if not len(groups):
-        raise InputError("there is no picture to split")
+        raise InputError("there is no image to split")
     if shares[0] <= 0 or min(shares) < 0:
         raise InputError(f"shares of a split must not be negative, and the first above 0: {listing(shares)}")
     grouped = _Groups(groups, classes)

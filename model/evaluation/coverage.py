@@ -23,7 +23,7 @@ class CoveragePoint:
     """The surest answers.
 
     coverage: share of the images that they are.
-    pictures: number of them.
+    images: number of them.
     probability: the lowest among them.
     accuracy: share of them that is right.
     """

@@ -116,7 +116,7 @@ class ReliabilityBin:
 class Evaluation:
     """Results of one evaluation, for evaluation.json, the summary and the page.
 
-    pictures: number of images with a label of every attribute, which all scores but those of attributes are over.
+    images: number of images with a label of every attribute, which all scores but those of attributes are over.
     groups: number of their groups, None without them.
     resampled_over: the column of groups or `picture`, None without resamples.
     attributes: scores by attribute, where the scheme has more than one.

@@ -147,7 +147,7 @@ def with_true_combinations(scheme: Scheme, truth: ClassTable, notes: list[str]) 
         pictures = int(truth.values.isin(set(numbers)).sum())
         notes.append(
             f"combinations that the model does not know: {len(numbers):,} ({listing(numbers, 3)}), of {pictures:,} "
-            "pictures; these count as wrong, and are scored by attribute"
+            "images; these count as wrong, and are scored by attribute"
         )
     return scheme.extended(numbers.values())
 

@@ -224,7 +224,7 @@ def _check_truth(truth: ClassTable, problems: Problems, notes: Sequence[str]) ->
             detail = f"none of {len(truth.values):,} images has a label of every attribute; labels: {counts}"
             problems.add("no image with every label", f"{truth.file}: {detail}")
     for row in truth.values.index[without]:
-        problems.add("pictures without a true class", f"{truth.file} row {row}: {truth.names[row]!r}")
+        problems.add("images without a true class", f"{truth.file} row {row}: {truth.names[row]!r}")
 
 
 def _truth_by_attribute(truth: ClassTable) -> dict[str, np.ndarray]:
@@ -262,7 +262,7 @@ def _find_groups(
         return _Groups()
     is_empty = values == ""
     if is_empty.any():
-        notes.append(f"pictures without a {column}, each a group of its own: {int(is_empty.sum()):,}")
+        notes.append(f"images without a {column}, each a group of its own: {int(is_empty.sum()):,}")
     # a key of its own for each image without a group
     keys = values.where(~is_empty, pd.Series([f"\0{row}" for row in values.index], index=values.index))
     codes, names = pd.factorize(keys)
@@ -295,7 +295,7 @@ def _match_classes(names: Sequence[str], table: ClassTable, classes: np.ndarray,
     for reason, pictures in (("no row", absent), ("an empty answer", empty)):
         if pictures:
             share = f"{len(pictures):,} of {len(names):,}"
-            notes.append(f"pictures with {reason} in {file}, counted as wrong: {share} ({listing(pictures, 3)})")
+            notes.append(f"images with {reason} in {file}, counted as wrong: {share} ({listing(pictures, 3)})")
     return matched.astype(np.int64)
 
 
@@ -311,8 +311,7 @@ def _match_probabilities(
     without = [name for name, row in zip(names, matched, strict=True) if np.isnan(row).all()]
     if without:
         notes.append(
-            f"pictures without probabilities, left out of the calibration error: {len(without):,} "
-            f"({listing(without, 3)})"
+            f"images without probabilities, left out of the calibration error: {len(without):,} ({listing(without, 3)})"
         )
     return matched
 

@@ -80,23 +80,23 @@ def spelled_as(
         names: Of the truth.
         known: Of the table.
         file: The table, for messages.
-        problems: Collects that none of the truth's pictures is there, names that fit several, and several that fit one.
+        problems: Collects that none of the truth's images is there, names that fit several, and several that fit one.
         notes: Collects how many names are spelled in another way.
     """
     match = match_names(names, known)
     for name, spellings in match.ambiguous.items():
-        problems.add("ambiguous picture names", f"{file}: {name!r} of the truth fits {listing(spellings)}")
+        problems.add("ambiguous image names", f"{file}: {name!r} of the truth fits {listing(spellings)}")
     for spelling, own in match.shared.items():
         problems.add(DUPLICATE_NAMES, f"{file}: {listing(map(repr, own))} of the truth are all {spelling!r}")
     if names and known and (match.rows < 0).all() and not match.ambiguous:
         near = did_you_mean(names[0], known[:SAMPLE])
         detail = f"{file}: none of {listing(names, 2)} is there; its names are {listing(known, 2)}{near}"
-        problems.add("no picture of the truth", detail)
+        problems.add("no image of the truth", detail)
     if match.respelled:
         table = Path(file.parent.name, file.name)  # notes are passed on: no more of this machine's folders
         name, spelling = match.respelled[0]
         count = f"{len(match.respelled):,} of {len(names):,}"
-        notes.append(f"pictures spelled in another way in {table}: {count} ({name} is {spelling} there)")
+        notes.append(f"images spelled in another way in {table}: {count} ({name} is {spelling} there)")
     truth_spelling = {spelling: name for name, spelling in match.respelled}
     return [truth_spelling.get(name, name) for name in known]
 

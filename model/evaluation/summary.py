@@ -56,7 +56,7 @@ def _attribute_table(evaluation: Evaluation) -> str:
 
 def _heading(evaluation: Evaluation) -> str:
     classes = len(evaluation.joint.class_names)
-    pictures = f"{evaluation.pictures:,} picture{'' if evaluation.pictures == 1 else 's'}"
+    pictures = f"{evaluation.pictures:,} image{'' if evaluation.pictures == 1 else 's'}"
     return f"{pictures} in {classes:,} class{'' if classes == 1 else 'es'}; {intervals(evaluation)}"
 
 
@@ -65,9 +65,9 @@ def seen_sentence(evaluation: Evaluation) -> str:
     if evaluation.learnt_from is None:
         return ""
     if not any(evaluation.learnt_from.values()):
-        return "the model saw none of these pictures in its training"
+        return "the model saw none of these images in its training"
     seen = seen_text(evaluation.learnt_from, evaluation.pictures + evaluation.partial)
-    return f"the model saw {seen}; its scores on new pictures are lower than these"
+    return f"the model saw {seen}; its scores on new images are lower than these"
 
 
 def intervals(evaluation: Evaluation) -> str:
@@ -79,7 +79,7 @@ def intervals(evaluation: Evaluation) -> str:
         what = ("group" if evaluation.groups else "picture") + ("" if units == 1 else "s")
         there = f"there {'is' if units == 1 else 'are'} {units} {what}"
         return f"no intervals, as {there} and an interval needs at least {FEW_GROUPS}"
-    over = "single pictures, as no column of groups was found"
+    over = "single images, as no column of groups was found"
     if evaluation.groups:
         over = f"the {evaluation.groups:,} groups of column {evaluation.resampled_over}"
     return f"{evaluation.confidence * 100:g} % intervals by {evaluation.resamples:,} resamples over {over}"
@@ -97,7 +97,7 @@ def notes_of(evaluation: Evaluation) -> list[str]:
 
 
 def labelled_scores(evaluation: Evaluation) -> dict[str, Interval]:
-    """The scores of all pictures by label, as the tables name them."""
+    """The scores of all images by label, as the tables name them."""
     labels = dict(SCORE_LABELS)
     if evaluation.is_large:
         labels = {

@@ -35,7 +35,7 @@ from model.labels import JOIN, Scheme
 
 CHANNEL_FILES = (".lst", ".manifest", ".jsonl")  # whose rows a channel's readers read
 NAME_COLUMN = "path"
-LEFT_OUT = "pictures left out, as those of their labels were in training"  # for notes
+LEFT_OUT = "images left out, as those of their labels were in training"  # for notes
 
 
 def truth_location(path: Path) -> Path:
@@ -106,7 +106,7 @@ def _read_channel(
     table = read_channel(root, problems, replace(options, table=name), scheme)
     if table is None or problems:
         return None
-    notes.append(f"the truth was read from {table.source}: {len(table):,} pictures")
+    notes.append(f"the truth was read from {table.source}: {len(table):,} images")
     frame = pd.DataFrame({NAME_COLUMN: pd.Series(table.locations.paths, dtype="str")})
     if table.grouped_by:
         frame[table.grouped_by] = table.groups
@@ -204,7 +204,7 @@ def match_by_file_name(truth: ClassTable, answers: pd.Series, notes: list[str]) 
         names.loc[found.index] = by_tail.loc[found].to_numpy()
         matched += len(found)
     if matched:
-        notes.append(f"pictures matched by the end of their paths: {matched:,} of {len(names):,}")
+        notes.append(f"images matched by the end of their paths: {matched:,} of {len(names):,}")
     return replace(truth, names=names)
 
 

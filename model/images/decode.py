@@ -60,7 +60,7 @@ class UnreadableImage(ValueError):
 def image_source(root: Path, location: ImageLocation) -> Source:
     """The source of a channel's image. UnreadableImage where its path is empty or leaves the channel."""
     if not location.file:
-        raise UnreadableImage("no picture is named")
+        raise UnreadableImage("no image is named")
     if leaves_folder(location.file):
         raise UnreadableImage(f"a path out of the channel: {location.file}")
     file = os.path.join(root, location.file)
@@ -300,7 +300,7 @@ def _reasons_of_files() -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError):
         raise UnreadableImage("no such file") from None
     except IsADirectoryError:
-        raise UnreadableImage("a folder, no picture") from None
+        raise UnreadableImage("a folder, no image") from None
     except OSError as error:
         raise UnreadableImage(f"cannot be opened: {error.strerror or error}") from error
 
@@ -313,7 +313,7 @@ def _reasons() -> Iterator[None]:
     except (UnreadableImage, MemoryError):
         raise
     except UnidentifiedImageError:
-        raise UnreadableImage("cannot be identified as a picture") from None
+        raise UnreadableImage("cannot be identified as an image") from None
     except Image.DecompressionBombError:
         most = int(2 * (Image.MAX_IMAGE_PIXELS or 0))
         raise UnreadableImage(f"too large: more than {most:,} pixels; --max_pixels takes larger ones") from None

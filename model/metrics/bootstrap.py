@@ -5,8 +5,8 @@ An Introduction to the Bootstrap: standard intervals, section 12.4; transformati
 (chapter 13) lie low for macro scores, as resamples lose images of rare classes. Proportions have intervals of their
 own: model.metrics.proportions. docs/evaluation.md has what all of them cover in a simulation.
 
-Pictures of one person or sender are alike, so if groups are known, whole groups are drawn (the cluster bootstrap:
-Davison and Hinkley 1997, section 3.8): intervals over single pictures would be too narrow.
+Images of one person or sender are alike, so if groups are known, whole groups are drawn (the cluster bootstrap:
+Davison and Hinkley 1997, section 3.8): intervals over single images would be too narrow.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def resample(statistics: sparse.csr_array, groups: np.ndarray | None, resamples:
     therefore paired.
 
     Args:
-        statistics: (n, K), a row a picture.
-        groups: integers (n,), 0 ... G - 1, whose pictures are drawn together; None to draw each picture by itself.
+        statistics: (n, K), a row an image.
+        groups: integers (n,), 0 ... G - 1, whose images are drawn together; None to draw each image by itself.
         resamples: Number of resamples. Each draws as many groups as there are, with replacement.
         seed: Seed of the draws.
 
@@ -93,7 +93,7 @@ def interval(
     Args:
         values: (1 + resamples,), the score of the sample and of each resample.
         confidence: Nominal coverage.
-        units: Number of groups, or of pictures without groups, that were drawn. There is no interval for fewer than
+        units: Number of groups, or of images without groups, that were drawn. There is no interval for fewer than
             FEW_GROUPS.
         is_difference: Whether the values are differences of scores, between -1 and 1.
         is_skewed: Whether resamples reach far towards 0. Their deviation is too large for the logit scale.

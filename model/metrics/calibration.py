@@ -2,9 +2,9 @@
 Calibration of Modern Neural Networks").
 
 The error of a sample is too large, the more so the smaller that of the population, because deviations of single bins do
-not cancel: of 364 pictures it is 0.05 where that of the population is 0. Its interval accounts for that.
+not cancel: of 364 images it is 0.05 where that of the population is 0. Its interval accounts for that.
 
-As in model.metrics.scores, each picture has a row of statistics, and the results are computed from summed rows.
+As in model.metrics.scores, each image has a row of statistics, and the results are computed from summed rows.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def calibration_statistics(
     """The statistics that calibration_error_of and reliability_of sum up.
 
     Args:
-        probabilities: (n, C); a row of NaN for a picture without probabilities, which is left out.
-        truth: classes (n,), -1 for a picture whose class is unknown, which is left out.
+        probabilities: (n, C); a row of NaN for an image without probabilities, which is left out.
+        truth: classes (n,), -1 for an image whose class is unknown, which is left out.
         bins: Bins of equal width for the probability of the most probable class, each with its upper edge.
 
     Returns:
-        float (n, 3 bins), a row a picture: in the column of its bin its confidence, whether the most probable class is
-        right, and 1; zeros for a picture that is left out.
+        float (n, 3 bins), a row an image: in the column of its bin its confidence, whether the most probable class is
+        right, and 1; zeros for an image that is left out.
     """
     probabilities, truth = np.asarray(probabilities, dtype=float), np.asarray(truth, dtype=np.int64)
     known = np.flatnonzero(~np.isnan(probabilities).any(axis=1) & (truth != NO_TRUTH))
@@ -47,7 +47,7 @@ def calibration_statistics(
 
 
 def reliability_of(totals: np.ndarray) -> dict[str, np.ndarray]:
-    """Pictures, mean confidence and accuracy of each bin, (..., bins) each; the latter two NaN for an empty bin.
+    """Images, mean confidence and accuracy of each bin, (..., bins) each; the latter two NaN for an empty bin.
 
     Args:
         totals: (..., 3 bins), summed rows of calibration_statistics.
@@ -58,7 +58,7 @@ def reliability_of(totals: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def reliability_trials(statistics: sparse.csr_array) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """Whether the most probable class of each picture is right, and 1, in the column of its bin, float (n, bins) each.
+    """Whether the most probable class of each image is right, and 1, in the column of its bin, float (n, bins) each.
 
     Args:
         statistics: Rows of calibration_statistics.
@@ -69,7 +69,7 @@ def reliability_trials(statistics: sparse.csr_array) -> tuple[sparse.csr_array, 
 
 def calibration_error_of(totals: np.ndarray) -> np.ndarray:
     """Expected calibration error, (...) (Guo et al. 2017, equation 3): the mean over bins of |accuracy - confidence|,
-    weighted by pictures.
+    weighted by images.
 
     Args:
         totals: (..., 3 bins), summed rows of calibration_statistics.
@@ -88,7 +88,7 @@ def calibration_error_interval(totals: np.ndarray, confidence: float, units: int
     Args:
         totals: (1 + resamples, 3 bins), summed rows of calibration_statistics of the sample and of each resample.
         confidence: Nominal coverage.
-        units: Number of groups, or of pictures without groups, that were drawn. There is no interval for fewer than
+        units: Number of groups, or of images without groups, that were drawn. There is no interval for fewer than
             FEW_GROUPS.
     """
     errors = calibration_error_of(totals)

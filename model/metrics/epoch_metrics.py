@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-VALIDATION = "val_"  # prefix of the metrics of the validation pictures
+VALIDATION = "val_"  # prefix of the metrics of the validation images
 # In the validation of metrics.json: ATTRIBUTE_SCORES of each attribute by its name, if there are several
 ATTRIBUTES = "attributes"
 ATTRIBUTE_SCORES = {"f1": "macro_f1", "accuracy": "accuracy"}  # with their keys in `model.metrics.scores.SCORES`
@@ -82,12 +82,12 @@ EPOCH_METRICS: dict[str, EpochMetric] = _by_name(
     ),
     EpochMetric("train_loss", "train loss", "loss/train", higher_is_better=False),
     EpochMetric("lr", "lr", "lr", ".3g"),
-    EpochMetric("pictures_per_second", "pictures/s", "pictures_per_second", ",.1f"),
+    EpochMetric("pictures_per_second", "images/s", "pictures_per_second", ",.1f"),
 )
 
 
 class Criteria(Mapping[str, EpochMetric]):
-    """The metrics of the validation pictures by the values of best_criterion, in the order of --help."""
+    """The metrics of the validation images by the values of best_criterion, in the order of --help."""
 
     def __getitem__(self, criterion: str) -> EpochMetric:
         return self._by_criterion()[criterion]

@@ -1,6 +1,6 @@
 """Accuracy, precision, recall, F1 and others, from counts of right answers.
 
-Each picture has a row of statistics. Rows are summed (each times the number of its draws, in a bootstrap resample), and
+Each image has a row of statistics. Rows are summed (each times the number of its draws, in a bootstrap resample), and
 scores are computed from the totals, so that a sample and all its resamples share the formulas. Arrays of totals have
 any leading axes (resamples) and the statistics in the last.
 """
@@ -19,12 +19,12 @@ NO_ANSWER = NO_TRUTH = -1  # in place of the class of an answer, of the truth
 
 @dataclass(frozen=True)
 class Counts:
-    """Pictures of each class, float (..., C). A picture without an answer is counted in truth only: it is wrong.
+    """Images of each class, float (..., C). An image without an answer is counted in truth only: it is wrong.
 
     Attributes:
-        right: Pictures of the class that are answered as it.
-        truth: Pictures of the class.
-        answered: Pictures that are answered as the class.
+        right: Images of the class that are answered as it.
+        truth: Images of the class.
+        answered: Images that are answered as the class.
     """
 
     right: np.ndarray
@@ -63,14 +63,14 @@ class Counts:
         return divide((1 + beta**2) * self.right, self.answered + beta**2 * self.truth)
 
     def constant(self, answer: int) -> Counts:
-        """The counts of a classifier that gives every picture the same answer, of which the other classes are counted
+        """The counts of a classifier that gives every image the same answer, of which the other classes are counted
         as one: none of them is ever right."""
         truth = self.truth[..., answer]
         pairs = ((truth, 0 * truth), (truth, self.pictures - truth), (self.pictures, 0 * truth))
         return Counts(*(np.stack(pair, axis=-1) for pair in pairs))
 
     def only(self, classes: Sequence[int] | np.ndarray) -> Counts:
-        """The counts of these classes, without the pictures of the others."""
+        """The counts of these classes, without the images of the others."""
         return Counts(*(counts[..., classes] for counts in (self.right, self.truth, self.answered)))
 
 
@@ -83,12 +83,12 @@ def count_statistics(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> 
     """The statistics that Counts sums up.
 
     Args:
-        truth: classes (n,), -1 for a picture whose class is unknown, which is not counted.
+        truth: classes (n,), -1 for an image whose class is unknown, which is not counted.
         answers: classes (n,), -1 for no answer.
         num_classes: C.
 
     Returns:
-        float (n, 3C), a row a picture, in which at most three entries are 1: right, truth and answered.
+        float (n, 3C), a row an image, in which at most three entries are 1: right, truth and answered.
 
     Raises:
         ValueError: If a class is outside -1 ... C - 1, or the lengths differ.
@@ -113,7 +113,7 @@ def _classes(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> tuple[np
 
 
 def confusion(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> sparse.csr_array:
-    """Confusion matrix, int64 (C, C), sparse: rows truth, columns answer. A picture without an answer (-1) is in no
+    """Confusion matrix, int64 (C, C), sparse: rows truth, columns answer. An image without an answer (-1) is in no
     column, so the sum of a row may be less than the support of its class; one of an unknown class (-1) is not counted.
     """
     truth, answers = _classes(truth, answers, num_classes)
@@ -147,7 +147,7 @@ def mean_scores_of(attributes: Iterable[Counts], accuracy: np.ndarray) -> dict[s
 
     Args:
         attributes: Counts of each attribute's values.
-        accuracy: Share of the pictures for which all attributes are right, (...).
+        accuracy: Share of the images for which all attributes are right, (...).
     """
     by_attribute = [scores_of(values_in_truth(counts)) for counts in attributes]
     means = {name: np.mean([values[name] for values in by_attribute], axis=0) for name in by_attribute[0]}

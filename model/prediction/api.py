@@ -35,7 +35,7 @@ def predict(
 
     Args:
         model: the saved model's or ensemble's folder.
-        pictures: images as paths, bytes or PIL images.
+        images: images as paths, bytes or PIL images.
         num_tta, tta_mode, seed, batch_size, device, precision: the settings of inference of the same names.
 
     Returns:
@@ -47,7 +47,7 @@ def predict(
         InputError: the model cannot be loaded, or an argument is invalid.
     """
     if isinstance(pictures, (str, bytes, Path)):
-        raise InputError(f"pictures: expected a list of pictures, as in [{str(pictures)[:40]!r}], not one")
+        raise InputError(f"images: expected a list of images, as in [{str(pictures)[:40]!r}], not one")
     if tta_mode not in ("soft", "vote") or num_tta < 1:
         raise InputError(f"tta_mode is soft or vote and num_tta at least 1, not {tta_mode!r} and {num_tta}")
     saved = load(Path(model))

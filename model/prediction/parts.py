@@ -105,7 +105,7 @@ class ChannelPrediction:
                 finished.append(self._predict_part(part, key, folder, batch_size, workers))
                 seconds = time.monotonic() - started
                 log.info(
-                    "part %d of %d, %s: %s pictures in %.1f s",
+                    "part %d of %d, %s: %s images in %.1f s",
                     *(number, len(parts), part.name, f"{len(part.rows):,}", seconds),
                 )
         except BaseException:

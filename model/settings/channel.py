@@ -25,7 +25,7 @@ class ChannelSettings:
         reading=True,
     )
     picture_column: str | None = setting(
-        None, "column that names the pictures; else ImageID, image_name, path, filename, ...", reading=True
+        None, "column that names the images; else ImageID, image_name, path, filename, ...", reading=True
     )
     folder_levels: list[str] = setting(
         [],
@@ -46,13 +46,13 @@ class ChannelSettings:
     )
     group_pattern: str | None = setting(
         None,
-        "regular expression on a picture's path, whose group (?P<group>...), else the first, is the picture's group: "
+        "regular expression on an image's path, whose group (?P<group>...), else the first, is the image's group: "
         "'([^/]+)_[0-9]+' for Tiger_Woods_0001.jpg",
         reading=True,
     )
     split_column: str | None = setting(
         None,
-        "column that names each picture's split: train, training; validation, valid, val; test and others are left out",
+        "column that names each image's split: train, training; validation, valid, val; test and others are left out",
         reading=True,
     )
     encoding: str = setting(
@@ -62,13 +62,13 @@ class ChannelSettings:
     )
     missing: str = setting(
         "error",
-        "what a row without a picture is: an error, or skip, which leaves it out",
+        "what a row without an image is: an error, or skip, which leaves it out",
         choices=("error", "skip"),
         reading=True,
     )
     duplicates: str = setting(
         "error",
-        "what rows that name one picture are: an error, or skip, which keeps the first of rows with the same labels, "
+        "what rows that name one image are: an error, or skip, which keeps the first of rows with the same labels, "
         "and none of rows whose labels differ",
         choices=("error", "skip"),
         reading=True,
@@ -99,25 +99,25 @@ class ChannelSettings:
     )
     check: str = setting(
         "decode",
-        "how pictures are checked before training: decoded whole, or only headers and sizes",
+        "how images are checked before training: decoded whole, or only headers and sizes",
         choices=("decode", "headers"),
         result=False,
     )
     unreadable: str = setting(
         "error",
-        "what happens to pictures that cannot be read: error reports them all; skip leaves them out and lists them in "
+        "what happens to images that cannot be read: error reports them all; skip leaves them out and lists them in "
         "unreadable.csv beside the split",
         choices=("error", "skip"),
         result=False,
     )
-    max_pixels: int = setting(0, "largest picture that is read, in pixels; 0: 178,956,970", low=0, result=False)
+    max_pixels: int = setting(0, "largest image that is read, in pixels; 0: 178,956,970", low=0, result=False)
     pixel_range: list[float] = setting(
         [],
-        "values that become 0 and 255 in pictures of more than 8 bits a channel, as in 0 4095; none: found in a sample "
-        "of the training pictures",
+        "values that become 0 and 255 in images of more than 8 bits a channel, as in 0 4095; none: found in a sample "
+        "of the training images",
     )
     allow_overlap: bool = setting(
-        False, "train although the same picture or group is in the channels train and validation", result=False
+        False, "train although the same image or group is in the channels train and validation", result=False
     )
 
     def table_contradictions(self) -> Iterator[str]:
@@ -130,7 +130,7 @@ class ChannelSettings:
         if self.split_column:
             for name in ("folds", "train_groups", "validation_groups"):
                 if getattr(self, name):
-                    yield f"split_column and {name} both divide the pictures; give one of them"
+                    yield f"split_column and {name} both divide the images; give one of them"
 
     def folder_contradictions(self) -> Iterator[str]:
         """Sentences about settings of class folders that contradict each other."""

@@ -12,10 +12,10 @@ from __future__ import annotations
 SAMPLERS = {
     "imbalanced": "torchsampler's ImbalancedDatasetSampler",
     "sqrt": "the same at strength 0.5",
-    "none": "every picture once",
+    "none": "every image once",
 }
 LOSSES = {
-    "focal": "cross entropy in which pictures that are answered right with confidence count less",
+    "focal": "cross entropy in which images that are answered right with confidence count less",
     "cross_entropy": "cross entropy of the classes",
     "label_smoothing": "cross entropy with a share of the target spread over all classes",
     "f1": "1 - macro F1 of a batch, from probabilities",

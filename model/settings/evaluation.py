@@ -15,7 +15,7 @@ class EvaluationSettings:
 
     ground_truth_dir: str | None = setting(
         None,
-        "the truth: folder with gt.csv (picture, true class, more columns welcome), a table, or a labelled folder as "
+        "the truth: folder with gt.csv (image, true class, more columns welcome), a table, or a labelled folder as "
         "train.py reads it; else SM_GROUND_TRUTH_DIR",
         section="Where things lie",
     )
@@ -27,14 +27,12 @@ class EvaluationSettings:
         None,
         "folder for evaluation.json and report.html; else SM_OUTPUT_DATA_DIR, else that of the answers",
     )
-    pictures: str | None = setting(
-        None, "folder of the pictures, themselves or in images/; report.html then shows some"
-    )
+    pictures: str | None = setting(None, "folder of the images, themselves or in images/; report.html then shows some")
     compare: str | None = setting(None, "other answers on the same truth: folder or file; tells the paired difference")
 
     picture_column: str | None = setting(
         None,
-        "column that names the pictures; else that of inference, else ImageID, image_name, path, filename, ...",
+        "column that names the images; else that of inference, else ImageID, image_name, path, filename, ...",
         section="Tables",
     )
     encoding: str = setting(

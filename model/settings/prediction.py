@@ -24,7 +24,7 @@ class PredictionSettings:
 
     num_tta: int = setting(
         1,
-        "views of each picture whose answers are joined; 1: the picture as it is",
+        "views of each image whose answers are joined; 1: the image as it is",
         low=1,
         high=64,
         section="Prediction",
@@ -37,14 +37,12 @@ class PredictionSettings:
     seed: int = setting(0, "of the random views", low=0)
 
     max_pixels: int = setting(
-        0, "largest picture that is read, in pixels; 0: as in training, where it was set, else 178,956,970", low=0
+        0, "largest image that is read, in pixels; 0: as in training, where it was set, else 178,956,970", low=0
     )
 
-    batch_size: int = setting(64, "pictures of a forward pass, their views counted", low=1, section="Machine")
+    batch_size: int = setting(64, "images of a forward pass, their views counted", low=1, section="Machine")
     precision: str = setting(
         "auto", "arithmetic; auto: bf16 where the hardware gains, fp16 on older GPUs, else fp32", choices=PRECISIONS
     )
     device: str = setting("auto", "auto, cpu, cuda or cuda:N")
-    num_workers: int = setting(
-        -1, "processes that read pictures; 0: the job itself; -1: by the number of cores", low=-1
-    )
+    num_workers: int = setting(-1, "processes that read images; 0: the job itself; -1: by the number of cores", low=-1)

@@ -28,14 +28,14 @@ class ServeSettings(PredictionSettings):
     accept: str = setting(
         "application/json", "form of an answer where a request names none", choices=ACCEPTS, section="Prediction"
     )
-    batch: bool = setting(False, "as a batch transform asks it: what is wrong with a picture is an answer, status 200")
+    batch: bool = setting(False, "as a batch transform asks it: what is wrong with an image is an answer, status 200")
 
     host: str = setting("0.0.0.0", "address to listen at", section="Requests")
     port: int = setting(8080, "port to listen at", low=0, high=65535)
     max_payload_mb: int = setting(25, "largest body of a request; 0: as max_pending_mb", unit="MiB", low=0)
     max_pending_mb: int = setting(512, "bodies held at a time; more requests are sent away with 503", unit="MiB", low=1)
     max_queue: int = setting(
-        512, "pictures waiting for their answers at a time; more requests are sent away with 503", low=1
+        512, "images waiting for their answers at a time; more requests are sent away with 503", low=1
     )
     timeout: float = setting(60.0, "for an answer, from the end of the request's body", unit="s", low=0.001)
     body_timeout: float = setting(
@@ -57,16 +57,16 @@ class ServeSettings(PredictionSettings):
         low=0,
         section="Machine",
     )
-    batch_size: int = setting(32, "pictures of a forward pass, their views counted", low=1, section="Machine")
+    batch_size: int = setting(32, "images of a forward pass, their views counted", low=1, section="Machine")
     max_wait_ms: float = setting(
         5.0,
-        "that a batch waits for pictures which are still being decoded",
+        "that a batch waits for images which are still being decoded",
         unit="ms",
         low=0,
         high=10_000,
         section="Machine",
     )
-    num_workers: int = setting(-1, "threads that decode pictures, of all processes; -1: by the number of cores", low=-1)
+    num_workers: int = setting(-1, "threads that decode images, of all processes; -1: by the number of cores", low=-1)
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""

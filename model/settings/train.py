@@ -44,13 +44,13 @@ class TrainSettings(ChannelSettings):
         None, "experiment file (YAML) with settings by their names", result=False, section="Where things lie"
     )
     name: str = setting("exp", "name of the run: its folder in the model directory", result=False)
-    train_dir: str | None = setting(None, "pictures and labels to learn from; else SM_CHANNEL_TRAIN", result=False)
+    train_dir: str | None = setting(None, "images and labels to learn from; else SM_CHANNEL_TRAIN", result=False)
     validation_dir: str | None = setting(
-        None, "pictures and labels to choose by; else SM_CHANNEL_VALIDATION, else a part of train", result=False
+        None, "images and labels to choose by; else SM_CHANNEL_VALIDATION, else a part of train", result=False
     )
     model_dir: str | None = setting(None, "where the run's folder is made; else SM_MODEL_DIR, else runs", result=False)
     eval_dir: str | None = setting(
-        None, "pictures that inference takes where nothing else is named; kept with the model", result=False
+        None, "images that inference takes where nothing else is named; kept with the model", result=False
     )
     output_data_dir: str | None = setting(
         None, "where the split is told; else SM_OUTPUT_DATA_DIR, else beside the model", result=False
@@ -117,7 +117,7 @@ class TrainSettings(ChannelSettings):
     sampler: str = setting(
         "sqrt",
         "how an epoch is drawn: imbalanced (torchsampler's ImbalancedDatasetSampler), sqrt (the same at "
-        "strength 0.5) or none (every picture once)",
+        "strength 0.5) or none (every image once)",
         choices=SAMPLERS,
         section="Sampling and loss",
     )
@@ -183,12 +183,12 @@ class TrainSettings(ChannelSettings):
     channels: int = setting(3, "3: colour, 1: grey", low=1, high=3)
     fit: str = setting(
         "crop",
-        "how a picture of another shape is fitted: crop (scaled, middle cut out), stretch or pad",
+        "how an image of another shape is fitted: crop (scaled, middle cut out), stretch or pad",
         choices=FITS,
     )
     crop_pct: float = setting(
         1.0,
-        "share of a fitted picture's sides that prediction sees, its middle; below 1 things have the size "
+        "share of a fitted image's sides that prediction sees, its middle; below 1 things have the size "
         "that random crops gave them",
         low=0.1,
         high=1,
@@ -196,7 +196,7 @@ class TrainSettings(ChannelSettings):
     interpolation: str = setting("bilinear", "resampling", choices=INTERPOLATIONS)
     normalisation: str = setting(
         "backbone",
-        "pixel mean and deviation: the backbone's, given (mean, std), or each picture's own",
+        "pixel mean and deviation: the backbone's, given (mean, std), or each image's own",
         choices=("backbone", "given", "picture"),
     )
     mean: list[float] = setting([], "per channel, of pixels from 0 to 1, for normalisation given")
@@ -209,8 +209,8 @@ class TrainSettings(ChannelSettings):
     )
 
     # Optimisation: epochs, learning rate, averaging, early stopping
-    epochs: int = setting(10, "passes over the training pictures; 0 saves the initial model", low=0, section="Loop")
-    batch_size: int = setting(64, "pictures of a forward pass, over all processes", low=1)
+    epochs: int = setting(10, "passes over the training images; 0 saves the initial model", low=0, section="Loop")
+    batch_size: int = setting(64, "images of a forward pass, over all processes", low=1)
     accumulate: int = setting(1, "forward passes an optimiser step", low=1)
     lr: float = setting(1e-3, "learning rate at its height", low=0)
     optimizer: str = setting("adamw", "any optimiser of timm's by name (adamw, sgd, madgrad, lamb, ...)")
@@ -235,7 +235,7 @@ class TrainSettings(ChannelSettings):
         high=0.99999,
     )
     best_criterion: str = setting(
-        "f1", "score of the validation pictures by which the saved weights are chosen", choices=CRITERIA
+        "f1", "score of the validation images by which the saved weights are chosen", choices=CRITERIA
     )
     early_stopping: int = setting(0, "epochs without a better score after which training ends; 0: never", low=0)
     seed: int = setting(0, "of everything random", low=0)
@@ -251,7 +251,7 @@ class TrainSettings(ChannelSettings):
     channels_last: bool = setting(True, "memory layout that most convolutions are faster in")
     compile: bool = setting(False, "torch.compile the network")
     num_workers: int = setting(
-        -1, "processes that read pictures; 0: the job itself; -1: by the number of cores", low=-1, result=False
+        -1, "processes that read images; 0: the job itself; -1: by the number of cores", low=-1, result=False
     )
     processes_per_host: int = setting(
         0, "processes that train together on each host, in the image; 0: one a GPU, else one", low=0, result=False
@@ -269,7 +269,7 @@ class TrainSettings(ChannelSettings):
         result=False,
     )
     report: bool = setting(
-        True, "answer the validation pictures by the saved model and write report.html with its scores", result=False
+        True, "answer the validation images by the saved model and write report.html with its scores", result=False
     )
     wandb_project: str | None = setting(None, "W&B project; else WANDB_PROJECT, else rarebird", result=False)
     wandb_entity: str | None = setting(None, "W&B user or team; else WANDB_ENTITY", result=False)

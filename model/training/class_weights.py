@@ -27,7 +27,7 @@ def effective(counts: NDArray[np.float64], beta: float) -> NDArray[np.float64]:
 
 
 # By the names of the setting `class_weights`, which are those of model.settings.choices.CLASS_WEIGHTS. A formula makes
-# weights that correct the class prior of pictures of each class (at least 1) and effective_beta, float64 (C,) each;
+# weights that correct the class prior of images of each class (at least 1) and effective_beta, float64 (C,) each;
 # `none` and `given` have no formula.
 CLASS_WEIGHTS: dict[str, Formula | None] = {"none": None, "inverse": inverse, "effective": effective, "given": None}
 
@@ -43,12 +43,12 @@ def class_weights(
     """Weights of the classes for a loss, float32 (C,); None for kind "none".
 
     The weights are scaled so that their mean over `drawn_shares` is 1. The weighted loss therefore is a plain mean over
-    pictures: batches, accumulated batches and processes of equal size average to exactly the loss of the whole. torch's
+    images: batches, accumulated batches and processes of equal size average to exactly the loss of the whole. torch's
     `weight=` divides by the sum of weights of each batch, so its losses do not.
 
     Args:
         kind: A name in CLASS_WEIGHTS.
-        counts: (C,), training pictures of each class. A class without pictures has weight 0.
+        counts: (C,), training images of each class. A class without images has weight 0.
         drawn_shares: (C,), the distribution over classes that the sampler draws.
         strength: Power to which the weights of a formula are raised.
         values: (C,), the weights for kind "given".
@@ -73,7 +73,7 @@ def class_weights(
     weights = np.where(occurs, weights, 0)
     mean = float((weights * drawn_shares).sum())
     if not mean > 0:
-        raise InputError(f"class_weight_values {listing(values)} leave no picture with a weight above 0")
+        raise InputError(f"class_weight_values {listing(values)} leave no image with a weight above 0")
     return torch.tensor(weights / mean, dtype=torch.float32)
 
 

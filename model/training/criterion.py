@@ -22,12 +22,12 @@ def head_targets(heads: Heads, table: Table) -> list[torch.Tensor]:
 
 class Criterion(nn.Module):
     """The sum of the heads' losses, each times its loss_weight. A head whose attribute is optional has the loss of the
-    pictures that have a label.
+    images that have a label.
 
     Args:
         settings: Loss, class weights and their settings, for all heads or by head.
         heads: The heads of the network.
-        table: Training pictures, whose class counts give the class weights.
+        table: Training images, whose class counts give the class weights.
         sampler: Draws them.
 
     Attributes:
@@ -61,14 +61,14 @@ class Criterion(nn.Module):
         Args:
             logits: (N, outputs), of all heads.
             targets: Classes of each head, int64 (N,) each, negative where a label is missing.
-            partner: Index of the picture that each was mixed with, int64 (N,); None without mixup or cutmix.
-            own: Share of each picture's own target where pictures were mixed.
+            partner: Index of the image that each was mixed with, int64 (N,); None without mixup or cutmix.
+            own: Share of each image's own target where images were mixed.
         """
         total = torch.zeros((), device=logits.device)
         parts = zip(self.heads.heads, self.losses, self.loss_weights, self.masked, self.heads.split(logits), targets)
         for head, loss, weight, is_masked, head_logits, target in parts:
             mixed = partner is not None and own < 1
-            # Rows with a label, and of mixed pictures those whose partner has one too
+            # Rows with a label, and of mixed images those whose partner has one too
             present = target >= 0
             if partner is not None and mixed:
                 present = present & present[partner]
@@ -91,11 +91,11 @@ def _loss_contexts(settings: TrainSettings, heads: Heads, table: Table, sampler:
     for head, stratum_classes, targets in zip(heads.heads, heads.targets(strata.codes), head_targets(heads, table)):
         present = targets[targets >= 0].numpy()
         if not len(present):
-            raise InputError(f"attribute {head.name}: no picture to learn from has a label")
+            raise InputError(f"attribute {head.name}: no image to learn from has a label")
         counts = np.bincount(present, minlength=head.classes)
         labelled = stratum_classes >= 0
         shares = np.bincount(stratum_classes[labelled], drawn_shares[labelled], head.classes).astype(np.float64)
         if not labelled.all():
-            shares /= shares.sum()  # of the pictures that have a label
+            shares /= shares.sum()  # of the images that have a label
         contexts.append(LossContext(settings, settings.head(head.name), counts, shares))
     return contexts

@@ -141,7 +141,7 @@ def _log_training(trainer: Trainer, data: dict[str, Any]) -> None:
     for side in ("train", "validation"):
         if data[side]:
             by = f" of {data[side]['groups']:,} groups by {data['grouped_by']}" if data["grouped_by"] else ""
-            log.info("%s: %s pictures%s", side, f"{data[side]['pictures']:,}", by)
+            log.info("%s: %s images%s", side, f"{data[side]['pictures']:,}", by)
     heads, preprocessing = trainer.heads, trainer.pipeline.preprocessing
     parameters = sum(parameter.numel() for parameter in trainer.network.parameters()) / 1e6
     log.info(
@@ -162,12 +162,12 @@ def _log_training(trainer: Trainer, data: dict[str, Any]) -> None:
 
 
 def _log_missing_classes(validation: Table) -> None:
-    """Logs which classes the geometric mean leaves out, as the validation pictures have none of them."""
+    """Logs which classes the geometric mean leaves out, as the validation images have none of them."""
     names = validation.scheme.class_names
     missing = np.setdiff1d(np.arange(len(names)), validation.classes())
     if len(missing):
         log.warning(
-            "best_criterion gmean chooses by %s of %s classes; validation has no picture of %s",
+            "best_criterion gmean chooses by %s of %s classes; validation has no image of %s",
             f"{len(names) - len(missing):,}",
             f"{len(names):,}",
             listing(names[number] for number in missing),

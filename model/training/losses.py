@@ -31,7 +31,7 @@ class LossContext:
     Attributes:
         settings: Settings of the training.
         head: Settings of the head.
-        counts: (C,), training pictures of each of the head's classes.
+        counts: (C,), training images of each of the head's classes.
         drawn_shares: float64 (C,), the distribution over the head's classes that the sampler draws.
     """
 
@@ -88,7 +88,7 @@ class Loss(nn.Module):
 
 
 class CrossEntropy(Loss):
-    """Mean over pictures of -sum_c w_c y_c log softmax(logits)_c, where y is the target.
+    """Mean over images of -sum_c w_c y_c log softmax(logits)_c, where y is the target.
 
     Args:
         weight: Weights of the classes.
@@ -108,7 +108,7 @@ class CrossEntropy(Loss):
 
 
 class FocalLoss(Loss):
-    """Mean over pictures of -sum_c w_c y_c (1 - p_c)^gamma log p_c, where p is softmax(logits) and y the target.
+    """Mean over images of -sum_c w_c y_c (1 - p_c)^gamma log p_c, where p is softmax(logits) and y the target.
 
     Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, there with sigmoids.
 
@@ -131,7 +131,7 @@ class FocalLoss(Loss):
 
 
 class BinaryCrossEntropy(Loss):
-    """Cross entropy of an attribute of two values from one logit (N, 1), of class 1: mean over pictures of
+    """Cross entropy of an attribute of two values from one logit (N, 1), of class 1: mean over images of
     -w_1 y_1 log sigmoid(logit) - w_0 y_0 log sigmoid(-logit)."""
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
@@ -143,10 +143,10 @@ class BinaryCrossEntropy(Loss):
 
 class F1Loss(Loss):
     """1 - macro soft F1 of the batch: 1 - mean over c of 2 sum_n p_nc y_nc / (sum_n p_nc + sum_n y_nc), over the
-    classes that occur in the targets or are the most probable of a picture; p is softmax(logits), y the target.
+    classes that occur in the targets or are the most probable of an image; p is softmax(logits), y the target.
 
     With one-hot p this is scikit-learn's macro F1. All classes count alike, so it takes no class weights. It is no mean
-    over pictures: accumulation and several processes average the losses of smaller batches.
+    over images: accumulation and several processes average the losses of smaller batches.
     """
 
     def __init__(self) -> None:

@@ -68,7 +68,7 @@ def answer_out_of_fold(
 
 def _provenance(plan: Plan, models: Path) -> Provenance:
     members = [(run.folder, load_model(models / run.folder)) for run in plan.runs]
-    joined = "that of the models that did not learn from the picture"
+    joined = "that of the models that did not learn from the image"
     name = models.resolve().name
     return Provenance(
         name, 1, joined, tuple(MemberProvenance.of_run(path, model.settings, model.metrics) for path, model in members)

@@ -68,7 +68,7 @@ class ParallelNetwork:
             size = len(next(iter(tensors.values())))
             raise InputError(
                 f"batch norm cannot learn from a batch of {size} at this size: a larger batch_size, a larger "
-                "input_size or more pictures are needed"
+                "input_size or more images are needed"
             ) from None
 
     def exchange(self, enabled: bool) -> AbstractContextManager[Any]:

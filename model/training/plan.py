@@ -30,7 +30,7 @@ class Run:
     Attributes:
         folder: Its folder, relative to the saved model's; "" if it is the only model.
         settings: Its settings.
-        datasets: Its training and validation pictures.
+        datasets: Its training and validation images.
         fold: The fold that is held out, from 0; None without folds.
     """
 
@@ -68,7 +68,7 @@ class Plan:
         channel: Label scheme of the whole channel.
         decision: Of the model that answers: the only one, or the outermost ensemble.
         folds: Fold of each row of table, int64 (n,); None without folds.
-        validation: The validation pictures, with those that lack a label of some attribute; None with folds or without
+        validation: The validation images, with those that lack a label of some attribute; None with folds or without
             validation.
         report: How the channel was split; None if it was not.
     """
@@ -95,7 +95,7 @@ class Plan:
         """The channel, its attributes and its split, for people."""
         table = self.table
         grouped = f" of {len(set(table.groups)):,} groups by {table.grouped_by}" if table.grouped_by else ""
-        lines = [f"{table.root}: {table.source}, {len(table):,} pictures{grouped}"]
+        lines = [f"{table.root}: {table.source}, {len(table):,} images{grouped}"]
         for attribute in table.scheme.attributes:
             codes = table.labels[attribute.name]
             counts = np.bincount(codes[codes >= 0], minlength=len(attribute.values))
@@ -104,7 +104,7 @@ class Plan:
         return "\n".join([*lines, *([self.report.text()] if self.report else [])])
 
     def save_split(self, folder: Path) -> None:
-        """Logs the split; writes split.csv (each picture with its group, labels and side or fold) and split.json."""
+        """Logs the split; writes split.csv (each image with its group, labels and side or fold) and split.json."""
         if self.folds is None:
             self.runs[0].datasets.save_split(folder)
         elif self.report:

@@ -70,7 +70,7 @@ class Trainer:
 
     Args:
         settings: Settings of the training.
-        datasets: Training pictures, and validation pictures if there are any.
+        datasets: Training images, and validation images if there are any.
         model: The network to train.
         hardware: Where it is trained.
         checkpoints: Where states are written; None to write none.
@@ -98,7 +98,7 @@ class Trainer:
         self.rank, self.world = distributed.rank(), distributed.world()
         self.workers = worker_count(settings.num_workers)
 
-        # Input: which pictures, how they are read and changed, and their targets
+        # Input: which images, how they are read and changed, and their targets
         table = datasets.train
         sampler = make_sampler(settings, table)
         self.sampler = EpochSampler(sampler, settings.batch_size, self.rank, self.world)
@@ -124,7 +124,7 @@ class Trainer:
         self.progress = Progress()
         self.best_probabilities: np.ndarray | None = None  # of the validation images, by the best weights
         self.is_between_updates = True
-        self.rate = 0.0  # pictures a second of the current epoch
+        self.rate = 0.0  # images a second of the current epoch
         # freezes parts: after the optimiser, which has to have the parameters of all
         self.parallel = ParallelNetwork(self.network, settings, hardware)
 
@@ -138,7 +138,7 @@ class Trainer:
             The best weights by best_criterion; without validation the last ones, averaged if `ema` is set.
 
         Raises:
-            Failure: If the loss is not finite, or a picture can no longer be read.
+            Failure: If the loss is not finite, or an image can no longer be read.
         """
         if state is not None:
             self._restore(state)
@@ -208,7 +208,7 @@ class Trainer:
         """Forward and backward pass of a batch. Returns its loss, a scalar on the device.
 
         Args:
-            batch: Pictures of this process.
+            batch: Images of this process.
             step: Position of the batch in the epoch.
         """
         device, epoch = self.hardware.device, self.progress.epoch

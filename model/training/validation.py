@@ -1,4 +1,4 @@
-"""Validation: the answers of a network to the validation pictures, and their scores."""
+"""Validation: the answers of a network to the validation images, and their scores."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ from model.training.criterion import Criterion, head_targets
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
-ROWS_AT_ONCE = 256  # pictures whose probabilities of many classes are computed together
+ROWS_AT_ONCE = 256  # images whose probabilities of many classes are computed together
 
 
 @dataclass(frozen=True)
 class Validation:
-    """The answers of a network to the pictures of a table.
+    """The answers of a network to the images of a table.
 
     Attributes:
-        table: The pictures.
+        table: The images.
         probabilities: float32 (n, joint classes).
-        answers: The answered class of each picture by the model's decision, int64 (n,).
-        loss: The training loss over all pictures.
-        pixel_range: By which the pictures were scaled, as in Preprocessing.
+        answers: The answered class of each image by the model's decision, int64 (n,).
+        loss: The training loss over all images.
+        pixel_range: By which the images were scaled, as in Preprocessing.
     """
 
     table: Table
@@ -70,8 +70,8 @@ class Validation:
 
     @cached_property
     def present(self) -> np.ndarray:
-        """The classes that have pictures, int64 ascending. gmean is over these: with one that is never right, as a
-        class without pictures is, it would be 0 whatever the others are."""
+        """The classes that have images, int64 ascending. gmean is over these: with one that is never right, as a
+        class without images is, it would be 0 whatever the others are."""
         return np.unique(self.classes[self.classes >= 0])
 
     @cached_property
@@ -100,7 +100,7 @@ class Validation:
         return by_attribute
 
     def intervals(self) -> dict[str, list[float]]:
-        """[low, high] of each score that has an interval, over the groups. These pictures also select the best epoch;
+        """[low, high] of each score that has an interval, over the groups. These images also select the best epoch;
         the intervals do not account for that bias."""
         groups = pd.factorize(self.table.groups)[0]
         units = number_of_units(groups, len(groups))
@@ -128,7 +128,7 @@ class Validation:
 
     @cached_property
     def _statistics(self) -> sparse.csr_array:
-        """A row a picture, from whose sums _counts makes what the scores are computed of.
+        """A row an image, from whose sums _counts makes what the scores are computed of.
 
         If the scheme is_large: whether all attributes are right, as counts of one class, then the counts of each
         attribute; otherwise the counts of the joint classes.
@@ -166,16 +166,16 @@ class Validation:
 
 
 class Validator:
-    """Validates a network: `validator(network)`. Each process answers its share of the pictures.
+    """Validates a network: `validator(network)`. Each process answers its share of the images.
 
     Args:
-        table: The validation pictures.
+        table: The validation images.
         decision: Decides the answers.
         pipeline: Makes the network's inputs.
         hardware: Where the network runs.
         criterion: The training loss, which has the heads of the network.
-        batch_size: Pictures of a forward pass, over all processes.
-        workers: Processes that read pictures, for each process.
+        batch_size: Images of a forward pass, over all processes.
+        workers: Processes that read images, for each process.
         stop: Signals that end the validation early.
     """
 
@@ -197,14 +197,14 @@ class Validator:
         self.batch_size = max(1, batch_size // self.world)
         self.targets = head_targets(self.heads, table)
         if not table.has_all_labels().any():
-            raise InputError(f"{table.source}: no validation picture has a label of every attribute to score it by")
+            raise InputError(f"{table.source}: no validation image has a label of every attribute to score it by")
 
     def __call__(self, network: nn.Module) -> Validation:
         """Called on every process; the validation is the same on all.
 
         Raises:
             Stopped: If a signal came.
-            Failure: If a picture can no longer be read.
+            Failure: If an image can no longer be read.
         """
         if self.world > 1:  # the statistics of batch norm differ by process; those of rank 0 are saved
             for buffer in network.buffers():

@@ -30,7 +30,7 @@ def test_every_rate_is_told_with_its_ratio(faces):
     assert abs(ratio - rates["training epoch"] / rates["network alone, training steps"]) < 0.011
 
 
-def test_without_pictures_it_says_what_is_needed(monkeypatch, capsys):
+def test_without_images_it_says_what_is_needed(monkeypatch, capsys):
     """As `python -m benchmarks` says it, in this process, where torch is imported."""
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--rounds", "1"])
     monkeypatch.setattr(logging.getLogger("rarebird"), "setLevel", lambda level: None)

@@ -40,7 +40,7 @@ def test_rates_are_medians_and_ratios_of_the_same_round():
     assert server.split() == ["server", "16.0", "0.75", "50.0", "95.0", "99.0"]
 
 
-def test_pictures_come_from_folders_in_the_folder_too(tmp_path):
+def test_images_come_from_folders_in_the_folder_too(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "b.JPG").write_bytes(b"b")
     (tmp_path / "a.png").write_bytes(b"a")

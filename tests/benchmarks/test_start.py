@@ -22,6 +22,6 @@ def test_the_time_to_the_first_step_is_told(faces):
     assert 0 < float(row.split()[-1]) < 300
 
 
-def test_without_pictures_it_says_what_is_needed():
+def test_without_images_it_says_what_is_needed():
     ended = run("--rounds", "1")
     assert ended.returncode == 2 and "--train_dir data/train" in ended.stderr

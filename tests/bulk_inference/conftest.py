@@ -46,7 +46,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def loose(tmp_path: Path) -> Path:
-    """A folder of pictures, of which two cannot be read."""
+    """A folder of images, of which two cannot be read."""
     folder = tmp_path / "loose"
     draw = np.random.default_rng(0)
     for number in range(PICTURES):
@@ -54,13 +54,13 @@ def loose(tmp_path: Path) -> Path:
         pixels = np.linspace(*draw.integers(256, size=(2, 3)), 16).astype(np.uint8)  # from one colour to another
         Image.fromarray(np.stack([pixels] * 12)).save(folder / f"{number % 3}" / f"{number:02d}.png")
     for name in ("0/03.png", "2/14.png"):
-        (folder / name).write_bytes(b"no picture")
+        (folder / name).write_bytes(b"no image")
     return folder
 
 
 @pytest.fixture
 def shards(loose: Path, tmp_path: Path) -> Path:
-    """The same pictures in six shards."""
+    """The same images in six shards."""
     names = sorted(path.relative_to(loose).as_posix() for path in loose.rglob("*.png"))
     sizes = sum((loose / name).stat().st_size for name in names)
     write_shards(loose, tmp_path / "shards", names, is_image, sizes // 5)
@@ -152,7 +152,7 @@ def uploaded(trees: Sequence[Path], name: str, target: Path) -> Path:
 
 
 def answers_of(folder: Path) -> list[tuple[str, ...]]:
-    """The rows of all hosts' tables, sorted by picture."""
+    """The rows of all hosts' tables, sorted by image."""
     tables = [
         pd.concat(
             pd.read_csv(path, dtype=str, keep_default_na=False) for path in sorted(folder.rglob(name))

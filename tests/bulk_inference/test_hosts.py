@@ -52,11 +52,11 @@ def test_hosts_of_another_number_take_the_parts_over(host_trees, model, shards, 
 
 def test_a_host_without_a_shard_has_nothing_to_do(host_trees, shards, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
-    (shards / "zzz.txt").write_text("no picture")
+    (shards / "zzz.txt").write_text("no image")
     bases = host_trees(shards, 8, True)
     for base in bases[6:]:
         run_host(base, monkeypatch)
-        assert "eval: no picture in it for this host" in caplog.text and not (base / "processing" / "output").exists()
+        assert "eval: no image in it for this host" in caplog.text and not (base / "processing" / "output").exists()
         caplog.clear()
 
 
@@ -67,7 +67,7 @@ def test_shards_of_an_earlier_version_and_tables_are_refused_in_parts(host_trees
     with pytest.raises(InputError, match=message):
         run_host(host_trees(old, 2, True, "old-ml")[0], monkeypatch)
     (shards / "info.csv").write_text("ImageID,ans\n0/00.png,0\n")
-    with pytest.raises(InputError, match=r"a table names pictures that other hosts have.*use FullyReplicated"):
+    with pytest.raises(InputError, match=r"a table names images that other hosts have.*use FullyReplicated"):
         run_host(host_trees(shards, 2, True, "table-ml")[0], monkeypatch)
 
 

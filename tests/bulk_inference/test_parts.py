@@ -40,7 +40,7 @@ def test_the_answers_of_parts_are_those_of_one_inference(model, loose, shards, t
 def test_rows_that_alternate_between_parts_keep_their_order_and_texts(
     model, loose, shards, tmp_path, written, monkeypatch, most_open
 ):
-    """A table of shards in any order, with duplicates, pictures that are missing, quotes and line feeds."""
+    """A table of shards in any order, with duplicates, images that are missing, quotes and line feeds."""
     monkeypatch.setattr("model.answers.joined_parts.MOST_OPEN", most_open)
     names = sorted(path.relative_to(loose).as_posix() for path in loose.rglob("*.png"))
     names = [*np.random.default_rng(1).permutation(names).tolist(), names[0], "gone.png", names[5]]
@@ -49,7 +49,7 @@ def test_rows_that_alternate_between_parts_keep_their_order_and_texts(
         pd.DataFrame({"note": notes, "ImageID": names}).to_csv(channel / "info.csv", index=False)
     whole = infer(loose, model, tmp_path / "whole")
     joined = infer(shards, model, tmp_path / "joined")
-    assert len(written) == 7 and contents(joined) == contents(whole)  # the missing picture is in no shard
+    assert len(written) == 7 and contents(joined) == contents(whole)  # the missing image is in no shard
     read = pd.read_csv(joined / "output.csv", dtype=str, keep_default_na=False)
     assert read["ImageID"].tolist() == names and read["note"].tolist() == notes
 
@@ -127,12 +127,12 @@ def test_a_part_that_another_process_replaces_while_it_is_copied_is_answered_aga
     assert written == ["shard-00001.tar", "shard-00005.tar"] and contents(again) == contents(whole)
 
 
-def test_a_part_whose_pictures_or_files_have_changed_is_answered_again(
+def test_a_part_whose_images_or_files_have_changed_is_answered_again(
     stopped, model, loose, shards, tmp_path, written, caplog
 ):
     number = "shard-00001.tar"
     offset = read_info(shards).locations.offsets[5]
-    with (shards / number).open("r+b") as file:  # a byte of a picture
+    with (shards / number).open("r+b") as file:  # a byte of an image
         file.seek(offset)
         file.write(b"x")
     cut = stopped / "shard-00002.tar" / "probabilities.csv"
@@ -150,7 +150,7 @@ def test_random_views_are_those_of_the_row_in_the_whole_input(model, loose, tmp_
     assert contents(infer(loose, model, tmp_path / "parts", *flags, "--part_size", "8")) == contents(whole)
 
 
-def test_parts_of_loose_pictures_need_the_size_that_they_had(model, loose, tmp_path, written, monkeypatch, caplog):
+def test_parts_of_loose_images_need_the_size_that_they_had(model, loose, tmp_path, written, monkeypatch, caplog):
     with monkeypatch.context() as patched:
         stop_after(1, written, patched)
         with pytest.raises(Terminated):

@@ -351,7 +351,7 @@ def test_a_run_that_is_stopped_saves_its_model_and_goes_on(tree, faces, processe
     second.communicate()
 
 
-def test_inference_starts_a_process_a_gpu_and_single_pictures_one(monkeypatch):
+def test_inference_starts_a_process_a_gpu_and_single_images_one(monkeypatch):
     monkeypatch.setattr("container.torchrun.gpu_count", lambda: 4)
     assert processes_of(INFERENCE, InferenceSettings(), {}) == 4
     assert processes_of(INFERENCE_TTA, InferenceSettings(processes=3), {}) == 3

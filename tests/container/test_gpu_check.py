@@ -26,7 +26,7 @@ def without_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "init", init)
 
 
-def test_in_a_container_a_training_ends_before_it_reads_a_picture(tree, driver):
+def test_in_a_container_a_training_ends_before_it_reads_an_image(tree, driver):
     with pytest.raises(Failure, match=rf"{SHOWN} .*driver on your system is too old.*InferenceAmiVersion") as raised:
         train.main([])
     assert "Please update" not in str(raised.value) and "--device cpu computes on the CPU" in str(raised.value)

@@ -1,4 +1,4 @@
-"""A real engine, the image built from this checkout, and its containers: real pictures in, no mocks."""
+"""A real engine, the image built from this checkout, and its containers: real images in, no mocks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOBODY = {  # whatever calls AWS fails
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 ONE_THREAD = {"OMP_NUM_THREADS": 1}  # two that wait for each other's cores are slower by far where other work runs too
-TRAINED, ASKED = 12, 30  # persons to learn from (7 pictures each), pictures to answer
+TRAINED, ASKED = 12, 30  # persons to learn from (7 images each), images to answer
 # Two epochs of about nine steps of a third of a second: enough to be stopped inside one.
 SETTINGS: dict[str, object] = {
     "config": "configs/mask-mobilenetv2.yaml",
@@ -217,7 +217,7 @@ def write_csv(path: Path, rows: list[list[str]]) -> None:
 
 @pytest.fixture(scope="session")
 def people(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Real pictures: train/ of the first persons, eval/ of others, gt/."""
+    """Real images: train/ of the first persons, eval/ of others, gt/."""
     data, faces = tmp_path_factory.mktemp("people"), shared / "data" / "faces"
     for person in sorted((faces / "train" / "images").iterdir())[:TRAINED]:
         shutil.copytree(person, data / "train" / "images" / person.name)
@@ -235,7 +235,7 @@ def people(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def channels(shared: Path, people: Path) -> dict[str, Path]:
-    """The channels of a training job: pictures and the weights to begin with."""
+    """The channels of a training job: images and the weights to begin with."""
     return {"train": people / "train", "weights": shared / "weights"}
 
 

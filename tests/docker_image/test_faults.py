@@ -18,7 +18,7 @@ def break_profiles(channel: Path) -> dict[str, str]:
     whole = pictures[0].read_bytes()
     pictures[0].write_bytes(whole[: len(whole) // 2])
     pictures[1].write_bytes(b"")
-    pictures[2].write_text("no picture")
+    pictures[2].write_text("no image")
     second.rename(second.with_name("900001_male_Asian_fifty"))
     third.rename(third.with_name("900002_woman_Asian_20"))
     (channel / "images" / "900003_male_Asian_30").mkdir()
@@ -26,11 +26,11 @@ def break_profiles(channel: Path) -> dict[str, str]:
     return {
         "unparsable number": "900001_male_Asian_fifty",
         "unknown label": "900002_woman_Asian_20",
-        "profile folder without pictures": "900003_male_Asian_30",
+        "profile folder without images": "900003_male_Asian_30",
         "folder that is no profile": "nobody",
-        "unreadable picture, truncated": pictures[0].name,
-        "unreadable picture, empty file": pictures[1].name,
-        "unreadable picture, cannot be identified as a picture": pictures[2].name,
+        "unreadable image, truncated": pictures[0].name,
+        "unreadable image, empty file": pictures[1].name,
+        "unreadable image, cannot be identified as an image": pictures[2].name,
     }
 
 
@@ -47,13 +47,13 @@ def break_csv(channel: Path) -> dict[str, str]:
     (channel / "train.csv").write_text("\n".join(["image_name,category_1,sender,kind,years", *rows, ""]))
     return {
         "missing file": "images/absent.jpg",
-        "duplicate picture": "images/0.jpg is named in train.csv row 2 already",
+        "duplicate image": "images/0.jpg is named in train.csv row 2 already",
         "path out of the channel": "'../4.jpg'",
         "missing metadata column": "nearest: category_1",
         "unknown label": "'topp'",
         "empty label": "train.csv row 6",
         "unparsable number": "'old'",
-        "unreadable picture, empty file": "images/3.jpg",
+        "unreadable image, empty file": "images/3.jpg",
     }
 
 

@@ -1,5 +1,5 @@
 """The same job in a process, in the image, on several hosts of each, and started by the SageMaker Python SDK's local
-client, on real pictures: the same scores. RAREBIRD_TEST_FACES=all takes every picture of ../shared/data/faces."""
+client, on real images: the same scores. RAREBIRD_TEST_FACES=all takes every image of ../shared/data/faces."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_answers_are_those_of_batch_inference(serving, trained, people):
 
 
 def test_what_is_wrong_is_told(serving):
-    status, body = ask(f"{serving[1]}/invocations", b"no picture", "image/jpeg")
+    status, body = ask(f"{serving[1]}/invocations", b"no image", "image/jpeg")
     assert status == 400 and json.loads(body)["error"]
     assert ask(f"{serving[1]}/invocations", b"x", "text/plain")[0] == 415
     status, body = ask(f"{serving[1]}/execution-parameters")

@@ -1,4 +1,4 @@
-"""Training in containers of the built image, on real pictures: the ways in, the limits it runs under, several hosts."""
+"""Training in containers of the built image, on real images: the ways in, the limits it runs under, several hosts."""
 
 from __future__ import annotations
 

@@ -177,6 +177,6 @@ def test_flags_reach_the_drawing(tmp_path: Path, capsys: pytest.CaptureFixture[s
     output = tmp_path / "x"
     flags = f"demo --output {output} --persons 13 --eval-persons 12 --size 20 40 --seed 2".split()
     assert command.main(flags) == 0
-    assert "13 persons, 91 pictures" in capsys.readouterr().out
+    assert "13 persons, 91 images" in capsys.readouterr().out
     with Image.open(next((output / "eval" / "images").iterdir())) as picture:
         assert picture.size == (20, 40)

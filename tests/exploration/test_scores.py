@@ -17,7 +17,7 @@ def test_the_weakest_classes_with_truth_are_shown(tmp_path, capsys):
     path.write_text(json.dumps(content))
     assert main(["scores", "--evaluation", str(path)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "1,234 pictures" in lines[0] and "resampled over person" in lines[0]
+    assert "1,234 images" in lines[0] and "resampled over person" in lines[0]
     assert lines[3].split() == ["macro", "F1", "0.5000", "0.4000", "to", "0.6000"]
     assert [line.split()[2] for line in lines[4:]] == ["착용샷", "poor", "fair"]
 

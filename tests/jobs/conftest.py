@@ -110,7 +110,7 @@ def aws(server: str, monkeypatch: pytest.MonkeyPatch, no_account: None) -> Calla
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """A folder of five pictures, and a hidden one."""
+    """A folder of five images, and a hidden one."""
     folder = tmp_path / "train"
     for name in ("a/1.jpg", "a/2.jpg", "b/착용 3.jpg", "a.jpg", "a-b.jpg", ".hidden/4.jpg"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ HOSTS, SHARDS = 4, 200
 
 @pytest.fixture(scope="module")
 def channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """1,000 pictures in 200 shards."""
+    """1,000 images in 200 shards."""
     loose = tmp_path_factory.mktemp("loose")
     draw = np.random.default_rng(0)
     names = [f"{number:04d}.bmp" for number in range(5 * SHARDS)]
@@ -65,7 +65,7 @@ def start(base: Path) -> subprocess.Popen[bytes]:
 
 
 def tables(folder: Path) -> list[pd.DataFrame]:
-    """The answers, probabilities and predictions of all hosts, sorted by picture."""
+    """The answers, probabilities and predictions of all hosts, sorted by image."""
     names = ("output.csv", "probabilities.csv", "predictions.csv")
     found = [[pd.read_csv(path, dtype=str) for path in sorted(folder.glob(f"*/{name}"))] for name in names]
     return [pd.concat(each).sort_values("ImageID", ignore_index=True) for each in found]

@@ -1,4 +1,4 @@
-"""Every command of docs/coming-from.md, as it stands there, on drawn pictures."""
+"""Every command of docs/coming-from.md, as it stands there, on drawn images."""
 
 from __future__ import annotations
 

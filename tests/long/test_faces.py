@@ -27,7 +27,7 @@ def run(script: str, *flags: str, **variables: object) -> subprocess.CompletedPr
 
 @pytest.fixture(scope="module")
 def subset(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first persons of train and pictures of eval."""
+    """The first persons of train and images of eval."""
     data, faces = tmp_path_factory.mktemp("faces"), shared / "data" / "faces"
     for person in sorted((faces / "train" / "images").iterdir())[:PERSONS]:
         shutil.copytree(person, data / "train" / "images" / person.name)
@@ -47,7 +47,7 @@ def test_train_infer_with_and_without_tta_and_evaluate(shared: Path, subset: Pat
     config = "configs/mask-mobilenetv2.yaml"
     flags = ["--config", config, "--weights", str(weights), "--epochs", "3", "--input_size", "96", "72"]
     trained = run("train.py", *flags, SM_CHANNEL_TRAIN=subset / "train", SM_MODEL_DIR=tmp_path / "runs")
-    assert f"{PERSONS * 7:,} pictures" in trained.stdout or "groups by person" in trained.stdout
+    assert f"{PERSONS * 7:,} images" in trained.stdout or "groups by person" in trained.stdout
     scores = {}
     for script in ("inference.py", "inference_TTA.py"):
         output = tmp_path / script

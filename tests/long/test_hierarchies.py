@@ -1,4 +1,4 @@
-"""A hierarchy whose attributes are independent, so that nearly every picture has a combination of its own, takes less
+"""A hierarchy whose attributes are independent, so that nearly every image has a combination of its own, takes less
 than 2 GB in every job, and its evaluation.json less than 5 MB."""
 
 from __future__ import annotations

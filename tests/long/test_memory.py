@@ -1,4 +1,4 @@
-"""Inference holds a few batches in memory, whatever the number of pictures."""
+"""Inference holds a few batches in memory, whatever the number of images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def peak_memory(faces: Path, folder: Path, rows: int, model: Path) -> int:
-    """KiB at the height of an inference over so many rows, the pictures of eval again and again."""
+    """KiB at the height of an inference over so many rows, the images of eval again and again."""
     channel = folder / str(rows)
     channel.mkdir()
     info = pd.read_csv(faces / "eval" / "info.csv", dtype=str)
@@ -36,7 +36,7 @@ def peak_memory(faces: Path, folder: Path, rows: int, model: Path) -> int:
     return int(ended.stdout.split()[-1])
 
 
-def test_ten_times_the_pictures_need_the_same_memory(faces: Path, run_train, tmp_path: Path):
+def test_ten_times_the_images_need_the_same_memory(faces: Path, run_train, tmp_path: Path):
     model = run_train(faces / "train")
     few, many = (peak_memory(faces, tmp_path, rows, model) for rows in (2_000, 20_000))
     assert many < 1.1 * few

@@ -1,4 +1,4 @@
-"""A folder of many small pictures to S3: killed half-way and run again, with bounded memory. With
+"""A folder of many small images to S3: killed half-way and run again, with bounded memory. With
 RAREBIRD_TEST_PICTURES=20000 it takes ten minutes, nearly all of them the server's."""
 
 import os
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.long
     ],
     ids=["to", "content"],
 )
-def test_many_pictures(flags: list[str], uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_images(flags: list[str], uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -68,7 +68,7 @@ def test_many_pictures(flags: list[str], uri: str, tmp_path: Path, monkeypatch: 
         told, _, peak = second.stdout.rpartition("peak KiB ")
         assert f"{PICTURES - there:,} files sent" in told and f"{there:,} there already" in told
         assert sum(1 for _ in list_objects(s3, S3Uri.parse(uri))) == PICTURES
-        print(f"{PICTURES:,} pictures, {there:,} before it was killed; at most {int(peak) / 1024:.0f} MiB")
+        print(f"{PICTURES:,} images, {there:,} before it was killed; at most {int(peak) / 1024:.0f} MiB")
         assert int(peak) / 1024 < MOST_MB
     finally:
         server.stop()

@@ -69,7 +69,7 @@ def test_settings_that_take_the_input_are_named_once_at_the_end() -> None:
     problems = Problems("channel train")
     for row in range(25):
         problems.add("missing file", f"row {row}", "--missing skip")
-    for kind in ("unreadable picture, truncated", "unreadable picture, empty file"):
+    for kind in ("unreadable image, truncated", "unreadable image, empty file"):
         problems.add(kind, "a.jpg", "--unreadable skip")
     problems.add("unknown label", "row 3")
     lines = str(problems).splitlines()

@@ -70,7 +70,7 @@ def read_class_folders(files: ChannelFiles, levels: FolderLevels, problems: Prob
     warn_left_out(tree.loose, "in no class folder")
     warn_skipped(tree.others)
     if tree.empty:
-        log.warning("folders without a picture left out, no classes: %s", listing(tree.empty, 5))
+        log.warning("folders without an image left out, no classes: %s", listing(tree.empty, 5))
     columns, attributes = levels.columns or [LABEL], levels.attributes or (LABEL,)
     if levels.columns == [ALL_LEVELS]:
         columns, attributes = [LABEL], (LABEL,)
@@ -106,7 +106,7 @@ def _add_levels(rows: Rows, tree: FolderTree, levels: FolderLevels) -> None:
         rows.add(path, posixpath.join(tree.base, *parts[: len(levels.names)]), values)
     if short:
         log.info(
-            "%s pictures lie below fewer than %d folders, the last of which stands for the missing levels, such as %s",
+            "%s images lie below fewer than %d folders, the last of which stands for the missing levels, such as %s",
             f"{len(short):,}",
             len(levels.names),
             short[0],
@@ -140,5 +140,5 @@ def _log_nesting(tree: FolderTree, classes: Sequence[Parts]) -> None:
         )
     inner = [path for (path, parts), own in zip(tree.images, classes) if len(parts) > len(own)]
     if inner:
-        pictures = "1 picture lies" if len(inner) == 1 else f"{len(inner):,} pictures lie"
+        pictures = "1 image lies" if len(inner) == 1 else f"{len(inner):,} images lie"
         log.info("%s in folders inside a class folder and belong to it, such as %s", pictures, inner[0])

@@ -78,18 +78,18 @@ def picture_column_of(table: TextTable, options: TableOptions, files: ChannelFil
     missing = f"no column {options.picture_column!r}" if options.picture_column else f"none of {USUAL_PICTURE_COLUMNS}"
     columns = listing(name for name in table.header if name)
     advice = near or _picture_column_advice(table, files)
-    problems.add("missing picture column", f"{table.name} has {missing}; there are {columns}{advice}")
+    problems.add("missing image column", f"{table.name} has {missing}; there are {columns}{advice}")
     return None
 
 
 def _picture_column_advice(table: TextTable, files: ChannelFiles) -> str:
     """How to read a table without a column of image names, for the end of a message."""
     if any(is_image(normal_text(name)) for name in table.header):
-        return "; its first row names a picture: a list without a header is read by layout list"
+        return "; its first row names an image: a list without a header is read by layout list"
     found = _columns_of_images(table, files)
     if found:
-        return f"; the values of {found[0]} are pictures: set picture_column to {found[0]}"
-    return "; set picture_column to the column that names the pictures"
+        return f"; the values of {found[0]} are images: set picture_column to {found[0]}"
+    return "; set picture_column to the column that names the images"
 
 
 def _columns_of_images(table: TextTable, files: ChannelFiles) -> list[str]:

@@ -125,7 +125,7 @@ def read_rows(
     if name is None:
         return None
     if is_auto and layout == "csv" and _is_list(files.root / name, options):
-        log.info("%s: its first row names a picture, so it is read as a list without a header (layout list)", name)
+        log.info("%s: its first row names an image, so it is read as a list without a header (layout list)", name)
         layout = "list"
     others = [other for other in tables["csv"] if other != name and layout == "csv"]
     if others:
@@ -223,7 +223,7 @@ def _report_unknown_layout(files: ChannelFiles, problems: Problems) -> None:
     if files.outside_links:
         return
     content = listing(files.folder().kinds, 8)
-    expected = f"a CSV with a column {USUAL_PICTURE_COLUMNS}, folders of pictures, a .lst or a .manifest"
+    expected = f"a CSV with a column {USUAL_PICTURE_COLUMNS}, folders of images, a .lst or a .manifest"
     text = f"{files.root} holds {content}; expected {expected}"
     paths = [path for _, path in below]
     if any("/" in path for path in paths) or not any(map(is_image, paths)):

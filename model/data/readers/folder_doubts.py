@@ -67,7 +67,7 @@ def _in_repository(files: ChannelFiles, tree: FolderTree, tops: Sequence[str]) -
     tables = [path for path in tree.others if path.lower().endswith(TABLES)]
     by_table = f", or a table by --table: {listing(tables, 3)}" if tables else ""
     most = _folder_of_most(tree)
-    place = f"; most pictures lie in {most}" if most else ""
+    place = f"; most images lie in {most}" if most else ""
     return (
         f"{listing(usual)} beside {listing(project, 1)} look like folders of a repository{place}. Name the folder "
         f"above the class folders by --train_dir{by_table}; --folder_levels {LABEL}: the classes are {listing(tops, 5)}"
@@ -91,9 +91,9 @@ def _one_folder_too_high(files: ChannelFiles, tree: FolderTree, children: dict[P
     folder = files.root / path
     if not children[parts]:  # all images in one folder
         tables = [other for other in tree.others if other.startswith(f"{path}/") and other.endswith(TABLES)]
-        return f"{path} is the only folder with pictures and has a table: --train_dir {folder}" if tables else ""
+        return f"{path} is the only folder with images and has a table: --train_dir {folder}" if tables else ""
     inside = listing(sorted(children[parts]), 5)
-    return f"{parts[0]} is the only folder with pictures; one folder too high for --train_dir {folder}, with {inside}"
+    return f"{parts[0]} is the only folder with images; one folder too high for --train_dir {folder}, with {inside}"
 
 
 def _folders_in_class_folders(
@@ -108,9 +108,9 @@ def _folders_in_class_folders(
     if 2 * _numbered(children) >= len(counts):
         reason = f"the folders in the class folders are numbered, such as {example}"
     elif 2 * sum(count == 1 for count in counts.values()) >= len(counts):
-        reason = f"most of the {len(counts):,} folders in the class folders hold one picture, such as {example}"
+        reason = f"most of the {len(counts):,} folders in the class folders hold one image, such as {example}"
     elif len(counts) >= MANY_FOLDERS and per_folder < FEW_IMAGES:
-        reason = f"{len(counts):,} folders in the class folders hold {per_folder:.1f} pictures each, such as {example}"
+        reason = f"{len(counts):,} folders in the class folders hold {per_folder:.1f} images each, such as {example}"
     elif len(tops) > 1 and _same_children([children[(top,)] for top in tops]):
         reason = f"{listing(tops, 5)} hold folders of the same names, {listing(sorted(children[(tops[0],)]), 5)}"
     else:

@@ -22,5 +22,5 @@ def read_image_files(files: ChannelFiles) -> Rows:
             rows.add(path, path, {})
         else:
             left_out.append(path)
-    warn_left_out(left_out, "no picture")
+    warn_left_out(left_out, "no image")
     return rows

@@ -101,7 +101,7 @@ def read_profiles(files: ChannelFiles, problems: Problems) -> Rows:
             rows.set_aside += [image for image, _ in folder.images]
             continue
         if folder.is_empty:
-            problems.add("profile folder without pictures", f"{path}: expected {listing(MASK_OF_STEM)}")
+            problems.add("profile folder without images", f"{path}: expected {listing(MASK_OF_STEM)}")
         for image, mask in folder.images:
             rows.add(image, path, {**parts, "mask": mask})
     _warn_left_out(left_out)
@@ -145,14 +145,14 @@ def read_profile_entries(
     for entry in entries:
         if entry.kind == "file":
             detail = f"{entry.origin}: {entry.path}, expected a folder as in the other rows"
-            problems.add("picture among profile folders", detail)
+            problems.add("image among profile folders", detail)
             rows.set_aside.append(entry.path)
             continue
         folder = read_profile_folder(files, entry.path)
         left_out += folder.left_out
         if folder.is_empty:
             expected = listing(MASK_OF_STEM)
-            problems.add("profile folder without pictures", f"{entry.origin}: {entry.path}: expected {expected}")
+            problems.add("profile folder without images", f"{entry.origin}: {entry.path}: expected {expected}")
         parts, contradictions = _merged_parts(entry, column_of_part)
         differing += contradictions
         values = {**{column: entry.values[column] for column in others}, **parts}

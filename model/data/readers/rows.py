@@ -76,13 +76,13 @@ class ImageFinder:
         outside the channel or to nothing, fits several files, or is a folder that was named before."""
         name = normal_text(name)
         if not name:
-            self._report_missing("empty picture name", f"{origin}: expected a path below the channel")
+            self._report_missing("empty image name", f"{origin}: expected a path below the channel")
             return None
         found = self.files.find_spelling(name, self._beside)
         kind, path = found.kind, found.path
         if kind == "several":
             detail = f"{origin}: {name!r} fits {path}; write the name as it is on disk"
-            self.problems.add("ambiguous picture name", detail)
+            self.problems.add("ambiguous image name", detail)
             return None
         if kind == "outside" and not leaves_folder(name):
             self.files.outside_links[f"{origin}: {name}"] = path
@@ -95,7 +95,7 @@ class ImageFinder:
             return None
         first_origin = self._first_origin.setdefault(path, origin)
         if kind == "folder" and first_origin != origin:
-            self.problems.add("duplicate picture", f"{origin}: {path} is named in {first_origin} already")
+            self.problems.add("duplicate image", f"{origin}: {path} is named in {first_origin} already")
             return None
         if found.is_respelled:
             self._respelled.append(f"{origin}: {name!r} is {path}")
@@ -111,23 +111,21 @@ class ImageFinder:
         if self._missing == "skip":
             self._skipped.append(detail)
         else:
-            self.problems.add(kind, detail, "--missing skip leaves out the rows without a picture")
+            self.problems.add(kind, detail, "--missing skip leaves out the rows without an image")
 
     def finish(self) -> None:
         """Logs which names are spelled in another way on disk, which rows without an image are left out and how many
         images beside the found ones have no row. A problem where rows are left out and none is left."""
         if self._respelled:
             text = "%s: %s spelled in another way than the files, such as %s"
-            log.info(text, self._table, _count(self._respelled, "picture name"), self._respelled[0])
+            log.info(text, self._table, _count(self._respelled, "image name"), self._respelled[0])
         if not self._first_origin and (archives := self.files.archives()):
             self.problems.add("archives that are not read", f"{listing(archives)}: unpack the images into the channel")
         if self._skipped and not self._first_origin:
-            self.problems.add(
-                "no picture found", f"{self._table}: not one of {len(self._skipped):,}; {self._skipped[0]}"
-            )
+            self.problems.add("no image found", f"{self._table}: not one of {len(self._skipped):,}; {self._skipped[0]}")
         elif self._skipped:
             rows = _count(self._skipped, "row")
-            log.warning("%s: %s without a picture left out: %s", self._table, rows, listing(self._skipped, 5))
+            log.warning("%s: %s without an image left out: %s", self._table, rows, listing(self._skipped, 5))
         named = self._unused | self._first_origin.keys()
         folders = sorted({posixpath.dirname(path) for path in self._first_origin})
         inside = (
@@ -145,7 +143,7 @@ class ImageFinder:
             return None
         kind, path = match
         if kind == "folder":
-            self.problems.add("folder in place of a picture", f"{origin}: {path}")
+            self.problems.add("folder in place of an image", f"{origin}: {path}")
             return None
         return path
 

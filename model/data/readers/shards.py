@@ -154,7 +154,7 @@ def _add_entry(root: Path, row: list[str], entries: dict[str, Entry], shard_size
     if "/" in shard or shard in ("", ".", ".."):
         return "shard out of the channel"
     if path in entries:
-        return "picture twice"
+        return "image twice"
     if shard not in shard_sizes:
         file = Path(root) / shard
         shard_sizes[shard] = file.stat().st_size if file.is_file() else -1

@@ -13,7 +13,7 @@ from model.evaluation.evaluate import ReliabilityBin
 from model.evaluation.subgroups import Subgroup
 from model.metrics.bootstrap import Interval
 
-MOST_BARS = 12  # correct pictures of a group up to which each number has a bar of its own
+MOST_BARS = 12  # correct images of a group up to which each number has a bar of its own
 TENTHS = 10
 SMALLEST_RADIUS, RADIUS_RANGE = 2.5, 5.0  # of a point, in units of the chart
 
@@ -29,17 +29,17 @@ class Bar:
 
 @dataclass(frozen=True)
 class Point:
-    """A bin of the reliability curve. radius: in units of the chart; its square grows with the bin's pictures."""
+    """A bin of the reliability curve. radius: in units of the chart; its square grows with the bin's images."""
 
     bin: ReliabilityBin
     radius: float
 
 
 def accuracy_histogram(groups: Sequence[Subgroup]) -> list[Bar]:
-    """Histogram of the groups by how many of their pictures are answered correctly.
+    """Histogram of the groups by how many of their images are answered correctly.
 
-    Where all groups have the same number of pictures, at most MOST_BARS, there is a bar for each number of right
-    pictures; else one for each tenth of the share, labelled in percent.
+    Where all groups have the same number of images, at most MOST_BARS, there is a bar for each number of right
+    images; else one for each tenth of the share, labelled in percent.
     """
     sizes = {group.pictures for group in groups}
     size = next(iter(sizes))

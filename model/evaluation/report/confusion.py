@@ -24,8 +24,8 @@ PAIRS_OF_MANY = 25  # where there is no table
 class Cell:
     """A cell of a confusion matrix.
 
-    count: number of pictures; share: of the pictures of its row; level: shade, 0 (empty) to LEVELS; right: whether the
-    answer is the true class; key: of its list of pictures, "" for an empty cell.
+    count: number of images; share: of the images of its row; level: shade, 0 (empty) to LEVELS; right: whether the
+    answer is the true class; key: of its list of images, "" for an empty cell.
     """
 
     count: int
@@ -37,7 +37,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """The pictures of one true class. support: number of them."""
+    """The images of one true class. support: number of them."""
 
     name: str
     cells: list[Cell]
@@ -47,7 +47,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Pair:
-    """A confusion: pictures of one class that are answered as another. answered: "" for pictures without an answer."""
+    """A confusion: images of one class that are answered as another. answered: "" for images without an answer."""
 
     truth: str
     answered: str
@@ -88,7 +88,7 @@ class Matrix:
 def make_matrix(
     name: str, scheme: Scheme, scores: Scores, truth: np.ndarray, answers: np.ndarray, lists: PictureLists
 ) -> Matrix:
-    """The matrix of a target; adds the pictures of every cell that is shown to lists.
+    """The matrix of a target; adds the images of every cell that is shown to lists.
 
     Args:
         name: Name of the target.
@@ -96,7 +96,7 @@ def make_matrix(
         scores: Its scores.
         truth: int64 (n,), classes of the scheme.
         answers: int64 (n,), classes of the scheme, NO_ANSWER where there is none.
-        lists: The lists of the report's pictures, which are in the same order as truth and answers.
+        lists: The lists of the report's images, which are in the same order as truth and answers.
     """
     counts, names = scores.confusion, scores.class_names
     support = np.array([scores.per_class[label].support for label in names])
@@ -149,7 +149,7 @@ def make_heat_map(counts: sparse.csr_array, support: np.ndarray) -> HeatMap:
 
     Args:
         counts: int64 (C, C), sparse, rows are the true classes.
-        support: int64 (C,), pictures of each class.
+        support: int64 (C,), images of each class.
     """
     block = math.ceil(counts.shape[0] / MOST_IN_HEAT_MAP)
     starts = np.arange(0, counts.shape[0], block)

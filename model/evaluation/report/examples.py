@@ -1,4 +1,4 @@
-"""The single pictures that the report shows: the most confident mistakes, the least sure answers, and right ones."""
+"""The single images that the report shows: the most confident mistakes, the least sure answers, and right ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MISTAKES, UNSURE, RIGHT = 24, 12, 12
 
 @dataclass(frozen=True)
 class Example:
-    """A picture with its answer.
+    """An image with its answer.
 
     row: its row of the matched answers; truth, answer: for each attribute the value, and whether truth and answer
     differ in it; confidence: probability of the answer; next: the class with the next probability, and that.
@@ -99,7 +99,7 @@ def _example(row: int, matched: MatchedAnswers, small: Mapping[str, Thumbnail]) 
 
 
 def top_three(matched: MatchedAnswers, row: int) -> list[tuple[int, float]]:
-    """The answered class of a picture and the most probable other ones, three in all, with their probabilities. Empty
+    """The answered class of an image and the most probable other ones, three in all, with their probabilities. Empty
     without an answer or probabilities."""
     answer = int(matched.answers[row])
     if matched.probabilities is None or answer == NO_ANSWER or np.isnan(matched.probabilities[row]).any():

@@ -1,4 +1,4 @@
-"""The lists of pictures that open from a cell or a row of the report; each holds its first pictures only."""
+"""The lists of images that open from a cell or a row of the report; each holds its first images only."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from model.evaluation.report.examples import top_three
 from model.evaluation.report.thumbnails import Thumbnail
 
 MOST_IN_LIST = 12
-AT_A_TIME = 4  # pictures of each list that get thumbnails before the next ones do
+AT_A_TIME = 4  # images of each list that get thumbnails before the next ones do
 
 
 @dataclass(frozen=True)
 class PictureList:
-    """total: number of pictures; rows: the first of them, as rows of the matched answers."""
+    """total: number of images; rows: the first of them, as rows of the matched answers."""
 
     title: str
     total: int
@@ -29,7 +29,7 @@ class PictureList:
 
 
 class PictureLists:
-    """Lists of pictures by key.
+    """Lists of images by key.
 
     Wrong answers are sorted by decreasing confidence and right ones by increasing confidence, so that the informative
     ones come first. Without probabilities they keep the order of the truth's table.
@@ -46,7 +46,7 @@ class PictureLists:
         Args:
             key: Name of the list in the page.
             title: Its heading.
-            chosen: bool (n,), which pictures are in it.
+            chosen: bool (n,), which images are in it.
             wrong: Whether they are answered wrong.
         """
         rows = np.flatnonzero(chosen)
@@ -57,7 +57,7 @@ class PictureLists:
         return key
 
     def by_interest(self) -> Iterator[str]:
-        """Names of the listed pictures, the most interesting first; some of them more than once.
+        """Names of the listed images, the most interesting first; some of them more than once.
 
         The first AT_A_TIME of each list, then the next of each, and so on; in each round lists of wrong answers and
         long lists come first.
@@ -68,14 +68,14 @@ class PictureLists:
                 yield from (self.names[row] for row in pictures.rows[start : start + AT_A_TIME])
 
     def content(self, thumbnails: dict[str, Thumbnail], shown: Sequence[int]) -> dict[str, Any]:
-        """The data for report.js: the classes that are named, pictures, lists, and thumbnails that are not on the page.
+        """The data for report.js: the classes that are named, images, lists, and thumbnails that are not on the page.
 
-        A picture is its name, the probability of its answer, its true class, and the most probable classes with their
+        An image is its name, the probability of its answer, its true class, and the most probable classes with their
         probabilities; classes are positions in the list of those named.
 
         Args:
-            thumbnails: Thumbnails by name of picture.
-            shown: Rows of the pictures that the page shows outside the lists.
+            thumbnails: Thumbnails by name of image.
+            shown: Rows of the images that the page shows outside the lists.
         """
         rows = sorted({*shown, *(row for pictures in self._lists.values() for row in pictures.rows)})
         class_names = self.matched.scheme.class_names

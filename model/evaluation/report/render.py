@@ -33,7 +33,7 @@ from model.settings.fields import value_text
 TEMPLATES = Path(__file__).parent / "templates"
 JOINT_TITLE = "All attributes together"
 WORST_GROUPS = 10
-MOST_DIFFERING = 20  # pictures in each table of the comparison
+MOST_DIFFERING = 20  # images in each table of the comparison
 MOST_MEMBERS = 6  # whose learning curves are drawn
 ROWS_UNFOLDED = 24  # classes; with more the better ones are folded away
 FEW, MANY = 6, 12  # classes: a matrix of at most FEW has large cells, one of more than MANY takes the page's width
@@ -66,7 +66,7 @@ class Differing:
 
 @dataclass(frozen=True)
 class Group:
-    """A group with wrong answers. key: of the list of its pictures answered wrong."""
+    """A group with wrong answers. key: of the list of its images answered wrong."""
 
     subgroup: Subgroup
     key: str
@@ -84,7 +84,7 @@ def render_report(
     Args:
         evaluation: The scores.
         matched: The answers that the scores are of.
-        pictures: Folder of the pictures, for thumbnails (thumbnails.picture_folder); None for a report without them.
+        images: Folder of the images, for thumbnails (thumbnails.picture_folder); None for a report without them.
         compared: What to call the answers that these are compared with.
         made_on: The date that the page gives.
     """
@@ -139,7 +139,7 @@ def render_report(
 
 
 def _pixel_range(provenance: Provenance | None) -> tuple[float, ...] | None:
-    """The range by which the model, of several the first, scales pictures of more than 8 bits; None if not known."""
+    """The range by which the model, of several the first, scales images of more than 8 bits; None if not known."""
     saved = provenance.members[0].settings.get("pixel_range") if provenance else None
     return tuple(map(float, saved)) if saved else None
 
@@ -162,7 +162,7 @@ def _thumbnails(
 
 
 def _lists_of_pictures(matched: MatchedAnswers) -> dict[str, Any]:
-    """What the page says of the files that list single pictures (evaluation.suspects)."""
+    """What the page says of the files that list single images (evaluation.suspects)."""
     comparison = compare_answers(matched.complete)
     return {
         "suspects": len(suspected_label_errors(matched.complete)),
@@ -174,7 +174,7 @@ def _lists_of_pictures(matched: MatchedAnswers) -> dict[str, Any]:
 
 
 def _differing(comparison: Comparison | None, matched: MatchedAnswers) -> list[tuple[str, list[Differing]]]:
-    """The first pictures that these answers alone, and the others alone, have right; each with a heading."""
+    """The first images that these answers alone, and the others alone, have right; each with a heading."""
     if comparison is None or matched.other is None:
         return []
     names = {NO_ANSWER: "no answer", **dict(enumerate(matched.scheme.class_names))}

@@ -25,9 +25,9 @@ HELD_BACK_BY = 3  # classes named as the weakest
 ALIKE = 0.02  # a model is called as sure as it is right if mean confidence and accuracy differ by less
 SUREST, GOOD = 0.8, 0.95  # coverage and accuracy that the page names
 HELD_OUT = {
-    "validation": "These are the validation pictures of the training. They also chose the epoch of the weights, so "
-    "that new pictures are likely to be answered somewhat worse.",
-    "out_of_fold": "Each picture of the training was answered by a model that did not learn from it.",
+    "validation": "These are the validation images of the training. They also chose the epoch of the weights, so "
+    "that new images are likely to be answered somewhat worse.",
+    "out_of_fold": "Each image of the training was answered by a model that did not learn from it.",
 }
 NOUNS = {"person": "persons", "sender": "senders", "group": "groups", "people_path": "persons"}
 
@@ -119,12 +119,12 @@ def images(matched: MatchedAnswers, made_on: datetime.date | None) -> list[str]:
 
 
 def coverage_sentences(points: Sequence[CoveragePoint]) -> str:
-    """What answering only the surest pictures would gain."""
+    """What answering only the surest images would gain."""
     if not points:
         return ""
     most = min(points, key=lambda point: abs(point.coverage - SUREST))
     text = (
-        f"Answering only the surest {percent(most.coverage, 0)} of the pictures would be right in "
+        f"Answering only the surest {percent(most.coverage, 0)} of the images would be right in "
         f"{percent(most.accuracy.value)}{inside(most.accuracy, percent)}."
     )
     good = [point for point in points if point.accuracy.value >= GOOD]
@@ -220,7 +220,7 @@ def groups_sentence(groups: Sequence[Subgroup], noun: str) -> str:
     median = float(np.median(shares))
     rest = f"; half of the {noun} have at least {percent(median, 0)}" if median < 1 else ""
     return (
-        f"{count(every)} of the {count(len(groups))} {noun} {'has' if every == 1 else 'have'} every picture answered "
+        f"{count(every)} of the {count(len(groups))} {noun} {'has' if every == 1 else 'have'} every image answered "
         f"right, {count(none)} {'has' if none == 1 else 'have'} none{rest}."
     )
 
@@ -240,14 +240,14 @@ def comparison_sentence(compare: dict[str, Interval], compared: str) -> str:
 
 
 def learnt_from(member: MemberProvenance) -> str:
-    """`3,920 pictures of 560 persons, profile folders`."""
+    """`3,920 images of 560 persons, profile folders`."""
     return f"{counted(member.train.pictures, 'picture')}{_of_groups(member.train, member)}, {member.source}"
 
 
 def chosen_by(member: MemberProvenance) -> str:
-    """The score, and the pictures it was computed on, by which the epoch was selected."""
+    """The score, and the images it was computed on, by which the epoch was selected."""
     if member.validation is None:
-        return "nothing: there were no validation pictures"
+        return "nothing: there were no validation images"
     known = {metric.criterion: metric.label for metric in metrics_of_line() if metric.criterion}
     scores = [f"{known[name]} {score(member.scores[name])}" for name in known if name in member.scores]
     pictures = f"{counted(member.validation.pictures, 'picture')}{_of_groups(member.validation, member, 'other ')}"
@@ -263,5 +263,5 @@ def trained_for(member: MemberProvenance) -> str:
 
 
 def _of_groups(split: SplitSize, member: MemberProvenance, other: str = "") -> str:
-    """` of 560 persons`; "" where the pictures have no groups."""
+    """` of 560 persons`; "" where the images have no groups."""
     return f" of {count(split.groups)} {other}{groups_noun(member.grouped_by)}" if member.grouped_by else ""

@@ -1,4 +1,4 @@
-"""Thumbnails of pictures, as data: URIs that the report embeds."""
+"""Thumbnails of images, as data: URIs that the report embeds."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from model.images.decode import UnreadableImage, read_image
 from model.images.deep import GivenRange
 
 LONGEST_SIDE = 144  # pixels
-LARGE_SIDE = 320  # of pictures that stand on the page and can be enlarged
+LARGE_SIDE = 320  # of images that stand on the page and can be enlarged
 QUALITY = 75
-BATCH = 32  # pictures read before the remaining space is checked again
+BATCH = 32  # images read before the remaining space is checked again
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A small picture. uri: a JPEG as data: URI; width, height: in pixels."""
+    """A small image. uri: a JPEG as data: URI; width, height: in pixels."""
 
     uri: str
     width: int
@@ -30,19 +30,19 @@ class Thumbnail:
 
 
 def picture_folder(root: Path, names: Sequence[str]) -> ChannelFiles:
-    """The folder whose pictures the report shows, or the folder with images/ in it.
+    """The folder whose images the report shows, or the folder with images/ in it.
 
     Raises:
         InputError: There is no such folder, or none of the names is in it.
     """
     if not root.is_dir():
         beside = [entry.name for entry in root.parent.iterdir()] if root.parent.is_dir() else []
-        raise InputError(f"pictures {root}: there is no such folder{did_you_mean(root.name, beside)}")
+        raise InputError(f"images {root}: there is no such folder{did_you_mean(root.name, beside)}")
     files = ChannelFiles(root)
     files.locate_images(names)
     if not any(files.find_spelling(name).kind == "file" for name in names):
         raise InputError(
-            f"pictures {root}: none of the {len(names):,} pictures lies there or in {IMAGES}/: {listing(names, 3)}"
+            f"images {root}: none of the {len(names):,} images lies there or in {IMAGES}/: {listing(names, 3)}"
         )
     return files
 
@@ -54,14 +54,14 @@ def make_thumbnails(
     side: int = LONGEST_SIDE,
     pixel_range: GivenRange = None,
 ) -> dict[str, Thumbnail]:
-    """Thumbnails by name, of the first names that fit; unreadable pictures are left out.
+    """Thumbnails by name, of the first names that fit; unreadable images are left out.
 
     Args:
-        files: Folder of the pictures.
-        names: Names of pictures, the most important first.
+        files: Folder of the images.
+        names: Names of images, the most important first.
         characters: How long all their URIs together may be.
         side: Longest side in pixels.
-        pixel_range: By which pictures of more than 8 bits are scaled, as by the model that answered.
+        pixel_range: By which images of more than 8 bits are scaled, as by the model that answered.
     """
     thumbnails: dict[str, Thumbnail] = {}
     paths = [files.find_spelling(name).path for name in names]
@@ -81,7 +81,7 @@ def make_thumbnails(
 def make_thumbnail(
     files: ChannelFiles, path: str, side: int = LONGEST_SIDE, pixel_range: GivenRange = None
 ) -> Thumbnail | None:
-    """The thumbnail of a picture by its path below the folder, or in its shards; None for an unreadable picture."""
+    """The thumbnail of an image by its path below the folder, or in its shards; None for an unreadable image."""
     try:
         picture = read_image(files.root, files.shards.locate(path), draft=(side, side), pixel_range=pixel_range)
     except UnreadableImage:

@@ -31,7 +31,7 @@ class EpochResult:
     Attributes:
         updates: Optimiser steps since the run began.
         entry: The epoch's record in the history of metrics.json, without metrics that are on_request.
-        validation: None if there are no validation pictures.
+        validation: None if there are no validation images.
         better: Whether these are the best weights so far.
     """
 
@@ -42,13 +42,13 @@ class EpochResult:
 
     @property
     def by_attribute(self) -> Mapping[str, Mapping[str, float]]:
-        """ATTRIBUTE_SCORES of each attribute by its name, if there are several and validation pictures."""
+        """ATTRIBUTE_SCORES of each attribute by its name, if there are several and validation images."""
         return self.validation.by_attribute if self.validation else {}
 
     @cached_property
     def scalars(self) -> dict[str, float]:
         """Values by the name of their curve: the epoch's metrics, the scores of each attribute if there are several,
-        and the F1 of each class with validation pictures unless the scheme is_large."""
+        and the F1 of each class with validation images unless the scheme is_large."""
         scalars = {curve: float(self.entry[name]) for name, curve in curves().items() if name in self.entry}
         if not self.validation:
             return scalars
@@ -65,7 +65,7 @@ class EpochResult:
     @cached_property
     def figures(self) -> dict[str, Figure]:
         """Figures by name: the confusion matrix unless the scheme is_large, and the worst mistakes of weights that are
-        the best so far (their pictures have to be read)."""
+        the best so far (their images have to be read)."""
         if not self.validation:
             return {}
         figures, scheme = {}, self.validation.table.scheme

@@ -68,7 +68,7 @@ def confusion_figure(matrix: np.ndarray, names: Sequence[str]) -> Figure:
     """A confusion matrix. A cell's shade is its share of its true class, blue if the answer is right.
 
     Args:
-        matrix: int64 (C, C), pictures by true class (rows) and answer (columns).
+        matrix: int64 (C, C), images by true class (rows) and answer (columns).
         names: Class names, C.
     """
     classes = len(names)
@@ -86,7 +86,7 @@ def confusion_figure(matrix: np.ndarray, names: Sequence[str]) -> Figure:
     # Shade the cells: one pixel each, enlarged
     share = divide(matrix.astype(float), np.broadcast_to(matrix.sum(axis=1, keepdims=True), matrix.shape))
     ink = np.where(np.eye(classes, dtype=bool)[..., None], RIGHT, WRONG)
-    shade = np.where(share > 0, 0.15 + 0.85 * share, 0)[..., None]  # one picture among many is still visible
+    shade = np.where(share > 0, 0.15 + 0.85 * share, 0)[..., None]  # one image among many is still visible
     colours = Image.fromarray((np.array(WHITE) * (1 - shade) + ink * shade).astype(np.uint8))
     image.paste(colours.resize((right - left, bottom - top), Image.Resampling.NEAREST), (left, top))
 
@@ -104,7 +104,7 @@ def confusion_figure(matrix: np.ndarray, names: Sequence[str]) -> Figure:
         draw.line([(left, top + offset), (right, top + offset)], GREY)
         draw.line([(left + offset, top), (left + offset, bottom)], GREY)
 
-    lines = ["| number | class | pictures | right |", "| --- | --- | --- | --- |"]
+    lines = ["| number | class | images | right |", "| --- | --- | --- | --- |"]
     for code, name in enumerate(names):
         lines.append(f"| {code} | {cell_text(name)} | {matrix[code].sum()} | {matrix[code, code]} |")
     return Figure(image, "\n".join(lines))
@@ -121,7 +121,7 @@ def mistakes_figure(validation: Validation) -> Figure | None:
     width, height = TILE[0] + MARGIN, TILE[1] + CAPTION_HEIGHT
     image = Image.new("RGB", (columns * width + MARGIN, -(-len(rows) // columns) * height + MARGIN), WHITE)
     draw = ImageDraw.Draw(image)
-    lines = ["| picture | true class | answer | probability |", "| --- | --- | --- | --- |"]
+    lines = ["| image | true class | answer | probability |", "| --- | --- | --- | --- |"]
     for number, row in enumerate(rows):
         x, y = MARGIN + number % columns * width, MARGIN + number // columns * height
         true, answer = int(validation.classes[row]), int(validation.answers[row])
@@ -139,7 +139,7 @@ def mistakes_figure(validation: Validation) -> Figure | None:
 
 
 def _thumbnail(validation: Validation, row: int) -> Image.Image:
-    """The picture of a row; a grey tile if it can no longer be read."""
+    """The image of a row; a grey tile if it can no longer be read."""
     table = validation.table
     try:
         picture = read_image(table.root, table.locations[row], draft=TILE, pixel_range=validation.pixel_range)

@@ -1,4 +1,4 @@
-"""A saved model whose answers differ from picture to picture, drawn pictures, servers in and out of this process."""
+"""A saved model whose answers differ from image to image, drawn images, servers in and out of this process."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LOCAL = ("--host", "127.0.0.1", "--device", "cpu", "--precision", "fp32")
 
 
 def make_model(folder: Path, seed: int = 1, target: str = "joint") -> Path:
-    """Untrained; its classifier is made steep, so that no two pictures have one answer."""
+    """Untrained; its classifier is made steep, so that no two images have one answer."""
     import torch
 
     torch.manual_seed(seed)
@@ -85,7 +85,7 @@ def encoded(picture: Image.Image, kind: str = "PNG") -> bytes:
 
 @pytest.fixture(scope="session")
 def expected(model: Path, pictures: list[bytes]) -> np.ndarray:
-    """(pictures, classes) by the Python call that inference.py shares its way with."""
+    """(images, classes) by the Python call that inference.py shares its way with."""
     frame = predict(model, pictures, device="cpu", precision="fp32")
     found: np.ndarray = frame.iloc[:, frame.columns.get_loc("error") + 1 :].to_numpy(np.float64)
     apart = np.abs(found[:, None] - found[None]).max(2) + np.eye(len(found))
@@ -122,7 +122,7 @@ PICTURE = {"Content-Type": "image/png"}
 
 
 def ask(client: TestClient, path: str, picture: bytes) -> list[float]:
-    """The probabilities of a picture."""
+    """The probabilities of an image."""
     found = client.post(path, content=picture, headers=PICTURE)
     assert found.status_code == 200, found.text
     return found.json()["probabilities"]

@@ -1,4 +1,4 @@
-"""A model without a network, which starts at once: it answers a picture by its bytes, and fails if they say so."""
+"""A model without a network, which starts at once: it answers an image by its bytes, and fails if they say so."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def stub_server_process(folder: Path, *flags: str, **env: str) -> ServerProcess:
 
 
 def stub_probabilities(picture: bytes) -> np.ndarray:
-    """float32 (classes,) from a picture's first byte and length."""
+    """float32 (classes,) from an image's first byte and length."""
     probabilities = np.full(NUM_CLASSES, 0.5 / NUM_CLASSES, np.float32)
     probabilities[(picture[0] + len(picture)) % NUM_CLASSES] += np.float32(0.5)
     return probabilities
@@ -53,7 +53,7 @@ def stub_probabilities(picture: bytes) -> np.ndarray:
 class StubModel:
     """Stands for a ServedModel.
 
-    Pictures: BAD cannot be read; a batch with FAULT fails, as after an error of the GPU; one of two with NO_MEMORY in
+    Images: BAD cannot be read; a batch with FAULT fails, as after an error of the GPU; one of two with NO_MEMORY in
     it needs more memory than there is; KILL kills the process; WAIT + PATH waits for that file while it is decoded.
 
     A folder whose name is an exception's raises it; the file DIES in it lets every process end that loads it; of the

@@ -34,7 +34,7 @@ def text(picture: bytes) -> str:
 
 
 def bodies(pictures: list[bytes]) -> dict[str, tuple[dict[str, str], bytes, int]]:
-    """By name: the headers, the body, and how many pictures are in it."""
+    """By name: the headers, the body, and how many images are in it."""
     jpeg, png, webp = pictures[:3]
     boundary = b"--x\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\n"
     form = b"".join(boundary + picture + b"\r\n" for picture in (jpeg, png)) + b"--x--\r\n"
@@ -114,7 +114,7 @@ def test_the_form_of_an_answer_is_what_the_client_likes_best(serving, pictures, 
     assert found.status_code == 200 and found.headers["content-type"].partition(";")[0] == given
 
 
-def test_what_is_sent_beside_pictures_is_handed_back(serving, pictures):
+def test_what_is_sent_beside_images_is_handed_back(serving, pictures):
     client = serving()
     item = {"image": text(pictures[0]), "age": 31, "note": ["ä", None, "\ud800"]}
     body = json.dumps([item, {"b64": text(pictures[1])}])  # with half a surrogate pair, escaped
@@ -127,7 +127,7 @@ def test_what_is_sent_beside_pictures_is_handed_back(serving, pictures):
     assert alone["metadata"] == {"age": "31"} and len(alone["probabilities"]) == len(NAMES)
 
 
-def test_an_unreadable_picture_is_told_alone_with_400_and_in_its_place_among_several(serving, pictures):
+def test_an_unreadable_image_is_told_alone_with_400_and_in_its_place_among_several(serving, pictures):
     client = serving()
     broken = pictures[0][: len(pictures[0]) // 2]
     alone = client.post("/invocations", content=broken, headers={"Content-Type": "image/jpeg"})
@@ -142,15 +142,15 @@ def test_an_unreadable_picture_is_told_alone_with_400_and_in_its_place_among_sev
     ]
     assert told[1]["error"] == alone.json()["error"] and told[2]["error"].startswith("not base64")
     rows = client.post(
-        "/invocations", json=[text(pictures[1]), text(b"no, picture")], headers={"Accept": "text/csv"}
+        "/invocations", json=[text(pictures[1]), text(b"no, image")], headers={"Accept": "text/csv"}
     ).text
     first, second = csv.reader(io.StringIO(rows))
-    assert len(first) == len(NAMES) and second == [*[""] * len(NAMES), "cannot be identified as a picture"]
+    assert len(first) == len(NAMES) and second == [*[""] * len(NAMES), "cannot be identified as an image"]
 
 
-def test_in_a_batch_transform_a_bad_picture_is_an_answer_with_status_200(serving, pictures):
+def test_in_a_batch_transform_a_bad_image_is_an_answer_with_status_200(serving, pictures):
     client = serving(batch="True")
-    for body, kind in [(b"no picture", "image/jpeg"), (b"", "application/x-image"), (b"{", "application/json")]:
+    for body, kind in [(b"no image", "image/jpeg"), (b"", "application/x-image"), (b"{", "application/json")]:
         found = client.post("/invocations", content=body, headers={"Content-Type": kind})
         assert found.status_code == 200 and list(found.json()) == ["error"]
     good = client.post("/invocations", content=pictures[0], headers={"Content-Type": "image/jpeg"})
@@ -182,16 +182,16 @@ FORM = {"Content-Type": "multipart/form-data; boundary=x"}
         (JSON, b"\xff\xfe", 400, "not JSON"),
         (JSON, b'"%%%"', 400, "not base64"),
         (JSON, '"ä"'.encode(), 400, "not base64"),
-        (JSON, b"[]", 422, "no picture"),
+        (JSON, b"[]", 422, "no image"),
         (JSON, b"{}", 422, "there is nothing"),
         (JSON, b"5", 422, "not int"),
-        (JSON, b"[null]", 422, "picture 0: expected base64"),
+        (JSON, b"[null]", 422, "image 0: expected base64"),
         (JSON, b'[{"img": "AA=="}]', 422, "nearest: image"),
         (JSON, b'{"instence": ["AA=="]}', 422, "nearest: instances"),
         (JSON, b'{"instances": "AA=="}', 422, "a list as `instances`"),
         (JSON, b'{"image": "AA==", "b64": "AA=="}', 422, "expected `image`"),
         (JSON, b"[" + b"1," * 200_000 + b"1]", 413, "200,0"),
-        (JSON, b"[" + b'"",' * 600 + b'""]', 413, "601 pictures"),
+        (JSON, b"[" + b'"",' * 600 + b'""]', 413, "601 images"),
         ({"Content-Type": "multipart/form-data"}, b"x", 400, "boundary"),
         (FORM, b"no form", 400, "not multipart/form-data"),
         (FORM, b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--x--\r\n", 422, "no part with a filename"),
@@ -209,10 +209,10 @@ def test_what_cannot_be_answered_is_told(serving, headers, body, status, told):
     assert list(found.json()) == ["error"] and told in found.json()["error"]
 
 
-def test_fields_of_a_form_belong_to_pictures(serving, pictures):
+def test_fields_of_a_form_belong_to_images(serving, pictures):
     files = [("image", ("a", pictures[0]))] * 3
     found = serving().post("/invocations", files=files, data={"age": ["1", "2"]})
-    assert found.status_code == 422 and "age comes 2 times beside 3 pictures" in found.json()["error"]
+    assert found.status_code == 422 and "age comes 2 times beside 3 images" in found.json()["error"]
 
 
 def test_bodies_are_bounded_by_the_setting(serving, pictures):
@@ -313,7 +313,7 @@ def test_an_answer_that_takes_too_long_is_503_and_holds_nothing(model, pictures)
     client.__exit__(None, None, None)
 
 
-def test_where_one_picture_of_a_request_fails_none_of_the_others_goes_on():
+def test_where_one_image_of_a_request_fails_none_of_the_others_goes_on():
     async def batcher(picture: bytes, row: int) -> np.ndarray:
         if row == 3:
             raise RuntimeError("a fault")

@@ -1,4 +1,4 @@
-"""Pictures of many requests are gathered into batches, each is answered with its own, and nothing grows."""
+"""Images of many requests are gathered into batches, each is answered with its own, and nothing grows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from container.serve.batching import Batcher
 
 
 class Counting:
-    """Answers a picture with its length and the place in its request; remembers the batches."""
+    """Answers an image with its length and the place in its request; remembers the batches."""
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -66,7 +66,7 @@ def test_each_gets_its_own_answer_in_batches_no_larger_than_asked():
     assert model.most_decoded <= 2 * 4 + 2
 
 
-def test_a_picture_on_its_own_waits_for_no_other():
+def test_an_image_on_its_own_waits_for_no_other():
     async def ask() -> None:
         batcher = model.batcher(8, max_wait=1000)
         async with asyncio.timeout(20):
@@ -78,7 +78,7 @@ def test_a_picture_on_its_own_waits_for_no_other():
     assert model.batches == [1, 1]
 
 
-def test_a_bad_picture_is_told_to_its_own_request_and_a_fault_to_its_batch():
+def test_a_bad_image_is_told_to_its_own_request_and_a_fault_to_its_batch():
     async def ask() -> None:
         batcher = model.batcher(2)
         assert (await batcher(b"xy", 0)).tolist() == [2, 0]

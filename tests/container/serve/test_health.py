@@ -63,12 +63,12 @@ def test_faults_in_a_row_turn_ping_to_503_and_end_the_server(stub_server):
     assert "rarebird_model_faults_total 3.0" in client.get("/metrics").text
 
 
-def test_an_answer_in_between_and_pictures_that_are_refused_count_for_nothing(stub_server):
+def test_an_answer_in_between_and_images_that_are_refused_count_for_nothing(stub_server):
     client, server, failures = stub_server(max_faults=2)
     assert statuses(client, FAULT, b"x", FAULT, b"x", FAULT, b"x") == [500, 200] * 3
     assert statuses(client, *[BAD] * 5) == [400] * 5
     assert client.get("/ping").status_code == 200 and not failures
-    assert statuses(client, FAULT, BAD, FAULT) == [500, 400, 500]  # nor does a refused picture reset the count
+    assert statuses(client, FAULT, BAD, FAULT) == [500, 400, 500]  # nor does a refused image reset the count
     assert server.models.health.is_broken and len(failures) == 1
 
 
@@ -92,12 +92,12 @@ def test_a_batch_beyond_the_memory_is_predicted_in_parts():
     assert sizes == [5, 2, 3, 1, 2]
 
 
-def test_no_memory_for_a_single_picture_is_503_and_a_fault(stub_server, monkeypatch):
+def test_no_memory_for_a_single_image_is_503_and_a_fault(stub_server, monkeypatch):
     def predict(_: object, pictures: Sequence[bytes]) -> np.ndarray:
         raise MemoryError("CUDA out of memory")
 
     monkeypatch.setattr(StubModel, "predict", predict)
-    with pytest.raises(Unavailable, match="not enough memory to predict a picture: CUDA out of memory"):
+    with pytest.raises(Unavailable, match="not enough memory to predict an image: CUDA out of memory"):
         predict_in_parts(StubModel(None, settings_of()).predict, [b"x", b"y"])
     client, _, failures = stub_server(max_faults=2)
     assert statuses(client, b"x", b"x") == [503, 503] and len(failures) == 1

@@ -53,7 +53,7 @@ def test_ping_is_503_until_the_model_answers_and_sigterm_ends_a_start_with_0(pro
     assert code == 0 and "stopped by SIGTERM" in told and "Traceback" not in told
 
 
-def test_clients_side_by_side_each_get_the_answer_of_their_own_picture(server, pictures, expected):
+def test_clients_side_by_side_each_get_the_answer_of_their_own_image(server, pictures, expected):
     server.check_clients(pictures, expected, clients=32, seconds=3)
 
 

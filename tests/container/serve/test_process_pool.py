@@ -63,7 +63,7 @@ class Pool:
         return self.client.post(path, content=picture, headers=PICTURE)
 
     def right(self, picture: bytes, path: str = "/invocations") -> bool:
-        """Whether a picture gets the answer of the stub."""
+        """Whether an image gets the answer of the stub."""
         answer = self.ask(picture, path)
         assert answer.status_code == 200, answer.text
         return np.allclose(answer.json()["probabilities"], stub_probabilities(picture), atol=1e-7)
@@ -123,7 +123,7 @@ def test_32_clients_of_four_processes_see_no_error_when_one_is_killed(four, tmp_
     assert counts[0] == [1, 0, 0, 0] and sum(counts[1]) == 32
 
 
-def test_errors_of_pictures_and_of_requests_are_those_of_one_process(four, monkeypatch):
+def test_errors_of_images_and_of_requests_are_those_of_one_process(four, monkeypatch):
     assert (four.ask(BAD).status_code, four.ask(BAD).json()) == (400, {"error": "cannot be read"})
     assert four.ask(FAULT).status_code == 500 and four.right(b"a")
     monkeypatch.setattr(four.server, "settings", settings_of(timeout=0.2))
@@ -137,7 +137,7 @@ def test_errors_of_pictures_and_of_requests_are_those_of_one_process(four, monke
     assert four.client.get("/execution-parameters").json() == {"MaxConcurrentTransforms": 4, "MaxPayloadInMB": 25}
 
 
-def test_models_are_in_every_process_again_after_a_picture_that_killed_all_of_them(pool, tmp_path, monkeypatch):
+def test_models_are_in_every_process_again_after_an_image_that_killed_all_of_them(pool, tmp_path, monkeypatch):
     serving = pool(processes=2, multi_model=True)
     client = serving.client
 
@@ -155,7 +155,7 @@ def test_models_are_in_every_process_again_after_a_picture_that_killed_all_of_th
     assert client.delete("/models/a").status_code == 200
     assert [worker.models for worker in serving.workers] == [{"b"}, {"b"}]
 
-    # two processes are given the picture
+    # two processes are given the image
     released = threading.Event()
     make_ready = ProcessPool._make_ready
 
@@ -168,7 +168,7 @@ def test_models_are_in_every_process_again_after_a_picture_that_killed_all_of_th
     monkeypatch.setattr(process_pool, "pause", lambda deaths: 0)
     killed = serving.ask(KILL, "/models/b/invoke")
     assert (killed.status_code, killed.headers["retry-after"]) == (503, "1")
-    assert killed.json()["error"] == "2 model processes ended while they had this picture"
+    assert killed.json()["error"] == "2 model processes ended while they had this image"
 
     # none is ready
     late = serving.ask(b"a", "/models/b/invoke")

@@ -1,4 +1,4 @@
-"""What a request holds is bounded before it is built: pictures, fields, and what is handed back."""
+"""What a request holds is bounded before it is built: images, fields, and what is handed back."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def refused(*told: object, **more: int) -> RequestError:
     return found.value
 
 
-def test_a_form_of_too_many_pictures_is_refused_as_they_come():
+def test_a_form_of_too_many_images_is_refused_as_they_come():
     pieces = [field("a", "1"), *[FILE] * 1000]
     error = refused(request_body.MULTIPART, pieces, max_pictures=20)
-    assert error.status == 413 and "more than 20 pictures" in str(error) and len(pieces) > 900
+    assert error.status == 413 and "more than 20 images" in str(error) and len(pieces) > 900
     assert len(read(request_body.MULTIPART, [FILE] * 20 + [b"--x--\r\n"], max_pictures=20).pictures) == 20
 
 
@@ -53,20 +53,20 @@ def test_a_form_of_too_many_fields_is_refused():
     assert refused(request_body.MULTIPART, pieces).status == 413 and len(pieces) > 3_000
 
 
-def test_pictures_of_a_form_share_the_field_that_is_for_all():
+def test_images_of_a_form_share_the_field_that_is_for_all():
     both = read(request_body.MULTIPART, [FILE, FILE, field("a", "1"), b"--x--\r\n"]).metadata
     assert both == [{"a": "1"}] * 2 and both[0] is both[1]
     own = read(request_body.MULTIPART, [FILE, FILE, field("a", "1"), field("b", "2"), field("b", "3"), b"--x--\r\n"])
     assert own.metadata == [{"a": "1", "b": "2"}, {"a": "1", "b": "3"}]
 
 
-def test_a_list_of_too_many_pictures_is_refused_before_one_is_decoded(monkeypatch):
+def test_a_list_of_too_many_images_is_refused_before_one_is_decoded(monkeypatch):
     monkeypatch.setattr(request_body, "_decode_item", lambda *told: pytest.fail("it was decoded"))
     error = refused(request_body.JSON, [json.dumps(["AA=="] * 4).encode()], max_pictures=3)
-    assert error.status == 413 and "4 pictures" in str(error)
+    assert error.status == 413 and "4 images" in str(error)
 
 
-def test_json_lines_are_a_picture_each():
+def test_json_lines_are_an_image_each():
     lines = b'{"image": "AA==", "id": 7}\r\n\n"AQ=="\n'
     found = read(json_body.LINES, [lines[:9], lines[9:]])
     assert found == Invocation([b"\x00", b"\x01"], [{"id": 7}, {}], is_single=False)
@@ -77,9 +77,9 @@ def test_json_lines_are_a_picture_each():
     ("lines", "status", "message"),
     [
         (b'"AA=="\n\n{"image"', 400, "line 3: not JSON"),
-        (b"\n", 422, "no picture"),
-        (b'"AA=="\n' * 4, 413, "4 pictures, more than 3"),
-        (b'"AA=="\n{"x": 1}', 422, "picture 1: expected `image` in the object; there is x"),
+        (b"\n", 422, "no image"),
+        (b'"AA=="\n' * 4, 413, "4 images, more than 3"),
+        (b'"AA=="\n{"x": 1}', 422, "image 1: expected `image` in the object; there is x"),
         (b"[1,1]\n" * 2, 413, "the JSON has 4 values, more than 3"),  # of all lines together
     ],
 )
@@ -96,7 +96,7 @@ def nested(depth: int) -> bytes:
 @pytest.mark.parametrize("depth", [100, 500, 900])
 def test_metadata_that_are_nested_deep_are_refused(depth):
     error = refused(request_body.JSON, [nested(depth)])
-    assert error.status == 400 and "picture 0: metadata are nested more than 100 deep" in str(error)
+    assert error.status == 400 and "image 0: metadata are nested more than 100 deep" in str(error)
 
 
 def test_metadata_may_be_nested_100_deep():
@@ -105,7 +105,7 @@ def test_metadata_may_be_nested_100_deep():
 
 @pytest.mark.parametrize("number", [1, 8])
 def test_more_metadata_than_are_handed_back_are_refused(number):
-    """Counted for each picture that they come back with."""
+    """Counted for each image that they come back with."""
     long = "ä" * (request_body.MAX_METADATA_BYTES // 2 // number)
     items = [{"image": "AA==", "a": long}] * number
     form = [*[FILE] * number, field("a", long), b"--x--\r\n"]

@@ -23,7 +23,7 @@ from model.labels import mask_scheme
 SCHEME = mask_scheme()
 PROBABILITIES = np.linspace(0.1, 0.9, SCHEME.num_classes, dtype=np.float32)
 READ = Answer(PROBABILITIES, metadata={"age": 31})
-UNREAD = Answer(None, "no, picture")
+UNREAD = Answer(None, "no, image")
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,10 @@ def test_a_request_that_accepts_none_is_406(header):
     assert raised.value.status == 406
 
 
-def test_one_picture_is_an_object_and_a_list_has_predictions_in_order():
+def test_one_image_is_an_object_and_a_list_has_predictions_in_order():
     single = json.loads(encode_answers([READ], True, ResponseFormat(JSON), SCHEME, Decision()))
     several = json.loads(encode_answers([UNREAD, READ], False, ResponseFormat(JSON), SCHEME, Decision()))
-    assert several == {"predictions": [{"error": "no, picture"}, single]}
+    assert several == {"predictions": [{"error": "no, image"}, single]}
     assert json.loads(encode_answers([READ], False, ResponseFormat(JSON), SCHEME, Decision())) == {
         "predictions": [single]
     }
@@ -72,9 +72,9 @@ def test_a_verbose_answer_names_the_class_of_the_decision():
     assert content["attributes"] == {attribute.name: attribute.values[0] for attribute in SCHEME.attributes}
 
 
-def test_lines_and_rows_are_one_a_picture():
+def test_lines_and_rows_are_one_an_image():
     lines = encode_answers([READ, UNREAD], False, ResponseFormat(LINES), SCHEME, Decision()).splitlines()
     assert [list(json.loads(line)) for line in lines] == [["probabilities", "metadata"], ["error"]]
     first, second = encode_answers([READ, UNREAD], False, ResponseFormat(CSV), SCHEME, Decision()).decode().splitlines()
     assert len(first.split(",")) == SCHEME.num_classes
-    assert second == "," * SCHEME.num_classes + '"no, picture"'
+    assert second == "," * SCHEME.num_classes + '"no, image"'

@@ -56,7 +56,7 @@ def test_max_pixels_is_the_servers_else_the_models(model, tmp_path, monkeypatch)
         (model, {"max_pixels": 4800}, "4,800"),
         (trained, {"max_pixels": 4879}, "4,879"),
         (trained, {}, "4,800"),
-        (model, {"max_pixels": 3}, "3"),  # less than the picture that a server predicts when it starts
+        (model, {"max_pixels": 3}, "3"),  # less than the image that a server predicts when it starts
     ):
         served = ServedModel(folder, settings_of(**flags))
         height = min(80, int(limit.replace(",", "")))
@@ -83,7 +83,7 @@ def test_processes_that_load_a_model_together_need_memory_for_all(model, monkeyp
         served_model._model_folder(model, 3)
 
 
-def test_large_pictures_are_decoded_one_at_a_time_and_none_that_memory_has_no_room_for(serving, monkeypatch):
+def test_large_images_are_decoded_one_at_a_time_and_none_that_memory_has_no_room_for(serving, monkeypatch):
     client = serving()
     deep = encoded(Image.new("I;16", (4100, 4100)))
     alone: list[bool] = []

@@ -52,7 +52,7 @@ def test_results_errors_and_events_come_back_until_the_model_is_broken(tmp_path)
         found = await worker.call("predict", "x", 0, payload=b"abc" * 1_000_000)
         np.testing.assert_array_equal(found, stub_probabilities(b"abc" * 1_000_000))
 
-        # a picture whose client has gone is not predicted
+        # an image whose client has gone is not predicted
         given_up = asyncio.create_task(worker.call("predict", "x", 0, payload=WAIT + os.fsencode(tmp_path / "go")))
         while len(worker.pending) < 1:
             await asyncio.sleep(0)

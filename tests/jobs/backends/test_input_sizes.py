@@ -73,14 +73,14 @@ def test_inputs_count_together_and_with_those_in_s3(aws, tmp_path, monkeypatch):
     check_sizes(job, Clients())
 
 
-def test_pictures_beyond_the_payload_are_named(tmp_path, aws, capsys):
+def test_images_beyond_the_payload_are_named(tmp_path, aws, capsys):
     folder = sparse(tmp_path / "pay", "big.jpg", 9_000_000)
     for name, size in (("small.jpg", 5), ("table.csv", 200_000_000)):
         sparse(folder, name, size)
     flags = ("--data", str(folder), "--model_dir", f"s3://{BUCKET}/m/model.tar.gz")
     assert run_jobs("transform", *ACCOUNT, *flags) == 2
     err = capsys.readouterr().err
-    assert "--max_payload_mb 6: 1 pictures are larger: big.jpg (8.6 MB): --max_payload_mb 9" in err and keys() == []
+    assert "--max_payload_mb 6: 1 images are larger: big.jpg (8.6 MB): --max_payload_mb 9" in err and keys() == []
     assert run_jobs("transform", *ACCOUNT, *flags, "--max_payload_mb", "9", "--dry_run") == 0
     aws("s3").put_object(Bucket=BUCKET, Key="p/1.jpg", Body=bytes(1_100_000))
     with pytest.raises(InputError, match=r"1\.jpg \(1\.0 MB\): --max_payload_mb 2"):

@@ -81,11 +81,11 @@ def test_json_has_a_line_an_image(endpoint, capsys):
 
 
 def test_an_image_that_cannot_be_read_is_the_servers_error_and_alone_a_failure(endpoint, capsys):
-    endpoint("realtime", model_error(400, '{"error": "cannot be identified as a picture"}'))
+    endpoint("realtime", model_error(400, '{"error": "cannot be identified as an image"}'))
     capsys.readouterr()
     assert run_jobs("invoke", "prod", "a.jpg") == 1
     out, err = capsys.readouterr()
-    assert "(cannot be identified as a picture)" in out and "the image has no answer" in err
+    assert "(cannot be identified as an image)" in out and "the image has no answer" in err
 
 
 def test_a_fault_of_the_model_is_a_failure_with_its_message(endpoint, capsys):

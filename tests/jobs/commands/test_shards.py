@@ -9,13 +9,13 @@ import pytest
 from tests.jobs.conftest import run_jobs
 
 
-def test_pictures_are_packed_and_other_files_lie_beside_the_shards(pictures, capsys):
+def test_images_are_packed_and_other_files_lie_beside_the_shards(pictures, capsys):
     (pictures / "info.csv").write_text("ImageID,ans\n")
     assert run_jobs("shards", str(pictures), "--output", "packed") == 0
-    assert capsys.readouterr().out == "packed: 5 pictures in 1 shards, 1 other files beside them\n"
+    assert capsys.readouterr().out == "packed: 5 images in 1 shards, 1 other files beside them\n"
     assert Path("packed/info.csv").is_file() and list(Path("packed").glob("*.tar")) and not list(Path().glob(".*.part"))
     assert run_jobs("shards", "packed", "--output", "again") == 2
-    assert "packed: its pictures are in shards already" in capsys.readouterr().err
+    assert "packed: its images are in shards already" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ def test_pictures_are_packed_and_other_files_lie_beside_the_shards(pictures, cap
         (["a", "b", "--output", "x"], "name the folder and where its shards go"),
         (["nowhere", "--output", "x"], "nowhere: there is no such folder"),
         (["a", "--output", "b"], "b: is there already"),
-        (["packed", "--output", "x"], "its pictures are in shards already"),
-        (["b", "--output", "x"], "b: there is no picture in it"),
+        (["packed", "--output", "x"], "its images are in shards already"),
+        (["b", "--output", "x"], "b: there is no image in it"),
     ],
 )
 def test_what_cannot_be_packed_is_refused_and_leaves_nothing(flags, message, capsys):

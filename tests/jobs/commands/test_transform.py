@@ -12,7 +12,7 @@ from jobs.storage.s3 import S3Uri
 from tests.jobs.conftest import ACCOUNT, BUCKET, keys, run_jobs, saved_model
 
 
-def test_a_folders_pictures_are_uploaded_and_transformed(aws, pictures, tmp_path):
+def test_a_folders_images_are_uploaded_and_transformed(aws, pictures, tmp_path):
     (pictures / "info.csv").write_text("ImageID,ans\n")
     flags = (*ACCOUNT, "--model_dir", str(saved_model(tmp_path / "model")), "--data", str(pictures))
     assert run_jobs("transform", *flags, "--job_name", "t-1") == 0
@@ -60,7 +60,7 @@ def test_only_the_model_of_this_transform_is_deleted_and_only_after_its_end(desc
     ("flags", "message"),
     [
         ("--data s3://b/e --max_payload_mb 50 --concurrent 4", "MaxConcurrentTransforms (--concurrent)"),
-        ("", "--data: name the pictures'"),
+        ("", "--data: name the images'"),
         ("--data nowhere", "--data nowhere: there is no such folder"),
         ("--data s3://b/e --accept 'a\tb' --job_name a_b", "TransformJobName (--job_name)"),
     ],

@@ -55,7 +55,7 @@ def test_bodies_are_read_as_answers_or_errors(body, answer):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [('{"error": "no picture"}', "no picture"), (" plain\n", "plain"), ('{"x": 1}', '{"x": 1}')]
+    ("text", "message"), [('{"error": "no image"}', "no image"), (" plain\n", "plain"), ('{"x": 1}', '{"x": 1}')]
 )
 def test_the_message_of_an_error_is_the_servers(text, message):
     assert error_message(text) == message

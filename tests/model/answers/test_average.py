@@ -38,7 +38,7 @@ def test_rows_are_joined_by_name_and_columns_by_class(tmp_path):
     assert "착용샷" in (tmp_path / "labels.json").read_text(encoding="utf-8")
 
 
-def test_a_picture_that_one_file_could_not_read_is_answered_by_the_others(tmp_path):
+def test_an_image_that_one_file_could_not_read_is_answered_by_the_others(tmp_path):
     nothing = [None] * 3
     first = write(tmp_path / "a.csv", ["x", "y"], [nothing, nothing], name="image_name")
     second = write(tmp_path / "b.csv", ["x", "y"], [[0.1, 0.7, 0.2], nothing], name="image_name")

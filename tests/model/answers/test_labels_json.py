@@ -92,13 +92,13 @@ def test_the_labels_of_a_saved_model_are_left_alone(tmp_path):
 @pytest.mark.parametrize(
     ("column", "remembered"), [("ImageID", None), ("imageid", None), ("Path", "Path"), ("file", "file")]
 )
-def test_the_column_of_pictures_is_remembered_as_a_table_may_have_several(tmp_path, column, remembered):
+def test_the_column_of_images_is_remembered_as_a_table_may_have_several(tmp_path, column, remembered):
     write_labels(tmp_path / "output.csv", LABELS, column)
     found = LabelsJson.read(tmp_path / "labels.json")
     assert found.picture_column() == remembered and found.scheme(Problems("labels")) == SCHEME
 
 
-def test_the_column_of_pictures_is_remembered_beside_the_answers_alone(tmp_path):
+def test_the_column_of_images_is_remembered_beside_the_answers_alone(tmp_path):
     write_labels(tmp_path / "a.csv", LABELS, "file")
     assert "picture_column" not in written(tmp_path)["labels.json"]
     assert written(tmp_path)["a.labels.json"]["picture_column"] == "file"

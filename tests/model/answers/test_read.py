@@ -53,7 +53,7 @@ def test_an_unknown_class_is_told_once_with_its_rows(write, problems):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("id,ans\na,1\n", "no column of pictures: expected ImageID, image_name, path, filename and"),
+        ("id,ans\na,1\n", "no column of images: expected ImageID, image_name, path, filename and"),
         ("ImageID,answer\na,1\n", "no column of classes: expected ans, y_pred, label, found ImageID, answer"),
         ("ImageID,ans,ans\na,1,2\n", "columns that stand twice"),
     ],
@@ -70,7 +70,7 @@ def test_a_missing_file_is_told_with_the_tables_beside_it(write, problems, tmp_p
 
 def test_names_that_are_empty_or_twice_are_told(write, problems):
     read_class_table(write("ImageID,ans\na,1\n,1\nb,1\na,2\n"), problems)
-    assert "rows without a picture's name (1)" in str(problems) and "a.csv rows 2, 5: 'a'" in str(problems)
+    assert "rows without an image's name (1)" in str(problems) and "a.csv rows 2, 5: 'a'" in str(problems)
 
 
 def test_the_rows_of_parts_are_named_by_their_folders(write, problems, tmp_path):
@@ -82,7 +82,7 @@ def test_the_rows_of_parts_are_named_by_their_folders(write, problems, tmp_path)
     assert "o.csv: its columns are ImageID, label, expected ImageID, ans" in str(problems)
 
 
-def test_probabilities_are_numbers_by_name_and_an_unread_picture_has_none(write, problems):
+def test_probabilities_are_numbers_by_name_and_an_unread_image_has_none(write, problems):
     frame = read_probabilities(write("image_name,x,y\nb,0.25,0.75\na,,\nc,1.0000001,0\n"), problems)
     assert frame.index.name == "image_name" and frame.index.tolist() == ["b", "a", "c"]
     assert frame.columns.tolist() == ["x", "y"] and not problems
@@ -109,7 +109,7 @@ def test_columns_without_a_name_are_left_out_of_any_table(write, problems):
     assert read_probabilities(write(",ImageID,x,y\n0,a,0.5,0.5\n"), problems).columns.tolist() == ["x", "y"]
 
 
-def test_the_first_column_of_probabilities_names_pictures_whatever_the_classes_are_called(write, problems):
+def test_the_first_column_of_probabilities_names_images_whatever_the_classes_are_called(write, problems):
     frame = read_probabilities(write("path,ImageID,road\na,0.25,0.75\n"), problems)
     assert (frame.index.name, frame.columns.tolist()) == ("path", ["ImageID", "road"]) and not problems
     frame = read_probabilities(write("x,y,ImageID\n0.25,0.75,a\n"), problems)

@@ -28,7 +28,7 @@ def transform(*flags: str) -> int:
 
 @pytest.fixture
 def answered(models: Path, tmp_path: Path) -> Callable[[ResponseFormat], tuple[Path, np.ndarray]]:
-    """Writes what the server answers to five pictures, one of them unreadable; returns the folder and the
+    """Writes what the server answers to five images, one of them unreadable; returns the folder and the
     probabilities."""
     scheme = load(models / "a").scheme
     probabilities = np.random.default_rng(0).dirichlet(np.ones(scheme.num_classes), len(NAMES)).astype(np.float32)
@@ -91,9 +91,9 @@ def test_they_can_be_evaluated_and_the_model_may_be_packed(answered, models, tmp
         ("0.5,0.5", "has 2 probabilities, expected 18, one for each class"),
         (",".join(["7"] * 18), "its numbers are not probabilities, from 0 to 1"),
         (json.dumps({"probabilities": [None] * 18}), "its numbers are not probabilities, from 0 to 1"),
-        ('{"predictions": []}', "expected the answer to one picture, with its probabilities"),
+        ('{"predictions": []}', "expected the answer to one image, with its probabilities"),
         ('{"probabilities": [0.5, 0.5], "labels": ["a", "b"]}', "its labels are not the 18 classes of the model"),
-        ("1\n2", "expected one line, the answer to one picture, not 2"),
+        ("1\n2", "expected one line, the answer to one image, not 2"),
     ],
 )
 def test_what_is_no_answer_of_the_model_is_refused_by_name_and_nothing_is_written(

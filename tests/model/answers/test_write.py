@@ -21,7 +21,7 @@ BATCHES = [
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes the batches of four pictures; returns the number that had no answer."""
+    """Writes the batches of four images; returns the number that had no answer."""
 
     def written(
         info: dict[str, list[str]],
@@ -116,14 +116,14 @@ def test_a_lone_carriage_return_is_quoted(write, tmp_path):
     assert b'\n"a\rb",0.1,' in (tmp_path / "probabilities.csv").read_bytes()
 
 
-def test_a_class_called_as_the_pictures_column_gives_that_another_name(write, tmp_path, caplog):
+def test_a_class_called_as_the_images_column_gives_that_another_name(write, tmp_path, caplog):
     write({"cat": ["a", "b", "c", "d"]}, "cat")
     assert lines(tmp_path, "probabilities.csv")[0] == "ImageID,cat,dog,owl"
     assert lines(tmp_path, "output.csv")[0] == "cat,ans"
-    assert caplog.messages == ["a class is called cat: in probabilities.csv the pictures' column is ImageID"]
+    assert caplog.messages == ["a class is called cat: in probabilities.csv the images' column is ImageID"]
 
 
-def test_classes_with_all_names_of_the_pictures_column_are_an_error_before_anything_is_written(
+def test_classes_with_all_names_of_the_images_column_are_an_error_before_anything_is_written(
     write, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("model.answers.write.PICTURE_COLUMNS", ("cat", "dog"))

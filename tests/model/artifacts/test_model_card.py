@@ -93,7 +93,7 @@ def test_names_stay_as_they_are_called_and_columns_align(card):
         scheme, validation=None, data={"train": counts, "validation": None, "grouped_by": None, "source": "CSV"}
     )
     header, rule, *body = rows(text)
-    assert header == ["class", "name", "training pictures"]
+    assert header == ["class", "name", "training images"]
     assert body == [["0", "1e5", "1"], ["1", "007", "22"], ["2", "착용샷", "333"], ["3", "a/b", "4444"]]
     assert [(cell[0], cell[-1]) for cell in rule] == [("-", ":"), (":", "-"), ("-", ":")]
     lines = text.split("## Classes\n\n")[1].split("\n\n")[0].splitlines()
@@ -103,7 +103,7 @@ def test_names_stay_as_they_are_called_and_columns_align(card):
 def test_an_ensembles_card_names_its_members():
     scheme = Scheme((Attribute("kind", ("a", "b")),))
     text = ensemble_card("both", scheme, COMBINE["vote"], [EnsembleMember("x", 2.0), EnsembleMember("deep/y", 0.5)])
-    assert text.startswith("# both\n\nTells kind of a picture: 2 classes. Its answer is the weighted share of")
+    assert text.startswith("# both\n\nTells kind of an image: 2 classes. Its answer is the weighted share of")
     assert "| [x](x/README.md) | 2 |\n| [deep/y](deep/y/README.md) | 0.5 |\n\n## Use\n" in text
 
 

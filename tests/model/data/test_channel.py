@@ -46,7 +46,7 @@ def test_a_validation_channel_has_the_training_channels_scheme(root: Path, caplo
         validation = read(csv_channel(root / "val", "path,ans\n0.jpg,owl\n1.jpg,cat\n"), scheme=train.scheme)
     assert validation.scheme is train.scheme
     assert validation.classes().tolist() == [2, 0]
-    assert "no picture of 1 of 3 classes: dog" in caplog.text
+    assert "no image of 1 of 3 classes: dog" in caplog.text
     touch(root / "folders", "owl/a.jpg", "dog/b.jpg")
     assert read(root / "folders", scheme=train.scheme).classes().tolist() == [1, 2]
     problems = Problems("channel")
@@ -69,7 +69,7 @@ def test_a_folder_channel_with_every_fault_is_reported_at_once(root: Path) -> No
     good, bad_age = root / "images/000001_female_Asian_45", root / "images/000002_male_Asian_fifty"
     (good / "mask1.jpg").write_bytes(content[: len(content) // 2])
     (good / "mask2.jpg").write_bytes(b"")
-    (good / "mask3.jpg").write_text("no picture")
+    (good / "mask3.jpg").write_text("no image")
     (bad_age / "normal.jpg").write_bytes(b"")
     (root / "images/000004_male_Asian_30").mkdir()
     problems = Problems("channel train")
@@ -80,14 +80,14 @@ def test_a_folder_channel_with_every_fault_is_reported_at_once(root: Path) -> No
     assert reported == {
         "unparsable number": ["images/000002_male_Asian_fifty"],
         "unknown label": ["images/000003_woman_Asian_20"],
-        "profile folder without pictures": ["images/000004_male_Asian_30"],
+        "profile folder without images": ["images/000004_male_Asian_30"],
         "folder that is no profile": ["images/nobody"],
-        "unreadable picture, truncated": ["images/000001_female_Asian_45/mask1.jpg"],
-        "unreadable picture, empty file": [
+        "unreadable image, truncated": ["images/000001_female_Asian_45/mask1.jpg"],
+        "unreadable image, empty file": [
             "images/000001_female_Asian_45/mask2.jpg",
             "images/000002_male_Asian_fifty/normal.jpg",  # although its row has a problem already
         ],
-        "unreadable picture, cannot be identified as a picture": ["images/000001_female_Asian_45/mask3.jpg"],
+        "unreadable image, cannot be identified as an image": ["images/000001_female_Asian_45/mask3.jpg"],
     }
     with pytest.raises(InputError) as error:
         problems.raise_if_any()
@@ -127,7 +127,7 @@ def test_a_csv_channel_with_every_fault_is_reported_at_once(root: Path) -> None:
     assert check_images(table, problems, "decode", None, 2).read == 4
     assert problems.kinds == {
         "missing file": ["train.csv row 3: images/absent.jpg"],
-        "duplicate picture": ["train.csv row 4: images/0.jpg is named in train.csv row 2 already"],
+        "duplicate image": ["train.csv row 4: images/0.jpg is named in train.csv row 2 already"],
         "path out of the channel": ["train.csv row 7: '../4.jpg', expected a path below the channel"],
         "missing metadata column": [
             "CSV train.csv has no column 'categry_2'; there are category_1, sender, kind, years; nearest: category_1"
@@ -138,7 +138,7 @@ def test_a_csv_channel_with_every_fault_is_reported_at_once(root: Path) -> None:
             "out, `optional: true` lets them have no label"
         ],
         "unparsable number": ["train.csv row 8: age = 'old', expected a number or one of under 30, 30 and over"],
-        "unreadable picture, empty file": ["images/3.jpg"],
+        "unreadable image, empty file": ["images/3.jpg"],
     }
 
 

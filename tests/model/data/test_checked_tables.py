@@ -32,7 +32,7 @@ def test_problems_of_both_channels_are_one_error(tmp_path: Path) -> None:
         read_tables(SETTINGS, tmp_path / "train", tmp_path / "validation", tmp_path / "checked")
     message = str(error.value)
     assert "unknown label (1)" in message and "missing file (1)" in message
-    assert "unreadable picture, empty file (2)" in message  # that of the row with a problem too
+    assert "unreadable image, empty file (2)" in message  # that of the row with a problem too
     assert message.index("channel train") < message.index("channel validation")
     with pytest.raises(InputError, match="unknown label"):  # before a target that is none of the channel's
         read_tables(replace(SETTINGS, target="agee"), tmp_path / "train", None, tmp_path / "checked")
@@ -72,11 +72,11 @@ def test_the_index_of_each_shard_is_read_once(tmp_path: Path, monkeypatch: pytes
     """For images whose rows have problems too, which are checked with the others."""
     csv_channel(tmp_path / "train", "path,kind,age\n0.jpg,topp,1\n1.jpg,top,1\n", images=2)
     for image in (tmp_path / "train" / "images").iterdir():
-        image.write_text("no picture")
+        image.write_text("no image")
     write_shards(tmp_path / "train", tmp_path / "shards", ["images/0.jpg", "images/1.jpg", "train.csv"], is_image, 9)
     opened: list[str] = []
     monkeypatch.setattr(shards, "read_inner_index", lambda path: opened.append(path.name) or read_inner_index(path))
-    with pytest.raises(InputError, match=r"cannot be identified as a picture \(2\)"):
+    with pytest.raises(InputError, match=r"cannot be identified as an image \(2\)"):
         read_tables(SETTINGS, tmp_path / "shards", None, tmp_path / "checked")
     assert opened == ["shard-00000.tar", "shard-00001.tar"]
 
@@ -96,7 +96,7 @@ def test_unreadable_images_are_left_out_and_listed(tmp_path: Path, caplog: pytes
     with caplog.at_level(logging.WARNING, "rarebird"):
         train, _ = read_tables(settings, root, None, tmp_path / "checked")
     assert len(train) == 20 and all("good" in path for path in train.locations.paths)
-    assert "31 of 51 pictures cannot be read and are left out: 30 truncated, 1 empty file" in caplog.text
+    assert "31 of 51 images cannot be read and are left out: 30 truncated, 1 empty file" in caplog.text
     assert "1 empty file; unreadable.csv lists them" in caplog.text
     with caplog.at_level(logging.WARNING, "rarebird"):
         read_tables(replace(settings, check_only=True), root, None, tmp_path / "checked")
@@ -107,12 +107,12 @@ def test_unreadable_images_are_left_out_and_listed(tmp_path: Path, caplog: pytes
     assert rows["error"].iloc[0].startswith("truncated: ")
     with pytest.raises(InputError) as error:
         read_tables(TrainSettings(), root, None, tmp_path / "checked")
-    assert "unreadable picture, truncated (30)" in str(error.value) and "a/9.jpg" in error.value.details
+    assert "unreadable image, truncated (30)" in str(error.value) and "a/9.jpg" in error.value.details
 
 
 def test_a_channel_of_nothing_but_unreadable_images_is_an_error(tmp_path: Path) -> None:
     root = image_channel(tmp_path / "train", {"a/1.jpg": b"", "b/2.jpg": b"text"})
-    with pytest.raises(InputError, match=r"no picture can be read \(1\):\s+1 (empty file|cannot be identified)"):
+    with pytest.raises(InputError, match=r"no image can be read \(1\):\s+1 (empty file|cannot be identified)"):
         read_tables(TrainSettings(unreadable="skip"), root, None, tmp_path / "checked")
 
 
@@ -133,7 +133,7 @@ def test_copies_that_a_split_separates_are_a_warning(tmp_path: Path, caplog: pyt
     train, _ = read_tables(TrainSettings(), image_channel(tmp_path, images), None, tmp_path / "checked")
     with caplog.at_level(logging.WARNING, "rarebird"):
         make_datasets(TrainSettings(validation=0.5), train, None)
-    assert "pictures have copies on another side of the split" in caplog.text
+    assert "images have copies on another side of the split" in caplog.text
 
 
 def test_the_range_of_pixel_values_belongs_to_the_identity_of_deep_data(tmp_path: Path) -> None:

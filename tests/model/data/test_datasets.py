@@ -71,13 +71,11 @@ def test_rows_without_a_label_are_left_out_only_by_the_targets_that_need_it(
     table = read(root, attributes=optional)
     caplog.clear()
     assert len(labelled_for(table, "heads")) == 4 and caplog.text == ""
-    with pytest.raises(
-        InputError, match=r"every label of a picture, and 3 lack some \(kind 2, age 1\); --target heads"
-    ):
+    with pytest.raises(InputError, match=r"every label of an image, and 3 lack some \(kind 2, age 1\); --target heads"):
         labelled_for(table, "joint")
     with caplog.at_level(logging.INFO, "rarebird"):
         assert labelled_for(table, "kind").locations.paths == ["images/0.jpg", "images/2.jpg"]
-    assert caplog.messages == ["2 pictures without a label of kind left out"]
+    assert caplog.messages == ["2 images without a label of kind left out"]
     assert labelled_for(table, "age").labels["age"].tolist() == [0, 1, 2]
     assert len(labelled_for(table.take([0]), "joint")) == 1
 
@@ -85,7 +83,7 @@ def test_rows_without_a_label_are_left_out_only_by_the_targets_that_need_it(
 def test_a_single_group_has_no_validation(table: Table, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "rarebird"):
         datasets = make_datasets(SETTINGS, table.take([0, 1]), None)
-    assert datasets.validation is None and "every picture is of group p0" in caplog.text
+    assert datasets.validation is None and "every image is of group p0" in caplog.text
 
 
 def test_a_list_of_validation_groups_leaves_the_rest_to_train(table: Table, tmp_path: Path) -> None:
@@ -99,7 +97,7 @@ def test_two_lists_leave_the_other_groups_out(table: Table, tmp_path: Path, capl
     with caplog.at_level(logging.INFO, "rarebird"):
         datasets = make_datasets(replace(SETTINGS, **lists), table, None)
     assert groups(datasets) == ({"p0", "p2"}, {"p1"})
-    assert "14 pictures are of no group in the lists" in caplog.text
+    assert "14 images are of no group in the lists" in caplog.text
 
 
 def test_a_list_of_train_groups_splits_validation_off_them(table: Table, tmp_path: Path) -> None:
@@ -117,7 +115,7 @@ def test_two_channels_are_counted_side_by_side_and_no_group_is_called_too_large(
     report = make_datasets(SETTINGS, rest, one).report
     assert report and report.pictures == [len(rest), len(one)] and report.groups == [PERSONS - 1, 1]
     assert report.class_counts[1] == one.class_counts().tolist()
-    assert all("no picture of" in warning for warning in report.warnings)
+    assert all("no image of" in warning for warning in report.warnings)
     ungrouped = replace(one, grouped_by="", groups=np.array(one.locations.paths, dtype=object))
     report = make_datasets(SETTINGS, rest, ungrouped).report
     assert report and report.grouped_by is None and report.groups == report.pictures
@@ -129,7 +127,7 @@ def test_a_group_is_too_large_only_for_a_share_that_was_asked_for(table: Table) 
     reports = [hold_out(table, [0, 1], share).report for share in (0.05, 0.1, None)]
     warnings = [[warning for warning in report.warnings if "more than" in warning] for report in reports if report]
     assert [len(texts) for texts in warnings] == [3, 0, 0]
-    assert "person p0 has 2 of 20 pictures (10.0 %), more than the 1 for validation" in warnings[0][0]
+    assert "person p0 has 2 of 20 images (10.0 %), more than the 1 for validation" in warnings[0][0]
 
 
 def test_groups_may_be_listed_by_the_folder_of_their_images(table: Table, tmp_path: Path) -> None:
@@ -181,9 +179,9 @@ def test_a_list_needs_a_file_and_no_validation_channel(table: Table, tmp_path: P
 def test_identity_and_summary_are_of_both_tables(table: Table) -> None:
     datasets = hold_out(table, [0, 1], 0.1)
     identity = datasets.identity()
-    assert identity["training pictures"] == 18 and identity["validation pictures"] == 2
+    assert identity["training images"] == 18 and identity["validation images"] == 2
     assert identity["training data"] == datasets.train.fingerprint() != identity["validation data"]
-    assert Datasets(table, None).identity().keys() == {"training data", "training pictures", "label values"}
+    assert Datasets(table, None).identity().keys() == {"training data", "training images", "label values"}
     summary = datasets.summary()
     assert summary["train"] == {
         "pictures": 18,
@@ -240,7 +238,7 @@ def test_a_column_names_the_sides_and_groups_stay_whole(root: Path) -> None:
         make_datasets(settings, split_table(root, "tttvvv"), None)
     insisted = make_datasets(replace(settings, allow_overlap=True), split_table(root, "tttvvv"), None)
     assert groups(insisted) == ({"p0", "p1"}, {"p1", "p2"})
-    with pytest.raises(InputError, match="split_column set: no picture is of train"):
+    with pytest.raises(InputError, match="split_column set: no image is of train"):
         make_datasets(settings, split_table(root, "vvvv"), None)
 
 
@@ -248,7 +246,7 @@ def test_without_a_row_of_validation_that_is_split_off(root: Path, caplog: pytes
     with caplog.at_level(logging.INFO, "rarebird"):
         datasets = make_datasets(TrainSettings(split_column="set", validation=0.5), split_table(root, "ttttxx"), None)
     assert datasets.validation is not None and len(datasets.validation) == 2
-    assert "split_column set: no picture is of validation" in caplog.messages
+    assert "split_column set: no image is of validation" in caplog.messages
 
 
 def test_a_column_and_a_validation_channel_are_refused(root: Path, tmp_path: Path) -> None:

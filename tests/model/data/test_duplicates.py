@@ -20,7 +20,7 @@ def test_by_default_they_are_errors(root: Path) -> None:
     touch(root, *(f"{number}.jpg" for number in range(4)))
     write_csv(root, TABLE)
     assert problems_of(root) == {
-        "duplicate picture": [
+        "duplicate image": [
             "train.csv row 4: 0.jpg is named in train.csv row 2 already",
             "train.csv row 6: 1.jpg is named in train.csv row 3 already",
         ]
@@ -49,7 +49,7 @@ def test_rows_of_one_image_in_two_splits_have_the_side_of_the_first(root: Path) 
 def test_a_channel_of_which_no_row_is_left_is_a_problem(root: Path) -> None:
     touch(root, "0.jpg", "1.jpg")
     write_csv(root, "path,label\n0.jpg,a\n1.jpg,b\n0.jpg,b\n1.jpg,a\n")
-    expected = {"no picture is left to learn from": ["CSV train.csv: none of 4 rows is used"]}
+    expected = {"no image is left to learn from": ["CSV train.csv: none of 4 rows is used"]}
     assert problems_of(root, duplicates="skip") == expected
 
 

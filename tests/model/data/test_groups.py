@@ -18,7 +18,7 @@ def test_groups_by_a_pattern_of_the_paths(root: Path, pattern: str, caplog: pyte
         table = read(root, group_pattern=pattern)
     woods = "Tiger_Woods" if "+)_" in pattern else "Tiger"
     assert table.groups.tolist() == [woods, woods, "Ann"] and table.grouped_by == "group"
-    assert f"CSV train.csv: pictures are grouped by group_pattern {pattern}" in caplog.messages
+    assert f"CSV train.csv: images are grouped by group_pattern {pattern}" in caplog.messages
     assert list(table.metadata) == ["person"]
     write_csv(root, "\n".join(["path,label,person", *rows, "b.jpg,1,z"]))
     assert problems_of(root, group_pattern=pattern) == {
@@ -58,7 +58,7 @@ def test_a_column_of_labels_is_no_group(root: Path) -> None:
     assert table.groups.tolist() == ["0", "1"] and table.scheme.class_names == ["x", "y"]
 
 
-def test_the_log_says_by_what_pictures_are_grouped(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_says_by_what_images_are_grouped(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "rarebird"):
         read(csv_channel(root, "path,label,Sender\n0.jpg,0,a\n1.jpg,1,b\n"))
         read(csv_channel(root, "path,label,Shop\n0.jpg,0,a\n1.jpg,1,b\n"))
@@ -68,12 +68,12 @@ def test_the_log_says_by_what_pictures_are_grouped(root: Path, caplog: pytest.Lo
         read(root / "senders", folder_levels=["sender", "label"])
     told = [message for message in caplog.messages if "group" in message]
     assert told == [
-        "CSV train.csv: pictures are grouped by column Sender",
-        "CSV train.csv: no column group or person or sender or people_path, each picture is a group of its own; "
+        "CSV train.csv: images are grouped by column Sender",
+        "CSV train.csv: no column group or person or sender or people_path, each image is a group of its own; "
         "group_column or group_pattern names groups that no split may divide",
-        "class folders: each picture is a group of its own; group_pattern finds groups that no split may divide in "
+        "class folders: each image is a group of its own; group_pattern finds groups that no split may divide in "
         "the paths",
-        "class folders: pictures are grouped by column sender",
+        "class folders: images are grouped by column sender",
     ]
 
 

@@ -40,10 +40,10 @@ class Means:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Twenty grey pictures by their number; the eighth cannot be read."""
+    """Twenty grey images by their number; the eighth cannot be read."""
     for number in range(NUMBER):
         Image.new("RGB", (5, 4), (10 * number,) * 3).save(tmp_path / f"{number}.png")
-    (tmp_path / "7.png").write_bytes(b"no picture")
+    (tmp_path / "7.png").write_bytes(b"no image")
     return tmp_path
 
 

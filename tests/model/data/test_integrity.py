@@ -54,21 +54,21 @@ def make_table(root: Path, paths: Sequence[str | ImageLocation], set_aside: Sequ
 
 @pytest.fixture
 def channel(tmp_path: Path) -> Table:
-    """150 good pictures and every fault that a picture can have."""
+    """150 good images and every fault that an image can have."""
     paths = [f"{number:03}.jpg" for number in range(150)]
     for number, path in enumerate(paths):
         (tmp_path / path).write_bytes(jpeg(number))
     (tmp_path / "cut.jpg").write_bytes(jpeg()[:-200])
     (tmp_path / "empty.jpg").touch()
-    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "text.jpg").write_text("no image")
     return make_table(tmp_path, ["text.jpg", *paths, "cut.jpg", "absent.jpg"], ("empty.jpg",))
 
 
 DECODED = {
-    "unreadable picture, cannot be identified as a picture": ["text.jpg"],
-    "unreadable picture, truncated": ["cut.jpg: image file is truncated"],
-    "unreadable picture, no such file": ["absent.jpg"],
-    "unreadable picture, empty file": ["empty.jpg"],
+    "unreadable image, cannot be identified as an image": ["text.jpg"],
+    "unreadable image, truncated": ["cut.jpg: image file is truncated"],
+    "unreadable image, no such file": ["absent.jpg"],
+    "unreadable image, empty file": ["empty.jpg"],
 }
 
 
@@ -77,13 +77,13 @@ def without_details(problems: Problems) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_every_picture_is_decoded(channel: Table, workers: int) -> None:
+def test_every_image_is_decoded(channel: Table, workers: int) -> None:
     problems = Problems("x")
     assert check_images(channel, problems, "decode", None, workers).read == 154
     assert without_details(problems) == DECODED
 
 
-def test_headers_alone_do_not_show_a_picture_cut_short(channel: Table) -> None:
+def test_headers_alone_do_not_show_an_image_cut_short(channel: Table) -> None:
     problems = Problems("x")
     assert check_images(channel, problems, "headers", None, 2).read == 154
     assert without_details(problems) == {kind: places for kind, places in DECODED.items() if "truncated" not in kind}
@@ -107,7 +107,7 @@ def test_what_was_found_good_is_not_decoded_again(channel: Table, tmp_path: Path
     os.utime(channel.root / "008.jpg", ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
     problems = Problems("x")
     assert check_images(channel, problems, "decode", remembered, 2).read == 6
-    assert without_details(problems)["unreadable picture, truncated"] == [
+    assert without_details(problems)["unreadable image, truncated"] == [
         f"{name}.jpg: image file is truncated" for name in ("007", "cut")
     ]
     assert check_images(channel, Problems("x"), "decode", remembered, 2).read == 5
@@ -165,7 +165,7 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     assert not problems
 
 
-def test_pictures_in_a_shard_are_checked_one_by_one(tmp_path: Path) -> None:
+def test_images_in_a_shard_are_checked_one_by_one(tmp_path: Path) -> None:
     first, second = jpeg(1), jpeg(2)
     (tmp_path / "shard").write_bytes(first + second[:-300] + b"\0" * 300)
     table = make_table(
@@ -178,7 +178,7 @@ def test_pictures_in_a_shard_are_checked_one_by_one(tmp_path: Path) -> None:
     )
     problems = Problems("x")
     assert check_images(table, problems, "decode", tmp_path / ".checked", 2).read == 3
-    assert [place.partition(":")[0] for place in problems.kinds["unreadable picture, truncated"]] == ["b", "c"]
+    assert [place.partition(":")[0] for place in problems.kinds["unreadable image, truncated"]] == ["b", "c"]
     assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 2).read == 2
 
 
@@ -186,7 +186,7 @@ def test_pictures_in_a_shard_are_checked_one_by_one(tmp_path: Path) -> None:
 def test_an_interrupted_check_remembers_what_it_found_and_leaves_no_thread(
     channel: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str, remembers: bool
 ) -> None:
-    """As Ctrl-C does: an exception in the main thread, between two pictures."""
+    """As Ctrl-C does: an exception in the main thread, between two images."""
     read: list[object] = []
 
     class Interrupting(Problems):
@@ -207,7 +207,7 @@ def test_an_interrupted_check_remembers_what_it_found_and_leaves_no_thread(
     if remembers:
         assert len(np.load(tmp_path / ".checked")) == 150
     else:
-        assert len(read) < 154  # the first picture of all: the others are let be
+        assert len(read) < 154  # the first image of all: the others are let be
         assert not (tmp_path / ".checked").exists()
 
 
@@ -217,7 +217,7 @@ def test_a_long_check_says_how_far_it_is(
     monkeypatch.setattr(model.data.integrity, "PROGRESS_SECONDS", 0.0)
     with caplog.at_level(logging.INFO, "rarebird"):
         check_images(channel, Problems("x"), "decode", None, 2)
-    assert "checked 100 of 154 pictures" in caplog.text
+    assert "checked 100 of 154 images" in caplog.text
 
 
 def test_contents_are_indexed_as_they_are_checked(channel: Table, tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_contents_are_indexed_as_they_are_checked(channel: Table, tmp_path: Path
     Image.fromarray(np.full((4, 4), 700, np.uint16)).save(tmp_path / "002.jpg", "PNG")
     found = check_images(channel, Problems("x"), "decode", remembered, 2)
     assert found.unreadable == {
-        0: "cannot be identified as a picture",
+        0: "cannot be identified as an image",
         151: found.unreadable[151],
         152: "no such file",
     }  # not the one that was set aside

@@ -19,7 +19,7 @@ from tests.model.test_label_values import LABEL_SETS
 
 
 def labels_csv(root: Path, *labels: str, column: str = "label") -> Path:
-    """A channel of a picture a label."""
+    """A channel of an image a label."""
     text = f"path,{column}\n" + "".join(f'{row}.jpg,"{label}"\n' for row, label in enumerate(labels))
     return csv_channel(root, text, len(labels))
 

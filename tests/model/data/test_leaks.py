@@ -66,13 +66,13 @@ def test_copies_on_several_sides_of_a_split_are_counted(tmp_path, caplog) -> Non
     table = table_of(tmp_path, "train", [4, 5, 4, 4, 6, 5, 7, 7], list("abcdefgh"))
     with caplog.at_level(logging.WARNING, "rarebird"):
         warn_of_duplicates(table, np.array([0, 0, 1, 0, 1, 0, 1, 1]))
-    assert caplog.text.count("copies on another side") == 1 and "1 picture has copies" in caplog.text
+    assert caplog.text.count("copies on another side") == 1 and "1 image has copies" in caplog.text
     assert "images/2.jpg = images/0.jpg" in caplog.text and "images/5.jpg" not in caplog.text
     caplog.clear()
     with caplog.at_level(logging.WARNING, "rarebird"):
         warn_of_duplicates(table, np.array([0, 1, 2, 1, 1, 2, 3, 4]))
-    assert "3 pictures have copies" in caplog.text
+    assert "3 images have copies" in caplog.text
     caplog.clear()
     with caplog.at_level(logging.WARNING, "rarebird"):
         warn_of_duplicates(table, np.array([1, 0, 0, 0, 0, 0, 0, 0]))
-    assert "1 picture has copies" in caplog.text and ": images/0.jpg = images/2.jpg;" in caplog.text
+    assert "1 image has copies" in caplog.text and ": images/0.jpg = images/2.jpg;" in caplog.text

@@ -82,8 +82,8 @@ def test_images_that_clip_visibly_are_named(tmp_path: Path, caplog: pytest.LogCa
     assert find_range(table) == (0, 4095)
     with caplog.at_level(logging.INFO, "rarebird"):
         log_range(table, (0, 4095))
-    assert "pixel values 0 to 4095 become 0 to 255 in 13 pictures" in caplog.text
-    assert "1 of 13 sampled pictures: 12.png (74%)" in caplog.text and "--pixel_range LOW HIGH" in caplog.text
+    assert "pixel values 0 to 4095 become 0 to 255 in 13 images" in caplog.text
+    assert "1 of 13 sampled images: 12.png (74%)" in caplog.text and "--pixel_range LOW HIGH" in caplog.text
     assert not list(range_warnings(table, (0, 16383)))
 
 

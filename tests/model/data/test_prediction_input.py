@@ -33,7 +33,7 @@ def test_info_keeps_every_row_and_column_in_order(root: Path) -> None:
         (3, "no such file"),
         (5, "out of the channel"),
         (6, "out of the channel"),
-        (7, "no picture is"),
+        (7, "no image is"),
     ):
         with pytest.raises(UnreadableImage, match=reason):
             read_image(root, inputs.locations[row])
@@ -58,7 +58,7 @@ def test_info_by_other_names(root: Path) -> None:
         read_info(root, TableOptions(table="info3.csv"))
 
 
-def test_info_without_a_table_is_every_picture(root: Path) -> None:
+def test_info_without_a_table_is_every_image(root: Path) -> None:
     touch(root, "b/x.PNG", "a.jpg", "b/.hidden.jpg", "notes.txt", ".git/y.jpg", "b.jpg")
     os.symlink("/etc/none.jpg", root / "c.jpg")
     inputs = read_info(root)
@@ -96,7 +96,7 @@ def test_info_that_cannot_be_read_is_reported(root: Path) -> None:
     with pytest.raises(InputError, match="there is nothing in it"):
         read_info(root)
     touch(root, "notes.txt")
-    with pytest.raises(InputError, match="neither a CSV nor a picture"):
+    with pytest.raises(InputError, match="neither a CSV nor an image"):
         read_info(root)
     (root / "info.csv").write_text("ImageID,x\na.jpg\n")
     with pytest.raises(InputError, match=r"info\.csv row 2: 1 cells, the header has 2"):
@@ -139,7 +139,7 @@ def test_single_files_that_are_none_are_told_together(tmp_path):
     with pytest.raises(InputError) as caught:
         single_files([str(tmp_path), str(tmp_path / "cat.jpg"), str(tmp_path / "gone" / "x.png")])
     lines = str(caught.value).splitlines()
-    assert lines[0] == "pictures: 3 problems" and f"as in --eval_dir {tmp_path}" in lines[2]
+    assert lines[0] == "images: 3 problems" and f"as in --eval_dir {tmp_path}" in lines[2]
     assert lines[4].endswith("there is no such file; nearest: cat.png") and lines[5].endswith("there is no such file")
     name = os.fsdecode(bytes(tmp_path) + b"/\xff.png")
     Path(name).touch()
@@ -147,7 +147,7 @@ def test_single_files_that_are_none_are_told_together(tmp_path):
         single_files([name])
 
 
-def test_a_table_without_a_picture_column_is_left_out_where_there_are_pictures(
+def test_a_table_without_an_image_column_is_left_out_where_there_are_images(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     touch(root, "a.jpg", "b.jpg")
@@ -159,7 +159,7 @@ def test_a_table_without_a_picture_column_is_left_out_where_there_are_pictures(
     with pytest.raises(InputError, match=r"notes\.csv has no column 'file'; there are who, when"):
         read_info(root, TableOptions(picture_column="file"))
     write_csv(root, "file\na.jpg\n", "info.csv")
-    with pytest.raises(InputError, match="the values of file are pictures: set picture_column to file"):
+    with pytest.raises(InputError, match="the values of file are images: set picture_column to file"):
         read_info(root)
     assert named(read_info(root, TableOptions(remembered_column="file"))) == ("file", ["a.jpg"])
 
@@ -184,8 +184,8 @@ def test_names_in_another_spelling_are_found_and_counted(root: Path, caplog: pyt
     assert inputs.locations.paths == ["images/a.jpg", "images/b.png", "images/c.JPG", "images/gone"]
     assert inputs.rows["ImageID"].tolist() == ["a", "b.png", "images\\c.jpg", "gone"]
     assert caplog.messages == [
-        "info.csv: 2 picture names spelled in another way than the files, such as info.csv row 2: 'a' is images/a.jpg",
-        "info.csv: no picture for 1 of 4 rows: info.csv row 5: images/gone",
+        "info.csv: 2 image names spelled in another way than the files, such as info.csv row 2: 'a' is images/a.jpg",
+        "info.csv: no image for 1 of 4 rows: info.csv row 5: images/gone",
     ]
     touch(root, "images/b.gif")
     write_csv(root, "ImageID\na\nb\n", "info.csv")
@@ -193,7 +193,7 @@ def test_names_in_another_spelling_are_found_and_counted(root: Path, caplog: pyt
         read_info(root)
 
 
-def test_not_one_picture_is_an_error(root: Path) -> None:
+def test_not_one_image_is_an_error(root: Path) -> None:
     touch(root, "images/a.jpg")
     write_csv(root, "ImageID\nA.jpg\n\n,\n".replace(",", '""'), "info.csv")
     with pytest.raises(InputError, match=r"1 rows, such as info\.csv row 2: images/A\.jpg; nearest: images/a\.jpg"):
@@ -230,7 +230,7 @@ def test_a_manifest_names_images_by_their_references_and_every_row_is_kept(
     ]
     (root / "x.manifest").write_text("\n".join(lines))
     inputs = read_info(root, TableOptions(table="x.manifest"))
-    assert "x.manifest: no picture for 1 of 4 rows: x.manifest row 2: images/none.jpg" in caplog.text
+    assert "x.manifest: no image for 1 of 4 rows: x.manifest row 2: images/none.jpg" in caplog.text
     assert named(inputs) == ("path", ["images/b.jpg", "images/none.jpg", "images/a.jpg", "images/a.jpg"])
     assert inputs.rows.columns.tolist() == ["path", "source-ref", "animals", "person"]
     assert inputs.rows.iloc[0].tolist() == ["b.jpg", "s3://bucket/data/images/b.jpg", "dog", ""]

@@ -17,7 +17,7 @@ from model.settings import choices
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
 
-CLASSES = np.repeat([0, 1, 3], [700, 250, 50])  # class 2 has no picture
+CLASSES = np.repeat([0, 1, 3], [700, 250, 50])  # class 2 has no image
 
 
 def epochs(
@@ -146,7 +146,7 @@ def test_what_cannot_be_sampled_is_refused() -> None:
     with pytest.raises(InputError, match="batch_size 10 does not divide among 3 processes"):
         epochs(CLASSES, 0.0, 10, seed=0, world=3)
     for sampler in SAMPLERS:
-        with pytest.raises(InputError, match="no picture"):
+        with pytest.raises(InputError, match="no image"):
             make_sampler(TrainSettings(sampler=sampler), table(np.array([], int)))
 
 

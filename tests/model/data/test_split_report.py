@@ -45,10 +45,10 @@ def test_many_classes_are_shortened_to_the_commonest_and_the_rarest() -> None:
     report = report_split(groups, classes, np.zeros(len(classes), int), names, ["train"], None)
     names_shown = [line.split()[0] for line in report.text().splitlines()[3:]]
     assert names_shown == [f"class{c}" for c in range(99, 84, -1)] + ["..."] + [f"class{c}" for c in range(14, -1, -1)]
-    assert "... 70 more classes of 85 to 16 pictures" in report.text()
+    assert "... 70 more classes of 85 to 16 images" in report.text()
     assert len(report.to_dict()["sides"]["train"]["classes"]) == 100
     even = report_split(np.arange(200).astype(str), np.arange(200) % 100, np.zeros(200, int), names, ["train"], None)
-    assert "... 70 more classes of 2 pictures" in even.text()
+    assert "... 70 more classes of 2 images" in even.text()
 
 
 def test_what_is_wrong_with_a_split_is_reported() -> None:
@@ -58,10 +58,10 @@ def test_what_is_wrong_with_a_split_is_reported() -> None:
     names, both = ["x", "y", "z", "w"], ["train", "validation"]
     report = report_split(groups, classes, sides, names, both, "sender", [0.8, 0.2])
     assert report.warnings == [
-        "sender big has 60 of 100 pictures (60.0 %), more than the 20 for validation: all of them are in train",
-        "sender a has 25 of 100 pictures (25.0 %), more than the 20 for validation: all of them are in train",
-        "train has no picture of 2 classes z, w; every output keeps a place for it",
-        "validation has no picture of 3 classes x, y, w; every output keeps a place for it",
+        "sender big has 60 of 100 images (60.0 %), more than the 20 for validation: all of them are in train",
+        "sender a has 25 of 100 images (25.0 %), more than the 20 for validation: all of them are in train",
+        "train has no image of 2 classes z, w; every output keeps a place for it",
+        "validation has no image of 3 classes x, y, w; every output keeps a place for it",
     ]
     assert report.text().endswith("warning: " + report.warnings[-1])
     assert not any("sender" in text for text in report_split(groups, classes, sides, names, both, "sender").warnings)
@@ -69,7 +69,7 @@ def test_what_is_wrong_with_a_split_is_reported() -> None:
     divided = report_split(groups, classes, np.arange(100) % 2, names[:3], both, "person", [0.5, 0.5])
     assert divided.warnings[0].startswith("3 groups (person) on two sides (a, b, big)")
     alone = report_split(groups, classes, np.zeros(100, int), names, both, None)
-    assert alone.warnings[-1] == "validation has no picture at all"
+    assert alone.warnings[-1] == "validation has no image at all"
 
 
 def test_many_large_groups_are_counted() -> None:
@@ -77,10 +77,10 @@ def test_many_large_groups_are_counted() -> None:
     report = report_split(
         groups, np.zeros(90, int), np.zeros(90, int), ["x"], ["train", "validation"], "id", [0.9, 0.1]
     )
-    assert report.warnings[3] == "6 groups (id) more have more pictures than the 9 for validation"
+    assert report.warnings[3] == "6 groups (id) more have more images than the 9 for validation"
 
 
-def test_the_sender_of_a_quarter_of_the_tagging_pictures_is_reported(shared: Path) -> None:
+def test_the_sender_of_a_quarter_of_the_tagging_images_is_reported(shared: Path) -> None:
     table = pd.read_csv(shared / "data/tagging/train/train.csv", dtype=str)
     groups, classes = table["sender"].to_numpy(), table["label"].astype(int).to_numpy()
     _, held_out = split(groups, classes, 0.2, 0)
@@ -88,7 +88,7 @@ def test_the_sender_of_a_quarter_of_the_tagging_pictures_is_reported(shared: Pat
     sides[held_out] = 1
     report = report_split(groups, classes, sides, list("01234"), ["train", "validation"], "sender", [0.8, 0.2])
     assert report.warnings == [
-        "sender 204 has 617 of 2,324 pictures (26.5 %), more than the 465 for validation: all of them are in train"
+        "sender 204 has 617 of 2,324 images (26.5 %), more than the 465 for validation: all of them are in train"
     ]
     assert len(held_out) / len(groups) == pytest.approx(0.2, abs=0.01)
     shares = np.array(report.class_counts[1]) / np.bincount(classes)

@@ -177,7 +177,7 @@ def test_two_equal_groups_are_dealt_to_both_sides() -> None:
 
 
 def test_shares_and_rows_that_cannot_be_split_are_refused() -> None:
-    with pytest.raises(InputError, match="no picture"):
+    with pytest.raises(InputError, match="no image"):
         split(np.array([], str), np.array([], int), 0.2, 0)
     with pytest.raises(InputError, match="not be negative"):
         split(np.array(["a"]), np.array([0]), -0.1, 0)

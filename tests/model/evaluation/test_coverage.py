@@ -50,7 +50,7 @@ def test_whole_groups_are_drawn():
     assert widths[1] > 2 * widths[0]
 
 
-def test_few_pictures_have_no_curve_and_no_probabilities_no_confidence():
+def test_few_images_have_no_curve_and_no_probabilities_no_confidence():
     assert coverage_curve(matched([True] * (FEWEST - 1), [0.9] * (FEWEST - 1)), 0.95) == []
     without = MatchedAnswers(SCHEME, ["a"], np.array([0]), np.array([0]))
     assert coverage_curve(without, 0.95) == [] and np.isnan(answer_confidence(without)).all()

@@ -17,7 +17,7 @@ SCHEME = Scheme((Attribute("kind", ("cat", "dog", "owl")), Attribute("size", ("s
 
 @pytest.fixture
 def matched():
-    """200 pictures of 40 persons, with probabilities and other answers; some have no answer."""
+    """200 images of 40 persons, with probabilities and other answers; some have no answer."""
     draw = np.random.default_rng(5)
     truth = draw.integers(6, size=200)
     probabilities = draw.dirichlet(np.ones(6), 200)
@@ -96,7 +96,7 @@ def test_classes_of_the_geometric_mean_that_fit_both_ways_name_the_setting(match
 
 @pytest.fixture
 def partial(matched):
-    """The same pictures, of which every fourth lacks the label of kind and every fifth of the others that of size."""
+    """The same images, of which every fourth lacks the label of kind and every fifth of the others that of size."""
     rows = np.arange(200)
     kind = np.where(rows % 4 == 0, -1, matched.truth // 2)
     size = np.where((rows % 5 == 0) & (kind >= 0), -1, matched.truth % 2)
@@ -104,7 +104,7 @@ def partial(matched):
     return replace(matched, truth=joint, truth_by_attribute={"kind": kind, "size": size})
 
 
-def test_an_attribute_is_scored_over_all_pictures_with_its_label(partial):
+def test_an_attribute_is_scored_over_all_images_with_its_label(partial):
     found = evaluate(partial, resamples=20)
     answers = {"kind": partial.answers // 2, "size": partial.answers % 2}
     for name, scores in found.attributes.items():
@@ -121,7 +121,7 @@ def test_an_attribute_is_scored_over_all_pictures_with_its_label(partial):
         assert "pictures" not in alone.to_dict()["attributes"][name]
 
 
-def test_all_other_scores_are_over_the_pictures_with_every_label(partial):
+def test_all_other_scores_are_over_the_images_with_every_label(partial):
     found, complete = evaluate(partial, resamples=0), evaluate(partial.complete, resamples=0)
     assert (found.pictures, found.partial) == ((partial.truth >= 0).sum(), (partial.truth < 0).sum())
     without = ("attributes", "notes")
@@ -143,7 +143,7 @@ def test_a_target_has_intervals_by_its_own_groups(partial):
     assert found.attributes["kind"].scores["macro_f1"].low is not None
 
 
-def test_in_a_large_scheme_the_mean_is_of_attributes_over_their_own_pictures():
+def test_in_a_large_scheme_the_mean_is_of_attributes_over_their_own_images():
     draw = np.random.default_rng(3)
     scheme = Scheme((Attribute("a", tuple("xyz")), Attribute("b", tuple(map(str, range(400))))))
     truth, answers = draw.integers(5, size=60), draw.integers(5, size=60)

@@ -30,9 +30,9 @@ def test_classes_of_few_groups_are_named_with_their_number() -> None:
     truth = [0] * 12 + [5] * 9
     tail = "the intervals of macro scores may be too narrow"
     assert notes(truth) == [
-        f"joint classes of fewer than 10 pictures: 1 (owl/young: 9); {tail}",
-        f"values of kind of fewer than 10 pictures: 1 (owl: 9); {tail}",
-        f"values of age of fewer than 10 pictures: 1 (young: 9); {tail}",
+        f"joint classes of fewer than 10 images: 1 (owl/young: 9); {tail}",
+        f"values of kind of fewer than 10 images: 1 (owl: 9); {tail}",
+        f"values of age of fewer than 10 images: 1 (young: 9); {tail}",
     ]
     # ten groups of cat/old, nine of owl/young with two images each
     groups = [*range(10), 0, 1, *range(10, 19)]
@@ -53,7 +53,7 @@ def test_scores_without_an_interval_are_named() -> None:
 
 
 def test_of_few_groups_the_first_note_is_the_only_one() -> None:
-    assert notes([0] * 9) == ["no intervals: 9 pictures; an interval needs at least 10"]
+    assert notes([0] * 9) == ["no intervals: 9 images; an interval needs at least 10"]
     assert notes([0, 5], [0, 0]) == ["no intervals: 1 group; an interval needs at least 10"]
 
 
@@ -64,6 +64,6 @@ def test_attributes_with_labels_of_more_images_have_intervals_of_their_own() -> 
     names = [f"{row}.jpg" for row in range(21)]
     matched = MatchedAnswers(SCHEME, names, truth, np.zeros(21, int), truth_by_attribute={"kind": kind, "age": age})
     assert interval_notes(targets_of(matched, []), WITH_INTERVAL, None, 9) == [
-        "no intervals of scores over images with every label: 9 pictures; an interval needs at least 10",
-        "values of kind of fewer than 10 pictures: 1 (dog: 3); the intervals of macro scores may be too narrow",
+        "no intervals of scores over images with every label: 9 images; an interval needs at least 10",
+        "values of kind of fewer than 10 images: 1 (dog: 3); the intervals of macro scores may be too narrow",
     ]

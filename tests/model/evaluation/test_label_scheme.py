@@ -141,7 +141,7 @@ def test_rules_of_the_model_are_applied_to_the_truth(files):
     matched = match_answers(*files(truth, "ImageID,ans\na,1\nb,1\nc,0\nd,0\ne,0\n", scheme))
     assert (matched.names, matched.truth.tolist()) == (["a", "c"], [1, 0])
     assert matched.group_names == ["p", "r"] and matched.groups.tolist() == [0, 1]
-    note = "pictures left out, as those of their labels were in training: 3 (Skip (1), no label (1), skip (1))"
+    note = "images left out, as those of their labels were in training: 3 (Skip (1), no label (1), skip (1))"
     assert note in matched.notes
     indices = match_answers(*files("ImageID,ans\na,1\nb,0\n", "ImageID,ans\na,1\nb,1\n", scheme))
     assert indices.truth.tolist() == [1, 0]
@@ -190,7 +190,7 @@ def test_combinations_that_only_the_truth_has_are_wrong_and_scored_by_attribute(
     assert matched.truth.tolist() == [0, 2, 1, 2] and matched.answers.tolist() == [0, 0, 0, -1]
     np.testing.assert_array_equal(matched.probabilities[:3], [[0.75, 0.25, 0], [0.25, 0.75, 0], [0.5, 0.5, 0]])
     assert np.isnan(matched.probabilities[3]).all()
-    assert any("does not know: 1 (v/0/v/0), of 2 pictures" in note for note in matched.notes)
+    assert any("does not know: 1 (v/0/v/0), of 2 images" in note for note in matched.notes)
     with pytest.raises(InputError, match="v2/v9x"):
         match_answers(*files("ImageID,ans\na,v2/v9x\n", "ImageID,ans\na,0\n", hierarchy))
 

@@ -94,11 +94,11 @@ def test_groups_are_found_by_the_columns_name(files, column):
     assert matched.groups.tolist() == [0, 1, 0]
 
 
-def test_groups_are_named_by_flag_and_pictures_without_one_stand_alone(files):
+def test_groups_are_named_by_flag_and_images_without_one_stand_alone(files):
     truth = "ImageID,ans,person,house\na,0,p,x\nb,0,q,\nc,1,p,\nd,1,q,x\n"
     matched = match_answers(*files(truth, "ImageID,ans\na,0\n"), group_column="house")
     assert matched.groups.tolist() == [0, 1, 2, 0]
-    assert "pictures without a house, each a group of its own: 2" in matched.notes
+    assert "images without a house, each a group of its own: 2" in matched.notes
     assert match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n")).groups is None
 
 
@@ -240,7 +240,7 @@ def test_a_table_in_another_encoding_is_told(files):
         match_answers(truth, answers)
 
 
-def test_groups_keep_their_names_and_a_picture_without_one_is_alone(files):
+def test_groups_keep_their_names_and_an_image_without_one_is_alone(files):
     matched = match_answers(*files("ImageID,ans,person\na,0,x\nb,0,\nc,0,y\nd,1,x\n", "ImageID,ans\na,0\n"))
     assert matched.groups.tolist() == [0, 1, 2, 0] and matched.group_names == ["x", "", "y"]
 
@@ -295,7 +295,7 @@ def test_labels_json_is_read_once(files, monkeypatch):
 def test_columns_of_another_name_are_set_or_remembered_with_the_answers(files):
     probabilities = f"file,{','.join(KOREAN.class_names)}\na,0,1,0\n"
     truth, answers = files("file,ans,note\na,1,x\n", "file,ans,site\na,1,north\n", probabilities=probabilities)
-    with pytest.raises(InputError, match=r"no column of pictures: expected ImageID, image_name, path, .*, found file"):
+    with pytest.raises(InputError, match=r"no column of images: expected ImageID, image_name, path, .*, found file"):
         match_answers(truth, answers)
     matched = match_answers(truth, answers, picture_column="file")
     assert (matched.answers.tolist(), matched.probabilities[0].tolist()) == ([1], [0, 1, 0])
@@ -311,7 +311,7 @@ def test_columns_of_another_name_are_set_or_remembered_with_the_answers(files):
         match_answers(truth, answers, picture_column="fiel")
 
 
-def test_a_class_may_be_called_as_the_column_of_pictures(files):
+def test_a_class_may_be_called_as_the_column_of_images(files):
     probabilities = "path,ImageID,road\na,0.25,0.75\n"
     scheme = Scheme((Attribute("kind", ("ImageID", "road")),))
     matched = match_answers(*files("path,ans\na,1\n", "path,ans\na,1\n", scheme, probabilities=probabilities))

@@ -61,13 +61,13 @@ def test_keys():
 
 
 @pytest.mark.parametrize("name", ["a", "a.JPG", "./a.jpg", "images/a.jpg", ".\\a.jpg", "images\\a.Jpg"])
-def test_another_spelling_of_a_name_is_the_same_picture_and_a_note_says_so(files, name):
+def test_another_spelling_of_a_name_is_the_same_image_and_a_note_says_so(files, name):
     probabilities = f"ImageID,{','.join(KOREAN.class_names)}\na.jpg,0,1,0\nb.jpg,1,0,0\n"
     answers = "ImageID,ans,site\nb.jpg,0,south\na.jpg,1,north\n"
     matched = match_answers(*files(f"ImageID,ans\n{name},1\nb.jpg,0\n", answers, probabilities=probabilities))
     assert matched.answers.tolist() == [1, 0] and matched.probabilities[:, 1].tolist() == [1, 0]
     assert matched.metadata == {"site": ["north", "south"]} and not matched.left_out
-    notes = [f"pictures spelled in another way in out/output.csv: 1 of 2 ({name} is a.jpg there)"]
+    notes = [f"images spelled in another way in out/output.csv: 1 of 2 ({name} is a.jpg there)"]
     assert matched.notes == notes
 
 

@@ -16,7 +16,7 @@ SCHEME = Scheme((Attribute("kind", ("cat", "dog", "owl")),))
 
 @pytest.fixture
 def matched():
-    """60 pictures of 12 persons, of whom the fifth has no name: five groups of one picture each."""
+    """60 images of 12 persons, of whom the fifth has no name: five groups of one image each."""
     generator = np.random.default_rng(3)
     truth = generator.integers(3, size=60)
     answers = np.where(generator.random(60) < 0.6, truth, generator.integers(-1, 3, 60))
@@ -45,7 +45,7 @@ def test_groups_with_a_name_are_counted(matched):
             assert (found[name].pictures, found[name].correct, found[name].accuracy.value) == (5, right, right / 5)
 
 
-def test_groups_of_one_picture_each_are_no_groups(matched):
+def test_groups_of_one_image_each_are_no_groups(matched):
     alone = replace(matched, groups=np.arange(60), group_names=matched.names)
     assert subgroups_by_group(alone) == subgroups_by_group(replace(matched, groups=None)) == []
 

@@ -22,7 +22,7 @@ def evaluated(resamples: int = 0, gmean_classes: tuple[str, ...] = (), **changes
 
 def test_the_summary_has_a_table_each_for_scores_classes_and_attributes():
     heading, note, *tables = summary(evaluated()).split("\n\n")
-    assert heading == "4 pictures in 4 classes; no intervals, as resamples is 0"
+    assert heading == "4 images in 4 classes; no intervals, as resamples is 0"
     assert note == "note: classes without truth, whose F1 is 0 in every macro mean: 1 (dog/large)"
     assert [table.split()[0] for table in tables] == ["score", "class", "attribute", "kind", "size"]
     scores, classes, attributes, *_ = (table.splitlines() for table in tables)
@@ -48,21 +48,21 @@ def test_a_verdict_goes_by_the_side_of_0_on_which_the_interval_lies(low, high, e
 
 def test_what_was_resampled_is_named():
     few = {"groups": np.array([0, 0, 1, 1]), "group_column": "person", "group_names": ["p", "q"]}
-    assert intervals(evaluated(10)) == "no intervals, as there are 4 pictures and an interval needs at least 10"
+    assert intervals(evaluated(10)) == "no intervals, as there are 4 images and an interval needs at least 10"
     assert intervals(evaluated(10, **few)) == "no intervals, as there are 2 groups and an interval needs at least 10"
     assert intervals(evaluated(0, **few)) == "no intervals, as resamples is 0"
     enough = replace(evaluated(10, **few), groups=10)
     assert intervals(enough) == "95 % intervals by 10 resamples over the 10 groups of column person"
-    over = "single pictures, as no column of groups was found"
+    over = "single images, as no column of groups was found"
     assert intervals(replace(evaluated(10), pictures=10)) == f"95 % intervals by 10 resamples over {over}"
 
 
-def test_one_picture_is_written_in_the_singular_and_notes_name_groups_or_pictures():
+def test_one_image_is_written_in_the_singular_and_notes_name_groups_or_images():
     kind = Scheme((Attribute("kind", ("cat",)),))
     one = evaluate(MatchedAnswers(kind, ["a.jpg"], np.array([0]), np.array([0])), resamples=10)
-    heading = "1 picture in 1 class; no intervals, as there is 1 picture and an interval needs at least 10"
+    heading = "1 image in 1 class; no intervals, as there is 1 image and an interval needs at least 10"
     assert summary(one).splitlines()[0] == heading
-    assert "no intervals: 1 picture; an interval needs at least 10" in one.notes
+    assert "no intervals: 1 image; an interval needs at least 10" in one.notes
     grouped = evaluated(10, groups=np.array([0, 0, 1, 1]), group_column="person", group_names=["p", "q"])
     assert "no intervals: 2 groups; an interval needs at least 10" in grouped.notes
 
@@ -78,13 +78,11 @@ def test_a_geometric_mean_of_some_classes_names_them():
     assert list(labelled_scores(evaluated()))[3] == "geometric mean of F1"
 
 
-def test_pictures_that_the_model_saw_are_the_first_line():
+def test_images_that_the_model_saw_are_the_first_line():
     seen = {"train": 2, "validation": 1}
     first, second, *_ = summary(evaluated(learnt_from=seen)).splitlines()
-    assert first.startswith(
-        "warning: the model saw 3 of 4 pictures: 2 it learnt from, 1 selected its epoch; its scores"
-    )
-    assert second.startswith("4 pictures in 4 classes")
+    assert first.startswith("warning: the model saw 3 of 4 images: 2 it learnt from, 1 selected its epoch; its scores")
+    assert second.startswith("4 images in 4 classes")
     assert summary(evaluated(learnt_from={"train": 0, "validation": 0})) == summary(evaluated())
 
 
@@ -111,11 +109,11 @@ def test_the_scores_of_a_hierarchy_are_called_means_of_the_attributes():
     assert "geometric mean of F1 of v0/v0, v0/v1" in labelled_scores(chosen)
 
 
-def test_pictures_of_each_attribute_are_counted_where_labels_are_missing():
+def test_images_of_each_attribute_are_counted_where_labels_are_missing():
     assert "pictures" not in summary(evaluated()).split("\n\n")[4].splitlines()[0]
     labels = {"kind": np.array([0, 0, 0, 1]), "size": np.array([0, 0, -1, 0])}
     truth, answers = np.array([0, 0, -1, 2]), np.array([0, 1, 1, -1])
     lacking = MatchedAnswers(TWO, list("abcd"), truth, answers, truth_by_attribute=labels)
     heading, *_, attributes, _, _ = summary(evaluate(lacking, resamples=0)).split("\n\n")
-    assert heading.startswith("3 pictures in 4 classes")
+    assert heading.startswith("3 images in 4 classes")
     assert [line.split()[-1] for line in attributes.splitlines() if "---" not in line] == ["pictures", "4", "3"]

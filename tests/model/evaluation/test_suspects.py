@@ -29,7 +29,7 @@ def table(path) -> list[list[str]]:
 
 
 def test_a_wrong_answer_as_sure_as_the_class_usually_is_is_suspect():
-    # class 0 has 0.8 on average on its own two pictures, class 1 has 0.4 on its own
+    # class 0 has 0.8 on average on its own two images, class 1 has 0.4 on its own
     matched = make([0, 0, 1, 1, 1, 2, 3], [0, 0, 1, 0, 0, 1, -1], [0.9, 0.7, 0.9, 0.85, 0.79, 0.6, 0.5])
     assert suspected_label_errors(matched).tolist() == [3, 5]
     assert suspected_label_errors(make([0, 0], [1, 1], [0.9, 0.9])).tolist() == []  # nothing to compare 1 with

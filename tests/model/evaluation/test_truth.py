@@ -58,7 +58,7 @@ def test_names_are_matched_by_the_end_of_their_paths_where_that_is_unique(matche
     )
     assert found.names == ["test/1/a.png", "1/x.png", "test/2/a.png", "c.png", "else/d.png"]
     assert found.answers.tolist() == [0, -1, 1, 2, 2]  # x.png is the end of two answers
-    assert "pictures matched by the end of their paths: 4 of 5" in found.notes
+    assert "images matched by the end of their paths: 4 of 5" in found.notes
 
 
 def test_an_exact_name_is_never_taken_by_another(tmp_path):
@@ -67,7 +67,7 @@ def test_an_exact_name_is_never_taken_by_another(tmp_path):
     notes: list[str] = []
     assert match_by_file_name(truth, pd.Series(["a.png", "1/a.png"]), notes).names.tolist() == ["1/a.png", "a.png"]
     assert match_by_file_name(truth, pd.Series(["a.png"]), notes).names.tolist() == names.tolist()
-    assert notes == ["pictures matched by the end of their paths: 1 of 2"]
+    assert notes == ["images matched by the end of their paths: 1 of 2"]
 
 
 def test_attributes_may_have_columns_of_their_own(matched, tmp_path):
@@ -90,7 +90,7 @@ def test_rows_without_an_optional_label_have_the_others(matched, tmp_path, locat
     assert found.metadata == {} and found.true_name(1) == "shirt/no label" and found.true_name(2) == "shirt/large"
     for row in ("b,,", "b,9,"):  # without kind, which is not optional
         write(tmp_path / "truth" / "table.csv", f"ImageID,size,articleType\na,9,shoe\n{row}\nc,,shirt\n")
-        with pytest.raises(InputError, match=r"pictures without a true class \(1\):\n.*'b'"):
+        with pytest.raises(InputError, match=r"images without a true class \(1\):\n.*'b'"):
             matched(scheme, "a,2", "b,1", "c,0", truth=location)
 
 
@@ -114,7 +114,7 @@ def test_rows_of_a_channel_without_an_optional_label_have_the_others(matched, tm
     # labels that are parts of a column's texts
     texts = tuple(replace(one, pattern=replace(one.pattern, column="text")) for one in attributes)
     write(tmp_path / "table.csv", "path,text,ans\na,shoe_9,\nb,shirt_10,\n")
-    with pytest.raises(InputError, match="pictures without a true class"):
+    with pytest.raises(InputError, match="images without a true class"):
         matched(Scheme(texts), "a,0", "b,0", truth="table.csv")
     write(tmp_path / "table.csv", "path,text\na,shoe_9\nb,shirt_10\n")
     assert matched(Scheme(texts), "a,0", "b,0", truth="table.csv").truth.tolist() == [2, 1]
@@ -141,7 +141,7 @@ def test_rows_that_the_rules_leave_out_are_counted(matched, tmp_path):
     write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,?\nb,10,shirt\nc,,?\n")
     found = matched(scheme, "b,1")
     assert found.names == ["b"]
-    assert "pictures left out, as those of their labels were in training: 2 (kind 2)" in found.notes
+    assert "images left out, as those of their labels were in training: 2 (kind 2)" in found.notes
     write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,?\n")
     with pytest.raises(InputError, match=r"gt.csv has no rows that are not left out; .* in training: 1 \(kind 1\)"):
         matched(scheme, "b,1")
@@ -173,11 +173,11 @@ def test_values_of_attributes_are_told_by_row(matched, tmp_path):
         matched(SHIRTS, "a,2")
     told = str(caught.value)
     assert "gt.csv row 2: kind = 'shoes', expected shirt, shoe" in told and "gt.csv row 4: size = 'big'" in told
-    assert "pictures without a true class" in told and "gt.csv row 3: 'b'" in told
+    assert "images without a true class" in told and "gt.csv row 3: 'b'" in told
 
 
 @pytest.mark.parametrize("location", ["truth", "truth/mine.csv"])
-def test_a_table_of_another_name_is_read_without_its_pictures(matched, tmp_path, location):
+def test_a_table_of_another_name_is_read_without_its_images(matched, tmp_path, location):
     write(tmp_path / "truth" / "legend.csv", "code,meaning\n1,one\n")
     for column in ("path", "File_Name"):
         write(tmp_path / "truth" / "mine.csv", f"{column},label,sender\na.png,cat,s\nb.png,1,t\n")

@@ -1,4 +1,4 @@
-"""Pictures are made here with PIL in every format and mode that is promised, and read back."""
+"""Images are made here with PIL in every format and mode that is promised, and read back."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_palette_with_a_transparent_colour_lies_on_white(form: str) -> None:
     assert found[4, 6].tolist() == [0, 0, 255]
 
 
-def test_a_transparent_colour_of_a_picture_without_alpha_lies_on_white() -> None:
+def test_a_transparent_colour_of_an_image_without_alpha_lies_on_white() -> None:
     found = np.asarray(read_source(encoded(two_halves(), "PNG", transparency=LEFT)))
     assert found[4, 4].tolist() == [255, 255, 255]
     assert found[4, 60].tolist() == list(RIGHT)
@@ -146,7 +146,7 @@ def test_the_memory_of_decoding_is_told_by_the_header() -> None:
     assert decoding_memory(encoded(transparent, "PNG")) == 100 * 80 * 18
     assert decoding_memory(encoded(grey, "JPEG"), draft=(40, 30)) == 50 * 40 * 10
     assert decoding_memory(encoded(grey, "JPEG", progressive=True), draft=(40, 30)) == 50 * 40 * 10 + 100 * 80 * 6
-    for content, told in ((b"", "empty file"), (b"no picture", "identified")):
+    for content, told in ((b"", "empty file"), (b"no image", "identified")):
         with pytest.raises(UnreadableImage, match=told):
             decoding_memory(content)
 
@@ -163,7 +163,7 @@ def test_of_several_frames_the_first_is_read(form: str, save_all: bool) -> None:
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("draft", [None, (16, 12)])
 def test_exif_orientation_is_applied(orientation: int, form: str, draft: tuple[int, int] | None) -> None:
-    """Reference: PIL's own ImageOps.exif_transpose of the stored picture."""
+    """Reference: PIL's own ImageOps.exif_transpose of the stored image."""
     corner = two_halves(128, 96)
     corner.paste((0, 255, 0), (0, 0, 32, 24))
     exif = Image.Exif()
@@ -198,7 +198,7 @@ def test_draft_is_the_smallest_scale_that_is_large_enough(size: tuple, draft: tu
     assert read_source(encoded(two_halves(*size), "PNG"), draft=draft).size == size
 
 
-def test_draft_looks_at_the_upright_picture() -> None:
+def test_draft_looks_at_the_upright_image() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     content = encoded(two_halves(200, 100), "JPEG", exif=exif)
@@ -207,14 +207,14 @@ def test_draft_looks_at_the_upright_picture() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # pytest undoes the module's own filter
-def test_damaged_exif_does_not_make_a_picture_unreadable() -> None:
+def test_damaged_exif_does_not_make_an_image_unreadable() -> None:
     content = encoded(two_halves(), "JPEG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff garbage")
     assert read_source(content).size == (64, 48)
     for form in ("JPEG", "PNG", "WEBP"):
         assert read_source(encoded(two_halves(), form, exif=b"Exif\x00\x00nonsense")).size == (64, 48)
 
 
-def test_a_picture_is_read_from_path_bytes_file_shard_and_pil_alike(tmp_path: Path) -> None:
+def test_an_image_is_read_from_path_bytes_file_shard_and_pil_alike(tmp_path: Path) -> None:
     content = encoded(two_halves(), "PNG")
     (tmp_path / "a.png").write_bytes(content)
     (tmp_path / "shard.bin").write_bytes(b"before" + content + b"after")
@@ -234,7 +234,7 @@ def test_reasons_are_short_and_tell_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "cut.jpg").write_bytes(jpeg[: len(jpeg) // 2])
     (tmp_path / "cut.png").write_bytes(png[: len(png) // 2])
     (tmp_path / "empty.jpg").touch()
-    (tmp_path / "text.jpg").write_text("this is no picture")
+    (tmp_path / "text.jpg").write_text("this is no image")
     (tmp_path / "folder.jpg").mkdir()
     (tmp_path / "shard").write_bytes(jpeg)
 
@@ -246,15 +246,15 @@ def test_reasons_are_short_and_tell_what_is_wrong(tmp_path: Path) -> None:
     assert reason("cut.jpg").startswith("truncated: ")
     assert reason("cut.png").startswith("truncated: ")
     assert reason("empty.jpg") == "empty file"
-    assert reason("text.jpg") == "cannot be identified as a picture"
+    assert reason("text.jpg") == "cannot be identified as an image"
     assert reason("absent.jpg") == "no such file"
     assert reason("text.jpg/inside.jpg") == "no such file"
-    assert reason("folder.jpg") == "a folder, no picture"
+    assert reason("folder.jpg") == "a folder, no image"
     assert reason("../x.jpg") == "a path out of the channel: ../x.jpg"
     assert reason("a/../../x.jpg") == "a path out of the channel: a/../../x.jpg"
     assert reason("/etc/x.jpg") == "a path out of the channel: /etc/x.jpg"
     assert reason("a.jpg", "../shard", 0, 10) == "a path out of the channel: ../shard"
-    assert reason("") == "no picture is named"
+    assert reason("") == "no image is named"
     assert reason("a.jpg", "shard", 0, len(jpeg) + 5).startswith("truncated: ")
     assert reason("a.jpg", "shard", len(jpeg), 10) == "empty file"
     with pytest.raises(UnreadableImage, match="empty file"):
@@ -278,7 +278,7 @@ def test_names_with_dots_inside_the_channel_are_no_way_out(tmp_path: Path) -> No
     assert read_image(tmp_path, ImageLocation("a..b.png")).size == (64, 48)
 
 
-def test_a_picture_above_pils_limit_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_above_pils_limit_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(UnreadableImage, match="too large: more than 2,000 pixels"):
         read_source(encoded(two_halves(), "PNG"))
@@ -329,7 +329,7 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before and len(kept) == 3
 
 
-def test_a_picture_that_was_given_open_keeps_its_size(tmp_path: Path) -> None:
+def test_an_image_that_was_given_open_keeps_its_size(tmp_path: Path) -> None:
     Image.new("RGB", (64, 48), "red").save(tmp_path / "a.jpg")
     given = Image.open(tmp_path / "a.jpg")
     assert read_source(given, draft=(8, 6)).size == given.size == (64, 48)

@@ -175,7 +175,7 @@ def by_the_whole_array(picture: Image.Image) -> np.ndarray:
 
 
 @pytest.mark.parametrize("strip", [1, 100, 1 << 20])
-def test_deep_pictures_are_converted_in_strips_as_at_once(monkeypatch: pytest.MonkeyPatch, strip: int) -> None:
+def test_deep_images_are_converted_in_strips_as_at_once(monkeypatch: pytest.MonkeyPatch, strip: int) -> None:
     monkeypatch.setattr(deep, "STRIP", strip)
     draw = np.random.default_rng(strip)
     shape = (37, 23)
@@ -193,7 +193,7 @@ def test_deep_pictures_are_converted_in_strips_as_at_once(monkeypatch: pytest.Mo
         np.testing.assert_array_equal(np.asarray(in_channels(picture, 1, ())), by_the_whole_array(picture))
 
 
-def test_a_deep_picture_takes_no_more_than_strips_of_it_beside_itself() -> None:
+def test_a_deep_image_takes_no_more_than_strips_of_it_beside_itself() -> None:
     picture = Image.new("I;16", (3000, 3000), 5)
     tracemalloc.start()
     in_channels(picture, 1)

@@ -19,7 +19,7 @@ def test_the_source_is_the_file_or_a_byte_range_of_the_shard(tmp_path: Path):
 @pytest.mark.parametrize(
     ("location", "reason"),
     [
-        (ImageLocation(""), "no picture is named"),
+        (ImageLocation(""), "no image is named"),
         (ImageLocation("../b.jpg"), r"out of the channel: \.\./b\.jpg"),
         (ImageLocation("b.jpg", "../s.tar"), r"out of the channel: \.\./s\.tar"),
     ],

@@ -17,7 +17,7 @@ def gradient(width: int, height: int) -> Image.Image:
     return Image.fromarray(np.stack([red, green, np.zeros_like(red)], axis=2).astype(np.uint8))
 
 
-def test_a_picture_of_the_right_size_is_left_as_it_is():
+def test_an_image_of_the_right_size_is_left_as_it_is():
     picture = gradient(48, 64)
     assert np.array_equal(FACES.to_pixels(FACES.fit_image(picture)), np.asarray(picture))
 

@@ -20,7 +20,7 @@ def picture() -> Image.Image:
 
 
 @pytest.mark.parametrize(("number", "fixed"), [(1, True), (4, True), (8, True), (16, True), (5, False)])
-def test_the_untouched_picture_is_always_the_first_view(picture, number, fixed):
+def test_the_untouched_image_is_always_the_first_view(picture, number, fixed):
     made = Views(SMALL, number, fixed)(picture, row=3).arrays["pixels"]
     assert made.shape == (number, 32, 24, 3)
     assert made.dtype == np.uint8 and np.array_equal(made[0], FIT.to_pixels(FIT.fit_image(picture)))
@@ -34,7 +34,7 @@ def test_fixed_views_differ_from_each_other_and_are_the_same_for_every_row(pictu
     assert len(set(FIXED)) == len(FIXED) and FIXED[0] == UNTOUCHED
 
 
-def test_a_flipped_view_is_the_flipped_picture(picture):
+def test_a_flipped_view_is_the_flipped_image(picture):
     made = Views(SMALL, 2)(picture, 0).arrays["pixels"]
     assert np.array_equal(made[1], np.fliplr(made[0]))
 

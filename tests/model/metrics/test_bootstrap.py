@@ -36,7 +36,7 @@ def pictures():
 
 
 def brute_resamples(groups: np.ndarray | None, pictures: int, resamples: int, seed: int) -> list[np.ndarray]:
-    """The pictures of the sample and then of each resample, by index."""
+    """The images of the sample and then of each resample, by index."""
     members = [np.flatnonzero(groups == g) for g in range(groups.max() + 1)] if groups is not None else None
     count = pictures if members is None else len(members)
     draws = np.random.default_rng(seed).integers(count, size=(resamples, count))
@@ -86,8 +86,8 @@ def test_resamples_depend_on_the_seed_and_not_on_how_many_are_drawn_at_once(pict
     assert not np.array_equal(resample(statistics, groups, 100, seed=1)[1:], totals[1:])
 
 
-def test_groups_of_pictures_that_are_alike_give_wider_intervals():
-    """Twenty equal pictures a person hold no more than one: the deviation is that of so many persons."""
+def test_groups_of_images_that_are_alike_give_wider_intervals():
+    """Twenty equal images a person hold no more than one: the deviation is that of so many persons."""
     generator = np.random.default_rng(0)
     groups = np.repeat(np.arange(100), 20)
     answers = np.where(np.repeat(generator.random(100) < 0.7, 20), 0, 1)
@@ -106,7 +106,7 @@ def test_without_resamples_there_is_a_value_alone(pictures):
     assert interval(Counts.from_totals(totals).accuracy, 0.95, 17) == Interval((truth == answers).mean())
 
 
-def test_two_thousand_resamples_of_twenty_thousand_pictures_fit_in_memory():
+def test_two_thousand_resamples_of_twenty_thousand_images_fit_in_memory():
     generator = np.random.default_rng(0)
     statistics = count_statistics(generator.integers(200, size=20_000), generator.integers(200, size=20_000), 200)
     tracemalloc.start()

@@ -21,7 +21,7 @@ def calibration_error(probabilities: ArrayLike, truth: ArrayLike, bins: int = 15
 
 
 def brute_calibration_error(probabilities: np.ndarray, truth: np.ndarray, bins: int) -> float:
-    """Guo et al. 2017: sum over bins of |accuracy - confidence|, weighted by the bin's share of the pictures."""
+    """Guo et al. 2017: sum over bins of |accuracy - confidence|, weighted by the bin's share of the images."""
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     edges, error = np.linspace(0, 1, bins + 1), 0.0
     for low, high in itertools.pairwise(edges):
@@ -47,7 +47,7 @@ def test_a_confidence_on_an_edge_belongs_to_the_bin_below():
     assert calibration_error(probabilities, [1, 0], bins=2) == pytest.approx((0.5 + 0.2) / 2)
 
 
-def test_calibration_error_leaves_pictures_without_probabilities_out():
+def test_calibration_error_leaves_images_without_probabilities_out():
     probabilities = np.array([[0.8, 0.2], [np.nan, np.nan], [0.3, 0.7]])
     truth = np.array([0, 1, 0])
     known = [0, 2]

@@ -25,7 +25,7 @@ CLOSE = {"rtol": 1e-12, "atol": 1e-12}
 
 @st.composite
 def answered_pictures(draw):
-    """Classes, truth and answers; some classes without truth, some pictures without an answer."""
+    """Classes, truth and answers; some classes without truth, some images without an answer."""
     num_classes = draw(st.integers(1, 6))
     pictures = draw(st.integers(1, 40))
     truth = draw(st.lists(st.integers(0, num_classes - 1), min_size=pictures, max_size=pictures))
@@ -138,7 +138,7 @@ def test_classes_outside_the_scheme_and_unequal_lengths_are_refused(truth, answe
         confusion(truth, answers, 3)
 
 
-def test_a_picture_of_an_unknown_class_is_not_counted():
+def test_an_image_of_an_unknown_class_is_not_counted():
     truth, answers = np.array([0, -1, 1, -1]), np.array([0, 1, -1, -1])
     known = truth >= 0
     rows = count_statistics(truth, answers, 2).toarray()

@@ -25,14 +25,14 @@ def test_the_fill_colour_becomes_zero():
     assert normalise(colour, FACES).abs().max() < 0.02
 
 
-def test_a_picture_by_itself_is_normalised_to_mean_0_and_deviation_1():
+def test_an_image_by_itself_is_normalised_to_mean_0_and_deviation_1():
     pixels = torch.randint(0, 256, (3, 3, 20, 20), dtype=torch.uint8)
     normal = normalise(pixels, Preprocessing(20, 20))
     assert torch.allclose(normal.mean((1, 2, 3)), torch.zeros(3), atol=1e-5)
     assert torch.allclose(normal.std((1, 2, 3), correction=0), torch.ones(3), atol=1e-4)
 
 
-def test_a_picture_of_one_colour_stays_finite():
+def test_an_image_of_one_colour_stays_finite():
     assert torch.isfinite(normalise(torch.full((1, 3, 8, 8), 200, dtype=torch.uint8), Preprocessing(8, 8))).all()
 
 

@@ -13,7 +13,7 @@ from model.prediction.api import _answer_frame, predict
 
 
 def test_predict_wants_a_list_and_known_words():
-    with pytest.raises(InputError, match="expected a list of pictures"):
+    with pytest.raises(InputError, match="expected a list of images"):
         predict("no-model", "a.jpg")
     for words in ({"tta_mode": "votes"}, {"num_tta": 0}):
         with pytest.raises(InputError, match="tta_mode is soft or vote"):
@@ -24,7 +24,7 @@ def test_the_package_hands_it_on():
     assert predict_of_package is predict
 
 
-def test_a_row_a_picture_with_its_class_attributes_and_probabilities():
+def test_a_row_an_image_with_its_class_attributes_and_probabilities():
     scheme = Scheme((Attribute("kind", ("cat", "dog")), Attribute("size", ("small", "large"))))
     probabilities = np.float32([[0.1, 0.2, 0.6, 0.1], [np.nan] * 4, [0, 0, 0, 1]])
     frame = _answer_frame(["a", "b", "2"], probabilities, ["", "no such file", ""], scheme, Decision())
@@ -40,7 +40,7 @@ def test_a_row_a_picture_with_its_class_attributes_and_probabilities():
     assert (frame.dtypes[scheme.class_names] == np.float32).all()
 
 
-def test_the_class_is_that_of_the_decision_and_an_unreadable_picture_has_none():
+def test_the_class_is_that_of_the_decision_and_an_unreadable_image_has_none():
     scheme = Scheme((Attribute("kind", ("cat", "dog")),))
     probabilities = np.float32([[0.7, 0.3], [np.nan, np.nan], [0.9, 0.1]])
     frame = _answer_frame(["a", "b", "c"], probabilities, ["", "gone", ""], scheme, Decision(biases=(0.0, 1.0)))

@@ -55,12 +55,12 @@ def mean_of(answers: list) -> np.ndarray:
 
 @pytest.fixture
 def channel(tmp_path: Path) -> tuple[Path, ImageLocations]:
-    """Seven pictures of one colour each; the fourth cannot be read, the sixth is missing."""
+    """Seven images of one colour each; the fourth cannot be read, the sixth is missing."""
     draw = np.random.default_rng(0)
     for number in range(7):
         colour = tuple(int(value) for value in draw.integers(0, 256, 3))
         Image.new("RGB", (12, 12), colour).save(tmp_path / f"{number}.png")
-    (tmp_path / "3.png").write_bytes(b"no picture")
+    (tmp_path / "3.png").write_bytes(b"no image")
     (tmp_path / "5.png").unlink()
     return tmp_path, ImageLocations(ImageLocation(f"{number}.png") for number in range(7))
 

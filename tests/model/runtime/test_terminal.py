@@ -35,7 +35,7 @@ def stderr(monkeypatch):
 def test_columns_are_aligned_as_the_terminal_shows_them():
     table = text_table(["class", "pictures"], [["착용샷", "1"], ["top", "1,000"]], right=[1])
     assert table.splitlines() == [
-        "class      pictures",
+        "class      images",
         "-------  ----------",
         "착용샷            1",
         "top           1,000",
@@ -69,7 +69,7 @@ def test_a_bar_shows_count_and_rate_and_is_erased(stderr):
         bar.update(256)
         bar.refresh()
         assert "epoch 1/3:" in stream.getvalue() and " 320/640 " in stream.getvalue()
-        assert " pictures/s" in stream.getvalue()
+        assert " images/s" in stream.getvalue()
     assert stream.getvalue().endswith("\r") and not stream.getvalue().rsplit("\r", 2)[1].strip()
 
 

@@ -15,7 +15,7 @@ from model.settings.train import TrainSettings
         ({"encoding": "cp125"}, "encoding 'cp125' is unknown.*nearest: cp12"),
         ({"group_pattern": "[a-z"}, "no regular expression"),
         ({"group_pattern": "([a-z]+)", "group_column": "who"}, "group_column and group_pattern both name the groups"),
-        ({"split_column": "part", "folds": 3}, "split_column and folds both divide the pictures"),
+        ({"split_column": "part", "folds": 3}, "split_column and folds both divide the images"),
         ({"folder_levels": "aisle product", "table": "a.csv"}, "folder_levels belongs to class folders, not a.csv"),
         ({"folder_levels": "all product"}, "folder_levels takes names that differ, or all alone, not all product"),
         ({"folder_levels": "a a"}, "not a a"),

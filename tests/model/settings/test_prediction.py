@@ -38,7 +38,7 @@ def test_one_name_says_what_answers():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"pictures": "a.jpg", "part_size": 9}, "part_size and resume_from are of a folder, not of single pictures"),
+        ({"pictures": "a.jpg", "part_size": 9}, "part_size and resume_from are of a folder, not of single images"),
         ({"pictures": "a.jpg", "resume_from": "parts"}, "part_size and resume_from are of a folder"),
         ({"processes": 2, "device": "cuda:1"}, "2 processes use a GPU each, not all cuda:1: set device cuda"),
     ],

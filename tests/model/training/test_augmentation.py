@@ -54,7 +54,7 @@ def test_without_changes_it_is_what_prediction_sees(picture):
     ],
     ids=lambda named: next(iter(named)),
 )
-def test_every_change_changes_the_picture_keeps_its_form_and_is_a_function_of_the_draw(named, picture):
+def test_every_change_changes_the_image_keeps_its_form_and_is_a_function_of_the_draw(named, picture):
     seen = [changed(named, picture, draw) for draw in range(8)]
     assert all(pixels.shape == (32, 24, 3) and pixels.dtype == np.uint8 for pixels in seen)
     assert any(not np.array_equal(pixels, changed({}, picture)) for pixels in seen)
@@ -77,7 +77,7 @@ def test_erased_parts_have_the_mean_colour(picture):
 
 
 def test_crops_lie_inside_and_have_the_asked_area():
-    """Reference: the share of a picture that is white on its left half is that of the crop's box."""
+    """Reference: the share of an image that is white on its left half is that of the crop's box."""
     crop = AUGMENTATIONS["random_resized_crop"](Preprocessing(32, 32), scale=[0.25, 0.25], ratio=[1, 1])
     picture = Image.new("RGB", (64, 64), "white")
     boxes = []

@@ -41,7 +41,7 @@ def test_given_weights_must_be_one_a_class_and_leave_something_to_learn() -> Non
     counts = np.array([3, 4, 0])
     with pytest.raises(InputError, match="2 numbers, there are 3 classes"):
         class_weights("given", counts, counts / 7, 1.0, [1.0, 2.0])
-    with pytest.raises(InputError, match="no picture with a weight"):
+    with pytest.raises(InputError, match="no image with a weight"):
         class_weights("given", counts, counts / 7, 1.0, [0.0, 0.0, 1.0])
     with pytest.raises(InputError, match="'inverted' is none of"):
         class_weights("inverted", counts, counts / 7, 1.0)

@@ -68,7 +68,7 @@ def test_class_weights_are_of_each_heads_own_classes(table):
         torch.testing.assert_close(loss.weight, expected)
 
 
-def test_mixed_pictures_have_the_mixed_targets(table):
+def test_mixed_images_have_the_mixed_targets(table):
     criterion = make(table, settings(loss="cross_entropy", class_weights="none"))
     logits, targets = batch(criterion, table)
     partner = torch.arange(8).flip(0)
@@ -117,7 +117,7 @@ def test_a_loss_that_cannot_be_made_is_named_by_its_head(table, own, message):
 
 @pytest.fixture
 def gaps(table) -> Table:
-    """Pictures of which some have no gender or no age, and one has neither."""
+    """Images of which some have no gender or no age, and one has neither."""
     attributes = tuple(replace(a, optional=a.name != "mask") for a in table.scheme.attributes)
     labels = table.labels.copy()
     labels.loc[labels.index % 3 == 0, "gender"] = MISSING
@@ -125,7 +125,7 @@ def gaps(table) -> Table:
     return replace(table, scheme=Scheme(attributes), labels=labels)
 
 
-def test_a_head_learns_from_the_pictures_with_a_label(gaps):
+def test_a_head_learns_from_the_images_with_a_label(gaps):
     """Reference: torch's cross entropy over the rows that have one."""
     criterion = make(gaps, settings(loss="cross_entropy", class_weights="none"))
     logits, targets = batch(criterion, gaps)
@@ -150,7 +150,7 @@ def test_a_head_learns_from_the_pictures_with_a_label(gaps):
     assert (criterion.heads.split(logits.grad)[1] == 0).all()
 
 
-def test_mixed_pictures_count_where_both_have_a_label(gaps):
+def test_mixed_images_count_where_both_have_a_label(gaps):
     criterion = make(gaps, settings(loss="cross_entropy", class_weights="none"))
     logits, targets = batch(criterion, gaps)
     partner = torch.arange(8).flip(0)
@@ -163,7 +163,7 @@ def test_mixed_pictures_count_where_both_have_a_label(gaps):
 
 
 @pytest.mark.parametrize("sampler", ["none", "imbalanced"])
-def test_class_weights_are_of_the_pictures_with_a_label(gaps, sampler):
+def test_class_weights_are_of_the_images_with_a_label(gaps, sampler):
     own = settings(class_weights="inverse", class_weights_strength=1, sampler=sampler)
     criterion = make(gaps, own)
     classes = gaps.labels["age"][gaps.labels["age"] >= 0]
@@ -178,5 +178,5 @@ def test_class_weights_are_of_the_pictures_with_a_label(gaps, sampler):
 
 def test_an_attribute_without_any_label_is_an_error(gaps):
     empty = replace(gaps, labels=gaps.labels.assign(age=MISSING))
-    with pytest.raises(InputError, match="attribute age: no picture to learn from has a label"):
+    with pytest.raises(InputError, match="attribute age: no image to learn from has a label"):
         make(empty, settings())

@@ -51,7 +51,7 @@ def context(loss: str, weight: Tensor | None = WEIGHT, loss_args: object = (), *
 
 
 def soft(targets: Tensor, num_classes: int, share: float) -> Tensor:
-    """Mixup's targets: each picture's and the next one's."""
+    """Mixup's targets: each image's and the next one's."""
     one_hot = F.one_hot(targets, num_classes).float()
     return share * one_hot + (1 - share) * one_hot.roll(1, 0)
 
@@ -70,7 +70,7 @@ def every_loss() -> list[tuple[nn.Module, int]]:
 
 @pytest.mark.parametrize("weight", [None, WEIGHT])
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
-def test_cross_entropy_is_torchs_averaged_over_pictures(
+def test_cross_entropy_is_torchs_averaged_over_images(
     logits: Tensor, targets: Tensor, weight: Tensor | None, smoothing: float
 ) -> None:
     loss = CrossEntropy(weight, smoothing)
@@ -180,7 +180,7 @@ def test_f1_loss_is_0_where_all_is_right_and_1_where_all_is_wrong() -> None:
 
 
 def test_f1_loss_by_hand() -> None:
-    """One picture of class 0, p = (0.75, 0.25): f1_0 = 2*0.75 / (0.75 + 1); class 1 is neither there nor answered."""
+    """One image of class 0, p = (0.75, 0.25): f1_0 = 2*0.75 / (0.75 + 1); class 1 is neither there nor answered."""
     logits = torch.tensor([[np.log(3.0), 0.0]])
     assert F1Loss()(logits, torch.tensor([0])).item() == pytest.approx(1 - 1.5 / 1.75)
     assert F1Loss()(logits, torch.tensor([1])).item() == pytest.approx(1 - (0 + 2 * 0.25 / 1.25) / 2)

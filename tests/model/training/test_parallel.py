@@ -55,7 +55,7 @@ def test_alone_it_is_the_network_itself(network):
             assert torch.equal(parallel(pixels=inputs), network(inputs))
 
 
-def test_too_few_pictures_for_batch_norm_are_bad_input(network):
+def test_too_few_images_for_batch_norm_are_bad_input(network):
     network.train()
     small = torch.randn(1, 3, 8, 8)
     with pytest.raises(InputError, match=r"batch of 1 at this size: a larger batch_size"):

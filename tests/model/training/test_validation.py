@@ -18,7 +18,7 @@ from model.training.validation import Validation, Validator
 
 @pytest.fixture
 def validation(faces) -> Validation:
-    """168 pictures of 24 persons; every picture of six persons is answered wrong."""
+    """168 images of 24 persons; every image of six persons is answered wrong."""
     table = read_channel(faces / "train", Problems(""))
     assert table is not None
     answers = table.classes()
@@ -91,7 +91,7 @@ def test_each_attribute_is_scored(validation):
 
 @pytest.fixture
 def hierarchy(validation) -> Validation:
-    """Three pictures with two attributes of 40 values, of whose combinations four are classes."""
+    """Three images with two attributes of 40 values, of whose combinations four are classes."""
     values = tuple(f"v{code}" for code in range(40))
     scheme = Scheme((Attribute("a", values), Attribute("b", values)))
     scheme = scheme.occurring({"a": np.array([0, 0, 1, 2]), "b": np.array([0, 1, 0, 3])})
@@ -121,7 +121,7 @@ def test_the_scores_of_a_hierarchy_have_intervals(hierarchy):
     assert {"f1", "acc"} <= repeated.intervals().keys()
 
 
-def test_a_picture_without_a_label_counts_for_the_other_attributes(hierarchy):
+def test_an_image_without_a_label_counts_for_the_other_attributes(hierarchy):
     labels = hierarchy.table.labels.assign(b=[-1, 3, 3])
     metrics = replace(hierarchy, table=replace(hierarchy.table, labels=labels)).metrics
     assert metrics["attributes"]["a"]["f1"] == pytest.approx(5 / 6)

@@ -197,7 +197,7 @@ def test_links_are_checked_by_the_content_of_their_targets(root: Path) -> None:
     assert [check_images(table, problems, cache=cache).read for _ in range(2)] == [2, 0] and not problems
     (root / "store/dog.png").write_bytes(b"no image at all")
     assert check_images(table, problems, cache=cache).read == 1
-    assert list(problems.kinds) == ["unreadable picture, cannot be identified as a picture"]
+    assert list(problems.kinds) == ["unreadable image, cannot be identified as an image"]
 
 
 def test_folders_of_network_storage_and_file_managers_are_no_part_of_a_channel(root: Path) -> None:

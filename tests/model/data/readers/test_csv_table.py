@@ -15,7 +15,7 @@ from tests.model.data.conftest import problems_of, read, touch, write_csv
 ADVICE = "save it as UTF-8, or name its encoding by the setting encoding (cp1252, cp949, ...)"
 
 
-def test_csv_with_pictures_beside_it_and_in_images(root: Path) -> None:
+def test_csv_with_images_beside_it_and_in_images(root: Path) -> None:
     touch(root, "a.jpg", "images/b.jpg", "images/deep/c.png", "images/d.jpg")
     write_csv(
         root,
@@ -43,7 +43,7 @@ def test_a_byte_order_mark_blank_lines_and_quoted_line_breaks_do_not_shift_the_r
     assert problems.kinds == {"missing file": ["train.csv row 7: c.jpg"]}  # as the lines of an editor are counted
 
 
-def test_picture_group_and_metadata_columns_by_name(root: Path) -> None:
+def test_image_group_and_metadata_columns_by_name(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg")
     write_csv(root, "file,shop,price,label\na.jpg,s1,3,0\nb.jpg,s2,4,1\n", "t.csv")
     table = read(root, picture_column="file", group_column="shop", metadata_columns=["price"])
@@ -52,7 +52,7 @@ def test_picture_group_and_metadata_columns_by_name(root: Path) -> None:
     assert list(table.metadata) == ["price"]
     there = "there are file, shop, price, label; nearest:"
     assert problems_of(root, picture_column="fiel", group_column="sohp", metadata_columns=["pricee", "shop"]) == {
-        "missing picture column": [f"t.csv has no column 'fiel'; {there} file"],
+        "missing image column": [f"t.csv has no column 'fiel'; {there} file"],
         "missing group column": [f"CSV t.csv has no column 'sohp'; {there} shop"],
         "missing metadata column": [f"CSV t.csv has no column 'pricee'; {there} price"],
     }
@@ -74,26 +74,26 @@ def test_damaged_tables_are_reported(root: Path) -> None:
     write_csv(root, "path,label,label\na.jpg,0,0\nb.jpg,1,1\n")
     assert problems_of(root) == {"duplicate column": ["train.csv: label"]}
     write_csv(root, "path,label\n")
-    assert list(problems_of(root)) == ["channel without pictures"]
+    assert list(problems_of(root)) == ["channel without images"]
     write_csv(root, "path,label\na.jpg,0\n,1\nb.jpg,1\n")
-    assert problems_of(root) == {"empty picture name": ["train.csv row 3: expected a path below the channel"]}
+    assert problems_of(root) == {"empty image name": ["train.csv row 3: expected a path below the channel"]}
     write_csv(root, "\n\n")
     assert problems_of(root, layout="csv") == {"empty table": ["train.csv"]}
 
 
-def test_the_advice_names_the_column_that_names_pictures(root: Path) -> None:
+def test_the_advice_names_the_column_that_names_images(root: Path) -> None:
     touch(root, "images/a.jpg", "images/b.jpg")
     write_csv(root, "id,file,label\n1,gone,0\n2,b,1\n")
-    kind = "missing picture column"
+    kind = "missing image column"
     there = "train.csv has none of ImageID, image_name, path, filename and 6 more; there are id, file, label"
-    assert problems_of(root)[kind] == [f"{there}; the values of file are pictures: set picture_column to file"]
+    assert problems_of(root)[kind] == [f"{there}; the values of file are images: set picture_column to file"]
     assert problems_of(root, picture_column="fiel")[kind][0].endswith("; nearest: file")
-    assert "the values of file are pictures" in problems_of(root, picture_column="photo")[kind][0]
+    assert "the values of file are images" in problems_of(root, picture_column="photo")[kind][0]
     write_csv(root, "id,file,label\n1,x,0\n2,y,1\n")
-    assert problems_of(root)[kind] == [f"{there}; set picture_column to the column that names the pictures"]
+    assert problems_of(root)[kind] == [f"{there}; set picture_column to the column that names the images"]
 
 
-def test_a_table_in_a_folder_names_the_pictures_beside_it_and_at_the_root(root: Path) -> None:
+def test_a_table_in_a_folder_names_the_images_beside_it_and_at_the_root(root: Path) -> None:
     touch(root, "data/a.jpg", "data/images/b.jpg", "c.jpg", "images/d.jpg", "a.jpg", "images/../e.jpg", "data/f.JPG")
     rows = ["a.jpg,0", "b.jpg,1", "c.jpg,0", "d.jpg,1", "../e.jpg,0", "f,1"]
     write_csv(root, "\n".join(["path,label", *rows]), "data/legend.csv")
@@ -108,25 +108,25 @@ def test_a_table_in_a_folder_names_the_pictures_beside_it_and_at_the_root(root: 
     assert problems["missing file"] == ["data/legend.csv row 3: images/gone.jpg"]
 
 
-def test_rows_without_a_picture_are_left_out_where_that_is_set(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_rows_without_an_image_are_left_out_where_that_is_set(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(root, "a.jpg", "b.jpg", "c.jpg", "deep/d.jpg")
     write_csv(root, "path,label\na.jpg,0\nx.jpg,0\nb.jpg,1\n,1\n")
     with caplog.at_level(logging.INFO, "rarebird"):
         table = read(root, missing="skip")
     assert table.locations.paths == ["a.jpg", "b.jpg"] and table.classes().tolist() == [0, 1]
     assert caplog.messages[:2] == [
-        "train.csv: 2 rows without a picture left out: train.csv row 3: x.jpg, train.csv row 5: expected a path below "
+        "train.csv: 2 rows without an image left out: train.csv row 3: x.jpg, train.csv row 5: expected a path below "
         "the channel",
-        "train.csv: 1 picture beside its own without a row: c.jpg",
+        "train.csv: 1 image beside its own without a row: c.jpg",
     ]
-    assert problems_of(root).keys() == {"missing file", "empty picture name"}
+    assert problems_of(root).keys() == {"missing file", "empty image name"}
     write_csv(root, "path,label\nA.JPG,0\nx.jpg,0\n")
-    assert problems_of(root, missing="skip")["no picture found"] == [
+    assert problems_of(root, missing="skip")["no image found"] == [
         "train.csv: not one of 2; train.csv row 2: A.JPG; nearest: a.jpg"
     ]
 
 
-def test_rows_of_unused_splits_are_left_out_before_their_pictures_are_looked_for(
+def test_rows_of_unused_splits_are_left_out_before_their_images_are_looked_for(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     touch(root, "a.jpg", "b.jpg", "c.jpg")
@@ -144,7 +144,7 @@ def test_without_an_image_nothing_is_said_of_the_classes(root: Path) -> None:
     problems = problems_of(root, attributes={"kind": {"column": "kind"}})
     assert list(problems) == ["missing file"]
     problems = problems_of(root, attributes={"kind": {"column": "kind"}}, missing="skip")
-    assert list(problems) == ["no picture found"]
+    assert list(problems) == ["no image found"]
 
 
 @pytest.mark.parametrize("folder", ["unpacked", "data/photos/all"])

@@ -46,7 +46,7 @@ def test_several_or_misnamed_tables_are_reported(root: Path) -> None:
     }
 
 
-def test_a_csv_wins_over_folders_where_it_names_pictures(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_csv_wins_over_folders_where_it_names_images(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(root, "dog/a.jpg", "cat/b.jpg")
     write_csv(root, "breed,weight\npoodle,3\n", "notes.csv")
     with caplog.at_level(logging.WARNING, "rarebird"):
@@ -91,7 +91,7 @@ def test_a_channel_of_no_layout_names_extensions_and_the_table_below(root: Path)
     assert problems_of(root / "raw", table="a.csv")["missing table"] == ["there is no 'a.csv'; there are no tables"]
     touch(root / "own", "data/0.jpg", "data/legend.csv")
     assert problems_of(root / "own")["folders that may not be the classes"] == [
-        f"data is the only folder with pictures and has a table: --train_dir {root}/own/data"
+        f"data is the only folder with images and has a table: --train_dir {root}/own/data"
     ]
     touch(root / "loose", "0.jpg", "meta/train.csv")
     assert "--table meta/train.csv reads it" in problems_of(root / "loose")["channel of no known layout"][0]

@@ -15,7 +15,7 @@ LETTERS = "fghijklmno"
     [
         (["cat/001", "cat/002", "dog/001"], 9, "are numbered, such as cat/001"),
         (["cat/part 1", "cat/part 2", "dog/part 3", "dog/part 4"], 9, "are numbered"),
-        (["male/Kim", "male/Lee", "female/Park", "female/Choi"], 1, "most of the 4 folders .* hold one picture"),
+        (["male/Kim", "male/Lee", "female/Park", "female/Choi"], 1, "most of the 4 folders .* hold one image"),
         ([f"{'ab'[last < 'k']}/{last}{first}" for first in LETTERS for last in LETTERS], 3, "100 folders .* hold 3.0"),
         (["left/cat", "left/dog", "right/cat", "right/dog"], 9, "left, right hold folders of the same names, cat, dog"),
     ],
@@ -38,7 +38,7 @@ def test_one_folder_too_high_names_the_deeper_one(root: Path) -> None:
     fill(root, 3, "animals/pets/cat", "animals/pets/dog")
     assert problems_of(root) == {
         "folders that may not be the classes": [
-            f"animals is the only folder with pictures; one folder too high for --train_dir {root}/animals/pets, "
+            f"animals is the only folder with images; one folder too high for --train_dir {root}/animals/pets, "
             "with cat, dog"
         ]
     }
@@ -66,7 +66,7 @@ def test_folders_of_a_repository_are_no_classes(root: Path) -> None:
     touch(root, "README.md", "src/data/labels.csv")
     assert problems_of(root) == {
         "folders that may not be the classes": [
-            "doc, src beside README.md look like folders of a repository; most pictures lie in src/data. Name the "
+            "doc, src beside README.md look like folders of a repository; most images lie in src/data. Name the "
             "folder above the class folders by --train_dir, or a table by --table: src/data/labels.csv; "
             "--folder_levels label: the classes are doc, src"
         ]

@@ -35,7 +35,7 @@ def test_class_folders_win_over_images_beside_them(root: Path) -> None:
 def test_a_table_beside_the_images_is_read_although_its_columns_are_unknown(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg")
     write_csv(root, "file,label\na.jpg,0\nb.jpg,1\n")
-    assert list(problems_of(root)) == ["missing picture column"]
+    assert list(problems_of(root)) == ["missing image column"]
 
 
 def test_without_patterns_the_error_says_what_is_missing(root: Path) -> None:

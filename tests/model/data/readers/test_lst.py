@@ -25,9 +25,9 @@ def test_sagemakers_lst(root: Path) -> None:
         "row with too few or too many cells": [
             "train.lst row 5: '7\\t1', expected 3 cells as in the first row, tabs between"
         ],
-        "folder in place of a picture": ["train.lst row 6: dir"],
+        "folder in place of an image": ["train.lst row 6: dir"],
         "missing file": ["train.lst row 7: images/none.jpg"],
-        "duplicate picture": ["train.lst row 8: images/cat2.jpg is named in train.lst row 4 already"],
+        "duplicate image": ["train.lst row 8: images/cat2.jpg is named in train.lst row 4 already"],
     }
 
 
@@ -44,6 +44,6 @@ def test_rows_without_an_image_that_are_left_out_are_logged(root: Path, caplog: 
     (root / "train.lst").write_text("0\t1\ta.jpg\n1\t0\tb.jpg\n2\t0\tnone.jpg\n")
     with caplog.at_level(logging.INFO, "rarebird"):
         assert read(root, missing="skip").locations.paths == ["a.JPG", "b.jpg"]
-    assert "train.lst: 1 row without a picture left out: train.lst row 3: none.jpg" in caplog.messages
-    assert any(text.startswith("train.lst: 1 picture name spelled in another way") for text in caplog.messages)
-    assert "train.lst: 1 picture beside its own without a row: c.jpg" in caplog.messages
+    assert "train.lst: 1 row without an image left out: train.lst row 3: none.jpg" in caplog.messages
+    assert any(text.startswith("train.lst: 1 image name spelled in another way") for text in caplog.messages)
+    assert "train.lst: 1 image beside its own without a row: c.jpg" in caplog.messages

@@ -90,4 +90,4 @@ def test_rows_without_an_image_that_are_left_out_are_logged(root: Path, caplog: 
     manifest(root, *({"source-ref": f"s3://bucket/{name}.jpg", "kind": name} for name in ("a", "b", "none")))
     with caplog.at_level(logging.INFO, "rarebird"):
         assert read(root, missing="skip").locations.paths == ["a.jpg", "b.jpg"]
-    assert "train.manifest: 1 row without a picture left out: train.manifest row 3: none.jpg" in caplog.messages
+    assert "train.manifest: 1 row without an image left out: train.manifest row 3: none.jpg" in caplog.messages

@@ -71,7 +71,7 @@ def test_faults_of_profile_folders(root: Path) -> None:
     table = read_channel(root, problems)
     assert problems.kinds == {
         "folder that is no profile": ["images/000004_male_45: expected <id>_<gender>_<race>_<age>"],
-        "profile folder without pictures": [
+        "profile folder without images": [
             "images/000005_male_Asian_45: expected incorrect_mask, normal, mask1, mask2, mask3, mask4, mask5"
         ],
         "unknown label": ["images/000002_femal_Asian_45: gender = 'femal', expected male, female; nearest: female"],
@@ -89,7 +89,7 @@ def test_links_out_of_a_profile_channel_are_reported(root: Path) -> None:
     (root / "000001_female_Asian_45/mask1.jpg").unlink()
     os.symlink("/etc/mask1.jpg", root / "000001_female_Asian_45/mask1.jpg")
     os.symlink("/etc", root / "000002_female_Asian_45")
-    (root / "000003_male_Asian_20").mkdir()  # with links alone it is not without pictures
+    (root / "000003_male_Asian_20").mkdir()  # with links alone it is not without images
     os.symlink("/etc/mask1.jpg", root / "000003_male_Asian_20/mask1.jpg")
     problems = problems_of(root)
     assert list(problems) == ["links out of the channel"]
@@ -146,9 +146,9 @@ def test_faults_of_the_competitions_csv(root: Path) -> None:
     problems = problems_of(root)
     assert {kind: [place.partition(":")[0] for place in places] for kind, places in problems.items()} == {
         "missing file": ["train.csv row 5"],
-        "duplicate picture": ["train.csv row 6"],
-        "profile folder without pictures": ["train.csv row 4"],
-        "picture among profile folders": ["train.csv row 7"],
+        "duplicate image": ["train.csv row 6"],
+        "profile folder without images": ["train.csv row 4"],
+        "image among profile folders": ["train.csv row 7"],
         "unknown label": ["train.csv row 3"],
         "unparsable number": ["train.csv row 3"],
     }

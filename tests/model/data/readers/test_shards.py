@@ -1,4 +1,4 @@
-"""Channels whose pictures are in tar files are read as those of loose files."""
+"""Channels whose images are in tar files are read as those of loose files."""
 
 import io
 import shutil
@@ -68,7 +68,7 @@ def test_the_table_is_that_of_the_loose_files(loose, pack):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_ranks_read_every_picture_once_an_epoch_shuffled_by_seed(tmp_path, workers):
+def test_ranks_read_every_image_once_an_epoch_shuffled_by_seed(tmp_path, workers):
     folder, number = tmp_path / "many", 24
     for row in range(number):
         (folder / f"{row % 3}").mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def test_ranks_read_every_picture_once_an_epoch_shuffled_by_seed(tmp_path, worke
     pictures = ImageDataset(table.root, table.locations, Views(InputPipeline(Preprocessing(4, 4))))
 
     def read(seed: int, epoch: int, rank: int) -> list[int]:
-        """The pictures' own numbers, in the order in which a rank gets them."""
+        """The images' own numbers, in the order in which a rank gets them."""
         sampler = EpochSampler(ClassSampler(table.labels.iloc[:, 0].to_numpy(), 0.0, seed), 8, rank, world=2)
         got = batches(pictures, sampler.batches(epoch), workers)
         return [int(pixels[0, 0, 0, 0]) // 10 for batch in got for pixels in batch.inputs.arrays["pixels"]]
@@ -108,7 +108,7 @@ def test_shards_are_plain_tar_files_and_the_same_for_the_same_files(loose, tmp_p
         assert path.read_bytes() == (again / path.relative_to(target)).read_bytes()
 
 
-def test_inference_finds_pictures_in_shards_by_info_and_without(loose):
+def test_inference_finds_images_in_shards_by_info_and_without(loose):
     (loose / "info.csv").write_text("ImageID,ans\n1.png,0\nmissing.png,0\n")
     for name in ("a/1.png",):
         (loose / name).rename(loose / "1.png")
@@ -120,8 +120,8 @@ def test_inference_finds_pictures_in_shards_by_info_and_without(loose):
     assert len(read_info(target)) == 5
 
 
-def test_a_broken_picture_in_a_shard_is_reported_by_its_name(loose):
-    (loose / "a" / "1.png").write_bytes(b"no picture")
+def test_a_broken_image_in_a_shard_is_reported_by_its_name(loose):
+    (loose / "a" / "1.png").write_bytes(b"no image")
     table, problems = read_channel(packed(loose), Problems("x")), Problems("channel")
     assert table is not None
     check_images(table, problems)
@@ -138,7 +138,7 @@ def test_a_broken_picture_in_a_shard_is_reported_by_its_name(loose):
         ("evil.png,shard-00000.tar,512,99999999", "place beyond the shard's end"),
         ("evil.png,shard-00000.tar,-1,10", "place beyond the shard's end"),
         ("evil.png,shard-00000.tar,many,10", "row that tells no place"),
-        ("a/1.png,shard-00000.tar,512,10", "picture twice"),
+        ("a/1.png,shard-00000.tar,512,10", "image twice"),
     ],
 )
 def test_a_wrong_row_of_the_index_is_reported(loose, row, message):
@@ -160,7 +160,7 @@ def test_a_folder_without_an_index_has_no_shards(loose):
     assert not read_shards(loose).entries
 
 
-def test_each_shard_alone_is_a_channel_of_its_own_pictures(loose, tmp_path):
+def test_each_shard_alone_is_a_channel_of_its_own_images(loose, tmp_path):
     """What a host gets of shards that SageMaker divides by key (ShardedByS3Key)."""
     target = packed(loose)
     paths = []
@@ -183,7 +183,7 @@ def test_earlier_and_new_shards_may_lie_in_one_folder(loose, tmp_path):
     shutil.copy(tmp_path / "more-shards" / "shard-00000.tar", target / "more.tar")
     assert len(read_info(target)) == 6
     shutil.copy(target / "more.tar", target / "again.tar")
-    with pytest.raises(InputError, match=r"picture twice \(1\):\n *more.tar: row 2 of its index: new.png"):
+    with pytest.raises(InputError, match=r"image twice \(1\):\n *more.tar: row 2 of its index: new.png"):
         ChannelFiles(target)
 
 
@@ -204,7 +204,7 @@ def shard_of(folder: Path, index: str, images: bytes = b"") -> Path:
         ("path,offset,size\n../evil.png,512,3\n", "path out of the channel"),
         ("path,offset,size\na.png,512,99999\n", "place beyond the shard's end"),
         ("path,offset,size\na.png,-9999,3\n", "place beyond the shard's end"),
-        ("path,offset,size\na.png,512,3\na.png,512,3\n", "picture twice"),
+        ("path,offset,size\na.png,512,3\na.png,512,3\n", "image twice"),
         ("path,offset,size\na.png,many,3\n", r"a.tar: its index cannot be read: invalid literal .*'many'"),
         ("path,offset\n", "its index cannot be read: expected the columns path, offset, size, not path, offset"),
         ("path,offset,size\na.png,512\n", "its index cannot be read: not enough values"),

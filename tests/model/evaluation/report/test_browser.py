@@ -106,7 +106,7 @@ def test_a_class_called_script_is_shown_as_text(make_page, opened):
     assert shown.locator("dialog.pictures h2").inner_text() == f"{SCRIPT}, answered {SCRIPT}"
 
 
-def test_a_cell_opens_its_pictures_and_the_keyboard_finds_the_next(make_page, opened, tmp_path):
+def test_a_cell_opens_its_images_and_the_keyboard_finds_the_next(make_page, opened, tmp_path):
     matched = make_page(KINDS, pictures=40).matched
     for name in matched.names:
         Image.new("RGB", (30, 40), "teal").save(tmp_path / name)
@@ -129,7 +129,7 @@ def test_a_cell_opens_its_pictures_and_the_keyboard_finds_the_next(make_page, op
     assert [button.get_attribute("tabindex") for button in buttons.all()].count("0") == 1
 
 
-def test_mistakes_stand_as_pictures_where_these_are_given(make_page, opened, tmp_path):
+def test_mistakes_stand_as_images_where_these_are_given(make_page, opened, tmp_path):
     matched = make_page().matched
     for name in matched.names[: len(matched.names) // 2]:
         Image.new("RGB", (30, 40), "teal").save(tmp_path / name)
@@ -139,7 +139,7 @@ def test_mistakes_stand_as_pictures_where_these_are_given(make_page, opened, tmp
     assert shown.evaluate("[...document.querySelectorAll('main img')].every(image => image.naturalWidth === 30)")
 
 
-def test_a_picture_is_enlarged_with_its_classes_by_mouse_and_by_keyboard(make_page, opened, tmp_path):
+def test_an_image_is_enlarged_with_its_classes_by_mouse_and_by_keyboard(make_page, opened, tmp_path):
     matched = make_page(KINDS, pictures=40).matched
     for name in matched.names:
         Image.new("RGB", (300, 400), "teal").save(tmp_path / name)
@@ -163,7 +163,7 @@ def test_a_picture_is_enlarged_with_its_classes_by_mouse_and_by_keyboard(make_pa
     shown.keyboard.press("Enter")
     assert dialog.is_visible() and dialog.get_by_role("button", name="Previous").is_disabled()
     dialog.get_by_role("button", name="Close").click()
-    # from a list of pictures too, above which it opens
+    # from a list of images too, above which it opens
     shown.locator("td[data-list] button").first.click()
     shown.locator("dialog.pictures button.enlarge").first.click()
     assert dialog.is_visible() and shown.locator("dialog.pictures").is_visible()
@@ -185,7 +185,7 @@ def test_the_table_of_classes_is_sorted_searched_and_unfolded(make_page, opened)
     shares = [int(row.locator("td").last.inner_text()) for row in rows.all()[:40]]
     assert shares == sorted(shares, reverse=True) and shares[0] > shares[-1]
     assert table.locator("[aria-sort]").get_attribute("aria-sort") == "descending"
-    assert table.locator("caption").inner_text() == "Sorted by pictures, descending"
+    assert table.locator("caption").inner_text() == "Sorted by images, descending"
     table.get_by_role("button", name="class").click()
     assert rows.first.locator("th").inner_text() == "kind 000"
     table.get_by_role("button", name="class").click()

@@ -1,4 +1,4 @@
-"""Which single pictures the report shows."""
+"""Which single images the report shows."""
 
 import numpy as np
 import pytest

@@ -12,7 +12,7 @@ SCHEME = Scheme((Attribute("kind", ("a", "b")),))
 
 
 def matched(confidences: list[float]) -> MatchedAnswers:
-    """Pictures of class b, each answered a with one of the probabilities."""
+    """Images of class b, each answered a with one of the probabilities."""
     answered = np.zeros(len(confidences), np.int64)
     probabilities = np.column_stack([confidences, 1 - np.array(confidences)])
     names = [f"{row}.jpg" for row in range(len(confidences))]
@@ -34,7 +34,7 @@ def test_wrong_answers_are_listed_by_decreasing_confidence_and_right_ones_by_inc
     assert lists.content({}, [])["lists"]["key"] == ["a title", 3, order or "least sure first", rows]
 
 
-def test_the_first_pictures_of_long_lists_of_mistakes_are_the_most_interesting():
+def test_the_first_images_of_long_lists_of_mistakes_are_the_most_interesting():
     count = 3 * MOST_IN_LIST
     lists = PictureLists(matched(np.linspace(0.9, 0.6, count).tolist()))
     lists.add("right", "", np.arange(count) >= MOST_IN_LIST, wrong=False)
@@ -54,7 +54,7 @@ def test_a_thumbnail_is_in_the_content_once():
     assert [content["pictures"][row][:2] for row in range(3)] == [["0.jpg", 0.6], ["1.jpg", 0.5], ["2.jpg", 0.9]]
 
 
-def test_a_picture_has_its_true_class_and_its_most_probable_ones_by_name():
+def test_an_image_has_its_true_class_and_its_most_probable_ones_by_name():
     content = PictureLists(matched([0.6, 0.9])).content({}, shown=[1])
     assert list(content["pictures"]) == [1]
     name, confidence, truth, top = content["pictures"][1]

@@ -42,7 +42,7 @@ def test_the_first_things_are_accuracy_macro_f1_and_what_holds_them_back(page):
 
 def test_the_numbers_are_those_of_evaluation_json(page):
     block = json.loads(json.dumps(page.evaluation.to_dict()))
-    rows = {row[0]: row[1:] for row in page.tables["Of all 300 pictures"]}
+    rows = {row[0]: row[1:] for row in page.tables["Of all 300 images"]}
     for name, label in (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("gmean_f1", "geometric mean of F1")):
         assert rows[label] == [f"{block[name]['value']:.4f}", f"{block[name]['low']:.4f} to {block[name]['high']:.4f}"]
     by_class = {row[0]: row[2:] for row in page.tables["Lowest F1 first"]}
@@ -66,7 +66,7 @@ def test_a_matrix_holds_counts_and_shares_of_each_row(page, target):
         assert [cell.replace("<1", "0") for cell in row[1:]] == [*told, str(support)]
 
 
-def test_a_cell_has_its_pictures_the_surest_mistakes_first(page):
+def test_a_cell_has_its_images_the_surest_mistakes_first(page):
     content = json.loads(re.search(r'<script type="application/json" id="content">(.*?)</script>', page.html)[1])
     matched, confusion = page.matched, page.evaluation.joint.confusion.toarray()
     cells = r'<td class="[^"]*(right|wrong) l[1-9]" data-list="All attributes together-(\d+)-(\d+)"'
@@ -113,7 +113,7 @@ def test_a_comparison_names_what_it_compares_with_and_its_verdict(page):
 
 def test_how_the_model_was_made_is_told(page):
     assert "<h1>Evaluation of exp</h1>" in page.html and "on 21 November 2026 by Rarebird" in page.html
-    for text in ("1,890 pictures of 270 persons, profile folders", "best macro F1 on 210 pictures of 30 other persons"):
+    for text in ("1,890 images of 270 persons, profile folders", "best macro F1 on 210 images of 30 other persons"):
         assert text in page.html
     assert "4 epochs, 71\u00a0s on CPU, 2 threads, fp32; the weights are those after epoch 3" in page.html
     settings = {row[0]: row[1] for row in page.tables["Settings that differ from their defaults"]}
@@ -128,7 +128,7 @@ def test_several_models_stand_side_by_side(make_page, page):
     assert settings[0] == ["setting", "fold0", "fold1"]
     assert ["sampler", "imbalanced", "none"] in settings and ["input_size", "64 48"] in settings
     assert ["lr", "default", "0.01"] in settings
-    assert "2 models. The answer is their mean." in found.html and "4 views of each picture, joined" in found.html
+    assert "2 models. The answer is their mean." in found.html and "4 views of each image, joined" in found.html
 
 
 def test_parts_without_data_are_left_out(make_page):
@@ -150,7 +150,7 @@ def test_the_first_lines_say_which_images_these_are(make_page):
     )
     top = found.html[: found.html.index("<nav")]
     assert "Truth gt/gt.csv, answers validation/output.csv, evaluated on 21 November 2026." in top
-    assert "300 pictures of" in top and "They also chose the epoch of the weights" in top
+    assert "300 images of" in top and "They also chose the epoch of the weights" in top
     assert "did not learn from it" in make_page(held_out="out_of_fold").html
     plain = make_page().html
     assert '<p class="images">' not in plain and "chose the epoch" not in plain
@@ -159,9 +159,7 @@ def test_the_first_lines_say_which_images_these_are(make_page):
 def test_accuracy_against_coverage_is_told_in_a_sentence_and_in_numbers(page):
     points = page.evaluation.coverage
     eighty = next(point for point in points if point.coverage == pytest.approx(0.8))
-    assert (
-        f"the surest 80\u00a0% of the pictures would be right in {100 * eighty.accuracy.value:.1f}\u00a0%" in page.html
-    )
+    assert f"the surest 80\u00a0% of the images would be right in {100 * eighty.accuracy.value:.1f}\u00a0%" in page.html
     rows = page.tables["The surest answers"][1:]
     assert [row[0] for row in rows] == [str(share) for share in range(10, 101, 10)]
     assert [row[1] for row in rows] == [f"{100 * point.accuracy.value:.1f}" for point in points[1::2]]
@@ -175,7 +173,7 @@ def test_learning_curves_are_drawn_where_there_is_a_history(make_page, page):
     assert found.count('<svg class="lines"') == 1 + 2 and "Losses by epoch: train loss, val loss." in found
 
 
-def test_two_models_are_compared_picture_by_picture(page):
+def test_two_models_are_compared_image_by_image(page):
     right, other_right = page.matched.correct, page.matched.truth == 0
     only = page.tables["Only these answers are right, the surest"][1:]
     counts = [(right & other_right).sum(), (right & ~other_right).sum(), (~right & other_right).sum()]
@@ -220,7 +218,7 @@ def test_names_from_the_data_are_text_wherever_they_stand(make_page):
 
 
 @pytest.mark.parametrize(("classes", "table"), [(18, True), (200, False)])
-def test_20_000_pictures_stay_under_5_mb(make_page, classes, table):
+def test_20_000_images_stay_under_5_mb(make_page, classes, table):
     scheme = mask_scheme() if classes == 18 else Scheme((Attribute("kind", tuple(f"kind {i:03}" for i in range(200))),))
     page = make_page(scheme, pictures=20_000, resamples=5)
     assert len(page.html.encode()) < MOST - LARGE_CHARACTERS - SMALL_CHARACTERS  # the thumbnails' room
@@ -229,7 +227,7 @@ def test_20_000_pictures_stay_under_5_mb(make_page, classes, table):
     assert len(page.tables["Lowest F1 first"][1:]) == classes
 
 
-def test_pictures_that_lack_labels_are_in_the_tables_of_their_attributes_only(make_page):
+def test_images_that_lack_labels_are_in_the_tables_of_their_attributes_only(make_page):
     joint = make_page(pictures=60).matched.truth
     parts = mask_scheme().split(joint)
     parts["age"] = np.where(np.arange(60) % 3 == 0, -1, parts["age"])

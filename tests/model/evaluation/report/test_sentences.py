@@ -25,19 +25,19 @@ def test_what_holds_the_mean_back_is_told_by_what_goes_wrong():
     answers = [0] * 8 + [1, 0, 0, 0, 0, -1] + [2] * 4 + [0]
     found = sentences.held_back_by(evaluated(truth, answers).joint)
     assert found == [
-        ("emu", "F1 0.00. None of 1 picture is recognised, 1 is answered cat."),
-        ("dog", "F1 0.29. 1 of 6 pictures is recognised, 4 are answered cat."),
+        ("emu", "F1 0.00. None of 1 image is recognised, 1 is answered cat."),
+        ("dog", "F1 0.29. 1 of 6 images is recognised, 4 are answered cat."),
     ]
 
 
 def test_a_class_that_others_are_answered_as_is_told_so():
     truth, answers = [0, 0, 0, 0, 1, 1, 2, 3, 3], [0, 2, 2, 2, 1, 1, 2, 3, 3]
     found = dict(sentences.held_back_by(evaluated(truth, answers).joint))
-    assert found["owl"] == "F1 0.40. 1 of 1 picture is recognised; 3 of 4 answers with this class are wrong."
+    assert found["owl"] == "F1 0.40. 1 of 1 image is recognised; 3 of 4 answers with this class are wrong."
     truth, answers = [0, 0, 0, 0, 1, 1, 2, 2, 3, 3], [0, 0, 3, 3, 1, 1, 2, 2, 0, 0]
     found = dict(sentences.held_back_by(evaluated(truth, answers).joint))
     assert found["emu"] == (
-        "F1 0.00. None of 2 pictures is recognised, 2 are answered cat; all 2 answers with this class are wrong."
+        "F1 0.00. None of 2 images is recognised, 2 are answered cat; all 2 answers with this class are wrong."
     )
 
 
@@ -60,7 +60,7 @@ def test_calibration_says_in_which_direction(sure, right, words):
 def test_groups_are_told_by_those_all_right_and_all_wrong():
     slices = [Subgroup(str(right), 4, right, Interval(right / 4)) for right in (0, 1, 3, 4, 4)]
     assert sentences.groups_sentence(slices, "persons") == (
-        "2 of the 5 persons have every picture answered right, 1 has none; half of the persons have at least 75\u00a0%."
+        "2 of the 5 persons have every image answered right, 1 has none; half of the persons have at least 75\u00a0%."
     )
 
 
@@ -82,14 +82,14 @@ def test_numbers_are_written_alike():
     assert sentences.groups_noun("sender") == "senders" and sentences.groups_noun("ward") == "groups by ward"
 
 
-def test_the_first_line_says_whether_the_model_saw_the_pictures():
+def test_the_first_line_says_whether_the_model_saw_the_images():
     unknown = evaluated([0, 1], [0, 1])
     new = dataclasses.replace(unknown, learnt_from={"train": 0, "validation": 0})
     seen = dataclasses.replace(unknown, learnt_from={"train": 1, "validation": 0})
     assert sentences.seen_images_sentence(unknown) == ""
-    assert sentences.seen_images_sentence(new) == "The model saw none of these pictures in its training."
+    assert sentences.seen_images_sentence(new) == "The model saw none of these images in its training."
     assert sentences.seen_images_sentence(seen) == (
-        "The model saw 1 of 2 pictures: 1 it learnt from; its scores on new pictures are lower than these."
+        "The model saw 1 of 2 images: 1 it learnt from; its scores on new images are lower than these."
     )
     assert "learnt_from" not in unknown.to_dict() and seen.to_dict()["learnt_from"] == {"train": 1, "validation": 0}
 
@@ -101,7 +101,7 @@ def test_the_worst_attribute_comes_first_with_the_images_that_it_is_scored_over(
     partial = dataclasses.replace(whole, truth=np.array([0, 1, 2, -1]), truth_by_attribute=labels)
     told = [sentences.attributes_sentence(evaluate(one, resamples=0)) for one in (whole, partial)]
     assert told == [
-        "By attribute: size is right for 50.0\u00a0% of the pictures, kind for 100.0\u00a0%.",
+        "By attribute: size is right for 50.0\u00a0% of the images, kind for 100.0\u00a0%.",
         "By attribute: size is right for 66.7\u00a0% of the images with a label of it, kind for 100.0\u00a0%.",
     ]
     assert sentences.attributes_sentence(evaluated([0, 1], [0, 1])) == ""

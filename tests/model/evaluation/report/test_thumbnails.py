@@ -16,7 +16,7 @@ def folder(tmp_path):
     (tmp_path / "images").mkdir()
     for name, size in (("a.jpg", (800, 600)), ("b.png", (30, 40)), ("c.jpg", (600, 800))):
         Image.new("RGB", size, "teal").save(tmp_path / "images" / name)
-    (tmp_path / "images" / "bad.jpg").write_text("no picture")
+    (tmp_path / "images" / "bad.jpg").write_text("no image")
     return tmp_path
 
 
@@ -26,13 +26,13 @@ def decoded(uri):
     return Image.open(io.BytesIO(base64.b64decode(text)))
 
 
-def test_a_picture_is_made_small_and_keeps_its_shape(folder):
+def test_an_image_is_made_small_and_keeps_its_shape(folder):
     made = make_thumbnails(picture_folder(folder, ["a.jpg"]), ["a.jpg", "b.png", "c.jpg"], 10**6)
     assert [(of.width, of.height) for of in made.values()] == [(144, 108), (30, 40), (108, 144)]
     assert decoded(made["c.jpg"].uri).size == (108, 144) and max(decoded(made["a.jpg"].uri).size) == LONGEST_SIDE
 
 
-def test_pictures_in_shards_are_found(folder):
+def test_images_in_shards_are_found(folder):
     names = ["images/a.jpg", "images/b.png", "images/c.jpg"]
     write_shards(folder, folder / "packed", names, is_image, 10**6)
     packed, loose = (
@@ -62,10 +62,10 @@ def test_what_a_file_says_beside_its_pixels_stays_out(folder):
     assert b"secret" in path.read_bytes() and not small.getexif() and "comment" not in small.info
 
 
-def test_a_folder_without_the_pictures_is_refused(folder):
+def test_a_folder_without_the_images_is_refused(folder):
     with pytest.raises(InputError, match=r"there is no such folder; nearest: images"):
         picture_folder(folder / "imagse", ["a.jpg"])
-    with pytest.raises(InputError, match=r"none of the 2 pictures lies there or in images/: x\.jpg, y\.jpg"):
+    with pytest.raises(InputError, match=r"none of the 2 images lies there or in images/: x\.jpg, y\.jpg"):
         picture_folder(folder, ["x.jpg", "y.jpg"])
 
 

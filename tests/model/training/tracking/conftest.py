@@ -22,7 +22,7 @@ VALIDATED = {"val_loss": 0.6, "val_f1": 0.7, "val_acc": 0.8, "val_gmean": 0.0}
 
 @pytest.fixture(scope="session")
 def table(tmp_path_factory) -> Table:
-    """Two pictures of each of three classes; the fourth of the scheme has none."""
+    """Two images of each of three classes; the fourth of the scheme has none."""
     root = tmp_path_factory.mktemp("kinds")
     rows = ["path,label"]
     for number in range(6):

@@ -15,7 +15,7 @@ from model.training.validation import Validation
 
 
 def test_scalars_are_the_metrics_of_the_epoch_and_f1_by_class(validation, epoch_result):
-    """By hand: both pictures of 발색샷 are answered as 착용샷, which has no picture of its own."""
+    """By hand: both images of 발색샷 are answered as 착용샷, which has no image of its own."""
     assert epoch_result(4).scalars == {"epoch": 1, "loss/train": 0.5, "lr": 0.001, "pictures_per_second": 99}
     scalars = epoch_result(4, validation).scalars
     assert {name: value for name, value in scalars.items() if name.startswith("f1/")} == {

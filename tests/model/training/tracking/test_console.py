@@ -84,14 +84,14 @@ def test_the_table_has_one_header_aligned_rows_and_marks_the_best(caplog):
     table.epoch(result(better=True, epoch=9))
     table.epoch(result(epoch=10, val_f1=1.0, lr=1e-12, pictures_per_second=12))
     header, *rows = caplog.messages
-    assert " ".join(header.split()) == "epoch train loss val loss macro F1 accuracy gmean F1 lr pictures/s time left"
+    assert " ".join(header.split()) == "epoch train loss val loss macro F1 accuracy gmean F1 lr images/s time left"
     assert (
         len(rows) == 2
         and re.search(r"1,234\.6 +[0-9.:]+( s)? +[0-9.:]+( s)?  best so far$", rows[0])
         and "best" not in rows[1]
     )
     assert rows[0].split()[:5] == ["9/100", "0.2500", "0.5000", "0.8123", "0.9000"]
-    for name, value in (("macro F1", "1.0000"), ("accuracy", "0.9000"), ("pictures/s", "12.0")):
+    for name, value in (("macro F1", "1.0000"), ("accuracy", "0.9000"), ("images/s", "12.0")):
         assert header.index(name) + len(name) == rows[1].index(value) + len(value)
 
 
@@ -102,7 +102,7 @@ def test_a_table_is_for_a_terminal_and_lines_for_everything_else(monkeypatch):
     assert isinstance(make_console(3), MetricLines)
 
 
-def test_the_bar_counts_pictures_on_a_terminal_alone(monkeypatch):
+def test_the_bar_counts_images_on_a_terminal_alone(monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     for stream, shown in ((Terminal(), True), (io.StringIO(), False)):
         monkeypatch.setattr(sys, "stderr", stream)
@@ -110,7 +110,7 @@ def test_the_bar_counts_pictures_on_a_terminal_alone(monkeypatch):
             bar.update(64)
             bar.refresh()
         text = stream.getvalue()
-        assert ("epoch 2/3:" in text and "384/640" in text and "pictures/s]" in text) == shown
+        assert ("epoch 2/3:" in text and "384/640" in text and "images/s]" in text) == shown
         assert shown or not text
 
 

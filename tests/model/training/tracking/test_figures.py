@@ -74,7 +74,7 @@ def test_long_names_end_in_points():
 
 @pytest.fixture
 def validation(faces):
-    """84 pictures, all answered wrong; the surer the later the row."""
+    """84 images, all answered wrong; the surer the later the row."""
     table = read_channel(faces / "train", Problems(""))
     assert table is not None
     table = table.take(range(84))
@@ -97,7 +97,7 @@ def test_no_mistake_no_grid(validation):
     assert mistakes_figure(replace(validation, answers=validation.classes)) is None
 
 
-def test_a_picture_that_is_gone_is_grey(validation):
+def test_an_image_that_is_gone_is_grey(validation):
     moved = replace(validation, table=replace(validation.table, root=validation.table.root / "gone"))
     figure = mistakes_figure(moved)
     assert figure is not None
