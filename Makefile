@@ -1,4 +1,4 @@
-# make demo: the main job on demo data made on the spot. make test: the tests. Both make .venv first where it is missing.
+# make demo: the main job on drawn data. make test: the tests. Both create .venv first if it is missing.
 # make image: the container image. make test-image: tests on it, with a container engine.
 PYTHON ?= python3
 PY := .venv/bin/python
@@ -33,8 +33,8 @@ demo: $(SET_UP)
 	SM_OUTPUT_DATA_DIR=demo/output $(PY) evaluation.py --output demo --compare demo/output-TTA --pictures demo/data/eval
 	@echo
 	@$(PY) -m exploration scores --evaluation demo/evaluation.json
-	@printf '\nmodel       demo/model/classic\nanswers     demo/output/output.csv, demo/output/probabilities.csv\n'
-	@printf 'with TTA    demo/output-TTA/output.csv\nevaluation  demo/evaluation.json\nreport      demo/report.html\npictures    demo/data\n'
+	@printf '\nmodel        demo/model/classic\npredictions  demo/output/output.csv, demo/output/probabilities.csv\n'
+	@printf 'with TTA     demo/output-TTA/output.csv\nevaluation   demo/evaluation.json\nreport       demo/report.html\nimages       demo/data\n'
 
 CONFIGS ?= $(wildcard configs/*.yaml)
 NAMES = $(basename $(notdir $(CONFIGS)))

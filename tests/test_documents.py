@@ -49,8 +49,8 @@ OF_DOCKER = [
 ROOMS = {"model", "container", "jobs", "exploration", "benchmarks"}
 
 
-def test_the_readmes_tables_of_settings_are_those_of_the_code():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_tables_of_settings_are_those_of_the_code():
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     shown = re.search(r"<!-- settings -->\n(.*)<!-- /settings -->", text, re.DOTALL)
     assert shown and shown[1].strip() == tables().strip(), "put the output of python -m model settings there"
 
@@ -66,7 +66,7 @@ def test_every_flag_in_the_documents_exists():
     classes += (EnsembleSettings, JoinSettings, RunsSettings)
     known = {name for cls in classes for name in as_dict(cls())} | {alias.name for alias in ALIASES}
     known |= {name for cls in (*FLAGS.values(), CoverageSettings) for name in as_dict(cls())}
-    known |= {"help", "nproc_per_node", "logdir", "cli_input_json"}
+    known |= {"help", "help_all", "version", "nproc_per_node", "logdir", "cli_input_json"}
     known |= {canonical(word) for word in (*OF_DOCKER, "data-binary")}
     for path in [
         ROOT / "README.md",

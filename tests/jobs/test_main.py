@@ -18,8 +18,8 @@ from jobs.__main__ import SUBCOMMANDS
 from jobs.commands.doctor import CHECKS
 from jobs.commands.image import repository_uri
 from tests.jobs.conftest import ACCOUNT, BUCKET, MANIFEST, ROOT, leave, run_jobs, saved_model
+from tests.readme import blocks
 
-ELSEWHERE = ("image", "--on docker", "--job_name trial")  # README's commands that the tests of the image run
 HEAVY = {"torch", "numpy", "pandas", "PIL", "boto3", "botocore", "regex", "tqdm"}
 
 
@@ -67,13 +67,8 @@ def test_a_reader_that_has_gone_changes_nothing(argv, unbuffered):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def readme_commands() -> list[str]:
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## SageMaker\n")[1].split("\n## ")[0]
-    return re.findall(r"^python -m jobs (.+)$", section, re.M)
-
-
 def test_the_readmes_commands_run(aws: Callable[[str], Any], tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
-    """Those of the section SageMaker, as they are there, against a moto server."""
+    """Those of the section SageMaker, as they are, against a moto server; tests of the image build it."""
     monkeypatch.delitem(CHECKS, "engine")
     trust = {"Statement": [{"Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
     role = aws("iam").create_role(RoleName="Jobs", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
@@ -81,19 +76,15 @@ def test_the_readmes_commands_run(aws: Callable[[str], Any], tmp_path: Path, mon
     aws("ecr").put_image(repositoryName="rarebird", imageManifest=MANIFEST, imageTag="1")
     Path(".env").write_text(f"SAGEMAKER_ROLE={role}\nSAGEMAKER_BUCKET={BUCKET}\nSAGEMAKER_IMAGE={repository}:1\n")
     Path("configs").symlink_to(ROOT / "configs")
-    for name, file in (("train/a", "1.jpg"), ("eval", "1.jpg"), ("gt", "gt.csv")):
-        Path("data", name).mkdir(parents=True)
-        Path("data", name, file).write_bytes(b"x")
-    leave("faces", tmp_path, model=saved_model(tmp_path / "model"))
-    scores = {name: {"value": 0.5, "low": 0.4, "high": 0.6} for name in ("accuracy", "macro_f1")}
-    evaluation = {"rarebird": scores, "multiclass_classification_metrics": {}}
-    outputs = {"faces-answers/output/output.csv": b"ImageID,ans\n"}
-    outputs["faces-scores/evaluation/evaluation.json"] = json.dumps(evaluation).encode()
-    for key, content in outputs.items():
-        aws("s3").put_object(Bucket=BUCKET, Key=f"rarebird/{key}", Body=content)
+    for name in ("train", "test"):
+        Path("data/people", name).mkdir(parents=True)
+        Path("data/people", name, "labels.csv").write_text("file,person,mask,gender,age\n")
+    leave("people", tmp_path, model=saved_model(tmp_path / "model"))
+    aws("s3").put_object(Bucket=BUCKET, Key="rarebird/people-test/output/output.csv", Body=b"ImageID,ans\n")
 
-    commands = [command for command in readme_commands() if not any(part in command for part in ELSEWHERE)]
-    assert len(commands) == 8 and len(readme_commands()) == 11
+    commands = re.findall(r"^python -m jobs (.+)$", "".join(blocks("SageMaker", "sh")), re.M)
+    assert commands[:2] == ["doctor", "image"] and len(commands) == 7
     for command in commands:
-        assert run_jobs(*shlex.split(command)) == 0, (command, capsys.readouterr().err)
-    assert "model-package/rarebird/1" in capsys.readouterr().out
+        if command != "image":
+            assert run_jobs(*shlex.split(command)) == 0, (command, capsys.readouterr().err)
+    assert Path("results/people-test/output/output.csv").is_file()
