@@ -54,7 +54,7 @@ test test-long: export OMP_NUM_THREADS = 1
 test: $(SET_UP)
 	$(PY) -m pytest $(TWO_AT_ONCE) --cov --cov-report=term:skip-covered --cov-fail-under=90
 
-# The tests that predict, with `precision auto` forced to each, whatever units the processor has, in another order of sets.
+# The tests that predict, with `precision auto` forced to each on any processor, in another order of sets.
 PREDICTING = tests/test_inference.py tests/test_plan.py tests/test_processing.py tests/test_shards.py \
   tests/test_earlier_versions.py tests/model/artifacts tests/model/prediction tests/model/training tests/container/serve
 test-precision: export OMP_NUM_THREADS = 1
@@ -62,7 +62,7 @@ test-precision: $(SET_UP)
 	PYTHONHASHSEED=1 $(PY) -m pytest $(TWO_AT_ONCE) --auto_precision bf16 $(PREDICTING)
 	PYTHONHASHSEED=2 $(PY) -m pytest $(TWO_AT_ONCE) --auto_precision fp32 $(PREDICTING)
 
-# Those that take minutes: whole runs, the server under load.
+# Tests that take minutes: whole runs, the server under load.
 test-long: $(SET_UP)
 	$(PY) -m pytest -m long $(TWO_AT_ONCE)
 

@@ -56,7 +56,7 @@ def test_weights_that_are_named_win(faces, run_train, earlier, tmp_path, monkeyp
     assert "channel `model`" not in caplog.text
 
 
-def test_a_channel_without_a_model_is_told(faces, run_train, tmp_path, monkeypatch):
+def test_a_channel_without_a_model_is_an_error(faces, run_train, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("SM_CHANNEL_MODEL", str(tmp_path / "empty"))
     with pytest.raises(InputError, match="no saved model lies in it"):

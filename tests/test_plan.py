@@ -82,7 +82,7 @@ def test_every_row_is_answered_by_the_fold_that_did_not_see_it(folds, faces):
         np.testing.assert_allclose(answers.loc[paths].to_numpy(), alone, atol=1e-5)
 
 
-def test_what_was_answered_out_of_fold_is_scored_as_it_stands(folds, capsys):
+def test_out_of_fold_predictions_are_scored_by_evaluation(folds, capsys):
     _, output = folds
     where = str(output / "out_of_fold")
     assert evaluation.main(["--ground_truth_dir", where, "--output_data_dir", where, "--resamples", "9"]) == 0
@@ -133,7 +133,7 @@ def test_folds_of_separate_models_answer_out_of_fold_together(faces, run_train):
     np.testing.assert_allclose(answers.loc[path].to_numpy(), expected, atol=1e-5)
 
 
-def test_members_that_are_finished_are_kept_and_the_unfinished_goes_on(faces, run_train, folds, monkeypatch, caplog):
+def test_finished_members_are_kept_and_the_unfinished_one_resumes(faces, run_train, folds, monkeypatch, caplog):
     caplog.set_level("INFO", "rarebird")
     count, update = 0, Trainer._update
 
@@ -181,7 +181,7 @@ def test_models_that_are_gone_are_written_again_without_training(faces, run_trai
         (["--separate", '{"age": {"lr": 1}}'], "separate belongs to target separate"),
     ],
 )
-def test_what_cannot_be_is_told(faces, run_train, flags, message):
+def test_impossible_plans_are_errors(faces, run_train, flags, message):
     with pytest.raises(InputError, match=message):
         run_train(faces / "train", *flags)
 
@@ -209,6 +209,6 @@ def test_lists_of_groups_say_who_is_on_which_side(faces, run_train, tmp_path):
         run_train(faces / "train", *lists)
 
 
-def test_a_wrong_number_of_classes_is_told(faces, run_train):
+def test_a_wrong_number_of_classes_is_an_error(faces, run_train):
     with pytest.raises(InputError, match="num_classes = 17: the target has 18"):
         run_train(faces / "train", "--num_classes", "17")

@@ -51,7 +51,7 @@ def test_parts_that_sagemaker_has_dealt_out_are_answered_unless_a_table_names_th
     assert len(pd.read_csv(tree / "processing" / "output" / "algo-2" / "output.csv")) == number
 
 
-def test_two_hosts_answer_their_parts_and_one_job_scores(tree):
+def test_two_hosts_predict_their_parts_and_one_job_scores(tree):
     parts = []
     for host in ("algo-1", "algo-2"):
         told = {"current_host": host, "hosts": ["algo-1", "algo-2"]}

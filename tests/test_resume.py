@@ -39,7 +39,7 @@ def equal(a: Path, b: Path) -> bool:
 
 
 def curves(run: Path) -> dict[str, list[tuple[int, float]]]:
-    """What TensorBoard shows of a run, without what a clock told."""
+    """What TensorBoard shows of a run, without wall-clock values."""
     events = EventAccumulator(str(run / "tensorboard"), size_guidance={"scalars": 0}).Reload()
     names = set(events.Tags()["scalars"]) - {"pictures_per_second"}
     return {name: [(event.step, event.value) for event in events.Scalars(name)] for name in names}
@@ -148,7 +148,7 @@ def test_a_crash_between_an_epochs_points_and_its_checkpoint_doubles_none(faces,
     assert curves(run_train(faces / "train", *LONG)) == curves(untouched)
 
 
-def test_workers_and_checkpoint_times_may_differ_when_it_goes_on(faces, run_train, untouched, at_update, monkeypatch):
+def test_workers_and_checkpoint_times_may_differ_after_resuming(faces, run_train, untouched, at_update, monkeypatch):
     at_update(2, crash)
     with pytest.raises(Crash):
         run_train(faces / "train", *LONG, *EVERY_STEP)
@@ -156,7 +156,7 @@ def test_workers_and_checkpoint_times_may_differ_when_it_goes_on(faces, run_trai
     assert equal(run_train(faces / "train", *LONG, "--num_workers", "2", "--checkpoint_seconds", "9"), untouched)
 
 
-def test_sigterm_saves_a_model_and_the_same_command_goes_on(faces, run_train, untouched, at_update, monkeypatch):
+def test_sigterm_saves_a_model_and_the_same_command_resumes(faces, run_train, untouched, at_update, monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
     at_update(STEPS + 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
     run = run_train(faces / "train", *LONG)
@@ -194,7 +194,7 @@ def test_a_model_that_is_gone_is_written_again_without_training(faces, run_train
     assert all(torch.equal(before[name], value) for name, value in weights(run).items())
 
 
-def test_never_begins_anew_and_a_free_name_is_taken(faces, run_train, caplog):
+def test_never_restarts_from_scratch_and_a_free_name_is_taken(faces, run_train, caplog):
     caplog.set_level("INFO", "rarebird")
     for flags in (["--resume", "never"], ["--lr", "0.01"]):
         run = run_train(faces / "train")
@@ -248,7 +248,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(faces, 
     assert curves(tmp_path / "exp") == curves(untouched)
 
 
-def test_the_second_of_two_runs_of_one_name_is_told_who_holds_it(faces, tmp_path):
+def test_the_second_of_two_runs_of_one_name_reports_which_process_holds_it(faces, tmp_path):
     first = start(faces / "train", tmp_path, "exp", "--epochs", "200")
     assert first.stdout is not None
     while "batches of" not in first.stdout.readline():

@@ -1,4 +1,4 @@
-"""A loss, a sampler, an augmentation, an epoch metric and a decision of a user's own, each registered in one place (and
+"""A loss, a sampler, an augmentation, an epoch metric and a decision of a user's own, each registered once (and
 named in the settings), train, answer, evaluate and serve."""
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ calls: list[tuple[str, int]] = []
 
 @pytest.fixture
 def seams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each entry stands for the one file that a new thing touches; `choices` are its names in the settings."""
+    """Each entry is the one file that a new component touches; `choices` are its names in the settings."""
     adjusted = LossType(
         lambda context, tau=1.0: LogitAdjustedCrossEntropy(context.counts, tau), corrects=lambda context: 1.0
     )

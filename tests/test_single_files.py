@@ -55,7 +55,7 @@ def test_a_broken_file_among_single_ones_has_its_reason_and_none_that_is_read_is
             answer_single(*flags)
 
 
-def test_what_is_no_single_file_is_told_before_the_model_is_read(answer_single, tmp_path):
+def test_invalid_files_are_reported_before_the_model_is_read(answer_single, tmp_path):
     (tmp_path / "photos").mkdir()
     with pytest.raises(InputError) as caught:
         answer_single("photos", "a.jpg", "a.png")

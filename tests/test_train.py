@@ -60,7 +60,7 @@ def test_a_run_ends_as_one_folder_of_readable_files(faces, run_train, caplog):
     assert not list(run.rglob("*.pt"))
 
 
-def test_what_follows_the_run_is_written_beside_the_split(faces, run_train, tmp_path, monkeypatch, caplog):
+def test_tracking_files_are_written_next_to_the_split(faces, run_train, tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("SM_OUTPUT_DATA_DIR", str(tmp_path / "output"))
     run = run_train(faces / "train", "--log_interval", "1")
     (events,) = (tmp_path / "output" / "exp" / "tensorboard").glob("events.*")

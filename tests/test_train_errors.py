@@ -51,7 +51,7 @@ def test_an_image_that_vanished_after_the_check_ends_the_run(faces, run_train, t
         run_train(copied, "--check", "headers", "--validation", "0", "--sampler", "none")
 
 
-def test_faults_of_both_channels_are_told_together(faces, run_train, tmp_path):
+def test_errors_of_both_channels_are_reported_together(faces, run_train, tmp_path):
     for side in ("train", "validation"):
         folder = tmp_path / side / "images" / "000001_female_Asian_30"
         folder.mkdir(parents=True)
@@ -72,17 +72,17 @@ def test_faults_of_both_channels_are_told_together(faces, run_train, tmp_path):
         ({"age": 3}, "heads: age: expected a mapping"),
     ],
 )
-def test_what_heads_may_not_be_is_told(faces, run_train, heads, message):
+def test_invalid_heads_are_errors(faces, run_train, heads, message):
     with pytest.raises(InputError, match=message):
         run_train(faces / "train", "--target", "heads", "--heads", json.dumps(heads))
 
 
-def test_an_augmentation_whose_images_no_network_takes_is_told(faces, run_train):
+def test_an_augmentation_whose_images_no_network_takes_is_an_error(faces, run_train):
     with pytest.raises(InputError, match="the network cannot take what comes out of it"):
         run_train(faces / "train", "--augmentation", '{"RandomCrop": {"size": 16}}')
 
 
-def test_a_missing_label_column_is_told_with_every_other_fault(tmp_path, run_train):
+def test_a_missing_label_column_is_reported_with_every_other_error(tmp_path, run_train):
     (tmp_path / "train.csv").write_text("image_name,lable\np0.jpg,1\np1.jpg,2\n")
     (tmp_path / "p0.jpg").write_text("no image")
     with pytest.raises(InputError) as error:
@@ -98,6 +98,6 @@ def test_a_missing_label_column_is_told_with_every_other_fault(tmp_path, run_tra
         (["--augmentation", '{"mixup": {"p": 3}}'], "mixup: p = 3, expected at most 1"),
     ],
 )
-def test_what_no_training_can_begin_with_is_told(faces, run_train, flags, message):
+def test_invalid_initial_weights_are_errors(faces, run_train, flags, message):
     with pytest.raises(InputError, match=message):
         run_train(faces / "train", *flags)

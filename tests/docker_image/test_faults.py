@@ -1,4 +1,4 @@
-"""Channels with every fault that data can have: told at once, exit 2, and in words in the failure file."""
+"""Channels with every kind of bad data: all problems reported at once, exit code 2, and described in the failure file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.image
 
 
 def break_profiles(channel: Path) -> dict[str, str]:
-    """Every fault of a channel of profile folders; where each is told."""
+    """Every problem of a channel of profile folders; where each is reported."""
     first, second, third, *_ = sorted(path for path in (channel / "images").iterdir())
     pictures = sorted(first.iterdir())
     whole = pictures[0].read_bytes()
@@ -35,7 +35,7 @@ def break_profiles(channel: Path) -> dict[str, str]:
 
 
 def break_csv(channel: Path) -> dict[str, str]:
-    """Every fault of a channel with a table; where each is told."""
+    """Every problem of a channel with a table; where each is reported."""
     picture = next((channel / "images").rglob("*.jpg")).read_bytes()
     shutil.rmtree(channel / "images")
     (channel / "images").mkdir()
@@ -69,7 +69,7 @@ CHANNELS = {
 
 
 @pytest.mark.parametrize("kind", CHANNELS)
-def test_every_fault_of_a_channel_is_told_with_exit_2(engine, make_tree, settings, channels, people, tmp_path, kind):
+def test_every_problem_of_a_channel_is_reported_with_exit_code_2(engine, make_tree, settings, channels, people, tmp_path, kind):
     break_it, more = CHANNELS[kind]
     shutil.copytree(people / "train", tmp_path / "train")
     faults = break_it(tmp_path / "train")
