@@ -167,19 +167,20 @@ ALIASES = (
     Alias("train_profile", TRAIN_PY, "`train_groups`", _same("train_groups")),
     Alias("valid_profile", TRAIN_PY, "`validation_groups`", _same("validation_groups")),
     Alias("train_batch_size", TRAIN_PY, "`batch_size`", _same("batch_size")),
-    Alias("valid_batch_size", TRAIN_PY, "nothing: validation takes `batch_size`, which changes no score", _nothing),
+    Alias("valid_batch_size", TRAIN_PY, "not needed: validation uses `batch_size`; the batch size "
+         "does not change the scores", _nothing),
     Alias("dataset", TRAIN_PY, "`layout: profiles` for CustomDatasetSplitByProfile", _dataset),
-    Alias("dataset_args", TRAIN_PY, "`target`: output all is `heads`, class is `joint`, mask, gender or age itself",
-         _dataset_args),
+    Alias("dataset_args", TRAIN_PY, "`target`; output `all` becomes `heads`, `class` becomes `joint`; `mask`, "
+         "`gender` and `age` stay as they are", _dataset_args),
     Alias("augmentation_args", TRAIN_PY, "`augmentation: {NAME: {ARGUMENT: VALUE}}`", _augmentation_args),
-    Alias("model_args", TRAIN_PY, "`model_args`; of them pretrained, num_classes, drop_rate (`dropout`), "
-         "drop_path_rate (`drop_path`) and in_chans (`channels`) are settings of their own", _model_args),
-    Alias("criterion", TRAIN_PY, "`loss`: BCELoss is `bce`", _criterion),
-    Alias("criterion_args", TRAIN_PY, "`focal_gamma`, `label_smoothing`; weight: `class_weights: given` with "
-         "`class_weight_values`; classes: `num_classes`", _criterion_args),
-    Alias("infer_data_dir", TRAIN_PY, "`eval_dir`, kept with the model for inference.py", _same("eval_dir")),
+    Alias("model_args", TRAIN_PY, "`model_args`; but these keys have separate settings: `pretrained`, `num_classes`, "
+         "drop_rate (`dropout`), drop_path_rate (`drop_path`) and in_chans (`channels`)", _model_args),
+    Alias("criterion", TRAIN_PY, "`loss`; BCELoss is `bce`", _criterion),
+    Alias("criterion_args", TRAIN_PY, "gamma is `focal_gamma`; smoothing is `label_smoothing`; weight is "
+         "`class_weights: given` with `class_weight_values`; classes is `num_classes`", _criterion_args),
+    Alias("infer_data_dir", TRAIN_PY, "`eval_dir`, which is saved with the model for inference.py", _same("eval_dir")),
     Alias("model_name", TRAIN_PY, "`model`", _same("model")),
-    Alias("cv", TRAIN_PY, "`folds: 5`, grouped as well as stratified", _switch("folds", 5)),
+    Alias("cv", TRAIN_PY, "`folds: 5`; the folds are stratified and grouped", _switch("folds", 5)),
     Alias("multi", TRAIN_PY, "`target: separate`", _switch("target", "separate")),
     Alias("kfold_num", TRAIN_PY, "`folds`", _same("folds")),
     Alias("pretrain", TRAIN_PY, "`pretrained`", _same("pretrained")),
@@ -187,13 +188,15 @@ ALIASES = (
     Alias("epoch", TRAIN_PY, "`epochs`", _same("epochs")),
     Alias("learning_rate", TRAIN_PY, "`lr`", _same("lr")),
     Alias("infer_data_dir", INFERENCE_PY, "`eval_dir`", _same("eval_dir")),
-    Alias("model_name", INFERENCE_PY, "nothing: the saved model knows its backbone", _nothing),
-    Alias("pth_name", INFERENCE_PY, "nothing: a saved model holds its best weights", _nothing),
+    Alias("model_name", INFERENCE_PY, "not needed: the saved model contains the name of its backbone", _nothing),
+    Alias("pth_name", INFERENCE_PY, "not needed: a saved model contains its best weights", _nothing),
     Alias("output_name", INFERENCE_PY, "`output`", _output_name),
-    Alias("cv", INFERENCE_PY, "nothing: the folds' folder is a model, `model_dir`", _nothing),
-    Alias("multi", INFERENCE_PY, "nothing: the folder of separate models is a model, `model_dir`", _nothing),
-    Alias("ensemble", INFERENCE_PY, "`models`, or one folder made by `python -m model ensemble`", _ensemble),
-    Alias("ensemble_model_name", INFERENCE_PY, "nothing: saved models know their backbones", _nothing),
+    Alias("cv", INFERENCE_PY, "not needed: set `model_dir` to the folder that contains the folds", _nothing),
+    Alias("multi", INFERENCE_PY, "not needed: set `model_dir` to the folder that contains the separate models",
+         _nothing),
+    Alias("ensemble", INFERENCE_PY, "`models`, or one folder that `python -m model ensemble` creates", _ensemble),
+    Alias("ensemble_model_name", INFERENCE_PY, "not needed: saved models contain the names of their backbones",
+         _nothing),
     Alias("ensemble_model_dir", INFERENCE_PY, "`models`", _same("models")),
     Alias("split", INFERENCE_PY, "`table: SPLIT.csv` of the eval channel", _split),
 )  # fmt: skip
@@ -245,7 +248,7 @@ def translate(job: str, label: str, values: Mapping[str, Any]) -> tuple[dict[str
         settings |= translated
         # model_args is an alias and a setting: worth a sentence only where something was moved out of it
         if key != "model_args" or len(translated) > 1:
-            sentences.append(f"{where} is {alias.replacement} here")
+            sentences.append(f"{where}: here {alias.replacement}")
     if problems:
         raise InputError("settings:\n" + "\n".join(f"  {problem}" for problem in problems))
     return settings, sentences
@@ -253,7 +256,7 @@ def translate(job: str, label: str, values: Mapping[str, Any]) -> tuple[dict[str
 
 def aliases_table() -> str:
     """The aliases as the Markdown table of docs/coming-from.md."""
-    lines = ["| word | of | here |", "| --- | --- | --- |"]
+    lines = ["| option | script | Rarebird |", "| --- | --- | --- |"]
     lines += [f"| `{alias.name}` | {alias.job} | {alias.replacement} |" for alias in ALIASES]
     return "\n".join(lines) + "\n"
 
