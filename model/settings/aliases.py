@@ -176,8 +176,8 @@ ALIASES = (
     Alias("model_args", TRAIN_PY, "`model_args`; but these keys have separate settings: `pretrained`, `num_classes`, "
          "drop_rate (`dropout`), drop_path_rate (`drop_path`) and in_chans (`channels`)", _model_args),
     Alias("criterion", TRAIN_PY, "`loss`; BCELoss is `bce`", _criterion),
-    Alias("criterion_args", TRAIN_PY, "gamma is `focal_gamma`; smoothing is `label_smoothing`; weight is "
-         "`class_weights: given` with `class_weight_values`; classes is `num_classes`", _criterion_args),
+    Alias("criterion_args", TRAIN_PY, "`focal_gamma` (gamma), `label_smoothing` (smoothing), `num_classes` "
+         "(classes), and `class_weights: given` with `class_weight_values` (weight)", _criterion_args),
     Alias("infer_data_dir", TRAIN_PY, "`eval_dir`, which is saved with the model for inference.py", _same("eval_dir")),
     Alias("model_name", TRAIN_PY, "`model`", _same("model")),
     Alias("cv", TRAIN_PY, "`folds: 5`; the folds are stratified and grouped", _switch("folds", 5)),
@@ -248,7 +248,7 @@ def translate(job: str, label: str, values: Mapping[str, Any]) -> tuple[dict[str
         settings |= translated
         # model_args is an alias and a setting: worth a sentence only where something was moved out of it
         if key != "model_args" or len(translated) > 1:
-            sentences.append(f"{where}: here {alias.replacement}")
+            sentences.append(f"{where} is an alias: {alias.replacement}")
     if problems:
         raise InputError("settings:\n" + "\n".join(f"  {problem}" for problem in problems))
     return settings, sentences
