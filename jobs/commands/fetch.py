@@ -1,6 +1,6 @@
-"""Download the results of a job on SageMaker and check its model.
+"""Download the results of a job on SageMaker to RESULTS/JOB and verify its model.
 
-python -m jobs fetch             the newest job
+python -m jobs fetch            # the newest job
 python -m jobs fetch JOB
 """
 
@@ -19,12 +19,12 @@ from model.errors import ExitCode, InputError
 def main(argv: Sequence[str]) -> int:
     job = read_job_name("fetch", argv, __doc__ or "")
     if job.kind is None:
-        print(f"{job.name} ran on this machine; what it made is in {job.results.path}")
+        print(f"{job.name} ran on this machine; its results are in {job.results.path}")
         return ExitCode.DONE
     description = job.follower().describe()
     status = job.kind.status(description)
     if status not in ENDED:
-        raise InputError(f"{job.name} has not ended: {status}; python -m jobs logs {job.name} follows it")
+        raise InputError(f"{job.name} has not ended: {status}; follow it with: python -m jobs logs {job.name}")
     if job.kind is PIPELINE:
         fetch_pipeline(job.clients, description, job.results.path, print)
     else:

@@ -62,7 +62,7 @@ def test_events_that_no_read_finds_again_are_forgotten(stubbed):
     old, new = event(1, "a"), event(2, "b", written=START + OVERLAP_MS + 1)
     logs.add_response("filter_log_events", {"events": [old, new]}, FIRST_READ)
     reader = tail(clients)
-    assert list(reader.lines()) == ["a", "b"] and list(reader.had) == ["2"]
+    assert list(reader.lines()) == ["a", "b"] and list(reader.seen) == ["2"]
 
 
 def test_a_group_that_is_not_there_yet_and_one_that_vanishes_have_no_lines(stubbed):

@@ -8,7 +8,7 @@ import pytest
 
 from container.job_types import JOB_TYPES, SERVE
 from jobs.__main__ import SUBCOMMANDS
-from jobs.spec.flags import FLAGS, JOB_SETTINGS, flag_names, takers
+from jobs.spec.flags import FLAGS, JOB_SETTINGS, flag_names, subcommands_with
 from model.settings.fields import build
 
 
@@ -34,9 +34,9 @@ def test_the_defaults_are_valid_and_none_is_without_effect(command):
 
 
 def test_the_subcommands_that_take_a_flag_or_setting_are_known():
-    assert takers("script_mode") == ["train", "tune"]
-    assert takers("epochs") == ["train", "tune", "pipeline"]
-    assert takers("model_dir") == [  # of training, inference and hosted models
+    assert subcommands_with("script_mode") == ["train", "tune"]
+    assert subcommands_with("epochs") == ["train", "tune", "pipeline"]
+    assert subcommands_with("model_dir") == [  # of training, inference and hosted models
         *("train", "inference", "inference_TTA", "transform", "tune", "deploy", "register", "pipeline")
     ]
-    assert takers("epoks") == []
+    assert subcommands_with("epoks") == []
