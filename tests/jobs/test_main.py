@@ -58,7 +58,7 @@ def test_help_of_a_subcommand_needs_neither_torch_nor_boto3(name):
     "argv",
     [["--help"], ["train", "--help"], ["stop", "--help"], ["train", *ACCOUNT, "--dry_run", "--data", "s3://b/t"]],
 )
-def test_a_reader_that_has_gone_changes_nothing(argv, unbuffered):
+def test_a_closed_pipe_is_not_an_error(argv, unbuffered):
     reader, writer = os.pipe()
     os.close(reader)
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}

@@ -30,7 +30,7 @@ SMALL += ["--epochs", "1", "--num_workers", "0", "--device", "cpu", "--precision
 Start = Callable[..., subprocess.Popen[str]]
 
 
-def test_a_process_sees_only_its_own_folders(monkeypatch):
+def test_a_process_does_not_inherit_job_variables(monkeypatch):
     monkeypatch.setenv("SM_CHANNEL_TRAIN", "/other")
     monkeypatch.setenv("SM_HP_EPOCHS", "9")
     monkeypatch.setenv("WANDB_API_KEY", "secret")
@@ -41,7 +41,7 @@ def test_a_process_sees_only_its_own_folders(monkeypatch):
 
 
 @pytest.mark.parametrize(("job_type", "first"), [("inference", "algo-1"), ("train", "127.0.0.1")])
-def test_hosts_here_have_the_names_that_their_folders_have(job_type, first, tmp_path, monkeypatch):
+def test_names_of_local_hosts(job_type, first, tmp_path, monkeypatch):
     configs = []
 
     def run_hosts(commands: dict[str, HostCommand], log: Path, print_line: PrintLine) -> dict[str, int]:
@@ -82,7 +82,7 @@ def start() -> Start:
 
 
 @pytest.mark.long
-def test_the_chain_trains_answers_and_scores_and_the_model_comes_back(start: Start, faces: Path) -> None:
+def test_a_pipeline_on_this_machine_trains_predicts_and_evaluates(start: Start, faces: Path) -> None:
     data = ["--data", str(faces / "train"), "--eval_data", str(faces / "eval"), "--truth", str(faces / "gt")]
     chain = start("pipeline", *data, "--gate", "0", "--job_name", "faces", *SMALL)
     output, _ = chain.communicate()
@@ -96,16 +96,16 @@ def test_the_chain_trains_answers_and_scores_and_the_model_comes_back(start: Sta
     assert not list(Path("results").glob("*/ml")) and not Path("results/faces/checkpoints").exists()
 
 
-def test_a_job_that_fails_shows_why_and_how_to_go_on(start: Start, faces: Path) -> None:
+def test_a_failed_job_prints_the_reason_and_its_log(start: Start, faces: Path) -> None:
     failing = start("train", "--data", str(faces / "eval"), "--job_name", "wrong", *SMALL)
     output, _ = failing.communicate()
     assert failing.returncode == 2 and "Traceback" not in output
-    assert "train wrong ended with 2; its log: results/wrong/log.txt" in output and "channel train" in output
+    assert "train wrong ended with exit code 2; log: results/wrong/log.txt" in output and "channel train" in output
     assert not Path("results/wrong/model").exists()
 
 
 @pytest.mark.long
-def test_jobs_of_several_hosts_do_not_meet_each_other(start: Start, faces: Path) -> None:
+def test_simultaneous_jobs_with_several_hosts_are_separate(start: Start, faces: Path) -> None:
     arguments = ["train", "--data", str(faces / "train"), "--instances", "2", *SMALL]
     both = [start(*arguments, "--job_name", name) for name in ("first", "second")]
     for job in both:

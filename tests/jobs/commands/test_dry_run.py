@@ -25,14 +25,14 @@ WRONG: tuple[str, dict[str, Any]] = ("create_model_package_group", {"ModelPackag
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-def test_requests_are_printed_in_a_dry_run_alone(dry_run, capsys):
+def test_requests_are_printed_only_in_a_dry_run(dry_run, capsys):
     assert check_or_print(DeployFlags(dry_run=dry_run), [GROUP], name="e-1") is dry_run
     out = capsys.readouterr().out
     assert json.loads(out) == GROUP[1] if dry_run else out == ""
 
 
 @pytest.mark.parametrize(("requests", "also_checked"), [([WRONG], []), ([GROUP], [WRONG])])
-def test_wrong_requests_are_refused_and_nothing_is_printed(requests, also_checked, capsys):
+def test_invalid_requests_are_errors_and_are_not_printed(requests, also_checked, capsys):
     with pytest.raises(InputError, match="ModelPackageGroupName"):
         check_or_print(DeployFlags(dry_run=True), requests, also_checked, name="e-1")
     assert capsys.readouterr().out == ""
@@ -72,12 +72,12 @@ def test_the_record_and_results_of_another_job_are_never_replaced(command, folde
         assert code == 0 and not files
     else:
         assert (code, calls, files) == (2, [], [])
-        assert f"earlier/{folder} is there already; another --job_name" in err
+        assert f"earlier/{folder} already exists" in err and "use another --job_name" in err
     assert Path("earlier/exp-1/job.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("command", CREATING)
-def test_a_subcommand_that_starts_something_paid_says_so_first(command, run):
+def test_costs_are_printed_first(command, run):
     _, (calls, out, _, _) = run(command, command_line(command))
-    assert calls and out.startswith("paid: ") is (command not in WRITE_NO_RECORD)
-    assert "paid: " not in run(command, f"{command_line(command)} --dry_run")[1][1]
+    assert calls and out.startswith("AWS charges for: ") is (command not in WRITE_NO_RECORD)
+    assert "AWS charges for: " not in run(command, f"{command_line(command)} --dry_run")[1][1]

@@ -18,7 +18,7 @@ from tests.jobs.examples import LOCAL_JOB
 def test_the_log_of_a_job_on_this_machine(tmp_path, capsys):
     record = start_record(LOCAL_JOB, tmp_path, "here")
     assert run_jobs("logs", "exp-1", "--results", str(tmp_path)) == 0
-    assert "exp-1 has written no line yet" in capsys.readouterr().out
+    assert "exp-1 has not written any lines yet" in capsys.readouterr().out
     (record.folder / "log.txt").write_text("one\ntwo\n")
     assert run_jobs("logs", "exp-1", "--results", str(tmp_path)) == 0
     assert capsys.readouterr().out == "one\ntwo\n"
@@ -43,7 +43,7 @@ def test_ctrl_c_leaves_the_job_running(aws, tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr("jobs.aws.follower.Follower.follow", pressed)
     assert run_jobs("logs", "exp-1") == 130
-    assert "exp-1 goes on; python -m jobs logs exp-1 comes back to it" in capsys.readouterr().out
+    assert "exp-1 keeps running; follow it again with: python -m jobs logs exp-1" in capsys.readouterr().out
 
 
 def test_the_log_of_an_endpoint_is_followed_while_it_serves(capsys, monkeypatch):

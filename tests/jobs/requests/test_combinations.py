@@ -24,12 +24,12 @@ WORDS = [
     ("--ranges '{folds: [0, 3]}'", "folds 1: folds takes 0 (one model on a split) or at least 2 (1 of 4 combinations)"),
     ("--ranges '{freeze_epochs: [0, 2]}'", "freeze_epochs 1: freeze_epochs needs freeze (2 of 3 combinations)"),
     ("--isolated --ranges '{pretrained: [true, false]}'", "pretrained true: isolated and pretrained true: a training"),
-    ("--ranges '{weights: [a, b]}'", "weights: a path of this machine cannot be varied"),
+    ("--ranges '{weights: [a, b]}'", "weights: local paths cannot be varied"),
 ]
 
 
 @pytest.mark.parametrize(("words", "message"), WORDS)
-def test_a_combination_that_training_refuses_is_named_before_anything_starts(words, message, dry_run):
+def test_combinations_that_training_refuses_are_errors_before_the_start(words, message, dry_run):
     code, out, err = dry_run("tune", "--data", "s3://b/t", *shlex.split(words))
     assert (code, out) == (2, "") and message in err
     assert len(err.splitlines()) == 2  # a reason is named once
@@ -43,12 +43,12 @@ def test_a_combination_that_training_refuses_is_named_before_anything_starts(wor
         "--isolated --pretrained false --ranges '{lr: [0.001, 0.1]}'",
     ],
 )
-def test_a_value_that_only_the_other_settings_allow_is_taken(words, dry_run):
+def test_values_that_are_valid_with_the_other_settings_are_accepted(words, dry_run):
     code, _, err = dry_run("tune", "--data", "s3://b/t", *shlex.split(words))
     assert code == 0, err
 
 
-def test_of_very_many_combinations_all_pairs_are_checked(monkeypatch):
+def test_pairs_are_checked_if_there_are_too_many_combinations(monkeypatch):
     monkeypatch.setattr(combinations, "MOST_COMBINATIONS", 10)
     values = {
         "lr": [0.1, 0.2],

@@ -56,18 +56,18 @@ def defined_steps(dry_run: Callable[..., tuple[int, str, str]], flags: str) -> d
     return {step["Name"]: step for step in [*steps, *steps[-1]["Arguments"]["IfSteps"]]}
 
 
-def test_without_a_gate_for_the_interval_its_lower_end_is_not_asked_for(dry_run):
+def test_without_low_gate_the_interval_is_not_checked(dry_run):
     conditions = defined_steps(dry_run, "--gate 0.5")["Gate"]["Arguments"]["Conditions"]
     assert [condition["LeftValue"]["Std:JsonGet"]["Path"] for condition in conditions] == ["rarebird.macro_f1.value"]
 
 
-def test_only_the_training_takes_several_machines(dry_run):
+def test_only_the_training_step_uses_several_machines(dry_run):
     train, *others, _ = step_requests(defined(dry_run, "--instances 4"))
     assert train[1]["ResourceConfig"]["InstanceCount"] == 4
     assert [other["ProcessingResources"]["ClusterConfig"]["InstanceCount"] for _, other in others] == [1, 1]
 
 
-def test_an_execution_may_have_other_data_machines_and_gates(dry_run):
+def test_data_machines_and_gates_are_parameters_of_an_execution(dry_run):
     definition = defined(dry_run, "--instance ml.g5.xlarge --instances 2 --gate 0.5 --low_gate 0.25")
     assert definition["Parameters"] == [
         {"Name": "TrainData", "Type": "String", "DefaultValue": "s3://b/t/"},
@@ -88,7 +88,7 @@ def test_an_execution_may_have_other_data_machines_and_gates(dry_run):
     assert evaluate["ProcessingResources"]["ClusterConfig"]["InstanceType"] == "ml.g5.xlarge"
 
 
-def test_steps_are_taken_from_earlier_executions_where_it_is_asked_for(dry_run):
+def test_results_of_earlier_executions_are_reused_with_cache_days(dry_run):
     steps = defined_steps(dry_run, "--cache_days 30")
     cached = [name for name, step in steps.items() if "CacheConfig" in step]
     assert cached == ["Train", "Answer", "Evaluate"]
@@ -97,7 +97,7 @@ def test_steps_are_taken_from_earlier_executions_where_it_is_asked_for(dry_run):
 
 
 @pytest.mark.parametrize("flags", ["", "--spot --checkpoints s3://b/kept/"])
-def test_the_arguments_that_a_cached_step_is_found_by_are_the_same_in_each_execution(flags, dry_run):
+def test_cache_keys_of_steps_are_the_same_in_each_execution(flags, dry_run):
     """AWS compares these (Developer Guide, "Default cache key attributes by pipeline step type")."""
     steps = defined_steps(dry_run, f"--cache_days 7 {flags}")
     keys = ("AlgorithmSpecification", "CheckpointConfig", "Environment", "HyperParameters", "InputDataConfig")
@@ -109,13 +109,13 @@ def test_the_arguments_that_a_cached_step_is_found_by_are_the_same_in_each_execu
     assert "Execution." not in json.dumps(compared)
 
 
-def test_spot_without_lasting_checkpoints_is_never_found_again(dry_run):
+def test_cache_days_and_spot_without_fixed_checkpoints_is_an_error(dry_run):
     code, _, err = dry_run("pipeline", *shlex.split(f"{CHAIN} --cache_days 7 --spot"))
     assert code == 2 and "cache_days and spot" in err
 
 
 @pytest.mark.parametrize("flags", ["", "--spot"])
-def test_each_run_of_a_pipeline_has_checkpoints_of_its_own(flags, dry_run):
+def test_each_execution_has_its_own_checkpoints(flags, dry_run):
     uri = defined_steps(dry_run, flags)["Train"]["Arguments"]["CheckpointConfig"]["S3Uri"]
     values = uri["Std:Join"]["Values"]
     assert {"Get": "Execution.PipelineExecutionId"} in values and values[-2:] == ["checkpoints", ""]

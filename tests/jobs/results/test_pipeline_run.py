@@ -76,7 +76,7 @@ def test_an_execution_that_fails_prints_its_reason(stubbed, tmp_path):
     assert "[p-1] Train: Failed: ClientError: no class b" in lines and f"FailureReason: {reason}" in lines
 
 
-def test_a_step_that_is_taken_from_an_earlier_execution_says_so(stubbed):
+def test_reused_results_of_a_step_are_reported(stubbed):
     clients, sagemaker, _ = stubbed
     step = {
         "StepName": "Train",
@@ -87,10 +87,10 @@ def test_a_step_that_is_taken_from_an_earlier_execution_says_so(stubbed):
     sagemaker.add_response("list_pipeline_execution_steps", {"PipelineExecutionSteps": [step]}, ANY_PAGE)
     follower, lines = run_follower(clients)
     follower.print_changes(follower.describe())
-    assert lines[0] == "[p-1] Train: Succeeded: taken from an earlier execution"
+    assert lines[0] == "[p-1] Train: Succeeded: reused from an earlier execution"
 
 
-def test_what_the_steps_left_is_fetched_side_by_side(stubbed, tmp_path, monkeypatch):
+def test_results_of_steps_are_fetched_to_separate_folders(stubbed, tmp_path, monkeypatch):
     clients, sagemaker, _ = stubbed
     job = f"arn:aws:sagemaker:eu-west-1:123456789012:training-job/{NAME}"
     step = {"StepName": "Train", "StepStatus": "Succeeded", "Metadata": {"TrainingJob": {"Arn": job}}}

@@ -223,7 +223,7 @@ def run(inputs: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsy
 
 
 @pytest.mark.parametrize(("command", "on", "name"), offered())
-def test_every_flag_that_is_offered_has_an_effect(command, on, name, run, recorder, without_flag):
+def test_every_flag_has_an_effect(command, on, name, run, recorder, without_flag):
     words = f"{command_line(command, on)} {chosen(BESIDE, command, name, on)}"
     if command == "evaluation" and name in ("region", "profile") and on != SAGEMAKER:
         words = words.replace("--data", "--output_data_dir")
@@ -241,7 +241,7 @@ def test_every_flag_that_is_offered_has_an_effect(command, on, name, run, record
 
 
 @pytest.mark.parametrize("command", FLAGS)
-def test_every_flag_that_is_not_offered_is_refused(command, run):
+def test_flags_of_other_subcommands_are_errors(command, run):
     """With the subcommands that take it, all in one message and before anything is done."""
     names = {name for each in FLAGS for name in flag_names(each)} - set(flag_names(command))
     if command in JOB_SETTINGS:
@@ -250,14 +250,14 @@ def test_every_flag_that_is_not_offered_is_refused(command, run):
     code, (calls, out, err, files) = run(command, f"{command_line(command)} {flags}")
     assert (code, calls, out, files) == (2, [], "", [])
     for name in names:
-        takers = [each for each in FLAGS if name in flag_names(each)]
-        assert f"  --{name}: {command} does not take it; " in err and takers[0] in err.split(f"--{name}: ")[1]
+        subcommands = [each for each in FLAGS if name in flag_names(each)]
+        assert f"  --{name}: not a flag of {command}, only of {subcommands[0]}" in err
     assert len(err.splitlines()) == len(names) + 1
 
 
 @pytest.mark.parametrize("on", [HERE, DOCKER, SAGEMAKER])
 @pytest.mark.parametrize("command", [command for command, cls in FLAGS.items() if issubclass(cls, BackendFlags)])
-def test_every_flag_of_another_backend_is_refused(command, on, run):
+def test_flags_of_other_backends_are_errors(command, on, run):
     fields = [field for field in dataclasses.fields(FLAGS[command]) if on not in backends_of(field)]
     assert fields
     values = {field.name: chosen(VALUES, command, field.name, SAGEMAKER) for field in fields} | {"script_mode": "false"}
@@ -266,7 +266,7 @@ def test_every_flag_of_another_backend_is_refused(command, on, run):
     code, (calls, out, err, files) = run(command, f"{words} {flags}")
     assert (code, calls, out, files) == (2, [], "", [])
     for field in fields:
-        assert f"  --{field.name}: --on {on} does not use it, only --on {' or '.join(backends_of(field))}" in err
+        assert f"  --{field.name}: not used with --on {on}, only with --on {' or '.join(backends_of(field))}" in err
     assert len(err.splitlines()) == len(fields) + 1
     if on != SAGEMAKER:  # a dry run prints SageMaker's request with any --on
         without_spot = ("keep_alive", "cache_days")
@@ -277,7 +277,7 @@ def test_every_flag_of_another_backend_is_refused(command, on, run):
         assert code == 0 and out.startswith("{"), err
 
 
-def test_what_a_job_on_this_machine_takes():
+def test_flags_of_local_jobs():
     here = {command: {name for each, on, name in offered() if each == command and on == HERE} for command in FLAGS}
     common = {"dry_run", "wait", "job_name", "environment", "results", "instance", "instances", "region", "profile"}
     assert here["evaluation"] == common
@@ -300,20 +300,20 @@ def test_what_a_job_on_this_machine_takes():
         ("image", "--build false --base_image debian", ["base_image"]),
     ],
 )
-def test_a_flag_that_another_makes_useless_is_refused(command, words, refused, run):
+def test_flags_that_another_flag_makes_useless_are_errors(command, words, refused, run):
     code, (calls, _, err, _) = run(command, f"{command_line(command)} {words}")
     assert (code, calls) == (2, []) and "flags without effect:" in err
     assert [line.split(":")[0].strip(" -") for line in err.splitlines()[1:]] == refused
 
 
-def test_the_tables_name_flags_that_exist():
+def test_the_tables_of_this_file_name_existing_flags():
     known = {name for command in FLAGS for name in flag_names(command)}
     for key in (*VALUES, *BESIDE, *UNCHANGED):
         assert key.split(" ")[-1] in known, key
 
 
 @pytest.mark.parametrize("command", FLAGS)
-def test_help_is_by_group_and_in_sentences(command):
+def test_help_is_grouped_and_has_a_text_per_flag(command):
     cls = FLAGS[command]
     for field in dataclasses.fields(cls):
         text = field.metadata["help"]
@@ -322,7 +322,10 @@ def test_help_is_by_group_and_in_sentences(command):
         assert issubclass(cls, BackendFlags) or not any(f"--on {on}" in text for on in (HERE, DOCKER)), field.name
     if issubclass(cls, BackendFlags):
         texts = " ".join(field.metadata["help"] for field in dataclasses.fields(cls))
-        assert all(text in texts for text in ("--on here of processes", "--on docker of containers", "rarebird with"))
+        assert all(
+            text in texts
+            for text in ("processes with --on here", "containers with --on docker", "local image rarebird")
+        )
     text = help_text(cls, "")
     sections = [name for name in Flags.SECTIONS if f"\n{name}:\n" in f"\n{text}"]
     assert sections == [line[:-1] for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
@@ -337,7 +340,7 @@ def test_help_names_the_flags_of_single_backends(capsys):
         assert ("Only with --on docker or sagemaker:" in text) is (command == "train")
 
 
-def test_a_flag_is_for_every_backend_unless_it_names_some():
+def test_a_flag_applies_to_every_backend_by_default():
     @dataclasses.dataclass
     class Example:
         everywhere: int = flag(1, "Number of things")
@@ -347,6 +350,6 @@ def test_a_flag_is_for_every_backend_unless_it_names_some():
     assert Example().somewhere == [] and Example().everywhere == 1
 
 
-def test_an_account_has_what_the_subcommand_has_flags_for():
+def test_an_account_is_built_from_the_flags_of_the_subcommand():
     account = UploadFlags(bucket="b", kms_key="alias/k").account()
     assert (account.bucket, account.prefix, account.kms_key, account.role) == ("b", "rarebird", "alias/k", "")

@@ -24,11 +24,11 @@ KEPT = {**dict.fromkeys(SECRETS, NOT_KEPT), **OTHERS}
         lambda variables: {"PipelineDefinition": json.dumps({"Steps": [{"Arguments": {"Environment": variables}}]})},
     ],
 )
-def test_values_of_secrets_are_not_kept_wherever_they_are(request_of):
+def test_values_of_secrets_are_removed_at_any_depth(request_of):
     assert without_secrets(request_of(VARIABLES)) == request_of(KEPT)
 
 
-def test_a_record_on_the_disk_has_no_secret(tmp_path):
+def test_a_record_file_contains_no_secrets(tmp_path):
     request = {"Environment": VARIABLES, "HyperParameters": {"auth": "kept, a setting"}}
     record = JobRecord("exp-1", "train", "training", "sagemaker", "2026", tmp_path, request=request)
     record.save()
