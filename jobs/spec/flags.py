@@ -162,7 +162,7 @@ class TuneFlags(FormatFlags, SageMakerFlags, TrainingFlags):
     at_once: int = flag(2, "Number of trainings that run at the same time", low=1)
     strategy: str = flag(
         "Bayesian",
-        "Search strategy",
+        "Strategy of the search",
         choices=("Bayesian", "Random", "Hyperband", "Grid"),
     )
     stop_early: bool = flag(False, "Stop trainings that are unlikely to become the best")
