@@ -1,4 +1,4 @@
-"""What tests of the launcher share: an account that does not exist, a moto server in place of AWS, stubbed answers."""
+"""Fixtures of the launcher's tests: a fictitious account, a moto server instead of AWS, stubbed answers."""
 
 from __future__ import annotations
 
@@ -29,28 +29,30 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLE = "arn:aws:iam::123456789012:role/service-role/SageMaker-Execution"
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/rarebird:abc1234"
 BUCKET = "rarebird-test"
-REGISTRY_ACCOUNT = ("--bucket", BUCKET, "--image", IMAGE)  # register takes no role
+REGISTRY_ACCOUNT = ("--bucket", BUCKET, "--image", IMAGE)  # register has no --role
 ACCOUNT = ("--role", ROLE, *REGISTRY_ACCOUNT)
-MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"})  # of an image
+MANIFEST = json.dumps(
+    {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"}
+)  # of a container image
 
 
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No credentials, region, profile or instance metadata of this machine reach a test."""
+    """Hides credentials, region, profile and instance metadata of this machine from tests."""
     for name in list(os.environ):
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # of the hashes of uploads
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # cache of the hashes of uploads
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
 
 
 @pytest.fixture
 def dry_run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """`python -m jobs SUBCOMMAND FLAGS --dry_run` on SageMaker: exit code, stdout and stderr."""
+    """Runs `python -m jobs SUBCOMMAND FLAGS --dry_run` for SageMaker: exit code, stdout and stderr."""
 
     def run(command: str, *flags: str) -> tuple[int, str, str]:
         capsys.readouterr()
@@ -64,7 +66,7 @@ def dry_run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str,
 
 @pytest.fixture
 def valid_requests(dry_run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The requests of a dry run by boto3's method, which pass botocore's own check and ours; no network is used."""
+    """Returns the requests of a dry run by method; checks that botocore and we accept them, without a network."""
 
     def no_network(*_: Any, **__: Any) -> None:
         raise AssertionError("a dry run must not use the network")
@@ -95,7 +97,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def aws(server: str, monkeypatch: pytest.MonkeyPatch, no_account: None) -> Callable[[str], Any]:
-    """Makes a client of the server, emptied, with a bucket; the subcommands use the same server."""
+    """Empties the server and creates a bucket; subcommands use this server. Returns a function that creates clients."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", server)
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
@@ -110,7 +112,7 @@ def aws(server: str, monkeypatch: pytest.MonkeyPatch, no_account: None) -> Calla
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """A folder of five images, and a hidden one."""
+    """A folder of five images and a hidden one."""
     folder = tmp_path / "train"
     for name in ("a/1.jpg", "a/2.jpg", "b/착용 3.jpg", "a.jpg", "a-b.jpg", ".hidden/4.jpg"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +122,7 @@ def pictures(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stubbed(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Clients whose answers the test queues: (clients, stubs of sagemaker and of logs)."""
+    """Clients for which the test queues answers: (clients, stub of sagemaker, stub of logs)."""
     keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "eu-west-1"}
     clients = Clients()
     clients.__dict__["sagemaker"] = boto3.client("sagemaker", **keys)
@@ -132,17 +134,17 @@ def stubbed(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def run_jobs(command: str, *flags: str) -> int:
-    """`python -m jobs COMMAND FLAGS`, in this process."""
+    """Runs `python -m jobs COMMAND FLAGS` in this process."""
     return run_subcommand("jobs", SUBCOMMANDS, [command, *flags])
 
 
 def keys(prefix: str = "") -> list[str]:
-    """The keys in the bucket."""
+    """Returns the keys in the bucket."""
     return [item.key for item in list_objects(boto3.client("s3"), S3Uri(BUCKET, prefix))]
 
 
 def saved_model(folder: Path) -> Path:
-    """The files of a saved model, the least that passes."""
+    """Writes the smallest set of files that is a valid saved model."""
     folder.mkdir(parents=True, exist_ok=True)
     header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
     (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
@@ -154,7 +156,7 @@ def saved_model(folder: Path) -> Path:
 
 
 def leave(job: str, folder: Path, **archives: Path) -> None:
-    """Puts what a training would leave into S3, and lines into its log."""
+    """Writes the results of a training to S3, and lines to its log."""
     s3, logs = boto3.client("s3"), boto3.client("logs")
     for name, content in archives.items():
         archive = folder / f"{name}.tar.gz"

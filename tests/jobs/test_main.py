@@ -24,7 +24,7 @@ HEAVY = {"torch", "numpy", "pandas", "PIL", "boto3", "botocore", "regex", "tqdm"
 
 
 def imported(*argv: str) -> tuple[set[str], str]:
-    """The modules that are imported by `python -m jobs ARGV`, and what it prints."""
+    """Returns the modules that `python -m jobs ARGV` imports, and its output."""
     code = (
         f"import sys; from jobs.__main__ import main\n"
         f"try: main({list(argv)!r})\n"
@@ -73,7 +73,7 @@ def readme_commands() -> list[str]:
 
 
 def test_the_readmes_commands_run(aws: Callable[[str], Any], tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
-    """Those of the section SageMaker, as they are there, against a moto server."""
+    """The commands of the section SageMaker run unchanged on a moto server."""
     monkeypatch.delitem(CHECKS, "engine")
     trust = {"Statement": [{"Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
     role = aws("iam").create_role(RoleName="Jobs", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]

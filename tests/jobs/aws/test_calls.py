@@ -1,4 +1,4 @@
-"""Calls of AWS: what is retried, and errors as messages."""
+"""Calls of AWS: retries and error messages."""
 
 from __future__ import annotations
 

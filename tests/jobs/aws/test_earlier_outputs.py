@@ -1,4 +1,4 @@
-"""Jobs of other machines, found through SageMaker."""
+"""Results of jobs of other machines, looked up on SageMaker."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_an_unknown_name_is_an_error_and_a_dry_run_does_not_call_aws(faces, caps
 
 
 def asked(stubbed: Any, monkeypatch: pytest.MonkeyPatch, on: str = "sagemaker", input_name: str = "model") -> Any:
-    """Asks for what the job NAME left."""
+    """Looks up the result of the job NAME."""
     clients, *_ = stubbed
     monkeypatch.setattr("jobs.aws.earlier_outputs.Clients", lambda *_: clients)
     monkeypatch.setattr("jobs.aws.calls.FIRST_PAUSE", 0.0)

@@ -1,4 +1,4 @@
-"""Jobs followed to their end, against answers of SageMaker that botocore's Stubber checks."""
+"""Following jobs to their end, with answers of SageMaker from botocore's Stubber."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_spot_job_that_is_interrupted_and_restarted(stubbed):
 
 
 def endpoint_follower(clients, sagemaker, *statuses):
-    """A follower of an endpoint with these statuses, and the list of lines that it prints."""
+    """Returns a follower of an endpoint with these statuses, and the list of lines that it prints."""
     least = {
         "EndpointName": NAME,
         "EndpointArn": f"arn:aws:sagemaker:eu-west-1:123456789012:endpoint/{NAME}",

@@ -1,4 +1,4 @@
-"""New lines of log streams, against answers of CloudWatch that botocore's Stubber checks."""
+"""New lines of log streams, with answers of CloudWatch from botocore's Stubber."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def tail(clients):
 
 
 def later(newest: int) -> dict[str, object]:
-    """The request of a read after one whose newest event came at this time."""
+    """Returns the request of a read whose previous read ended with an event ingested at this time."""
     return {**FIRST_READ, "startTime": newest - OVERLAP_MS}
 
 
@@ -42,7 +42,7 @@ def test_pages_after_an_empty_page_are_read(stubbed):
 
 
 def test_no_event_is_lost_or_returned_twice(stubbed):
-    """The second read returns known events, one of the same time as a known one, and one that came late."""
+    """The second read returns events of the first, one with the same timestamp as one of these, and a late one."""
     clients, _, logs = stubbed
     first = [event(1, "a", late=2000), event(2, "b", written=START + 1000)]
     late = event(4, "late", host="algo-2", written=START - 100, late=20_000)

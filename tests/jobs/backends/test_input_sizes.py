@@ -1,4 +1,4 @@
-"""Sizes that are checked before anything is paid for."""
+"""Sizes of inputs are checked before anything is paid for."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_inputs_of_inference_and_of_a_pipelines_second_step_are_checked(tmp_path
         (Machine(volume_gb=80), "File"),
         (Machine(), "FastFile"),
         (Machine(volume_gb=None), "File"),
-        (Machine("ml.g5.xlarge"), "File"),  # has a disk of its own, of another size
+        (Machine("ml.g5.xlarge"), "File"),  # has its own disk of another size
     ],
 )
 def test_inputs_that_fit_or_are_not_copied_are_accepted(machine, mode, tmp_path):
@@ -68,7 +68,7 @@ def test_sizes_of_local_inputs_and_inputs_in_s3_are_added(aws, tmp_path, monkeyp
     data = sparse(tmp_path / "data", "x", 4_000)
     inputs = (Input("predictions", f"s3://{BUCKET}/in"), Input("ground_truth", str(data)))
     job = replace(EVALUATION_JOB, inputs=inputs)
-    check_sizes(job, None)  # a dry run asks nobody
+    check_sizes(job, None)  # a dry run does not list S3
     with pytest.raises(InputError, match=r"at least 31\.0 GB \(predictions 27\.0 GB, ground_truth 4\.0 GB\)"):
         check_sizes(job, Clients())
     check_sizes(replace(job, inputs=(*inputs[1:], Input("predictions", "s3://no-such-bucket/in"))), Clients())
@@ -90,5 +90,7 @@ def test_images_larger_than_the_payload_are_an_error(tmp_path, aws, capsys):
         check_payload(Input("pictures", f"s3://{BUCKET}/p"), 1, Clients())
     check_payload(Input("pictures", f"s3://{BUCKET}/p"), 0, Clients())
     huge = sparse(tmp_path / "huge", "1.jpg", 150 << 20)
-    with pytest.raises(InputError, match="python -m jobs inference, which has no limit .a request has at most 100 MB"):
+    with pytest.raises(
+        InputError, match=r"python -m jobs inference, which has no limit \(a request has at most 100 MB"
+    ):
         check_payload(Input("pictures", str(huge)), 6, None)

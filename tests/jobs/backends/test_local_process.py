@@ -1,4 +1,4 @@
-"""Jobs in processes of this machine: their environment, and whole jobs."""
+"""Jobs as local processes: their environment, and complete jobs."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ def test_names_of_local_hosts(job_type, first, tmp_path, monkeypatch):
         assert folders == ["algo-1", "algo-2"]
     else:
         log = (tmp_path / "exp-9" / "log.txt").read_text().splitlines()
-        assert log[-1] == f"model: {tmp_path / 'exp-9' / 'model'} (resnet10t, 2 classes)"  # a folder that is kept
+        assert log[-1] == f"model: {tmp_path / 'exp-9' / 'model'} (resnet10t, 2 classes)"  # the folder in the results
 
 
 @pytest.fixture
 def start() -> Start:
-    """python -m jobs, in the working folder."""
+    """Returns a function that starts `python -m jobs` in the working folder."""
 
     def start(*arguments: str) -> subprocess.Popen[str]:
         env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}

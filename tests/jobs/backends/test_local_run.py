@@ -1,4 +1,4 @@
-"""A job on this machine: its record, its inputs and what is collected of it."""
+"""A local job: its record, inputs and results."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_results_of_hosts_are_merged_and_verified(tmp_path):
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the calls that pack, unpack, decompress or verify a model, as they are made."""
+    """Names of the calls that pack, unpack or verify a model, in order; decompressing fails the test."""
     names: list[str] = []
 
     def counted(module: Any, name: str) -> None:
@@ -81,7 +81,7 @@ def test_a_model_is_packed_once_verified_once_and_never_unpacked(code, finished,
     assert calls == ["pack", "verify"]
     assert (record.folder / "model" / "model.safetensors").is_file()
     assert (record.folder / "model.tar.gz").is_file()
-    assert model.is_dir() is (code != 0)  # a stopped job's folders stay
+    assert model.is_dir() is (code != 0)  # the folders of a stopped job are kept
 
 
 def test_a_failed_job_prints_its_failure_file_and_keeps_its_folders(tmp_path):

@@ -1,4 +1,4 @@
-"""Jobs started, followed and fetched, against answers of SageMaker that botocore's Stubber checks."""
+"""Starting, following and fetching jobs, with answers of SageMaker from botocore's Stubber."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_stopped_job_has_exit_code_1(secondary, word, stubbed, tmp_path, monke
     watched, lines = follower(clients)
     code, _ = follow_and_fetch(watched, ResultsFolder(tmp_path))
     assert code == 1 and word in "\n".join(lines)
-    assert len(fetched) == 1  # SageMaker keeps the model of a stopped job
+    assert len(fetched) == 1  # SageMaker stores the model of a stopped job
 
 
 def test_ctrl_c_leaves_the_job_running_and_prints_how_to_follow_it(stubbed, tmp_path):
@@ -91,8 +91,8 @@ def test_a_start_whose_answer_was_lost_is_not_an_error(stubbed, monkeypatch):
         (PIPELINE, False, PIPELINE, True),
         (ENDPOINT, False, None, False),
         (ENDPOINT, False, ENDPOINT, True),
-        (ENDPOINT, True, None, True),  # it is deleted
-        (TRAINING, True, None, False),  # it has a model
+        (ENDPOINT, True, None, True),  # a deleted endpoint
+        (TRAINING, True, None, False),  # a stopped training has a model
     ],
 )
 def test_a_record_is_replaced_only_by_an_update_of_the_same_kind(kind, stopped, replaces, is_free, tmp_path):
@@ -158,7 +158,7 @@ def test_a_restarted_job_is_found_by_its_first_name(name, stem, tmp_path, monkey
 def test_an_existing_name_is_accepted_only_if_an_earlier_attempt_may_have_succeeded(
     first, method, code, message, is_done, stubbed, monkeypatch
 ):
-    """Else an endpoint that is paid for would lose its model, or another's would be taken for one's own."""
+    """Otherwise a running endpoint would lose its model, or another user's endpoint would be taken for this one."""
     clients, sagemaker, _ = stubbed
     monkeypatch.setattr("jobs.aws.calls.FIRST_PAUSE", 0.0)
     sagemaker.add_client_error(method, first, "try later", 500)

@@ -1,4 +1,4 @@
-"""Resources created as one, and deleted again after an error or Ctrl-C."""
+"""Creating all resources or none: they are deleted after an error or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUOTA = (
 
 
 def fail(monkeypatch: pytest.MonkeyPatch, operation: str, error: BaseException | None = None) -> list[str]:
-    """One operation of AWS fails, the others are moto's; returns the list of the operations."""
+    """Makes one operation of AWS fail; moto serves the others. Returns the list of called operations."""
     done: list[str] = []
     client = Clients("eu-west-1").sagemaker
     real = type(client)._make_api_call
@@ -37,7 +37,7 @@ def fail(monkeypatch: pytest.MonkeyPatch, operation: str, error: BaseException |
 
 
 def left(aws: Any) -> dict[str, list[str]]:
-    """Names of what SageMaker has."""
+    """Returns the names of the resources on SageMaker."""
     sagemaker = aws("sagemaker")
     return {
         "models": [model["ModelName"] for model in sagemaker.list_models()["Models"]],
@@ -69,7 +69,7 @@ def test_a_refused_deploy_deletes_what_it_created_and_can_be_repeated(operation,
 
 @pytest.mark.parametrize(("operation", "deleted"), [("CreateModel", ""), ("CreateEndpointConfig", "model prod")])
 def test_resources_of_another_command_are_never_deleted(operation, deleted, aws, monkeypatch, capsys):
-    """A name that is taken is refused; what has that name stays, and what came before it goes."""
+    """An existing name is an error; its resource is kept, and resources created before are deleted."""
     flags = (*ACCOUNT, "--model_dir", f"s3://{BUCKET}/m/model.tar.gz", "--job_name", "prod")
     assert run_jobs("deploy", *flags) == 0
     taken = ClientError({"Error": {"Code": "ValidationException", "Message": "Cannot create already existing"}}, "x")
@@ -89,7 +89,7 @@ def test_a_refused_transform_deletes_its_model(aws, tmp_path, monkeypatch, capsy
 
 @pytest.mark.parametrize("operation", ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"])
 def test_ctrl_c_waits_for_the_current_request(operation, aws, monkeypatch, capsys):
-    """Its outcome would be unknown. Before the endpoint nothing stays, afterwards it is recorded."""
+    """Otherwise its outcome would be unknown. Only after the last request are the resources kept and recorded."""
     real = Clients("eu-west-1").sagemaker._make_api_call.__func__
 
     def call(self: Any, name: str, request: Any) -> Any:
@@ -109,7 +109,7 @@ def test_ctrl_c_waits_for_the_current_request(operation, aws, monkeypatch, capsy
 
 
 def test_ctrl_c_during_the_upload_deletes_the_model(aws, tmp_path, monkeypatch):
-    """The upload under way is not cut: the archive would be there, and the same command refused."""
+    """The upload arrives in spite of Ctrl-C: if it stayed, the same command would be an error."""
     flags = (*ACCOUNT, "--model_dir", str(saved_model(tmp_path / "model")), "--job_name", "prod")
     real = upload_folder
 
@@ -135,7 +135,7 @@ def test_a_resource_that_cannot_be_deleted_is_a_warning(aws, monkeypatch, capsys
 
 
 def test_a_second_ctrl_c_interrupts_immediately():
-    before = signal.getsignal(signal.SIGINT)  # of tests in the background of a shell: ignored
+    before = signal.getsignal(signal.SIGINT)  # SIG_IGN if the tests run in the background of a shell
     with pytest.raises(KeyboardInterrupt), DeferredInterrupt() as interrupt:
         os.kill(os.getpid(), signal.SIGINT)
         assert interrupt.pressed

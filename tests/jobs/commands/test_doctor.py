@@ -1,4 +1,4 @@
-"""The checks of an account."""
+"""Checks of docker and the AWS account."""
 
 from __future__ import annotations
 

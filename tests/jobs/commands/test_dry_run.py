@@ -1,4 +1,4 @@
-"""Requests checked, and printed in a dry run; what every subcommand that creates something does first."""
+"""Checking requests, and printing them in a dry run: the first step of every subcommand that creates resources."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.jobs.spec.test_flag_groups import command_line
 
 GROUP = ("create_model_package_group", {"ModelPackageGroupName": "faces"})
 CREATING = [name for name, cls in FLAGS.items() if issubclass(cls, RequestFlags)]
-WRITE_NO_RECORD = ("register",)  # and starts nothing that is paid
+WRITE_NO_RECORD = ("register",)  # and starts nothing that AWS charges for
 WRONG: tuple[str, dict[str, Any]] = ("create_model_package_group", {"ModelPackageGroupName": "a_b"})
 
 
@@ -54,17 +54,17 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(inputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Callable[[str, str], tuple[int, list[Any]]]:
-    """Runs a subcommand in the folder of the inputs; what it did is recorded."""
+    """Runs a subcommand in the folder of the inputs, and records its actions."""
     recorder = Recorder()
     monkeypatch.chdir(inputs)
     install(recorder, monkeypatch)
     return lambda command, words: run_recorded(recorder, capsys, command, shlex.split(words))
 
 
-@pytest.mark.parametrize("folder", ["exp-1", "exp-3"])  # of a training; of results without a record
+@pytest.mark.parametrize("folder", ["exp-1", "exp-3"])  # a training; results without a record
 @pytest.mark.parametrize("command", CREATING)
 def test_the_record_and_results_of_another_job_are_never_replaced(command, folder, run):
-    """Every subcommand that creates something looks before it uploads or creates anything."""
+    """Every subcommand that creates resources checks this before it uploads or creates anything."""
     before = Path("earlier/exp-1/job.json").read_bytes()
     words = command_line(command).replace("exp-9", folder)
     code, (calls, _, err, files) = run(command, f"{words} --results earlier")

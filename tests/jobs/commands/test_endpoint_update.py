@@ -1,4 +1,4 @@
-"""Endpoints that get another model in place."""
+"""Updating the model of an endpoint."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ SCALED = ("--max_instances", "4", "--min_instances", "2")
 
 @dataclass
 class Updates:
-    """What UpdateEndpoint does, which moto does not know.
+    """The effect of UpdateEndpoint, which moto does not support.
 
     Attributes:
-        requests: Those that were sent.
-        takes: Whether the endpoint gets the new configuration; else SageMaker goes back to the former.
-        status: Of the endpoint when the update has ended.
-        late: Number of looks at which the endpoint is still as before the update.
-        interrupted: Whether Ctrl-C is pressed while it is followed.
+        requests: The requests that were sent.
+        succeeds: Whether the endpoint gets the new configuration; otherwise SageMaker rolls back.
+        status: Status of the endpoint when the update has ended.
+        late: Number of descriptions that still show the endpoint before the update.
+        interrupted: Whether Ctrl-C is pressed while the update is followed.
     """
 
     requests: list[dict[str, Any]] = field(default_factory=list)
-    takes: bool = True
+    succeeds: bool = True
     status: str = "InService"
     late: int = 0
     interrupted: bool = False
@@ -52,7 +52,7 @@ def updates(aws, monkeypatch) -> Updates:
                 raise KeyboardInterrupt
             endpoint = sagemaker_backends["123456789012"]["eu-west-1"].endpoints["prod"]
             state.late -= 1
-            if state.late < 0 and state.takes:
+            if state.late < 0 and state.succeeds:
                 endpoint.endpoint_config_name = state.requests[-1]["EndpointConfigName"]
             if state.late < 0:
                 endpoint.endpoint_status = state.status
@@ -75,7 +75,7 @@ def test_a_successful_update_deletes_the_old_configuration_and_model(updates, aw
     assert "deleted: configuration prod, model prod" in capsys.readouterr().out
     assert record() == updates.requests[0] == {"EndpointName": "prod", "EndpointConfigName": name}
 
-    assert run_jobs("deploy", *FLAGS, "--update") == 0  # once more, from the names of the first update
+    assert run_jobs("deploy", *FLAGS, "--update") == 0  # again, starting from the names of the first update
     assert left(aws)["models"] == [updates.requests[1]["EndpointConfigName"]] != [name]
     assert run_jobs("stop", "prod") == 0
     assert left(aws) == {"models": [], "configurations": [], "endpoints": []}
@@ -84,7 +84,7 @@ def test_a_successful_update_deletes_the_old_configuration_and_model(updates, aw
 def test_a_rollback_deletes_the_new_configuration_and_model(updates, aws, capsys):
     assert run_jobs("deploy", *FLAGS) == 0
     before = record()
-    updates.takes = False
+    updates.succeeds = False
     assert run_jobs("deploy", *FLAGS, "--update", "--rollback_alarms", "errors", "--bake", "60") == 1
     out = capsys.readouterr().out
     assert "SageMaker rolled back to configuration prod; the old model serves requests" in out
@@ -97,7 +97,7 @@ def test_a_rollback_deletes_the_new_configuration_and_model(updates, aws, capsys
 
 def test_a_failed_rollback_deletes_nothing(updates, aws, capsys):
     assert run_jobs("deploy", *FLAGS) == 0
-    updates.takes, updates.status = False, "UpdateRollbackFailed"
+    updates.succeeds, updates.status = False, "UpdateRollbackFailed"
     assert run_jobs("deploy", *FLAGS, "--update") == 1
     assert "either of them may be in use" in capsys.readouterr().out
     assert len(left(aws)["models"]) == len(left(aws)["configurations"]) == 2
@@ -155,7 +155,7 @@ def test_a_refused_update_restores_the_scaling(aws, monkeypatch):
     assert run_jobs("deploy", *FLAGS, *SCALED) == 0
     done = fail(monkeypatch, "UpdateEndpoint")
     assert run_jobs("deploy", *FLAGS, "--update", "--instance", "ml.c5.xlarge", *SCALED) == 2
-    assert "DeregisterScalableTarget" in done  # as SageMaker asks for before other machines
+    assert "DeregisterScalableTarget" in done  # SageMaker requires this before the instance type changes
     (target,) = aws("application-autoscaling").describe_scalable_targets(ServiceNamespace="sagemaker")[
         "ScalableTargets"
     ]

@@ -1,4 +1,4 @@
-"""Results fetched by a job's name."""
+"""Fetching results by a job's name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs found by their names: in their records, else in SageMaker."""
+"""Finding jobs by name: in their records, then on SageMaker."""
 
 from __future__ import annotations
 

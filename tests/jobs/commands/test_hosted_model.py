@@ -1,4 +1,4 @@
-"""The model of transform, deploy and register: named in three ways, uploaded where it is local."""
+"""The model of transform, deploy and register: a folder, URI or job; a local model is uploaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The image's tag, and images that are in ECR already; no docker is run."""
+"""The image's tag, and existing images in ECR; docker is not run."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def docker(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The engine's commands, which are not run."""
+    """The docker commands, which are not run."""
     commands: list[str] = []
     monkeypatch.setattr(image, "run_in_terminal", lambda *command: commands.append(command[1]) or 0)
     monkeypatch.setattr(image, "engine", lambda *arguments: commands.append(arguments[0]) or "")

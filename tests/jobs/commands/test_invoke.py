@@ -1,4 +1,4 @@
-"""Endpoints asked about images."""
+"""Predicting images with endpoints."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VERBOSE = {"probabilities": [0.2, 0.8], "labels": ["worn", "none"], "predicted_l
 
 @pytest.fixture
 def endpoint(aws, monkeypatch) -> Callable[..., list[dict[str, Any]]]:
-    """Creates the endpoint prod; moto answers for it by what the test gives for each request, in order."""
+    """Returns a function that creates the endpoint prod, which gives these answers to requests in order."""
     real = Clients("eu-west-1").sagemaker._make_api_call.__func__
     for name in ("a.jpg", "b.png"):
         Path(name).write_bytes(name.encode())

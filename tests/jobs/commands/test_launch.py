@@ -1,4 +1,4 @@
-"""Jobs started on each backend; on SageMaker against a moto server."""
+"""Starting jobs on each backend, SageMaker's on a moto server."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_training_uploads_its_folder_and_downloads_its_model(aws, pictures, tm
     ]
     assert (results / "output" / "split.csv").is_file()
 
-    assert run_jobs("train", *flags[1:]) == 2  # the name is taken
+    assert run_jobs("train", *flags[1:]) == 2  # the name exists
     assert run_jobs("status") == 0 and "training exp-1: Completed" in capsys.readouterr().out
     assert run_jobs("logs", "exp", "--follow", "false") == 0 and "started" in capsys.readouterr().out
     assert run_jobs("fetch", "latest") == 0 and "2 classes" in capsys.readouterr().out

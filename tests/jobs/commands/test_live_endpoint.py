@@ -1,4 +1,4 @@
-"""Endpoints as they are on SageMaker."""
+"""Reading endpoints from SageMaker."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_an_endpoint_without_its_configuration_can_be_read(aws):
         ("prod", f"pro{TAIL}", False),
         ("prod-2", f"prod{TAIL}", False),
         (f"endpoint{TAIL}", f"endpoint{TAIL}", True),
-        ("a" * 63, f"{'a' * 42}{TAIL}", True),  # shortened to the length that names may have
+        ("a" * 63, f"{'a' * 42}{TAIL}", True),  # shortened to the longest allowed name
         ("a" * 63, f"{'a' * 41}{TAIL}", False),
     ],
 )

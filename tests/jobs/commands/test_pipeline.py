@@ -1,4 +1,4 @@
-"""The chain on this machine, and pipelines against a moto server."""
+"""Pipelines on this machine, and on a moto server."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_pipeline_is_created_updated_and_found_by_name(
             return {"PipelineExecutionSteps": [{"StepName": "Train", "StepStatus": "Executing"}]}
         return {"PipelineExecutionStatus": "Executing"}
 
-    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", answer)  # moto knows no steps and no stop
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", answer)  # moto supports neither steps nor stop
     assert run_jobs("status", "p-1") == 0 and "[p-1] Train: Executing" in capsys.readouterr().out
     assert run_jobs("stop", "p-1") == 0
     assert [request["operation"] for request in asked] == [

@@ -1,4 +1,4 @@
-"""Versions of models in the registry."""
+"""Registering model versions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_registered_version_is_never_overwritten(aws, tmp_path, capsys):
     assert run_jobs("register", *flags, "--job_name", "v-50") == 2
     assert "already exists; use another --job_name" in capsys.readouterr().err
     remote = (*REGISTRY_ACCOUNT, "--model_dir", uris[0][0], "--evaluation", str(evaluation), "--job_name", "v-50")
-    assert run_jobs("register", *remote) == 2  # the evaluation of the first version
+    assert run_jobs("register", *remote) == 2  # would overwrite the evaluation of the first version
     assert aws("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read() == first
 
 
@@ -58,7 +58,7 @@ def test_a_refused_version_can_be_repeated(aws, tmp_path, monkeypatch):
 def test_a_model_is_registered_with_its_scores(aws, tmp_path, capsys):
     evaluation = write_evaluation(tmp_path / "evaluation.json", 0.5, 0.4, 0.6)
     flags = (*REGISTRY_ACCOUNT, "--model_dir", str(saved_model(tmp_path / "model")), "--evaluation", str(evaluation))
-    for _ in range(2):  # the group is there the second time
+    for _ in range(2):  # the second time the group exists
         assert run_jobs("register", *flags, "--group", "faces") == 0
     arn = capsys.readouterr().out.splitlines()[-1]
     package = aws("sagemaker").describe_model_package(ModelPackageName=arn)

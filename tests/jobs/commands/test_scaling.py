@@ -1,4 +1,4 @@
-"""Endpoints that are scaled."""
+"""Scaling endpoints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLAGS = (*ACCOUNT, "--model_dir", f"s3://{BUCKET}/m/model.tar.gz", "--job_name",
 
 
 def alarms(aws: Any) -> list[Any]:
-    """The alarms that are ours; those of target tracking are Application Auto Scaling's."""
+    """Returns our alarms, without those that Application Auto Scaling creates for target tracking."""
     answer = aws("cloudwatch").describe_alarms()["MetricAlarms"]
     return [alarm for alarm in answer if not alarm["AlarmName"].startswith("TargetTracking")]
 

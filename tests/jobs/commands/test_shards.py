@@ -1,4 +1,4 @@
-"""Shards packed by command. That training and inference read them as they read the folder: tests/test_shards.py."""
+"""Packing shards. tests/test_shards.py checks that training and inference read them like the folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How jobs stand."""
+"""The status of jobs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_status_of_a_sagemaker_job_is_requested(aws, tmp_path, capsys):
     leave("exp-1", tmp_path, model=saved_model(tmp_path / "model"))
     assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", "--data", f"s3://{BUCKET}/x", "--job_name", "exp-1") == 0
     assert run_jobs("status") == 0 and "training exp-1: Completed" in capsys.readouterr().out
-    assert not Path("results/exp-1/model").exists()  # nothing is fetched
+    assert not Path("results/exp-1/model").exists()  # nothing is downloaded
 
 
 @pytest.mark.parametrize("command", ["status", "logs"])
@@ -48,7 +48,9 @@ def test_the_status_of_a_sagemaker_job_is_requested(aws, tmp_path, capsys):
         ("Failed", ["Train"], 1, "pipeline p-1: Failed"),
     ],
 )
-def test_the_exit_code_of_an_ended_pipeline_is_the_gates_result(command, status, steps, code, line, capsys, monkeypatch):
+def test_the_exit_code_of_an_ended_pipeline_is_the_gates_result(
+    command, status, steps, code, line, capsys, monkeypatch
+):
     JobRecord("p-1", "pipeline", "pipeline", "sagemaker", "2026", Path("results/p-1"), {"run": "arn:p"}).save()
     description = {
         "PipelineExecutionStatus": status,

@@ -1,4 +1,4 @@
-"""Jobs stopped and endpoints deleted."""
+"""Stopping jobs and deleting endpoints."""
 
 from __future__ import annotations
 
@@ -82,4 +82,4 @@ def test_the_name_of_an_endpoint_deleted_elsewhere_can_be_freed(aws, capsys):
     shutil.rmtree("results/prod")
     assert run_jobs("deploy", *flags) == 0
     assert [run_jobs("stop", "prod"), run_jobs("stop", "prod")] == [0, 2]
-    assert capsys.readouterr().err.endswith("no endpoint prod\n")  # its record says so already
+    assert capsys.readouterr().err.endswith("no endpoint prod\n")  # without advice: the record says that it is deleted

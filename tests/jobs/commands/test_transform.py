@@ -34,7 +34,7 @@ def test_the_model_of_an_ended_transform_is_deleted(waits, aws, tmp_path):
         assert run_jobs("fetch", "t-1") == 0
     assert aws("sagemaker").list_models()["Models"] == []
     assert Path("results/t-1/transform/1.jpg.out").is_file()
-    assert run_jobs("fetch", "t-1") == 0  # once more, without the model
+    assert run_jobs("fetch", "t-1") == 0  # again, without the model
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_only_the_model_of_this_transform_is_deleted_and_only_after_its_end(desc
         sagemaker.add_response("delete_model", {}, {"ModelName": "t-1"})
     delete_model(clients, description)
     sagemaker.assert_no_pending_responses()
-    assert capsys.readouterr().out == ""  # a call that is not queued would be one that failed
+    assert capsys.readouterr().out == ""  # a call without a queued answer would print a warning
 
 
 @pytest.mark.parametrize(

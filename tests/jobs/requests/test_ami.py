@@ -39,7 +39,7 @@ def test_gpu_instances_have_an_ami_with_a_new_enough_driver(family):
 def test_instances_without_gpus_for_cuda_13_have_no_ami(family):
     instance = f"ml.{family}.xlarge"
     assert inference_ami(instance, "auto") is None is transform_ami(instance, "auto")
-    assert inference_ami(instance, "al2-ami-x") == "al2-ami-x"  # a name is taken as it is
+    assert inference_ami(instance, "al2-ami-x") == "al2-ami-x"  # a name is used unchanged
 
 
 def test_all_gpu_families_in_botocore_are_tested():
@@ -70,13 +70,8 @@ def test_an_ami_missing_in_botocore_is_a_warning_and_other_text_an_error(dry_run
     flags = ("deploy", "--model_dir", "s3://b/m", "--ami_version")
     code, out, err = dry_run(*flags, "al2027-ami-sagemaker-inference-gpu-9-1")
     assert code == 0 and "al2027-ami-sagemaker-inference-gpu-9-1" in out
-    assert (
-        "warning: ProductionVariants[0].InferenceAmiVersion (--ami_version): 'al2027-ami-sagemaker-inference-gpu-9-1' is not in this version of botocore"
-        in err
-    )
+    assert "warning: ProductionVariants[0].InferenceAmiVersion (--ami_version): 'al2027-ami" in err
+    assert "is not in this version of botocore" in err
     code, out, err = dry_run(*flags, "gpu-4")
-    assert (
-        (code, out) == (2, "")
-        and "InferenceAmiVersion (--ami_version): expected one of" in err
-        and "not 'gpu-4'" in err
-    )
+    assert (code, out) == (2, "")
+    assert "InferenceAmiVersion (--ami_version): expected one of" in err and "not 'gpu-4'" in err

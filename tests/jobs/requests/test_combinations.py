@@ -1,4 +1,4 @@
-"""Combinations of a search that every training would refuse."""
+"""Combinations of settings in a search that training would refuse."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WORDS = [
 def test_combinations_that_training_refuses_are_errors_before_the_start(words, message, dry_run):
     code, out, err = dry_run("tune", "--data", "s3://b/t", *shlex.split(words))
     assert (code, out) == (2, "") and message in err
-    assert len(err.splitlines()) == 2  # a reason is named once
+    assert len(err.splitlines()) == 2  # each reason is listed once
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_empty_fields_are_removed():
 
 @pytest.mark.parametrize(("instance", "keys"), [("ml.m5.xlarge", 1), ("ml.g5.xlarge", 0), ("ml.p4d.24xlarge", 0)])
 def test_a_local_disk_has_no_kms_key(instance, keys, dry_run):
-    """AWS refuses VolumeKmsKeyId (of endpoints KmsKeyId) for machines with local disks; outputs keep the key."""
+    """AWS refuses VolumeKmsKeyId (endpoints: KmsKeyId) for machines with local disks; outputs are still encrypted."""
     flags = ("--kms_key", "alias/k", "--instance", instance)
     model = ("--model_dir", "s3://b/m/model.tar.gz")
     outputs = {

@@ -30,11 +30,11 @@ def test_answers_of_an_asynchronous_endpoint_are_encrypted():
     config = endpoint_config_request(hosted, Endpoint("e", "async"))
     output = config["AsyncInferenceConfig"]["OutputConfig"]
     assert output["S3OutputPath"] == f"{account.root}/e/async" and output["KmsKeyId"] == "alias/k"
-    assert "KmsKeyId" not in config  # the machine's disk is local
+    assert "KmsKeyId" not in config  # the machine has a local disk
 
 
 def test_the_server_of_an_asynchronous_endpoint_has_awss_limits(valid_requests):
-    """1 GB and an hour; the server reads the variables as its settings, and those of the user win."""
+    """1 GB and one hour. The server reads the variables as its settings; the user's variables take precedence."""
     assert all(re.match(r"SERVE_", name) for name in ASYNC_VARIABLES)
     values = {name.removeprefix("SERVE_").lower(): value for name, value in ASYNC_VARIABLES.items()}
     settings = build(ServeSettings, [Layer("variables", values)])

@@ -33,7 +33,9 @@ def test_the_definition_is_a_pipeline_of_four_steps(dry_run: Callable[..., tuple
     sources = {entry["InputName"]: entry["S3Input"]["S3Uri"] for entry in answer["Arguments"]["ProcessingInputs"]}
     model = {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}
     assert sources == {"eval": {"Get": "Parameters.EvalData"}, "model": model}
-    answers = {"Get": "Steps.Answer.ProcessingOutputConfig.Outputs['output'].S3Output.S3Uri"}  # makes a dependency
+    answers = {
+        "Get": "Steps.Answer.ProcessingOutputConfig.Outputs['output'].S3Output.S3Uri"
+    }  # creates a dependency between the steps
     assert evaluate["Arguments"]["ProcessingInputs"][1]["S3Input"]["S3Uri"] == answers
     scores = "Steps.Evaluate.ProcessingOutputConfig.Outputs['evaluation'].S3Output.S3Uri"
     registered = gate["Arguments"]["IfSteps"][0]["Arguments"]["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
@@ -43,7 +45,7 @@ def test_the_definition_is_a_pipeline_of_four_steps(dry_run: Callable[..., tuple
 
 
 def defined(dry_run: Callable[..., tuple[int, str, str]], flags: str) -> dict[str, Any]:
-    """A definition."""
+    """Returns the definition of a pipeline."""
     code, out, err = dry_run("pipeline", *shlex.split(f"{CHAIN} {flags}"))
     assert code == 0, err
     definition: dict[str, Any] = json.loads(json.loads(out)["PipelineDefinition"])
@@ -51,7 +53,7 @@ def defined(dry_run: Callable[..., tuple[int, str, str]], flags: str) -> dict[st
 
 
 def defined_steps(dry_run: Callable[..., tuple[int, str, str]], flags: str) -> dict[str, dict[str, Any]]:
-    """A definition's steps by name, those behind the gate too."""
+    """Returns the steps of a definition by name, including those after the gate."""
     steps = defined(dry_run, flags)["Steps"]
     return {step["Name"]: step for step in [*steps, *steps[-1]["Arguments"]["IfSteps"]]}
 
@@ -98,7 +100,7 @@ def test_results_of_earlier_executions_are_reused_with_cache_days(dry_run):
 
 @pytest.mark.parametrize("flags", ["", "--spot --checkpoints s3://b/kept/"])
 def test_cache_keys_of_steps_are_the_same_in_each_execution(flags, dry_run):
-    """AWS compares these (Developer Guide, "Default cache key attributes by pipeline step type")."""
+    """AWS compares these arguments (Developer Guide, "Default cache key attributes by pipeline step type")."""
     steps = defined_steps(dry_run, f"--cache_days 7 {flags}")
     keys = ("AlgorithmSpecification", "CheckpointConfig", "Environment", "HyperParameters", "InputDataConfig")
     compared = [{key: steps["Train"]["Arguments"].get(key) for key in keys}]
@@ -127,4 +129,4 @@ def test_tags_reach_the_pipeline_and_its_steps(dry_run):
     steps = defined_steps(dry_run, "--tags '{team: vision}'")
     for name in ("Train", "Answer", "Evaluate"):
         assert steps[name]["Arguments"]["Tags"] == [{"Key": "team", "Value": "vision"}]
-    assert "Tags" not in steps["Register"]["Arguments"]  # AWS: a version has its group's
+    assert "Tags" not in steps["Register"]["Arguments"]  # AWS: a version has the tags of its group

@@ -1,4 +1,4 @@
-"""What requests can cost."""
+"""Machine hours that requests can cost."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ GRID = "tune --data s3://b/t --strategy Grid --ranges '{loss: [focal, cross_entr
         (
             f"{TUNE} --trainings 20 --at_once 3 --max_run 3600 --instances 2",
             "create_hyper_parameter_tuning_job",
-            "20 trainings on 2 x ml.m5.xlarge for at most 1 h each, 3 at the same time: 40 h of machine time within 7 h",
+            "20 trainings on 2 x ml.m5.xlarge for at most 1 h each, 3 at the same time: "
+            "40 h of machine time within 7 h",
         ),
         (
             f"{GRID} --at_once 2 --max_run 3600",
@@ -46,7 +47,8 @@ GRID = "tune --data s3://b/t --strategy Grid --ranges '{loss: [focal, cross_entr
         (
             f"transform --data s3://b/e {MODEL} --instances 2 --job_name t-1",
             "",
-            "2 x ml.m5.xlarge until all images are predicted, without a time limit; stop it with: python -m jobs stop t-1",
+            "2 x ml.m5.xlarge until all images are predicted, without a time limit; stop it with: "
+            "python -m jobs stop t-1",
         ),
         (
             f"deploy {MODEL} --job_name e-1 --instances 2",

@@ -17,4 +17,4 @@ def test_each_object_is_one_request():
     assert request["TransformOutput"]["Accept"] == "text/csv" and request["MaxConcurrentTransforms"] == 3
     assert request["TransformResources"]["InstanceCount"] == 2
     without = transform_request(hosted, Transform(Input("pictures", "s3://b/e")))
-    assert "MaxConcurrentTransforms" not in without  # the server says
+    assert "MaxConcurrentTransforms" not in without  # the server decides

@@ -69,7 +69,7 @@ def test_tuning_requests_are_valid(flags, dry_run):
     assert not ParamValidator().validate(request, operation(method).input_shape).has_errors()
     assert check_request(method, request) == []
     assert {"lr", "loss"}.isdisjoint(request["TrainingJobDefinition"]["StaticHyperParameters"])
-    assert "CheckpointConfig" not in request["TrainingJobDefinition"]  # trainings would share it
+    assert "CheckpointConfig" not in request["TrainingJobDefinition"]  # otherwise trainings would share it
     assert ("keep no checkpoints" in err) is ("--spot" in flags)
     assert len(request["HyperParameterTuningJobName"]) <= 32
 

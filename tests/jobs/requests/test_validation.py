@@ -1,4 +1,4 @@
-"""Requests checked against botocore's model."""
+"""Validating requests with botocore's model."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_all_errors_are_in_one_message():
 
 
 def test_every_pattern_of_the_service_can_be_compiled():
-    """AWS writes Java's patterns: \\p{L}, surrogate pairs."""
+    """AWS's patterns have Java's syntax: \\p{L}, surrogate pairs."""
     model = service()
     patterns = {model.shape_for(name).metadata.get("pattern") for name in model.shape_names}
     for pattern in patterns - {None}:

@@ -23,7 +23,7 @@ from tests.jobs.conftest import BUCKET
 
 
 def test_the_table_is_the_same_as_inference_prints():
-    """From the server's own answer to the same probabilities."""
+    """The server's answer and inference get the same probabilities."""
     np = pytest.importorskip("numpy")
     scheme = Scheme.from_dict({"attributes": [{"name": "mask", "values": ["worn", "wrong", "none", "open"]}]})
     shares = np.array([[0.05, 0.6, 0.25, 0.1], [0.7, 0.1, 0.15, 0.05]], dtype=np.float32)

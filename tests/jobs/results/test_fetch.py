@@ -1,4 +1,4 @@
-"""What jobs left in S3, fetched and checked."""
+"""Downloading and verifying the results of jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Executions of a pipeline, against answers of SageMaker that botocore's Stubber checks."""
+"""Executions of a pipeline, with answers of SageMaker from botocore's Stubber."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANY_PAGE = {**RUN, "SortOrder": ANY}
 
 
 def look(stub: Stubber, status: str, steps: dict[str, str], **more: Any) -> None:
-    """Queues one look at an execution: its description, and its steps in two pages."""
+    """Queues the description of an execution, and its steps in two pages."""
     stub.add_response("describe_pipeline_execution", {**RUN, "PipelineExecutionStatus": status, **more}, RUN)
     executed: list[dict[str, Any]] = [{"StepName": name, "StepStatus": state} for name, state in steps.items()]
     for step in executed:

@@ -1,4 +1,4 @@
-"""The answers of a batch transform, fetched and written as those of an inference."""
+"""Writing the answers of a batch transform as predictions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODEL = f"s3://{BUCKET}/m/model/"
 
 @pytest.fixture
 def transformed(aws, pictures, tmp_path) -> None:
-    """A transform t-1 with two answers, and its model in S3."""
+    """A transform t-1 with two answers and its model, all in S3."""
     upload_folder(boto3.client("s3"), saved_model(tmp_path / "model"), S3Uri.parse(MODEL))
     flags = (*ACCOUNT, "--model_dir", MODEL, "--data", str(pictures), "--job_name", "t-1")
     assert run_jobs("transform", *flags) == 0
@@ -59,7 +59,7 @@ def test_without_the_model_the_fetched_answers_are_kept(transformed, capsys):
 
 def test_the_model_uri_is_read_from_the_record_or_from_sagemaker(transformed, tmp_path):
     description = {"ModelName": "t-1"}
-    assert model_uri(Clients(), description, ResultsFolder(tmp_path)) == MODEL  # of another machine: no record
+    assert model_uri(Clients(), description, ResultsFolder(tmp_path)) == MODEL  # no record on this machine
     JobRecord("t-1", "transform", "transform", "sagemaker", "2026", tmp_path, {"model": "s3://b/kept/"}).save()
     assert model_uri(Clients(), description, ResultsFolder(tmp_path)) == "s3://b/kept/"
 

@@ -1,4 +1,4 @@
-"""Tuning jobs followed to their end, against answers of SageMaker that botocore's Stubber checks."""
+"""Following tuning jobs to their end, with answers of SageMaker from botocore's Stubber."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAXIMIZE = {"Type": "Maximize", "MetricName": "val_f1"}
 
 
 def training(number: int, value: float | None, status: str = "Completed", **more: Any) -> dict[str, Any]:
-    """The summary of a training."""
+    """Returns the summary of a training."""
     metric = {"FinalHyperParameterTuningJobObjectiveMetric": {"MetricName": "val_f1", "Value": value}}
     return {
         "TrainingJobName": f"t{number}",
@@ -34,7 +34,7 @@ def training(number: int, value: float | None, status: str = "Completed", **more
 
 
 def described(status: str, best: float | None, seconds: int = 0, budget: int = 0, **counters: int) -> dict[str, Any]:
-    """The description of a search; counters: its trainings by status."""
+    """Returns the description of a tuning job. counters: number of its trainings by status."""
     limits = {"MaxParallelTrainingJobs": 2, "MaxNumberOfTrainingJobs": 20}
     return {
         **SEARCH,
@@ -54,7 +54,7 @@ def described(status: str, best: float | None, seconds: int = 0, budget: int = 0
 
 
 def followed(clients: Any, sagemaker: Stubber, looks: list[Any], trainings: list[Any]) -> tuple[Any, list[str]]:
-    """A follower that sees these descriptions, then these trainings in two pages; and the lines that it prints."""
+    """Returns a follower that gets these descriptions, then these trainings in two pages, and the lines it prints."""
     for look in looks:
         sagemaker.add_response("describe_hyper_parameter_tuning_job", look, SEARCH)
     method = "list_training_jobs_for_hyper_parameter_tuning_job"

@@ -1,4 +1,4 @@
-"""Settings beyond the bounds of a request, as a file in the input `config`."""
+"""Settings that are too long or too many for a request, sent as a file in the input `config`."""
 
 from __future__ import annotations
 

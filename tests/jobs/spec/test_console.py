@@ -1,4 +1,4 @@
-"""Lines that are printed while a job runs."""
+"""Terminal output while a job runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs given by the name of an earlier job."""
+"""Inputs that name an earlier job."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def test_local_results_are_used_if_the_backend_can_read_them(tmp_path):
     folder = tmp_path / "j-1"
     JobRecord("j-1", "train", "training", "sagemaker", "2026", folder, outputs).save()
     here, sagemaker = (TrainFlags(results=str(tmp_path), on=on) for on in ("here", "sagemaker"))
-    assert resolve_source("j-1", "model", here) == "s3://b/m.tar.gz"  # nothing is fetched yet
+    assert resolve_source("j-1", "model", here) == "s3://b/m.tar.gz"  # not fetched yet
     saved_model(folder / "model")
     assert resolve_source("latest", "model", here) == str(folder / "model")
     assert resolve_source("j-1", "model", sagemaker) == "s3://b/m.tar.gz"
-    assert resolve_source("j-1", "predictions", here) == "j-1"  # a training has no answers
+    assert resolve_source("j-1", "predictions", here) == "j-1"  # a training has no predictions
 
 
 def test_results_of_a_failed_job_are_not_used(tmp_path):
@@ -50,7 +50,7 @@ def test_finished_parts_of_a_failed_or_killed_job_are_used(tmp_path):
     record = JobRecord("i-1", "inference", "processing", "here", "2026", tmp_path / "i-1", code=1)
     record.save()
     assert resolve_source("i-1", "parts", here) == str(tmp_path / "i-1" / "parts")
-    (record.folder / "ml").mkdir()  # the launcher was killed before it collected them
+    (record.folder / "ml").mkdir()  # the launcher was killed before it collected the parts
     assert resolve_source("i-1", "parts", here) == str(tmp_path / "i-1" / "ml")
     (record.folder / "parts").mkdir()
     for flags in (here, sagemaker):
@@ -84,14 +84,16 @@ def test_the_predictions_of_a_transform_must_be_fetched_first(on, tmp_path):
     flags = read_flags("evaluation", ["--results", str(tmp_path), "--on", on], "")[0]
     outputs = {"output": "s3://b/t-1/transform", "model": "s3://b/m/"}
     JobRecord("t-1", "transform", "transform", "sagemaker", "2026", tmp_path / "t-1", outputs).save()
-    with pytest.raises(InputError, match="first download its predictions as output.csv with: python -m jobs fetch t-1"):
+    with pytest.raises(
+        InputError, match=r"first download its predictions as output\.csv with: python -m jobs fetch t-1"
+    ):
         resolve_source("t-1", "predictions", flags)
     (tmp_path / "t-1" / "output").mkdir()
     assert resolve_source("t-1", "predictions", flags) == str(tmp_path / "t-1" / "output")
 
 
 def test_the_status_of_a_recorded_sagemaker_job_is_checked(tmp_path):
-    """Else a job on a training that still runs, or has failed, was paid for and found no model."""
+    """Otherwise a paid job could start on a training that still runs or has failed, and find no model."""
     JobRecord("j-1", "train", "training", "sagemaker", "2026", tmp_path / "j-1", {"model": "s3://b/m.tar.gz"}).save()
     flags = TrainFlags(results=str(tmp_path), on="sagemaker")
 
@@ -101,7 +103,7 @@ def test_the_status_of_a_recorded_sagemaker_job_is_checked(tmp_path):
     with pytest.raises(InputError, match="training j-1 has not ended: InProgress"):
         resolve_source("latest", "model", flags, running)
     assert resolve_source("j-1", "model", flags, lambda *_: "s3://b/other.tar.gz") == "s3://b/other.tar.gz"
-    assert resolve_source("j-1", "model", flags, lambda *_: None) == "s3://b/m.tar.gz"  # nobody could be asked
+    assert resolve_source("j-1", "model", flags, lambda *_: None) == "s3://b/m.tar.gz"  # SageMaker could not be reached
     assert resolve_source("j-1", "model", replace(flags, dry_run=True), running) == "s3://b/m.tar.gz"
     # parts of a job that was stopped or has failed are wanted
     JobRecord("i-1", "inference", "processing", "sagemaker", "2026", tmp_path / "i-1", {"parts": "s3://b/p/"}).save()

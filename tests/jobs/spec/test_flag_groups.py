@@ -1,4 +1,4 @@
-"""Every flag that a subcommand offers has an effect on every backend that takes it, and every other flag is refused."""
+"""Every flag of a subcommand has an effect on every backend that uses it, and every other flag is an error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.jobs.recorded_calls import REMOTE, Recorder, install, run_recorded, w
 
 Run = Callable[[str, str], tuple[int, list[Any]]]
 
-COMMAND_LINES = {  # with what a subcommand cannot do without
+COMMAND_LINES = {  # the required arguments of each subcommand
     "train": "--data train",
     "inference": "--data eval --model_dir model",
     "inference_TTA": "--data eval --model_dir model",
@@ -40,7 +40,7 @@ COMMAND_LINES = {  # with what a subcommand cannot do without
     "image": "",
     "doctor": "--region eu-west-1",
 }
-VALUES = {  # by flag, or by subcommand and flag: a value other than the default and than that of COMMAND_LINES
+VALUES = {  # by flag, or subcommand and flag: a value that is neither the default nor in COMMAND_LINES
     "role": "arn:aws:iam::123456789012:role/Other",
     "bucket": "another-bucket",
     "prefix": "p",
@@ -133,9 +133,9 @@ VALUES = {  # by flag, or by subcommand and flag: a value other than the default
     **{f"{on} checkpoints": "kept" for on in (HERE, DOCKER)},
     "register results": "earlier-2",
     "doctor region": "eu-west-1",
-    "upload role": "arn:aws:iam::210987654321:role/Other",  # of another account
+    "upload role": "arn:aws:iam::210987654321:role/Other",  # another account
 }
-BESIDE = {  # flags without which another has no effect, or is refused
+NEEDED = {  # other flags that a flag requires to have an effect
     "subnets": "--subnets s-1 --security_groups g-1",
     "security_groups": "--subnets s-1 --security_groups g-1",
     "max_wait": "--spot",
@@ -148,7 +148,7 @@ BESIDE = {  # flags without which another has no effect, or is refused
     "min_instances": "--max_instances 3",
     "scale_target": "--max_instances 3",
     "upload yes": "--delete",
-    "doctor region": "--region eu-central-1",  # the bucket is elsewhere
+    "doctor region": "--region eu-central-1",  # the bucket is in another region
     "list region": "--all",
     "list profile": "--all",
     "list most": "--results earlier",
@@ -162,7 +162,7 @@ BESIDE = {  # flags without which another has no effect, or is refused
         for setting in ("data",)
     },
 }
-UNCHANGED = {  # flags that change nothing, and why they are offered
+UNCHANGED = {  # flags without effect here, with the reason
     **{f"{on} wait": "a job on this machine is always waited for" for on in (HERE, DOCKER)},
     "invoke timeout": "a real-time endpoint answers at once",
     "upload yes": "without a terminal nothing is asked",
@@ -176,7 +176,7 @@ def chosen(table: dict[str, str], command: str, name: str, on: str) -> str:
 
 
 def command_line(command: str, on: str = SAGEMAKER) -> str:
-    """A valid command line of a subcommand on a backend."""
+    """Returns a valid command line of a subcommand for a backend."""
     cls, words = FLAGS[command], COMMAND_LINES[command]
     if issubclass(cls, BackendFlags):
         words += f" --on {on}"
@@ -186,7 +186,7 @@ def command_line(command: str, on: str = SAGEMAKER) -> str:
 
 
 def offered() -> list[tuple[str, str, str]]:
-    """Every flag that a subcommand takes on a backend: (subcommand, backend, flag)."""
+    """Returns every flag that a subcommand uses with a backend: (subcommand, backend, flag)."""
     return [
         (command, on, field.name)
         for command, cls in FLAGS.items()
@@ -205,7 +205,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def without_flag() -> dict[tuple[str, str, bool], list[Any]]:
-    """What command lines do without the flag that a test adds, so that each is run once."""
+    """Results of command lines without the flag that a test adds, so that each is run only once."""
     return {}
 
 
@@ -216,7 +216,7 @@ def recorder() -> Recorder:
 
 @pytest.fixture
 def run(inputs: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Run:
-    """Runs a subcommand in the folder of the inputs; what it did is recorded."""
+    """Runs a subcommand in the folder of the inputs, and records its actions."""
     monkeypatch.chdir(inputs)
     install(recorder, monkeypatch)
     return lambda command, words: run_recorded(recorder, capsys, command, shlex.split(words))
@@ -224,7 +224,7 @@ def run(inputs: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsy
 
 @pytest.mark.parametrize(("command", "on", "name"), offered())
 def test_every_flag_has_an_effect(command, on, name, run, recorder, without_flag):
-    words = f"{command_line(command, on)} {chosen(BESIDE, command, name, on)}"
+    words = f"{command_line(command, on)} {chosen(NEEDED, command, name, on)}"
     if command == "evaluation" and name in ("region", "profile") and on != SAGEMAKER:
         words = words.replace("--data", "--output_data_dir")
     recorder.extra_objects = name == "delete"
@@ -236,13 +236,13 @@ def test_every_flag_has_an_effect(command, on, name, run, recorder, without_flag
     if reason and name == "on":
         assert code == 2 and "expected one of sagemaker" in done[2]
         return
-    assert code in (0, 130), done  # 130: followed to an interruption
+    assert code in (0, 130), done  # 130: interrupted while following
     assert (done == without_flag[key]) is bool(reason)
 
 
 @pytest.mark.parametrize("command", FLAGS)
 def test_flags_of_other_subcommands_are_errors(command, run):
-    """With the subcommands that take it, all in one message and before anything is done."""
+    """One message lists all of them with the subcommands that have them, before anything is done."""
     names = {name for each in FLAGS for name in flag_names(each)} - set(flag_names(command))
     if command in JOB_SETTINGS:
         names -= {field.name for field in dataclasses.fields(JOB_SETTINGS[command].settings)}
@@ -273,7 +273,7 @@ def test_flags_of_other_backends_are_errors(command, on, run):
         without_spot = ("keep_alive", "cache_days")
         names = [field.name for field in fields if SAGEMAKER in backends_of(field) and field.name not in without_spot]
         flags = " ".join(f"--{name} {values[name]}" for name in names)
-        flags += f" {BESIDE.get(f'{command} isolated', '')}"
+        flags += f" {NEEDED.get(f'{command} isolated', '')}"
         code, (_, out, err, _) = run(command, f"{words} {flags} --dry_run")
         assert code == 0 and out.startswith("{"), err
 
@@ -309,7 +309,7 @@ def test_flags_that_another_flag_makes_useless_are_errors(command, words, refuse
 
 def test_the_tables_of_this_file_name_existing_flags():
     known = {name for command in FLAGS for name in flag_names(command)}
-    for key in (*VALUES, *BESIDE, *UNCHANGED):
+    for key in (*VALUES, *NEEDED, *UNCHANGED):
         assert key.split(" ")[-1] in known, key
 
 

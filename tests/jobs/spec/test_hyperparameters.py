@@ -28,7 +28,7 @@ def test_only_settings_that_differ_from_the_defaults_are_sent(dry_run):
 
 
 def changed() -> dict[str, object]:
-    """Every setting of training with a value that is not its default."""
+    """Returns a value other than the default for every setting of training."""
     choices = {field.name: field.metadata["choices"] for field in dataclasses.fields(TrainSettings)}
     values: dict[str, object] = {}
     for name, value in as_dict(TrainSettings()).items():

@@ -1,4 +1,4 @@
-"""Inputs of a job: files and folders, here and in S3."""
+"""Inputs of a job: files and folders, local and in S3."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from model.errors import InputError
 
 
 def test_a_folder_in_s3_ends_with_a_slash(dry_run):
-    """s3://b/train as a prefix is s3://b/train2/ too."""
+    """The prefix s3://b/train also matches s3://b/train2/."""
     flags = ("--data", "s3://b/train", "--validation_dir", "s3://b/val/", "--weights", "s3://b/w.safetensors")
     channels = json.loads(dry_run("train", *flags)[1])["InputDataConfig"]
     sources = {channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"] for channel in channels}

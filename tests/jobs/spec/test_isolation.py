@@ -1,4 +1,4 @@
-"""Jobs without network."""
+"""Jobs without network access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a command line to a job; wrong command lines are refused with the field named."""
+"""Reading a command line to a job; errors name the field."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_invalid_flags_are_errors_that_name_the_field(flags, message, dry_run):
     ],
 )
 def test_every_training_has_its_own_checkpoint_prefix(flags, checkpoints, dry_run):
-    """s3://b/exp/ASHA-1 as a prefix is s3://b/exp/ASHA-10/ too, which SageMaker would restore and remove."""
+    """The prefix s3://b/exp/ASHA-1 also matches s3://b/exp/ASHA-10/, which SageMaker would restore and remove."""
     out = dry_run("train", "--data", "s3://b/t", "--job_name", "j", *shlex.split(flags))[1]
     assert json.loads(out)["CheckpointConfig"] == {"S3Uri": checkpoints, "LocalPath": "/opt/ml/checkpoints"}
 

@@ -1,4 +1,4 @@
-"""Records of jobs, and jobs found by name."""
+"""Records of jobs, and finding jobs by name."""
 
 from __future__ import annotations
 

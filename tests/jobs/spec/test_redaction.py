@@ -1,4 +1,4 @@
-"""Secrets are left out of what is kept of a request."""
+"""Secrets are removed from stored requests."""
 
 from __future__ import annotations
 

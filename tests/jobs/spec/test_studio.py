@@ -15,7 +15,7 @@ SPACE = "arn:aws:sagemaker:eu-west-1:123456789012:space/d-1/me"
 
 @pytest.fixture
 def studio(tmp_path, monkeypatch):
-    """Writes the file of metadata."""
+    """Returns a function that writes the metadata file."""
     monkeypatch.setattr("jobs.spec.studio.METADATA", tmp_path / "resource-metadata.json")
 
     def write(**content: str) -> None:

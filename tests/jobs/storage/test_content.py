@@ -1,4 +1,4 @@
-"""The content of a folder, and the hashes that are remembered."""
+"""The hash of a folder, and the cache of its files' hashes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from model.errors import Failure
 
 @pytest.fixture
 def read(monkeypatch) -> list[str]:
-    """The names of the files that are read for their hashes."""
+    """Names of the files that were read to hash them."""
     names: list[str] = []
     monkeypatch.setattr(content, "etag_and_md5", lambda path: names.append(path.name) or etag_and_md5(path))
     return names
@@ -47,12 +47,12 @@ def test_unchanged_files_are_not_read_again(pictures, read, monkeypatch):
     path = pictures / "a" / "1.jpg"
     size, times = path.stat().st_size, (path.stat().st_atime_ns, path.stat().st_mtime_ns)
     path.write_bytes(b"y" * size)
-    os.utime(path, ns=times)  # as cp -p leaves it
+    os.utime(path, ns=times)  # like cp -p
     assert read_content(pictures).digest != before and read[5:] == ["1.jpg"]
 
 
 def test_a_recently_changed_file_is_read_again(pictures, read):
-    """Its times may not tell a further change."""
+    """Its times may be the same after another change."""
     read_content(pictures)
     read_content(pictures)
     assert len(read) == 10

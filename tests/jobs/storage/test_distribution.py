@@ -1,4 +1,4 @@
-"""Which inputs of an inference are divided among its machines."""
+"""Dividing the images of an inference among its machines."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def fill(folder: Path, kind: str) -> Path:
-    """Makes a folder of that kind."""
+    """Creates a folder of this kind."""
     (folder / "a").mkdir(parents=True)
     (folder / "a" / "table.csv").write_text("not at the top: no table of the channel\n")
     (folder / "a" / "1.jpg").write_bytes(b"image")

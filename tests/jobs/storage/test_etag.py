@@ -1,4 +1,4 @@
-"""ETags of local files. That S3's are the same is tested with uploads (test_upload.py)."""
+"""ETags of local files. test_upload.py compares them with S3's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder that is kept as a prefix in S3 is."""
+"""Mirroring a prefix in S3 to a local folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uploads to prefixes that are named by content, against a moto server."""
+"""Uploads to prefixes named after their content, on a moto server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def send(planned: Any, s3: Any, delete: bool = False) -> Any:
 
 
 def test_users_with_the_same_path_do_not_replace_each_others_data(aws, pictures, tmp_path):
-    """/home/sagemaker-user/data/train is every user's of Studio."""
+    """All users of Studio have the same path /home/sagemaker-user/data/train."""
     s3 = aws("s3")
     first = plan_upload("train", str(pictures), ACCOUNT)
     assert send(first, s3).files == 5
@@ -35,13 +35,13 @@ def test_users_with_the_same_path_do_not_replace_each_others_data(aws, pictures,
     second = plan_upload("train", str(pictures), ACCOUNT)
     assert second.uri != first.uri
     summary = send(second, s3)
-    assert (summary.files, summary.copied, summary.same) == (2, 3, 0)  # what is not new is copied within S3
+    assert (summary.files, summary.copied, summary.same) == (2, 3, 0)  # unchanged files are copied within S3
     assert {key: s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in before} == before
     root = S3Uri.parse(second.uri).key
     assert s3.get_object(Bucket=BUCKET, Key=f"{root}a/2.jpg")["Body"].read() == (pictures / "a" / "2.jpg").read_bytes()
     shutil.copytree(pictures, tmp_path / "copy")
     third = plan_upload("train", str(tmp_path / "copy"), ACCOUNT)
-    assert third.uri == second.uri and send(third, s3).same == 5  # the same content uploads nothing again
+    assert third.uri == second.uri and send(third, s3).same == 5  # the same content is not uploaded again
 
 
 def test_unchanged_files_encrypted_with_kms_are_copied_by_the_md5_in_the_metadata(aws, pictures, monkeypatch):
@@ -88,7 +88,7 @@ def test_a_folder_that_changes_during_the_upload_is_an_error(change, aws, pictur
         path.write_bytes(b"x" * (path.stat().st_size if change == "same size" else 7))
     with pytest.raises(Failure, match="run the same command again"):
         send(planned, aws("s3"))
-    assert not any(key.endswith("c.jpg") for key in keys())  # another content's prefix has it
+    assert not any(key.endswith("c.jpg") for key in keys())  # only in the prefix of another content
     assert send(plan_upload("train", str(pictures), ACCOUNT), aws("s3")).count == len(list(local_files(pictures)))
 
 

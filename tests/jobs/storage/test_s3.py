@@ -1,4 +1,4 @@
-"""S3 URIs and downloads, against a moto server."""
+"""S3 URIs and downloads, on a moto server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Script mode: the source and how AWS's toolkit finds it."""
+"""Script mode: the packed source, and the hyperparameters with which AWS's toolkit finds it."""
 
 from __future__ import annotations
 

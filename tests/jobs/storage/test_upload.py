@@ -1,4 +1,4 @@
-"""Uploads of folders, against a moto server."""
+"""Uploads of folders, on a moto server."""
 
 from __future__ import annotations
 
