@@ -1,7 +1,9 @@
 """Check Docker, AWS region, credentials, role, bucket and container image, and list everything that is missing.
 
-python -m jobs doctor
-python -m jobs doctor --region eu-west-1 --profile research
+    python -m jobs doctor
+    python -m jobs doctor --region eu-west-1 --profile research
+
+The exit code is 1 if a check fails.
 """
 
 from __future__ import annotations

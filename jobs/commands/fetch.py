@@ -1,7 +1,9 @@
 """Download the results of a job on SageMaker to RESULTS/JOB and verify its model.
 
-python -m jobs fetch            # the newest job
-python -m jobs fetch JOB
+    python -m jobs fetch            # the newest job
+    python -m jobs fetch JOB
+
+A job with --on here or docker needs no download: its results are already in RESULTS/JOB.
 """
 
 from __future__ import annotations

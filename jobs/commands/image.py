@@ -1,8 +1,10 @@
 """Build the container image and push it to ECR. The repository is created if needed, with immutable tags.
 
-python -m jobs image --region eu-west-1                  # the tag is the git commit
-python -m jobs image --region eu-west-1 --build false    # push the existing local image `rarebird`
-python -m jobs image --push false                        # only build
+    python -m jobs image --region eu-west-1                  # the tag is the git commit
+    python -m jobs image --region eu-west-1 --build false    # push the existing local image `rarebird`
+    python -m jobs image --push false                        # only build
+
+To run jobs with the image, set SAGEMAKER_IMAGE in .env to the URI that is printed.
 """
 
 from __future__ import annotations

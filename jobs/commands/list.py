@@ -1,7 +1,9 @@
 """List the jobs that were started from this machine, or with --all the jobs of the AWS account.
 
-python -m jobs list
-python -m jobs list --all --most 50
+    python -m jobs list
+    python -m jobs list --all --most 50
+
+The status of jobs on SageMaker is listed only with --all.
 """
 
 from __future__ import annotations

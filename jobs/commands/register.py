@@ -1,7 +1,9 @@
 """Register a model and its scores in the SageMaker model registry.
 
-python -m jobs register --model_dir JOB --group faces
-python -m jobs register --model_dir JOB --evaluation results/JOB/evaluation/evaluation.json --group faces
+    python -m jobs register --model_dir JOB --group faces
+    python -m jobs register --model_dir JOB --evaluation results/JOB/evaluation/evaluation.json --group faces
+
+The registry shows the scores in evaluation.json with the new model version.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ def saved_model(folder: Path) -> Path:
     return folder
 
 
-def leave(job: str, folder: Path, **archives: Path) -> None:
+def write_training_results(job: str, folder: Path, **archives: Path) -> None:
     """Writes the results of a training to S3, and lines to its log."""
     s3, logs = boto3.client("s3"), boto3.client("logs")
     for name, content in archives.items():

@@ -93,13 +93,13 @@ class Recorder:
 class RecordedClient:
     """A boto3 client that records its calls."""
 
-    def __init__(self, recorder: Recorder, place: tuple[str, str, str]):
-        self.recorder, self.place = recorder, place
+    def __init__(self, recorder: Recorder, client_key: tuple[str, str, str]):
+        self.recorder, self.client_key = recorder, client_key
 
     def __getattr__(self, method: str) -> Any:
         def call(*arguments: Any, **request: Any) -> Any:
             request.pop("Body", None)
-            self.recorder.calls.append((self.place, method, arguments, request))
+            self.recorder.calls.append((self.client_key, method, arguments, request))
             if method == "download_file":
                 Path(arguments[2]).write_bytes(b"")
             if method == "describe_repositories":
@@ -116,7 +116,7 @@ class RecordedClient:
         return SimpleNamespace(paginate=lambda **request: self.pages(method, request))
 
     def pages(self, method: str, request: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-        self.recorder.calls.append((self.place, method, request))
+        self.recorder.calls.append((self.client_key, method, request))
         prefix = request["Prefix"]
         is_upload = "/data/" in prefix or "/pictures/" in prefix
         if prefix == "in/" or (self.recorder.extra_objects and is_upload):
@@ -162,8 +162,8 @@ def write_inputs(folder: Path) -> None:
 
 def run_recorded(recorder: Recorder, capsys: Any, command: str, argv: Sequence[str]) -> tuple[int, list[Any]]:
     """Runs a subcommand; returns its exit code, and its actions: calls, output, and files that it wrote."""
-    for left in filter(os.path.exists, ("results", "elsewhere", "shards", "shards-2")):
-        os.rename(left, Path(tempfile.mkdtemp(dir="..")) / left)  # faster than deleting it
+    for folder in filter(os.path.exists, ("results", "elsewhere", "shards", "shards-2")):
+        os.rename(folder, Path(tempfile.mkdtemp(dir="..")) / folder)  # faster than deleting it
     before = set(Path().rglob("*"))
     recorder.calls.clear()
     capsys.readouterr()

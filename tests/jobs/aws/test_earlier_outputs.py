@@ -47,13 +47,13 @@ def test_model_and_predictions_of_jobs_of_another_machine_can_be_inputs(faces):
     third = ("--results", "third-checkout")
     scores = ("--ground_truth_dir", "s3://b/g", "--output_data_dir", "a-1", "--job_name", "e-1")
     assert run_jobs("evaluation", *flags, *third, *scores) == 0
-    found = {}
+    sources = {}
     for name, results in (("a-1", ELSEWHERE[1]), ("a-2", ELSEWHERE[1]), ("e-1", third[1])):
         request = json.loads((Path(results) / name / "job.json").read_text())["request"]
-        found[name] = {each["InputName"]: each["S3Input"]["S3Uri"] for each in request["ProcessingInputs"]}
-    assert found["a-1"]["model"] == MODEL
-    assert (found["a-2"]["models-1"], found["a-2"]["models-2"]) == (MODEL, MODEL)
-    assert found["e-1"]["predictions"] == f"s3://{BUCKET}/rarebird/a-1/output/"
+        sources[name] = {each["InputName"]: each["S3Input"]["S3Uri"] for each in request["ProcessingInputs"]}
+    assert sources["a-1"]["model"] == MODEL
+    assert (sources["a-2"]["models-1"], sources["a-2"]["models-2"]) == (MODEL, MODEL)
+    assert sources["e-1"]["predictions"] == f"s3://{BUCKET}/rarebird/a-1/output/"
 
 
 def test_an_unknown_name_is_an_error_and_a_dry_run_does_not_call_aws(faces, capsys):
@@ -64,7 +64,7 @@ def test_an_unknown_name_is_an_error_and_a_dry_run_does_not_call_aws(faces, caps
     assert "faces: no such file or folder" in capsys.readouterr().err
 
 
-def asked(stubbed: Any, monkeypatch: pytest.MonkeyPatch, on: str = "sagemaker", input_name: str = "model") -> Any:
+def look_up(stubbed: Any, monkeypatch: pytest.MonkeyPatch, on: str = "sagemaker", input_name: str = "model") -> Any:
     """Looks up the result of the job NAME."""
     clients, *_ = stubbed
     monkeypatch.setattr("jobs.aws.earlier_outputs.Clients", lambda *_: clients)
@@ -100,11 +100,11 @@ def test_the_model_of_a_tuning_job_is_that_of_the_best_training(stubbed, monkeyp
     }
     sagemaker.add_response("describe_hyper_parameter_tuning_job", {**tuning, "BestTrainingJob": best})
     sagemaker.add_response("describe_training_job", described("Completed", "Completed"), {"TrainingJobName": "best"})
-    assert asked(stubbed, monkeypatch) == "s3://b/model.tar.gz"
+    assert look_up(stubbed, monkeypatch) == "s3://b/model.tar.gz"
     sagemaker.add_client_error("describe_training_job", "ValidationException", "Requested resource not found.")
     sagemaker.add_response("describe_hyper_parameter_tuning_job", tuning)
     with pytest.raises(InputError, match="no training has reported the objective"):
-        asked(stubbed, monkeypatch)
+        look_up(stubbed, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -114,12 +114,12 @@ def test_the_model_of_a_tuning_job_is_that_of_the_best_training(stubbed, monkeyp
 def test_failed_and_running_jobs_are_errors(status, message, stubbed, monkeypatch):
     stubbed[1].add_response("describe_training_job", described(status, status))
     with pytest.raises(InputError, match=f"training {NAME} {message}"):
-        asked(stubbed, monkeypatch)
+        look_up(stubbed, monkeypatch)
 
 
 def test_a_stopped_training_can_be_used_but_not_a_stopped_inference(stubbed, monkeypatch):
     stubbed[1].add_response("describe_training_job", described("Stopped", "Stopped"))
-    assert asked(stubbed, monkeypatch) == "s3://b/model.tar.gz"
+    assert look_up(stubbed, monkeypatch) == "s3://b/model.tar.gz"
     stopped = {
         "ProcessingJobName": NAME,
         "ProcessingJobArn": f"arn:aws:sagemaker:eu-west-1:123456789012:processing-job/{NAME}",
@@ -132,17 +132,17 @@ def test_a_stopped_training_can_be_used_but_not_a_stopped_inference(stubbed, mon
     }
     stubbed[1].add_response("describe_processing_job", stopped)
     with pytest.raises(InputError, match=f"processing {NAME} stopped, so its results cannot be used"):
-        asked(stubbed, monkeypatch, input_name="predictions")
+        look_up(stubbed, monkeypatch, input_name="predictions")
 
 
 @pytest.mark.parametrize("on", ["sagemaker", "here"])
 def test_denied_access_is_an_error_only_with_on_sagemaker(on, stubbed, monkeypatch):
     stubbed[1].add_client_error("describe_training_job", "AccessDeniedException", "sagemaker:DescribeTrainingJob")
     if on == "here":
-        assert asked(stubbed, monkeypatch, on) is None
+        assert look_up(stubbed, monkeypatch, on) is None
         return
     with pytest.raises(InputError, match="access denied: sagemaker:DescribeTrainingJob"):
-        asked(stubbed, monkeypatch, on)
+        look_up(stubbed, monkeypatch, on)
 
 
 def test_without_region_or_credentials_aws_is_not_called(monkeypatch):

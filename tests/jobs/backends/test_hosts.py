@@ -45,7 +45,7 @@ def test_inputs_are_linked_and_paths_in_settings_changed(tmp_path):
     assert Path(settings["weights"]).read_text() == "x" and settings["name"] == "/opt/ml/not-a-file"
     assert opt_ml.channel("train").is_dir()
     models = '["/opt/ml/processing/input/models-1:2", "/x/opt/ml/y"]'
-    several = replace(job, type=INFERENCE, settings={"models": models})
-    assert json.loads(job_below(several, opt_ml.base).settings["models"]) == [
+    ensemble_job = replace(job, type=INFERENCE, settings={"models": models})
+    assert json.loads(job_below(ensemble_job, opt_ml.base).settings["models"]) == [
         *(f"{opt_ml.base}/processing/input/models-1:2", "/x/opt/ml/y")
     ]

@@ -25,11 +25,11 @@ def sparse(folder, name: str, size: int):
 
 
 @pytest.mark.parametrize(
-    "words", ["train", "tune --ranges '{lr: [0.1, 0.2]}'", "pipeline --eval_data s3://b/e --truth s3://b/g"]
+    "arguments", ["train", "tune --ranges '{lr: [0.1, 0.2]}'", "pipeline --eval_data s3://b/e --truth s3://b/g"]
 )
-def test_a_folder_larger_than_the_volume_is_an_error_before_it_is_read(words, tmp_path, dry_run):
+def test_a_folder_larger_than_the_volume_is_an_error_before_it_is_read(arguments, tmp_path, dry_run):
     big = sparse(tmp_path / "big", "x.jpg", 60 * GIB)
-    code, out, err = dry_run(*shlex.split(words), "--data", str(big))
+    code, out, err = dry_run(*shlex.split(arguments), "--data", str(big))
     assert (code, out) == (2, "")
     assert (
         "--volume_gb 30 is too small: the inputs have at least 60.0 GB (train 60.0 GB); use --volume_gb 73 or more"

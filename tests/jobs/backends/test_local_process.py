@@ -96,12 +96,17 @@ def test_a_pipeline_on_this_machine_trains_predicts_and_evaluates(start: Start, 
     assert not list(Path("results").glob("*/ml")) and not Path("results/faces/checkpoints").exists()
 
 
-def test_a_failed_job_prints_the_reason_and_its_log(start: Start, faces: Path) -> None:
-    failing = start("train", "--data", str(faces / "eval"), "--job_name", "wrong", *SMALL)
+def test_a_failed_job_prints_the_reason_and_its_log(start: Start) -> None:
+    """An evaluation, which imports no torch."""
+    for name in ("gt", "predictions"):
+        Path(name).mkdir()
+    Path("gt/gt.csv").write_text("ImageID,ans\n1.jpg,0\n")
+    failing = start("evaluation", "--ground_truth_dir", "gt", "--output_data_dir", "predictions", "--job_name", "wrong")
     output, _ = failing.communicate()
     assert failing.returncode == 2 and "Traceback" not in output
-    assert "train wrong ended with exit code 2; log: results/wrong/log.txt" in output and "channel train" in output
-    assert not Path("results/wrong/model").exists()
+    assert "evaluation wrong ended with exit code 2; log: results/wrong/log.txt" in output
+    assert "output.csv: no such file" in output.split("ended with exit code 2")[1]  # the failure file
+    assert not Path("results/wrong/evaluation/evaluation.json").exists()
 
 
 @pytest.mark.long

@@ -134,8 +134,8 @@ def test_a_restarted_job_is_found_by_its_first_name(name, stem, tmp_path, monkey
     assert run(job, tmp_path, clients, True, False, lambda _: None) == 0
     second = next(record for record in read_records(tmp_path) if record.name != name)
     assert second.name.startswith(f"{stem}-2") and not second.restarted_as
-    for given in (name, name[:3], "latest"):
-        record = find_record(tmp_path, given)
+    for query in (name, name[:3], "latest"):
+        record = find_record(tmp_path, query)
         assert record is not None and record.name == second.name
 
 

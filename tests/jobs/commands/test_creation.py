@@ -36,7 +36,7 @@ def fail(monkeypatch: pytest.MonkeyPatch, operation: str, error: BaseException |
     return done
 
 
-def left(aws: Any) -> dict[str, list[str]]:
+def resource_names(aws: Any) -> dict[str, list[str]]:
     """Returns the names of the resources on SageMaker."""
     sagemaker = aws("sagemaker")
     return {
@@ -62,9 +62,9 @@ def test_a_refused_deploy_deletes_what_it_created_and_can_be_repeated(operation,
     )
     uri = f"s3://{BUCKET}/rarebird/prod/model/model.tar.gz"
     assert f"undone, deleted: {', '.join([*created, uri])}" in out
-    assert left(aws) == NOTHING and keys("rarebird/prod/") == []
+    assert resource_names(aws) == NOTHING and keys("rarebird/prod/") == []
     assert run_jobs("deploy", *flags) == 0
-    assert left(aws) == {"models": ["prod"], "configurations": ["prod"], "endpoints": ["prod"]}
+    assert resource_names(aws) == {"models": ["prod"], "configurations": ["prod"], "endpoints": ["prod"]}
 
 
 @pytest.mark.parametrize(("operation", "deleted"), [("CreateModel", ""), ("CreateEndpointConfig", "model prod")])
@@ -84,7 +84,7 @@ def test_a_refused_transform_deletes_its_model(aws, tmp_path, monkeypatch, capsy
     fail(monkeypatch, "CreateTransformJob")
     assert run_jobs("transform", *flags, "--job_name", "t-1") == 2
     assert "undone, deleted: model t-1, s3://" in capsys.readouterr().out
-    assert left(aws) == NOTHING and keys("rarebird/t-1/") == []
+    assert resource_names(aws) == NOTHING and keys("rarebird/t-1/") == []
 
 
 @pytest.mark.parametrize("operation", ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"])
@@ -103,9 +103,9 @@ def test_ctrl_c_waits_for_the_current_request(operation, aws, monkeypatch, capsy
     out = capsys.readouterr().out
     if operation == "CreateEndpoint":
         assert "creating endpoint prod; delete it with: python -m jobs stop prod" in out
-        assert left(aws)["endpoints"] == ["prod"] and os.path.isfile("results/prod/job.json")
+        assert resource_names(aws)["endpoints"] == ["prod"] and os.path.isfile("results/prod/job.json")
     else:
-        assert "undone, deleted: " in out and left(aws) == NOTHING and not os.path.exists("results/prod")
+        assert "undone, deleted: " in out and resource_names(aws) == NOTHING and not os.path.exists("results/prod")
 
 
 def test_ctrl_c_during_the_upload_deletes_the_model(aws, tmp_path, monkeypatch):
@@ -120,7 +120,7 @@ def test_ctrl_c_during_the_upload_deletes_the_model(aws, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("jobs.commands.hosted_model.upload_folder", interrupted)
         assert run_jobs("deploy", *flags) == 130
-    assert keys("rarebird/prod/") == [] and left(aws) == NOTHING
+    assert keys("rarebird/prod/") == [] and resource_names(aws) == NOTHING
     assert run_jobs("deploy", *flags) == 0
 
 

@@ -48,8 +48,8 @@ def test_the_doctor_lists_every_failed_check(aws, capsys, monkeypatch):
     ],
 )
 def test_image_uris_of_all_aws_partitions_are_accepted(host):
-    found = re.fullmatch(ECR_IMAGE, f"123456789012.{host}/team/rarebird:abc1234")
-    assert found and found.groups() == ("123456789012", host.split(".")[-4 if host.endswith("cn") else -3], *REPOSITORY)
+    match = re.fullmatch(ECR_IMAGE, f"123456789012.{host}/team/rarebird:abc1234")
+    assert match and match.groups() == ("123456789012", host.split(".")[-4 if host.endswith("cn") else -3], *REPOSITORY)
 
 
 @pytest.mark.parametrize("image", ["rarebird", "docker.io/a/b:c", "123456789012.dkr.ecr.eu-west-1.example.com/a:b"])

@@ -58,7 +58,7 @@ def run(inputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Callable[
     recorder = Recorder()
     monkeypatch.chdir(inputs)
     install(recorder, monkeypatch)
-    return lambda command, words: run_recorded(recorder, capsys, command, shlex.split(words))
+    return lambda command, arguments: run_recorded(recorder, capsys, command, shlex.split(arguments))
 
 
 @pytest.mark.parametrize("folder", ["exp-1", "exp-3"])  # a training; results without a record
@@ -66,8 +66,8 @@ def run(inputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Callable[
 def test_the_record_and_results_of_another_job_are_never_replaced(command, folder, run):
     """Every subcommand that creates resources checks this before it uploads or creates anything."""
     before = Path("earlier/exp-1/job.json").read_bytes()
-    words = command_line(command).replace("exp-9", folder)
-    code, (calls, _, err, files) = run(command, f"{words} --results earlier")
+    arguments = command_line(command).replace("exp-9", folder)
+    code, (calls, _, err, files) = run(command, f"{arguments} --results earlier")
     if command in WRITE_NO_RECORD:
         assert code == 0 and not files
     else:

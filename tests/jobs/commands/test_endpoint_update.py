@@ -11,7 +11,7 @@ import pytest
 from moto.sagemaker.models import sagemaker_backends
 
 from jobs.aws.clients import Clients
-from tests.jobs.commands.test_creation import fail, left
+from tests.jobs.commands.test_creation import fail, resource_names
 from tests.jobs.conftest import ACCOUNT, BUCKET, keys, run_jobs, saved_model
 
 FLAGS = (*ACCOUNT, "--model_dir", f"s3://{BUCKET}/m/model.tar.gz", "--job_name", "prod")
@@ -71,14 +71,14 @@ def test_a_successful_update_deletes_the_old_configuration_and_model(updates, aw
     updates.late = 3
     assert run_jobs("deploy", *FLAGS, "--update") == 0
     name = updates.requests[0]["EndpointConfigName"]
-    assert left(aws) == {"models": [name], "configurations": [name], "endpoints": ["prod"]}
+    assert resource_names(aws) == {"models": [name], "configurations": [name], "endpoints": ["prod"]}
     assert "deleted: configuration prod, model prod" in capsys.readouterr().out
     assert record() == updates.requests[0] == {"EndpointName": "prod", "EndpointConfigName": name}
 
     assert run_jobs("deploy", *FLAGS, "--update") == 0  # again, starting from the names of the first update
-    assert left(aws)["models"] == [updates.requests[1]["EndpointConfigName"]] != [name]
+    assert resource_names(aws)["models"] == [updates.requests[1]["EndpointConfigName"]] != [name]
     assert run_jobs("stop", "prod") == 0
-    assert left(aws) == {"models": [], "configurations": [], "endpoints": []}
+    assert resource_names(aws) == {"models": [], "configurations": [], "endpoints": []}
 
 
 def test_a_rollback_deletes_the_new_configuration_and_model(updates, aws, capsys):
@@ -88,7 +88,7 @@ def test_a_rollback_deletes_the_new_configuration_and_model(updates, aws, capsys
     assert run_jobs("deploy", *FLAGS, "--update", "--rollback_alarms", "errors", "--bake", "60") == 1
     out = capsys.readouterr().out
     assert "SageMaker rolled back to configuration prod; the old model serves requests" in out
-    assert left(aws) == {"models": ["prod"], "configurations": ["prod"], "endpoints": ["prod"]}
+    assert resource_names(aws) == {"models": ["prod"], "configurations": ["prod"], "endpoints": ["prod"]}
     assert record() == before
     deployment = updates.requests[0]["DeploymentConfig"]
     assert deployment["AutoRollbackConfiguration"]["Alarms"] == [{"AlarmName": "errors"}]
@@ -100,7 +100,7 @@ def test_a_failed_rollback_deletes_nothing(updates, aws, capsys):
     updates.succeeds, updates.status = False, "UpdateRollbackFailed"
     assert run_jobs("deploy", *FLAGS, "--update") == 1
     assert "either of them may be in use" in capsys.readouterr().out
-    assert len(left(aws)["models"]) == len(left(aws)["configurations"]) == 2
+    assert len(resource_names(aws)["models"]) == len(resource_names(aws)["configurations"]) == 2
 
 
 def test_ctrl_c_leaves_the_update_running_and_lists_what_to_delete_later(updates, aws, capsys):
@@ -108,7 +108,7 @@ def test_ctrl_c_leaves_the_update_running_and_lists_what_to_delete_later(updates
     updates.interrupted = True
     assert run_jobs("deploy", *FLAGS, "--update") == 130
     assert "delete what it replaces yourself afterwards: configuration prod, model prod" in capsys.readouterr().out
-    assert len(left(aws)["models"]) == 2
+    assert len(resource_names(aws)["models"]) == 2
 
 
 def test_a_refused_update_does_not_change_the_endpoint(aws, tmp_path, monkeypatch, capsys):
@@ -118,7 +118,7 @@ def test_a_refused_update_does_not_change_the_endpoint(aws, tmp_path, monkeypatc
     local = ("--model_dir", str(saved_model(tmp_path / "model")))
     assert run_jobs("deploy", *ACCOUNT, *local, "--job_name", "prod", "--update") == 2
     assert "undone, deleted: configuration prod-2" in capsys.readouterr().out
-    assert left(aws) == {"models": ["prod"], "configurations": ["prod"], "endpoints": ["prod"]}
+    assert resource_names(aws) == {"models": ["prod"], "configurations": ["prod"], "endpoints": ["prod"]}
     assert record() == before and keys("rarebird/prod-") == []
 
 
@@ -132,7 +132,7 @@ def test_a_missing_or_busy_endpoint_is_not_updated(updates, aws, capsys):
     assert "endpoint prod is Updating" in capsys.readouterr().err
     assert run_jobs("deploy", *FLAGS[:-2], "--update") == 2
     assert "update: set job_name to the name of the endpoint" in capsys.readouterr().err
-    assert left(aws)["models"] == ["prod"] and not updates.requests
+    assert resource_names(aws)["models"] == ["prod"] and not updates.requests
 
 
 def test_an_update_keeps_the_number_of_machines_that_scaling_has_set(updates, aws, capsys):

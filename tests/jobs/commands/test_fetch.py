@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from jobs.backends.local_run import start_record
-from tests.jobs.conftest import ACCOUNT, BUCKET, leave, run_jobs, saved_model
+from tests.jobs.conftest import ACCOUNT, BUCKET, run_jobs, saved_model, write_training_results
 from tests.jobs.examples import LOCAL_JOB
 
 
 def test_the_newest_job_is_fetched(aws, tmp_path, capsys):
-    leave("exp-1", tmp_path, model=saved_model(tmp_path / "model"))
+    write_training_results("exp-1", tmp_path, model=saved_model(tmp_path / "model"))
     assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", "--data", f"s3://{BUCKET}/x", "--job_name", "exp-1") == 0
     assert run_jobs("fetch") == 0
     assert "model: results/exp-1/model (resnet10t, 2 classes)" in capsys.readouterr().out

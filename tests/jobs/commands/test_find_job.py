@@ -11,12 +11,12 @@ from jobs.commands.find_job import find_job
 from jobs.spec.account_flags import JobNameFlags
 from jobs.spec.record import JobRecord
 from model.errors import InputError
-from tests.jobs.conftest import ACCOUNT, BUCKET, leave, run_jobs, saved_model
+from tests.jobs.conftest import ACCOUNT, BUCKET, run_jobs, saved_model, write_training_results
 from tests.jobs.examples import LOCAL_JOB
 
 
 def test_a_job_started_elsewhere_is_found_by_name_and_region(aws, tmp_path, capsys):
-    leave("exp-2", tmp_path, model=saved_model(tmp_path / "made"))
+    write_training_results("exp-2", tmp_path, model=saved_model(tmp_path / "made"))
     assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", "--data", f"s3://{BUCKET}/x", "--job_name", "exp-2") == 0
     assert "python -m jobs logs exp-2" in capsys.readouterr().out
     assert run_jobs("fetch", "exp-2", "--region", "eu-west-1", "--results", "elsewhere") == 0
@@ -24,7 +24,7 @@ def test_a_job_started_elsewhere_is_found_by_name_and_region(aws, tmp_path, caps
 
 
 def test_the_region_of_the_config_file_is_used(aws, tmp_path, monkeypatch):
-    leave("exp-6", tmp_path, model=saved_model(tmp_path / "made"))
+    write_training_results("exp-6", tmp_path, model=saved_model(tmp_path / "made"))
     assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", "--data", f"s3://{BUCKET}/x", "--job_name", "exp-6") == 0
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)

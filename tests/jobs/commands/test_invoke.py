@@ -28,14 +28,14 @@ def endpoint(aws, monkeypatch) -> Callable[..., list[dict[str, Any]]]:
         Path(name).write_bytes(name.encode())
 
     def create(kind: str, *answers: Any) -> list[dict[str, Any]]:
-        left, requests = list(answers), []
+        remaining, requests = list(answers), []
         assert run_jobs("deploy", *DEPLOY, "--job_name", "prod", "--kind", kind) == 0
 
         def call(self: Any, name: str, request: Any) -> Any:
             if not name.startswith("InvokeEndpoint"):
                 return real(self, name, request)
             requests.append(request)
-            answer = left.pop(0)
+            answer = remaining.pop(0)
             if isinstance(answer, Exception):
                 raise answer
             if name == "InvokeEndpoint":
@@ -130,11 +130,11 @@ def test_timeout_0_only_prints_the_uris_of_the_answers(endpoint, capsys):
 
 def test_invalid_arguments_are_errors_before_anything_is_sent(endpoint, capsys):
     requests = endpoint("realtime")
-    for words, message in (
+    for arguments, message in (
         (("prod",), "expected an endpoint and at least one image"),
         (("prot", "a.jpg"), "no endpoint prot; nearest: prod"),
     ):
-        assert run_jobs("invoke", *words) == 2
+        assert run_jobs("invoke", *arguments) == 2
         assert message in capsys.readouterr().err
     Path("folder").mkdir()
     assert run_jobs("invoke", "prod", "a.jpg", "folder", "c.jpg", "d.jpg") == 2

@@ -9,14 +9,14 @@ import pytest
 
 from jobs.spec.job import Job
 from jobs.storage.s3 import S3Uri
-from tests.jobs.conftest import ACCOUNT, BUCKET, keys, leave, run_jobs, saved_model
+from tests.jobs.conftest import ACCOUNT, BUCKET, keys, run_jobs, saved_model, write_training_results
 
 
 def test_a_training_uploads_its_folder_and_downloads_its_model(aws, pictures, tmp_path, capsys):
-    left = tmp_path / "left"
-    left.mkdir()
-    (left / "split.csv").write_text("path\n")
-    leave("exp-1", tmp_path, model=saved_model(tmp_path / "made"), output=left)
+    output_folder = tmp_path / "left"
+    output_folder.mkdir()
+    (output_folder / "split.csv").write_text("path\n")
+    write_training_results("exp-1", tmp_path, model=saved_model(tmp_path / "made"), output=output_folder)
     flags = ("train", *ACCOUNT, "--on", "sagemaker", "--data", str(pictures), "--job_name", "exp-1", "--wait")
     assert run_jobs(*flags, "--epochs", "3", "--spot") == 0
     output = capsys.readouterr().out
@@ -103,19 +103,19 @@ def test_settings_of_this_machine_are_not_sent(dry_run):
 
 
 @pytest.mark.parametrize(
-    ("words", "where"),
+    ("arguments", "location"),
     [
         ("inference --data s3://b/e --model_dir s3://b/m --output answers/x.csv", "results/j/output/x.csv"),
         ("evaluation --ground_truth_dir s3://b/g --output_data_dir s3://b/a --output scores", "results/j/evaluation"),
     ],
 )
-def test_an_output_elsewhere_is_written_to_the_results_folder_with_a_message(words, where, dry_run):
-    code, out, err = dry_run(*words.split(), "--job_name", "j")
+def test_an_output_elsewhere_is_written_to_the_results_folder_with_a_message(arguments, location, dry_run):
+    code, out, err = dry_run(*arguments.split(), "--job_name", "j")
     request = json.loads(out)
-    assert code == 0 and f"the result will be {where}\n" in err
+    assert code == 0 and f"the result will be {location}\n" in err
     assert not any("/" in word for word in request["AppSpecification"]["ContainerArguments"])
     output = request["ProcessingOutputConfig"]["Outputs"][0]
-    assert output["S3Output"]["S3Uri"].endswith(f"/j/{where.split('/')[2]}")
+    assert output["S3Output"]["S3Uri"].endswith(f"/j/{location.split('/')[2]}")
 
 
 def test_an_invalid_request_is_an_error_before_local_data_is_read(aws, pictures, monkeypatch, capsys):

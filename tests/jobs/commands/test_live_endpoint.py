@@ -57,6 +57,6 @@ def test_configurations_and_models_created_elsewhere_are_not_deleted(aws):
     sagemaker = aws("sagemaker")
     assert run_jobs("deploy", *MODEL, "--job_name", "shared") == 0
     sagemaker.create_endpoint(EndpointName="prod", EndpointConfigName="shared")
-    deleted, left = delete_parts(Clients("eu-west-1"), live_endpoint(Clients("eu-west-1"), "prod"))
-    assert deleted == [] and left == ["shared: deploy did not create it, and other endpoints may use it"] * 2
+    deleted, not_deleted = delete_parts(Clients("eu-west-1"), live_endpoint(Clients("eu-west-1"), "prod"))
+    assert deleted == [] and not_deleted == ["shared: deploy did not create it, and other endpoints may use it"] * 2
     assert sagemaker.describe_model(ModelName="shared") and sagemaker.describe_endpoint(EndpointName="shared")

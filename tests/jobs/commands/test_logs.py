@@ -11,7 +11,7 @@ from jobs.aws.follower import Follower
 from jobs.backends.local_run import start_record
 from jobs.spec.record import JobRecord
 from model.errors import InputError
-from tests.jobs.conftest import ACCOUNT, BUCKET, leave, run_jobs, saved_model
+from tests.jobs.conftest import ACCOUNT, BUCKET, run_jobs, saved_model, write_training_results
 from tests.jobs.examples import LOCAL_JOB
 
 
@@ -26,7 +26,7 @@ def test_the_log_of_a_job_on_this_machine(tmp_path, capsys):
 
 @pytest.mark.parametrize("follow", ["true", "false"])
 def test_the_log_of_a_job_on_sagemaker(follow, aws, tmp_path, capsys):
-    leave("exp-1", tmp_path, model=saved_model(tmp_path / "model"))
+    write_training_results("exp-1", tmp_path, model=saved_model(tmp_path / "model"))
     assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", "--data", f"s3://{BUCKET}/x", "--job_name", "exp-1") == 0
     capsys.readouterr()
     assert run_jobs("logs", "exp", "--follow", follow) == 0

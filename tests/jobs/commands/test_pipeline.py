@@ -117,10 +117,10 @@ def test_a_pipeline_is_created_updated_and_found_by_name(
     assert run_jobs("list") == 0 and "pipeline  p-1" in capsys.readouterr().out
 
     record = json.loads(Path("results/p-1/job.json").read_text())
-    asked: list[dict[str, str]] = []
+    requests: list[dict[str, str]] = []
 
     def answer(self: Any, operation: str, request: dict[str, str]) -> dict[str, Any]:
-        asked.append({"operation": operation, **request})
+        requests.append({"operation": operation, **request})
         if operation == "ListPipelineExecutionSteps":
             return {"PipelineExecutionSteps": [{"StepName": "Train", "StepStatus": "Executing"}]}
         return {"PipelineExecutionStatus": "Executing"}
@@ -128,10 +128,10 @@ def test_a_pipeline_is_created_updated_and_found_by_name(
     monkeypatch.setattr("botocore.client.BaseClient._make_api_call", answer)  # moto supports neither steps nor stop
     assert run_jobs("status", "p-1") == 0 and "[p-1] Train: Executing" in capsys.readouterr().out
     assert run_jobs("stop", "p-1") == 0
-    assert [request["operation"] for request in asked] == [
+    assert [request["operation"] for request in requests] == [
         *("DescribePipelineExecution", "ListPipelineExecutionSteps", "StopPipelineExecution")
     ]
-    assert {request["PipelineExecutionArn"] for request in asked} == {record["places"]["run"]}
+    assert {request["PipelineExecutionArn"] for request in requests} == {record["places"]["run"]}
 
 
 @pytest.mark.parametrize("ending", ["", "-answers", "-scores"])

@@ -10,7 +10,7 @@ import pytest
 
 from jobs.backends.local_run import collect, start_record
 from jobs.spec.record import JobRecord
-from tests.jobs.conftest import ACCOUNT, BUCKET, leave, run_jobs, saved_model
+from tests.jobs.conftest import ACCOUNT, BUCKET, run_jobs, saved_model, write_training_results
 from tests.jobs.examples import LOCAL_JOB, saved_state, write_hosts
 
 
@@ -33,7 +33,7 @@ def test_the_state_of_a_local_job_is_read_from_its_record(code, finished, state,
 
 
 def test_the_status_of_a_sagemaker_job_is_requested(aws, tmp_path, capsys):
-    leave("exp-1", tmp_path, model=saved_model(tmp_path / "model"))
+    write_training_results("exp-1", tmp_path, model=saved_model(tmp_path / "model"))
     assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", "--data", f"s3://{BUCKET}/x", "--job_name", "exp-1") == 0
     assert run_jobs("status") == 0 and "training exp-1: Completed" in capsys.readouterr().out
     assert not Path("results/exp-1/model").exists()  # nothing is downloaded

@@ -34,8 +34,8 @@ def test_an_endpoint_is_deleted_with_its_configuration_and_model(aws, tmp_path, 
 
 def test_deleting_an_endpoint_requires_its_full_name(aws, capsys):
     deploy_remote("prod")
-    for given in ("pr", "latest"):
-        assert run_jobs("stop", given, "--yes") == 2
+    for name in ("pr", "latest"):
+        assert run_jobs("stop", name, "--yes") == 2
         assert (
             "prod is an endpoint; to delete it, type its full name: python -m jobs stop prod" in capsys.readouterr().err
         )
@@ -44,16 +44,16 @@ def test_deleting_an_endpoint_requires_its_full_name(aws, capsys):
 
 @pytest.mark.parametrize(("answer", "flags", "code"), [("n", (), 1), ("y", (), 0), ("n", ("--yes",), 0)])
 def test_deleting_an_endpoint_asks_on_a_terminal(answer, flags, code, aws, monkeypatch, capsys):
-    def asked(question: str) -> str:
+    def answer_question(question: str) -> str:
         assert question == "delete the endpoint prod, its configuration and its model? [y/N] "
         return answer
 
     deploy_remote("prod")
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr("builtins.input", asked)
+    monkeypatch.setattr("builtins.input", answer_question)
     assert run_jobs("stop", "prod", *flags) == code
-    left = aws("sagemaker").list_endpoints()["Endpoints"]
-    assert bool(left) is (code == 1)
+    endpoints = aws("sagemaker").list_endpoints()["Endpoints"]
+    assert bool(endpoints) is (code == 1)
     assert ("prod is not deleted" in capsys.readouterr().out) is (code == 1)
 
 

@@ -12,7 +12,7 @@ from jobs.requests.tuning import parameter_ranges
 from model.errors import InputError
 from model.settings.train import TrainSettings
 
-WORDS = [
+COMMAND_LINES = [
     (
         "--sampler none --ranges '{sampler_strength: [0.1, 1.0]}'",
         "sampler_strength 0.1: sampler none has strength 0, not 0.1 (3 of 3 combinations)",
@@ -28,23 +28,23 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize(("words", "message"), WORDS)
-def test_combinations_that_training_refuses_are_errors_before_the_start(words, message, dry_run):
-    code, out, err = dry_run("tune", "--data", "s3://b/t", *shlex.split(words))
+@pytest.mark.parametrize(("arguments", "message"), COMMAND_LINES)
+def test_combinations_that_training_refuses_are_errors_before_the_start(arguments, message, dry_run):
+    code, out, err = dry_run("tune", "--data", "s3://b/t", *shlex.split(arguments))
     assert (code, out) == (2, "") and message in err
     assert len(err.splitlines()) == 2  # each reason is listed once
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         "--sampler none --ranges '{sampler: [sqrt, imbalanced], sampler_strength: [0.1, 1]}'",
         "--freeze backbone --ranges '{freeze_epochs: [1, 3]}'",
         "--isolated --pretrained false --ranges '{lr: [0.001, 0.1]}'",
     ],
 )
-def test_values_that_are_valid_with_the_other_settings_are_accepted(words, dry_run):
-    code, _, err = dry_run("tune", "--data", "s3://b/t", *shlex.split(words))
+def test_values_that_are_valid_with_the_other_settings_are_accepted(arguments, dry_run):
+    code, _, err = dry_run("tune", "--data", "s3://b/t", *shlex.split(arguments))
     assert code == 0, err
 
 

@@ -14,13 +14,13 @@ from model.errors import InputError
 
 
 def test_ranges_come_from_the_settings():
-    asked = {
+    ranges = {
         "lr": [1e-5, 0.1],
         "epochs": [3, 30],
         "loss": ["focal", "cross_entropy"],
         "input_size": [[32, 24], [64, 48]],
     }
-    assert parameter_ranges(asked) == {
+    assert parameter_ranges(ranges) == {
         "IntegerParameterRanges": [{"Name": "epochs", "MinValue": "3", "MaxValue": "30", "ScalingType": "Auto"}],
         "ContinuousParameterRanges": [
             {"Name": "lr", "MinValue": "1e-05", "MaxValue": "0.1", "ScalingType": "Logarithmic"}
@@ -33,7 +33,7 @@ def test_ranges_come_from_the_settings():
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("ranges", "message"),
     [
         ({}, "name the settings to vary"),
         ({"lrr": [1, 2]}, "nearest: lr"),
@@ -44,9 +44,9 @@ def test_ranges_come_from_the_settings():
         ({"lr": [-1, 0.1]}, "expected at least 0"),
     ],
 )
-def test_invalid_ranges_are_errors(asked, message):
+def test_invalid_ranges_are_errors(ranges, message):
     with pytest.raises(InputError, match=message):
-        parameter_ranges(asked)
+        parameter_ranges(ranges)
 
 
 TUNE = "--data s3://b/t --ranges '{lr: [0.0001, 0.01], loss: [focal, cross_entropy]}'"

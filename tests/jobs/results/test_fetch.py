@@ -17,7 +17,7 @@ from jobs.storage.upload import upload_folder
 from model.artifacts.archive import pack
 from model.artifacts.verify import verify
 from model.errors import InputError
-from tests.jobs.conftest import ACCOUNT, BUCKET, leave, run_jobs, saved_model
+from tests.jobs.conftest import ACCOUNT, BUCKET, run_jobs, saved_model, write_training_results
 
 
 def test_an_unpacked_model_is_described(tmp_path):
@@ -44,7 +44,7 @@ def test_a_denied_best_training_is_an_error(tmp_path):
 def test_an_invalid_model_is_a_failure(aws, tmp_path, capsys):
     model = saved_model(tmp_path / "made")
     (model / "labels.json").unlink()
-    leave("exp-3", tmp_path, model=model)
+    write_training_results("exp-3", tmp_path, model=model)
     flags = ("--on", "sagemaker", "--data", f"s3://{BUCKET}/x", "--job_name", "exp-3", "--wait")
     assert run_jobs("train", *ACCOUNT, *flags) == 1
     assert "labels.json" in capsys.readouterr().err
@@ -90,7 +90,7 @@ def test_parts_of_an_inference_are_fetched_only_if_it_is_not_completed(aws, tmp_
 
 
 def test_a_model_is_fetched_even_if_the_other_output_is_invalid(aws, tmp_path, capsys):
-    leave("exp-4", tmp_path, model=saved_model(tmp_path / "made"))
+    write_training_results("exp-4", tmp_path, model=saved_model(tmp_path / "made"))
     aws("s3").put_object(Bucket=BUCKET, Key="rarebird/exp-4/output/output.tar.gz", Body=b"no archive")
     flags = ("--on", "sagemaker", "--data", f"s3://{BUCKET}/x", "--job_name", "exp-4", "--wait")
     assert run_jobs("train", *ACCOUNT, *flags) == 2

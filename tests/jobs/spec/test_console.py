@@ -38,13 +38,13 @@ def test_the_header_is_repeated():
     ("answer", "is_yes"), [("y", True), (" YES ", True), ("", False), ("n", False), ("yeah", False), (EOFError, False)]
 )
 def test_a_question_is_asked_only_on_a_terminal(answer, is_yes, monkeypatch):
-    def asked(question: str) -> str:
+    def answer_question(question: str) -> str:
         assert question == "really? [y/N] "
         if answer is EOFError:
             raise EOFError
         return answer
 
-    monkeypatch.setattr("builtins.input", asked)
+    monkeypatch.setattr("builtins.input", answer_question)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     assert confirmed("really?") is is_yes
     monkeypatch.setattr("sys.stdin.isatty", lambda: False)

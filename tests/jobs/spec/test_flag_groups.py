@@ -177,12 +177,12 @@ def chosen(table: dict[str, str], command: str, name: str, on: str) -> str:
 
 def command_line(command: str, on: str = SAGEMAKER) -> str:
     """Returns a valid command line of a subcommand for a backend."""
-    cls, words = FLAGS[command], COMMAND_LINES[command]
+    cls, arguments = FLAGS[command], COMMAND_LINES[command]
     if issubclass(cls, BackendFlags):
-        words += f" --on {on}"
+        arguments += f" --on {on}"
     if issubclass(cls, RequestFlags):
-        words += " --job_name exp-9"
-    return words
+        arguments += " --job_name exp-9"
+    return arguments
 
 
 def offered() -> list[tuple[str, str, str]]:
@@ -219,19 +219,19 @@ def run(inputs: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsy
     """Runs a subcommand in the folder of the inputs, and records its actions."""
     monkeypatch.chdir(inputs)
     install(recorder, monkeypatch)
-    return lambda command, words: run_recorded(recorder, capsys, command, shlex.split(words))
+    return lambda command, arguments: run_recorded(recorder, capsys, command, shlex.split(arguments))
 
 
 @pytest.mark.parametrize(("command", "on", "name"), offered())
 def test_every_flag_has_an_effect(command, on, name, run, recorder, without_flag):
-    words = f"{command_line(command, on)} {chosen(NEEDED, command, name, on)}"
+    arguments = f"{command_line(command, on)} {chosen(NEEDED, command, name, on)}"
     if command == "evaluation" and name in ("region", "profile") and on != SAGEMAKER:
-        words = words.replace("--data", "--output_data_dir")
+        arguments = arguments.replace("--data", "--output_data_dir")
     recorder.extra_objects = name == "delete"
-    key = (command, words, recorder.extra_objects)
+    key = (command, arguments, recorder.extra_objects)
     if key not in without_flag:
-        without_flag[key] = run(command, words)[1]
-    code, done = run(command, f"{words} --{name} {chosen(VALUES, command, name, on)}")
+        without_flag[key] = run(command, arguments)[1]
+    code, done = run(command, f"{arguments} --{name} {chosen(VALUES, command, name, on)}")
     reason = chosen(UNCHANGED, command, name, on)
     if reason and name == "on":
         assert code == 2 and "expected one of sagemaker" in done[2]
@@ -262,9 +262,9 @@ def test_flags_of_other_backends_are_errors(command, on, run):
     fields = [field for field in dataclasses.fields(FLAGS[command]) if on not in backends_of(field)]
     assert fields
     values = {field.name: chosen(VALUES, command, field.name, SAGEMAKER) for field in fields} | {"script_mode": "false"}
-    words = command_line(command, on)
+    arguments = command_line(command, on)
     flags = " ".join(f"--{field.name} {values[field.name]}" for field in fields)
-    code, (calls, out, err, files) = run(command, f"{words} {flags}")
+    code, (calls, out, err, files) = run(command, f"{arguments} {flags}")
     assert (code, calls, out, files) == (2, [], "", [])
     for field in fields:
         assert f"  --{field.name}: not used with --on {on}, only with --on {' or '.join(backends_of(field))}" in err
@@ -274,7 +274,7 @@ def test_flags_of_other_backends_are_errors(command, on, run):
         names = [field.name for field in fields if SAGEMAKER in backends_of(field) and field.name not in without_spot]
         flags = " ".join(f"--{name} {values[name]}" for name in names)
         flags += f" {NEEDED.get(f'{command} isolated', '')}"
-        code, (_, out, err, _) = run(command, f"{words} {flags} --dry_run")
+        code, (_, out, err, _) = run(command, f"{arguments} {flags} --dry_run")
         assert code == 0 and out.startswith("{"), err
 
 
@@ -289,7 +289,7 @@ def test_flags_of_local_jobs():
 
 
 @pytest.mark.parametrize(
-    ("command", "words", "refused"),
+    ("command", "arguments", "refused"),
     [
         ("deploy", "--memory_mb 2048 --concurrency 9", ["memory_mb", "concurrency"]),
         ("deploy", "--kind serverless --instance ml.c5.xlarge --startup 9", ["instance", "startup"]),
@@ -301,8 +301,8 @@ def test_flags_of_local_jobs():
         ("image", "--build false --base_image debian", ["base_image"]),
     ],
 )
-def test_flags_that_another_flag_makes_useless_are_errors(command, words, refused, run):
-    code, (calls, _, err, _) = run(command, f"{command_line(command)} {words}")
+def test_flags_that_another_flag_makes_useless_are_errors(command, arguments, refused, run):
+    code, (calls, _, err, _) = run(command, f"{command_line(command)} {arguments}")
     assert (code, calls) == (2, []) and "flags without effect:" in err
     assert [line.split(":")[0].strip(" -") for line in err.splitlines()[1:]] == refused
 

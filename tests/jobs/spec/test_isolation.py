@@ -30,14 +30,14 @@ def test_weights_that_would_be_downloaded_are_a_problem(settings, is_refused):
 @pytest.mark.parametrize(("command", "on"), [("train", "sagemaker"), ("train", "docker"), ("pipeline", "sagemaker")])
 def test_an_isolated_training_without_weights_is_an_error_before_anything_is_sent(command, on, dry_run):
     more = " --eval_data s3://b/e --truth s3://b/g" if command == "pipeline" else ""
-    words = shlex.split(f"--data s3://b/t --isolated true{more} --on {on}")
-    code, out, err = dry_run(command, *words)
+    arguments = shlex.split(f"--data s3://b/t --isolated true{more} --on {on}")
+    code, out, err = dry_run(command, *arguments)
     assert (code, out) == (
         2,
         "",
     ) and "isolated and pretrained true: a training without network access cannot download" in err
     for flags in ("--pretrained false", "--weights s3://b/w.safetensors"):
-        assert dry_run(command, *words, *flags.split())[0] == 0
+        assert dry_run(command, *arguments, *flags.split())[0] == 0
 
 
 def test_without_isolation_weights_may_be_downloaded():

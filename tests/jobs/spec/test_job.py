@@ -27,7 +27,7 @@ def test_the_prefix_of_a_content_contains_the_account():
 def test_with_s3_inputs_replaces_local_inputs():
     inputs = (Input("train", "data"), Input("weights", "s3://b/w.pth"), Input("config", "c.yaml", content={"lr": 1}))
     job = replace(LOCAL_JOB, inputs=inputs, account=ACCOUNTED)
-    placed = job.with_s3_inputs({"train": "s3://b/t/", "config": "s3://b/c/"}).inputs
-    assert [each.source for each in placed] == ["s3://b/t/", "s3://b/w.pth", "s3://b/c/"]
-    assert all(each.content is None and each.is_remote for each in placed)
+    inputs_in_s3 = job.with_s3_inputs({"train": "s3://b/t/", "config": "s3://b/c/"}).inputs
+    assert [each.source for each in inputs_in_s3] == ["s3://b/t/", "s3://b/w.pth", "s3://b/c/"]
+    assert all(each.content is None and each.is_remote for each in inputs_in_s3)
     assert job.default_checkpoints == "s3://rarebird-test/rarebird/exp-1/checkpoints/"

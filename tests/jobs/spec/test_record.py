@@ -55,13 +55,13 @@ def test_records_are_sorted_by_start_and_invalid_files_skipped(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "name"),
+    ("query", "name"),
     [("exp", "exp"), ("exp-", "exp-2"), ("ot", "other"), ("latest", "other"), ("", "other"), ("e", None), ("x", None)],
 )
-def test_a_job_is_found_by_its_name_a_prefix_or_as_the_latest(given, name, tmp_path):
+def test_a_job_is_found_by_its_name_a_prefix_or_as_the_latest(query, name, tmp_path):
     for known, started in (("exp", "2026-01"), ("exp-2", "2026-02"), ("other", "2026-03")):
         save_record(tmp_path, known, started)
-    record = find_record(tmp_path, given)
+    record = find_record(tmp_path, query)
     assert (record.name if record else None) == name
 
 
@@ -77,8 +77,8 @@ def test_unknown_and_ambiguous_names_are_errors(tmp_path):
 def test_a_restarted_job_is_replaced_by_the_new_one(tmp_path):
     save_record(tmp_path, "exp-1", "2026-01", restarted_as="exp-2")
     save_record(tmp_path, "exp-2", "2026-02")
-    for given in ("exp-1", "exp"):
-        assert required_record(tmp_path, given).name == "exp-2"
+    for query in ("exp-1", "exp"):
+        assert required_record(tmp_path, query).name == "exp-2"
 
 
 @pytest.mark.parametrize(
