@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from container.environment import Environment
 from jobs.spec.flag_groups import BACKENDS, DOCKER, BackendFlags, Flags, backends_of
-from jobs.spec.flags import FLAGS, JOB_SETTINGS, flag_names, subcommands_with
+from jobs.spec.flags import FLAGS, JOB_SETTINGS, flag_names, setting_names, subcommands_with
 from jobs.spec.studio import studio_defaults
 from model.errors import InputError, did_you_mean, listing
 from model.settings.aliases import aliases_of
@@ -88,8 +88,7 @@ def _refuse_unknown(command: str, others: Sequence[str]) -> None:
     known = set(flag_names(command))
     job_type = JOB_SETTINGS.get(command)
     if job_type is not None:
-        known |= {field.name for field in dataclasses.fields(job_type.settings)}
-        known |= set(aliases_of(job_type.alias_script))
+        known |= {*setting_names(command), *aliases_of(job_type.alias_script)}
     unknown = [token for token in others if token.startswith("--") and _flag_name(token) not in known]
     if others and job_type is None:
         unknown = unknown or list(others)

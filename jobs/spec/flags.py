@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -249,16 +250,19 @@ JOB_SETTINGS: Mapping[str, JobType[Any]] = {  # the job of a subcommand, whose s
 }
 
 
-def flag_names(command: str) -> list[str]:
+@functools.cache
+def flag_names(command: str) -> tuple[str, ...]:
     """Returns the names of the launcher's flags of a subcommand."""
-    return [field.name for field in dataclasses.fields(FLAGS[command])]
+    return tuple(field.name for field in dataclasses.fields(FLAGS[command]))
+
+
+@functools.cache
+def setting_names(command: str) -> tuple[str, ...]:
+    """Returns the names of the settings of a subcommand's job, () for subcommands that start no job."""
+    job_type = JOB_SETTINGS.get(command)
+    return tuple(field.name for field in dataclasses.fields(job_type.settings)) if job_type else ()
 
 
 def subcommands_with(name: str) -> list[str]:
     """Returns the subcommands that have a flag, of the launcher or of the job."""
-    settings = {command: dataclasses.fields(job.settings) for command, job in JOB_SETTINGS.items()}
-    return [
-        command
-        for command in FLAGS
-        if name in flag_names(command) or any(field.name == name for field in settings.get(command, ()))
-    ]
+    return [command for command in FLAGS if name in flag_names(command) or name in setting_names(command)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shlex
@@ -18,6 +19,7 @@ from botocore.stub import Stubber
 from botocore.validate import ParamValidator
 from moto.server import ThreadedMotoServer
 
+from container.environment import Environment
 from jobs.__main__ import SUBCOMMANDS
 from jobs.aws.clients import Clients
 from jobs.requests.validation import check_request, operation
@@ -31,6 +33,8 @@ IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/rarebird:abc1234"
 BUCKET = "rarebird-test"
 REGISTRY_ACCOUNT = ("--bucket", BUCKET, "--image", IMAGE)  # register has no --role
 ACCOUNT = ("--role", ROLE, *REGISTRY_ACCOUNT)
+SESSIONS: dict[Any, Any] = {}  # of Clients in this process, by region, profile and environment
+CLIENTS: dict[Any, Any] = {}
 MANIFEST = json.dumps(
     {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"}
 )  # of a container image
@@ -95,6 +99,38 @@ def server() -> Iterator[str]:
     moto.stop()
 
 
+@functools.cache
+def shared_client(service: str, *options: tuple[str, str]) -> Any:
+    """A boto3 client that all tests of this process share, since creating one takes long."""
+    return boto3.client(service, **dict(options))
+
+
+def share_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets all tests share the sessions and clients of Clients with the same region, profile and environment."""
+
+    def key(clients: Clients) -> tuple[Any, ...]:
+        variables = {name: value for name, value in Environment().variables.items() if name.startswith("AWS_")}
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):  # other paths in each test
+            if not os.path.exists(variables[name]):
+                del variables[name]
+        return clients.region, clients.profile, *sorted(variables.items())
+
+    def session(clients: Clients) -> Any:
+        if key(clients) not in SESSIONS:
+            SESSIONS[key(clients)] = real_session(clients)
+        return SESSIONS[key(clients)]
+
+    def client(clients: Clients, service: str, attempts: int = 5) -> Any:
+        whole_key = (service, attempts, *key(clients))
+        if whole_key not in CLIENTS:
+            CLIENTS[whole_key] = real_client(clients, service, attempts)
+        return CLIENTS[whole_key]
+
+    real_session, real_client = Clients.__dict__["session"].func, Clients.client
+    monkeypatch.setattr(Clients, "session", property(session))
+    monkeypatch.setattr(Clients, "client", client)
+
+
 @pytest.fixture
 def aws(server: str, monkeypatch: pytest.MonkeyPatch, no_account: None) -> Callable[[str], Any]:
     """Empties the server and creates a bucket; subcommands use this server. Returns a function that creates clients."""
@@ -105,8 +141,8 @@ def aws(server: str, monkeypatch: pytest.MonkeyPatch, no_account: None) -> Calla
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setattr("jobs.aws.follower.POLL_SECONDS", 0.0)
     urllib.request.urlopen(urllib.request.Request(f"{server}/moto-api/reset", method="POST")).read()
-    s3 = boto3.client("s3")
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    share_clients(monkeypatch)
+    bucket_client().create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     return boto3.client
 
 
@@ -121,16 +157,14 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def stubbed(monkeypatch: pytest.MonkeyPatch) -> Any:
+def stubbed(no_account: None) -> Iterator[Any]:
     """Clients for which the test queues answers: (clients, stub of sagemaker, stub of logs)."""
-    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "eu-west-1"}
+    options = (("aws_access_key_id", "x"), ("aws_secret_access_key", "x"), ("region_name", "eu-west-1"))
     clients = Clients()
-    clients.__dict__["sagemaker"] = boto3.client("sagemaker", **keys)
-    clients.__dict__["logs"] = boto3.client("logs", **keys)
-    stubs = Stubber(clients.sagemaker), Stubber(clients.logs)
-    for stub in stubs:
-        stub.activate()
-    return clients, *stubs
+    clients.__dict__["sagemaker"] = shared_client("sagemaker", *options)
+    clients.__dict__["logs"] = shared_client("logs", *options)
+    with Stubber(clients.sagemaker) as sagemaker, Stubber(clients.logs) as logs:
+        yield clients, sagemaker, logs
 
 
 def run_jobs(command: str, *flags: str) -> int:
@@ -138,9 +172,14 @@ def run_jobs(command: str, *flags: str) -> int:
     return run_subcommand("jobs", SUBCOMMANDS, [command, *flags])
 
 
+def bucket_client() -> Any:
+    """Returns a client of the moto server for the bucket."""
+    return shared_client("s3", ("endpoint_url", os.environ["AWS_ENDPOINT_URL"]))
+
+
 def keys(prefix: str = "") -> list[str]:
     """Returns the keys in the bucket."""
-    return [item.key for item in list_objects(boto3.client("s3"), S3Uri(BUCKET, prefix))]
+    return [item.key for item in list_objects(bucket_client(), S3Uri(BUCKET, prefix))]
 
 
 def saved_model(folder: Path) -> Path:
@@ -157,7 +196,7 @@ def saved_model(folder: Path) -> Path:
 
 def write_training_results(job: str, folder: Path, **archives: Path) -> None:
     """Writes the results of a training to S3, and lines to its log."""
-    s3, logs = boto3.client("s3"), boto3.client("logs")
+    s3, logs = bucket_client(), shared_client("logs", ("endpoint_url", os.environ["AWS_ENDPOINT_URL"]))
     for name, content in archives.items():
         archive = folder / f"{name}.tar.gz"
         pack(content, archive, lead="data/" if name == "output" else "")
