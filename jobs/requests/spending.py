@@ -57,8 +57,8 @@ def _tuning(request: Fields) -> str:
         lasts = min(lasts, budget / 3600)
     hours = min(trainings * each, lasts * at_once) * _count(resources)
     return (
-        f"{trainings} trainings on {_machines(resources)} for at most {_hours(each)} each, {at_once} at the same time: "
-        f"{_hours(hours)} of machine time within {_hours(lasts)}{_spot(training)}"
+        f"{trainings} trainings of at most {_hours(each)} each on {_machines(resources)}, {at_once} at the same time: "
+        f"at most {_hours(hours)} of machine time, finished within {_hours(lasts)}{_spot(training)}"
     )
 
 
@@ -80,9 +80,7 @@ def _endpoint(request: Fields, requests: Requests) -> str:
     serverless = variant.get("ServerlessConfig")
     if serverless:
         memory, at_once = serverless["MemorySizeInMB"], serverless["MaxConcurrency"]
-        return (
-            f"the time of each request with {memory:,} MB, at most {at_once} at the same time; nothing between requests"
-        )
+        return f"the time of each request with {memory:,} MB, at most {at_once} at the same time; no charge without requests"
     scaled = next((each for method, each in requests if method == "register_scalable_target"), None)
     count = variant["InitialInstanceCount"]
     text = f"{count} x {variant['InstanceType']}"

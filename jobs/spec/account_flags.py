@@ -74,7 +74,7 @@ class UploadFlags(EncryptionFlags, RoleFlags, StorageFlags, RegionFlags):
     """Flags of upload."""
 
     folder: list[str] = flag([], "Folder or file to upload", section="Upload", positional=True)
-    to: str = flag("", "s3:// prefix to upload to; if empty, the prefix at which jobs look for this folder")
+    to: str = flag("", "s3:// prefix to upload to; if empty, one named after the folder's content, where jobs find it")
     delete: bool = flag(False, "Delete objects below the prefix that are not in the folder")
     yes: bool = flag(False, "Delete without asking")
     kms_key: str | None = flag(None, "KMS key that encrypts the objects", section=NETWORK)

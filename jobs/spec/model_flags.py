@@ -87,10 +87,13 @@ class DeployFlags(HostingFlags):
         low=0,
         high=MOST_MACHINES,
     )
-    min_instances: int = flag(1, "Smallest number of machines when scaling; 0 is possible with kind async", low=0)
+    min_instances: int = flag(
+        1, "Smallest number of machines when scaling; with kind async 0 is allowed: none runs without requests", low=0
+    )
     scale_target: float = flag(
         0.0,
-        "Target load per machine when scaling: requests per minute, or waiting requests with kind async; 0 for 120 (5)",
+        "Target load per machine when scaling: requests per minute (kind async: waiting requests); 0 for the default, 120 "
+        "(kind async: 5)",
         low=0,
     )
 

@@ -36,13 +36,14 @@ GRID = "tune --data s3://b/t --strategy Grid --ranges '{loss: [focal, cross_entr
         (
             f"{TUNE} --trainings 20 --at_once 3 --max_run 3600 --instances 2",
             "create_hyper_parameter_tuning_job",
-            "20 trainings on 2 x ml.m5.xlarge for at most 1 h each, 3 at the same time: "
-            "40 h of machine time within 7 h",
+            "20 trainings of at most 1 h each on 2 x ml.m5.xlarge, 3 at the same time: "
+            "at most 40 h of machine time, finished within 7 h",
         ),
         (
             f"{GRID} --at_once 2 --max_run 3600",
             "create_hyper_parameter_tuning_job",
-            "6 trainings on 1 x ml.m5.xlarge for at most 1 h each, 2 at the same time: 6 h of machine time within 3 h",
+            "6 trainings of at most 1 h each on 1 x ml.m5.xlarge, 2 at the same time: "
+            "at most 6 h of machine time, finished within 3 h",
         ),
         (
             f"transform --data s3://b/e {MODEL} --instances 2 --job_name t-1",
@@ -68,7 +69,7 @@ GRID = "tune --data s3://b/t --strategy Grid --ranges '{loss: [focal, cross_entr
         (
             f"deploy {MODEL} --kind serverless --memory_mb 2048",
             "",
-            "the time of each request with 2,048 MB, at most 5 at the same time; nothing between requests",
+            "the time of each request with 2,048 MB, at most 5 at the same time; no charge without requests",
         ),
         ("register --model_dir s3://b/m", "", None),
     ],
@@ -84,7 +85,7 @@ def test_the_time_limit_of_a_search_limits_its_hours(valid_requests):
     limits = request["create_hyper_parameter_tuning_job"]["HyperParameterTuningJobConfig"]["ResourceLimits"]
     limits["MaxRuntimeInSeconds"] = 2 * 3600
     (line,) = spending_lines(list(request.items()))
-    assert line.endswith("2 at the same time: 4 h of machine time within 2 h")
+    assert line.endswith("2 at the same time: at most 4 h of machine time, finished within 2 h")
 
 
 def test_a_pipeline_is_the_sum_of_its_steps(aws, capsys):
