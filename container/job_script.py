@@ -14,11 +14,12 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from container import settings_layers
 from container.environment import FAILURE_FILE, Environment
 from container.failure import Report, exception_text, write_once
+from container.job_types import JobType
 from container.locations import Locations
 from model.errors import ExitCode, Failure, InputError
 from model.streams import outlive_readers
@@ -46,12 +47,34 @@ class Terminated(BaseException):
     """SIGTERM came while the job had no handler of its own for it."""
 
 
+def check_command_line(job_type: JobType[Any], usage: str) -> None:
+    """Ends the process if its command line requests a text, such as --help, or if a setting or an input is wrong.
+
+    The scripts call it before they import torch, pandas and numpy, which takes seconds. It only checks: main reads the
+    settings again.
+
+    Args:
+        job_type: The job of the script.
+        usage: See settings_layers.read.
+    """
+    outlive_readers()
+    log.handlers, log.propagate = [logging.NullHandler()], False  # main logs the same lines
+    try:
+        settings, env = settings_layers.read(job_type, None, usage)
+        job_type.check(Locations(env), settings)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        report = _start_report()
+        _end_process(*report_exception(error), report)
+
+
 def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
     """Runs a job's main and ends the process with its exit code (model.errors.ExitCode).
 
-    An exception becomes the exit code that report_exception gives it. A reader of stdout or stderr that has gone, as
-    `| head`, changes nothing. The reason of a failure is left for the
-    supervisor (container.entrypoint), else for SageMaker in output/failure.
+    An exception becomes the exit code that report_exception returns. Nothing changes if the reader of stdout or stderr
+    has gone, as with `| head`. The reason of a failure is written to a file for the supervisor (container.entrypoint),
+    or, without a supervisor, to SageMaker's output/failure.
 
     Args:
         main: The job; returns its exit code.
@@ -62,18 +85,37 @@ def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
     outlive_readers()
     start_log(log_to or sys.stdout)
     signal.signal(signal.SIGTERM, on_sigterm)
-    supervised = os.environ.get(FAILURE_FILE)
-    report = Report(None) if supervised is not None or not is_first() else Environment().report
-    report.begin()
+    report = _start_report()
     try:
         code, reason = main(), ""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # everything is done and saved
         if code:
-            reason = f"ended with exit code {code}; the log tells why"
+            reason = f"ended with exit code {code}; see the log for the reason"
     except SystemExit:
         raise
     except BaseException as error:
         code, reason = report_exception(error)
+    _end_process(code, reason, report)
+
+
+def _start_report() -> Report:
+    """The report of the job to SageMaker, without the files of an earlier run. It writes no file if a supervisor
+    reports the end, or if this is not the first process."""
+    is_ours = FAILURE_FILE not in os.environ and is_first()
+    report = Environment().report if is_ours else Report(None)
+    report.begin()
+    return report
+
+
+def _end_process(code: int, reason: str, report: Report) -> NoReturn:
+    """Reports the end of the job and ends the process.
+
+    Args:
+        code: The exit code.
+        reason: Why the job failed; "" if it did not.
+        report: As _start_report returns it.
+    """
+    supervised = os.environ.get(FAILURE_FILE)
     if supervised and code:
         write_once(Path(supervised), reason)
     elif code:
@@ -83,7 +125,7 @@ def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     if code and Environment().world > 1:
-        os._exit(code)  # the end of torch's process group may wait for a frozen host without a limit
+        os._exit(code)  # ending torch's process group may wait for a frozen host without a limit
     sys.exit(code)
 
 

@@ -3,6 +3,7 @@ experiment file (the setting, or the channel, `config`)."""
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from container.job_types import JOB_TYPES, SERVE, JobType
 from container.locations import Locations
 from model.errors import InputError, did_you_mean, listing
 from model.settings.aliases import aliases_of, translate
-from model.settings.cli import HelpAsked, help_text, parse_flags
+from model.settings.cli import HELP, VERSION, TextRequested, help_text, parse_flags, version_text
 from model.settings.decode import decode
 from model.settings.fields import Layer, as_dict, build, canonical
 
@@ -27,23 +28,34 @@ CONFIG = Path("config.yaml")  # used if it is in the working folder and no other
 CONFIG_CHANNEL = "config"  # channel or processing input with an experiment file
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
 
+SOURCES = """\
+Settings are read from flags, hyperparameters.json, variables SM_HP_NAME and
+.env, and an experiment file (YAML); the first that has a value wins."""
+SERVER_SOURCES = "Settings are read from flags and from variables SERVE_NAME; flags win."
+EXIT_CODES = """\
+Exit codes: 0 done, 1 failure, 2 invalid input or settings, 130 Ctrl-C,
+137 killed (out of memory), 143 stopped by SIGTERM with nothing saved."""
+
 
 def read(job_type: JobType[S], argv: Sequence[str] | None, usage: str) -> tuple[S, Environment]:
-    """Reads a job's settings and its environment. --help prints and ends the process.
+    """Reads a job's settings and its environment. --help, --help-all and --version print and end the process.
 
     Args:
         job_type: The job, with its settings class and the defaults of its script.
         argv: Its flags; those of the process if None.
-        usage: The text that --help prints above the flags.
+        usage: What the job does: a summary, examples, and for --help-all the details, separated by empty lines.
+
+    Returns:
+        The settings and the environment.
 
     Raises:
-        InputError: With all problems of all layers at once.
+        InputError: Lists the problems of all layers.
     """
     defaults = dict(job_type.defaults)
     try:
         flags = parse_flags(job_type.settings, sys.argv[1:] if argv is None else argv)
-    except HelpAsked:
-        print(help_text(job_type.settings, usage, defaults))
+    except TextRequested as requested:
+        print(text_of(job_type, requested.text, usage))
         raise SystemExit(0) from None
     env = Environment()
     layers: list[Layer] = [Layer("default {}", defaults)]  # the last one wins
@@ -68,6 +80,24 @@ def read(job_type: JobType[S], argv: Sequence[str] | None, usage: str) -> tuple[
     _settings.clear()
     _settings.update(as_dict(settings))
     return settings, env
+
+
+def text_of(job_type: JobType[Any], text: str, usage: str) -> str:
+    """The text that --help, --help-all or --version of a job prints.
+
+    Args:
+        job_type: The job.
+        text: HELP, HELP_ALL or VERSION of model.settings.cli.
+        usage: See read.
+    """
+    if text == VERSION:
+        return version_text()
+    program = f"python {job_type.script or '-m container.serve'}"
+    positional = [field.name for field in dataclasses.fields(job_type.settings) if field.metadata["positional"]]
+    words = "".join(f"[{name.upper()} ...] " for name in positional)
+    sources = SERVER_SOURCES if job_type is SERVE else SOURCES
+    settings = help_text(job_type.settings, usage, job_type.defaults, common_only=text == HELP, program=program)
+    return f"usage: {program} {words}[--SETTING VALUE ...]\n\n{settings}{sources}\n{EXIT_CODES}"
 
 
 def current(name: str) -> Any:

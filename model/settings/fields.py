@@ -52,22 +52,27 @@ def setting(
     section: str = "",
     positional: bool = False,
     nested: Nested | None = None,
+    unset: str = "",
+    common: bool = False,
 ) -> Any:
     """Declares a field of a settings class.
 
     Args:
-        default: Its value where no layer has one. Lists and mappings are copied for each instance.
-        help: Its meaning, with that of the value that turns it off.
+        default: Its value if no layer has one. Lists and mappings are copied for each instance.
+        help: Its meaning: a sentence without a period.
         unit: Unit of the number.
-        choices: The values that it takes; for a list, the values of its items. A mapping stays the registry that it
-            is: names that are added to it later are choices too.
+        choices: The values that it takes; for a list, the values of its items. A mapping is kept as it is, so that a
+            name that is added to it later is a choice too.
         low: Lower bound of the number, inclusive; for a list, of its items.
         high: Upper bound, likewise.
         result: False if it cannot change what a job computes; a resumed run may then differ in it.
         reading: Whether it says only how rows are read. A resumed run may differ in it if it reads the same rows.
-        section: Starts a section of --help, which the fields below belong to until the next.
+        section: Starts a section of --help-all, which the following fields belong to until the next one.
         positional: Words before the first flag are its value.
-        nested: For a mapping, what its own names and values may be (model.settings.nested).
+        nested: For a mapping, checks the names and values in it (model.settings.nested).
+        unset: What takes effect if no value is given and the default is empty, such as `SM_CHANNEL_TRAIN`; the texts
+            show it as the default.
+        common: Whether --help lists it; --help-all lists every setting.
     """
     metadata = {
         "help": help,
@@ -80,6 +85,8 @@ def setting(
         "section": section,
         "positional": positional,
         "nested": nested,
+        "unset": unset,
+        "common": common,
     }
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)

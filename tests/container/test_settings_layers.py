@@ -11,10 +11,11 @@ import pytest
 
 from container import settings_layers
 from container.environment import Environment
-from container.job_types import EVALUATION, INFERENCE, INFERENCE_TTA, TRAIN
+from container.job_types import EVALUATION, INFERENCE, INFERENCE_TTA, SERVE, TRAIN
 from container.locations import Locations
 from container.sm_variables import sm_variables
 from model.errors import InputError
+from model.settings.cli import HELP
 from model.settings.train import TrainSettings
 from tests.container.conftest import write_config
 
@@ -87,13 +88,23 @@ def test_a_scripts_own_default_gives_way_to_everything(monkeypatch):
     assert settings_layers.read(INFERENCE_TTA, [], "")[0].num_tta == 8
 
 
-def test_help_prints_the_scripts_own_default_and_ends(capsys):
+@pytest.mark.parametrize("flag", ["--help", "--help-all"])
+def test_help_prints_the_default_of_the_script_and_ends(flag, capsys):
     with pytest.raises(SystemExit) as ended:
-        settings_layers.read(INFERENCE_TTA, ["--help"], "how to use it")
+        settings_layers.read(INFERENCE_TTA, [flag], "Predicts.\n\nExamples:\n  a b\n\nDetails.")
     assert ended.value.code == 0
-    told = capsys.readouterr().out
-    assert told.startswith("how to use it")
-    assert "--num_tta N" in told and "default 4" in told
+    out, is_all = capsys.readouterr().out, flag == "--help-all"
+    start = "usage: python inference_TTA.py [PICTURES ...] [--SETTING VALUE ...]\n\nPredicts.\n\nExamples:\n  a b\n\n"
+    assert out.startswith(f"{start}Details.\n\nInputs and outputs:\n" if is_all else f"{start}Common settings:\n")
+    assert "--num_tta N" in out and "default: 4" in out and ("--tta_mode" in out) is is_all
+    assert ("settings: python inference_TTA.py --help-all\n" in out) is not is_all
+    assert "SM_HP_NAME" in out and out.endswith(f"{settings_layers.EXIT_CODES}\n")
+
+
+def test_the_servers_help_names_its_own_variables():
+    text = settings_layers.text_of(SERVE, HELP, "Serves.")
+    assert text.startswith("usage: python -m container.serve [--SETTING") and "SERVE_NAME" in text
+    assert "SM_HP_NAME" not in text
 
 
 @pytest.mark.parametrize(
