@@ -1,5 +1,6 @@
 """Exit codes and messages of a job, seen from outside: most run in a process of their own."""
 
+import ast
 import os
 import signal
 import subprocess
@@ -166,3 +167,63 @@ def test_a_list_of_problems_that_is_too_long_is_written_whole(tmp_path):
 def test_a_list_that_is_shown_whole_is_not_written(tmp_path):
     ended = run(MANY.replace("range(30)", "range(20)"), SM_OUTPUT_DATA_DIR=str(tmp_path / "output"))
     assert ended.returncode == 2 and "19.jpg" in ended.stderr and not list(tmp_path.iterdir())
+
+
+def end_early(*commands: str, **env: str) -> list[tuple[int, str]]:
+    """Runs scripts up to where they end, one after the other in one process, as commands in the working folder.
+
+    Returns:
+        Of each, its exit code and what it prints.
+    """
+    body = f"""
+import contextlib, io, runpy, sys
+heavy = {{"torch", "torchvision", "timm", "pandas", "numpy", "PIL", "scipy", "sklearn"}}
+for command in {list(commands)!r}:
+    script, *flags = command.split()
+    sys.argv = [script, *flags]
+    out = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            runpy.run_path(f"{ROOT}/{{script}}", run_name="__main__")
+    except SystemExit as ended:
+        assert not heavy & set(sys.modules), (command, heavy & set(sys.modules))
+        print(repr((int(ended.code or 0), out.getvalue())))
+"""
+    environ = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **env}
+    ended = subprocess.run([sys.executable, "-c", body], env=environ, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    return list(map(ast.literal_eval, ended.stdout.splitlines()))
+
+
+def test_texts_and_input_errors_end_before_heavy_imports():
+    Path("a.yaml").write_text("epocs: 3\n")
+    cases = {
+        "train.py --help": (0, "usage: python train.py"),
+        "train.py --help-all": (0, "--effective_beta"),
+        "train.py --version": (0, "rarebird "),
+        "inference.py -h": (0, "usage: python inference.py"),
+        "inference_TTA.py --help": (0, "default: 4"),
+        "evaluation.py --help-all": (0, "compared.csv"),
+        "train.py --epochz 3": (2, "error: settings:\n  --epochz: there is no such setting; nearest: epochs\n"),
+        "train.py --epochs many": (2, "--epochs = 'many': expected a whole number"),
+        "train.py --config a.yaml": (2, "a.yaml: epocs: there is no such setting; nearest: epochs"),
+        "train.py": (2, "error: the channel `train` is missing"),
+        "train.py --train_dir photos": (2, "error: train_dir photos: there is no such folder"),
+        "inference.py --num_ta 2": (2, "--num_ta: there is no such setting; nearest: num_tta"),
+        "inference_TTA.py": (2, "error: no model is named"),
+        "evaluation.py": (2, "error: the ground truth is missing"),
+    }
+    for (command, (code, text)), (ended_with, out) in zip(cases.items(), end_early(*cases), strict=True):
+        assert ended_with == code and text in out, (command, ended_with, out)
+
+
+def test_an_early_error_is_reported_like_one_of_the_job(tmp_path):
+    """To SageMaker, or to the supervisor; the first of several processes alone prints it."""
+    (tmp_path / "input").mkdir()
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "success").touch()
+    end_early("train.py --epochz 3", SAGEMAKER_BASE_DIR=str(tmp_path))
+    assert "nearest: epochs" in (tmp_path / "output" / "failure").read_text()
+    assert not (tmp_path / "output" / "success").exists()
+    ((_, printed),) = end_early("train.py --epochz 3", RAREBIRD_FAILURE_FILE=str(tmp_path / "reason"), RANK="1")
+    assert "nearest: epochs" in (tmp_path / "reason").read_text() and not printed
