@@ -57,9 +57,10 @@ from numpy.typing import NDArray
 from container import settings_layers
 from container.gpu_check import check_gpus
 from container.locations import NAME_A_MODEL, Locations
+from container.next_commands import evaluation_command
 from container.torchrun import divided_gpus, own_gpu, refuse_alone
 from container.torchrun_child import wait_for_others
-from model.answers.files import ERRORS, PREDICTIONS, answer_files, beside_answers
+from model.answers.files import ERRORS, OUTPUT, PREDICTIONS, answer_files, beside_answers
 from model.answers.parts import remove_finished_parts
 from model.answers.predictions import TOP, terminal_rows
 from model.answers.seen_images import SeenImages
@@ -159,6 +160,8 @@ def main(
     log.info(f"{number:,} images in {seconds:.1f} s, {number / max(seconds, 1e-9):,.1f} images/s")
     log.info(f"answers: {files[0]}")
     log.info(f"the same by name, for people: {beside_answers(files[0], PREDICTIONS)}")
+    if single is None and not env.uses_opt_ml:
+        log.info("next: %s", evaluation_command(files[0], OUTPUT, prediction.root))
     return end(unreadable, number, f"{beside_answers(files[0], ERRORS)} tells why", settings)
 
 

@@ -55,6 +55,7 @@ import evaluation
 from container import settings_layers
 from container.gpu_check import check_gpus
 from container.locations import Locations
+from container.next_commands import inference_command
 from container.torchrun import refuse_alone
 from model import __version__
 from model.answers.files import OUTPUT, TRUTH
@@ -166,7 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if page:
         log.info("report of the %s: %s", "out-of-fold answers" if settings.folds else "validation images", page)
     if not location.is_packed:
-        log.info("next: python inference.py --eval_dir FOLDER --model_dir %s", claimed.run_dir)
+        log.info("next: %s", inference_command(claimed.run_dir, train_dir, settings.eval_dir))
     return ExitCode.DONE
 
 

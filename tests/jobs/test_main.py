@@ -54,11 +54,16 @@ def test_help_of_a_subcommand_needs_neither_torch_nor_boto3(name):
         assert "--instance TEXT" in output and "--epochs N" in output
 
 
-def test_help_of_train_has_the_common_settings_and_help_all_every_one():
-    (short, all_settings) = (imported("train", flag)[1] for flag in ("--help", "--help-all"))
-    assert "settings: python -m jobs train --help-all\n" in f"{short}\n" and "--effective_beta" not in short
+def test_help_of_train_has_the_common_settings_and_help_all_every_one(capsys):
+    texts = []
+    for flag in ("--help", "--help-all", "--version"):
+        with pytest.raises(SystemExit):
+            run_jobs("train", flag)
+        texts.append(capsys.readouterr().out)
+    short, all_settings, version = texts
+    assert "settings: python -m jobs train --help-all\n" in short and "--effective_beta" not in short
     assert "--effective_beta" in all_settings and "--instance TEXT" in all_settings
-    assert imported("train", "--version")[1] == f"rarebird {__version__}"
+    assert version == f"rarebird {__version__}\n"
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
