@@ -72,7 +72,7 @@ def test_a_job_that_saves_its_model_is_a_success(run, tree):
         (
             "raise RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed. ')",
             137,
-            "a loader worker was killed, as for memory: fewer num_workers",
+            "a loader worker was killed, probably out of memory: use fewer num_workers",
         ),
     ],
 )

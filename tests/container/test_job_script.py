@@ -23,7 +23,7 @@ def run(body: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "told"),
+    ("body", "code", "message"),
     [
         ("def main(): return 0", 0, ""),
         (
@@ -36,43 +36,43 @@ def run(body: str, **env: str) -> subprocess.CompletedProcess[str]:
         ("def main(): raise SystemExit(5)", 5, ""),
     ],
 )
-def test_what_a_main_ends_with(body, code, told):
+def test_exit_codes_and_messages(body, code, message):
     ended = run(body)
-    assert (ended.returncode, ended.stderr) == (code, told)
+    assert (ended.returncode, ended.stderr) == (code, message)
 
 
-def test_garbage_is_collected_again_when_a_job_begins():
+def test_garbage_is_collected_again_when_a_job_starts():
     ended = run("import gc\ngc.disable()\ndef main(): print(gc.isenabled())")
     assert ended.stdout == "True\n"
 
 
-def test_any_other_fault_is_told_with_its_place():
+def test_an_unexpected_exception_is_printed_with_its_traceback():
     ended = run("def main(): return 1 // 0")
     assert ended.returncode == 1
     assert "ZeroDivisionError" in ended.stderr and "line" in ended.stderr
 
 
-def test_memory_that_runs_out_says_what_needs_less():
+def test_out_of_memory_names_settings_that_need_less():
     ended = run("def main(): raise MemoryError('20 GB')")
     assert ended.returncode == 1
     assert "batch_size" in ended.stderr and "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize(
-    ("name", "code", "told"),
+    ("name", "code", "message"),
     [
-        ("SIGKILL", 137, "a loader worker was killed, as for memory: fewer num_workers"),
+        ("SIGKILL", 137, "a loader worker was killed, probably out of memory: use fewer num_workers"),
         ("SIGSEGV", 1, "a loader worker was killed by a signal: Segmentation fault\n"),
-        ("SIGBUS", 1, "a loader worker was killed by a signal: Bus error; /dev/shm may be full: fewer num_workers"),
+        ("SIGBUS", 1, "a loader worker was killed by a signal: Bus error; /dev/shm may be full: use fewer num_workers"),
     ],
 )
-def test_a_loader_worker_that_ends_by_a_signal_is_told_with_it(name, code, told, monkeypatch, capsys):
+def test_a_loader_worker_that_a_signal_ended_is_reported(name, code, message, monkeypatch, capsys):
     """In this process, where torch is imported."""
     monkeypatch.setattr(job_script, "start_log", lambda stream: None)  # it would take the log from the tests after this
     with pytest.raises(SystemExit) as ended:
         job_script.run(lambda: len(list(DataLoader(Killed(getattr(signal, name)), num_workers=1))))
     assert ended.value.code == code
-    assert f"error: {told}" in capsys.readouterr().err
+    assert f"error: {message}" in capsys.readouterr().err
 
 
 class Killed(Dataset):
@@ -88,19 +88,19 @@ class Killed(Dataset):
         os.kill(os.getpid(), self.number)
 
 
-def test_korean_names_come_out_where_the_locale_knows_only_ascii():
+def test_korean_names_are_printed_in_an_ascii_locale():
     body = "def main():\n log.info('\\ucc29\\uc6a9\\uc0f7'); print('\\ubbf8\\ubd84\\ub958', file=sys.stderr); return 0"
     ended = run(body, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     assert (ended.stdout, ended.stderr) == ("착용샷\n", "미분류\n")
 
 
-def test_warnings_say_that_they_are_and_other_ranks_are_quiet():
+def test_warnings_are_marked_and_other_ranks_are_quiet():
     body = "def main():\n log.info('plan'); log.warning('twice'); return 0"
     assert run(body).stdout == "plan\nwarning: twice\n"
     assert run(body, RANK="1").stdout == ""
 
 
-def test_sigterm_ends_with_143_and_cleans_up(tmp_path):
+def test_sigterm_exits_with_143_after_cleaning_up(tmp_path):
     ended = run(f"""
 import os, signal
 from pathlib import Path
@@ -114,13 +114,13 @@ def main():
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_that_cannot_be_written_is_bad_input(tmp_path):
+def test_a_path_that_cannot_be_written_is_bad_input(tmp_path):
     (tmp_path / "file").touch()
     ended = run(f"def main(): open({str(tmp_path / 'file' / 'a')!r}, 'w')")
     assert ended.returncode == 2 and "file/a: Not a directory" in ended.stderr and "Traceback" not in ended.stderr
 
 
-def test_other_errors_of_the_system_are_faults():
+def test_other_operating_system_errors_are_failures():
     ended = run("def main(): raise OSError(28, 'No space left on device', 'a.csv')")
     assert ended.returncode == 1 and "a.csv: No space left on device" in ended.stderr
 
@@ -143,7 +143,7 @@ from container.job_types import TRAIN
 {MANY.replace("main():", f"main():{chr(10)}    {reading}")}"""
 
 
-def test_a_list_of_problems_that_is_too_long_is_written_whole(tmp_path):
+def test_a_long_list_of_problems_is_written_to_a_file(tmp_path):
     """To the output directory, by variable or setting; without one that can be written, to a temporary folder."""
     (tmp_path / "file").touch()
     (tmp_path / "a.yaml").write_text(f"output_data_dir: {tmp_path / 'experiment'}\n")
@@ -164,7 +164,7 @@ def test_a_list_of_problems_that_is_too_long_is_written_whole(tmp_path):
     assert len(list(tmp_path.glob("rarebird-*/problems.txt"))) == 2
 
 
-def test_a_list_that_is_shown_whole_is_not_written(tmp_path):
+def test_a_short_list_of_problems_is_only_printed(tmp_path):
     ended = run(MANY.replace("range(30)", "range(20)"), SM_OUTPUT_DATA_DIR=str(tmp_path / "output"))
     assert ended.returncode == 2 and "19.jpg" in ended.stderr and not list(tmp_path.iterdir())
 
