@@ -240,5 +240,5 @@ def test_a_config_outside_the_channel_and_an_empty_channel_are_errors(tree, tmp_
     with pytest.raises(InputError, match=r"c\.yaml: it is not in the channel `config`, .* remove the setting or"):
         read("--config", str(tmp_path / "c.yaml"))
     (folder / "a.yaml").unlink()
-    with pytest.raises(InputError, match=r"expected one experiment file \(YAML\); it has none"):
+    with pytest.raises(InputError, match=r"expected one experiment file \(YAML\); it contains none"):
         read()
