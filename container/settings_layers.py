@@ -100,7 +100,8 @@ def text_of(job_type: JobType[Any], text: str, usage: str) -> str:
     words = "".join(f"[{name.upper()} ...] " for name in positional)
     sources = SERVER_SOURCES if job_type is SERVE else SOURCES
     settings = help_text(job_type.settings, usage, job_type.defaults, common_only=text == HELP, program=program)
-    return f"usage: {program} {words}[--SETTING VALUE ...]\n\n{settings}{sources}\n{EXIT_CODES}"
+    gap = "" if text == HELP else "\n"
+    return f"usage: {program} {words}[--SETTING VALUE ...]\n\n{settings}{gap}{sources}\n{EXIT_CODES}"
 
 
 def current(name: str) -> Any:

@@ -35,7 +35,7 @@ class InferenceSettings(PredictionSettings):
     output_data_dir: str | None = setting(
         None,
         "Folder to write the predictions into",
-        unset="SM_OUTPUT_DATA_DIR or the folder of model_dir or output",
+        unset="the first of SM_OUTPUT_DATA_DIR, model_dir and output",
         common=True,
     )
     output: str | None = setting(

@@ -36,7 +36,7 @@ class PredictionSettings:
     )
     tta_mode: str = setting(
         "soft",
-        "How views are combined: soft averages the probabilities of fixed views, vote lets random views vote",
+        "How views are combined; soft: average the probabilities of fixed views, vote: random views vote",
         choices=("soft", "vote"),
     )
     seed: int = setting(0, "Random seed of the views of tta_mode vote", low=0)

@@ -43,7 +43,12 @@ class TrainSettings(ChannelSettings):
 
     # Inputs, outputs and checkpoints
     config: str | None = setting(
-        None, "Experiment file (YAML) with settings by name", result=False, section=PATHS, common=True
+        None,
+        "Experiment file (YAML) with settings by name",
+        unset="config.yaml, if it exists",
+        result=False,
+        section=PATHS,
+        common=True,
     )
     name: str = setting("exp", "Name of the run and of its folder in model_dir", result=False, common=True)
     train_dir: str | None = setting(
@@ -79,13 +84,13 @@ class TrainSettings(ChannelSettings):
     checkpoint_seconds: float = setting(
         300.0,
         "Time between checkpoints within an epoch; another is written after each epoch",
-        unit="s",
+        unit="seconds",
         low=0,
         result=False,
     )
     resume: str = setting(
         "auto",
-        "An unfinished run of the same name: auto resumes it, never restarts it from scratch",
+        "What to do with an unfinished run of the same name; auto: resume it, never: restart from scratch",
         choices=("auto", "never"),
         result=False,
     )
@@ -123,7 +128,7 @@ class TrainSettings(ChannelSettings):
     )
     decision: str = setting(
         "argmax",
-        "Rule that chooses the predicted class from the probabilities; "
+        "Rule that chooses the predicted class; "
         + "; ".join(f"{name}: {meaning}" for name, meaning in DECISIONS.items()),
         choices=DECISIONS,
     )
@@ -136,8 +141,7 @@ class TrainSettings(ChannelSettings):
     # Rare classes: sampling, loss and class weights
     sampler: str = setting(
         "sqrt",
-        "Sampling of rare classes: imbalanced draws all classes equally often, sqrt is halfway, none draws every image "
-        "once",
+        "Sampling of an epoch; imbalanced: all classes equally often, sqrt: halfway, none: every image once",
         choices=SAMPLERS,
         section="Sampling and loss",
         common=True,
@@ -178,7 +182,9 @@ class TrainSettings(ChannelSettings):
         high=1,
     )
     class_weight_values: list[float] = setting([], "One weight per class, for class_weights given", low=0)
-    effective_beta: float = setting(0.999, "beta in the effective number (1 - beta^n) / (1 - beta)", low=0, high=1)
+    effective_beta: float = setting(
+        0.999, "Parameter beta of the effective number (1 - beta^n) / (1 - beta)", low=0, high=1
+    )
 
     # Network: backbone, its initial weights, classifier, frozen parts
     model: str = setting("resnet18", "Backbone: the name of any timm model", section="Network", common=True)

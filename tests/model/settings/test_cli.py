@@ -156,7 +156,7 @@ def test_meanings_are_sentences_and_few_settings_are_common(settings: type) -> N
     for field in fields:
         text = field.metadata["help"]
         assert text[-1] != "." and " else " not in text, field.name
-        assert text[0].isupper() or text.startswith(("auto:", "beta ")), field.name
+        assert text[0].isupper() or text.startswith("auto:"), field.name
     assert 12 <= sum(field.metadata["common"] for field in fields) <= 18
 
 
