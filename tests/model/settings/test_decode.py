@@ -128,7 +128,7 @@ def test_whole_numbers_may_have_a_decimal_point() -> None:
         (list[int], "128 x", "a whole number"),
         (list[int], "[128, null]", "a whole number"),
         (list[int], "[128", "expected JSON, YAML or a Python literal"),
-        (list[int], "[" * 2000, "expected JSON, YAML or a Python literal"),
+        (list[int], "[" * 1100, "expected JSON, YAML or a Python literal"),
         (list[int], True, "a list"),
         (list[int], {"a": 1}, "a list"),
         (MAPPING, "momentum", "a mapping"),
