@@ -16,7 +16,7 @@ from jobs.spec.flags import FLAGS, JOB_SETTINGS, flag_names, setting_names, subc
 from jobs.spec.studio import studio_defaults
 from model.errors import InputError, did_you_mean, listing
 from model.settings.aliases import aliases_of
-from model.settings.cli import from_flags, help_text
+from model.settings.cli import HELP, VERSION, from_flags, help_text, requested_text, version_text
 from model.settings.fields import canonical
 
 S = TypeVar("S")
@@ -32,7 +32,7 @@ VARIABLES = {  # environment variables that a flag is read from if it is not on 
 
 
 def read_flags(command: str, argv: Sequence[str], usage: str) -> tuple[Any, list[str]]:
-    """Reads the launcher's flags. --help prints the help and exits.
+    """Reads the launcher's flags. --help, --help-all and --version print a text and exit.
 
     Args:
         command: The subcommand, a key of jobs.spec.flags.FLAGS.
@@ -46,21 +46,30 @@ def read_flags(command: str, argv: Sequence[str], usage: str) -> tuple[Any, list
         InputError: Flags are unknown, invalid or without effect; the message lists all of them.
     """
     cls = FLAGS[command]
-    own, others = split_flags(cls, argv)
-    if "-h" in own or "--help" in others:
-        print(_help(command, usage))
+    text = requested_text(argv)
+    if text is not None:
+        print(version_text() if text == VERSION else _help(command, usage, common_only=text == HELP))
         raise SystemExit(0)
+    own, others = split_flags(cls, argv)
     _refuse_unknown(command, others)
     flags = from_flags(cls, own, usage)
     _refuse_ignored(flags, own)
     return with_variables(flags), others
 
 
-def _help(command: str, usage: str) -> str:
-    """Returns the text of --help: usage, the launcher's flags, the flags of single backends, and the job's settings."""
+def _help(command: str, usage: str, common_only: bool) -> str:
+    """Returns the text of --help or --help-all: usage, the launcher's flags, flags of single backends, job's settings.
+
+    Args:
+        command: The subcommand.
+        usage: What the subcommand does, with examples.
+        common_only: Whether to list only the common settings of the job, as --help does.
+    """
     cls = FLAGS[command]
+    program = f"python -m jobs {command}"
     positional = "".join(f"{field.name.upper()} " for field in dataclasses.fields(cls) if field.metadata["positional"])
-    text = help_text(cls, f"usage: python -m jobs {command} {positional}[--FLAG VALUE ...]\n\n{usage}")
+    usage = f"usage: {program} {positional}[--FLAG VALUE ...]\n\n{usage}"
+    text = help_text(cls, usage, common_only=common_only, program=program)
     if issubclass(cls, BackendFlags):
         by_backends: dict[tuple[str, ...], list[str]] = {}
         for field in dataclasses.fields(cls):
@@ -73,8 +82,9 @@ def _help(command: str, usage: str) -> str:
             )
     if command in JOB_SETTINGS:
         job_type = JOB_SETTINGS[command]
-        settings = help_text(job_type.settings, "", job_type.defaults).lstrip("\n")
-        text += f"\nAll settings of {job_type.script} are flags too:\n\n{settings}"
+        settings = help_text(job_type.settings, "", job_type.defaults, common_only=common_only, program=program)
+        settings = settings.lstrip("\n")
+        text += f"\nThe settings of {job_type.script} are flags too:\n\n{settings}"
     return text
 
 

@@ -92,8 +92,8 @@ class DeployFlags(HostingFlags):
     )
     scale_target: float = flag(
         0.0,
-        "Target load per machine when scaling: requests per minute (kind async: waiting requests); 0 for the default, 120 "
-        "(kind async: 5)",
+        "Target load per machine when scaling: requests per minute (kind async: waiting requests); 0 for the default, "
+        "120 (kind async: 5)",
         low=0,
     )
 
