@@ -30,9 +30,17 @@ SUBCOMMANDS = {
 }
 
 
+EXAMPLES = (
+    "train --data data/train --epochs 3",
+    "train --data data/train --on sagemaker --instance ml.g5.xlarge --spot --wait",
+    "inference --data data/eval --model_dir JOB",
+    "logs JOB",
+)
+
+
 def main(argv: Sequence[str]) -> int:
     """Runs a subcommand and returns its exit code."""
-    return run_subcommand("jobs", SUBCOMMANDS, argv)
+    return run_subcommand("jobs", SUBCOMMANDS, argv, EXAMPLES)
 
 
 if __name__ == "__main__":

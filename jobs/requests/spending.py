@@ -80,7 +80,8 @@ def _endpoint(request: Fields, requests: Requests) -> str:
     serverless = variant.get("ServerlessConfig")
     if serverless:
         memory, at_once = serverless["MemorySizeInMB"], serverless["MaxConcurrency"]
-        return f"the time of each request with {memory:,} MB, at most {at_once} at the same time; no charge without requests"
+        at_most = f"at most {at_once} at the same time"
+        return f"the time of each request with {memory:,} MB, {at_most}; no charge without requests"
     scaled = next((each for method, each in requests if method == "register_scalable_target"), None)
     count = variant["InitialInstanceCount"]
     text = f"{count} x {variant['InstanceType']}"

@@ -27,7 +27,7 @@ class JobNameFlags(ResultsFlags, RegionFlags):
     """Flags of status and fetch."""
 
     job: list[str] = flag(
-        [], "Name of the job, or the start of its name; if empty, the newest job", section="Job", positional=True
+        [], "Name of the job, or the start of its name", unset="the newest job", section="Job", positional=True
     )
 
 
@@ -74,13 +74,16 @@ class UploadFlags(EncryptionFlags, RoleFlags, StorageFlags, RegionFlags):
     """Flags of upload."""
 
     folder: list[str] = flag([], "Folder or file to upload", section="Upload", positional=True)
-    to: str = flag("", "s3:// prefix to upload to; if empty, one named after the folder's content, where jobs find it")
+    to: str = flag(
+        "", "s3:// prefix to upload to", unset="one named after the folder's content, at which jobs look for it"
+    )
     delete: bool = flag(False, "Delete objects below the prefix that are not in the folder")
     yes: bool = flag(False, "Delete without asking")
     kms_key: str | None = flag(None, "KMS key that encrypts the objects", section=NETWORK)
     role: str = flag(
         "",
-        "ARN of the jobs' role, whose account number is part of the prefix; if empty, SAGEMAKER_ROLE",
+        "ARN of the jobs' role; its account number is part of the default of --to",
+        unset="SAGEMAKER_ROLE",
         section=ACCOUNT,
     )
 
@@ -104,11 +107,9 @@ class ImageFlags(RegionFlags):
     """Flags of image."""
 
     repository: str = flag("rarebird", "ECR repository, created if it does not exist", section="Image")
-    tag: str = flag(
-        "", "Tag of the image; if empty, the git commit, with -changed-HASH if there are uncommitted changes"
-    )
+    tag: str = flag("", "Tag of the image in ECR", unset="the git commit, with -changed-HASH for uncommitted changes")
     build: bool = flag(True, "Build the image first; false pushes the existing local image rarebird")
-    base_image: str = flag("", "Base image to build on; if empty, that of the Dockerfile")
+    base_image: str = flag("", "Base image to build on", unset="that of the Dockerfile")
     push: bool = flag(True, "Push the image; false only builds it")
 
     def ignored(self) -> Mapping[str, str]:

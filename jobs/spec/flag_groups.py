@@ -61,14 +61,14 @@ class Flags:
 class RegionFlags(Flags):
     """Region and credentials of AWS."""
 
-    region: str = flag("", "AWS region; if empty, AWS_REGION or AWS_DEFAULT_REGION", section=ACCOUNT)
-    profile: str = flag("", "Profile of ~/.aws with the credentials; if empty, AWS_PROFILE")
+    region: str = flag("", "AWS region to use", unset="AWS_REGION or AWS_DEFAULT_REGION", section=ACCOUNT)
+    profile: str = flag("", "Profile of ~/.aws with the credentials", unset="AWS_PROFILE")
 
 
 @dataclass(frozen=True)
 class RoleFlags(Flags):
     role: str = flag(
-        "", "ARN of the role that the job assumes; if empty, SAGEMAKER_ROLE", on=[SAGEMAKER], section=ACCOUNT
+        "", "ARN of the role that the job assumes", unset="SAGEMAKER_ROLE", on=[SAGEMAKER], section=ACCOUNT
     )
 
 
@@ -76,7 +76,8 @@ class RoleFlags(Flags):
 class BucketFlags(Flags):
     bucket: str = flag(
         "",
-        "S3 bucket of data, models and predictions; if empty, SAGEMAKER_BUCKET",
+        "S3 bucket of data, models and predictions",
+        unset="SAGEMAKER_BUCKET",
         on=[SAGEMAKER],
         section=ACCOUNT,
     )
@@ -88,7 +89,8 @@ class StorageFlags(BucketFlags):
 
     prefix: str = flag(
         "",
-        f"Prefix of all keys in the bucket; if empty, SAGEMAKER_PREFIX or {DEFAULT_PREFIX}",
+        "Prefix of all keys in the bucket",
+        unset=f"SAGEMAKER_PREFIX or {DEFAULT_PREFIX}",
         on=[SAGEMAKER],
         section=ACCOUNT,
     )
@@ -106,7 +108,7 @@ class StorageFlags(BucketFlags):
 @dataclass(frozen=True)
 class ImageUriFlags(Flags):
     image: str = flag(
-        "", "URI of the container image; if empty, SAGEMAKER_IMAGE", on=[DOCKER, SAGEMAKER], section=ACCOUNT
+        "", "URI of the container image", unset="SAGEMAKER_IMAGE", on=[DOCKER, SAGEMAKER], section=ACCOUNT
     )
 
 
@@ -163,7 +165,7 @@ class JobMachineFlags(MachineFlags):
 
     volume_gb: int = flag(
         30,
-        "Disk size of each machine; 0 for the instance type's own disk",
+        "Disk size of each machine; 0: the instance type's own disk",
         on=[SAGEMAKER],
         unit="GB",
         low=0,
@@ -190,7 +192,7 @@ class SpotFlags(JobMachineFlags):
     )
     max_wait: int = flag(
         0,
-        "Longest time that a job on spot capacity waits and runs in total; 0 for twice max_run",
+        "Longest time that a job on spot capacity waits and runs in total; 0: twice max_run",
         on=[SAGEMAKER],
         unit="s",
         low=0,
@@ -214,7 +216,7 @@ class SpotFlags(JobMachineFlags):
 class WarmPoolFlags(MachineFlags):
     keep_alive: int = flag(
         0,
-        "Time that machines are kept running for the next job (a warm pool); 0 for none",
+        "Time that machines are kept running for the next job (a warm pool)",
         on=[SAGEMAKER],
         unit="s",
         low=0,
@@ -230,9 +232,7 @@ class ContainerFlags(Flags):
     """Options of the containers of --on docker."""
 
     shm_size: str = flag("2g", "Size of /dev/shm in each container", on=[DOCKER], section=MACHINE)
-    gpus: str = flag(
-        "auto", "Value of docker's --gpus; auto for all GPUs of this machine, none for no GPU", on=[DOCKER]
-    )
+    gpus: str = flag("auto", "Value of docker's --gpus; auto: all GPUs of this machine, none: no GPU", on=[DOCKER])
 
 
 # Run
@@ -247,7 +247,7 @@ class ResultsFlags(Flags):
 class RunFlags(ResultsFlags):
     """Name, environment variables and tags of a job, and --dry_run."""
 
-    job_name: str = flag("", "Name of the job or resource; if empty, a unique name", section=RUN)
+    job_name: str = flag("", "Name of the job or resource", unset="a unique name", section=RUN)
     dry_run: bool = flag(False, "Print the requests to SageMaker as JSON and send nothing")
     environment: dict[str, Any] = flag({}, "Environment variables of the container: {NAME: value}")
     tags: dict[str, Any] = flag({}, "Tags of all AWS resources that are created: {team: vision}", on=[SAGEMAKER])
@@ -259,7 +259,7 @@ class BackendFlags(RunFlags):
 
     on: str = flag(
         HERE,
-        "Where the job runs: here as a process, in a Docker container, or on SageMaker",
+        "Where the job runs; here: as processes of this machine, docker: in containers, sagemaker: on SageMaker",
         choices=BACKENDS,
         section=RUN,
     )
@@ -278,7 +278,7 @@ class BackendFlags(RunFlags):
 class SageMakerFlags(Flags):
     """The backend of subcommands that only SageMaker supports."""
 
-    on: str = flag(SAGEMAKER, "Where it runs: this subcommand requires SageMaker", choices=(SAGEMAKER,), section=RUN)
+    on: str = flag(SAGEMAKER, "Where it runs: always on sagemaker", choices=(SAGEMAKER,), section=RUN)
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,8 @@ class LaunchFlags(JobFlags, ContainerFlags, BackendFlags):
     )
     image: str = flag(
         "",
-        "Container image; if empty, SAGEMAKER_IMAGE (with --on docker, the local image rarebird)",
+        "Name or URI of the container image",
+        unset="SAGEMAKER_IMAGE; with --on docker the local image rarebird",
         on=[DOCKER, SAGEMAKER],
         section=ACCOUNT,
     )
@@ -77,10 +78,10 @@ class LaunchFlags(JobFlags, ContainerFlags, BackendFlags):
 class TrainingFlags(JobFlags, SpotFlags):
     """Flags of every subcommand that starts trainings."""
 
-    data: str = flag("", "Folder or s3:// prefix of the training images (the same as train_dir)", section="Training")
+    data: str = flag("", "Folder or s3:// prefix of the training images, like train_dir", section="Training")
     mode: str = flag(
         "File",
-        "How SageMaker provides the images: File copies all before the start, FastFile reads each one on first use",
+        "How SageMaker provides the images; File: all are copied before the start, FastFile: each is read on first use",
         on=[SAGEMAKER],
         choices=("File", "FastFile"),
     )
@@ -90,7 +91,8 @@ class TrainingFlags(JobFlags, SpotFlags):
 class ResumeFlags(Flags):
     checkpoints: str | None = flag(
         None,
-        "Checkpoints to resume from: an s3:// prefix, or a folder with --on here and docker; if none, the job's own",
+        "Checkpoints to resume from: an s3:// prefix, or a folder with --on here and docker",
+        unset="the job's own",
         section="Training",
     )
 
@@ -134,11 +136,11 @@ class TrainFlags(FormatFlags, LiveCurvesFlags, ResumeFlags, LaunchFlags, WarmPoo
 class PredictFlags(LaunchFlags):
     """Flags of inference and inference_TTA."""
 
-    data: str = flag("", "Folder or s3:// prefix of the images (the same as eval_dir)", section="Input")
+    data: str = flag("", "Folder or s3:// prefix of the images, like eval_dir", section="Input")
     distribution: str = flag(
         "auto",
-        "How images reach several machines: sharded copies a share to each, replicated copies all images to each; auto "
-        "is replicated if a table names the images, otherwise sharded",
+        "How images reach several machines; sharded: each gets a share, replicated: each gets all images, auto: "
+        "replicated if a table names the images, otherwise sharded",
         on=[SAGEMAKER],
         choices=("auto", SHARDED, REPLICATED),
     )
@@ -167,9 +169,9 @@ class TuneFlags(FormatFlags, SageMakerFlags, TrainingFlags):
         choices=("Bayesian", "Random", "Hyperband", "Grid"),
     )
     stop_early: bool = flag(False, "Stop trainings that are unlikely to become the best")
-    max_hours: float = flag(0.0, "Longest time that the whole search may run; 0 for no limit", unit="h", low=0)
+    max_hours: float = flag(0.0, "Longest time that the whole search may run; 0: no limit", unit="h", low=0)
     stop_after: int = flag(
-        0, "End the search after this many trainings in a row without improvement; 0 for no limit", low=0
+        0, "End the search after this many trainings in a row without improvement; 0: no limit", low=0
     )
     target_score: float | None = flag(None, "End the search when a training reaches this value of the objective")
     spot: bool = flag(
@@ -205,14 +207,16 @@ class PipelineFlags(LiveCurvesFlags, ResumeFlags, LaunchFlags, WarmPoolFlags, Tr
     eval_data: str = flag("", "Folder or s3:// prefix of the images to predict", section="Pipeline")
     truth: str = flag("", "Folder or s3:// prefix with gt.csv, the true classes of eval_data")
     gate: float = flag(0.0, "Smallest macro F1 of a model that is registered", low=0, high=1)
-    low_gate: float = flag(0.0, "Smallest lower end of its confidence interval; 0 requires no interval", low=0, high=1)
+    low_gate: float = flag(
+        0.0, "Smallest lower end of its confidence interval; 0: the interval is not checked", low=0, high=1
+    )
     group: str = flag("rarebird", "Model package group of the registry", on=[SAGEMAKER])
     approval: str = flag(
         "PendingManualApproval", "Approval status of the registered version", on=[SAGEMAKER], choices=APPROVALS
     )
     cache_days: int = flag(
         0,
-        "Reuse results of steps that ran with the same settings, data and image within this time; 0 runs every step",
+        "Reuse results of steps that ran with the same settings, data and image within this time; 0: run every step",
         on=[SAGEMAKER],
         unit="days",
         low=0,

@@ -41,8 +41,8 @@ class HostingFlags(ModelFlags, MachineFlags, VpcFlags, WaitFlags, RoleFlags):
 
     ami_version: str = flag(
         "auto",
-        "Name of the AMI of the machines; auto for one with a driver for CUDA 13 on GPU instances, none for "
-        "SageMaker's default",
+        "Name of the AMI of the machines; auto: one with a driver for CUDA 13 on GPU instances, none: SageMaker's "
+        "default",
         section=MACHINE,
     )
 
@@ -55,7 +55,7 @@ class TransformFlags(HostingFlags, DeleteFlags):
     accept: str = flag("application/json", "MIME type of the predictions")
     content_type: str = flag("application/x-image", "MIME type of the images")
     max_payload_mb: int = flag(6, "Size of the largest image", unit="MB", low=0, high=100)
-    concurrent: int = flag(0, "Number of simultaneous requests to a machine; 0 lets the server decide", low=0)
+    concurrent: int = flag(0, "Number of simultaneous requests to a machine; 0: as the server decides", low=0)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ class DeployFlags(HostingFlags):
 
     kind: str = flag(
         "realtime",
-        "Kind of endpoint; multi_model serves every archive below the s3:// prefix in model_dir",
+        "Kind of endpoint: realtime, serverless, async, or multi_model for all archives below an s3:// prefix in "
+        "model_dir",
         choices=("realtime", "serverless", "async", "multi_model"),
         section="Endpoint",
     )
@@ -83,7 +84,7 @@ class DeployFlags(HostingFlags):
     )
     max_instances: int = flag(
         0,
-        "Largest number of machines when scaling with the load, set once the endpoint is in service; 0 for no scaling",
+        "Largest number of machines when scaling with the load, set once the endpoint is in service; 0: no scaling",
         low=0,
         high=MOST_MACHINES,
     )
@@ -92,8 +93,8 @@ class DeployFlags(HostingFlags):
     )
     scale_target: float = flag(
         0.0,
-        "Target load per machine when scaling: requests per minute (kind async: waiting requests); 0 for the default, "
-        "120 (kind async: 5)",
+        "Target load per machine when scaling: requests per minute, with kind async waiting requests; 0: 120, with "
+        "kind async 5",
         low=0,
     )
 
@@ -160,7 +161,7 @@ class InvokeFlags(RegionFlags):
     target_model: str = flag("", "Archive to use of an endpoint of kind multi_model, such as faces.tar.gz")
     timeout: int = flag(
         900,
-        "Time to wait for the answers of an asynchronous endpoint; 0 only prints their S3 URIs",
+        "Time to wait for the answers of an asynchronous endpoint; 0: only print their S3 URIs",
         unit="s",
         low=0,
     )

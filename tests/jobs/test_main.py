@@ -59,6 +59,7 @@ def help_texts(*command_lines: list[str]) -> list[tuple[str, set[str]]]:
 def test_help_lists_the_subcommands_and_imports_none_of_them():
     ((output, modules),) = help_texts(["--help"])
     assert all(re.search(rf"^  {name}\b", output, re.M) for name in SUBCOMMANDS)
+    assert output.startswith("usage: python -m jobs SUBCOMMAND") and "\n    python -m jobs train --data" in output
     assert not {name for name in modules if name.startswith(("jobs.", "container", "model.settings"))} - {
         "jobs.__main__"
     }

@@ -62,5 +62,5 @@ def test_version_is_that_of_rarebird(capsys):
 def test_help_lists_every_subcommand_and_imports_none(capsys, argv):
     assert run_subcommand("tests", SUBCOMMANDS, argv) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "python -m tests SUBCOMMAND ... [--FLAG VALUE ...]"
+    assert lines[0] == "usage: python -m tests SUBCOMMAND ... [--FLAG VALUE ...]"
     assert "  work      does it" in lines and "  workshop  cannot be imported" in lines

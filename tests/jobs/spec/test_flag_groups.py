@@ -322,7 +322,7 @@ def test_help_is_grouped_and_has_a_text_per_flag(command):
         # only where there is a choice of backends is a text about one of them
         assert issubclass(cls, BackendFlags) or not any(f"--on {on}" in text for on in (HERE, DOCKER)), field.name
     if issubclass(cls, BackendFlags):
-        texts = " ".join(field.metadata["help"] for field in dataclasses.fields(cls))
+        texts = " ".join(field.metadata["help"] + field.metadata["unset"] for field in dataclasses.fields(cls))
         assert all(
             text in texts
             for text in ("processes with --on here", "containers with --on docker", "local image rarebird")
