@@ -42,7 +42,13 @@ class Host:
 
 def write_host_folder(opt_ml: OptMl, job: Job, host: Host) -> None:
     """Writes a host's config files, the input files that the launcher generates, and empty output folders. The backend
-    links or mounts the other inputs."""
+    links or mounts the other inputs.
+
+    Args:
+        opt_ml: The host's folder.
+        job: The job.
+        host: The host.
+    """
     if job.is_training:
         channel = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
         write_json(opt_ml.config / "hyperparameters.json", {**job.settings, **job.entry})

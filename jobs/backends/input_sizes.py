@@ -54,7 +54,13 @@ def check_sizes(job: Job, clients: Clients | None) -> None:
 
 
 def input_size(each: Input, clients: Clients | None, enough: int) -> int:
-    """Returns the bytes of an input as far as they are known; stops counting above `enough`."""
+    """Returns the size of an input in bytes, as far as it is known.
+
+    Args:
+        each: The input.
+        clients: Clients that read sizes in S3; None counts only local files.
+        enough: Counting stops above this number of bytes.
+    """
     size = 0
     for _, item_size in _sizes(each, clients):
         size += item_size

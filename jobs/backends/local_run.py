@@ -59,6 +59,11 @@ def fetch_inputs(job: Job, record: JobRecord, clients: Clients) -> dict[str, Pat
 
     After an error the job's folder is removed, since the job has not started.
 
+    Args:
+        job: The job.
+        record: Its record.
+        clients: Clients of the AWS account, for inputs in S3.
+
     Raises:
         InputError: An input does not exist in S3.
     """
@@ -193,7 +198,14 @@ def keep_parts(results: ResultsFolder) -> bool:
 
 def keep_checkpoints(job: Job, record: JobRecord, checkpoints: Path, print_line: PrintLine) -> None:
     """Prints how to resume a training that is not finished. Removes the checkpoints of a finished one, unless
-    --checkpoints named their folder."""
+    --checkpoints named their folder.
+
+    Args:
+        job: The job; nothing is done if it is not a training.
+        record: Its record after the end.
+        checkpoints: Folder of its checkpoints.
+        print_line: Prints a line of output.
+    """
     if not job.is_training:
         return
     if record.code or record.stopped:

@@ -82,13 +82,21 @@ def run(job: Job, results: Path, clients: Clients, wait: bool, delete: bool, pri
 
 
 def start(job: Job, results: Path, clients: Clients, print_line: PrintLine) -> JobRecord:
-    """Starts a job whose inputs are in S3, and writes its record."""
+    """Starts a job whose inputs are in S3, and writes its record.
+
+    Args:
+        job: The job.
+        results: Folder with the results of all jobs.
+        clients: Clients of the AWS account.
+        print_line: Prints a line for each retry.
+    """
     method, request = job_request(job)
     create(clients, method, request, print_line)
     return save_record(clients, job_kind(job), job.type.name, results / job.name, request, output_uris(job))
 
 
 def job_kind(job: Job) -> JobKind:
+    """Returns SageMaker's kind of a job: training or processing."""
     return TRAINING if job.is_training else PROCESSING
 
 
@@ -150,7 +158,15 @@ def print_spending(requests: Requests, print_line: PrintLine = print) -> None:
 def upload_inputs(
     job: Job, uploads: Sequence[PlannedUpload], clients: Clients, delete: bool, print_line: PrintLine
 ) -> None:
-    """Uploads a job's local inputs and prints their number and size. delete: the flag --delete."""
+    """Uploads a job's local inputs, and prints their number and size.
+
+    Args:
+        job: The job.
+        uploads: Its uploads, from plan_inputs.
+        clients: Clients of the AWS account.
+        delete: The flag --delete.
+        print_line: Prints a line of output.
+    """
     for upload in uploads:
         upload.send(clients.s3, job.account.kms_key, delete, print_line)
 
@@ -269,6 +285,7 @@ def save_record(
 
 
 def follow_command(name: str) -> str:
+    """Returns the end of a message: how to follow a job."""
     return f"follow it with: python -m jobs logs {name} (also: status, stop, fetch)"
 
 

@@ -142,4 +142,5 @@ def endpoint_requests(
 
 
 def how_to_delete(name: str) -> str:
+    """Returns the end of a message: how to delete an endpoint."""
     return f"delete it with: python -m jobs stop {name}"

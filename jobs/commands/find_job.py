@@ -113,7 +113,13 @@ def find_kind(clients: Clients, name: str) -> JobKind | None:
 
 
 def newest_jobs(clients: Clients, kinds: list[JobKind], most: int) -> Iterator[dict[str, Any]]:
-    """Yields kind, name, status and creation time of the newest SageMaker jobs, at most `most` per kind."""
+    """Yields kind, name, status and creation time of the newest SageMaker jobs.
+
+    Args:
+        clients: Clients of the AWS account.
+        kinds: Kinds of jobs to list.
+        most: Number of jobs per kind, at most.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     for kind in kinds:

@@ -53,6 +53,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def build(flags: ImageFlags) -> None:
+    """Builds the local image. Raises Failure if docker fails."""
     arguments = ["--build-arg", f"BASE_IMAGE={flags.base_image}"] if flags.base_image else []
     if run_in_terminal(ENGINE, "build", "--tag", LOCAL_IMAGE, *arguments, str(PROJECT_ROOT)):
         raise Failure("docker build failed")
@@ -114,6 +115,7 @@ def repository_uri(ecr: Any, name: str) -> str:
 
 
 def image_exists(ecr: Any, repository: str, tag: str) -> bool:
+    """Whether a repository in ECR has an image with this tag."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

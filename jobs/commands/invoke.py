@@ -98,7 +98,14 @@ def check_sizes(images: Sequence[Path], kind: str) -> None:
 
 
 def print_answers(images: Sequence[Path], answers: Sequence[Answer], as_json: bool) -> None:
-    """Prints the answers as a table. With as_json, or if an answer has no class names, prints a JSON line per image."""
+    """Prints the answers of an endpoint.
+
+    Args:
+        images: The images.
+        answers: The answer to each image.
+        as_json: Whether to print one line of JSON per image, which is also done if answers have no class names. False
+            prints a table.
+    """
     if as_json or not all(answer.error or answer.has_names for answer in answers):
         for image, answer in zip(images, answers):
             print(

@@ -55,7 +55,17 @@ def launch(name: str, argv: Sequence[str], usage: str) -> int:
 
 
 def run_on_this_machine(job: Job, flags: Any, results: Path, clients: Clients) -> int:
-    """Runs a job with --on here or docker and waits for its end; returns its exit code."""
+    """Runs a job with --on here or docker to its end.
+
+    Args:
+        job: The job.
+        flags: The launcher's flags.
+        results: Folder with the results of all jobs.
+        clients: Clients of the AWS account, for inputs in S3.
+
+    Returns:
+        Its exit code.
+    """
     if flags.on == HERE:
         return local_process.run(job, results, clients, print_line)
     assert flags.on == DOCKER

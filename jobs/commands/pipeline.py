@@ -172,7 +172,7 @@ def on_sagemaker(flags: Any, job: Job) -> int:
 
 
 def pipeline_request(job: Job, definition: Request) -> Request:
-    """CreatePipeline; the pipeline has the name of the training job."""
+    """Returns the CreatePipeline request; the pipeline has the name of the training job."""
     return {
         "PipelineName": job.name,
         "PipelineDefinition": json.dumps(definition),

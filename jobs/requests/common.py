@@ -19,6 +19,7 @@ LOCAL_DISK = (  # families with a local disk, which AWS encrypts with its own ke
 
 
 def tags(account: Account) -> list[dict[str, str]]:
+    """Returns the account's tags as boto3's Tags."""
     return [{"Key": key, "Value": value} for key, value in account.tags.items()]
 
 

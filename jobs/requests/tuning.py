@@ -77,6 +77,10 @@ def tuning_request(job: Job, config: Request) -> Request:
 def tuning_config(ranges: Request, search: Search) -> Request:
     """Returns HyperParameterTuningJobConfig.
 
+    Args:
+        ranges: ParameterRanges, from parameter_ranges.
+        search: Objective, strategy and limits.
+
     Raises:
         InputError: The objective is not a training metric, or a grid has ranges of numbers (API reference,
             HyperParameterTuningJobConfig, Strategy).

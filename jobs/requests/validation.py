@@ -84,6 +84,7 @@ FieldProblems = Iterator[tuple[str, str, bool]]  # (field, message, whether it i
 
 @functools.cache
 def service(name: str = "sagemaker") -> ServiceModel:
+    """Returns botocore's model of an AWS service."""
     return ServiceModel(service_model_loader().load_service_model(name, "service-2"), name)
 
 

@@ -32,6 +32,7 @@ def unpack_model(results: ResultsFolder) -> str:
 
 
 def model_line(model: Verified) -> str:
+    """Returns a line that describes a verified model."""
     return f"model: {model.folder} ({model})"
 
 

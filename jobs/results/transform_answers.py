@@ -51,7 +51,13 @@ def write_answers(
 
 def model_uri(clients: Clients, description: Mapping[str, Any], results: ResultsFolder) -> str:
     """Returns the S3 URI of a transform's model: from the job's record, or if it has none, from the SageMaker model,
-    which may be deleted."""
+    which may be deleted.
+
+    Args:
+        clients: Clients of the AWS account.
+        description: Description of the transform job.
+        results: Folder of the job's results.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     record = read_record(results.path)

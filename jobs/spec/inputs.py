@@ -70,6 +70,7 @@ class Input:
 
 
 def is_remote(source: str) -> bool:
+    """Whether a source is in S3."""
     return source.startswith("s3://")
 
 

@@ -92,7 +92,16 @@ def read_job(command: str, argv: Sequence[str], usage: str, lookup: Lookup | Non
 
 
 def job_name(job_type: JobType[Any], flags: RunFlags, settings: Any) -> str:
-    """Returns --job_name, or a unique name if it is empty. Raises InputError if AWS would not accept it."""
+    """Returns --job_name, or a unique name if it is empty.
+
+    Args:
+        job_type: The type of job.
+        flags: The launcher's flags.
+        settings: The job's settings; a training's unique name begins with its setting `name`.
+
+    Raises:
+        InputError: AWS would not accept the name.
+    """
     name = flags.job_name or unique_name(settings.name if job_type is TRAIN else job_type.name)
     if not re.fullmatch(JOB_NAME, name):
         raise InputError(f"--job_name {name!r}: expected at most {NAME_LENGTH} letters, digits and dashes between them")
@@ -100,7 +109,16 @@ def job_name(job_type: JobType[Any], flags: RunFlags, settings: Any) -> str:
 
 
 def complete_inputs(job_type: JobType[Any], flags: Any, inputs: Sequence[Input]) -> list[Input]:
-    """Returns the inputs that settings name, and the input of the launcher's flag --data."""
+    """Returns the inputs that settings name, and the input of the launcher's flag --data.
+
+    Args:
+        job_type: The type of job.
+        flags: The launcher's flags.
+        inputs: The inputs that settings name.
+
+    Raises:
+        InputError: A setting and --data set the same input.
+    """
     by_name = {each.name: each for each in inputs}
     data = getattr(flags, "data", "")
     if data:

@@ -141,7 +141,13 @@ def required_record(results: Path, name: str) -> JobRecord:
 
 
 def refuse_ambiguous(results: Path, name: str, records: Sequence[JobRecord]) -> None:
-    """Raises InputError if the names of several records start with `name`."""
+    """Raises InputError if a name is ambiguous.
+
+    Args:
+        results: Folder with the results of all jobs, for the message.
+        name: Start of a job's name.
+        records: The records to search.
+    """
     names = [record.name for record in starting_with(name, records)] if name else []
     if len(names) > 1:
         raise InputError(
@@ -150,4 +156,5 @@ def refuse_ambiguous(results: Path, name: str, records: Sequence[JobRecord]) -> 
 
 
 def utc_now() -> str:
+    """Returns the current time as ISO 8601, UTC."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -26,6 +26,7 @@ class LocalFile:
 
     @classmethod
     def from_path(cls, name: str, path: Path) -> LocalFile:
+        """Returns the file with the size and times that it has now."""
         stat = path.stat()
         return cls(name, path, stat.st_size, (stat.st_mtime_ns, stat.st_ctime_ns))
 

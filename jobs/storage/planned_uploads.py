@@ -40,7 +40,14 @@ class PlannedUpload:
     text: str = ""
 
     def send(self, s3: Any, kms_key: str | None, delete: bool, print_line: PrintLine) -> UploadSummary:
-        """Uploads the files that the prefix does not have yet, and prints their number and size."""
+        """Uploads the files that the prefix does not have yet, and prints their number and size.
+
+        Args:
+            s3: boto3's client.
+            kms_key: KMS key to encrypt the objects with, None for none.
+            delete: Whether to delete objects that are not in the folder.
+            print_line: Prints a line of output.
+        """
         print_line(f"{self.name}: {self.source} to {self.uri}")
         with tempfile.TemporaryDirectory(prefix="rarebird-") as folder:
             source = self.source

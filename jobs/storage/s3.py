@@ -66,6 +66,7 @@ def list_objects(s3: Any, prefix: S3Uri) -> Iterator[S3Object]:
 
 
 def object_exists(s3: Any, uri: S3Uri) -> bool:
+    """Whether there is an object with exactly this key."""
     return any(item.key == uri.key for item in list_objects(s3, uri))
 
 

@@ -193,7 +193,16 @@ class _EarlierObjects:
 
 
 def delete_objects(s3: Any, prefix: S3Uri, keys: Sequence[str]) -> None:
-    """Deletes objects. Raises Failure with the number and the first of those that could not be deleted."""
+    """Deletes objects in batches.
+
+    Args:
+        s3: boto3's client.
+        prefix: Prefix of the objects, for messages.
+        keys: Their keys.
+
+    Raises:
+        InputError, Failure: AWS refuses, or objects could not be deleted.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     errors: list[str] = []
