@@ -19,13 +19,13 @@ from jobs.backends.child_processes import HostCommand
 from jobs.spec.record import JobRecord
 from tests.jobs.conftest import BUCKET, IMAGE, ROLE, run_jobs, saved_model
 
-REMOTE = "s3://b/in"  # a folder in S3 that has an image
+REMOTE = "s3://b/in"  # a folder in S3 with an image
 ENDED = {
     **{f"{kind}JobStatus": "Completed" for kind in ("Training", "Processing", "Transform", "HyperParameterTuning")},
     "PipelineExecutionArn": "arn:p",
     "ModelPackageArn": "arn:m",
 }
-ANSWERS: dict[str, Any] = {  # by method; of any other, ENDED
+ANSWERS: dict[str, Any] = {  # answers by method; ENDED for other methods
     "get_caller_identity": {"Arn": "arn:me"},
     "get_role": {"Role": {"Arn": "arn:role", "AssumeRolePolicyDocument": "sagemaker.amazonaws.com"}},
     "get_bucket_location": {"LocationConstraint": "eu-west-1"},

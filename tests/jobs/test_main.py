@@ -20,7 +20,7 @@ from jobs.commands.image import repository_uri
 from model import __version__
 from tests.jobs.conftest import ACCOUNT, BUCKET, MANIFEST, ROOT, run_jobs, saved_model, write_training_results
 
-ELSEWHERE = ("image", "--on docker", "--job_name trial")  # README's commands that the tests of the image run
+ELSEWHERE = ("image", "--on docker", "--job_name trial")  # README's commands that tests of the image run
 HEAVY = {"torch", "numpy", "pandas", "PIL", "boto3", "botocore", "regex", "tqdm"}
 
 

@@ -12,7 +12,9 @@ from tests.jobs.examples import LOCAL_JOB
 
 def test_the_command_of_a_container(monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "secret")
-    mounts = {Path(f"/opt/ml/input/data/{name}"): Path("/data") for name in ("train", "validation")}  # of one folder
+    mounts = {
+        Path(f"/opt/ml/input/data/{name}"): Path("/data") for name in ("train", "validation")
+    }  # two channels from one folder
     command = docker_run(
         LOCAL_JOB,
         "algo-1",

@@ -107,7 +107,7 @@ def test_finished_parts_of_a_stopped_inference_are_moved_to_the_results(tmp_path
         *("i-1/parts/algo-1/algo-1.tar", "i-1/parts/algo-2/algo-2.tar")
     ]
     assert "to resume, add --resume_from i-1 to the same command (with another --job_name)" in lines
-    # those of a finished one are not needed
+    # the parts of a finished inference are not kept
     record = start_record(replace(job, name="i-2"), tmp_path, "here")
     hosts = write_hosts(record, "algo-1", job=job)
     (hosts["algo-1"].processing_parts / "algo-1" / "a.tar").mkdir(parents=True)
@@ -225,7 +225,7 @@ def test_inputs_in_s3_are_downloaded_once_for_all_jobs(aws, tmp_path, monkeypatc
         job = replace(LOCAL_JOB, name=name, inputs=(Input("train", f"s3://{BUCKET}/in"),))
         folders.append(fetch_inputs(job, start_record(job, tmp_path, "here"), Clients())["train"])
         s3.put_object(Bucket=BUCKET, Key="in/2.jpg", Body=b"changed" if name != "exp-1" else b"2.jpg")
-    assert sorted(downloaded) == ["in/1.jpg", "in/2.jpg", "in/2.jpg"]  # the last for exp-3
+    assert sorted(downloaded) == ["in/1.jpg", "in/2.jpg", "in/2.jpg"]  # the last one for exp-3
     assert set(folders) == {folders[0]} and folders[0].parent == tmp_path / ".inputs"
     assert sorted(path.name for path in folders[0].iterdir()) == ["1.jpg", "2.jpg"]
     assert [record.name for record in read_records(tmp_path)] == ["exp-1", "exp-2", "exp-3"]

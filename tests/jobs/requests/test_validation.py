@@ -53,7 +53,7 @@ def test_all_errors_are_in_one_message():
     wrong = dataclasses.replace(TRAINING_JOB, name="a_b", account=dataclasses.replace(ACCOUNTED, role="x"))
     with pytest.raises(InputError) as raised:
         check_request("create_training_job", training_request(wrong))
-    assert len(str(raised.value).splitlines()) == 4  # the role is both too short and of another form
+    assert len(str(raised.value).splitlines()) == 4  # the role is too short and does not match the pattern
 
 
 def test_every_pattern_of_the_service_can_be_compiled():

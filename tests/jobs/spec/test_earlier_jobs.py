@@ -105,6 +105,6 @@ def test_the_status_of_a_recorded_sagemaker_job_is_checked(tmp_path):
     assert resolve_source("j-1", "model", flags, lambda *_: "s3://b/other.tar.gz") == "s3://b/other.tar.gz"
     assert resolve_source("j-1", "model", flags, lambda *_: None) == "s3://b/m.tar.gz"  # SageMaker could not be reached
     assert resolve_source("j-1", "model", replace(flags, dry_run=True), running) == "s3://b/m.tar.gz"
-    # parts of a job that was stopped or has failed are wanted
+    # finished parts of a stopped or failed job are used
     JobRecord("i-1", "inference", "processing", "sagemaker", "2026", tmp_path / "i-1", {"parts": "s3://b/p/"}).save()
     assert resolve_source("i-1", "parts", flags, running) == "s3://b/p/"

@@ -154,7 +154,7 @@ NEEDED = {  # other flags that a flag requires to have an effect
     "list most": "--results earlier",
     "list results": "--results earlier",
     "register results": "--model_dir exp-1 --results earlier",
-    **{f"{command} isolated": "--pretrained false" for command in ("train", "tune", "pipeline")},  # needs no network
+    **{f"{command} isolated": "--pretrained false" for command in ("train", "tune", "pipeline")},  # requires no network
     **{
         f"{on} {name}": f"--{setting} {REMOTE}"
         for on in (HERE, DOCKER)
@@ -269,7 +269,7 @@ def test_flags_of_other_backends_are_errors(command, on, run):
     for field in fields:
         assert f"  --{field.name}: not used with --on {on}, only with --on {' or '.join(backends_of(field))}" in err
     assert len(err.splitlines()) == len(fields) + 1
-    if on != SAGEMAKER:  # a dry run prints SageMaker's request with any --on
+    if on != SAGEMAKER:  # a dry run prints SageMaker's request for any --on
         without_spot = ("keep_alive", "cache_days")
         names = [field.name for field in fields if SAGEMAKER in backends_of(field) and field.name not in without_spot]
         flags = " ".join(f"--{name} {values[name]}" for name in names)
@@ -319,7 +319,7 @@ def test_help_is_grouped_and_has_a_text_per_flag(command):
     for field in dataclasses.fields(cls):
         text = field.metadata["help"]
         assert (text[0].isupper() or text.startswith("s3://")) and len(text.split()) > 2 and text[-1] != ".", field.name
-        # only where there is a choice of backends is a text about one of them
+        # only texts of subcommands with a choice of backends mention one
         assert issubclass(cls, BackendFlags) or not any(f"--on {on}" in text for on in (HERE, DOCKER)), field.name
     if issubclass(cls, BackendFlags):
         texts = " ".join(field.metadata["help"] + field.metadata["unset"] for field in dataclasses.fields(cls))

@@ -33,7 +33,9 @@ def changed() -> dict[str, object]:
     values: dict[str, object] = {}
     for name, value in as_dict(TrainSettings()).items():
         if choices[name]:
-            values[name] = next((choice for choice in choices[name] if choice != value), value)  # of one choice, that
+            values[name] = next(
+                (choice for choice in choices[name] if choice != value), value
+            )  # the only choice, if there is one
         elif isinstance(value, bool):
             values[name] = not value
         elif isinstance(value, int):

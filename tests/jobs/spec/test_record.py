@@ -11,7 +11,7 @@ import pytest
 from jobs.spec.record import JobRecord, find_record, read_records, required_record
 from model.errors import InputError
 
-WRITTEN_BEFORE = {  # by version 0.1.0
+WRITTEN_BEFORE = {  # a record of version 0.1.0
     "name": "old-1",
     "what": "train",
     "kind": "training",

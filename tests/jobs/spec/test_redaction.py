@@ -34,4 +34,4 @@ def test_a_record_file_contains_no_secrets(tmp_path):
     record.save()
     assert "abc" not in (tmp_path / RECORD).read_text()
     assert JobRecord.read(tmp_path / RECORD).request == {**request, "Environment": KEPT}
-    assert record.request == request  # what is sent is another matter
+    assert record.request == request  # the request that is sent keeps them

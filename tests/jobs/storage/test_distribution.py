@@ -16,7 +16,7 @@ from model.data.readers.shards import INDEX, write_shards
 from model.errors import InputError
 from tests.jobs.conftest import BUCKET
 
-KINDS = {  # of a folder of images: whether it is divided, and why not
+KINDS = {  # kinds of image folders: None if it is divided, otherwise the reason
     "images": None,
     "shards": None,
     "table": r"info.CSV names images that would be on other machines",

@@ -21,7 +21,7 @@ def test_only_changes_are_uploaded(aws, pictures):
     assert keys("up/") == ["up/a-b.jpg", "up/a.jpg", "up/a/1.jpg", "up/a/2.jpg", "up/b/착용 3.jpg"]
     second = upload_folder(s3, pictures, uri)
     assert (second.files, second.same) == (0, 5)
-    (pictures / "a" / "1.jpg").write_bytes(b"x" * (pictures / "a" / "1.jpg").stat().st_size)  # of the same size
+    (pictures / "a" / "1.jpg").write_bytes(b"x" * (pictures / "a" / "1.jpg").stat().st_size)  # the same size
     (pictures / "a" / "0.jpg").write_bytes(b"new")
     third = upload_folder(s3, pictures, uri)
     assert (third.files, third.same) == (2, 4)
