@@ -55,6 +55,7 @@ def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, pri
         shm_size, gpus: The flags --shm_size and --gpus.
         print_line: Prints a line of output.
     """
+    # check docker and download inputs in S3
     image = job.account.image or LOCAL_IMAGE
     check_engine(image)
     record = start_record(job, results, DOCKER)
@@ -63,6 +64,7 @@ def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, pri
     checkpoints = Path(job.checkpoints or folder.path / "checkpoints").resolve()
     if job.is_training:
         checkpoints.mkdir(parents=True, exist_ok=True)
+    # write the folder of each host, and build its command
     names = [f"algo-{number}" for number in range(1, job.machine.count + 1)]
     network = job.name if len(names) > 1 else None
     options = ContainerOptions(image, shm_size, gpus_option(gpus), network)
@@ -74,6 +76,7 @@ def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, pri
         write_host_folder(opt_ml, job, Host(name, names, "eth0"))
         arguments = docker_run(job, name, opt_ml.base, mounts, checkpoints, options)
         commands[name] = HostCommand(arguments, engine_variables(job), folder.path)
+    # run the containers to their end, then remove them
     print_line(f"{job.type.name} {job.name} in {image}, results in {record.folder}")
     try:
         if network:
@@ -84,6 +87,7 @@ def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, pri
             engine("rm", "--force", f"{job.name}-{name}", check=False)
         if network:
             engine("network", "rm", network, check=False)
+    # move the outputs to the results
     record = collect(job, record, hosts, codes, also_logged(print_line, folder.log))
     keep_checkpoints(job, record, checkpoints, print_line)
     return record.code or 0

@@ -36,6 +36,7 @@ def run(job: Job, results: Path, clients: Clients, print_line: PrintLine) -> int
     folder = ResultsFolder(record.folder.resolve())
     sources = fetch_inputs(job, record, clients)
     checkpoints = Path(job.checkpoints or folder.path / "checkpoints").resolve()
+    # write the folder of each host, and build its command
     addresses = {f"algo-{number}": f"127.0.0.{number}" for number in range(1, job.machine.count + 1)}
     names = list(addresses.values() if job.is_training else addresses)
     port = free_port()
@@ -53,6 +54,7 @@ def run(job: Job, results: Path, clients: Clients, print_line: PrintLine) -> int
         commands[host] = HostCommand(arguments, process_variables(job, opt_ml, port), opt_ml.base)
     print_line(f"{job.type.name} {job.name} on this machine, results in {record.folder}")
     codes = run_hosts(commands, folder.log, print_line)
+    # move the outputs to the results
     record = collect(job, record, hosts, codes, also_logged(print_line, folder.log))
     keep_checkpoints(job, record, checkpoints, print_line)
     return record.code or 0

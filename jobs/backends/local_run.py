@@ -116,6 +116,7 @@ def collect(
     Raises:
         Failure: A training ended with 0 but wrote no valid model.
     """
+    # move the outputs, and save the exit code even after an error
     results = ResultsFolder(record.folder)
     code = next((code for code in codes.values() if code), ExitCode.DONE)
     finished = True
@@ -137,6 +138,7 @@ def collect(
             print_line(f"warning: {results.hosts} cannot be removed; it is no longer needed")
         return record
     print_line(f"error: {job.type.name} {job.name} ended with exit code {code}; log: {results.log}")
+    # print the failure file of the first host that wrote one
     failures = [hosts[host].output / "failure" for host in codes]
     reason = next((path.read_text(encoding="utf-8", errors="replace") for path in failures if path.is_file()), "")
     if reason and code not in STOPPED:

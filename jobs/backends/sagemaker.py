@@ -63,6 +63,7 @@ def run(job: Job, results: Path, clients: Clients, wait: bool, delete: bool, pri
     pause = CAPACITY_PAUSE
     earlier: JobRecord | None = None
     for attempt in range(1, CAPACITY_STARTS + 1):
+        # start the job; its record replaces that of the attempt before
         record = start(job, results, clients, print_line)
         if earlier is not None:
             replace(earlier, restarted_as=job.name).save()
@@ -70,6 +71,7 @@ def run(job: Job, results: Path, clients: Clients, wait: bool, delete: bool, pri
         print_line(f"started {record.kind} {job.name}; {follow_command(job.name)}")
         if not wait:
             return ExitCode.DONE
+        # follow it; only a lack of machines leads to another attempt
         follower = Follower(clients, job_kind(job), job.name, print_line)
         code, description = follow_and_fetch(follower, ResultsFolder(record.folder))
         if not lacked_capacity(description) or attempt == CAPACITY_STARTS:

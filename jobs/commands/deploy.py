@@ -46,6 +46,7 @@ from model.errors import ExitCode, InputError
 
 
 def main(argv: Sequence[str]) -> int:
+    # build the requests
     flags, _ = read_flags("deploy", argv, __doc__ or "")
     model = read_model(
         flags,
@@ -64,6 +65,7 @@ def main(argv: Sequence[str]) -> int:
     replaces = ENDPOINT if flags.update else None
     if check_or_print(flags, [*requests, *policies], name=endpoint.name, replaces=replaces):
         return ExitCode.DONE
+    # check the endpoint to update, and upload the model
     clients = Clients(flags.region, flags.profile)
     update = former_endpoint(clients, endpoint.name, model.hosted, scaling) if flags.update else None
     if update:
@@ -77,6 +79,7 @@ def main(argv: Sequence[str]) -> int:
             update.restore_scaling()
         return model.undo_upload(clients)
 
+    # create all resources or none
     with DeferredInterrupt() as interrupt:
         if update:
             update.prepare()
@@ -85,6 +88,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"{'updating' if update else 'creating'} endpoint {endpoint.name}; {how_to_delete(endpoint.name)}")
     if not (flags.wait or update or scaling):
         return ExitCode.DONE
+    # wait until the endpoint is in service; scaling can be set only then
     follower = Follower(clients, ENDPOINT, endpoint.name)
     if update:
         return update.follow(follower, previous_record)

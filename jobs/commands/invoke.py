@@ -28,6 +28,7 @@ def main(argv: Sequence[str]) -> int:
     flags, _ = read_flags("invoke", argv, __doc__ or "")
     if len(flags.names) < 2:
         raise InputError("expected an endpoint and at least one image: python -m jobs invoke ENDPOINT image.jpg ...")
+    # check images and endpoint before anything is sent
     name, *paths = flags.names
     images = [Path(path) for path in paths]
     check_images(images)
@@ -36,6 +37,7 @@ def main(argv: Sequence[str]) -> int:
     if endpoint.status != IN_SERVICE:
         raise Failure(f"endpoint {name} is {endpoint.status}; follow it with: python -m jobs logs {name}")
     check_sizes(images, endpoint.kind)
+    # send the images
     if endpoint.kind == ASYNC:
         if flags.target_model:
             raise InputError("--target_model: an asynchronous endpoint has only one model; remove the flag")

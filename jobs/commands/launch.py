@@ -47,6 +47,7 @@ def launch(name: str, argv: Sequence[str], usage: str) -> int:
     sagemaker.require_free_name(results, job.name)
     if flags.on != SAGEMAKER:
         return run_on_this_machine(job, flags, results, clients)
+    # on SageMaker: divide the images among machines, upload the source, then start the job
     job = distributed(job, distribution, clients)
     require_parts(job, clients)
     if source is not None:

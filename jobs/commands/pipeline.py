@@ -84,6 +84,7 @@ def run_chain(flags: Any, training: Job, results: Path, run: Callable[[Job], int
         (answers, INFERENCE, (Input("eval", flags.eval_data), Input("model", str(folder.model)))),
         (scores, EVALUATION, (Input("ground_truth", flags.truth), Input("predictions", str(answers.output)))),
     ]
+    # train, predict, evaluate; stop at the first failure
     code = run(training)
     for step, job_type, inputs in steps:
         if code:
@@ -92,6 +93,7 @@ def run_chain(flags: Any, training: Job, results: Path, run: Callable[[Job], int
         code = run(replace(job, machine=replace(training.machine, count=1, spot=False)))
     if code:
         return code
+    # register the model if it passes the gate
     passed, verdict = check_gate(read_evaluation(scores.scores), Gate(flags.gate, flags.low_gate))
     print(verdict)
     if not passed:
@@ -130,6 +132,7 @@ def on_sagemaker(flags: Any, job: Job) -> int:
             "cache_days and spot: each execution gets its own checkpoint prefix, so that its training never has the "
             "settings of an earlier one; set --checkpoints to a fixed s3:// prefix"
         )
+    # build the definition, with all inputs in S3
     clients = Clients(flags.region, flags.profile)
     size_clients = None if flags.dry_run else clients
     training, uploads = plan_inputs(job, size_clients)
@@ -149,6 +152,7 @@ def on_sagemaker(flags: Any, job: Job) -> int:
             cache_days=flags.cache_days,
         )
     )
+    # check or print the requests
     request = pipeline_request(job, definition)
     group = group_request(flags.group, job.account)
     also_checked = [*step_requests(definition), ("create_model_package_group", group)]
@@ -158,6 +162,7 @@ def on_sagemaker(flags: Any, job: Job) -> int:
         # without a record these are the results of an earlier execution, which may be replaced
         if read_record(Path(flags.results) / f"{job.name}{ending}") is not None:
             require_free_name(Path(flags.results), f"{job.name}{ending}")
+    # upload, create or update the pipeline, and start an execution
     upload_inputs(job, [*uploads, *later_uploads], clients, flags.delete, print)
     create_group(clients, group)
     create_or_update(clients, request)

@@ -31,6 +31,7 @@ TUNING_NAME_LENGTH = 32  # most characters of a tuning job's name (boto3, HyperP
 
 
 def main(argv: Sequence[str]) -> int:
+    # read the training and the search
     command = read_job("tune", argv, __doc__ or "", find_output)
     warn_not_sent(command)
     flags = command.flags
@@ -54,11 +55,13 @@ def main(argv: Sequence[str]) -> int:
     )
     check_objective(flags.objective, flags.ranges.get("best_criterion", [command.settings.best_criterion]))
     config = tuning_config(parameter_ranges(flags.ranges, command.settings, flags.isolated), search)
+    # check or print the request
     clients = Clients(flags.region, flags.profile)
     job_in_s3, uploads = plan_inputs(job, None if flags.dry_run else clients)
     request = tuning_request(job_in_s3, config)
     if check_or_print(flags, [("create_hyper_parameter_tuning_job", request)], name=name):
         return ExitCode.DONE
+    # upload and start
     if source is not None:
         upload_source(source, clients, flags.kms_key)
     upload_inputs(job, uploads, clients, flags.delete, print)

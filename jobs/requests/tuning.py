@@ -155,11 +155,13 @@ def parameter_ranges(varied: Mapping[str, Any], base: TrainSettings | None = Non
     problems: list[str] = []
     values_by_name: dict[str, Sequence[Any]] = {}
     for name, values in varied.items():
+        # read the values as training does
         decoded, wrong = _decode_values(name, values)
         problems += wrong
         if wrong:
             continue
         values_by_name[name] = decoded
+        # two numbers are a range, anything else a list of values
         hint = hints[name]
         if hint not in (int, float, float | None) or len(decoded) != 2:
             categorical.append({"Name": name, "Values": [to_text(value) for value in decoded]})

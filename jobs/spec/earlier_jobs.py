@@ -52,12 +52,14 @@ def resolve_source(source: str, input_name: str, flags: Any, lookup: Lookup | No
     folder = next(
         (job_type.feeds[input_name] for job_type in JOB_TYPES.values() if input_name in job_type.feeds), "output"
     )
+    # results on this machine, if the backend can use them
     local = record.folder / folder
     if local.is_dir() and (flags.on != SAGEMAKER or record.on != SAGEMAKER):
         return str(local)
     hosts = ResultsFolder(record.folder).hosts
     if input_name == PARTS and hosts.is_dir() and flags.on != SAGEMAKER:
         return str(hosts)  # the job was killed together with its launcher, which had no time to collect its parts
+    # results that fetch prepares
     if record.command in FETCHED_RESULTS:
         if local.is_dir():
             return str(local)

@@ -55,6 +55,7 @@ def read_job(command: str, argv: Sequence[str], usage: str, lookup: Lookup | Non
     Raises:
         InputError: Flags, settings or inputs are invalid.
     """
+    # read the flags of launcher and job, and split the job's settings by how they are sent
     job_type = JOB_SETTINGS[command]
     flags, job_argv = read_flags(command, argv, usage)
     settings = read_settings(job_type, job_argv)
@@ -65,6 +66,7 @@ def read_job(command: str, argv: Sequence[str], usage: str, lookup: Lookup | Non
     texts, config = move_long_settings(job_type, split.texts, split.values)
     if config is not None:
         split.inputs.append(config)
+    # complete and check account and inputs
     for_sagemaker = flags.on == SAGEMAKER or flags.dry_run
     if for_sagemaker:
         require(flags, "role", "bucket", "image")

@@ -71,6 +71,7 @@ def pair_by_name(
     files = local_files(source, suffixes)
     file, item = next(files, None), next(items, None)
     while file is not None or item is not None:
+        # yield the smaller of the two names, or both if they are equal
         file_name = file.key if file else None
         item_name = item.key.removeprefix(prefix).encode() if item else None
         if item_name is None or (file_name is not None and file_name < item_name):
@@ -115,6 +116,27 @@ def upload_folder(
     """
     prefix = uri.folder
     uploader = _Uploader(s3, prefix, kms_key, print_line)
+    extra_keys = _upload_files(uploader, source, suffixes, content)
+    summary = uploader.summary
+    if not summary.count:
+        raise InputError(f"{source}: contains no files to upload")
+    if content and summary.count != content.files:
+        raise Failure(f"{source}: files were removed during the upload; run the same command again")
+    if extra_keys and not delete:
+        names = listing([key.removeprefix(prefix.key) for key in extra_keys], 5)
+        raise InputError(
+            f"{prefix}: {len(extra_keys):,} objects are not in {source}: {names}; delete them with --delete"
+        )
+    delete_objects(s3, prefix, extra_keys)
+    summary.deleted = len(extra_keys)
+    if content:
+        content.cache.uploaded(_root(prefix), str(prefix))
+    return summary
+
+
+def _upload_files(uploader: _Uploader, source: Path, suffixes: tuple[str, ...], content: Content | None) -> list[str]:
+    """Uploads the files of a folder in threads; returns the keys of objects that are not in the folder."""
+    s3, prefix = uploader.s3, uploader.prefix
     earlier = _EarlierObjects(s3, prefix, content)
     extra_keys: list[str] = []
     pending: set[Future[None]] = set()
@@ -132,6 +154,7 @@ def upload_folder(
                 if content and hashed is None:
                     raise _changed(file)
                 pending.add(pool.submit(uploader.upload, file, item, hashed, earlier.find(file)))
+                # wait while too many files are pending, so that memory does not grow
                 if len(pending) >= MOST_PENDING:
                     done, pending = wait(pending, return_when=FIRST_COMPLETED)
                     uploader.raise_error(done)
@@ -139,21 +162,7 @@ def upload_folder(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    summary = uploader.summary
-    if not summary.count:
-        raise InputError(f"{source}: contains no files to upload")
-    if content and summary.count != content.files:
-        raise Failure(f"{source}: files were removed during the upload; run the same command again")
-    if extra_keys and not delete:
-        names = listing([key.removeprefix(prefix.key) for key in extra_keys], 5)
-        raise InputError(
-            f"{prefix}: {len(extra_keys):,} objects are not in {source}: {names}; delete them with --delete"
-        )
-    delete_objects(s3, prefix, extra_keys)
-    summary.deleted = len(extra_keys)
-    if content:
-        content.cache.uploaded(_root(prefix), str(prefix))
-    return summary
+    return extra_keys
 
 
 def _root(prefix: S3Uri) -> str:
