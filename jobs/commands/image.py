@@ -4,7 +4,7 @@
     python -m jobs image --region eu-west-1 --build false    # push the existing local image `rarebird`
     python -m jobs image --push false                        # only build
 
-To run jobs with the image, set SAGEMAKER_IMAGE in .env to the URI that is printed.
+To run jobs with the image, add the line SAGEMAKER_IMAGE=... that is printed to .env.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
     engine("tag", LOCAL_IMAGE, uri)
     if run_in_terminal(ENGINE, "push", uri):
         raise Failure(f"docker push {uri} failed")
-    print(f"{uri}\nto run jobs with it, add this line to .env: SAGEMAKER_IMAGE={uri}")
+    print(f"pushed {uri}; to run jobs with it, add this line to .env:\nSAGEMAKER_IMAGE={uri}")
     return ExitCode.DONE
 
 
