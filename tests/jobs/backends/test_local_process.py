@@ -69,6 +69,25 @@ def test_names_of_local_hosts(job_type, first, tmp_path, monkeypatch):
         assert log[-1] == f"model: {tmp_path / 'exp-9' / 'model'} (resnet10t, 2 classes)"  # the folder in the results
 
 
+def test_a_failed_training_prints_the_reason_and_leaves_no_model(tmp_path, monkeypatch):
+    lines = []
+
+    def run_hosts(commands: dict[str, HostCommand], log: Path, print_line: PrintLine) -> dict[str, int]:
+        for command in commands.values():
+            opt_ml = OptMl(Path(command.variables["SAGEMAKER_BASE_DIR"]))
+            saved_model(opt_ml.model)
+            (opt_ml.output / "failure").write_text("channel train: 1 problem")
+        return dict.fromkeys(commands, 2)
+
+    monkeypatch.setattr(local_process, "run_hosts", run_hosts)
+    (tmp_path / "data").mkdir()
+    job = Job(JOB_TYPES["train"], "wrong", {}, (Input("train", str(tmp_path / "data")),), Machine())
+    assert local_process.run(job, tmp_path, Clients(), lines.append) == 2
+    output = "\n".join(lines)
+    assert f"train wrong ended with exit code 2; log: {tmp_path / 'wrong' / 'log.txt'}" in output
+    assert "channel train" in output and not (tmp_path / "wrong" / "model").exists()
+
+
 @pytest.fixture
 def start() -> Start:
     """Returns a function that starts `python -m jobs` in the working folder."""
