@@ -9,26 +9,32 @@ import importlib
 import sys
 from collections.abc import Mapping, Sequence
 
+from model import __version__
 from model.errors import ExitCode, Failure, InputError, did_you_mean, listing
 from model.streams import outlive_readers
 
 Subcommands = Mapping[str, tuple[str, str]]  # by name: the module whose main(argv) runs it, and its line in --help
 
 
-def subcommands_text(package: str, subcommands: Subcommands) -> str:
-    """The text of `python -m PACKAGE --help`: every subcommand with its one line."""
+def subcommands_text(package: str, subcommands: Subcommands, examples: Sequence[str] = ()) -> str:
+    """Returns the text of `python -m PACKAGE --help`: usage, examples, and one line per subcommand."""
     width = max(map(len, subcommands))
     lines = [f"  {name:<{width}}  {summary}" for name, (_, summary) in subcommands.items()]
-    usage = f"python -m {package} SUBCOMMAND ... [--FLAG VALUE ...]"
-    return "\n".join([usage, "", *lines, "", f"python -m {package} SUBCOMMAND --help shows the flags of a subcommand."])
+    usage = f"usage: python -m {package} SUBCOMMAND ... [--FLAG VALUE ...]"
+    shown = ["", *(f"    python -m {package} {example}" for example in examples)] if examples else []
+    end = f"Flags of a subcommand: python -m {package} SUBCOMMAND --help"
+    return "\n".join([usage, *shown, "", *lines, "", end])
 
 
-def run_subcommand(package: str, subcommands: Subcommands, argv: Sequence[str]) -> int:
+def run_subcommand(package: str, subcommands: Subcommands, argv: Sequence[str], examples: Sequence[str] = ()) -> int:
     """Runs the subcommand that argv names and returns its exit code: 0 done, 1 failure, 2 bad input or settings, 130
     Ctrl-C. Errors are printed to stderr. A reader of stdout that has gone, as `| head`, changes nothing."""
     outlive_readers()
     if not argv or argv[0] in ("-h", "--help"):
-        print(subcommands_text(package, subcommands))
+        print(subcommands_text(package, subcommands, examples))
+        return ExitCode.DONE
+    if argv[0] == "--version":
+        print(f"rarebird {__version__}")
         return ExitCode.DONE
     name, *flags = argv
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from model import __version__
 from model.errors import Failure, InputError
 from model.subcommands import run_subcommand
 
@@ -52,9 +53,14 @@ def test_an_unknown_subcommand_is_told_with_the_nearest(capsys):
     assert capsys.readouterr().err == error
 
 
+def test_version_is_that_of_rarebird(capsys):
+    assert run_subcommand("tests", SUBCOMMANDS, ["--version"]) == 0
+    assert capsys.readouterr().out == f"rarebird {__version__}\n"
+
+
 @pytest.mark.parametrize("argv", [[], ["-h"], ["--help"]])
 def test_help_lists_every_subcommand_and_imports_none(capsys, argv):
     assert run_subcommand("tests", SUBCOMMANDS, argv) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "python -m tests SUBCOMMAND ... [--FLAG VALUE ...]"
+    assert lines[0] == "usage: python -m tests SUBCOMMAND ... [--FLAG VALUE ...]"
     assert "  work      does it" in lines and "  workshop  cannot be imported" in lines
