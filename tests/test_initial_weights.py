@@ -28,7 +28,7 @@ def test_training_begins_with_the_channels_model(faces, run_train, earlier, tmp_
     monkeypatch.setenv("SM_CHANNEL_MODEL", str(earlier))
     run = run_train(faces / "train", *UNTRAINED, models=tmp_path / "new")
     assert all(torch.equal(value, weights(earlier)[name]) for name, value in weights(run).items())
-    assert f"the weights begin with those of the channel `model`: {earlier}" in caplog.text
+    assert f"training starts from the weights of the channel `model`: {earlier}" in caplog.text
     run = run_train(faces / "train", *UNTRAINED, name="beside")
     assert not torch.equal(weights(run)["heads.0.1.weight"], weights(earlier)["heads.0.1.weight"])
 

@@ -150,7 +150,7 @@ def test_members_that_are_finished_are_kept_and_the_unfinished_goes_on(faces, ru
     monkeypatch.undo()
     caplog.clear()
     run = run_train(faces / "train", *FOLDS)
-    assert run.name == "exp" and "finished before" in caplog.text and "resumed epoch=1 step=1" in caplog.text
+    assert run.name == "exp" and "already finished" in caplog.text and "resumed epoch=1 step=1" in caplog.text
     folders = ("fold1", "fold2", "fold3")
     assert equal(weights(run, *folders), weights(folds[0], *folders))
     assert json.loads((run / "ensemble.json").read_text())["finished"]

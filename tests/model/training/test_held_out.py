@@ -69,7 +69,7 @@ def test_training_leaves_a_report_beside_the_model_and_says_what_comes_next(repo
     assert names(folder) == FILES and not [path for path in run.rglob("*") if path.name in ("report.html", "gt.csv")]
     assert lines[-3:] == [
         f"saved model: {run}",
-        f"report of the validation images: {folder / 'report.html'}",
+        f"report on the validation images: {folder / 'report.html'}",
         f"next: python inference.py --eval_dir FOLDER --model_dir {run}",
     ]
     assert newest_model(run.parent) == run
@@ -156,7 +156,7 @@ def test_an_error_of_the_report_leaves_the_training_finished(run_train, faces, m
 
     monkeypatch.setattr(evaluation, "score", full)
     run_train(faces / "train", *REPORT)
-    assert "there is no report on the held-out images: [Errno 28] No space left" in caplog.text
+    assert "the report on the held-out images could not be written: [Errno 28] No space left" in caplog.text
 
 
 def test_columns_of_the_truth_keep_their_meaning(tmp_path):
