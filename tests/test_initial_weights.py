@@ -43,7 +43,7 @@ def test_as_sagemaker_hands_it_on_a_tar(faces, run_train, earlier, tmp_path, mon
                 tar.add(path, path.name)
     monkeypatch.setenv("SM_CHANNEL_MODEL", str(channel))
     run = run_train(faces / "train", *UNTRAINED, "--target", "mask", models=tmp_path / "new")
-    assert "classifier mask: left out, the saved model has none of mask" in caplog.text
+    assert "classifier mask: not used, the saved model has none for mask" in caplog.text
     before, after = weights(earlier), weights(run)
     assert all(torch.equal(value, before[name]) for name, value in after.items() if name.startswith("backbone."))
     assert len(after["heads.0.1.weight"]) == 3

@@ -176,7 +176,7 @@ def test_models_that_are_gone_are_written_again_without_training(faces, run_trai
         (["--folds", "1"], "0 .one model on a split. or at least 2"),
         (["--folds", "99"], "99 folds need as many groups"),
         ([*SEPARATE, "--separate", '{"agee": {}}'], "'agee' is not an attribute"),
-        ([*SEPARATE, "--separate", '{"age": {"layout": "csv"}}'], "layout cannot be an attribute's own"),
+        ([*SEPARATE, "--separate", '{"age": {"layout": "csv"}}'], "layout cannot be set per attribute"),
         ([*SEPARATE, "--separate", '{"age": {"lr": -1}}'], "separate: age: lr = -1: expected at least 0"),
         (["--separate", '{"age": {"lr": 1}}'], "separate belongs to target separate"),
     ],
@@ -187,7 +187,7 @@ def test_what_cannot_be_is_told(faces, run_train, flags, message):
 
 
 def test_folds_and_a_validation_channel_contradict_each_other(faces, run_train):
-    with pytest.raises(InputError, match="a validation channel has no place"):
+    with pytest.raises(InputError, match="folds and a validation channel cannot be combined"):
         run_train(faces / "train", *FOLDS, "--validation_dir", str(faces / "train"))
 
 

@@ -124,7 +124,7 @@ def test_things_of_ones_own_train_answer_evaluate_and_serve(seams, faces, run_tr
     assert {name for name, _ in calls} == {"loss", "sampler", "augmentation"}
     # twice on trial: before the data is read, and when it is made
     assert ("augmentation", 99) in calls and calls.count(("augmentation", 99)) == 2 * 96 + 2
-    assert "correct the class prior 1.75 times over" in caplog.text and "val_worst=" in caplog.text
+    assert "correct the class prior 1.75 times" in caplog.text and "val_worst=" in caplog.text
     metrics = json.loads((run / "metrics.json").read_text())
     history = [epoch["val_worst"] for epoch in metrics["history"]]
     assert metrics["validation"]["worst"] == max(history)

@@ -78,7 +78,7 @@ def test_what_heads_may_not_be_is_told(faces, run_train, heads, message):
 
 
 def test_an_augmentation_whose_images_no_network_takes_is_told(faces, run_train):
-    with pytest.raises(InputError, match="the network cannot take what comes out of it"):
+    with pytest.raises(InputError, match="the augmented image cannot be an input of the network"):
         run_train(faces / "train", "--augmentation", '{"RandomCrop": {"size": 16}}')
 
 
@@ -94,8 +94,11 @@ def test_a_missing_label_column_is_told_with_every_other_fault(tmp_path, run_tra
     ("flags", "message"),
     [
         (["--model", "resnet18.foo"], r"has resnet18\..*nearest: resnet18"),
-        (["--model", "resnet18", "--batch_size", "1"], "batch norm cannot learn from a batch of 1"),
-        (["--augmentation", '{"mixup": {"p": 3}}'], "mixup: p = 3, expected at most 1"),
+        (
+            ["--model", "resnet18", "--batch_size", "1"],
+            "batch norm needs more than one value per channel, which a batch of 1 at this input_size",
+        ),
+        (["--augmentation", '{"mixup": {"p": 3}}'], "mixup: p = 3; expected at most 1"),
     ],
 )
 def test_what_no_training_can_begin_with_is_told(faces, run_train, flags, message):

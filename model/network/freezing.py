@@ -29,7 +29,7 @@ def freeze(network: Network, parts: Sequence[str]) -> None:
         if not frozen:
             blocks = sorted({name.split(".")[0] for name, _ in network.backbone.named_parameters()})
             raise InputError(
-                f"freeze: the backbone has no part {part!r}; its parts are {listing(blocks)}{did_you_mean(part, blocks)}"
+                f"freeze: the backbone has no part {part!r}; it has {listing(blocks)}{did_you_mean(part, blocks)}"
             )
 
 

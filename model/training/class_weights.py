@@ -75,7 +75,7 @@ def class_weights(
     # scale the mean over drawn images to 1
     mean = float((weights * drawn_shares).sum())
     if not mean > 0:
-        raise InputError(f"class_weight_values {listing(values)}: a class with images must have a weight above 0")
+        raise InputError(f"class_weight_values {listing(values)}: no class with images has a weight above 0")
     return torch.tensor(weights / mean, dtype=torch.float32)
 
 

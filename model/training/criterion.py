@@ -21,8 +21,9 @@ def head_targets(heads: Heads, table: Table) -> list[torch.Tensor]:
 
 
 class Criterion(nn.Module):
-    """The sum of the losses of all heads, each multiplied by its loss_weight. The loss of an optional attribute's head is
-    computed on the images that have a label.
+    """The sum of the losses of all heads, each multiplied by its loss_weight.
+
+    The loss of an optional attribute is computed on the images that have a label.
 
     Args:
         settings: Loss, class weights and their settings, for all heads or by head.

@@ -67,9 +67,7 @@ def load_weights(
             kept = {BACKBONE + key: value for key, value in converted.items()}
             mismatches = _mismatches(kept, state)
     if mismatches:
-        raise InputError(
-            "\n".join([f"weights {path}: do not fit the network; check the setting `model`", *mismatches])
-        )
+        raise InputError("\n".join([f"weights {path}: do not fit the network; check the setting `model`", *mismatches]))
     network.load_state_dict({**state, **kept, **_classifiers(weights, classifiers, state, heads)})
 
 

@@ -1,7 +1,7 @@
 """The training loop: epochs of forward and backward passes, optimiser steps, validation, checkpoints and resuming.
 
-Plain PyTorch, in one process or in several under torchrun. Training can be stopped and resumed between any two optimiser
-steps, and gives the same result as without the stop.
+Plain PyTorch, in one process or in several under torchrun. Training can be stopped and resumed between any two
+optimiser steps, and gives the same result as without the stop.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ class Validation:
         return by_attribute
 
     def intervals(self) -> dict[str, list[float]]:
-        """[low, high] of each score that has an interval, resampled by group. The same images select the best epoch, and
+        """[low, high] of each score that has an interval, resampled by group. The same images select the best epoch;
         the intervals do not account for that bias."""
         groups = pd.factorize(self.table.groups)[0]
         units = number_of_units(groups, len(groups))
@@ -130,8 +130,8 @@ class Validation:
     def _statistics(self) -> sparse.csr_array:
         """One row of counts per image. _counts turns sums of these rows into the Counts that scores are computed from.
 
-        A row has the counts of the joint classes. If the scheme is_large, it has instead the counts of one class, whether
-        all attributes are right, followed by the counts of each attribute.
+        A row has the counts of the joint classes. If the scheme is_large, it has instead the counts of one class
+        (whether all attributes are right), followed by the counts of each attribute.
         """
         scheme = self.table.scheme
         if not scheme.is_large:

@@ -46,11 +46,11 @@ def test_images_come_from_folders_in_the_folder_too(tmp_path):
     (tmp_path / "a.png").write_bytes(b"a")
     (tmp_path / "notes.txt").write_bytes(b"c")
     assert read_pictures(tmp_path) == [b"a", b"b"]
-    with pytest.raises(InputError, match="there are none"):
+    with pytest.raises(InputError, match="contains no images"):
         read_pictures(tmp_path / "gone")
 
 
 def test_without_a_model_it_says_what_is_needed():
     assert list(ServingSettings().contradictions()) == [
-        "model_dir is needed: a saved model, as in --model_dir runs/exp"
+        "model_dir is required: a saved model, for example --model_dir runs/exp"
     ]

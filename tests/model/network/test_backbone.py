@@ -37,7 +37,7 @@ def test_a_backbone_that_there_is_not_names_the_nearest():
 
 
 def test_images_too_small_for_a_backbone_are_told():
-    with pytest.raises(InputError, match="'convnext_atto' cannot be made for 32x24 pixels"):
+    with pytest.raises(InputError, match="'convnext_atto' cannot be created for an input of 32x24 pixels"):
         make_backbone("convnext_atto", SMALL)
 
 
@@ -59,7 +59,7 @@ def test_further_arguments_and_stochastic_depth_reach_timm():
     assert max(rates(make_backbone("convnext_atto", Preprocessing(64, 64), drop_path=0.3))) == pytest.approx(0.3)
     backbone = make_backbone("resnet10t", SMALL, model_args={"act_layer": "silu"})
     assert any(isinstance(module, torch.nn.SiLU) for module in backbone.modules())
-    with pytest.raises(InputError, match="cannot be made"):
+    with pytest.raises(InputError, match="cannot be created"):
         make_backbone("resnet10t", SMALL, model_args={"no_such_argument": 1})
 
 
@@ -73,7 +73,7 @@ def test_weights_that_cannot_be_fetched_name_the_ways_out(monkeypatch):
 
     monkeypatch.setattr(timm, "create_model", offline)
     with pytest.raises(
-        InputError, match=r"cannot be fetched \(OSError: no route to host\).*--weights.*--pretrained false"
+        InputError, match=r"cannot be downloaded \(OSError: no route to host\).*--weights.*--pretrained false"
     ):
         make_backbone("resnet18", SMALL, pretrained=True)
 

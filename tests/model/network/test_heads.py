@@ -78,7 +78,7 @@ def test_targets_are_the_heads_own_classes():
 
 def test_bce_is_for_two_classes():
     assert made("gender", gender="bce").outputs == 1
-    with pytest.raises(InputError, match="bce is for two classes; mask has 3: worn, incorrect, none"):
+    with pytest.raises(InputError, match="bce needs two classes; mask has 3: worn, incorrect, none"):
         made("heads", mask="bce")
 
 

@@ -102,7 +102,7 @@ os._exit(0)
         assert lines[5] == f"['alone 0/1 on {rank}, ']"
         assert lines[6] == str(distributed.TIMEOUT)
     # rank 1 is frozen in its part
-    frozen = "no sign of life for 0.01 minutes from rank 1: its host is frozen or lost"
+    frozen = "no heartbeat for 0.01 minutes from rank 1: its host is frozen or lost"
     assert lines_of_ranks[0][7:] == [frozen] and not lines_of_ranks[1][7:]
 
 

@@ -41,7 +41,7 @@ def test_fp32_rounds_nothing_to_tf32(monkeypatch):
     [
         ("gpu", "auto", "expected auto, cpu, cuda or cuda:N"),
         ("mps", "auto", "expected auto, cpu, cuda or cuda:N"),
-        ("cuda:99", "auto", r"shows \d GPUs?$"),
+        ("cuda:99", "auto", r"this machine has \d GPUs?$"),
         ("cpu", "fp16", "fp16 needs a GPU"),
     ],
 )

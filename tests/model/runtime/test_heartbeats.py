@@ -47,7 +47,7 @@ def test_a_process_without_a_sign_of_life_is_lost():
     store = dist.HashStore()
     store.set("rank 2", "1/7")
     clock = Clock(lambda now: store.set("rank 1", f"1/{now}"))
-    with pytest.raises(Failure, match="no sign of life for 10 minutes from rank 2: its host is frozen or lost"):
+    with pytest.raises(Failure, match="no heartbeat for 10 minutes from rank 2: its host is frozen or lost"):
         heartbeats(store, 0, clock).wait([1, 2])
     assert 600 < clock.now < 640
 
@@ -74,7 +74,7 @@ def test_a_process_that_fails_ends_the_others_at_once():
     failing.begin()
     failing.end(ValueError("no such file"))
     waiting = heartbeats(store, 0, clock)
-    with pytest.raises(Failure, match="rank 1 failed: ValueError: no such file; its own log says more"):
+    with pytest.raises(Failure, match="rank 1 failed: ValueError: no such file; see its log for details"):
         waiting.wait([1, 2])
     assert clock.now < 10
 
@@ -117,7 +117,7 @@ class FrozenStore:
 def test_a_frozen_host_of_the_store_ends_those_that_wait_and_those_that_work():
     store = FrozenStore()
     waiting, working = Heartbeats(store, 1, patience=0.06), Heartbeats(store, 2, patience=0.06)
-    message = "no answer for 0.001 minutes from the first host, which has the job's store: it is frozen or lost"
+    message = "no reply for 0.001 minutes from the first host, which has the job's store: it is frozen or lost"
     try:
         with pytest.raises(Failure, match=message):
             waiting.wait([0])

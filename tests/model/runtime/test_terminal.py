@@ -33,12 +33,12 @@ def stderr(monkeypatch):
 
 
 def test_columns_are_aligned_as_the_terminal_shows_them():
-    table = text_table(["class", "pictures"], [["착용샷", "1"], ["top", "1,000"]], right=[1])
+    table = text_table(["class", "images"], [["착용샷", "1"], ["top", "1,000"]], right=[1])
     assert table.splitlines() == [
         "class      images",
-        "-------  ----------",
-        "착용샷            1",
-        "top           1,000",
+        "-------  --------",
+        "착용샷          1",
+        "top         1,000",
     ]
 
 

@@ -98,7 +98,7 @@ def test_jpegs_are_decoded_large_enough_for_crops():
 @pytest.mark.parametrize(
     ("named", "told"),
     [
-        ({"flipp": {}}, "flipp: there is no such change; nearest: flip"),
+        ({"flipp": {}}, "flipp: there is no such augmentation; nearest: flip"),
         ({"timm": {"polic": "original"}}, "timm: .*polic"),
         ({"colour": {"brightnes": 1}}, "ColorJitter has no argument 'brightnes'.*nearest: brightness"),
         ({"random_resized_crop": {"scale": [2, 3]}}, "scale"),
@@ -146,7 +146,7 @@ def test_what_the_network_cannot_take_is_told_and_generators_keep_their_states(m
     seed_all(5)
     expected = np.random.random()
     seed_all(5)
-    with pytest.raises(InputError, match="the network cannot take what comes out of it"):
+    with pytest.raises(InputError, match="the augmented image cannot be an input of the network"):
         make_augmentation({"half": {}}, SMALL, 0)
     make_augmentation({"randaugment": {}, "random_resized_crop": {}, "timm": {}}, SMALL, 0)
     assert np.random.random() == expected

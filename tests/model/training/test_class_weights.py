@@ -39,11 +39,11 @@ def test_effective_weights_lie_between_none_and_inverse() -> None:
 
 def test_given_weights_must_be_one_a_class_and_leave_something_to_learn() -> None:
     counts = np.array([3, 4, 0])
-    with pytest.raises(InputError, match="2 numbers, there are 3 classes"):
+    with pytest.raises(InputError, match="2 numbers; expected 3, one per class"):
         class_weights("given", counts, counts / 7, 1.0, [1.0, 2.0])
-    with pytest.raises(InputError, match="no image with a weight"):
+    with pytest.raises(InputError, match="no class with images has a weight"):
         class_weights("given", counts, counts / 7, 1.0, [0.0, 0.0, 1.0])
-    with pytest.raises(InputError, match="'inverted' is none of"):
+    with pytest.raises(InputError, match="'inverted': expected one of"):
         class_weights("inverted", counts, counts / 7, 1.0)
 
 

@@ -178,5 +178,5 @@ def test_class_weights_are_of_the_images_with_a_label(gaps, sampler):
 
 def test_an_attribute_without_any_label_is_an_error(gaps):
     empty = replace(gaps, labels=gaps.labels.assign(age=MISSING))
-    with pytest.raises(InputError, match="attribute age: no image to learn from has a label"):
+    with pytest.raises(InputError, match="attribute age: no training image has a label"):
         make(empty, settings())

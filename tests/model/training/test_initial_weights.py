@@ -46,7 +46,8 @@ def test_a_timm_file_fills_the_backbone_and_its_classifier_is_left_out_and_logge
     with caplog.at_level(logging.INFO, "rarebird"):
         loaded = network(weights=str(path))
     assert torch.equal(loaded.backbone.state_dict()["conv1.0.weight"], reference.state_dict()["conv1.0.weight"])
-    assert "classifier is left out" in caplog.text and "fc.weight [7, 512]" in caplog.text
+    assert "the classifier has another shape and is trained from scratch" in caplog.text
+    assert "fc.weight [7, 512]" in caplog.text
 
 
 def test_a_files_own_heads_are_kept_where_they_fit_and_the_log_says_that_no_names_were_compared(tmp_path, caplog):
@@ -55,7 +56,7 @@ def test_a_files_own_heads_are_kept_where_they_fit_and_the_log_says_that_no_name
     with caplog.at_level(logging.INFO, "rarebird"):
         after = network(weights=str(tmp_path))
     assert all(torch.equal(value, after.state_dict()[name]) for name, value in before.state_dict().items())
-    assert "taken over row by row, as the file does not name its classes" in caplog.text
+    assert "the file has no class names, so its classifier is loaded row by row" in caplog.text
     wider = network(weights=str(tmp_path), hidden_layers=[8])
     assert torch.equal(wider.state_dict()["backbone.conv1.0.weight"], before.state_dict()["backbone.conv1.0.weight"])
 
@@ -73,7 +74,7 @@ def test_the_rows_of_a_saved_model_follow_the_names_of_their_classes(tmp_path, c
     pixels = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 3, 32, 24)).astype(np.float32))
     with torch.inference_mode():
         torch.testing.assert_close(after.eval()(pixels), before.eval()(pixels).flip(1))
-    assert "classifier label: the rows of 3 of 3 classes are taken over by name, in another order" in caplog.text
+    assert "classifier label: the rows of 3 of 3 classes are loaded by class name, in a different order" in caplog.text
     same = network(heads("c", "b", "a"), weights=str(path)).state_dict()
     assert all(torch.equal(value, same[name]) for name, value in before.state_dict().items())
 
@@ -89,8 +90,8 @@ def test_any_other_mismatch_lists_the_keys_and_changes_nothing(tmp_path):
         load(untouched, tmp_path / "w.safetensors")
     text = str(error.value)
     assert "missing in the file (1): backbone.conv1.3.weight" in text
-    assert "unknown to the network (1): backbone.extra.weight" in text
-    assert "of another shape (1): backbone.conv1.0.weight [1, 3, 3, 3], the network has [24, 3, 3, 3]" in text
+    assert "not in the network (1): backbone.extra.weight" in text
+    assert "with another shape (1): backbone.conv1.0.weight [1, 3, 3, 3], the network has [24, 3, 3, 3]" in text
     assert all(torch.equal(value, before[name]) for name, value in untouched.state_dict().items())
 
 

@@ -219,8 +219,8 @@ def test_loss_args_win_over_the_settings_of_the_same_meaning() -> None:
 @pytest.mark.parametrize(
     ("loss", "arguments", "message"),
     [
-        ("focal", {"gama": 1}, "loss_args: loss focal has no argument 'gama'; nearest: gamma; it takes gamma"),
-        ("cross_entropy", {"gamma": 1}, "loss cross_entropy has no argument 'gamma'; it takes none"),
+        ("focal", {"gama": 1}, "loss_args: loss focal has no argument 'gama'; nearest: gamma; expected one of gamma"),
+        ("cross_entropy", {"gamma": 1}, "loss cross_entropy takes no arguments, not 'gamma'"),
         ("focal", {"context": 1}, "no argument 'context'"),
         ("focal", {"gamma": -1}, "loss 'focal' with .*: expected at least 0"),
         ("label_smoothing", {"smoothing": "much"}, "loss 'label_smoothing' with .*: expected a number"),
@@ -245,7 +245,7 @@ def test_every_loss_that_the_setting_names_can_be_made(name: str, logits: Tensor
 
 def test_bce_is_for_two_classes_and_has_one_output() -> None:
     assert LOSSES["bce"].outputs(2) == 1 and LOSSES["focal"].outputs(2) == 2
-    with pytest.raises(ValueError, match="loss bce is for two classes"):
+    with pytest.raises(ValueError, match="loss bce needs two classes"):
         LOSSES["bce"].outputs(3)
 
 
@@ -262,7 +262,7 @@ def test_an_added_loss_is_a_choice_gets_its_arguments_and_is_asked_for_its_corre
     made = context("scaled", WEIGHT, {"scale": 0.5})
     assert make_loss(made)(logits, targets) == FocalLoss(2.0, made.class_weights)(logits, targets)
     warning = double_correction(made, 1.0)
-    assert warning is not None and "the loss (scaled, strength 0.75) correct the class prior 1.75 times" in warning
+    assert warning is not None and "(scaled, strength 0.75) together correct the class prior 1.75 times" in warning
     assert "class_weights" not in warning and double_correction(made, 0.25) is None
 
 
@@ -280,9 +280,9 @@ def correction(sampler: float, kind: str, strength: float, loss: str = "focal") 
 
 def test_correcting_the_prior_twice_is_told() -> None:
     assert correction(1.0, "inverse", 1.0) == (
-        "the sampler (strength 1) and the class weights (inverse, strength 1) correct the class prior 2 times over: "
-        "rare classes are answered too often, and accuracy and F1 fall; let sampler_strength and "
-        "class_weights_strength add up to at most 1, or set sampler or class_weights to none"
+        "the sampler (strength 1) and the class weights (inverse, strength 1) together correct the class prior 2 times"
+        ": rare classes are predicted too often, which lowers accuracy and F1; choose sampler_strength and "
+        "class_weights_strength with a sum of at most 1, or set sampler or class_weights to none"
     )
     assert correction(0.5, "effective", 0.75) is not None
     assert correction(0.7, "inverse", 0.3) is None

@@ -47,7 +47,7 @@ def test_mixing_is_off_where_it_is_not_asked_for_and_rare_where_p_is_small():
 
 
 def test_mixing_names_what_it_does_not_take():
-    with pytest.raises(InputError, match="mixup takes alpha and p above 0, not alpha = -1"):
+    with pytest.raises(InputError, match="mixup: alpha = -1; expected alpha or p, above 0"):
         make_mixing({"mixup": {"alpha": -1}})
 
 

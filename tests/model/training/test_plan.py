@@ -83,7 +83,7 @@ def test_a_wrong_number_of_biases_names_the_classes(table):
         plan(table, target="gender", decision_args={"biases": [0, 1, 2]})
     with pytest.raises(InputError, match="biases: expected 18, one per class, not 2"):
         plan(table, target="separate", decision_args={"biases": [0, 1]})
-    with pytest.raises(InputError, match="decision cannot be an attribute's own"):
+    with pytest.raises(InputError, match="decision cannot be set per attribute"):
         plan(table, target="separate", separate={"age": {"decision": "argmax"}})
 
 
@@ -106,11 +106,11 @@ def test_problems_of_several_attributes_are_reported_together(table):
         plan(table, target="separate", separate=own)
     text = str(error.value)
     assert "'agee' is not an attribute" in text and "separate: mask: expected settings by name, not 3" in text
-    assert "age: lr = -1: expected at least 0" in text and "layout cannot be an attribute's own" in text
+    assert "age: lr = -1: expected at least 0" in text and "layout cannot be set per attribute" in text
 
 
 def test_separate_needs_several_attributes_and_folds_no_validation_channel(table):
-    with pytest.raises(InputError, match="needs several attributes; the channel has gender"):
+    with pytest.raises(InputError, match="needs at least two attributes; the channel has only gender"):
         plan(plan(table, target="gender").table, target="separate")
-    with pytest.raises(InputError, match="a validation channel has no place"):
+    with pytest.raises(InputError, match="folds and a validation channel cannot be combined"):
         plan(table, validation=table, folds=2)
