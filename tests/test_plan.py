@@ -43,6 +43,7 @@ def folds(faces, tmp_path_factory):
     base = tmp_path_factory.mktemp("folds")
     small = ["--model", "test_resnet", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
     small += ["--epochs", "1", "--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
+    small += ["--tracking", "none"]
     where = ["--train_dir", str(faces / "train"), "--model_dir", str(base / "runs"), "--output_data_dir", str(base)]
     assert train.main([*small, *where, *FOLDS]) == 0
     return base / "runs" / "exp", base / "exp"

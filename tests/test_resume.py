@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import shutil
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STEPS = 5  # of an epoch: 168 images, no validation, batches of 32
 LONG = ["--epochs", "3", "--validation", "0", "--ema", "0.9", "--dropout", "0.1", "--augmentation", '["flip", "mixup"]']
 LONG += ["--log_interval", "1"]
+TRACKED = ["--tracking", "auto"]  # the default, which run_train switches off
 EVERY_STEP = ["--checkpoint_seconds", "0"]
 
 
@@ -103,10 +105,10 @@ def crash() -> None:
 def test_a_crash_inside_an_epoch_changes_nothing(faces, run_train, untouched, at_update, monkeypatch, caplog):
     at_update(STEPS + 3, crash)
     with pytest.raises(Crash):
-        run_train(faces / "train", *LONG, *EVERY_STEP)
+        run_train(faces / "train", *LONG, *TRACKED, *EVERY_STEP)
     monkeypatch.undo()
     caplog.set_level("INFO", "rarebird")
-    run = run_train(faces / "train", *LONG)
+    run = run_train(faces / "train", *LONG, *TRACKED)
     assert "resumed epoch=2 step=2" in caplog.text
     assert equal(run, untouched)
     assert curves(run) == curves(untouched)
@@ -143,9 +145,9 @@ def test_a_signal_inside_an_accumulated_step_changes_nothing(faces, run_train, m
 def test_a_crash_between_an_epochs_points_and_its_checkpoint_doubles_none(faces, run_train, untouched, monkeypatch):
     monkeypatch.setattr(Schedule, "after_epoch", lambda *_: crash())
     with pytest.raises(Crash):
-        run_train(faces / "train", *LONG, *EVERY_STEP)
+        run_train(faces / "train", *LONG, *TRACKED, *EVERY_STEP)
     monkeypatch.undo()
-    assert curves(run_train(faces / "train", *LONG)) == curves(untouched)
+    assert curves(run_train(faces / "train", *LONG, *TRACKED)) == curves(untouched)
 
 
 def test_workers_and_checkpoint_times_may_differ_when_it_goes_on(faces, run_train, untouched, at_update, monkeypatch):
@@ -159,13 +161,13 @@ def test_workers_and_checkpoint_times_may_differ_when_it_goes_on(faces, run_trai
 def test_sigterm_saves_a_model_and_the_same_command_goes_on(faces, run_train, untouched, at_update, monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
     at_update(STEPS + 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    run = run_train(faces / "train", *LONG)
+    run = run_train(faces / "train", *LONG, *TRACKED)
     saved = json.loads((run / "metrics.json").read_text())
     assert not saved["finished"] and saved["epochs"] == 1
     assert "stopped before its end" in (run / "README.md").read_text()
     assert signal.getsignal(signal.SIGTERM) == before
     monkeypatch.undo()
-    run = run_train(faces / "train", *LONG)
+    run = run_train(faces / "train", *LONG, *TRACKED)
     assert run.name == "exp" and equal(run, untouched) and curves(run) == curves(untouched)
     assert json.loads((run / "metrics.json").read_text())["finished"]
 
@@ -248,13 +250,27 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(faces, 
     assert curves(tmp_path / "exp") == curves(untouched)
 
 
-def test_the_second_of_two_runs_of_one_name_is_told_who_holds_it(faces, tmp_path):
-    first = start(faces / "train", tmp_path, "exp", "--epochs", "200")
-    assert first.stdout is not None
-    while "batches of" not in first.stdout.readline():
-        assert first.poll() is None
-    with pytest.raises(InputError, match=f"process {first.pid}"):  # exit code 2, without a traceback
-        train.main(arguments(faces / "train", tmp_path, "exp", "--epochs", "200"))
-    first.terminate()
-    rest, _ = first.communicate()
-    assert first.returncode == 0 and "stopped by SIGTERM" in rest
+def test_a_second_run_with_the_name_of_a_running_one_is_refused(faces, run_train, at_update):
+    """The second run is a forked process that starts while the first one trains; then SIGTERM stops the first."""
+    forked = multiprocessing.get_context("fork")
+    errors = forked.Queue()
+
+    def second_run() -> None:
+        try:
+            errors.put(str(run_train(faces / "train", *LONG)))
+        except InputError as error:  # exit code 2, without a traceback
+            errors.put(str(error))
+
+    def start_second_run() -> None:
+        process = forked.Process(target=second_run)
+        process.start()
+        try:
+            assert f"the run 'exp' is being trained by process {os.getpid()} on " in errors.get(timeout=60)
+            process.join(60)
+        finally:
+            process.kill()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    at_update(2, start_second_run)
+    run = run_train(faces / "train", *LONG)
+    assert not json.loads((run / "metrics.json").read_text())["finished"]

@@ -1,8 +1,13 @@
 import json
+import multiprocessing
 import os
-import subprocess
-import sys
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -15,7 +20,6 @@ from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
 from model.training.resume import Claim, Lock, RunLocation, claim, differing_fields
 
-ROOT = Path(__file__).resolve().parents[3]
 IDENTITY = {"lr": 0.1, "input_size": [32, 24]}
 
 
@@ -254,40 +258,49 @@ def test_what_sagemaker_packs_has_one_folder_for_all_names(runs):
 
 
 def test_a_second_process_is_told_who_holds_the_name(runs):
-    holder = hold(runs.location.checkpoints_dir("other"))
-    with pytest.raises(InputError, match=f"'other' is being trained by process {holder.pid} on "):
-        runs.claim(name="other")
-    holder.kill()
-    holder.wait()
-    assert runs.claim(name="other").name == "other"
-    os.killpg(holder.pid, 9)
+    with lock_holder(runs.location.checkpoints_dir("other")) as (holder, _):
+        with pytest.raises(InputError, match=f"'other' is being trained by process {holder.pid} on "):
+            runs.claim(name="other")
+        holder.kill()
+        holder.join()
+        assert runs.claim(name="other").name == "other"
 
 
-def hold(folder: Path) -> subprocess.Popen[str]:
-    """Another process that holds the lock, and has a forked child."""
-    script = (
-        "import os, sys, time\nfrom pathlib import Path\nfrom model.training.resume import Lock\n"
-        "lock = Lock(Path(sys.argv[1]))\nassert lock.acquire() is None\n"
-        "if os.fork() == 0:\n    time.sleep(60)\n"
-        "print('held', flush=True)\ntime.sleep(60)"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    assert process.stdout is not None and process.stdout.readline() == "held\n"
-    return process
+@contextmanager
+def lock_holder(folder: Path) -> Iterator[tuple[BaseProcess, int]]:
+    """Another process that holds the lock, and the id of a worker that it has forked."""
+    forked = multiprocessing.get_context("fork")
+    receiver, sender = forked.Pipe(duplex=False)
+    holder = forked.Process(target=hold, args=(folder, sender))
+    holder.start()
+    try:
+        worker = receiver.recv()
+        yield holder, worker
+    finally:
+        holder.kill()
+        os.kill(worker, signal.SIGKILL)
+
+
+def hold(folder: Path, sender: Connection) -> None:
+    lock = Lock(folder)
+    assert lock.acquire() is None
+    worker = os.fork()
+    if worker:
+        sender.send(worker)
+    time.sleep(60)
+    os._exit(0)
 
 
 def test_the_lock_dies_with_its_owner_although_a_worker_outlives_it(tmp_path):
-    holder = hold(tmp_path)
-    lock = Lock(tmp_path)
-    holder_text = lock.acquire()
-    assert holder_text is not None and f"process {holder.pid}" in holder_text
-    holder.kill()
-    holder.wait()
-    assert subprocess.run(["pgrep", "-g", str(holder.pid)], capture_output=True).stdout, "the forked child should live"
-    assert lock.acquire() is None
-    os.killpg(holder.pid, 9)
+    with lock_holder(tmp_path) as (holder, worker):
+        lock = Lock(tmp_path)
+        holder_text = lock.acquire()
+        assert holder_text is not None and f"process {holder.pid}" in holder_text
+        holder.kill()
+        holder.join()
+        os.kill(worker, 0)  # raises an error if the worker has ended too
+        assert lock.acquire() is None
+        lock.release()
 
 
 def test_releasing_leaves_no_file(tmp_path):
