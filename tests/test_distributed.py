@@ -40,8 +40,8 @@ def torchrun(channel: Path, models: Path, *flags: str, processes: int = 2) -> su
 
 
 @pytest.mark.long
-def test_two_processes_train_what_one_would(faces, tmp_path):
-    """Reference: the same run in one process. Each process learns from half of every batch."""
+def test_two_processes_give_the_result_of_one(faces, tmp_path):
+    """Reference: the same run in one process. Each of the two processes trains on half of every batch."""
     two = torchrun(faces / "train", tmp_path / "two", *ALIKE)
     assert two.returncode == 0, two.stdout + two.stderr
     one = torchrun(faces / "train", tmp_path / "one", *ALIKE, processes=1)
@@ -58,14 +58,14 @@ def test_two_processes_train_what_one_would(faces, tmp_path):
         assert of_two["train_loss"] == pytest.approx(of_one["train_loss"], abs=1e-4)
 
 
-def test_batch_norm_and_averages_are_saved_and_loaded(faces, tmp_path):
+def test_batch_norm_and_averaged_weights_of_two_processes_are_saved_and_loaded(faces, tmp_path):
     flags = ["--model", "test_resnet", "--input_size", "32", "24", "--ema", "0.9", "--accumulate", "2"]
     flags += ["--tracking", "none"]
     assert two_processes(arguments(faces / "train", tmp_path, *flags)) == [0, 0]
     load_network(load_model(tmp_path / "exp"))
 
 
-def test_bad_input_ends_all(faces, tmp_path):
+def test_bad_input_ends_both_processes(faces, tmp_path):
     flags = arguments(faces / "train", tmp_path, *ALIKE, "--batch_size", "27")
     assert two_processes(flags) == ["batch_size 27 does not divide among 2 processes"] * 2
 

@@ -1,4 +1,4 @@
-"""Training that begins with the weights of an earlier model, the channel `model`."""
+"""Training that starts from the weights of an earlier model, in the channel `model`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
     return load_file(run / "model.safetensors")
 
 
-def test_training_begins_with_the_channels_model(faces, run_train, earlier, tmp_path, monkeypatch, caplog):
+def test_training_starts_from_the_model_in_the_channel(faces, run_train, earlier, tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO", "rarebird")
     monkeypatch.setenv("SM_CHANNEL_MODEL", str(earlier))
     run = run_train(faces / "train", *UNTRAINED, models=tmp_path / "new")
@@ -33,7 +33,9 @@ def test_training_begins_with_the_channels_model(faces, run_train, earlier, tmp_
     assert not torch.equal(weights(run)["heads.0.1.weight"], weights(earlier)["heads.0.1.weight"])
 
 
-def test_as_sagemaker_hands_it_on_a_tar(faces, run_train, earlier, tmp_path, monkeypatch, caplog):
+def test_the_channel_may_contain_a_model_tar_gz_as_on_sagemaker(
+    faces, run_train, earlier, tmp_path, monkeypatch, caplog
+):
     caplog.set_level("INFO", "rarebird")
     channel = tmp_path / "channel"
     channel.mkdir()
@@ -49,14 +51,14 @@ def test_as_sagemaker_hands_it_on_a_tar(faces, run_train, earlier, tmp_path, mon
     assert len(after["heads.0.1.weight"]) == 3
 
 
-def test_weights_that_are_named_win(faces, run_train, earlier, tmp_path, monkeypatch, caplog):
+def test_the_setting_weights_overrides_the_channel(faces, run_train, earlier, tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO", "rarebird")
     monkeypatch.setenv("SM_CHANNEL_MODEL", str(tmp_path / "nowhere"))
     run_train(faces / "train", *UNTRAINED, "--weights", str(earlier), models=tmp_path / "new")
     assert "channel `model`" not in caplog.text
 
 
-def test_a_channel_without_a_model_is_told(faces, run_train, tmp_path, monkeypatch):
+def test_a_channel_without_a_model_is_an_error(faces, run_train, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("SM_CHANNEL_MODEL", str(tmp_path / "empty"))
     with pytest.raises(InputError, match="no saved model lies in it"):

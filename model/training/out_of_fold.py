@@ -56,10 +56,10 @@ def answer_out_of_fold(
     labels = table.scheme.to_dict() | {HELD_OUT_KEY: FOLDER, PROVENANCE_KEY: provenance.to_dict()}
     write_held_out(folder, table, answers, labels, plan.decision, {"fold": plan.folds + 1})
 
-    answered = np.full(len(table), NO_ANSWER, np.int64)
-    answered[answers.rows] = plan.decision.classes(answers.probabilities)
+    predicted = np.full(len(table), NO_ANSWER, np.int64)
+    predicted[answers.rows] = plan.decision.classes(answers.probabilities)
     # scored like an epoch: for hierarchies with many combinations f1 is the mean over the attributes
-    scored = Validation(table.take(np.flatnonzero(known)), np.empty((0, 0), np.float32), answered[known], loss=0.0)
+    scored = Validation(table.take(np.flatnonzero(known)), np.empty((0, 0), np.float32), predicted[known], loss=0.0)
     accuracy, f1 = scored.metrics["acc"], scored.metrics["f1"]
     log.info("out of fold accuracy=%.4f; f1=%.4f;", accuracy, f1)
     log.info("scores with intervals: python evaluation.py --ground_truth_dir %s --output_data_dir %s", folder, folder)

@@ -16,7 +16,7 @@ def run(*flags: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.long
-def test_every_rate_is_told_with_its_ratio(faces):
+def test_every_rate_is_printed_with_its_ratio(faces):
     small = ["--model", "resnet10t", "--input_size", "32", "24", "--pictures", "128", "--rounds", "1"]
     ended = run("--train_dir", str(faces / "train"), *small, "--batch_size", "32", "--device", "cpu")
     assert ended.returncode == 0, ended.stderr
@@ -30,8 +30,8 @@ def test_every_rate_is_told_with_its_ratio(faces):
     assert abs(ratio - rates["training epoch"] / rates["network alone, training steps"]) < 0.011
 
 
-def test_without_images_it_says_what_is_needed(monkeypatch, capsys):
-    """As `python -m benchmarks` says it, in this process, where torch is imported."""
+def test_without_images_the_error_says_what_is_required(monkeypatch, capsys):
+    """Like `python -m benchmarks`, but in this process, which has imported torch already."""
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--rounds", "1"])
     monkeypatch.setattr(logging.getLogger("rarebird"), "setLevel", lambda level: None)
     with pytest.raises(SystemExit) as ended:

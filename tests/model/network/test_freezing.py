@@ -1,4 +1,4 @@
-"""Parameters that are not trained, and batch norms that keep their statistics."""
+"""Parameters that are not trained, and batch norms with fixed statistics."""
 
 import pytest
 import torch

@@ -46,7 +46,7 @@ def test_a_wrong_name_or_argument_is_an_error(values, message):
         (3, ["separate: age: expected settings by name, not 3"]),
     ],
 )
-def test_settings_of_an_attributes_own_model_are_checked_too(own, messages):
+def test_settings_of_each_attributes_model_are_checked(own, messages):
     with pytest.raises(InputError) as error:
         check_early(settings_of(target="separate", separate={"mask": {"epochs": 2}, "age": own}))
     assert all(message in str(error.value) for message in messages) and "mask" not in str(error.value)
@@ -58,7 +58,7 @@ def test_a_problem_of_the_common_settings_is_not_listed_for_each_attribute():
     assert str(error.value).count("adamx") == 1 and "separate" not in str(error.value)
 
 
-def test_all_problems_are_listed_each_once():
+def test_all_problems_are_listed_once():
     with pytest.raises(InputError) as error:
         check_early(settings_of(model="resnet10x", optimizer="adamx", scheduler="cosime", augmentation={"flipp": {}}))
     lines = str(error.value).splitlines()
@@ -82,7 +82,7 @@ def test_all_problems_are_listed_each_once():
         },
     ],
 )
-def test_settings_that_training_takes_pass_in_a_moment(values, tmp_path):
+def test_valid_settings_pass(values, tmp_path):
     save_file(tiny_network(heads_of(kind=("a", "b")))[0].state_dict(), tmp_path / "w.safetensors")
     settings = settings_of(**values, weights=str(tmp_path / "w.safetensors"))
     check_early(settings)  # imports

@@ -36,7 +36,7 @@ def load(untouched: Network, path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-def test_a_timm_file_fills_the_backbone_and_its_classifier_is_left_out_and_logged(tmp_path, caplog, suffix):
+def test_a_timm_file_is_loaded_into_the_backbone_and_its_unused_classifier_is_logged(tmp_path, caplog, suffix):
     reference = timm.create_model("resnet10t", pretrained=False, num_classes=7)
     path = tmp_path / f"weights{suffix}"
     if suffix == ".pth":
@@ -50,7 +50,7 @@ def test_a_timm_file_fills_the_backbone_and_its_classifier_is_left_out_and_logge
     assert "fc.weight [7, 512]" in caplog.text
 
 
-def test_a_files_own_heads_are_kept_where_they_fit_and_the_log_says_that_no_names_were_compared(tmp_path, caplog):
+def test_a_files_heads_are_loaded_if_they_fit_and_the_log_says_that_names_were_not_compared(tmp_path, caplog):
     before = network()
     save_file(before.state_dict(), tmp_path / "model.safetensors")
     with caplog.at_level(logging.INFO, "rarebird"):
@@ -79,7 +79,7 @@ def test_the_rows_of_a_saved_model_follow_the_names_of_their_classes(tmp_path, c
     assert all(torch.equal(value, same[name]) for name, value in before.state_dict().items())
 
 
-def test_any_other_mismatch_lists_the_keys_and_changes_nothing(tmp_path):
+def test_other_mismatches_are_an_error_with_the_keys_and_nothing_is_loaded(tmp_path):
     reference = timm.create_model("resnet10t", pretrained=False, num_classes=7).state_dict()
     reference["conv1.0.weight"] = torch.zeros(1, 3, 3, 3)
     reference["extra.weight"] = reference.pop("conv1.3.weight")
@@ -104,13 +104,13 @@ def test_a_vit_file_for_another_input_size_has_its_position_embeddings_resampled
     before, after = smaller.state_dict(), larger.state_dict()
     assert before["backbone.pos_embed"].shape == (1, 1 + 2 * 2, 64)
     assert after["backbone.pos_embed"].shape == (1, 1 + 3 * 3, 64)
-    # bicubic, whose corners stay near those of the smaller grid, and the class token as it was
+    # bicubic: the corners stay close to those of the smaller grid; the class token is unchanged
     torch.testing.assert_close(after["backbone.pos_embed"][:, 0], before["backbone.pos_embed"][:, 0])
     corners = (after["backbone.pos_embed"][0, 1] * before["backbone.pos_embed"][0, 1]).sum()
     assert corners > 0.5 * before["backbone.pos_embed"][0, 1].pow(2).sum()
     assert torch.equal(after["backbone.blocks.0.attn.qkv.weight"], before["backbone.blocks.0.attn.qkv.weight"])
     assert "converted by timm" in caplog.text
-    # the random numbers of training do not depend on the conversion
+    # the conversion does not change the random numbers of training
     torch.set_rng_state(random_state)
     network(model="test_vit", input_size=[48, 48])
     expected = torch.rand(3)
@@ -119,7 +119,7 @@ def test_a_vit_file_for_another_input_size_has_its_position_embeddings_resampled
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_grey_network_takes_the_weights_of_a_coloured_one(tmp_path):
+def test_a_network_for_grey_images_loads_weights_for_colour_images(tmp_path):
     coloured = network()
     save_file(coloured.state_dict(), tmp_path / "w.safetensors")
     grey = network(channels=1, weights=str(tmp_path / "w.safetensors")).state_dict()["backbone.conv1.0.weight"]

@@ -46,7 +46,7 @@ def test_without_freeze_epochs_parts_stay_frozen(network):
         ParallelNetwork(network, TrainSettings(freeze=["layer9"]), CPU)
 
 
-def test_alone_it_is_the_network_itself(network):
+def test_in_one_process_it_is_the_network_itself(network):
     parallel = ParallelNetwork(network, TrainSettings(), CPU)
     inputs = torch.randn(2, 3, 32, 24)
     network.eval()
@@ -62,7 +62,7 @@ def test_too_few_images_for_batch_norm_are_bad_input(network):
         ParallelNetwork(network, TrainSettings(), CPU)(pixels=small)
 
 
-def test_other_errors_stay_what_they_are(network):
+def test_other_errors_are_not_changed(network):
     class Broken(nn.Module):
         def forward(self, inputs: torch.Tensor) -> torch.Tensor:
             raise ValueError("something else")

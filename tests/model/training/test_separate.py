@@ -12,7 +12,7 @@ def settings_of(**values: object) -> TrainSettings:
     return build(TrainSettings, [Layer("--{}", values)])
 
 
-def test_an_attributes_own_settings_win_over_the_common_ones_but_for_those_of_the_joint_class():
+def test_an_attributes_own_settings_override_the_common_ones_except_those_of_the_joint_class():
     settings = settings_of(
         target="separate",
         lr=0.1,
