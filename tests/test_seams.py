@@ -1,5 +1,5 @@
-"""A user's own loss, sampler, augmentation, epoch metric and decision: each is registered in one place (and named in the
-settings), and works in training, inference, evaluation and the server."""
+"""A user's own loss, sampler, augmentation, epoch metric and decision: each is registered in one place (and named in
+the settings), and works in training, inference, evaluation and the server."""
 
 from __future__ import annotations
 

@@ -39,8 +39,8 @@ def backbone_name(name: str) -> str:
 
 
 def make_preprocessing(settings: TrainSettings) -> Preprocessing:
-    """The preprocessing by the settings. If size or normalisation are not set, the backbone's pretrained weights define
-    them."""
+    """The preprocessing that the settings define. Size and normalisation default to those of the backbone's pretrained
+    weights."""
     config = timm.get_pretrained_cfg(backbone_name(settings.model), allow_unregistered=False)
     size = settings.input_size or list(config.input_size[1:] if config else (224, 224))
     height, width = size if len(size) == 2 else size * 2

@@ -26,7 +26,7 @@ from model.runtime.heartbeats import Heartbeats
 
 T = TypeVar("T")
 
-TIMEOUT = timedelta(minutes=10)  # for a collective call, and between signs of life: then a host counts as frozen
+TIMEOUT = timedelta(minutes=10)  # of collective calls, and between heartbeats, after which a host counts as frozen
 RESULT, TASK = "result", "task"  # kinds of message from rank 0 to the processes that wait for it
 
 
@@ -35,7 +35,7 @@ class _Group:
     """The process group that this process has joined.
 
     Attributes:
-        heartbeats: Signs of life while some processes work and others wait.
+        heartbeats: Heartbeats while some processes work and others wait.
         on_machine: Number of the group's processes on this machine.
     """
 
@@ -110,7 +110,7 @@ def gather(value: T) -> list[T]:
 def on_rank_zero(function: Callable[[], T]) -> T:
     """Calls a function on rank 0 and returns its result on every process.
 
-    The function may take any time: the other processes wait as long as rank 0 gives signs of life. Meanwhile they do
+    The function may take any time: the other processes wait as long as rank 0 sends heartbeats. Meanwhile they do
     their parts of work that the function divides (model.runtime.division).
 
     Raises:

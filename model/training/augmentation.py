@@ -29,7 +29,7 @@ from model.training.mixing import MIXING
 
 @dataclass(frozen=True)
 class BoxTransform:
-    """Crops: chooses the part of a decoded image that becomes the network's input. Of several, only the last is used.
+    """Chooses the part of a decoded image that becomes the network's input. If there are several, the last one is used.
 
     Attributes:
         box: Returns the box of an image that is kept.
@@ -178,7 +178,7 @@ def _try(augmentation: Augmentation) -> None:
 
 
 def random_resized_crop(preprocessing: Preprocessing, scale: Any = (0.7, 1.0), ratio: Any = (0.9, 1.11)) -> Transform:
-    """Crops a random box out of the box that prediction would use (`Preprocessing.whole_box`).
+    """Crops a random box from inside `Preprocessing.whole_box`, the largest box with the shape of the network's input.
 
     Args:
         preprocessing: Defines the whole box.

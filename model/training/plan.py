@@ -88,7 +88,7 @@ class Plan:
         return not self.ensembles
 
     def identity(self) -> dict[str, Any]:
-        """What identifies the data. An unfinished job is resumed only if these and the settings are the same."""
+        """Identifies the data. An unfinished job is resumed only if this and its settings are unchanged."""
         return self.runs[0].datasets.identity()
 
     def text(self) -> str:
@@ -162,7 +162,7 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
 
 
 def _decision(settings: TrainSettings, scheme: Scheme) -> Decision:
-    """The decision by the settings. Raises InputError with the names of the classes if it does not fit them."""
+    """The decision that the settings define. Raises InputError with the classes' names if it does not fit them."""
     try:
         return make_decision(settings.decision, settings.decision_args, scheme.num_classes)
     except InputError as error:
