@@ -96,7 +96,7 @@ def test_jpegs_are_decoded_large_enough_for_crops():
 
 
 @pytest.mark.parametrize(
-    ("named", "told"),
+    ("named", "message"),
     [
         ({"flipp": {}}, "flipp: there is no such augmentation; nearest: flip"),
         ({"timm": {"polic": "original"}}, "timm: .*polic"),
@@ -106,8 +106,8 @@ def test_jpegs_are_decoded_large_enough_for_crops():
         ({"timm": {"policy": "rand-zz9"}}, "timm"),
     ],
 )
-def test_unknown_names_and_arguments_are_an_error(named, told):
-    with pytest.raises(InputError, match=told):
+def test_unknown_names_and_arguments_are_an_error(named, message):
+    with pytest.raises(InputError, match=message):
         make_augmentation(named, SMALL, 0)
 
 
