@@ -1,5 +1,6 @@
 import logging
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -24,7 +25,8 @@ def test_every_rate_is_printed_with_its_ratio(faces):
         line for line in ended.stdout.splitlines() if line.startswith(("network", "input", "training", "inference"))
     ]
     assert len(rows) == 6
-    rates = {line[:33].strip(): float(line[33:].split()[0]) for line in rows}
+    columns = [re.split("  +", line) for line in rows]
+    rates = {name: float(median) for name, median, *_ in columns}
     assert all(rate > 0 for rate in rates.values())
     ratio = float(next(line for line in rows if line.startswith("training epoch")).split()[-1])
     assert abs(ratio - rates["training epoch"] / rates["network alone, training steps"]) < 0.011
