@@ -1,4 +1,4 @@
-"""The server's ASGI app: its paths (/ping, /invocations, /models, ...)."""
+"""The server's ASGI app with its paths (/ping, /invocations, /models, ...)."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ log = logging.getLogger("rarebird")
 
 
 class Server:
-    """The handlers of all paths, and what they share.
+    """The handlers of all paths and the state that they share.
 
     Args:
         settings: The server's settings.
-        folder: The model's folder; None for those that the settings name, or for none at first.
-        on_failure: Called with the exception if the model cannot be loaded or fails again and again; the server has to
-            end then. In any thread.
-        processes: Number of model processes; 1: this process.
+        folder: The model's folder; None for the models that the settings name, or to start without a model.
+        on_failure: Called with the exception if the model cannot be loaded or fails again and again. The server must
+            end then. May be called in any thread.
+        processes: Number of model processes; 1 to load the model in this process.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class Server:
             health = ModelHealth(settings.max_faults, self.counters.faults.inc, on_failure)
             self.models = LoadedModels(settings, self.counters.batches.observe, health)
         self.bodies = Capacity(settings.max_pending_mb * MIB)
-        self.pictures = Capacity(settings.max_queue)
+        self.images = Capacity(settings.max_queue)
         self.max_body = (settings.max_payload_mb or settings.max_pending_mb) * MIB
-        self.counters.gauge("rarebird_waiting_pictures", "Images that wait", lambda: self.pictures.used)
-        self.counters.gauge("rarebird_held_bytes", "Bytes of bodies held", lambda: self.bodies.used)
-        self.counters.gauge("rarebird_loaded_models", "Models loaded", lambda: len(self.models.loaded))
+        self.counters.gauge("rarebird_waiting_pictures", "Images waiting for prediction", lambda: self.images.used)
+        self.counters.gauge("rarebird_held_bytes", "Bytes of request bodies in memory", lambda: self.bodies.used)
+        self.counters.gauge("rarebird_loaded_models", "Loaded models", lambda: len(self.models.loaded))
 
     def app(self) -> Starlette:
         routes = [
@@ -113,8 +113,8 @@ class Server:
         return Response(status_code=200 if self.models.is_ready else 503)
 
     async def execution_parameters(self, request: Request) -> Response:
-        """Without BatchStrategy: SageMaker's default sends one object per request, and the local mode of its SDK
-        accepts no spelling of it but its own."""
+        """The parameters of batch transforms. BatchStrategy is missing: by default SageMaker sends one object per
+        request, and the local mode of its SDK accepts only its own spelling of the values."""
         payload_mb = min(self.max_body // MIB, MAX_TRANSFORM_MB)
         transforms = max(1, MAX_TRANSFORM_MB // payload_mb)
         return json_response({"MaxConcurrentTransforms": transforms, "MaxPayloadInMB": payload_mb})
@@ -127,9 +127,9 @@ class Server:
 
     async def invocations(self, request: Request) -> Response:
         if self.settings.multi_model:
-            raise RequestError(404, "several models are served here: POST /models/NAME/invoke")
+            raise RequestError(404, "this server has several models: use POST /models/NAME/invoke")
         if ONLY_MODEL not in self.models.loaded:
-            raise RequestError(503, "the model is being loaded", RETRY_AFTER)
+            raise RequestError(503, "the model is still loading", RETRY_AFTER)
         return await self.invoke(request, self.models.loaded[ONLY_MODEL])
 
     async def invoke(self, request: Request, loaded: LoadedModel) -> Response:
@@ -137,7 +137,7 @@ class Server:
         response_format = negotiate_format(request.headers.getlist("accept"), self.settings.accept)
         content_type = body_type(request.headers)
         limits = BodyLimits(self.max_body, self.settings.body_timeout, "max_payload_mb")
-        with loaded.in_use(), self.bodies.reservation() as held, self.pictures.reservation() as waiting:
+        with loaded.in_use(), self.bodies.reservation() as held, self.images.reservation() as waiting:
             try:
                 chunks = body_chunks(request, limits, held)
                 invocation = await read_invocation(request, content_type, chunks, self.settings.max_queue)
@@ -147,8 +147,8 @@ class Server:
                     raise
                 invocation, answers = Invocation([error], [{}], is_single=True), [Answer(None, str(error))]
         unreadable = sum(answer.probabilities is None for answer in answers)
-        self.counters.pictures.labels("answered").inc(len(answers) - unreadable)
-        self.counters.pictures.labels("unreadable").inc(unreadable)
+        self.counters.images.labels("answered").inc(len(answers) - unreadable)
+        self.counters.images.labels("unreadable").inc(unreadable)
         request.state.pictures, request.state.unreadable = len(answers), unreadable
         body = encode_answers(
             answers, invocation.is_single, response_format, loaded.model.scheme, loaded.model.decision
@@ -157,22 +157,27 @@ class Server:
         return Response(body, media_type=f"{CSV}; charset=utf-8" if is_csv else response_format.media_type)
 
     async def predict(self, loaded: LoadedModel, invocation: Invocation, waiting: Reservation) -> list[Answer]:
-        """The answers to the images of a request, in order.
+        """Predicts the images of a request, in order.
+
+        Args:
+            loaded: The model.
+            invocation: The content of the request.
+            waiting: The request's reservation of the capacity for images.
 
         Raises:
-            RequestError: 503, too many images are waiting, it takes too long, or the model cannot answer now; 400,
-                the one image of a request cannot be read.
+            RequestError: 503, too many images are waiting, the prediction takes too long, or the model cannot predict
+                now; 400, the only image of a request cannot be read.
         """
-        number = len(invocation.pictures)
+        number = len(invocation.images)
         if not waiting.add(number):
-            raise RequestError(503, "too many images wait", RETRY_AFTER)
+            raise RequestError(503, "too many images are waiting", RETRY_AFTER)
 
         async def predict_one(row: int) -> Answer:
-            picture, metadata = invocation.pictures[row], invocation.metadata[row]
+            image, metadata = invocation.images[row], invocation.metadata[row]
             try:
-                if isinstance(picture, RequestError):
-                    raise picture
-                return Answer(await loaded.batcher(picture, row), "", metadata)
+                if isinstance(image, RequestError):
+                    raise image
+                return Answer(await loaded.batcher(image, row), "", metadata)
             except RequestError as error:
                 return Answer(None, str(error), metadata)
 
@@ -180,7 +185,7 @@ class Server:
             async with asyncio.timeout(self.settings.timeout), asyncio.TaskGroup() as group:
                 tasks = [group.create_task(predict_one(row)) for row in range(number)]
         except TimeoutError:
-            raise RequestError(503, f"no answer within {self.settings.timeout:g} s", RETRY_AFTER) from None
+            raise RequestError(503, f"no prediction within {self.settings.timeout:g} s", RETRY_AFTER) from None
         except ExceptionGroup as errors:
             if unavailable := errors.subgroup(Unavailable):
                 raise RequestError(503, str(unavailable.exceptions[0]), RETRY_AFTER) from None
@@ -191,7 +196,7 @@ class Server:
         return answers
 
     async def list_models(self, request: Request) -> Response:
-        """A page of `limit` models from `next_page_token` on, both optional."""
+        """Lists `limit` models, starting at `next_page_token`; both are optional."""
         names = sorted(self.models.loaded)
         query = request.query_params
         token, limit = query.get("next_page_token", "0"), query.get("limit", str(max(1, len(names))))
@@ -221,7 +226,7 @@ class Server:
             raise RequestError(503, str(error), RETRY_AFTER) from None
         except (InputError, OSError) as error:
             raise RequestError(400, str(error)) from None
-        except Exception as error:  # of a library, which the model's files have led to it
+        except Exception as error:  # of a library, because the model's files are damaged
             log.warning("the model in %s cannot be loaded", url, exc_info=error)
             message = f"the model in {url} cannot be loaded: {type(error).__name__}: {error}"
             raise RequestError(400, message) from None
@@ -240,10 +245,10 @@ class Server:
         return await self.invoke(request, self.models.loaded[self._name(request)])
 
     def _name(self, request: Request) -> str:
-        """The name in the request's path. RequestError, 404, if no such model is loaded."""
+        """The name in the request's path. RequestError, 404, if no model with that name is loaded."""
         name = str(request.path_params["name"])
         if name not in self.models.loaded:
-            raise RequestError(404, f"no model {name[:200]!r} is loaded")
+            raise RequestError(404, f"no model with the name {name[:200]!r} is loaded")
         return name
 
     def _description(self, name: str) -> dict[str, str]:

@@ -63,7 +63,7 @@ def test_a_host_without_a_shard_has_nothing_to_do(host_trees, shards, monkeypatc
 def test_shards_of_an_earlier_version_and_tables_are_refused_in_parts(host_trees, loose, shards, tmp_path, monkeypatch):
     names = sorted(path.relative_to(loose).as_posix() for path in loose.rglob("*.png"))
     old = pack_with_one_index(loose, tmp_path / "old", [names[:9], names[9:]])
-    message = r"eval comes in parts to 2 hosts .*shards.csv has the index of all shards.*use FullyReplicated"
+    message = r"eval is split between 2 hosts .*shards.csv has the index of all shards.*use FullyReplicated"
     with pytest.raises(InputError, match=message):
         run_host(host_trees(old, 2, True, "old-ml")[0], monkeypatch)
     (shards / "info.csv").write_text("ImageID,ans\n0/00.png,0\n")

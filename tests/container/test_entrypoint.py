@@ -62,7 +62,7 @@ def test_a_job_that_saves_its_model_is_a_success(run, tree):
         ("raise RuntimeError('착용' * 2000)", 1, "RuntimeError: 착용착용"),
         ("return 7", 7, "ended with exit code 7"),
         ("os._exit(9)", 9, "train ended with exit code 9"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", 137, "train was killed by SIGKILL, as the system does when memory"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", 137, "train was killed by SIGKILL, probably because memory"),
         ("os.kill(os.getpid(), signal.SIGSEGV)", 1, "train was killed by SIGSEGV"),
         ("os.kill(os.getpid(), signal.SIGBUS)", 1, "SIGBUS; /dev/shm may be full"),
         ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)", 143, "stopped by SIGTERM"),
@@ -241,7 +241,7 @@ def test_a_host_whose_instance_group_does_not_train_ends_at_once(run, tree):
     write_config(tree, "hyperparameters.json", {"sagemaker_distribution_instance_groups": '["algo-2"]'})
     ended = run("raise RuntimeError")
     assert ended.returncode == 0 and is_success(tree), ended.stderr
-    assert ended.stdout == "the instance group of this host does not train; nothing to do here\n"
+    assert ended.stdout == "this host's instance group does not train; nothing to do\n"
 
 
 def test_help_is_the_jobs_own(run, tree):

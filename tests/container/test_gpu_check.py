@@ -12,7 +12,7 @@ from container.environment import Environment
 from container.gpu_check import check_gpus
 from model.errors import Failure, InputError
 
-SHOWN = r"the driver shows 4 GPUs, and none can be used: torch .*, built for CUDA"
+SHOWN = r"the driver shows 4 GPUs, but none can be used: torch .*, built for CUDA"
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def without_gpu(monkeypatch):
 def test_in_a_container_a_training_ends_before_it_reads_an_image(tree, driver):
     with pytest.raises(Failure, match=rf"{SHOWN} .*driver on your system is too old.*InferenceAmiVersion") as raised:
         train.main([])
-    assert "Please update" not in str(raised.value) and "--device cpu computes on the CPU" in str(raised.value)
+    assert "Please update" not in str(raised.value) and "To use the CPU instead: --device cpu" in str(raised.value)
 
 
 @pytest.mark.parametrize("variables", [{"device": "cpu"}, {"visible": ""}, {"driver": "none"}])

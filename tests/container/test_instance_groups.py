@@ -36,7 +36,7 @@ def test_groups_of_different_types_are_refused(tree):
         InputError, match=r"data \(ml.c5.xlarge\), gpu \(ml.g5.xlarge\) have machines of different"
     ) as e:
         training_hosts(Environment())
-    assert 'sagemaker_distribution_instance_groups, as in ["gpu"]' in str(e.value)
+    assert 'sagemaker_distribution_instance_groups, for example ["gpu"]' in str(e.value)
 
 
 @pytest.mark.parametrize("chosen", ['["gpu"]', "gpu", '"gpu"'])
@@ -50,7 +50,7 @@ def test_the_groups_that_are_named_train_and_the_hosts_of_others_do_not(chosen, 
 
 def test_a_group_that_is_not_there_is_refused_with_the_nearest_name(tree):
     write_groups(tree, "algo-1", json.dumps(["gpus"]))
-    with pytest.raises(InputError, match=r"no instance group 'gpus', expected some of data, gpu.*nearest: gpu"):
+    with pytest.raises(InputError, match=r"no instance group 'gpus'; instance groups: data, gpu.*nearest: gpu"):
         training_hosts(Environment())
 
 

@@ -129,7 +129,7 @@ def test_pipe_mode_is_refused_with_the_way_out(tree, monkeypatch):
         {"train": {"TrainingInputMode": "Pipe"}, "eval": {"TrainingInputMode": "FastFile"}},
     )
     monkeypatch.setenv("SM_CHANNEL_TRAIN", str(tree / "input" / "data" / "train"))
-    with pytest.raises(InputError, match=r"channel `train` comes in Pipe mode.*FastFile"):
+    with pytest.raises(InputError, match=r"channel `train` is in Pipe mode.*FastFile"):
         locations().channel("train", None)
     assert locations().channel("eval", None) == tree / "input" / "data" / "eval"
 
@@ -171,7 +171,7 @@ def test_an_input_in_parts_is_refused_where_the_whole_is_needed(processing):
     config = processing / "config" / "processingjobconfig.json"
     locations().refuse_parts(folder, "why")
     config.write_text(config.read_text().replace("FullyReplicated", "ShardedByS3Key"))
-    with pytest.raises(InputError, match=r"eval comes in parts to 2 hosts .*, but why: use FullyReplicated"):
+    with pytest.raises(InputError, match=r"eval is split between 2 hosts .*, but why: use FullyReplicated"):
         locations().refuse_parts(folder, "why")
     (processing / "config" / "resourceconfig.json").unlink()
     locations().refuse_parts(folder, "why")
@@ -198,11 +198,11 @@ def test_links_are_followed_on_a_users_own_machine_alone(tmp_path: Path, monkeyp
     (tmp_path / "input").mkdir()
     Locations(Environment({})).refuse_links(True)
     Locations(Environment(own)).refuse_links(True)
-    with pytest.raises(InputError, match=r"refused in a container.*cp -rL"):
+    with pytest.raises(InputError, match=r"not allowed in a container.*cp -rL"):
         Locations(Environment({IN_IMAGE: "1", **own})).refuse_links(True)
     Locations(Environment({IN_IMAGE: "1"})).refuse_links(False)
     monkeypatch.setattr("container.environment.IN_CONTAINER", tmp_path)
-    with pytest.raises(InputError, match="refused in a container"):
+    with pytest.raises(InputError, match="not allowed in a container"):
         Locations(Environment({})).refuse_links(True)
 
 
@@ -210,7 +210,7 @@ def test_the_channel_training_of_sagemakers_clients_is_the_channel_train(tree, m
     """estimator.fit("s3://...") makes a channel `training`."""
     train, training = tree / "input" / "data" / "train", tree / "input" / "data" / "training"
     training.mkdir()
-    with pytest.raises(InputError, match="a channel `train` and a channel `training`: leave out one of them"):
+    with pytest.raises(InputError, match="a channel `train` and a channel `training`: remove one of them"):
         locations().train_dir(None)
     assert locations().train_dir("given") == Path("given")
     train.rmdir()

@@ -16,7 +16,7 @@ def test_the_hosts_are_sagemakers_or_this_one_alone(tree):
     hosts = Environment().hosts
     assert (hosts.names, hosts.rank, hosts.master) == (("algo-1", "algo-2", "algo-3"), 1, "algo-1")
     write_config(tree, "resourceconfig.json", {"current_host": "algo-9", "hosts": ["algo-1"]})
-    with pytest.raises(InputError, match="current_host 'algo-9' is none of hosts algo-1"):
+    with pytest.raises(InputError, match="current_host 'algo-9' is not in hosts: algo-1"):
         Environment().hosts  # noqa: B018
 
 

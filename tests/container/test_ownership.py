@@ -15,7 +15,7 @@ OWNER = (1234, 1235)
 def test_a_folder_that_is_not_there_yet_has_the_owner_of_the_one_above(tmp_path):
     stat = tmp_path.stat()
     expected = OwnedFolder(tmp_path / "a" / "b", tmp_path, stat.st_uid, stat.st_gid)
-    assert OwnedFolder.of(tmp_path / "a" / "b") == expected
+    assert OwnedFolder.from_path(tmp_path / "a" / "b") == expected
 
 
 def test_another_user_than_root_gives_nothing_away(tmp_path, monkeypatch):

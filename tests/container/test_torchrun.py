@@ -131,7 +131,7 @@ def test_asked_for_without_torchrun_it_is_refused():
 def test_a_host_without_an_address_is_named_in_the_end():
     own = socket.gethostname()
     wait_for_names(Hosts("localhost", ("localhost",)), within=0)
-    with pytest.raises(Failure, match=r"the hosts algo-7\.invalid have no address"):
+    with pytest.raises(Failure, match=r"the names of the hosts algo-7\.invalid do not resolve"):
         wait_for_names(Hosts(own, ("algo-7.invalid", "localhost")), within=0)
 
 

@@ -31,7 +31,7 @@ def test_it_imports_no_model_and_no_numpy():
         ("GET", "/nowhere", 404, "GET /nowhere: Not Found"),
         ("GET", "/ping/", 404, "GET /ping/: Not Found"),
         ("POST", "/", 405, "POST /: Method Not Allowed"),
-        ("GET", "/fault", 500, "a fault of the server"),
+        ("GET", "/fault", 500, "internal server error"),
         ("POST", "/labels", 415, "expected application/json"),
     ],
 )

@@ -27,7 +27,7 @@ def test_a_slow_body_is_408_and_holds_nothing(page):
     server = page("--body_seconds", "1")
     began = time.monotonic()
     answer = server.sent(HEAD + b"Content-Length: 100\r\n\r\n" + b"[1,")
-    assert answer.startswith(b"HTTP/1.1 408") and b"did not come within 1 s; 3 bytes came" in answer
+    assert answer.startswith(b"HTTP/1.1 408") and b"did not arrive within 1 s; 3 bytes were received" in answer
     assert time.monotonic() - began < 20 and server.counted("rarebird_held_bytes") == 0
 
 
@@ -38,7 +38,7 @@ def test_more_bodies_at_a_time_than_there_is_room_for_are_503(page):
         until(lambda: server.counted("rarebird_held_bytes") == 900, 20)
         answer = httpx.post(f"{server.url}/labels", content=b" " * 700, headers={"Content-Type": "application/json"})
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-        assert "too many bodies" in answer.json()["error"]
+        assert "too many request bodies" in answer.json()["error"]
         assert slow.result().startswith(b"HTTP/1.1 408")
     assert server.counted("rarebird_held_bytes") == 0
 

@@ -68,7 +68,7 @@ def another_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pictures() -> list[bytes]:
+def images() -> list[bytes]:
     """JPEG, PNG and WebP in turn."""
     draw, made = np.random.default_rng(0), []
     for number in range(NUMBER):
@@ -77,16 +77,16 @@ def pictures() -> list[bytes]:
     return made
 
 
-def encoded(picture: Image.Image, kind: str = "PNG") -> bytes:
+def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
     content = io.BytesIO()
-    picture.save(content, kind)
+    image.save(content, kind)
     return content.getvalue()
 
 
 @pytest.fixture(scope="session")
-def expected(model: Path, pictures: list[bytes]) -> np.ndarray:
+def expected(model: Path, images: list[bytes]) -> np.ndarray:
     """(images, classes) by the Python call that inference.py shares its way with."""
-    frame = predict(model, pictures, device="cpu", precision="fp32")
+    frame = predict(model, images, device="cpu", precision="fp32")
     found: np.ndarray = frame.iloc[:, frame.columns.get_loc("error") + 1 :].to_numpy(np.float64)
     apart = np.abs(found[:, None] - found[None]).max(2) + np.eye(len(found))
     assert apart.min() > 1e-3
@@ -118,12 +118,12 @@ def serving(model: Path) -> Iterator[Callable[..., TestClient]]:
         client.__exit__(None, None, None)
 
 
-PICTURE = {"Content-Type": "image/png"}
+IMAGE = {"Content-Type": "image/png"}
 
 
-def ask(client: TestClient, path: str, picture: bytes) -> list[float]:
+def ask(client: TestClient, path: str, image: bytes) -> list[float]:
     """The probabilities of an image."""
-    found = client.post(path, content=picture, headers=PICTURE)
+    found = client.post(path, content=image, headers=IMAGE)
     assert found.status_code == 200, found.text
     return found.json()["probabilities"]
 
@@ -144,7 +144,7 @@ class Process(ServerProcess):
         super().ready()
         return self
 
-    def check_clients(self, pictures: list[bytes], expected: np.ndarray, clients: int, seconds: float) -> int:
+    def check_clients(self, images: list[bytes], expected: np.ndarray, clients: int, seconds: float) -> int:
         """Clients that ask side by side and each look at their own answers, of which it returns the number."""
         end = time.monotonic() + seconds
 
@@ -152,8 +152,8 @@ class Process(ServerProcess):
             draw, count = random.Random(number), 0
             with httpx.Client(base_url=self.url, timeout=60, verify=False) as client:
                 while time.monotonic() < end:
-                    row = draw.randrange(len(pictures))
-                    found = client.post("/invocations", content=pictures[row], headers={"Content-Type": "image/png"})
+                    row = draw.randrange(len(images))
+                    found = client.post("/invocations", content=images[row], headers={"Content-Type": "image/png"})
                     assert found.status_code == 200, found.text
                     np.testing.assert_allclose(found.json()["probabilities"], expected[row], atol=1e-5)
                     count += 1
@@ -202,9 +202,9 @@ PATHS = (*["/invocations"] * 9, "/ping", "/models/x", "*", "/%zz")
 TYPES = ("image/png", "image/jpeg", "application/json", "multipart/form-data; boundary=x", "text/x", "", "*/*")
 
 
-def malformed_request(draw: random.Random, pictures: list[bytes]) -> bytes:
+def malformed_request(draw: random.Random, images: list[bytes]) -> bytes:
     """A request whose head or body was damaged: bytes changed, cut out, put in, or its end cut off."""
-    body = draw.choice([*pictures, b"", b"[" * 50, b'{"image": 5}', b'["AAAA"]', b"--x\r\n\r\n--x--"])
+    body = draw.choice([*images, b"", b"[" * 50, b'{"image": 5}', b'["AAAA"]', b"--x\r\n\r\n--x--"])
     if draw.random() < 0.3:
         body = damaged(draw, body)
     length = len(body) if draw.random() < 0.8 else draw.choice([0, 1, len(body) + 9, 10**9, 10**18])
@@ -229,6 +229,6 @@ def damaged(draw: random.Random, content: bytes) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def malformed(pictures: list[bytes]) -> Callable[[int], bytes]:
+def malformed(images: list[bytes]) -> Callable[[int], bytes]:
     """Requests that no client should send, by number."""
-    return lambda number: malformed_request(random.Random(number), pictures)
+    return lambda number: malformed_request(random.Random(number), images)

@@ -43,10 +43,10 @@ def stub_server_process(folder: Path, *flags: str, **env: str) -> ServerProcess:
     return ServerProcess([*command, *flags], **env)
 
 
-def stub_probabilities(picture: bytes) -> np.ndarray:
+def stub_probabilities(image: bytes) -> np.ndarray:
     """float32 (classes,) from an image's first byte and length."""
     probabilities = np.full(NUM_CLASSES, 0.5 / NUM_CLASSES, np.float32)
-    probabilities[(picture[0] + len(picture)) % NUM_CLASSES] += np.float32(0.5)
+    probabilities[(image[0] + len(image)) % NUM_CLASSES] += np.float32(0.5)
     return probabilities
 
 
@@ -78,22 +78,22 @@ class StubModel:
     def __str__(self) -> str:
         return f"{self.folder}: a stub"
 
-    def prepare(self, picture: bytes, row: int) -> bytes:
-        if picture == BAD:
+    def prepare(self, image: bytes, row: int) -> bytes:
+        if image == BAD:
             raise RequestError(400, "cannot be read")
-        if picture == KILL:
+        if image == KILL:
             os.kill(os.getpid(), signal.SIGKILL)
-        if picture.startswith(WAIT):
-            while not Path(os.fsdecode(picture.removeprefix(WAIT))).exists():
+        if image.startswith(WAIT):
+            while not Path(os.fsdecode(image.removeprefix(WAIT))).exists():
                 time.sleep(0.005)
-        return picture
+        return image
 
-    def predict(self, pictures: Sequence[bytes]) -> np.ndarray:
-        if FAULT in pictures:
+    def predict(self, images: Sequence[bytes]) -> np.ndarray:
+        if FAULT in images:
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
-        if NO_MEMORY in pictures and len(pictures) > 1:
+        if NO_MEMORY in images and len(images) > 1:
             raise MemoryError("out of memory")
-        return np.stack([stub_probabilities(picture) for picture in pictures])
+        return np.stack([stub_probabilities(image) for image in images])
 
     def release_memory(self) -> None:
         pass

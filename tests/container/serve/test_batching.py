@@ -23,13 +23,13 @@ class Counting:
         self.go = threading.Event()
         self.go.set()
 
-    def prepare(self, picture: bytes, row: int) -> tuple[int, int]:
-        if picture == b"bad":
+    def prepare(self, image: bytes, row: int) -> tuple[int, int]:
+        if image == b"bad":
             raise ValueError("bad")
         with self.lock:
             self.decoded += 1
             self.most_decoded = max(self.most_decoded, self.decoded)
-        return len(picture), row
+        return len(image), row
 
     def predict(self, inputs: Sequence[tuple[int, int]]) -> np.ndarray:
         assert self.go.wait(30)

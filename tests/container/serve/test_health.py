@@ -19,7 +19,7 @@ from tests.container.http.server_process import until
 from tests.container.serve.conftest import settings_of
 from tests.container.serve.stub_model import BAD, FAULT, NO_MEMORY, StubModel, stub_probabilities, stub_server_process
 
-PICTURE = {"Content-Type": "image/png"}
+IMAGE = {"Content-Type": "image/png"}
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def stub_server(monkeypatch):
         client.__exit__(None, None, None)
 
 
-def statuses(client: TestClient, *pictures: bytes) -> list[int]:
-    return [client.post("/invocations", content=picture, headers=PICTURE).status_code for picture in pictures]
+def statuses(client: TestClient, *images: bytes) -> list[int]:
+    return [client.post("/invocations", content=image, headers=IMAGE).status_code for image in images]
 
 
 def test_faults_in_a_row_turn_ping_to_503_and_end_the_server(stub_server):
@@ -51,12 +51,15 @@ def test_faults_in_a_row_turn_ping_to_503_and_end_the_server(stub_server):
     assert client.get("/ping").status_code == 200 and not failures
     assert statuses(client, FAULT) == [500]
     assert client.get("/ping").status_code == 503
-    late = client.post("/invocations", content=b"x", headers=PICTURE)  # while what is under way is answered
-    assert (late.status_code, late.headers["retry-after"]) == (503, "1") and "the server ends" in late.json()["error"]
+    late = client.post("/invocations", content=b"x", headers=IMAGE)  # while what is under way is answered
+    assert (late.status_code, late.headers["retry-after"]) == (
+        503,
+        "1",
+    ) and "the server is shutting down" in late.json()["error"]
     assert [(type(failure), str(failure)) for failure in failures] == [
         (
             Failure,
-            "the model failed on 3 batches in a row; the last error: RuntimeError: CUDA error: an illegal memory "
+            "the model failed on 3 batches in a row; last error: RuntimeError: CUDA error: an illegal memory "
             "access was encountered",
         )
     ]
@@ -81,19 +84,19 @@ def test_with_0_the_server_never_ends(stub_server):
 def test_a_batch_beyond_the_memory_is_predicted_in_parts():
     sizes: list[int] = []
 
-    def predict(pictures: Sequence[bytes]) -> np.ndarray:
-        sizes.append(len(pictures))
-        return StubModel(None, settings_of()).predict(pictures)
+    def predict(images: Sequence[bytes]) -> np.ndarray:
+        sizes.append(len(images))
+        return StubModel(None, settings_of()).predict(images)
 
-    pictures = [b"a", b"bc", NO_MEMORY, b"def", b"ghij"]
+    images = [b"a", b"bc", NO_MEMORY, b"def", b"ghij"]
     health = ModelHealth(1, pytest.fail, pytest.fail)
-    found = health.watched(predict)(pictures)
-    np.testing.assert_array_equal(found, [stub_probabilities(picture) for picture in pictures])
+    found = health.watched(predict)(images)
+    np.testing.assert_array_equal(found, [stub_probabilities(image) for image in images])
     assert sizes == [5, 2, 3, 1, 2]
 
 
 def test_no_memory_for_a_single_image_is_503_and_a_fault(stub_server, monkeypatch):
-    def predict(_: object, pictures: Sequence[bytes]) -> np.ndarray:
+    def predict(_: object, images: Sequence[bytes]) -> np.ndarray:
         raise MemoryError("CUDA out of memory")
 
     monkeypatch.setattr(StubModel, "predict", predict)
@@ -106,9 +109,9 @@ def test_no_memory_for_a_single_image_is_503_and_a_fault(stub_server, monkeypatc
 def test_the_process_ends_with_1_and_the_reason(tmp_path):
     server = stub_server_process(tmp_path, SERVE_MAX_FAULTS="2").ready()
     try:
-        with httpx.Client(base_url=server.url, headers=PICTURE) as client:
+        with httpx.Client(base_url=server.url, headers=IMAGE) as client:
             assert statuses(client, b"x", FAULT, FAULT) == [200, 500, 500]
         assert server.child.wait(60) == 1, server.told()
-        assert "\nerror: the model failed on 2 batches in a row; the last error: RuntimeError: CUDA" in server.told()
+        assert "\nerror: the model failed on 2 batches in a row; last error: RuntimeError: CUDA" in server.told()
     finally:
         server.end()

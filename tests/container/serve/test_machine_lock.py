@@ -11,9 +11,9 @@ from container.serve.machine_lock import MachineLock, lock_file
 
 HOLDER = """
 import sys
-from container.serve.machine_lock import LARGE_PICTURE
-LARGE_PICTURE.share(int(sys.argv[1]))
-with LARGE_PICTURE:
+from container.serve.machine_lock import LARGE_IMAGE
+LARGE_IMAGE.share(int(sys.argv[1]))
+with LARGE_IMAGE:
     print("held", flush=True)
     sys.stdin.read()
 """

@@ -21,13 +21,13 @@ from container.serve.models import LoadedModel, LoadedModels
 from model.errors import Failure
 from model.prediction.api import predict
 from model.settings.serve import ServeSettings
-from tests.container.serve.conftest import PICTURE, ask
+from tests.container.serve.conftest import IMAGE, ask
 
 
-def test_models_are_loaded_listed_invoked_and_unloaded(serving, model, another_model, pictures):
+def test_models_are_loaded_listed_invoked_and_unloaded(serving, model, another_model, images):
     client = serving(None, multi_model=True)
     assert client.get("/models").json() == {"models": []}
-    found = client.post("/invocations", content=pictures[1], headers=PICTURE)
+    found = client.post("/invocations", content=images[1], headers=IMAGE)
     assert found.status_code == 404 and "/models/NAME/invoke" in found.json()["error"]
     for name, place in (("one", model), ("two", another_model)):
         loaded = client.post("/models", json={"model_name": name, "url": str(place)})
@@ -40,15 +40,15 @@ def test_models_are_loaded_listed_invoked_and_unloaded(serving, model, another_m
     assert [one["modelName"] for one in page["models"] + rest["models"]] == ["one", "two"]
     assert "nextPageToken" not in rest
     for name, place in (("one", model), ("two", another_model)):
-        frame = predict(place, pictures[:2], device="cpu", precision="fp32")
+        frame = predict(place, images[:2], device="cpu", precision="fp32")
         reference = frame.iloc[:, frame.columns.get_loc("error") + 1 :].to_numpy()
-        answers = [ask(client, f"/models/{name}/invoke", picture) for picture in pictures[:2]]
+        answers = [ask(client, f"/models/{name}/invoke", image) for image in images[:2]]
         np.testing.assert_allclose(answers, reference, atol=1e-5)
     assert client.get("/models/one").json() == {"modelName": "one", "modelUrl": str(model)}
     assert client.delete("/models/one").status_code == 200
     for method, path in [("GET", "/models/one"), ("DELETE", "/models/one"), ("POST", "/models/one/invoke")]:
         assert client.request(method, path).status_code == 404
-    assert ask(client, "/models/two/invoke", pictures[0])
+    assert ask(client, "/models/two/invoke", images[0])
     assert client.post("/models", json={"model_name": "one", "url": str(model)}).status_code == 200
 
 
@@ -133,7 +133,7 @@ def test_a_model_for_which_there_is_no_memory_is_507(serving, model, monkeypatch
     client = serving(None, multi_model=True)
     monkeypatch.setattr(served, "free_memory", lambda: 1000)
     found = client.post("/models", json={"model_name": "large", "url": str(model)})
-    assert found.status_code == 507 and "needs some" in found.json()["error"]
+    assert found.status_code == 507 and "needs about" in found.json()["error"]
     assert client.get("/models/large").status_code == 404
 
 
@@ -143,4 +143,4 @@ def test_a_start_without_memory_ends_with_1_and_one_sentence(model, monkeypatch,
         main(["--model_dir", str(model), "--host", "127.0.0.1", "--port", "0", "--device", "cpu"])
     code, _ = job_script.report_exception(found.value)
     told = capsys.readouterr().err
-    assert code == 1 and "bytes of memory, there are 1,000" in told and "Traceback" not in told
+    assert code == 1 and "bytes of memory; 1,000 are free" in told and "Traceback" not in told

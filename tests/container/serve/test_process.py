@@ -53,21 +53,21 @@ def test_ping_is_503_until_the_model_answers_and_sigterm_ends_a_start_with_0(pro
     assert code == 0 and "stopped by SIGTERM" in told and "Traceback" not in told
 
 
-def test_clients_side_by_side_each_get_the_answer_of_their_own_image(server, pictures, expected):
-    server.check_clients(pictures, expected, clients=32, seconds=3)
+def test_clients_side_by_side_each_get_the_answer_of_their_own_image(server, images, expected):
+    server.check_clients(images, expected, clients=32, seconds=3)
 
 
-def test_a_slow_body_ends_with_408_and_the_others_do_not_wait_for_it(server, pictures, expected):
+def test_a_slow_body_ends_with_408_and_the_others_do_not_wait_for_it(server, images, expected):
     began = time.monotonic()
-    slow = HEAD + b"Content-Length: 1000\r\n\r\n" + pictures[1][:10]
+    slow = HEAD + b"Content-Length: 1000\r\n\r\n" + images[1][:10]
     with ThreadPoolExecutor(20) as threads:
         waiting = [threads.submit(server.sent, slow) for _ in range(20)]
         while server.counted("rarebird_held_bytes") < 200:
             assert time.monotonic() < began + 30
-        found = httpx.post(f"{server.url}/invocations", content=pictures[1], headers={"Content-Type": "image/png"})
+        found = httpx.post(f"{server.url}/invocations", content=images[1], headers={"Content-Type": "image/png"})
         np.testing.assert_allclose(found.json()["probabilities"], expected[1], atol=1e-5)
         for one in waiting:
-            assert one.result().startswith(b"HTTP/1.1 408") and b"did not come within 1.5 s; 10 bytes" in one.result()
+            assert one.result().startswith(b"HTTP/1.1 408") and b"did not arrive within 1.5 s; 10 bytes" in one.result()
     assert server.counted("rarebird_held_bytes") == 0
 
 
@@ -118,19 +118,19 @@ def test_malformed_requests_give_no_500_and_no_hang(server, malformed):
     assert (server.ping(), server.counted("rarebird_held_bytes")) == (200, 0)
 
 
-def test_sigterm_lets_what_is_under_way_be_answered_and_ends_with_0(process, model, pictures, expected):
+def test_sigterm_lets_what_is_under_way_be_answered_and_ends_with_0(process, model, images, expected):
     """Twenty requests are half sent when it comes, and one that never goes on."""
     server = process("--model_dir", str(model), "--drain_seconds", "5").ready()
-    middle = len(pictures[1]) // 2
+    middle = len(images[1]) // 2
     half_sent, goes_on = threading.Barrier(21), threading.Event()
 
     def ask() -> bytes:
-        head = HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(pictures[1])
+        head = HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(images[1])
         with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
-            connection.sendall(head + pictures[1][:middle])
+            connection.sendall(head + images[1][:middle])
             half_sent.wait(60)
             assert goes_on.wait(60)
-            connection.sendall(pictures[1][middle:])
+            connection.sendall(images[1][middle:])
             return b"".join(iter(lambda: connection.recv(1 << 16), b""))
 
     with ThreadPoolExecutor(20) as threads, socket.create_connection(("127.0.0.1", server.port)) as never:
@@ -191,9 +191,9 @@ def faults(server) -> list[str]:
 
 
 @pytest.mark.long
-def test_32_clients_for_a_minute_see_no_error_and_their_own_answers(process, model, pictures, expected):
+def test_32_clients_for_a_minute_see_no_error_and_their_own_answers(process, model, images, expected):
     server = process("--model_dir", str(model)).ready()
-    answered = server.check_clients(pictures, expected, clients=32, seconds=60)
+    answered = server.check_clients(images, expected, clients=32, seconds=60)
     print(f"{answered:,} answers in 60 s")
     assert server.counted('rarebird_requests_total{path="/invocations",status="200"}') == answered > 320
     assert server.stop()[0] == 0
@@ -233,8 +233,8 @@ def test_a_fuzzer_of_the_description_finds_no_500(process, model):
 
 
 @pytest.mark.long
-def test_memory_after_20000_requests_is_that_after_2000(process, model, pictures):
+def test_memory_after_20000_requests_is_that_after_2000(process, model, images):
     server = process("--model_dir", str(model)).ready()
-    early, late = Clients(server.port, pictures).memory_after((2_000, 20_000), clients=32)
+    early, late = Clients(server.port, images).memory_after((2_000, 20_000), clients=32)
     print(f"{early:.1f} MiB after 2,000 requests, {late:.1f} MiB after 20,000")
     assert late < 1.05 * early

@@ -38,7 +38,7 @@ from tests.container.serve.stub_model import (
     stub_server_process,
 )
 
-PICTURE = {"Content-Type": "image/png"}
+IMAGE = {"Content-Type": "image/png"}
 
 
 class Pool:
@@ -59,14 +59,14 @@ class Pool:
         until(lambda: self.failures or all(worker.is_ready for worker in self.workers))
         return self
 
-    def ask(self, picture: bytes, path: str = "/invocations") -> httpx.Response:
-        return self.client.post(path, content=picture, headers=PICTURE)
+    def ask(self, image: bytes, path: str = "/invocations") -> httpx.Response:
+        return self.client.post(path, content=image, headers=IMAGE)
 
-    def right(self, picture: bytes, path: str = "/invocations") -> bool:
+    def right(self, image: bytes, path: str = "/invocations") -> bool:
         """Whether an image gets the answer of the stub."""
-        answer = self.ask(picture, path)
+        answer = self.ask(image, path)
         assert answer.status_code == 200, answer.text
-        return np.allclose(answer.json()["probabilities"], stub_probabilities(picture), atol=1e-7)
+        return np.allclose(answer.json()["probabilities"], stub_probabilities(image), atol=1e-7)
 
     def kill(self, *numbers: int) -> None:
         """Kills processes and waits until this is noticed."""
@@ -109,7 +109,7 @@ def test_32_clients_of_four_processes_see_no_error_when_one_is_killed(four, tmp_
     waiting = [WAIT + os.fsencode(tmp_path / f"go{number}") for number in range(32)]
     first = four.workers[0]
     with ThreadPoolExecutor(32) as clients:
-        answers = [clients.submit(four.right, picture) for picture in waiting]
+        answers = [clients.submit(four.right, image) for image in waiting]
         until(lambda: [len(worker.pending) for worker in four.workers] == [8] * 4)
         four.kill(0)
         until(lambda: sum(len(worker.pending) for worker in four.workers if worker is not first) == 32)
@@ -129,7 +129,7 @@ def test_errors_of_images_and_of_requests_are_those_of_one_process(four, monkeyp
     monkeypatch.setattr(four.server, "settings", settings_of(timeout=0.2))
     late = four.ask(WAIT + b"/nowhere/at/all")
     assert late.status_code == 503 and "within 0.2 s" in late.json()["error"]
-    assert (four.server.pictures.used, four.server.bodies.used) == (0, 0)
+    assert (four.server.images.used, four.server.bodies.used) == (0, 0)
     assert not any(worker.pending for worker in four.workers)
     lines = four.client.get("/metrics").text.splitlines()
     assert "rarebird_model_faults_total 1.0" in lines and 'rarebird_process_ready{process="3"} 1.0' in lines
@@ -168,20 +168,20 @@ def test_models_are_in_every_process_again_after_an_image_that_killed_all_of_the
     monkeypatch.setattr(process_pool, "pause", lambda deaths: 0)
     killed = serving.ask(KILL, "/models/b/invoke")
     assert (killed.status_code, killed.headers["retry-after"]) == (503, "1")
-    assert killed.json()["error"] == "2 model processes ended while they had this image"
+    assert killed.json()["error"] == "2 model processes ended while they predicted this image"
 
     # none is ready
     late = serving.ask(b"a", "/models/b/invoke")
     assert (late.status_code, late.headers["retry-after"]) == (503, "1")
-    assert late.json()["error"] == "no model process is ready; it is being restarted"
+    assert late.json()["error"] == "no model process is ready; they are being restarted"
     assert client.get("/ping").status_code == 503 and load("d", tmp_path) == 503
     released.set()
 
     serving.ready()
     assert client.get("/ping").status_code == 200 and not serving.failures
     assert [worker.models for worker in serving.workers] == [{"b"}, {"b"}]
-    assert all(serving.right(picture, "/models/b/invoke") for picture in (b"a", b"ab", b"abc"))
-    assert all(worker.pictures for worker in serving.workers)
+    assert all(serving.right(image, "/models/b/invoke") for image in (b"a", b"ab", b"abc"))
+    assert all(worker.images for worker in serving.workers)
     assert serving.ask(b"a", "/models/a/invoke").status_code == 404
 
     # models are loaded and unloaded while a process loads those that there were when it started
@@ -200,7 +200,7 @@ def test_models_are_in_every_process_again_after_an_image_that_killed_all_of_the
     changed.set()
     serving.ready()
     assert [worker.models for worker in serving.workers] == [{"e"}, {"e"}]
-    assert [serving.right(picture, "/models/e/invoke") for picture in (b"a", b"ab")] == [True, True]
+    assert [serving.right(image, "/models/e/invoke") for image in (b"a", b"ab")] == [True, True]
 
 
 def runs(pid: int) -> bool:
@@ -221,7 +221,7 @@ def test_signals_end_the_server_and_every_process_of_it(tmp_path):
         killed.child.kill()
         with (
             ThreadPoolExecutor(1) as threads,
-            httpx.Client(base_url=drained.url, headers=PICTURE, timeout=60) as client,
+            httpx.Client(base_url=drained.url, headers=IMAGE, timeout=60) as client,
         ):
             answer = threads.submit(client.post, "/invocations", content=WAIT + os.fsencode(tmp_path / "go"))
             until(lambda: drained.counted("rarebird_waiting_pictures") == 1)
@@ -260,21 +260,23 @@ def test_restarts_that_do_not_help_end_the_server(monkeypatch):
     died, stayed = ("was killed", False), ("was killed", True)
     failures, runs = asyncio.run(keep(monkeypatch, *[died] * 9))
     assert runs == MAX_DEATHS == 6 and type(failures[0]) is Failure
-    assert str(failures[0]) == "model process 0 ended 6 times in a row, lastly: was killed"
+    assert str(failures[0]) == "model process 0 ended 6 times in a row; last reason: was killed"
     # it answered in between, or cannot be loaded again
     lost = InputError("there is no such folder")
     failures, runs = asyncio.run(keep(monkeypatch, *[died] * 5, stayed, *[died] * 4, lost, died))
-    assert runs == 11 and str(failures[0]).endswith("6 times in a row, lastly: InputError: there is no such folder")
+    assert runs == 11 and str(failures[0]).endswith(
+        "6 times in a row; last reason: InputError: there is no such folder"
+    )
 
 
 @pytest.mark.parametrize(
-    ("pictures", "is_broken", "seconds", "stayed"),
+    ("images", "is_broken", "seconds", "stayed"),
     [(0, False, 60, False), (1, False, 60, True), (1, True, 60, True), (0, False, -1, True), (0, True, -1, False)],
 )
-def test_a_restart_helps_if_the_process_answered_or_waited_for_long(monkeypatch, pictures, is_broken, seconds, stayed):
+def test_a_restart_helps_if_the_process_answered_or_waited_for_long(monkeypatch, images, is_broken, seconds, stayed):
     class Ended(Worker):
         async def start(self, *_: object) -> None:
-            self.pictures, self.is_broken = pictures, is_broken
+            self.images, self.is_broken = images, is_broken
 
         async def ended(self) -> str:
             return "was killed"

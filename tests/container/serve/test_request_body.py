@@ -22,7 +22,7 @@ def field(name: object, value: str = "") -> bytes:
     return f"--x\r\nContent-Disposition: form-data; name={name}\r\n\r\n{value}\r\n".encode()
 
 
-def read(kind: str, pieces: list[bytes], max_pictures: int = 512) -> Invocation:
+def read(kind: str, pieces: list[bytes], max_images: int = 512) -> Invocation:
     """pieces: of the body; those that were read are taken out of it."""
 
     async def chunks() -> AsyncGenerator[bytes, None]:
@@ -30,7 +30,7 @@ def read(kind: str, pieces: list[bytes], max_pictures: int = 512) -> Invocation:
             yield pieces.pop(0)
 
     headers = Headers({"content-type": f"{kind}; boundary=x"})
-    return asyncio.run(read_invocation(Request({"type": "http", "headers": headers.raw}), kind, chunks(), max_pictures))
+    return asyncio.run(read_invocation(Request({"type": "http", "headers": headers.raw}), kind, chunks(), max_images))
 
 
 def refused(*told: object, **more: int) -> RequestError:
@@ -41,9 +41,9 @@ def refused(*told: object, **more: int) -> RequestError:
 
 def test_a_form_of_too_many_images_is_refused_as_they_come():
     pieces = [field("a", "1"), *[FILE] * 1000]
-    error = refused(request_body.MULTIPART, pieces, max_pictures=20)
+    error = refused(request_body.MULTIPART, pieces, max_images=20)
     assert error.status == 413 and "more than 20 images" in str(error) and len(pieces) > 900
-    assert len(read(request_body.MULTIPART, [FILE] * 20 + [b"--x--\r\n"], max_pictures=20).pictures) == 20
+    assert len(read(request_body.MULTIPART, [FILE] * 20 + [b"--x--\r\n"], max_images=20).images) == 20
 
 
 def test_a_form_of_too_many_fields_is_refused():
@@ -62,7 +62,7 @@ def test_images_of_a_form_share_the_field_that_is_for_all():
 
 def test_a_list_of_too_many_images_is_refused_before_one_is_decoded(monkeypatch):
     monkeypatch.setattr(request_body, "_decode_item", lambda *told: pytest.fail("it was decoded"))
-    error = refused(request_body.JSON, [json.dumps(["AA=="] * 4).encode()], max_pictures=3)
+    error = refused(request_body.JSON, [json.dumps(["AA=="] * 4).encode()], max_images=3)
     assert error.status == 413 and "4 images" in str(error)
 
 
@@ -78,14 +78,14 @@ def test_json_lines_are_an_image_each():
     [
         (b'"AA=="\n\n{"image"', 400, "line 3: not JSON"),
         (b"\n", 422, "no image"),
-        (b'"AA=="\n' * 4, 413, "4 images, more than 3"),
-        (b'"AA=="\n{"x": 1}', 422, "image 1: expected `image` in the object; there is x"),
-        (b"[1,1]\n" * 2, 413, "the JSON has 4 values, more than 3"),  # of all lines together
+        (b'"AA=="\n' * 4, 413, "4 images; at most 3 are allowed"),
+        (b'"AA=="\n{"x": 1}', 422, "image 1: expected the key `image`; the object has x"),
+        (b"[1,1]\n" * 2, 413, "the JSON has 4 values; at most 3 are allowed"),  # of all lines together
     ],
 )
 def test_what_is_wrong_with_json_lines_is_named(lines, status, message, monkeypatch):
     monkeypatch.setattr(json_body, "MAX_VALUES", 3)
-    error = refused(json_body.LINES, [lines], max_pictures=3)
+    error = refused(json_body.LINES, [lines], max_images=3)
     assert error.status == status and message in str(error)
 
 
@@ -96,7 +96,7 @@ def nested(depth: int) -> bytes:
 @pytest.mark.parametrize("depth", [100, 500, 900])
 def test_metadata_that_are_nested_deep_are_refused(depth):
     error = refused(request_body.JSON, [nested(depth)])
-    assert error.status == 400 and "image 0: metadata are nested more than 100 deep" in str(error)
+    assert error.status == 400 and "image 0: metadata is nested more than 100 levels deep" in str(error)
 
 
 def test_metadata_may_be_nested_100_deep():
@@ -110,7 +110,7 @@ def test_more_metadata_than_are_handed_back_are_refused(number):
     items = [{"image": "AA==", "a": long}] * number
     form = [*[FILE] * number, field("a", long), b"--x--\r\n"]
     for error in (refused(request_body.JSON, [json.dumps(items).encode()]), refused(request_body.MULTIPART, form)):
-        assert error.status == 413 and "metadata of more than 1 MiB" in str(error)
+        assert error.status == 413 and "the metadata is larger than 1 MiB" in str(error)
     less = [{"image": "AA==", "a": long[:-20]}] * number
     assert len(read(request_body.JSON, [json.dumps(less).encode()]).metadata) == number
 

@@ -44,7 +44,7 @@ def test_the_offered_format_with_the_highest_quality_is_chosen(headers, default,
 
 @pytest.mark.parametrize("header", ["image/png", "*/*;q=0", ";;,q=1"])
 def test_a_request_that_accepts_none_is_406(header):
-    with pytest.raises(RequestError, match="answers are application/json") as raised:
+    with pytest.raises(RequestError, match="expected application/json") as raised:
         negotiate_format([header], JSON)
     assert raised.value.status == 406
 

@@ -70,7 +70,7 @@ def test_a_server_that_cannot_use_its_gpus_does_not_start(model, tmp_path, monke
     monkeypatch.setattr(gpu_check, "visible_gpus", lambda variables: 1)
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
     (tmp_path / "input").mkdir()
-    with pytest.raises(Failure, match="the driver shows 1 GPU, and none can be used"):
+    with pytest.raises(Failure, match="the driver shows 1 GPU, but none can be used"):
         ServedModel(model, settings_of(device="auto"))
     ServedModel(model, settings_of(device="cpu"))
 
@@ -79,7 +79,7 @@ def test_processes_that_load_a_model_together_need_memory_for_all(model, monkeyp
     free = 5 * (model / "model.safetensors").stat().st_size
     monkeypatch.setattr(served_model, "free_memory", lambda: free)
     assert served_model._model_folder(model, 2) == model
-    with pytest.raises(NotEnoughMemory, match=f"there are {free:,}"):
+    with pytest.raises(NotEnoughMemory, match=f"{free:,} are free"):
         served_model._model_folder(model, 3)
 
 
@@ -91,7 +91,7 @@ def test_large_images_are_decoded_one_at_a_time_and_none_that_memory_has_no_room
     given_back: list[bool] = []
     monkeypatch.setattr(served_model, "_trim_heap", lambda: given_back.append(True))
     monkeypatch.setattr(
-        EnsemblePredictor, "prepare", lambda *told: alone.append(ServedModel.large_picture.locked()) or look(*told)
+        EnsemblePredictor, "prepare", lambda *told: alone.append(ServedModel.large_image.locked()) or look(*told)
     )
     for content in (deep, encoded(Image.new("I;16", (410, 410)))):
         assert client.post("/invocations", content=content, headers={"Content-Type": "image/png"}).status_code == 200
@@ -99,4 +99,4 @@ def test_large_images_are_decoded_one_at_a_time_and_none_that_memory_has_no_room
     monkeypatch.setattr(served_model, "free_memory", lambda: 100 << 20)
     found = client.post("/invocations", content=deep, headers={"Content-Type": "image/png"})
     assert found.status_code == 400 and len(alone) == 2
-    assert found.json()["error"] == "too large: decoding it takes up to 160 MiB of memory, of which 100 are free"
+    assert found.json()["error"] == "too large: decoding takes up to 160 MiB of memory; 100 MiB are free"

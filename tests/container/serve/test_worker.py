@@ -69,7 +69,7 @@ def test_results_errors_and_events_come_back_until_the_model_is_broken(tmp_path)
         assert events == [("batch", 1)] * 3 + [("fault", None)]
         with pytest.raises(ProcessDied):
             await worker.call("predict", "x", 0, payload=FAULT)
-        assert (await worker.ended()).startswith("the model failed on 2 batches in a row; the last error: RuntimeError")
+        assert (await worker.ended()).startswith("the model failed on 2 batches in a row; last error: RuntimeError")
         assert worker.is_broken and worker.process.returncode == 1
         with pytest.raises(ProcessDied):
             await worker.call("predict", "x", 0, payload=b"a")
@@ -95,7 +95,7 @@ def test_a_message_that_cannot_be_read_ends_the_process_and_its_calls(tmp_path, 
         monkeypatch.setattr("container.serve.channel.pickle.loads", refuse)
         with pytest.raises(ProcessDied):
             await worker.call("load", "x", tmp_path, 1)
-        assert await worker.ended() == "sent what cannot be read: AttributeError: no such class"
+        assert await worker.ended() == "sent a message that cannot be read: AttributeError: no such class"
         assert worker.process.returncode == 0 and not worker.is_ready
 
     run(test)
