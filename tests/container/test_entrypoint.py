@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import train
 from container.entrypoint import processes_of
 from container.job_types import EVALUATION, INFERENCE, INFERENCE_TTA, SERVE, TRAIN
 from container.project_root import PROJECT_ROOT
@@ -321,8 +323,19 @@ def start_train(tree: Path, **hyperparameters: str) -> subprocess.Popen[str]:
     )
 
 
+class Resumed(Exception):
+    """Ends a training that has resumed."""
+
+
+def end_when_resumed(record: logging.LogRecord) -> bool:
+    """A filter of log lines."""
+    if "resumed epoch=" in record.getMessage():
+        raise Resumed
+    return True
+
+
 @pytest.mark.parametrize("processes", ["0", pytest.param("2", marks=pytest.mark.long)])
-def test_a_run_that_is_stopped_saves_its_model_and_goes_on(tree, faces, processes):
+def test_a_stopped_run_saves_its_model_and_the_same_command_resumes_it(tree, faces, processes, caplog, monkeypatch):
     shutil.copytree(faces / "train", tree / "input" / "data" / "train", dirs_exist_ok=True)
     first = start_train(tree, epochs="500", processes_per_host=processes)
     end = time.monotonic() + 400
@@ -340,6 +353,12 @@ def test_a_run_that_is_stopped_saves_its_model_and_goes_on(tree, faces, processe
     assert (tree / "output" / "success").exists() and not (tree / "output" / "failure").exists()
     assert not [path for path in (tree / "model").rglob("*") if path.suffix == ".pt"]
 
+    if processes == "0":  # one process: in this one, where torch is imported already
+        caplog.set_level(logging.INFO, "rarebird")
+        monkeypatch.setattr(logging.getLogger("rarebird"), "filters", [end_when_resumed])
+        with pytest.raises(Resumed):
+            train.main([])
+        return
     second = start_train(tree, epochs="500", processes_per_host=processes)
     lines = []
     assert second.stdout is not None
