@@ -23,7 +23,7 @@ from container.job_types import SERVE
 from container.serve.__main__ import main, model_folder
 from model.errors import InputError
 from tests.container.http.server_process import until
-from tests.container.serve.stub_model import stub_probabilities, stub_server_process
+from tests.container.serve.stub_model import WAIT, stub_probabilities, stub_server_process
 
 HEAD = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
 
@@ -125,9 +125,9 @@ def stub_server(tmp_path):
     server.end()
 
 
-def test_after_sigterm_running_requests_are_answered_and_the_exit_code_is_0(stub_server):
+def test_after_sigterm_running_requests_are_answered_and_the_exit_code_is_0(stub_server, tmp_path):
     """When SIGTERM arrives, twenty requests are half sent, and another one is never completed."""
-    server, image = stub_server, bytes(range(250))
+    server, image = stub_server, WAIT + os.fsencode(tmp_path / "go")
     middle = len(image) // 2
     half_sent, may_finish = threading.Barrier(21), threading.Event()
 
@@ -150,6 +150,8 @@ def test_after_sigterm_running_requests_are_answered_and_the_exit_code_is_0(stub
         while server.ping():  # no new connection
             time.sleep(0.05)
         may_finish.set()
+        time.sleep(0.2)  # longer than uvicorn waits without a time to drain
+        (tmp_path / "go").touch()
         for answer in answers:
             head, _, body = answer.result().partition(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200")
