@@ -154,7 +154,7 @@ def _end_children() -> None:
     number = signal.SIGTERM
     signalled: set[int] = set()
     while time.monotonic() < end + ORPHANS_KILL_SECONDS:
-        # SIGTERM once to each process, SIGKILL again and again: killed processes may leave new orphans
+        # SIGTERM once to each process, new orphans included; SIGKILL once the time is over
         for pid in children(os.getpid()):
             if pid not in signalled or number == signal.SIGKILL:
                 _send(pid, number, False)

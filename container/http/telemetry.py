@@ -32,7 +32,9 @@ class Telemetry:
         self.path_template, self.quiet_paths = path_template, quiet_paths
         self.registry = registry = CollectorRegistry()
         self.requests = Counter("rarebird_requests", "Requests", ["path", "status"], registry=registry)
-        self.seconds = Histogram("rarebird_request_seconds", "From head to answer", ["path"], registry=registry)
+        self.seconds = Histogram(
+            "rarebird_request_seconds", "Time until the response is sent", ["path"], registry=registry
+        )
         ProcessCollector(registry=registry)
 
     def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:

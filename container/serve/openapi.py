@@ -14,7 +14,7 @@ REASONS = {
     400: "the body does not match its Content-Type, or the only image of the request cannot be read",
     404: "unknown path or model",
     405: "unknown method",
-    406: "none of the accepted response formats is supported",
+    406: "the server supports none of the response formats that the request accepts",
     408: "the body did not arrive in time",
     409: "a model with that name is already loaded",
     413: "the body is too large, or has too many images or too much metadata",

@@ -76,7 +76,7 @@ def negotiate_format(headers: Sequence[str], default: str) -> ResponseFormat:
             closest_first = [offered.media_type, f"{offered.media_type.partition('/')[0]}/*", "*/*"]
             if media_type == next((range_ for range_ in closest_first if range_ in named), None):
                 return offered
-    raise RequestError(406, f"Accept {header[:200]!r}: expected {OFFERED}")
+    raise RequestError(406, f"Accept {header[:200]!r} is not supported; expected {OFFERED}")
 
 
 def _ranges(header: str) -> Iterator[tuple[float, str, list[str]]]:

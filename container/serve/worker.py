@@ -170,4 +170,4 @@ class Worker:
         if code >= 0:
             return f"ended with exit code {code}"
         name = signal.Signals(-code).name
-        return f"was killed ({name}{', perhaps because memory ran out' if code == -signal.SIGKILL else ''})"
+        return f"was killed ({name}{', probably because memory ran out' if code == -signal.SIGKILL else ''})"

@@ -37,7 +37,7 @@ def test_an_older_driver_gets_the_compatibility_library(tmp_path, compat, text, 
 
 @pytest.mark.parametrize("text", [OPEN, CLOSED])
 @pytest.mark.parametrize("version", ["580.65.06", "580.95.05", "580.105.08", "595.45.04"])
-def test_one_as_new_or_newer_does_not(tmp_path, compat, text, version):
+def test_a_driver_that_is_as_new_or_newer_does_not(tmp_path, compat, text, version):
     assert variables(tmp_path, compat, text.format(version)) == {}
 
 

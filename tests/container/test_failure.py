@@ -7,7 +7,7 @@ import pytest
 from container.failure import Report, cut, exception_text, write_once
 
 
-def test_the_first_failure_of_a_run_stands_and_the_next_run_begins_anew(tmp_path: Path):
+def test_the_first_failure_of_a_run_is_kept_and_the_next_run_removes_it(tmp_path: Path):
     report = Report(tmp_path / "output")
     report.failed("first")
     report.failed("second")
@@ -35,7 +35,7 @@ def test_a_text_is_cut_where_a_character_ends(text: str):
         assert length <= 1024 and (found == text.strip() or found.endswith(" ...") or "ud800" in found)
 
 
-def test_an_exception_is_told_before_its_place():
+def test_the_message_of_an_exception_comes_before_its_frames():
     def inner() -> None:
         raise ValueError("seven\nlines")
 
@@ -45,7 +45,7 @@ def test_an_exception_is_told_before_its_place():
     assert lines[:3] == ["ValueError: seven", "lines", "try six"] and lines[3].startswith("at test_failure.py:")
 
 
-def test_a_place_that_cannot_be_written_is_passed_over(tmp_path: Path):
+def test_files_that_cannot_be_written_are_skipped(tmp_path: Path):
     (tmp_path / "file").touch()
     write_once(tmp_path / "file" / "failure", "text")
     Report(tmp_path / "file").begin()

@@ -37,7 +37,7 @@ def processing(tmp_path, monkeypatch) -> Path:
     return base
 
 
-def test_each_directory_is_looked_for_by_itself(tree, monkeypatch):
+def test_each_folder_is_resolved_on_its_own(tree, monkeypatch):
     monkeypatch.setenv("SM_MODEL_DIR", "models")
     paths = locations()
     assert paths.channel("train", "given") == Path("given")
@@ -53,7 +53,7 @@ def test_each_directory_is_looked_for_by_itself(tree, monkeypatch):
     assert paths.models_dir(None) == tree / "model"
 
 
-def test_training_tells_its_course_beside_the_model_where_the_tree_cannot_be_written(tree, monkeypatch):
+def test_the_output_of_training_is_next_to_the_model_if_opt_ml_is_not_writable(tree, monkeypatch):
     assert locations().training_output_dir(None) == tree / "output" / "data"
     shutil.rmtree(tree / "output", ignore_errors=True)
     (tree / "output").write_text("no folder")
@@ -63,12 +63,12 @@ def test_training_tells_its_course_beside_the_model_where_the_tree_cannot_be_wri
     assert locations().training_output_dir(None) == tree / "output"
 
 
-def test_a_channel_of_inputdataconfig_stands_for_its_folder(tree):
+def test_a_channel_in_inputdataconfig_has_its_default_folder(tree):
     write_config(tree, "inputdataconfig.json", {"validation": {"TrainingInputMode": "File"}})
     assert locations().channel("validation", None) == tree / "input" / "data" / "validation"
 
 
-def test_without_a_tree_things_lie_beside_the_job():
+def test_without_opt_ml_the_defaults_are_in_the_working_folder():
     paths = locations()
     assert not paths.env.uses_opt_ml
     assert (paths.models_dir(None), paths.output_data_dir(None)) == (Path("runs"), Path("output"))
@@ -76,21 +76,21 @@ def test_without_a_tree_things_lie_beside_the_job():
     assert paths.saved_model_dir(None) is None
 
 
-def test_the_model_of_inference_is_named_or_sagemakers(tree, monkeypatch):
+def test_the_model_of_inference_is_given_or_in_opt_ml(tree, monkeypatch):
     assert locations().saved_model_dir("given") == Path("given")
     assert locations().saved_model_dir(None) == tree / "model"
     monkeypatch.setenv("SM_CHANNEL_MODEL", "chosen")
     assert locations().saved_model_dir(None) == Path("chosen")
 
 
-def test_a_run_has_its_own_folder_but_in_what_sagemaker_packs(tree):
+def test_only_opt_ml_model_is_packed(tree):
     paths = locations()
     assert not paths.is_packed(Path("runs"))
     assert paths.is_packed(tree / "model")
     assert not paths.is_packed(tree / "other")
 
 
-def test_checkpoints_lie_where_they_are_told_and_never_in_what_is_packed(tree):
+def test_checkpoints_are_in_the_configured_folder_and_never_in_the_packed_one(tree):
     paths = locations()
     assert paths.checkpoints_dir("given", tree / "model") == Path("given")
     assert paths.checkpoints_dir(None, tree / "model") == tree / "checkpoints"
@@ -99,7 +99,7 @@ def test_checkpoints_lie_where_they_are_told_and_never_in_what_is_packed(tree):
     assert locations().checkpoints_dir(None, tree / "model") == Path("/spot")
 
 
-def test_live_curves_lie_where_sagemaker_copies_them_from(tree):
+def test_live_curves_are_in_the_folder_that_sagemaker_uploads(tree):
     assert locations().live_curves_dir() is None
     write_config(tree, "tensorboardoutputconfig.json", {"LocalPath": "/opt/tensorboard", "S3OutputPath": "s3://b/a"})
     assert locations().live_curves_dir() == Path("/opt/tensorboard")
@@ -122,7 +122,7 @@ def test_ground_truth_is_a_processing_input_too(tree):
     assert locations().ground_truth_dir(None) == folder
 
 
-def test_pipe_mode_is_refused_with_the_way_out(tree, monkeypatch):
+def test_pipe_mode_is_refused_with_the_alternative(tree, monkeypatch):
     write_config(
         tree,
         "inputdataconfig.json",
@@ -134,7 +134,7 @@ def test_pipe_mode_is_refused_with_the_way_out(tree, monkeypatch):
     assert locations().channel("eval", None) == tree / "input" / "data" / "eval"
 
 
-def test_the_model_to_begin_with_is_the_channels_unless_training_writes_there(tree, monkeypatch):
+def test_the_initial_model_is_the_channel_unless_training_writes_there(tree, monkeypatch):
     models = tree / "model"
     assert locations().earlier_model(models) is None
     channel = tree / "input" / "data" / "model"
@@ -158,7 +158,7 @@ def test_a_processing_jobs_folders(processing, monkeypatch):
     assert locations().answers_dir(None) == locations().evaluation_dir(None, None) == Path("given")
 
 
-def test_each_host_takes_its_part_unless_sagemaker_has_dealt_it_out(processing):
+def test_each_host_reads_its_part_unless_sagemaker_has_split_the_input(processing):
     folder = processing / "processing" / "input" / "eval"
     assert locations().host_part(folder) == (1, 2)
     config = processing / "config" / "processingjobconfig.json"
@@ -166,7 +166,7 @@ def test_each_host_takes_its_part_unless_sagemaker_has_dealt_it_out(processing):
     assert locations().host_part(folder) == (0, 1)
 
 
-def test_an_input_in_parts_is_refused_where_the_whole_is_needed(processing):
+def test_a_split_input_is_refused_if_all_of_it_is_needed(processing):
     folder = processing / "processing" / "input" / "eval"
     config = processing / "config" / "processingjobconfig.json"
     locations().refuse_parts(folder, "why")
@@ -177,7 +177,7 @@ def test_an_input_in_parts_is_refused_where_the_whole_is_needed(processing):
     locations().refuse_parts(folder, "why")
 
 
-def test_several_hosts_write_their_answers_into_folders_of_their_own(processing, monkeypatch):
+def test_each_of_several_hosts_writes_into_its_own_folder(processing, monkeypatch):
     monkeypatch.setenv("SM_OUTPUT_DATA_DIR", "named")
     paths = locations()
     assert paths.output_data_dir(None) == Path("named/algo-2")
@@ -191,7 +191,7 @@ def test_several_hosts_write_their_answers_into_folders_of_their_own(processing,
     assert (paths.output_data_dir(None), paths.output_file("in/a.csv")) == (Path("named"), "in/a.csv")
 
 
-def test_links_are_followed_on_a_users_own_machine_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_are_followed_only_on_the_users_own_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not in the image, nor where SageMaker has laid out /opt/ml; a tree that a launcher lays out elsewhere is the
     user's."""
     own = {"SAGEMAKER_BASE_DIR": str(tmp_path)}
@@ -228,7 +228,7 @@ def test_the_channel_training_of_sagemakers_clients_is_the_channel_train(tree, m
         locations().train_dir(None)
 
 
-def test_finished_parts_lie_where_sagemaker_uploads_them_meanwhile_else_beside_the_answers(processing, monkeypatch):
+def test_finished_parts_are_in_the_uploaded_folder_or_next_to_the_output(processing, monkeypatch):
     paths = locations()
     parts = processing / "processing" / "parts"
     assert paths.parts_dir(paths.output_data_dir(None) / "output.csv") == parts / "algo-2"
@@ -239,7 +239,7 @@ def test_finished_parts_lie_where_sagemaker_uploads_them_meanwhile_else_beside_t
     assert locations().parts_dir(Path("output/output.csv")) == Path("output/parts")
 
 
-def test_parts_of_an_earlier_run_are_an_input_or_named_by_a_flag(processing, tmp_path):
+def test_parts_of_an_earlier_run_are_an_input_or_given_by_a_flag(processing, tmp_path):
     assert locations().earlier_parts(None) is None
     sent = processing / "processing" / "input" / "parts"
     sent.mkdir()
@@ -249,7 +249,7 @@ def test_parts_of_an_earlier_run_are_an_input_or_named_by_a_flag(processing, tmp
         locations().earlier_parts("nowhere")
 
 
-def test_an_input_is_split_where_sagemaker_has_divided_it_between_several_hosts(processing):
+def test_an_input_is_split_if_sagemaker_shards_it_between_several_hosts(processing):
     folder = processing / "processing" / "input" / "eval"
     assert not locations().is_split(folder)
     config = processing / "config" / "processingjobconfig.json"

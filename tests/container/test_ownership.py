@@ -12,13 +12,13 @@ from container.ownership import OwnedFolder, hand_over, owned_folders
 OWNER = (1234, 1235)
 
 
-def test_a_folder_that_is_not_there_yet_has_the_owner_of_the_one_above(tmp_path):
+def test_a_missing_folder_has_the_owner_of_its_nearest_parent(tmp_path):
     stat = tmp_path.stat()
     expected = OwnedFolder(tmp_path / "a" / "b", tmp_path, stat.st_uid, stat.st_gid)
     assert OwnedFolder.from_path(tmp_path / "a" / "b") == expected
 
 
-def test_another_user_than_root_gives_nothing_away(tmp_path, monkeypatch):
+def test_only_root_hands_files_over(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert owned_folders([tmp_path]) == []
 

@@ -12,16 +12,16 @@ def test_without_config_files_there_is_one_host_and_no_channel(tree):
     assert found["SM_MODEL_DIR"] == str(tree / "model")
 
 
-def test_a_program_that_is_not_named_is_empty(tree):
+def test_without_a_program_its_variables_are_empty(tree):
     found = sm_variables(Environment())
     assert found["SM_MODULE_NAME"] == found["SM_USER_ENTRY_POINT"] == ""
 
 
-def test_hosts_are_sorted_whatever_their_order(tree):
+def test_hosts_are_sorted(tree):
     told = {"current_host": "b", "hosts": ["b", "a"]}
     (tree / "input" / "config" / "resourceconfig.json").write_text(json.dumps(told))
     assert sm_variables(Environment())["SM_HOSTS"] == '["a","b"]'
 
 
-def test_without_a_tree_nothing_is_set():
+def test_without_opt_ml_nothing_is_set():
     assert sm_variables(Environment()) == {}

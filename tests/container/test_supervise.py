@@ -18,12 +18,12 @@ def run(body: str) -> str:
     return ended.stdout
 
 
-def test_once_the_command_has_ended_sigterm_finds_nothing_to_stop():
+def test_sigterm_is_ignored_after_the_command_has_ended():
     body = "ended = supervise.supervise([sys.executable, '-c', 'exit(3)'], os.environ)\n"
     assert run(body + "os.kill(os.getpid(), signal.SIGTERM)\nprint(ended.code)") == "3\n"
 
 
-def test_a_process_that_cannot_be_killed_is_left_in_the_end():
+def test_a_process_that_cannot_be_killed_is_ignored_in_the_end():
     """As one that waits for a file system which does not answer."""
     told = run(
         "supervise.ORPHANS_TERM_SECONDS, supervise.ORPHANS_KILL_SECONDS, supervise._send = 0.2, 0.2, lambda *_: None\n"

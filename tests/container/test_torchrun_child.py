@@ -16,7 +16,7 @@ from container.project_root import PROJECT_ROOT
 from container.torchrun_child import first_failure, wait_for_others
 
 
-def test_a_process_that_does_not_heed_sigterm_is_killed_and_noted_as_stopped(tmp_path):
+def test_a_process_that_ignores_sigterm_is_killed_and_counts_as_stopped(tmp_path):
     deaf = tmp_path / "deaf.py"
     deaf.write_text(
         "import signal, sys, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -43,7 +43,7 @@ def note(folder: Path, rank: int, code: int, at: float, failure: str = "") -> No
         (folder / f"{rank}.failure").write_text(failure, encoding="utf-8")
 
 
-def test_the_first_that_failed_counts_and_not_those_that_ended_well(tmp_path):
+def test_the_first_rank_that_failed_is_reported(tmp_path):
     assert first_failure(tmp_path) is None
     note(tmp_path, 0, 0, at=1.0)
     assert first_failure(tmp_path) is None
@@ -54,7 +54,7 @@ def test_the_first_that_failed_counts_and_not_those_that_ended_well(tmp_path):
     assert (first.rank, first.status.code, first.failure) == (2, 2, "no such folder")
 
 
-def test_a_script_that_leaves_no_message_is_noted_with_its_code(tmp_path):
+def test_a_script_without_a_message_is_reported_with_its_exit_code(tmp_path):
     env = {**os.environ, RANKS_DIR: str(tmp_path), "RANK": "0"}
     script = tmp_path / "script.py"
     script.write_text("import sys; sys.exit(int(sys.argv[1]))")
@@ -66,7 +66,7 @@ def test_a_script_that_leaves_no_message_is_noted_with_its_code(tmp_path):
     assert first is not None and (first.status.code, first.failure) == (7, "")
 
 
-def test_a_rank_waits_until_the_others_have_ended_well(tmp_path, monkeypatch):
+def test_a_rank_waits_until_the_others_have_succeeded(tmp_path, monkeypatch):
     pauses = []
 
     def pause(seconds: float) -> None:

@@ -20,7 +20,7 @@ print([name for name in ("numpy", "torch", "PIL", "pandas") if name in sys.modul
 """
 
 
-def test_it_imports_no_model_and_no_numpy():
+def test_http_imports_neither_models_nor_numpy():
     ended = subprocess.run([sys.executable, "-c", IMPORTS], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ended.stdout.splitlines() == ["['container', 'model', 'model.errors']", "[]"]
 

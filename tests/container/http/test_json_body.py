@@ -34,7 +34,7 @@ def test_json_is_parsed():
         (b"[" + b"1," * 200_000 + b"1]", 413, "200,001 values"),
     ],
 )
-def test_other_bodies_are_refused(body, status, message):
+def test_invalid_json_is_refused(body, status, message):
     with pytest.raises(RequestError, match=message) as found:
         parse_json(body)
     assert found.value.status == status

@@ -47,7 +47,7 @@ def impatient(page):
 
 @pytest.mark.parametrize("head", [b"", CLOSE])
 @pytest.mark.parametrize("size", [40_000, 5_000_000])
-def test_an_answer_that_nobody_reads_is_let_go(impatient, size, head):
+def test_a_response_that_is_not_read_closes_the_connection(impatient, size, head):
     time.sleep(0.3)  # for connections of earlier tests to end
     before = sockets(impatient)
     with unread(impatient, GET % (b"/large/%d" % size, head)):
@@ -55,7 +55,7 @@ def test_an_answer_that_nobody_reads_is_let_go(impatient, size, head):
         until(lambda: sockets(impatient) == before, 20)
 
 
-def test_an_answer_that_is_read_slowly_comes_whole(impatient):
+def test_a_response_that_is_read_slowly_is_complete(impatient):
     """Some of it within the limit, all of it not."""
     began, answer = time.monotonic(), b""
     with unread(impatient, GET % (b"/large/300000", CLOSE)) as client:
@@ -65,7 +65,7 @@ def test_an_answer_that_is_read_slowly_comes_whole(impatient):
     assert answer.endswith(b"\r\n\r\n" + b"x" * 300_000) and time.monotonic() > began + 1.5
 
 
-def test_requests_of_more_connections_are_503_until_some_are_closed(page):
+def test_requests_on_too_many_connections_are_503_until_some_close(page):
     server = page("--max_connections", "5")
     with ExitStack() as connections, httpx.Client(base_url=server.url) as client:
         for _ in range(4):
@@ -79,7 +79,7 @@ def test_requests_of_more_connections_are_503_until_some_are_closed(page):
 
 
 @pytest.mark.parametrize(("limit", "connections"), [("ulimit -Sn 128", 200), ("ulimit -n 128", 28)])
-def test_more_connections_than_open_files_are_503_too(limit, connections):
+def test_more_connections_than_open_files_are_503(limit, connections):
     """The soft limit is raised; where the hard one is too low, there are fewer connections."""
     command = f"{limit}; exec {sys.executable} -m tests.container.http.page --max_connections 200 $@"
     server = ServerProcess(["bash", "-c", command, "bash"])
@@ -95,7 +95,7 @@ def test_more_connections_than_open_files_are_503_too(limit, connections):
         server.end()
 
 
-def test_a_head_that_is_too_long_or_no_http_is_400(page):
+def test_headers_that_are_too_long_or_invalid_are_400(page):
     for request in (GET % (b"/", b"A: " + b"x" * 70_000), b"nonsense\r\n\r\n", GET % (b"/\xff", b"")):
         assert page().sent(request).startswith(b"HTTP/1.1 400")
     assert page().ping() == 200
@@ -107,7 +107,7 @@ def test_idle_connections_are_closed(page):
     assert 4 < time.monotonic() - began < 30
 
 
-def test_sigterm_does_not_wait_for_heads_that_never_end(page):
+def test_sigterm_does_not_wait_for_incomplete_headers(page):
     server = page("--max_connections", "9")
     with socket.create_connection(("127.0.0.1", server.port)) as slow:
         slow.sendall(b"GET / HT")
@@ -118,14 +118,14 @@ def test_sigterm_does_not_wait_for_heads_that_never_end(page):
     assert time.monotonic() - began < 4.5 and "Traceback" not in server.told()  # --drain_seconds is 5
 
 
-def test_stop_ends_it(page):
+def test_stop_ends_the_server(page):
     server = page("--max_connections", "8")
     assert httpx.get(f"{server.url}/stop").status_code == 200
     assert server.child.wait(timeout=20) == 0
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_answers_are_not_held_back_to_be_sent_with_more(host):
+def test_responses_are_not_delayed_by_nagles_algorithm(host):
     """asyncio sets TCP_NODELAY on connections whose socket names its protocol."""
     with open_listener(host, 0) as listener, socket.create_connection(listener.getsockname()[:2]):
         connection, _ = listener.accept()
@@ -133,7 +133,7 @@ def test_answers_are_not_held_back_to_be_sent_with_more(host):
             assert connection.proto == socket.IPPROTO_TCP
 
 
-def test_a_taken_port_is_an_error():
+def test_a_port_in_use_is_an_error():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(InputError, match=f"cannot listen at 127.0.0.1:{port}"):

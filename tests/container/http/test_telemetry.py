@@ -63,7 +63,7 @@ def test_requests_are_counted_and_logged(telemetry, lines):
     assert 'rarebird_request_seconds_count{path="other"} 2.0' in told and "process_open_fds" in told
 
 
-def test_gauges_are_read_when_they_are_asked_for(telemetry):
+def test_gauges_are_evaluated_when_they_are_read(telemetry):
     values = [1.0]
     telemetry.gauge("rarebird_things", "Things", lambda: values[-1])
     values.append(5.0)

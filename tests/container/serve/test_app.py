@@ -58,7 +58,7 @@ def bodies(images: list[bytes]) -> dict[str, tuple[dict[str, str], bytes, int]]:
 
 @pytest.mark.parametrize("accept", ACCEPTS)
 @pytest.mark.parametrize("name", list(bodies([b""] * 3)))
-def test_every_type_of_body_is_answered_in_every_form(serving, images, expected, name, accept):
+def test_every_type_of_body_is_answered_in_every_format(serving, images, expected, name, accept):
     headers, body, number = bodies(images)[name]
     found = serving().post("/invocations", content=body, headers={**headers, "Accept": accept})
     assert found.status_code == 200, found.text
@@ -75,7 +75,7 @@ def test_every_type_of_body_is_answered_in_every_form(serving, images, expected,
     np.testing.assert_allclose(rows, expected[first : first + number], atol=1e-5)
 
 
-def test_a_verbose_answer_names_classes_and_attributes(serving, images, expected):
+def test_a_verbose_response_has_class_names_and_attributes(serving, images, expected):
     accept = {"Content-Type": "image/jpeg", "Accept": "application/json;verbose"}
     told = serving().post("/invocations", content=images[0], headers=accept).json()
     best = int(expected[0].argmax())
@@ -106,7 +106,7 @@ def test_a_verbose_answer_names_classes_and_attributes(serving, images, expected
         (["", ""], "text/csv", "text/csv"),
     ],
 )
-def test_the_form_of_an_answer_is_what_the_client_likes_best(serving, images, accept, default, given):
+def test_the_response_has_the_format_that_the_client_prefers(serving, images, accept, default, given):
     client = serving(**({"accept": default} if default else {}))
     told = [] if accept is None else [accept] if isinstance(accept, str) else accept
     headers = [("Content-Type", "image/jpeg"), *(("Accept", one) for one in told)]
@@ -114,7 +114,7 @@ def test_the_form_of_an_answer_is_what_the_client_likes_best(serving, images, ac
     assert found.status_code == 200 and found.headers["content-type"].partition(";")[0] == given
 
 
-def test_what_is_sent_beside_images_is_handed_back(serving, images):
+def test_metadata_is_sent_back(serving, images):
     client = serving()
     item = {"image": text(images[0]), "age": 31, "note": ["ä", None, "\ud800"]}
     body = json.dumps([item, {"b64": text(images[1])}])  # with half a surrogate pair, escaped
@@ -127,7 +127,7 @@ def test_what_is_sent_beside_images_is_handed_back(serving, images):
     assert alone["metadata"] == {"age": "31"} and len(alone["probabilities"]) == len(NAMES)
 
 
-def test_an_unreadable_image_is_told_alone_with_400_and_in_its_place_among_several(serving, images):
+def test_an_unreadable_image_is_400_alone_and_an_error_entry_in_a_list(serving, images):
     client = serving()
     broken = images[0][: len(images[0]) // 2]
     alone = client.post("/invocations", content=broken, headers={"Content-Type": "image/jpeg"})
@@ -146,7 +146,7 @@ def test_an_unreadable_image_is_told_alone_with_400_and_in_its_place_among_sever
     assert len(first) == len(NAMES) and second == [*[""] * len(NAMES), "cannot be identified as an image"]
 
 
-def test_in_a_batch_transform_a_bad_image_is_an_answer_with_status_200(serving, images):
+def test_in_a_batch_transform_an_unreadable_image_has_status_200(serving, images):
     client = serving(batch="True")
     for body, kind in [(b"no image", "image/jpeg"), (b"", "application/x-image"), (b"{", "application/json")]:
         found = client.post("/invocations", content=body, headers={"Content-Type": kind})
@@ -201,19 +201,19 @@ FORM = {"Content-Type": "multipart/form-data; boundary=x"}
         ({"Content-Type": "image/png", "Accept": "*/*;q=0"}, b"x", 406, "expected application/json"),
     ],
 )
-def test_what_cannot_be_answered_is_told(serving, headers, body, status, told):
+def test_invalid_requests_have_a_status_and_a_message(serving, headers, body, status, told):
     found = serving().post("/invocations", content=body, headers=headers)
     assert found.status_code == status, found.text
     assert list(found.json()) == ["error"] and told in found.json()["error"]
 
 
-def test_fields_of_a_form_belong_to_images(serving, images):
+def test_form_fields_belong_to_all_images_or_to_one_each(serving, images):
     files = [("image", ("a", images[0]))] * 3
     found = serving().post("/invocations", files=files, data={"age": ["1", "2"]})
     assert found.status_code == 422 and "the field age has 2 values for 3 images" in found.json()["error"]
 
 
-def test_bodies_are_bounded_by_the_setting(serving, images):
+def test_the_size_of_bodies_is_limited_by_the_setting(serving, images):
     client = serving(max_payload_mb=1)
     padded = images[1] + b"\0" * (1 << 20)
     found = client.post("/invocations", content=padded, headers={"Content-Type": "image/png"})
@@ -222,13 +222,13 @@ def test_bodies_are_bounded_by_the_setting(serving, images):
     assert client.post("/invocations", content=in_pieces, headers={"Content-Type": "image/png"}).status_code == 413
 
 
-def test_a_body_of_25_mb_is_taken(serving, images, expected):
+def test_a_body_of_25_mb_is_accepted(serving, images, expected):
     padded = images[1] + b"\0" * (25_000_000 - len(images[1]))
     found = serving().post("/invocations", content=padded, headers={"Content-Type": "image/png"})
     np.testing.assert_allclose(found.json()["probabilities"], expected[1], atol=1e-5)
 
 
-def test_paths_and_methods_that_there_are_not(serving):
+def test_unknown_paths_and_methods_are_404_and_405(serving):
     client = serving()
     for method, path, status in [
         ("POST", "/ping", 405),
@@ -241,7 +241,7 @@ def test_paths_and_methods_that_there_are_not(serving):
         assert found.status_code == status and path in found.json()["error"]
 
 
-def test_views_and_ensembles_answer_as_the_python_call(serving, model, another_model, images):
+def test_views_and_ensembles_predict_like_the_python_api(serving, model, another_model, images):
     both = [str(model), f"{another_model}:2"]
     client = serving(None, models=both, num_tta=4)
     found = client.post("/invocations", json=[text(image) for image in images]).json()["predictions"]
@@ -253,7 +253,7 @@ def test_views_and_ensembles_answer_as_the_python_call(serving, model, another_m
     np.testing.assert_allclose([one["probabilities"] for one in found], reference, atol=1e-5)
 
 
-def test_execution_parameters_keep_within_what_a_transform_may_have(serving):
+def test_execution_parameters_respect_the_limits_of_transforms(serving):
     told = serving().get("/execution-parameters").json()
     assert told == {"MaxConcurrentTransforms": 4, "MaxPayloadInMB": 25}
     assert serving(max_payload_mb=6).get("/execution-parameters").json()["MaxConcurrentTransforms"] == 16
@@ -280,7 +280,7 @@ def blocked(settings: ServeSettings, place, go: threading.Event) -> tuple[TestCl
     return client, server
 
 
-def test_a_full_queue_sends_away_with_retry_after_and_goes_on(model, images):
+def test_a_full_queue_is_503_with_retry_after(model, images):
     go = threading.Event()
     told = {"device": "cpu", "precision": "fp32", "max_queue": 3, "batch_size": 1}
     client, server = blocked(build(ServeSettings, [Layer("{}", told)]), model, go)
@@ -300,7 +300,7 @@ def test_a_full_queue_sends_away_with_retry_after_and_goes_on(model, images):
     client.__exit__(None, None, None)
 
 
-def test_an_answer_that_takes_too_long_is_503_and_holds_nothing(model, images):
+def test_a_slow_prediction_is_503_and_releases_its_reservations(model, images):
     go = threading.Event()
     told = {"device": "cpu", "precision": "fp32", "timeout": 0.3}
     client, server = blocked(build(ServeSettings, [Layer("{}", told)]), model, go)
@@ -311,7 +311,7 @@ def test_an_answer_that_takes_too_long_is_503_and_holds_nothing(model, images):
     client.__exit__(None, None, None)
 
 
-def test_where_one_image_of_a_request_fails_none_of_the_others_goes_on():
+def test_if_one_image_of_a_request_fails_the_others_are_cancelled():
     async def batcher(image: bytes, row: int) -> np.ndarray:
         if row == 3:
             raise RuntimeError("a fault")

@@ -46,7 +46,7 @@ class Counting:
         )
 
 
-def test_each_gets_its_own_answer_in_batches_no_larger_than_asked():
+def test_each_image_gets_its_own_row_and_batches_are_not_too_large():
     async def ask() -> list[np.ndarray]:
         batcher = model.batcher(4)
         model.go.clear()
@@ -66,7 +66,7 @@ def test_each_gets_its_own_answer_in_batches_no_larger_than_asked():
     assert model.most_decoded <= 2 * 4 + 2
 
 
-def test_an_image_on_its_own_waits_for_no_other():
+def test_a_single_image_does_not_wait_for_others():
     async def ask() -> None:
         batcher = model.batcher(8, max_wait=1000)
         async with asyncio.timeout(20):
@@ -78,7 +78,7 @@ def test_an_image_on_its_own_waits_for_no_other():
     assert model.batches == [1, 1]
 
 
-def test_a_bad_image_is_told_to_its_own_request_and_a_fault_to_its_batch():
+def test_a_bad_image_fails_its_own_request_and_an_error_its_whole_batch():
     async def ask() -> None:
         batcher = model.batcher(2)
         assert (await batcher(b"xy", 0)).tolist() == [2, 0]
@@ -93,7 +93,7 @@ def test_a_bad_image_is_told_to_its_own_request_and_a_fault_to_its_batch():
     asyncio.run(ask())
 
 
-def test_those_who_gave_up_hold_nothing():
+def test_cancelled_images_release_their_slots():
     async def ask() -> None:
         batcher = model.batcher(2)
         model.go.clear()

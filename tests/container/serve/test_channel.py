@@ -14,7 +14,7 @@ from container.serve.channel import BUFFER, Channel, portable
 from model.errors import InputError
 
 
-def test_messages_arrive_in_order_with_their_payloads_and_the_end_is_noticed():
+def test_messages_arrive_in_order_with_payloads_and_a_closed_connection_is_an_error():
     async def exchange() -> list[tuple[object, bytes]]:
         ours, theirs = [await Channel.open(end) for end in socket.socketpair()]
         payloads = [b"", b"x" * (3 * BUFFER), b"y"]
@@ -37,7 +37,7 @@ class Unpicklable(InputError):
         super().__init__(message)
 
 
-def test_exceptions_are_those_of_the_project_and_of_python_or_a_runtime_error():
+def test_exceptions_of_libraries_become_runtime_errors():
     received = [pickle.loads(pickle.dumps(portable(error))) for error in (InputError("a", "b"), KeyError("k"))]
     assert [(type(error), error.args) for error in received] == [(InputError, ("a",)), (KeyError, ("k",))]
     assert received[0].details == "b"

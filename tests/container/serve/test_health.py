@@ -45,7 +45,7 @@ def statuses(client: TestClient, *images: bytes) -> list[int]:
     return [client.post("/invocations", content=image, headers=IMAGE).status_code for image in images]
 
 
-def test_faults_in_a_row_turn_ping_to_503_and_end_the_server(stub_server):
+def test_failed_batches_in_a_row_turn_ping_to_503_and_end_the_server(stub_server):
     client, _, failures = stub_server(max_faults=3)
     assert statuses(client, b"x", FAULT, FAULT) == [200, 500, 500]
     assert client.get("/ping").status_code == 200 and not failures
@@ -66,7 +66,7 @@ def test_faults_in_a_row_turn_ping_to_503_and_end_the_server(stub_server):
     assert "rarebird_model_faults_total 3.0" in client.get("/metrics").text
 
 
-def test_an_answer_in_between_and_images_that_are_refused_count_for_nothing(stub_server):
+def test_a_success_resets_the_count_and_unreadable_images_do_not_count(stub_server):
     client, server, failures = stub_server(max_faults=2)
     assert statuses(client, FAULT, b"x", FAULT, b"x", FAULT, b"x") == [500, 200] * 3
     assert statuses(client, *[BAD] * 5) == [400] * 5
@@ -75,13 +75,13 @@ def test_an_answer_in_between_and_images_that_are_refused_count_for_nothing(stub
     assert server.models.health.is_broken and len(failures) == 1
 
 
-def test_with_0_the_server_never_ends(stub_server):
+def test_with_max_faults_0_the_server_never_ends(stub_server):
     client, _, failures = stub_server(max_faults=0)
     assert statuses(client, *[FAULT] * 5, b"x") == [500] * 5 + [200]
     assert client.get("/ping").status_code == 200 and not failures
 
 
-def test_a_batch_beyond_the_memory_is_predicted_in_parts():
+def test_a_batch_that_does_not_fit_into_memory_is_predicted_in_parts():
     sizes: list[int] = []
 
     def predict(images: Sequence[bytes]) -> np.ndarray:
@@ -95,7 +95,7 @@ def test_a_batch_beyond_the_memory_is_predicted_in_parts():
     assert sizes == [5, 2, 3, 1, 2]
 
 
-def test_no_memory_for_a_single_image_is_503_and_a_fault(stub_server, monkeypatch):
+def test_no_memory_for_a_single_image_is_503_and_counts_as_failed(stub_server, monkeypatch):
     def predict(_: object, images: Sequence[bytes]) -> np.ndarray:
         raise MemoryError("CUDA out of memory")
 
@@ -106,7 +106,7 @@ def test_no_memory_for_a_single_image_is_503_and_a_fault(stub_server, monkeypatc
     assert statuses(client, b"x", b"x") == [503, 503] and len(failures) == 1
 
 
-def test_the_process_ends_with_1_and_the_reason(tmp_path):
+def test_a_server_whose_model_fails_ends_with_1_and_the_reason(tmp_path):
     server = stub_server_process(tmp_path, SERVE_MAX_FAULTS="2").ready()
     try:
         with httpx.Client(base_url=server.url, headers=IMAGE) as client:

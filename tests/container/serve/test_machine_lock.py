@@ -19,7 +19,7 @@ with LARGE_IMAGE:
 """
 
 
-def test_one_thread_of_one_process_holds_it_until_that_dies():
+def test_one_thread_of_one_process_has_the_lock_until_the_process_dies():
     lock = MachineLock()
     held = threading.Event()
 

@@ -64,7 +64,7 @@ def test_models_are_loaded_listed_invoked_and_unloaded(serving, model, another_m
         (b'{"model_name": "x", "url": "/nowhere"}', "there is no such folder"),
     ],
 )
-def test_what_is_no_model_is_told(serving, body, told):
+def test_a_folder_without_a_model_and_an_invalid_body_are_400(serving, body, told):
     found = serving(None, multi_model=True).post("/models", content=body)
     assert found.status_code == 400 and told in found.json()["error"]
 
@@ -90,7 +90,7 @@ def test_nothing_heavy_is_imported_before_the_server_listens():
     assert shown.stdout == "[]\n"
 
 
-def test_a_model_in_use_is_unloaded_once_it_is_not():
+def test_a_model_in_use_is_unloaded_after_its_requests():
     async def ask() -> list[str]:
         loaded = LoadedModel("", Released(), Closing())
         all_models = LoadedModels(ServeSettings(num_workers=1), len, ModelHealth(1, pytest.fail, pytest.fail))
@@ -118,7 +118,7 @@ def test_a_model_in_use_is_unloaded_once_it_is_not():
 
 
 @pytest.mark.parametrize("fault", [KeyError("x"), RuntimeError("of torch"), ValueError("of timm")])
-def test_any_fault_of_loading_is_told_as_400(serving, monkeypatch, fault):
+def test_any_exception_while_loading_is_400(serving, monkeypatch, fault):
     def load(*told):
         raise fault
 
@@ -129,7 +129,7 @@ def test_any_fault_of_loading_is_told_as_400(serving, monkeypatch, fault):
     assert found.json()["error"] == f"the model in /y cannot be loaded: {type(fault).__name__}: {fault}"
 
 
-def test_a_model_for_which_there_is_no_memory_is_507(serving, model, monkeypatch):
+def test_a_model_that_does_not_fit_into_memory_is_507(serving, model, monkeypatch):
     client = serving(None, multi_model=True)
     monkeypatch.setattr(served, "free_memory", lambda: 1000)
     found = client.post("/models", json={"model_name": "large", "url": str(model)})
@@ -137,7 +137,7 @@ def test_a_model_for_which_there_is_no_memory_is_507(serving, model, monkeypatch
     assert client.get("/models/large").status_code == 404
 
 
-def test_a_start_without_memory_ends_with_1_and_one_sentence(model, monkeypatch, capsys):
+def test_a_start_without_memory_ends_with_1_and_no_traceback(model, monkeypatch, capsys):
     monkeypatch.setattr(served, "free_memory", lambda: 1000)
     with pytest.raises(Failure) as found:
         main(["--model_dir", str(model), "--host", "127.0.0.1", "--port", "0", "--device", "cpu"])

@@ -44,7 +44,7 @@ def server(process, model, tmp_path_factory):
     (base / "model").chmod(0o755)
 
 
-def test_ping_is_503_until_the_model_answers_and_sigterm_ends_a_start_with_0(process, model):
+def test_ping_is_503_while_the_model_loads_and_sigterm_then_ends_with_0(process, model):
     starting = process("--model_dir", str(model))
     while (status := starting.ping()) == 0:
         assert starting.child.poll() is None
@@ -60,7 +60,7 @@ def test_parallel_clients_get_the_predictions_of_their_own_images(server, images
     assert server.check_clients(images, expected, clients=32, seconds=1) >= 32
 
 
-def test_a_slow_body_ends_with_408_and_the_others_do_not_wait_for_it(server, images, expected):
+def test_a_slow_body_is_408_and_other_requests_do_not_wait_for_it(server, images, expected):
     slow = HEAD + b"Content-Length: 1000\r\n\r\n" + images[1][:10]
     with ThreadPoolExecutor(20) as threads:
         waiting = [threads.submit(server.sent, slow) for _ in range(20)]
@@ -72,7 +72,7 @@ def test_a_slow_body_ends_with_408_and_the_others_do_not_wait_for_it(server, ima
     assert server.counted("rarebird_held_bytes") == 0
 
 
-def test_truncated_bodies_are_let_go(server):
+def test_truncated_bodies_release_their_memory(server):
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
             connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n" + b"\x89PNG")
@@ -80,7 +80,7 @@ def test_truncated_bodies_are_let_go(server):
     assert server.counted("rarebird_held_bytes") == 0
 
 
-def test_who_sends_too_much_and_listens_then_hears_why(server):
+def test_a_client_that_sends_too_large_a_body_before_it_reads_gets_413(server):
     head = HEAD + b"Content-Length: 30000000\r\n\r\n"
     answer = server.sent(head, b"x" * 30_000_000)
     assert answer.startswith(b"HTTP/1.1 413") and b"max_payload_mb" in answer
@@ -104,7 +104,7 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("request_bytes", MALFORMED)
-def test_what_is_no_http_is_told_so(server, request_bytes):
+def test_invalid_http_is_400(server, request_bytes):
     assert server.sent(request_bytes).startswith(b"HTTP/1.1 400")
     assert server.ping() == 200
 
@@ -162,7 +162,7 @@ def test_after_sigterm_running_requests_are_answered_and_the_exit_code_is_0(stub
         assert time.monotonic() - began < 30 and "Traceback" not in server.told()
 
 
-def test_the_model_is_what_flag_variable_or_tree_name(model, tmp_path, monkeypatch):
+def test_the_model_is_found_by_flag_variable_or_in_opt_ml(model, tmp_path, monkeypatch):
     def place(*flags: str):
         return model_folder(*settings_layers.read(SERVE, flags, ""))
 
@@ -181,7 +181,7 @@ def test_the_model_is_what_flag_variable_or_tree_name(model, tmp_path, monkeypat
     assert place("--multi_model") is None
 
 
-def test_a_missing_model_or_a_taken_port_ends_before_anything_is_loaded(model, tmp_path):
+def test_a_missing_model_or_a_port_in_use_is_an_error_before_anything_is_loaded(model, tmp_path):
     with pytest.raises(InputError, match="there is no such folder"):
         main(["--model_dir", str(tmp_path / "nothing"), "--port", "0"])
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -200,7 +200,7 @@ def faults(server) -> list[str]:
 
 
 @pytest.mark.long
-def test_32_clients_for_a_minute_see_no_error_and_their_own_answers(process, model, images, expected):
+def test_32_clients_for_a_minute_get_their_own_predictions_and_no_error(process, model, images, expected):
     server = process("--model_dir", str(model)).ready()
     answered = server.check_clients(images, expected, clients=32, seconds=60)
     print(f"{answered:,} answers in 60 s")
@@ -228,7 +228,7 @@ def test_10000_malformed_requests_give_no_500_and_no_hang(process, model, malfor
 
 
 @pytest.mark.long
-def test_a_fuzzer_of_the_description_finds_no_500(process, model):
+def test_a_fuzzer_finds_no_500_from_the_openapi_description(process, model):
     server = process("--model_dir", str(model)).ready()
     command = [sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()", "run"]
     flags = ["--max-examples", "150", "--seed", "1", "--workers", "2", "--request-timeout", "30", "--no-color"]
@@ -242,7 +242,7 @@ def test_a_fuzzer_of_the_description_finds_no_500(process, model):
 
 
 @pytest.mark.long
-def test_memory_after_20000_requests_is_that_after_2000(process, model, images):
+def test_memory_does_not_grow_between_2000_and_20000_requests(process, model, images):
     server = process("--model_dir", str(model)).ready()
     early, late = Clients(server.port, images).memory_after((2_000, 20_000), clients=32)
     print(f"{early:.1f} MiB after 2,000 requests, {late:.1f} MiB after 20,000")

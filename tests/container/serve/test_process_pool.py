@@ -105,7 +105,7 @@ def four(pool: Callable[..., Pool]) -> Pool:
     return pool(processes=4, num_workers=32, timeout=20)
 
 
-def test_32_clients_of_four_processes_see_no_error_when_one_is_killed(four, tmp_path):
+def test_32_clients_get_no_error_when_one_of_four_processes_is_killed(four, tmp_path):
     waiting = [WAIT + os.fsencode(tmp_path / f"go{number}") for number in range(32)]
     first = four.workers[0]
     with ThreadPoolExecutor(32) as clients:
@@ -123,7 +123,7 @@ def test_32_clients_of_four_processes_see_no_error_when_one_is_killed(four, tmp_
     assert counts[0] == [1, 0, 0, 0] and sum(counts[1]) == 32
 
 
-def test_errors_of_images_and_of_requests_are_those_of_one_process(four, monkeypatch):
+def test_errors_are_the_same_as_with_one_process(four, monkeypatch):
     assert (four.ask(BAD).status_code, four.ask(BAD).json()) == (400, {"error": "cannot be read"})
     assert four.ask(FAULT).status_code == 500 and four.right(b"a")
     monkeypatch.setattr(four.server, "settings", settings_of(timeout=0.2))
@@ -137,7 +137,7 @@ def test_errors_of_images_and_of_requests_are_those_of_one_process(four, monkeyp
     assert four.client.get("/execution-parameters").json() == {"MaxConcurrentTransforms": 4, "MaxPayloadInMB": 25}
 
 
-def test_models_are_in_every_process_again_after_an_image_that_killed_all_of_them(pool, tmp_path, monkeypatch):
+def test_restarted_processes_load_all_models_again(pool, tmp_path, monkeypatch):
     serving = pool(processes=2, multi_model=True)
     client = serving.client
 
@@ -211,7 +211,7 @@ def runs(pid: int) -> bool:
         return False
 
 
-def test_signals_end_the_server_and_every_process_of_it(tmp_path):
+def test_signals_end_the_server_and_all_its_processes(tmp_path):
     """SIGTERM of the whole group lets requests be answered; a server that is killed leaves no process behind."""
     drained, killed = [stub_server_process(tmp_path, "--processes", "2") for _ in range(2)]
     try:
@@ -256,7 +256,7 @@ async def keep(monkeypatch: pytest.MonkeyPatch, *runs: tuple[str, bool] | Except
     return failures, len(runs) - len(left)
 
 
-def test_restarts_that_do_not_help_end_the_server(monkeypatch):
+def test_six_deaths_of_a_process_in_a_row_end_the_server(monkeypatch):
     died, stayed = ("was killed", False), ("was killed", True)
     failures, runs = asyncio.run(keep(monkeypatch, *[died] * 9))
     assert runs == MAX_DEATHS == 6 and type(failures[0]) is Failure
@@ -273,7 +273,7 @@ def test_restarts_that_do_not_help_end_the_server(monkeypatch):
     ("images", "is_broken", "seconds", "stayed"),
     [(0, False, 60, False), (1, False, 60, True), (1, True, 60, True), (0, False, -1, True), (0, True, -1, False)],
 )
-def test_a_restart_helps_if_the_process_answered_or_waited_for_long(monkeypatch, images, is_broken, seconds, stayed):
+def test_a_process_worked_if_it_predicted_or_was_ready_for_a_while(monkeypatch, images, is_broken, seconds, stayed):
     class Ended(Worker):
         async def start(self, *_: object) -> None:
             self.images, self.is_broken = images, is_broken
@@ -292,7 +292,7 @@ def test_a_restart_helps_if_the_process_answered_or_waited_for_long(monkeypatch,
     assert asyncio.run(run()) == ("was killed", stayed)
 
 
-def test_a_model_that_cannot_be_loaded_at_first_ends_the_server_at_once(monkeypatch):
+def test_a_model_that_cannot_be_loaded_at_the_start_ends_the_server(monkeypatch):
     error = InputError("there is no such folder")
     assert asyncio.run(keep(monkeypatch, error, error)) == ([error], 1)
 
@@ -310,5 +310,5 @@ def test_processes_see_one_gpu_each_and_share_the_cores(monkeypatch):
     assert process_variables(2, "cuda:1", {"OMP_NUM_THREADS": "7"}) == [{"OMP_NUM_THREADS": "7"}] * 2  # all on that GPU
 
 
-def test_restarts_in_a_row_wait_longer_and_longer():
+def test_the_pause_doubles_with_each_restart_in_a_row():
     assert [pause(deaths) for deaths in (1, 2, 3, 4, 99)] == [0, 1, 2, 4, 30]

@@ -72,7 +72,7 @@ def test_a_verbose_answer_names_the_class_of_the_decision():
     assert content["attributes"] == {attribute.name: attribute.values[0] for attribute in SCHEME.attributes}
 
 
-def test_lines_and_rows_are_one_an_image():
+def test_json_lines_and_csv_have_one_line_per_image():
     lines = encode_answers([READ, UNREAD], False, ResponseFormat(LINES), SCHEME, Decision()).splitlines()
     assert [list(json.loads(line)) for line in lines] == [["probabilities", "metadata"], ["error"]]
     first, second = encode_answers([READ, UNREAD], False, ResponseFormat(CSV), SCHEME, Decision()).decode().splitlines()

@@ -21,7 +21,7 @@ from tests.container.serve.conftest import encoded, settings_of
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="resident memory is read from /proc")
-def test_what_was_freed_goes_back_to_the_system():
+def test_freed_memory_is_returned_to_the_system():
     """malloc keeps it otherwise: the last of the blocks is in use, behind those that are freed."""
 
     def resident() -> int:
@@ -46,7 +46,7 @@ def test_what_was_freed_goes_back_to_the_system():
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_max_pixels_is_the_servers_else_the_models(model, tmp_path, monkeypatch):
+def test_max_pixels_is_a_setting_and_defaults_to_that_of_the_model(model, tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # it is of the process: restored at the end
     trained = tmp_path / "trained"
     shutil.copytree(model, trained)
@@ -75,7 +75,7 @@ def test_a_server_that_cannot_use_its_gpus_does_not_start(model, tmp_path, monke
     ServedModel(model, settings_of(device="cpu"))
 
 
-def test_processes_that_load_a_model_together_need_memory_for_all(model, monkeypatch):
+def test_processes_that_load_a_model_together_need_memory_for_all_copies(model, monkeypatch):
     free = 5 * (model / "model.safetensors").stat().st_size
     monkeypatch.setattr(served_model, "free_memory", lambda: free)
     assert served_model._model_folder(model, 2) == model
@@ -83,7 +83,7 @@ def test_processes_that_load_a_model_together_need_memory_for_all(model, monkeyp
         served_model._model_folder(model, 3)
 
 
-def test_large_images_are_decoded_one_at_a_time_and_none_that_memory_has_no_room_for(serving, monkeypatch):
+def test_large_images_are_decoded_one_at_a_time_if_they_fit_into_memory(serving, monkeypatch):
     client = serving()
     deep = encoded(Image.new("I;16", (4100, 4100)))
     alone: list[bool] = []

@@ -26,11 +26,11 @@ def text(image: bytes) -> str:
         ("/nowhere", "other"),
     ],
 )
-def test_paths_are_counted_without_the_names_in_them(path, template):
+def test_paths_are_counted_without_model_names(path, template):
     assert path_template(path) == template
 
 
-def test_counters_and_lines_tell_what_was_asked(serving, images, caplog, monkeypatch):
+def test_requests_are_counted_and_logged(serving, images, caplog, monkeypatch):
     client = serving(seed=7)  # an app of its own
     monkeypatch.setattr(logging.getLogger("rarebird"), "propagate", True)
     with caplog.at_level(logging.INFO, "rarebird"):

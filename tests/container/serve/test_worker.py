@@ -77,7 +77,7 @@ def test_results_errors_and_events_come_back_until_the_model_is_broken(tmp_path)
     run(test)
 
 
-def test_a_process_that_ends_while_it_loads_is_noticed_with_its_exit_code(tmp_path):
+def test_a_process_that_ends_while_it_loads_reports_its_exit_code(tmp_path):
     async def test(worker: Worker, _: object) -> None:
         (tmp_path / DIES).touch()
         with pytest.raises(ProcessDied):
