@@ -20,10 +20,10 @@ def compat(tmp_path: Path) -> Path:
     return folder
 
 
-def variables(tmp_path: Path, compat: Path, told: str | None, **others: str) -> dict[str, str]:
+def variables(tmp_path: Path, compat: Path, driver_text: str | None, **others: str) -> dict[str, str]:
     driver = tmp_path / "version"
-    if told is not None:
-        driver.write_text(told)
+    if driver_text is not None:
+        driver.write_text(driver_text)
     return compat_variables(others, compat, driver)
 
 

@@ -37,7 +37,7 @@ def until(file: Path, process: subprocess.Popen[str], seconds: float = 120) -> N
         time.sleep(0.02)
 
 
-def told(tree: Path) -> str:
+def failure(tree: Path) -> str:
     return (tree / "output" / "failure").read_text(encoding="utf-8")
 
 
@@ -80,7 +80,7 @@ def test_a_job_that_saves_its_model_is_a_success(run, tree):
 def test_the_exit_code_and_the_failure_file_report_how_a_job_ended(run, tree, body, code, expected):
     ended = run(body)
     assert ended.returncode == code, ended.stderr
-    text = told(tree)
+    text = failure(tree)
     assert text.startswith(expected) or expected in text.splitlines()[0]
     assert len(text) <= 1024 and not (tree / "output" / "success").exists()
 
@@ -105,13 +105,13 @@ def test_the_exit_code_and_the_failure_file_report_how_a_job_ended(run, tree, bo
 )
 def test_a_training_that_saves_no_valid_model_has_failed(run, tree, body, expected):
     ended = run(body)
-    assert ended.returncode == 1 and expected in told(tree), (ended.stderr, told(tree))
+    assert ended.returncode == 1 and expected in failure(tree), (ended.stderr, failure(tree))
     assert expected in ended.stderr
 
 
 def test_the_model_of_an_earlier_run_does_not_count(run, tree):
     assert run(SAVED).returncode == 0
-    assert run("pass").returncode == 1 and "no model was saved" in told(tree)
+    assert run("pass").returncode == 1 and "no model was saved" in failure(tree)
 
 
 def test_a_new_model_is_recognised_if_the_clock_of_its_mount_is_behind(run, tree):
@@ -152,7 +152,7 @@ def test_a_job_that_is_stopped_before_it_saved_a_model_has_failed(start, tree):
     process = start("Path(BASE + '/ready').touch()\ntime.sleep(60)")
     until(tree / "ready", process)
     process.terminate()
-    assert process.wait(60) == 143 and "stopped by SIGTERM" in told(tree)
+    assert process.wait(60) == 143 and "stopped by SIGTERM" in failure(tree)
 
 
 def test_a_server_that_is_stopped_before_it_serves_ends_with_0(start):
@@ -215,7 +215,7 @@ def test_bad_settings_are_an_error_before_anything_is_started(run, tree):
     ended = run("print('started')", "train", "--epocs", "3")
     assert ended.returncode == 2 and "started" not in ended.stdout
     assert "--epocs: there is no such setting; nearest: epochs" in ended.stderr
-    assert ended.stderr.count("epocs") == 1 and "nearest: epochs" in told(tree)
+    assert ended.stderr.count("epocs") == 1 and "nearest: epochs" in failure(tree)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_an_unknown_job_is_an_error_with_the_nearest_name(run, tree, word, neare
     (tree / "output").mkdir()
     (tree / "output" / "success").touch()
     ended = run("pass", word)
-    assert f"nearest: {nearest}" in told(tree) and not (tree / "output" / "success").exists()
+    assert f"nearest: {nearest}" in failure(tree) and not (tree / "output" / "success").exists()
     assert ended.returncode == 2 and f"nearest: {nearest}" in ended.stderr and "Traceback" not in ended.stderr
 
 
@@ -239,7 +239,7 @@ def test_a_host_whose_instance_group_does_not_train_ends_at_once(run, tree):
     groups = [{"instance_group_name": name, "instance_type": hosts[name], "hosts": [name]} for name in hosts]
     write_config(tree, "resourceconfig.json", {"current_host": "algo-1", "hosts": [*hosts], "instance_groups": groups})
     ended = run("raise RuntimeError")
-    assert ended.returncode == 2 and "have machines of different types" in told(tree)
+    assert ended.returncode == 2 and "have machines of different types" in failure(tree)
     write_config(tree, "hyperparameters.json", {"sagemaker_distribution_instance_groups": '["algo-2"]'})
     ended = run("raise RuntimeError")
     assert ended.returncode == 0 and is_success(tree), ended.stderr
@@ -343,9 +343,9 @@ def test_a_stopped_run_saves_its_model_and_the_same_command_resumes_it(tree, fac
         assert first.poll() is None and time.monotonic() < end, first.communicate()[0]
         time.sleep(0.05)
     first.terminate()
-    told, _ = first.communicate(timeout=300)
-    assert first.returncode == 0, told
-    assert "stopped by SIGTERM; the same command goes on" in told
+    log, _ = first.communicate(timeout=300)
+    assert first.returncode == 0, log
+    assert "stopped by SIGTERM; the same command goes on" in log
     assert (
         model_problem(tree / "model") is None
         and not json.loads((tree / "model" / "metrics.json").read_text())["finished"]

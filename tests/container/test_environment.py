@@ -56,9 +56,9 @@ def test_server_settings_come_from_sagemakers_variables_ours_and_flags(monkeypat
         "SM_HP_NUM_TTA": "8",
     }.items():
         monkeypatch.setenv(name, value)
-    found, _ = settings_layers.read(SERVE, ["--precision", "bf16"], "")
-    assert (found.port, found.max_payload_mb, found.timeout, found.processes) == (9001, 6, 120, 3)
-    assert (found.accept, found.batch, found.num_tta, found.precision) == ("text/csv", True, 4, "bf16")
+    settings, _ = settings_layers.read(SERVE, ["--precision", "bf16"], "")
+    assert (settings.port, settings.max_payload_mb, settings.timeout, settings.processes) == (9001, 6, 120, 3)
+    assert (settings.accept, settings.batch, settings.num_tta, settings.precision) == ("text/csv", True, 4, "bf16")
 
 
 def test_the_timeout_variable_in_seconds_has_priority(monkeypatch):
@@ -86,7 +86,7 @@ def test_variables_of_a_kubernetes_service_named_serve_are_ignored(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("SERVE_PROT", "tcp://10.0.0.11:8080", "nearest: port"),
         ("SERVE_PORT", "http", "expected a whole number"),
@@ -96,7 +96,7 @@ def test_variables_of_a_kubernetes_service_named_serve_are_ignored(monkeypatch):
         ("SERVE_NUM_TAA", "4", "nearest: num_tta"),
     ],
 )
-def test_invalid_variables_are_errors(monkeypatch, name, value, told):
+def test_invalid_variables_are_errors(monkeypatch, name, value, message):
     monkeypatch.setenv(name, value)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         settings_layers.read(SERVE, [], "")

@@ -28,9 +28,12 @@ def processing(tmp_path, monkeypatch) -> Path:
     for name in ("ground_truth", "predictions", "eval", "model"):
         (base / "processing" / "input" / name).mkdir(parents=True)
     (base / "config").mkdir()
-    place = str(base / "processing" / "input" / "eval")
-    given = {"InputName": "eval", "S3Input": {"LocalPath": place, "S3DataDistributionType": "FullyReplicated"}}
-    (base / "config" / "processingjobconfig.json").write_text(json.dumps({"ProcessingInputs": [given]}))
+    folder = str(base / "processing" / "input" / "eval")
+    processing_input = {
+        "InputName": "eval",
+        "S3Input": {"LocalPath": folder, "S3DataDistributionType": "FullyReplicated"},
+    }
+    (base / "config" / "processingjobconfig.json").write_text(json.dumps({"ProcessingInputs": [processing_input]}))
     hosts = {"current_host": "algo-2", "hosts": ["algo-1", "algo-2"]}
     (base / "config" / "resourceconfig.json").write_text(json.dumps(hosts))
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(base))
@@ -106,9 +109,9 @@ def test_live_curves_are_in_the_folder_that_sagemaker_uploads(tree):
 
 
 def test_a_missing_channel_names_variable_flag_and_example(tree):
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as raised:
         locations().required_channel("eval", None, "inference.py")
-    text = str(told.value)
+    text = str(raised.value)
     assert "SM_CHANNEL_EVAL" in text and "--eval_dir" in text
     assert "SM_CHANNEL_EVAL=data/eval python inference.py" in text
     assert "channels here: train" in text
@@ -140,8 +143,8 @@ def test_the_initial_model_is_the_channel_unless_training_writes_there(tree, mon
     channel = tree / "input" / "data" / "model"
     channel.mkdir()
     assert locations().earlier_model(models) == channel
-    for place in (models, models / "exp", tree):
-        monkeypatch.setenv("SM_CHANNEL_MODEL", str(place))
+    for folder in (models, models / "exp", tree):
+        monkeypatch.setenv("SM_CHANNEL_MODEL", str(folder))
         assert locations().earlier_model(models) is None
 
 

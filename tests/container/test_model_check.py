@@ -51,8 +51,8 @@ def test_run_folders_may_have_a_number_after_the_name(tmp_path):
     for name in ("exp", "exp1", "exp12", "exp-1", "export", "other"):
         (tmp_path / name).mkdir()
     settings = TrainSettings(model_dir=str(tmp_path), name="exp")
-    found = run_folders(settings, Locations(Environment({})))
-    assert sorted(folder.name for folder in found) == ["exp", "exp1", "exp12"]
+    folders = run_folders(settings, Locations(Environment({})))
+    assert sorted(folder.name for folder in folders) == ["exp", "exp1", "exp12"]
 
 
 def test_in_opt_ml_the_run_folder_is_the_model_folder(tmp_path):
@@ -79,5 +79,5 @@ def test_the_model_decides_how_a_training_ended(tmp_path, monkeypatch, code, rec
     settings = TrainSettings(model_dir=str(tmp_path))
     so_far = "" if code == ExitCode.DONE else "so far"
     status = ExitStatus(code, received)
-    found = require_model(code, so_far, status, settings, Locations(Environment({})), {})
-    assert found[0] == expected and found[1].startswith(reason) and bool(found[1]) is bool(reason)
+    outcome = require_model(code, so_far, status, settings, Locations(Environment({})), {})
+    assert outcome[0] == expected and outcome[1].startswith(reason) and bool(outcome[1]) is bool(reason)

@@ -26,8 +26,8 @@ def test_only_root_hands_files_over(tmp_path, monkeypatch):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_created_folders_and_files_get_the_owner_and_others_keep_theirs(tmp_path, monkeypatch):
     """What would be given is written down: a fault must not change folders above the test's own."""
-    given: dict[Path, tuple[int, int]] = {}
-    monkeypatch.setattr("container.ownership.os.lchown", lambda path, uid, gid: given.update({path: (uid, gid)}))
+    owners: dict[Path, tuple[int, int]] = {}
+    monkeypatch.setattr("container.ownership.os.lchown", lambda path, uid, gid: owners.update({path: (uid, gid)}))
     mount = tmp_path / "mount"
     mount.mkdir()
     os.chown(mount, *OWNER)
@@ -43,4 +43,4 @@ def test_created_folders_and_files_get_the_owner_and_others_keep_theirs(tmp_path
     (tmp_path / "outside" / "file").touch()
     (run / "link").symlink_to(tmp_path / "outside")
     hand_over(owned)
-    assert given == dict.fromkeys([mount / "runs", run, run / "metrics.json", run / "link"], OWNER)
+    assert owners == dict.fromkeys([mount / "runs", run, run / "metrics.json", run / "link"], OWNER)

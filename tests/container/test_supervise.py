@@ -25,11 +25,11 @@ def test_sigterm_is_ignored_after_the_command_has_ended():
 
 def test_a_process_that_cannot_be_killed_is_ignored_in_the_end():
     """As one that waits for a file system which does not answer."""
-    told = run(
+    output = run(
         "supervise.ORPHANS_TERM_SECONDS, supervise.ORPHANS_KILL_SECONDS, supervise._send = 0.2, 0.2, lambda *_: None\n"
         "child = subprocess.Popen(['sleep', '300'])\n"
         "supervise._end_children()\n"
         "print(child.poll())\n"
         "child.kill()"
     )
-    assert told == "None\n"
+    assert output == "None\n"

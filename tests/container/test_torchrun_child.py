@@ -22,8 +22,8 @@ def test_a_process_that_ignores_sigterm_is_killed_and_counts_as_stopped(tmp_path
         "import signal, sys, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "open(sys.argv[1], 'w').close()\ntime.sleep(60)"
     )
-    words = [str(deaf), str(tmp_path / "ready")]
-    body = f"from container import torchrun_child\ntorchrun_child.PATIENCE = 0.5\ntorchrun_child.main({words})"
+    arguments = [str(deaf), str(tmp_path / "ready")]
+    body = f"from container import torchrun_child\ntorchrun_child.PATIENCE = 0.5\ntorchrun_child.main({arguments})"
     env = {**os.environ, RANKS_DIR: str(tmp_path), "RANK": "3"}
     process = subprocess.Popen([sys.executable, "-c", body], cwd=PROJECT_ROOT, env=env)
     while not (tmp_path / "ready").exists():

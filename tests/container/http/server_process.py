@@ -76,14 +76,14 @@ class ServerProcess:
 
     def ready(self) -> ServerProcess:
         until(lambda: self.ping() == 200 or self.child.poll() is not None)
-        assert self.child.poll() is None, self.told()
+        assert self.child.poll() is None, self.output()
         return self
 
     def stop(self, seconds: float = 60) -> tuple[int, str]:
         """Exit code and what it printed."""
         self.child.send_signal(signal.SIGTERM)
         self.child.wait(timeout=seconds)
-        return self.child.returncode, self.told()
+        return self.child.returncode, self.output()
 
     def end(self) -> None:
         if self.child.poll() is None:

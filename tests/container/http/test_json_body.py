@@ -35,6 +35,6 @@ def test_json_is_parsed():
     ],
 )
 def test_invalid_json_is_refused(body, status, message):
-    with pytest.raises(RequestError, match=message) as found:
+    with pytest.raises(RequestError, match=message) as raised:
         parse_json(body)
-    assert found.value.status == status
+    assert raised.value.status == status

@@ -22,9 +22,9 @@ def test_a_client_that_sends_too_large_a_body_before_it_reads_gets_413(page):
 
 
 def test_a_client_that_waits_for_100_continue_gets_413(page):
-    began = time.monotonic()
+    start = time.monotonic()
     waiting = page().sent(POST + b"Content-Length: 30000000\r\nExpect: 100-continue\r\n\r\n")
-    assert waiting.startswith(b"HTTP/1.1 413") and time.monotonic() - began < 1.5
+    assert waiting.startswith(b"HTTP/1.1 413") and time.monotonic() - start < 1.5
 
 
 def test_a_body_that_was_read_leaves_the_connection_open(page):

@@ -25,10 +25,10 @@ def test_a_body_that_is_too_large_is_413(page):
 
 def test_a_slow_body_is_408_and_releases_its_memory(page):
     server = page("--body_seconds", "1")
-    began = time.monotonic()
+    start = time.monotonic()
     answer = server.sent(HEAD + b"Content-Length: 100\r\n\r\n" + b"[1,")
     assert answer.startswith(b"HTTP/1.1 408") and b"did not arrive within 1 s; 3 bytes were received" in answer
-    assert time.monotonic() - began < 20 and server.counted("rarebird_held_bytes") == 0
+    assert time.monotonic() - start < 20 and server.counted("rarebird_held_bytes") == 0
 
 
 def test_too_many_bodies_at_a_time_are_503(page):
@@ -53,6 +53,6 @@ def test_bodies_of_disconnected_clients_release_their_memory(page):
 def test_media_types_have_no_parameters_and_compression_is_refused():
     assert media_type({"content-type": "Text/JSON; charset=utf-8", "content-encoding": "identity"}) == "text/json"
     assert media_type({}) == ""
-    with pytest.raises(RequestError, match="gzip") as found:
+    with pytest.raises(RequestError, match="gzip") as raised:
         media_type({"content-encoding": "gzip"})
-    assert found.value.status == 415
+    assert raised.value.status == 415

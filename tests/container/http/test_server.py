@@ -57,12 +57,12 @@ def test_a_response_that_is_not_read_closes_the_connection(impatient, size, head
 
 def test_a_response_that_is_read_slowly_is_complete(impatient):
     """Some of it within the limit, all of it not."""
-    began, answer = time.monotonic(), b""
+    start, answer = time.monotonic(), b""
     with unread(impatient, GET % (b"/large/300000", CLOSE)) as client:
         while piece := client.recv(30_000):
             answer += piece
-            time.sleep(0.1 if time.monotonic() < began + 2 else 0)
-    assert answer.endswith(b"\r\n\r\n" + b"x" * 300_000) and time.monotonic() > began + 1.5
+            time.sleep(0.1 if time.monotonic() < start + 2 else 0)
+    assert answer.endswith(b"\r\n\r\n" + b"x" * 300_000) and time.monotonic() > start + 1.5
 
 
 def test_requests_on_too_many_connections_are_503_until_some_close(page):
@@ -90,7 +90,7 @@ def test_more_connections_than_open_files_are_503(limit, connections):
             until(lambda: client.get("/").status_code == 200, 20)
             assert server.sent(GET % (b"/", b"")).startswith(b"HTTP/1.1 503")
             if connections < 200:
-                assert "at most 28 connections at a time instead of 200" in server.told()
+                assert "at most 28 connections at a time instead of 200" in server.output()
     finally:
         server.end()
 
@@ -102,9 +102,9 @@ def test_headers_that_are_too_long_or_invalid_are_400(page):
 
 
 def test_idle_connections_are_closed(page):
-    began = time.monotonic()
+    start = time.monotonic()
     assert page().sent(GET % (b"/", b"")).startswith(b"HTTP/1.1 200")
-    assert 4 < time.monotonic() - began < 30
+    assert 4 < time.monotonic() - start < 30
 
 
 def test_sigterm_does_not_wait_for_incomplete_headers(page):
@@ -113,9 +113,9 @@ def test_sigterm_does_not_wait_for_incomplete_headers(page):
         slow.sendall(b"GET / HT")
         with socket.create_connection(("127.0.0.1", server.port)), httpx.Client(base_url=server.url) as client:
             assert client.get("/").status_code == 200
-            began = time.monotonic()
+            start = time.monotonic()
             server.stop()
-    assert time.monotonic() - began < 4.5 and "Traceback" not in server.told()  # --drain_seconds is 5
+    assert time.monotonic() - start < 4.5 and "Traceback" not in server.output()  # --drain_seconds is 5
 
 
 def test_stop_ends_the_server(page):

@@ -53,14 +53,14 @@ def test_requests_are_counted_and_logged(telemetry, lines):
     answer = client.post("/no", content=b"12345")
     client.post("/")
     assert (answer.status_code, answer.headers["retry-after"]) == (422, "3")
-    found, refused, method = lines()
-    assert (found["page"], found["status"], found["bytes_out"], len(found["path"])) == (7, 200, 30, 200)
+    answered, refused, method = lines()
+    assert (answered["page"], answered["status"], answered["bytes_out"], len(answered["path"])) == (7, 200, 30, 200)
     assert (refused["bytes_in"], refused["method"], len(refused["error"])) == (5, "POST", 200)
     assert "page" not in refused and (method["status"], method["path"]) == (405, "/")
-    told = telemetry.text().decode()
-    assert 'rarebird_requests_total{path="other",status="200"} 1.0' in told
-    assert 'rarebird_requests_total{path="/",status="200"} 1.0' in told
-    assert 'rarebird_request_seconds_count{path="other"} 2.0' in told and "process_open_fds" in told
+    metrics = telemetry.text().decode()
+    assert 'rarebird_requests_total{path="other",status="200"} 1.0' in metrics
+    assert 'rarebird_requests_total{path="/",status="200"} 1.0' in metrics
+    assert 'rarebird_request_seconds_count{path="other"} 2.0' in metrics and "process_open_fds" in metrics
 
 
 def test_gauges_are_evaluated_when_they_are_read(telemetry):

@@ -40,8 +40,8 @@ def make_model(folder: Path, seed: int = 1, target: str = "joint") -> Path:
     import torch
 
     torch.manual_seed(seed)
-    told = {"model": "test_resnet", "pretrained": False, "input_size": [32, 24], "target": target}
-    settings = build(TrainSettings, [Layer("{}", told)])
+    values = {"model": "test_resnet", "pretrained": False, "input_size": [32, 24], "target": target}
+    settings = build(TrainSettings, [Layer("{}", values)])
     heads = make_heads(mask_scheme(), target, lambda head, classes: classes)
     pipeline = InputPipeline(make_preprocessing(settings))
     network = make_network(settings, heads, pipeline.preprocessing)
@@ -70,11 +70,11 @@ def another_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def images() -> list[bytes]:
     """JPEG, PNG and WebP in turn."""
-    draw, made = np.random.default_rng(0), []
+    draw, encoded_images = np.random.default_rng(0), []
     for number in range(NUMBER):
         coarse = Image.fromarray(draw.integers(0, 256, (4, 3, 3), dtype=np.uint8))
-        made.append(encoded(coarse.resize((60, 80)), ("JPEG", "PNG", "WEBP")[number % 3]))
-    return made
+        encoded_images.append(encoded(coarse.resize((60, 80)), ("JPEG", "PNG", "WEBP")[number % 3]))
+    return encoded_images
 
 
 def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
@@ -87,14 +87,14 @@ def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
 def expected(model: Path, images: list[bytes]) -> np.ndarray:
     """(images, classes) by the Python call that inference.py shares its way with."""
     frame = predict(model, images, device="cpu", precision="fp32")
-    found: np.ndarray = frame.iloc[:, frame.columns.get_loc("error") + 1 :].to_numpy(np.float64)
-    apart = np.abs(found[:, None] - found[None]).max(2) + np.eye(len(found))
+    probabilities: np.ndarray = frame.iloc[:, frame.columns.get_loc("error") + 1 :].to_numpy(np.float64)
+    apart = np.abs(probabilities[:, None] - probabilities[None]).max(2) + np.eye(len(probabilities))
     assert apart.min() > 1e-3
-    return found
+    return probabilities
 
 
-def settings_of(**told: object) -> ServeSettings:
-    return build(ServeSettings, [Layer("{}", {"device": "cpu", "precision": "fp32", "num_workers": 2, **told})])
+def settings_of(**values: object) -> ServeSettings:
+    return build(ServeSettings, [Layer("{}", {"device": "cpu", "precision": "fp32", "num_workers": 2, **values})])
 
 
 @pytest.fixture(scope="module")
@@ -102,15 +102,17 @@ def serving(model: Path) -> Iterator[Callable[..., TestClient]]:
     """Apps in this process, ready to answer, by their settings."""
     clients: dict[str, TestClient] = {}
 
-    def start(place: Path | None = model, **told: object) -> TestClient:
-        key = f"{place} {sorted(told.items())}"
+    def start(folder: Path | None = model, **values: object) -> TestClient:
+        key = f"{folder} {sorted(values.items())}"
         if key not in clients:
-            faults: list[Exception] = []
-            client = TestClient(Server(settings_of(**told), place, faults.append).app(), raise_server_exceptions=False)
+            failures: list[Exception] = []
+            client = TestClient(
+                Server(settings_of(**values), folder, failures.append).app(), raise_server_exceptions=False
+            )
             clients[key] = client.__enter__()
-            until(lambda: faults or client.get("/ping").status_code == 200)
-            if faults:
-                raise faults[0]
+            until(lambda: failures or client.get("/ping").status_code == 200)
+            if failures:
+                raise failures[0]
         return clients[key]
 
     yield start
@@ -123,15 +125,15 @@ IMAGE = {"Content-Type": "image/png"}
 
 def ask(client: TestClient, path: str, image: bytes) -> list[float]:
     """The probabilities of an image."""
-    found = client.post(path, content=image, headers=IMAGE)
-    assert found.status_code == 200, found.text
-    return found.json()["probabilities"]
+    response = client.post(path, content=image, headers=IMAGE)
+    assert response.status_code == 200, response.text
+    return response.json()["probabilities"]
 
 
 SERVE = [sys.executable, "-m", "container.serve"]
 if image := os.environ.get("RAREBIRD_SERVER_IMAGE"):
-    place = tempfile.gettempdir()
-    SERVE = ["docker", "run", "--rm", "--network", "host", "--volume", f"{place}:{place}", image, "serve"]
+    folder = tempfile.gettempdir()
+    SERVE = ["docker", "run", "--rm", "--network", "host", "--volume", f"{folder}:{folder}", image, "serve"]
 
 
 class Process(ServerProcess):
@@ -153,9 +155,9 @@ class Process(ServerProcess):
             with httpx.Client(base_url=self.url, timeout=60, verify=False) as client:
                 while time.monotonic() < end:
                     row = draw.randrange(len(images))
-                    found = client.post("/invocations", content=images[row], headers={"Content-Type": "image/png"})
-                    assert found.status_code == 200, found.text
-                    np.testing.assert_allclose(found.json()["probabilities"], expected[row], atol=1e-5)
+                    response = client.post("/invocations", content=images[row], headers={"Content-Type": "image/png"})
+                    assert response.status_code == 200, response.text
+                    np.testing.assert_allclose(response.json()["probabilities"], expected[row], atol=1e-5)
                     count += 1
             return count
 
@@ -221,11 +223,11 @@ def malformed_request(draw: random.Random, images: list[bytes]) -> bytes:
 
 
 def damaged(draw: random.Random, content: bytes) -> bytes:
-    found = bytearray(content)
+    changed = bytearray(content)
     for _ in range(draw.randrange(1, 6)):
-        at = draw.randrange(len(found) + 1)
-        found[at : at + draw.randrange(4)] = draw.choice([draw.choice(PARTS), draw.randbytes(draw.randrange(1, 5))])
-    return bytes(found)
+        at = draw.randrange(len(changed) + 1)
+        changed[at : at + draw.randrange(4)] = draw.choice([draw.choice(PARTS), draw.randbytes(draw.randrange(1, 5))])
+    return bytes(changed)
 
 
 @pytest.fixture(scope="session")

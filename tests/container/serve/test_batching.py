@@ -55,13 +55,13 @@ def test_each_image_gets_its_own_row_and_batches_are_not_too_large():
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
         model.go.set()
-        found = await asyncio.gather(*tasks)
+        rows = await asyncio.gather(*tasks)
         batcher.close()
-        return found
+        return rows
 
     model = Counting()
-    found = asyncio.run(ask())
-    np.testing.assert_array_equal(found, [[length, length + 1] for length in range(1, 31)])
+    rows = asyncio.run(ask())
+    np.testing.assert_array_equal(rows, [[length, length + 1] for length in range(1, 31)])
     assert max(model.batches) == 4 and sum(model.batches) == 30
     assert model.most_decoded <= 2 * 4 + 2
 

@@ -19,9 +19,9 @@ def test_messages_arrive_in_order_with_payloads_and_a_closed_connection_is_an_er
         ours, theirs = [await Channel.open(end) for end in socket.socketpair()]
         payloads = [b"", b"x" * (3 * BUFFER), b"y"]
         sending = asyncio.gather(*(ours.send(("message", row), payload) for row, payload in enumerate(payloads)))
-        found = [await theirs.receive() for _ in payloads]
+        messages = [await theirs.receive() for _ in payloads]
         await sending
-        assert found == [(("message", row), payload) for row, payload in enumerate(payloads)]
+        assert messages == [(("message", row), payload) for row, payload in enumerate(payloads)]
         await ours.close()
         with pytest.raises(EOFError):
             await theirs.receive()
@@ -42,8 +42,8 @@ def test_exceptions_of_libraries_become_runtime_errors():
     assert [(type(error), error.args) for error in received] == [(InputError, ("a",)), (KeyError, ("k",))]
     assert received[0].details == "b"
     for error, text in ((UnidentifiedImageError("x"), "UnidentifiedImageError: x"), (Unpicklable("a", 1), "a")):
-        found = pickle.loads(pickle.dumps(portable(error)))
-        assert type(found) is RuntimeError and str(found).endswith(text)
+        copy = pickle.loads(pickle.dumps(portable(error)))
+        assert type(copy) is RuntimeError and str(copy).endswith(text)
     refused = pickle.loads(pickle.dumps(portable(RequestError(413, "too much", {"A": "b"}))))
     assert (refused.status, str(refused), refused.headers) == (413, "too much", {"A": "b"})
     try:

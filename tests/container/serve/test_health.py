@@ -90,8 +90,8 @@ def test_a_batch_that_does_not_fit_into_memory_is_predicted_in_parts():
 
     images = [b"a", b"bc", NO_MEMORY, b"def", b"ghij"]
     health = ModelHealth(1, pytest.fail, pytest.fail)
-    found = health.watched(predict)(images)
-    np.testing.assert_array_equal(found, [stub_probabilities(image) for image in images])
+    rows = health.watched(predict)(images)
+    np.testing.assert_array_equal(rows, [stub_probabilities(image) for image in images])
     assert sizes == [5, 2, 3, 1, 2]
 
 
@@ -111,7 +111,7 @@ def test_a_server_whose_model_fails_ends_with_1_and_the_reason(tmp_path):
     try:
         with httpx.Client(base_url=server.url, headers=IMAGE) as client:
             assert statuses(client, b"x", FAULT, FAULT) == [200, 500, 500]
-        assert server.child.wait(60) == 1, server.told()
-        assert "\nerror: the model failed on 2 batches in a row; last error: RuntimeError: CUDA" in server.told()
+        assert server.child.wait(60) == 1, server.output()
+        assert "\nerror: the model failed on 2 batches in a row; last error: RuntimeError: CUDA" in server.output()
     finally:
         server.end()

@@ -21,11 +21,11 @@ with LARGE_IMAGE:
 
 def test_one_thread_of_one_process_has_the_lock_until_the_process_dies():
     lock = MachineLock()
-    held = threading.Event()
+    acquired = threading.Event()
 
     def hold() -> None:
         with lock:
-            held.set()
+            acquired.set()
 
     with lock_file() as file:
         lock.share(file.fileno())
@@ -36,9 +36,9 @@ def test_one_thread_of_one_process_has_the_lock_until_the_process_dies():
         assert holder.stdout.readline() == b"held\n"
         thread = threading.Thread(target=hold)
         thread.start()
-        assert not held.wait(0.1) and lock.locked()
+        assert not acquired.wait(0.1) and lock.locked()
         holder.kill()
-        assert held.wait(60)
+        assert acquired.wait(60)
         thread.join()
         holder.communicate()
     assert not lock.locked()

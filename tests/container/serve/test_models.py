@@ -27,11 +27,11 @@ from tests.container.serve.conftest import IMAGE, ask
 def test_models_are_loaded_listed_invoked_and_unloaded(serving, model, another_model, images):
     client = serving(None, multi_model=True)
     assert client.get("/models").json() == {"models": []}
-    found = client.post("/invocations", content=images[1], headers=IMAGE)
-    assert found.status_code == 404 and "/models/NAME/invoke" in found.json()["error"]
-    for name, place in (("one", model), ("two", another_model)):
-        loaded = client.post("/models", json={"model_name": name, "url": str(place)})
-        assert (loaded.status_code, loaded.json()) == (200, {"modelName": name, "modelUrl": str(place)})
+    response = client.post("/invocations", content=images[1], headers=IMAGE)
+    assert response.status_code == 404 and "/models/NAME/invoke" in response.json()["error"]
+    for name, folder in (("one", model), ("two", another_model)):
+        loaded = client.post("/models", json={"model_name": name, "url": str(folder)})
+        assert (loaded.status_code, loaded.json()) == (200, {"modelName": name, "modelUrl": str(folder)})
     again = client.post("/models", json={"model_name": "one", "url": str(another_model)})
     assert again.status_code == 409 and "'one'" in again.json()["error"]
     assert [one["modelName"] for one in client.get("/models").json()["models"]] == ["one", "two"]
@@ -39,8 +39,8 @@ def test_models_are_loaded_listed_invoked_and_unloaded(serving, model, another_m
     rest = client.get("/models", params={"limit": "1", "next_page_token": page["nextPageToken"]}).json()
     assert [one["modelName"] for one in page["models"] + rest["models"]] == ["one", "two"]
     assert "nextPageToken" not in rest
-    for name, place in (("one", model), ("two", another_model)):
-        frame = predict(place, images[:2], device="cpu", precision="fp32")
+    for name, folder in (("one", model), ("two", another_model)):
+        frame = predict(folder, images[:2], device="cpu", precision="fp32")
         reference = frame.iloc[:, frame.columns.get_loc("error") + 1 :].to_numpy()
         answers = [ask(client, f"/models/{name}/invoke", image) for image in images[:2]]
         np.testing.assert_allclose(answers, reference, atol=1e-5)
@@ -53,7 +53,7 @@ def test_models_are_loaded_listed_invoked_and_unloaded(serving, model, another_m
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "message"),
     [
         (b"{", "expected"),
         (b"[]", "expected"),
@@ -64,9 +64,9 @@ def test_models_are_loaded_listed_invoked_and_unloaded(serving, model, another_m
         (b'{"model_name": "x", "url": "/nowhere"}', "there is no such folder"),
     ],
 )
-def test_a_folder_without_a_model_and_an_invalid_body_are_400(serving, body, told):
-    found = serving(None, multi_model=True).post("/models", content=body)
-    assert found.status_code == 400 and told in found.json()["error"]
+def test_a_folder_without_a_model_and_an_invalid_body_are_400(serving, body, message):
+    response = serving(None, multi_model=True).post("/models", content=body)
+    assert response.status_code == 400 and message in response.json()["error"]
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_a_model_whose_preprocessing_does_not_fit_is_400(serving, model, tmp_pat
     shutil.copytree(model, tmp_path / "model")
     path = tmp_path / "model" / "preprocessing.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
-    found = serving(None, multi_model=True).post("/models", json={"model_name": "x", "url": str(tmp_path / "model")})
-    assert found.status_code == 400 and field in found.json()["error"]
+    response = serving(None, multi_model=True).post("/models", json={"model_name": "x", "url": str(tmp_path / "model")})
+    assert response.status_code == 400 and field in response.json()["error"]
 
 
 def test_nothing_heavy_is_imported_before_the_server_listens():
@@ -119,28 +119,28 @@ def test_a_model_in_use_is_unloaded_after_its_requests():
 
 @pytest.mark.parametrize("fault", [KeyError("x"), RuntimeError("of torch"), ValueError("of timm")])
 def test_any_exception_while_loading_is_400(serving, monkeypatch, fault):
-    def load(*told):
+    def load(*arguments):
         raise fault
 
     client = serving(None, multi_model=True)
     monkeypatch.setattr(models, "make_served_model", load)
-    found = client.post("/models", json={"model_name": "x", "url": "/y"})
-    assert (found.status_code, client.get("/models/x").status_code) == (400, 404)
-    assert found.json()["error"] == f"the model in /y cannot be loaded: {type(fault).__name__}: {fault}"
+    response = client.post("/models", json={"model_name": "x", "url": "/y"})
+    assert (response.status_code, client.get("/models/x").status_code) == (400, 404)
+    assert response.json()["error"] == f"the model in /y cannot be loaded: {type(fault).__name__}: {fault}"
 
 
 def test_a_model_that_does_not_fit_into_memory_is_507(serving, model, monkeypatch):
     client = serving(None, multi_model=True)
     monkeypatch.setattr(served, "free_memory", lambda: 1000)
-    found = client.post("/models", json={"model_name": "large", "url": str(model)})
-    assert found.status_code == 507 and "needs about" in found.json()["error"]
+    response = client.post("/models", json={"model_name": "large", "url": str(model)})
+    assert response.status_code == 507 and "needs about" in response.json()["error"]
     assert client.get("/models/large").status_code == 404
 
 
 def test_a_start_without_memory_ends_with_1_and_no_traceback(model, monkeypatch, capsys):
     monkeypatch.setattr(served, "free_memory", lambda: 1000)
-    with pytest.raises(Failure) as found:
+    with pytest.raises(Failure) as raised:
         main(["--model_dir", str(model), "--host", "127.0.0.1", "--port", "0", "--device", "cpu"])
-    code, _ = job_script.report_exception(found.value)
-    told = capsys.readouterr().err
-    assert code == 1 and "bytes of memory; 1,000 are free" in told and "Traceback" not in told
+    code, _ = job_script.report_exception(raised.value)
+    output = capsys.readouterr().err
+    assert code == 1 and "bytes of memory; 1,000 are free" in output and "Traceback" not in output

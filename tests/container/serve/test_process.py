@@ -52,8 +52,8 @@ def test_ping_is_503_while_the_model_loads_and_sigterm_then_ends_with_0(process,
     assert status == 503
     answer = httpx.post(f"{starting.url}/invocations", content=b"x", headers={"Content-Type": "image/png"})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-    code, told = starting.stop()
-    assert code == 0 and "stopped by SIGTERM" in told and "Traceback" not in told
+    code, output = starting.stop()
+    assert code == 0 and "stopped by SIGTERM" in output and "Traceback" not in output
 
 
 def test_parallel_clients_get_the_predictions_of_their_own_images(server, images, expected):
@@ -65,8 +65,8 @@ def test_a_slow_body_is_408_and_other_requests_do_not_wait_for_it(server, images
     with ThreadPoolExecutor(20) as threads:
         waiting = [threads.submit(server.sent, slow) for _ in range(20)]
         until(lambda: server.counted("rarebird_held_bytes") >= 200, 30)
-        found = httpx.post(f"{server.url}/invocations", content=images[1], headers={"Content-Type": "image/png"})
-        np.testing.assert_allclose(found.json()["probabilities"], expected[1], atol=1e-5)
+        response = httpx.post(f"{server.url}/invocations", content=images[1], headers={"Content-Type": "image/png"})
+        np.testing.assert_allclose(response.json()["probabilities"], expected[1], atol=1e-5)
         for one in waiting:
             assert one.result().startswith(b"HTTP/1.1 408") and b"did not arrive within 1.5 s; 10 bytes" in one.result()
     assert server.counted("rarebird_held_bytes") == 0
@@ -156,29 +156,29 @@ def test_after_sigterm_running_requests_are_answered_and_the_exit_code_is_0(stub
             head, _, body = answer.result().partition(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200")
             np.testing.assert_allclose(json.loads(body)["probabilities"], stub_probabilities(image), atol=1e-7)
-        began = time.monotonic()
+        start = time.monotonic()
         assert never.recv(1 << 16).startswith(b"HTTP/1.1 503")
-        assert server.child.wait(timeout=60) == 0, server.told()
-        assert time.monotonic() - began < 30 and "Traceback" not in server.told()
+        assert server.child.wait(timeout=60) == 0, server.output()
+        assert time.monotonic() - start < 30 and "Traceback" not in server.output()
 
 
 def test_the_model_is_found_by_flag_variable_or_in_opt_ml(model, tmp_path, monkeypatch):
-    def place(*flags: str):
+    def folder(*flags: str):
         return model_folder(*settings_layers.read(SERVE, flags, ""))
 
     base = tmp_path / "ml"
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(base))
     with pytest.raises(InputError, match="no finished run lies in runs"):
-        place()
+        folder()
     shutil.copytree(model, base / "model")
     (base / "model" / "model.tar.gz").write_bytes(b"of the SDK's local mode")
     (base / "model" / "output.tar.gz").write_bytes(b"likewise")
     shutil.copytree(model, base / "model" / "checkpoint-of-something")
-    assert place() == base / "model"
+    assert folder() == base / "model"
     monkeypatch.setenv("SM_MODEL_DIR", str(model.parent))
-    assert place() == model
-    assert place("--model_dir", str(base / "model")) == base / "model"
-    assert place("--multi_model") is None
+    assert folder() == model
+    assert folder("--model_dir", str(base / "model")) == base / "model"
+    assert folder("--multi_model") is None
 
 
 def test_a_missing_model_or_a_port_in_use_is_an_error_before_anything_is_loaded(model, tmp_path):
@@ -190,11 +190,11 @@ def test_a_missing_model_or_a_port_in_use_is_an_error_before_anything_is_loaded(
             main(["--model_dir", str(model), "--host", "127.0.0.1", "--port", port])
 
 
-def held(server) -> float:
+def reserved(server) -> float:
     return server.counted("rarebird_held_bytes") + server.counted("rarebird_waiting_pictures")
 
 
-def faults(server) -> list[str]:
+def server_errors(server) -> list[str]:
     lines = httpx.get(f"{server.url}/metrics").text.splitlines()
     return [line for line in lines if 'status="500"' in line]
 
@@ -218,11 +218,11 @@ def test_10000_malformed_requests_give_no_500_and_no_hang(process, model, malfor
 
     with ThreadPoolExecutor(64) as threads:
         statuses = list(threads.map(one, range(10_000)))
-    told = {status: statuses.count(status) for status in sorted(set(statuses))}
-    print(told)
-    assert set(told) <= {"", "100", "200", "400", "404", "405", "406", "408", "413", "415", "422", "501", "503"}
-    assert len(told) > 8 and not faults(server)
-    assert (server.ping(), held(server)) == (200, 0)
+    counts = {status: statuses.count(status) for status in sorted(set(statuses))}
+    print(counts)
+    assert set(counts) <= {"", "100", "200", "400", "404", "405", "406", "408", "413", "415", "422", "501", "503"}
+    assert len(counts) > 8 and not server_errors(server)
+    assert (server.ping(), reserved(server)) == (200, 0)
     code, log = server.stop()
     assert code == 0 and "Traceback" not in log
 
@@ -238,7 +238,7 @@ def test_a_fuzzer_finds_no_500_from_the_openapi_description(process, model):
     )
     print(ended.stdout[-2000:])
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert not faults(server) and (server.ping(), held(server)) == (200, 0)
+    assert not server_errors(server) and (server.ping(), reserved(server)) == (200, 0)
 
 
 @pytest.mark.long

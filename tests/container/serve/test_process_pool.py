@@ -159,12 +159,12 @@ def test_restarted_processes_load_all_models_again(pool, tmp_path, monkeypatch):
     released = threading.Event()
     make_ready = ProcessPool._make_ready
 
-    async def held(own: ProcessPool, worker: Worker, copies: int) -> None:
+    async def wait_until_released(own: ProcessPool, worker: Worker, copies: int) -> None:
         while not released.is_set():
             await asyncio.sleep(0.005)
         await make_ready(own, worker, copies)
 
-    monkeypatch.setattr(ProcessPool, "_make_ready", held)
+    monkeypatch.setattr(ProcessPool, "_make_ready", wait_until_released)
     monkeypatch.setattr(process_pool, "pause", lambda deaths: 0)
     killed = serving.ask(KILL, "/models/b/invoke")
     assert (killed.status_code, killed.headers["retry-after"]) == (503, "1")
@@ -230,7 +230,7 @@ def test_signals_end_the_server_and_all_its_processes(tmp_path):
             until(lambda: drained.ping() == 0)
             (tmp_path / "go").touch()
             assert answer.result().status_code == 200
-        assert drained.child.wait(60) == 0, drained.told()
+        assert drained.child.wait(60) == 0, drained.output()
         until(lambda: not any(map(runs, processes)))
     finally:
         drained.end()

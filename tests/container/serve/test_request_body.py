@@ -33,10 +33,10 @@ def read(kind: str, pieces: list[bytes], max_images: int = 512) -> Invocation:
     return asyncio.run(read_invocation(Request({"type": "http", "headers": headers.raw}), kind, chunks(), max_images))
 
 
-def refused(*told: object, **more: int) -> RequestError:
-    with pytest.raises(RequestError) as found:
-        read(*told, **more)
-    return found.value
+def refused(*arguments: object, **more: int) -> RequestError:
+    with pytest.raises(RequestError) as raised:
+        read(*arguments, **more)
+    return raised.value
 
 
 def test_a_form_with_too_many_images_is_refused_while_it_arrives():
@@ -61,15 +61,15 @@ def test_a_single_form_field_belongs_to_all_images():
 
 
 def test_a_list_with_too_many_images_is_refused_before_decoding(monkeypatch):
-    monkeypatch.setattr(request_body, "_decode_item", lambda *told: pytest.fail("it was decoded"))
+    monkeypatch.setattr(request_body, "_decode_item", lambda *arguments: pytest.fail("it was decoded"))
     error = refused(request_body.JSON, [json.dumps(["AA=="] * 4).encode()], max_images=3)
     assert error.status == 413 and "4 images" in str(error)
 
 
 def test_json_lines_have_one_image_per_line():
     lines = b'{"image": "AA==", "id": 7}\r\n\n"AQ=="\n'
-    found = read(json_body.LINES, [lines[:9], lines[9:]])
-    assert found == Invocation([b"\x00", b"\x01"], [{"id": 7}, {}], is_single=False)
+    invocation = read(json_body.LINES, [lines[:9], lines[9:]])
+    assert invocation == Invocation([b"\x00", b"\x01"], [{"id": 7}, {}], is_single=False)
     assert read(json_body.LINES, [b'"AQ=="']) == Invocation([b"\x01"], [{}], is_single=True)
 
 

@@ -51,8 +51,8 @@ def test_a_request_that_accepts_none_is_406(header):
 
 def test_one_image_is_an_object_and_a_list_has_predictions_in_order():
     single = json.loads(encode_answers([READ], True, ResponseFormat(JSON), SCHEME, Decision()))
-    several = json.loads(encode_answers([UNREAD, READ], False, ResponseFormat(JSON), SCHEME, Decision()))
-    assert several == {"predictions": [{"error": "no, image"}, single]}
+    answer = json.loads(encode_answers([UNREAD, READ], False, ResponseFormat(JSON), SCHEME, Decision()))
+    assert answer == {"predictions": [{"error": "no, image"}, single]}
     assert json.loads(encode_answers([READ], False, ResponseFormat(JSON), SCHEME, Decision())) == {
         "predictions": [single]
     }

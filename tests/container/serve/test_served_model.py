@@ -91,12 +91,14 @@ def test_large_images_are_decoded_one_at_a_time_if_they_fit_into_memory(serving,
     given_back: list[bool] = []
     monkeypatch.setattr(served_model, "_trim_heap", lambda: given_back.append(True))
     monkeypatch.setattr(
-        EnsemblePredictor, "prepare", lambda *told: alone.append(ServedModel.large_image.locked()) or look(*told)
+        EnsemblePredictor,
+        "prepare",
+        lambda *arguments: alone.append(ServedModel.large_image.locked()) or look(*arguments),
     )
     for content in (deep, encoded(Image.new("I;16", (410, 410)))):
         assert client.post("/invocations", content=content, headers={"Content-Type": "image/png"}).status_code == 200
     assert alone == [True, False] and given_back == [True]
     monkeypatch.setattr(served_model, "free_memory", lambda: 100 << 20)
-    found = client.post("/invocations", content=deep, headers={"Content-Type": "image/png"})
-    assert found.status_code == 400 and len(alone) == 2
-    assert found.json()["error"] == "too large: decoding takes up to 160 MiB of memory; 100 MiB are free"
+    response = client.post("/invocations", content=deep, headers={"Content-Type": "image/png"})
+    assert response.status_code == 400 and len(alone) == 2
+    assert response.json()["error"] == "too large: decoding takes up to 160 MiB of memory; 100 MiB are free"

@@ -44,9 +44,9 @@ def test_requests_are_counted_and_logged(serving, images, caplog, monkeypatch):
     assert [line["status"] for line in lines] == [200, 200, 415, 404]  # a ping that went well is left out
     assert (lines[0]["inference_id"], lines[0]["bytes_in"], lines[0]["pictures"]) == ("abc", len(images[1]), 1)
     assert (lines[1]["pictures"], lines[1]["unreadable"]) == (2, 1) and "text/plain" in lines[2]["error"]
-    told = client.get("/metrics").text
-    assert 'rarebird_requests_total{path="/invocations",status="200"} 2.0' in told
-    assert 'rarebird_requests_total{path="other",status="404"} 1.0' in told
-    assert 'rarebird_pictures_total{outcome="answered"} 2.0' in told
-    assert 'rarebird_pictures_total{outcome="unreadable"} 1.0' in told
-    assert "rarebird_waiting_pictures 0.0" in told and "rarebird_held_bytes 0.0" in told
+    metrics = client.get("/metrics").text
+    assert 'rarebird_requests_total{path="/invocations",status="200"} 2.0' in metrics
+    assert 'rarebird_requests_total{path="other",status="404"} 1.0' in metrics
+    assert 'rarebird_pictures_total{outcome="answered"} 2.0' in metrics
+    assert 'rarebird_pictures_total{outcome="unreadable"} 1.0' in metrics
+    assert "rarebird_waiting_pictures 0.0" in metrics and "rarebird_held_bytes 0.0" in metrics
