@@ -1,4 +1,4 @@
-"""Inference of many images by several hosts, and by several processes of one."""
+"""Inference with several hosts, and with several processes on one host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of an inference that are kept, taken over and joined.
+"""Parts of an inference are kept, reused and joined.
 
 A kill is an exception between two parts here; tests/long/test_bulk_inference.py kills processes.
 """
@@ -29,7 +29,7 @@ def test_parts_give_the_predictions_of_one_inference(model, loose, shards, tmp_p
     assert pd.read_csv(whole / "output.csv")["ans"].nunique() > 2
     joined = infer(shards, model, tmp_path / "joined")
     assert len(written) == 6 and contents(joined) == contents(whole)
-    assert sorted(path.name for path in joined.iterdir()) == sorted(FILES)  # single host: the parts are removed
+    assert sorted(path.name for path in joined.iterdir()) == sorted(FILES)  # with one host the parts are removed
     infer(loose, model, tmp_path / "named", "--part_size", "3", "--output", "photos.csv")
     assert len(written) == 6 + 6  # three rows, rounded up to a batch
     assert contents(tmp_path / "named", "photos.") | contents(whole).keys() >= {"probabilities.csv"}
@@ -40,7 +40,7 @@ def test_parts_give_the_predictions_of_one_inference(model, loose, shards, tmp_p
 def test_rows_that_alternate_between_parts_keep_their_order_and_values(
     model, loose, shards, tmp_path, written, monkeypatch, most_open
 ):
-    """A table of shards in any order, with duplicates, images that are missing, quotes and line feeds."""
+    """A table of shards in any order, with duplicates, missing images, quotes and line feeds."""
     monkeypatch.setattr("model.answers.joined_parts.MOST_OPEN", most_open)
     names = sorted(path.relative_to(loose).as_posix() for path in loose.rglob("*.png"))
     names = [*np.random.default_rng(1).permutation(names).tolist(), names[0], "gone.png", names[5]]
@@ -99,7 +99,7 @@ def test_a_part_of_another_model_or_other_settings_is_predicted_again(
 
 
 def test_other_files_in_the_folder_of_the_parts_are_kept(model, shards, tmp_path, stopped):
-    """The channel itself may be the folder `parts` beside the answers."""
+    """The channel itself may be the folder `parts` next to the output."""
     own = stopped.parent / "parts" / "photos" / "a.png"
     own.parent.mkdir(parents=True)
     own.write_bytes(b"mine")

@@ -12,7 +12,7 @@ CLOSED = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  {}  Wed Jan 22 22:33:5
 
 @pytest.fixture
 def compat(tmp_path: Path) -> Path:
-    """As the package cuda-compat-13-0 lies in NVIDIA's base images."""
+    """The package cuda-compat-13-0 as in NVIDIA's base images."""
     folder = tmp_path / "compat"
     folder.mkdir()
     (folder / "libcuda.so.580.95.05").touch()

@@ -1,4 +1,4 @@
-"""The way into the image: words, exit codes, signals and what SageMaker is told, each job a real child process."""
+"""The entry point: jobs, exit codes, signals and the files for SageMaker. Each job is a real child process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SAVED = "save(BASE + '/model')"
 
 
 def until(file: Path, process: subprocess.Popen[str], seconds: float = 120) -> None:
-    """Waits for a file that a job makes."""
+    """Waits for a file that a job creates."""
     end = time.monotonic() + seconds
     while not file.exists():
         assert process.poll() is None, process.communicate()
@@ -165,7 +165,7 @@ def test_a_server_that_is_stopped_before_it_serves_ends_with_0(start):
 
 
 def test_ctrl_c_on_a_terminal_reaches_the_job_only_through_its_supervisor(start, tree):
-    """A terminal sends SIGINT to its whole foreground group; a second one would end the job before its checkpoint."""
+    """A terminal sends SIGINT to its whole foreground group. A second one would end the job before its checkpoint."""
     process = start(
         "signal.signal(signal.SIGINT, lambda *_: Path(BASE + '/interrupted').touch())\n"
         "Path(BASE + '/ready').touch()\n"
@@ -182,7 +182,7 @@ def test_ctrl_c_on_a_terminal_reaches_the_job_only_through_its_supervisor(start,
 
 
 def test_processes_that_outlive_a_job_are_ended_and_reaped(run, tree):
-    """A grandchild of its own session outlives the job, as a loader worker of a killed one would."""
+    """A grandchild with its own session outlives the job, like a loader worker of a killed job."""
     ended = run(
         "if os.fork() == 0:\n"
         "    os.setsid()\n"
@@ -282,7 +282,7 @@ def test_files_in_a_mounted_folder_belong_to_its_owner(run, tree):
     os.chown(tree / "model", 1234, 1235)
     (tree / "output").mkdir()
     os.chown(tree / "output", 1234, 1235)
-    (tree / "model" / "killed").touch()  # a run that was killed has left it
+    (tree / "model" / "killed").touch()  # left by a run that was killed
     (tree / "model" / "theirs").touch()
     os.chown(tree / "model" / "theirs", 77, 78)
     (tree / "beside").touch()

@@ -1,4 +1,4 @@
-"""Variables of the process and .env: which process this is, the server's settings, the account of tracking."""
+"""Variables of the process and .env: the rank, the server's settings, the account of Weights & Biases."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_timeout_variable_in_seconds_has_priority(monkeypatch):
 
 
 def test_variables_of_a_kubernetes_service_named_serve_are_ignored(monkeypatch):
-    """Its documentation: Service, Discovering services, Environment variables."""
+    """Source: Kubernetes documentation, Service, Discovering services, Environment variables."""
     for service in ("SERVE", "SERVE_FACES"):
         for name, value in {
             "SERVICE_HOST": "10.0.0.11",

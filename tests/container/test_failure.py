@@ -1,4 +1,4 @@
-"""What SageMaker is told of how a job ended."""
+"""The files from which SageMaker reads how a job ended."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The garbage collector rests while our scripts import, and nowhere else."""
+"""The garbage collector is paused while job scripts import, and nowhere else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GPUs that the driver shows and torch cannot use."""
+"""GPUs that the driver shows but torch cannot use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOWN = r"the driver shows 4 GPUs, but none can be used: torch .*, built for CUD
 
 @pytest.fixture(autouse=True)
 def without_gpu(monkeypatch):
-    """torch as it is with a driver that is too old."""
+    """torch as it behaves if the driver is too old."""
 
     def init() -> None:
         raise RuntimeError("The NVIDIA driver on your system is too old (found version 11040).\nPlease update")

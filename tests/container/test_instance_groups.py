@@ -1,4 +1,4 @@
-"""Which hosts of a cluster of several instance groups train."""
+"""The hosts that train if a cluster has several instance groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every job type against the scripts on disk, the fields of its settings class and the launcher's flags."""
+"""Job types agree with the scripts, the fields of their settings classes and the launcher's flags."""
 
 import ast
 import dataclasses
@@ -28,7 +28,7 @@ def test_the_scripts_are_those_in_the_projects_root():
 
 @parametrized(LAUNCHED)
 def test_a_script_imports_its_own_job_type(job_type: JobType):
-    """It imports the constant of its type from container.job_types, and no other."""
+    """It imports only the constant of its own type from container.job_types."""
     tree = ast.parse((PROJECT_ROOT / job_type.script).read_text(encoding="utf-8"))
     imports = [
         node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == job_types.__name__
@@ -55,7 +55,7 @@ def test_all_settings_of_a_job_type_are_fields_of_its_settings_class(job_type: J
 
 @parametrized(LAUNCHED)
 def test_every_text_setting_is_in_exactly_one_group(job_type: JobType):
-    """A setting that is text may be a path: a new one must say what becomes of it in a launched job."""
+    """A text setting may be a path, so a new one must define how a launched job gets it."""
     hints = typing.get_type_hints(job_type.settings)
     choices = {field.name for field in dataclasses.fields(job_type.settings) if field.metadata["choices"]}
     texts = [name for name, hint in hints.items() if hint in (str, str | None, list[str]) and name not in choices]

@@ -1,4 +1,4 @@
-"""Where each input and output of a job lies: by flag, variable, /opt/ml, or beside the job."""
+"""The path of each input and output of a job: from flag, variable, /opt/ml or default."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def locations() -> Locations:
 
 @pytest.fixture
 def processing(tmp_path, monkeypatch) -> Path:
-    """A processing job's tree on the second of two hosts."""
+    """The folders of a processing job on the second of two hosts."""
     base = tmp_path / "ml"
     for name in ("ground_truth", "predictions", "eval", "model"):
         (base / "processing" / "input" / name).mkdir(parents=True)
@@ -195,7 +195,7 @@ def test_each_of_several_hosts_writes_into_its_own_folder(processing, monkeypatc
 
 
 def test_links_are_followed_only_on_the_users_own_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not in the image, nor where SageMaker has laid out /opt/ml; a tree that a launcher lays out elsewhere is the
+    """Not in the image, and not if SageMaker has created /opt/ml. Folders that a launcher creates elsewhere are the
     user's."""
     own = {"SAGEMAKER_BASE_DIR": str(tmp_path)}
     (tmp_path / "input").mkdir()
@@ -210,7 +210,7 @@ def test_links_are_followed_only_on_the_users_own_machine(tmp_path: Path, monkey
 
 
 def test_the_channel_training_of_sagemakers_clients_is_the_channel_train(tree, monkeypatch, caplog):
-    """estimator.fit("s3://...") makes a channel `training`."""
+    """estimator.fit("s3://...") creates a channel `training`."""
     train, training = tree / "input" / "data" / "train", tree / "input" / "data" / "training"
     training.mkdir()
     with pytest.raises(InputError, match="a channel `train` and a channel `training`: remove one of them"):

@@ -1,4 +1,4 @@
-"""Whether a training left a model, by the files in its folders."""
+"""Whether a training has saved a model, judged by the files in its folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the config files in /opt/ml say."""
+"""The content of the config files in /opt/ml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that root writes into somebody's folder are given to them."""
+"""Files that root writes into a folder are given to the owner of the folder."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def test_only_root_hands_files_over(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_created_folders_and_files_get_the_owner_and_others_keep_theirs(tmp_path, monkeypatch):
-    """What would be given is written down: a fault must not change folders above the test's own."""
+    """Changes of owners are recorded only: an error must not change folders outside of the test."""
     owners: dict[Path, tuple[int, int]] = {}
     monkeypatch.setattr("container.ownership.os.lchown", lambda path, uid, gid: owners.update({path: (uid, gid)}))
     mount = tmp_path / "mount"
     mount.mkdir()
     os.chown(mount, *OWNER)
-    assert owned_folders([tmp_path]) == []  # root's own
+    assert owned_folders([tmp_path]) == []  # owned by root
     owned = owned_folders([mount / "runs" / "exp"])
     run = mount / "runs" / "exp"
     run.mkdir(parents=True)

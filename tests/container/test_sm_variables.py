@@ -1,4 +1,4 @@
-"""What we do otherwise than AWS's toolkit, on purpose; the rest is compared with it in tests/long/test_toolkit.py."""
+"""Intended differences from AWS's toolkit. Everything else is compared with it in tests/long/test_toolkit.py."""
 
 import json
 

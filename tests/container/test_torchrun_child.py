@@ -1,4 +1,4 @@
-"""How a child of torchrun notes its end, each a real process."""
+"""How a child of torchrun writes the way it ended. Each child is a real process."""
 
 from __future__ import annotations
 
@@ -76,4 +76,4 @@ def test_a_rank_waits_until_the_others_have_succeeded(tmp_path, monkeypatch):
     monkeypatch.setattr(torchrun_child.time, "sleep", pause)
     note(tmp_path, 1, 0, at=1.0)
     wait_for_others(tmp_path, 0, 3)
-    assert len(pauses) == 2  # 2 had not ended, then failed, then ended well
+    assert len(pauses) == 2  # first rank 2 had not ended, then it had failed, then it had succeeded

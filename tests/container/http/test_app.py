@@ -1,4 +1,4 @@
-"""The page without any model: errors are JSON, requests are logged, and it imports nothing of the models."""
+"""A page without a model: errors are JSON, requests are logged, and no module of model is imported."""
 
 from __future__ import annotations
 

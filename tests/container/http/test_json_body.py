@@ -1,4 +1,4 @@
-"""JSON of requests is checked before it is built; that of responses is UTF-8."""
+"""JSON bodies: requests are checked before they are parsed, responses are UTF-8."""
 
 from __future__ import annotations
 

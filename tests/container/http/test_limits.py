@@ -1,4 +1,4 @@
-"""Reservations of a capacity, and the memory that is free."""
+"""Reservations of a capacity, and free memory."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ POST = b"POST /labels HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
 def test_a_response_does_not_wait_for_the_rest_of_the_request(page):
-    """One byte of it stops uvicorn's timer of idle connections."""
+    """The first byte of the body stops uvicorn's timer of idle connections."""
     for head in (b"Content-Length: 1000000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n1\r\n"):
         answer = page().sent(GET + head, b"x", pause=0.5)
         assert answer.startswith(b"HTTP/1.1 200") and b"connection: close" in answer.lower()
@@ -34,7 +34,7 @@ def test_a_body_that_was_read_leaves_the_connection_open(page):
 
 
 def test_invalid_chunks_are_not_a_server_error(page):
-    """Those that come with the head, and those that come after the answer."""
+    """Chunks that arrive with the headers, and chunks that arrive after the response."""
     server = page("--max_connections", "20")
     head = GET + b"Transfer-Encoding: chunked\r\n\r\n"
     assert server.sent(head + b"ZZ\r\n").startswith(b"HTTP/1.1 400")

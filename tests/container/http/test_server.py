@@ -1,4 +1,4 @@
-"""A real process that serves a page without any model: its connections, and clients that are slow."""
+"""A real process that serves a page without a model: its connections, and slow clients."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.container.http.server_process import ServerProcess, until
 
 GET = b"GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n"
 CLOSE = b"Connection: close\r\n"
-SMALL = 4096  # bytes of the kernel's buffers, which hold what is not read
+SMALL = 4096  # bytes of the kernel's buffers for data that is not read yet
 
 
 def sockets(server: ServerProcess) -> int:
@@ -31,7 +31,7 @@ def sockets(server: ServerProcess) -> int:
 
 
 def unread(server: ServerProcess, request: bytes) -> socket.socket:
-    """A connection that has asked, and has not read its answer yet."""
+    """A connection that has sent a request and has not read the response yet."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
     client.settimeout(60)
@@ -48,7 +48,7 @@ def impatient(page):
 @pytest.mark.parametrize("head", [b"", CLOSE])
 @pytest.mark.parametrize("size", [40_000, 5_000_000])
 def test_a_response_that_is_not_read_closes_the_connection(impatient, size, head):
-    time.sleep(0.3)  # for connections of earlier tests to end
+    time.sleep(0.3)  # until connections of earlier tests have ended
     before = sockets(impatient)
     with unread(impatient, GET % (b"/large/%d" % size, head)):
         until(lambda: sockets(impatient) > before, 20)
@@ -56,7 +56,7 @@ def test_a_response_that_is_not_read_closes_the_connection(impatient, size, head
 
 
 def test_a_response_that_is_read_slowly_is_complete(impatient):
-    """Some of it within the limit, all of it not."""
+    """Parts of it are read within the time limit, all of it not."""
     start, answer = time.monotonic(), b""
     with unread(impatient, GET % (b"/large/300000", CLOSE)) as client:
         while piece := client.recv(30_000):
@@ -80,7 +80,7 @@ def test_requests_on_too_many_connections_are_503_until_some_close(page):
 
 @pytest.mark.parametrize(("limit", "connections"), [("ulimit -Sn 128", 200), ("ulimit -n 128", 28)])
 def test_more_connections_than_open_files_are_503(limit, connections):
-    """The soft limit is raised; where the hard one is too low, there are fewer connections."""
+    """The soft limit is raised. If the hard limit is too low, fewer connections are allowed."""
     command = f"{limit}; exec {sys.executable} -m tests.container.http.page --max_connections 200 $@"
     server = ServerProcess(["bash", "-c", command, "bash"])
     try:

@@ -1,4 +1,4 @@
-"""Counters and log lines of an app that knows no model."""
+"""Counters and log lines of an app without a model."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def telemetry() -> Telemetry:
 
 @pytest.fixture
 def lines(caplog, monkeypatch):
-    """The entries of the log's lines so far."""
+    """The entries of the log lines so far."""
     monkeypatch.setattr(logging.getLogger("rarebird"), "propagate", True)
     with caplog.at_level(logging.INFO, "rarebird"):
         yield lambda: [json.loads(record.getMessage()) for record in caplog.records if record.name == "rarebird"]

@@ -1,4 +1,4 @@
-"""A saved model whose answers differ from image to image, drawn images, servers in and out of this process."""
+"""A saved model whose predictions differ between images, generated images, and servers in this and other processes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LOCAL = ("--host", "127.0.0.1", "--device", "cpu", "--precision", "fp32")
 
 
 def make_model(folder: Path, seed: int = 1, target: str = "joint") -> Path:
-    """Untrained; its classifier is made steep, so that no two images have one answer."""
+    """An untrained model. Large weights of its classifier make the predictions of any two images differ."""
     import torch
 
     torch.manual_seed(seed)
@@ -63,13 +63,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def another_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of other weights, with a head an attribute."""
+    """A model with other weights and one head per attribute."""
     return make_model(tmp_path_factory.mktemp("served") / "another", seed=2, target="heads")
 
 
 @pytest.fixture(scope="session")
 def images() -> list[bytes]:
-    """JPEG, PNG and WebP in turn."""
+    """Encoded images: JPEG, PNG, WebP, JPEG, ..."""
     draw, encoded_images = np.random.default_rng(0), []
     for number in range(NUMBER):
         coarse = Image.fromarray(draw.integers(0, 256, (4, 3, 3), dtype=np.uint8))
@@ -85,7 +85,7 @@ def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
 
 @pytest.fixture(scope="session")
 def expected(model: Path, images: list[bytes]) -> np.ndarray:
-    """(images, classes) by the Python call that inference.py shares its way with."""
+    """Probabilities (images, classes) from the Python API, which uses the same code as inference.py."""
     frame = predict(model, images, device="cpu", precision="fp32")
     probabilities: np.ndarray = frame.iloc[:, frame.columns.get_loc("error") + 1 :].to_numpy(np.float64)
     apart = np.abs(probabilities[:, None] - probabilities[None]).max(2) + np.eye(len(probabilities))
@@ -99,7 +99,7 @@ def settings_of(**values: object) -> ServeSettings:
 
 @pytest.fixture(scope="module")
 def serving(model: Path) -> Iterator[Callable[..., TestClient]]:
-    """Apps in this process, ready to answer, by their settings."""
+    """Starts apps in this process by their settings and waits until they are ready."""
     clients: dict[str, TestClient] = {}
 
     def start(folder: Path | None = model, **values: object) -> TestClient:
@@ -124,7 +124,7 @@ IMAGE = {"Content-Type": "image/png"}
 
 
 def ask(client: TestClient, path: str, image: bytes) -> list[float]:
-    """The probabilities of an image."""
+    """The probabilities of an image from the server."""
     response = client.post(path, content=image, headers=IMAGE)
     assert response.status_code == 200, response.text
     return response.json()["probabilities"]
@@ -147,7 +147,7 @@ class Process(ServerProcess):
         return self
 
     def check_clients(self, images: list[bytes], expected: np.ndarray, clients: int, seconds: float) -> int:
-        """Clients that ask side by side and each look at their own answers, of which it returns the number."""
+        """Runs parallel clients that check the predictions of their own images. Returns the number of responses."""
         end = time.monotonic() + seconds
 
         def one(number: int) -> int:
@@ -167,7 +167,7 @@ class Process(ServerProcess):
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[Callable[..., Process]]:
-    """Starts servers that end with the module's tests."""
+    """Starts servers. They end after the tests of the module."""
     started: list[Process] = []
 
     def start(*flags: str, **env: str) -> Process:
@@ -205,7 +205,7 @@ TYPES = ("image/png", "image/jpeg", "application/json", "multipart/form-data; bo
 
 
 def malformed_request(draw: random.Random, images: list[bytes]) -> bytes:
-    """A request whose head or body was damaged: bytes changed, cut out, put in, or its end cut off."""
+    """A request with damaged headers or body: bytes changed, removed or inserted, or its end removed."""
     body = draw.choice([*images, b"", b"[" * 50, b'{"image": 5}', b'["AAAA"]', b"--x\r\n\r\n--x--"])
     if draw.random() < 0.3:
         body = damaged(draw, body)
@@ -232,5 +232,5 @@ def damaged(draw: random.Random, content: bytes) -> bytes:
 
 @pytest.fixture(scope="session")
 def malformed(images: list[bytes]) -> Callable[[int], bytes]:
-    """Requests that no client should send, by number."""
+    """Creates malformed requests from a number."""
     return lambda number: malformed_request(random.Random(number), images)

@@ -1,4 +1,4 @@
-"""A model without a network, which starts at once: it answers an image by its bytes, and fails if they say so."""
+"""A model without a network, which loads at once. The bytes of an image decide its prediction, or that it fails."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ job_script.run(main)
 
 
 def stub_server_process(folder: Path, *flags: str, **env: str) -> ServerProcess:
-    """A server whose model is a stub. folder: for files of a model."""
+    """A server whose model is a stub. folder: gets empty files of a saved model."""
     for name in ("model.safetensors", "settings.yaml", "labels.json", "preprocessing.json"):
         (folder / name).touch()
     command = [sys.executable, "-c", SERVER, "--host", "127.0.0.1", "--model_dir", str(folder)]
@@ -44,20 +44,21 @@ def stub_server_process(folder: Path, *flags: str, **env: str) -> ServerProcess:
 
 
 def stub_probabilities(image: bytes) -> np.ndarray:
-    """float32 (classes,) from an image's first byte and length."""
+    """Probabilities, float32 (classes,), from the first byte and the length of an image."""
     probabilities = np.full(NUM_CLASSES, 0.5 / NUM_CLASSES, np.float32)
     probabilities[(image[0] + len(image)) % NUM_CLASSES] += np.float32(0.5)
     return probabilities
 
 
 class StubModel:
-    """Stands for a ServedModel.
+    """A stub of ServedModel.
 
-    Images: BAD cannot be read; a batch with FAULT fails, as after an error of the GPU; one of two with NO_MEMORY in
-    it needs more memory than there is; KILL kills the process; WAIT + PATH waits for that file while it is decoded.
+    Images: BAD cannot be read. A batch with FAULT fails, as after an error of the GPU. A batch with NO_MEMORY needs too
+    much memory, unless it is the only image. KILL kills the process. WAIT + PATH waits for that file while it is
+    decoded.
 
-    A folder whose name is an exception's raises it; the file DIES in it lets every process end that loads it; of the
-    processes that load a folder of the name ONE, only the first has the memory.
+    Folders: one with the name of an exception raises it. The file DIES ends every process that loads the folder. If
+    several processes load a folder with the name ONE, only the first has enough memory.
     """
 
     batch_size = 4
@@ -100,4 +101,4 @@ class StubModel:
 
 
 def import_nothing() -> None:
-    """Stands for import_libraries."""
+    """A stub of import_libraries."""

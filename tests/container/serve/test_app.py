@@ -1,4 +1,4 @@
-"""What /invocations takes, gives and refuses, and that its answers are those of the Python call."""
+"""/invocations: accepted and refused bodies, formats of responses, and the same predictions as the Python API."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def text(image: bytes) -> str:
 
 
 def bodies(images: list[bytes]) -> dict[str, tuple[dict[str, str], bytes, int]]:
-    """By name: the headers, the body, and how many images are in it."""
+    """By name: the headers, the body, and the number of images in it."""
     jpeg, png, webp = images[:3]
     boundary = b"--x\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\n"
     form = b"".join(boundary + image + b"\r\n" for image in (jpeg, png)) + b"--x--\r\n"
@@ -44,7 +44,7 @@ def bodies(images: list[bytes]) -> dict[str, tuple[dict[str, str], bytes, int]]:
         "image/png": ({"Content-Type": "image/png"}, png, 1),
         "image/webp": ({"Content-Type": "image/webp"}, webp, 1),
         "application/x-image": ({"Content-Type": "application/x-image"}, jpeg, 1),
-        "told in another case, with a parameter": ({"Content-Type": "Image/JPEG; q=1"}, jpeg, 1),
+        "upper case and a parameter": ({"Content-Type": "Image/JPEG; q=1"}, jpeg, 1),
         "no type": ({}, jpeg, 1),
         "base64": (json_type, json.dumps(text(jpeg)).encode(), 1),
         "data URL": (json_type, json.dumps(f"data:image/jpeg;base64,{text(jpeg)}").encode(), 1),
@@ -266,7 +266,7 @@ def test_execution_parameters_respect_the_limits_of_transforms(serving):
 
 
 def blocked(settings: ServeSettings, folder, go: threading.Event) -> tuple[TestClient, Server]:
-    """A server whose model computes when it may."""
+    """A server whose model waits for an event before it predicts."""
     server = Server(settings, folder, pytest.fail)
     client = TestClient(server.app()).__enter__()
     while client.get("/ping").status_code != 200:

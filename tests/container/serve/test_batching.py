@@ -1,4 +1,4 @@
-"""Images of many requests are gathered into batches, each is answered with its own, and nothing grows."""
+"""Images of many requests are predicted in batches, each gets its own row, and memory is limited."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from container.serve.batching import Batcher
 
 
 class Counting:
-    """Answers an image with its length and the place in its request; remembers the batches."""
+    """Predicts the length of an image and its row in its request; records the batches."""
 
     def __init__(self) -> None:
         self.batches: list[int] = []

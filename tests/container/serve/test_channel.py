@@ -1,4 +1,4 @@
-"""Messages and payloads between two ends, and exceptions that the server can receive."""
+"""Messages and payloads over a channel, and exceptions in a form that the server can receive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults of the model in a row: /ping, the end of the server, and batches for which there is not enough memory."""
+"""Failed batches in a row: /ping, the end of the server, and batches that do not fit into memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ IMAGE = {"Content-Type": "image/png"}
 
 @pytest.fixture
 def stub_server(monkeypatch):
-    """Starts apps whose model is a stub: the client, the server, and the failures that end it."""
+    """Starts apps with a stub as their model. Returns the client, the server, and the failures that end it."""
     clients: list[TestClient] = []
 
     def start(**values: object) -> tuple[TestClient, Server, list[Exception]]:
@@ -71,7 +71,7 @@ def test_a_success_resets_the_count_and_unreadable_images_do_not_count(stub_serv
     assert statuses(client, FAULT, b"x", FAULT, b"x", FAULT, b"x") == [500, 200] * 3
     assert statuses(client, *[BAD] * 5) == [400] * 5
     assert client.get("/ping").status_code == 200 and not failures
-    assert statuses(client, FAULT, BAD, FAULT) == [500, 400, 500]  # nor does a refused image reset the count
+    assert statuses(client, FAULT, BAD, FAULT) == [500, 400, 500]  # an unreadable image does not reset the count
     assert server.models.health.is_broken and len(failures) == 1
 
 

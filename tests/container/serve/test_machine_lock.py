@@ -1,4 +1,4 @@
-"""A lock of several processes, which the death of its holder frees."""
+"""A lock of several processes, which is released when the process that holds it dies."""
 
 from __future__ import annotations
 

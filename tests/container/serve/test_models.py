@@ -1,4 +1,4 @@
-"""Multi-model mode, full queues, and settings from SageMaker's variables."""
+"""Multi-model mode: loading, listing, using and unloading models, and errors while loading."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_model_whose_preprocessing_does_not_fit_is_400(serving, model, tmp_pat
 
 
 def test_nothing_heavy_is_imported_before_the_server_listens():
-    """It answers /ping with 503 while torch is imported."""
+    """/ping is answered with 503 while torch is imported."""
     code = (
         "import sys, container.serve.__main__\n"
         "print(sorted({'torch', 'torchvision', 'timm', 'numpy', 'pandas', 'PIL'} & set(sys.modules)))"

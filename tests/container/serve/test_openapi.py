@@ -1,4 +1,4 @@
-"""The description against the routes that the server has."""
+"""The OpenAPI description agrees with the routes of the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server as a process: its start, its end, clients side by side, and those that are slow or speak no HTTP."""
+"""The server as a process: start, end, parallel clients, slow clients and clients that send invalid HTTP."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HEAD = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
 
 @pytest.fixture(scope="module")
 def server(process, model, tmp_path_factory):
-    """One for this file's tests: its model at the root of SageMaker's tree, read-only, with other files beside it."""
+    """One server for all tests. Its model is in SageMaker's model folder, which is read-only and has other files."""
     base = tmp_path_factory.mktemp("ml")
     shutil.copytree(model, base / "model")
     (base / "model" / "model.tar.gz").write_bytes(b"left by the SDK's local mode")
@@ -147,7 +147,7 @@ def test_after_sigterm_running_requests_are_answered_and_the_exit_code_is_0(stub
         while server.counted("rarebird_held_bytes") < 20 * middle + 1:
             time.sleep(0.05)
         server.child.send_signal(signal.SIGTERM)
-        while server.ping():  # no new connection
+        while server.ping():  # until no new connection is accepted
             time.sleep(0.05)
         may_finish.set()
         time.sleep(0.2)  # longer than uvicorn waits without a time to drain

@@ -42,7 +42,7 @@ IMAGE = {"Content-Type": "image/png"}
 
 
 class Pool:
-    """A server in this process, whose model processes have stubs."""
+    """A server in this process whose model processes have stubs as their models."""
 
     def __init__(self, folder: Path | None, processes: int = 2, **values: object):
         self.failures: list[Exception] = []
@@ -63,13 +63,13 @@ class Pool:
         return self.client.post(path, content=image, headers=IMAGE)
 
     def right(self, image: bytes, path: str = "/invocations") -> bool:
-        """Whether an image gets the answer of the stub."""
+        """Whether an image gets the prediction of the stub."""
         answer = self.ask(image, path)
         assert answer.status_code == 200, answer.text
         return np.allclose(answer.json()["probabilities"], stub_probabilities(image), atol=1e-7)
 
     def kill(self, *numbers: int) -> None:
-        """Kills processes and waits until this is noticed."""
+        """Kills processes and waits until the server has noticed."""
         killed = [self.workers[number] for number in numbers]
         for worker in killed:
             os.kill(worker.process.pid, signal.SIGKILL)
@@ -83,7 +83,7 @@ class Pool:
 
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Pool]]:
-    """Starts servers that end with the module's tests."""
+    """Starts servers. They end after the tests of the module."""
     pools: list[Pool] = []
     folder = tmp_path_factory.mktemp("stub")
     with pytest.MonkeyPatch.context() as patch:
@@ -148,14 +148,14 @@ def test_restarted_processes_load_all_models_again(pool, tmp_path, monkeypatch):
     assert load("c", Path("/nowhere/InputError")) == 400 and load("c", Path("/nowhere/NotEnoughMemory")) == 507
     models_listed = [{"modelName": name, "modelUrl": str(tmp_path)} for name in ("a", "b")]
     assert client.get("/models").json() == {"models": models_listed}
-    # the process that had the memory for it unloads it again
+    # the process that had enough memory unloads it again
     (tmp_path / ONE).mkdir()
     assert load("c", tmp_path / ONE) == 507 and [worker.models for worker in serving.workers] == [{"a", "b"}] * 2
     assert load("c", tmp_path) == 200 and client.delete("/models/c").status_code == 200
     assert client.delete("/models/a").status_code == 200
     assert [worker.models for worker in serving.workers] == [{"b"}, {"b"}]
 
-    # two processes are given the image
+    # two processes try to predict the image
     released = threading.Event()
     make_ready = ProcessPool._make_ready
 
@@ -170,7 +170,7 @@ def test_restarted_processes_load_all_models_again(pool, tmp_path, monkeypatch):
     assert (killed.status_code, killed.headers["retry-after"]) == (503, "1")
     assert killed.json()["error"] == "2 model processes ended while they predicted this image"
 
-    # none is ready
+    # no process is ready
     late = serving.ask(b"a", "/models/b/invoke")
     assert (late.status_code, late.headers["retry-after"]) == (503, "1")
     assert late.json()["error"] == "no model process is ready; they are being restarted"
@@ -184,7 +184,7 @@ def test_restarted_processes_load_all_models_again(pool, tmp_path, monkeypatch):
     assert all(worker.images for worker in serving.workers)
     assert serving.ask(b"a", "/models/a/invoke").status_code == 404
 
-    # models are loaded and unloaded while a process loads those that there were when it started
+    # models are loaded and unloaded while a process still loads the models from its start
     loads, changed, load_into = threading.Event(), threading.Event(), ProcessPool._load_into
 
     async def held_load(own: ProcessPool, worker: Worker, name: str, folder: Path, copies: int) -> ModelInfo:
@@ -204,7 +204,7 @@ def test_restarted_processes_load_all_models_again(pool, tmp_path, monkeypatch):
 
 
 def runs(pid: int) -> bool:
-    """Whether a process runs; one that has ended may still wait to be reaped."""
+    """Whether a process runs. One that has ended may still have to be reaped."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -212,7 +212,7 @@ def runs(pid: int) -> bool:
 
 
 def test_signals_end_the_server_and_all_its_processes(tmp_path):
-    """SIGTERM of the whole group lets requests be answered; a server that is killed leaves no process behind."""
+    """After SIGTERM for the whole group, requests are answered. If the server is killed, all its processes end."""
     drained, killed = [stub_server_process(tmp_path, "--processes", "2") for _ in range(2)]
     try:
         drained.ready(), killed.ready()
@@ -238,7 +238,7 @@ def test_signals_end_the_server_and_all_its_processes(tmp_path):
 
 
 async def keep(monkeypatch: pytest.MonkeyPatch, *runs: tuple[str, bool] | Exception) -> tuple[list[Exception], int]:
-    """What ends a server whose process 0 runs so: the failures, and the number of its runs."""
+    """Returns the failures that end a server, and how often its process 0 ran. runs: how each run of process 0 ends."""
     left = list(runs)
 
     async def run(self: ProcessPool, worker: Worker, copies: int) -> tuple[str, bool]:
@@ -261,7 +261,7 @@ def test_six_deaths_of_a_process_in_a_row_end_the_server(monkeypatch):
     failures, runs = asyncio.run(keep(monkeypatch, *[died] * 9))
     assert runs == MAX_DEATHS == 6 and type(failures[0]) is Failure
     assert str(failures[0]) == "model process 0 ended 6 times in a row; last reason: was killed"
-    # it answered in between, or cannot be loaded again
+    # it predicted in between, or its model cannot be loaded again
     lost = InputError("there is no such folder")
     failures, runs = asyncio.run(keep(monkeypatch, *[died] * 5, stayed, *[died] * 4, lost, died))
     assert runs == 11 and str(failures[0]).endswith(

@@ -1,4 +1,4 @@
-"""What a request holds is bounded before it is built: images, fields, and what is handed back."""
+"""Limits of a request are checked before it is parsed: images, fields and metadata."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def field(name: object, value: str = "") -> bytes:
 
 
 def read(kind: str, pieces: list[bytes], max_images: int = 512) -> Invocation:
-    """pieces: of the body; those that were read are taken out of it."""
+    """Reads a request. pieces: of the body; pieces that were read are removed from the list."""
 
     async def chunks() -> AsyncGenerator[bytes, None]:
         while pieces:
@@ -105,7 +105,7 @@ def test_metadata_may_be_nested_100_levels_deep():
 
 @pytest.mark.parametrize("number", [1, 8])
 def test_too_much_metadata_is_refused(number):
-    """Counted for each image that they come back with."""
+    """Metadata of all images counts once for each image, since it is sent back with each."""
     long = "ä" * (request_body.MAX_METADATA_BYTES // 2 // number)
     items = [{"image": "AA==", "a": long}] * number
     form = [*[FILE] * number, field("a", long), b"--x--\r\n"]

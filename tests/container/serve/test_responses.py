@@ -1,4 +1,4 @@
-"""Which format a request prefers, and how answers are encoded in it."""
+"""The format that a request prefers, and how responses are encoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A served model's memory: what decoding takes and gives back."""
+"""The memory that a served model takes for decoding and returns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.container.serve.conftest import encoded, settings_of
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="resident memory is read from /proc")
 def test_freed_memory_is_returned_to_the_system():
-    """malloc keeps it otherwise: the last of the blocks is in use, behind those that are freed."""
+    """Otherwise malloc keeps it, because the last block is in use, after the freed ones."""
 
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
@@ -33,7 +33,7 @@ def test_freed_memory_is_returned_to_the_system():
         [ctypes.c_size_t],
         [ctypes.c_void_p],
     )
-    size, number = 100_000, 1_000  # below malloc's threshold for memory of its own
+    size, number = 100_000, 1_000  # below the size for which malloc uses separate memory maps
     blocks = [libc.malloc(size) for _ in range(number)]
     for block in blocks:
         ctypes.memset(block, 1, size)

@@ -31,7 +31,7 @@ def test_paths_are_counted_without_model_names(path, template):
 
 
 def test_requests_are_counted_and_logged(serving, images, caplog, monkeypatch):
-    client = serving(seed=7)  # an app of its own
+    client = serving(seed=7)  # a new app
     monkeypatch.setattr(logging.getLogger("rarebird"), "propagate", True)
     with caplog.at_level(logging.INFO, "rarebird"):
         headers = {"Content-Type": "image/png", "X-Amzn-SageMaker-Inference-Id": "abc"}
@@ -41,7 +41,7 @@ def test_requests_are_counted_and_logged(serving, images, caplog, monkeypatch):
         client.get("/nowhere")
         client.get("/ping")
     lines = [json.loads(record.getMessage()) for record in caplog.records if record.getMessage().startswith("{")]
-    assert [line["status"] for line in lines] == [200, 200, 415, 404]  # a ping that went well is left out
+    assert [line["status"] for line in lines] == [200, 200, 415, 404]  # successful pings are not logged
     assert (lines[0]["inference_id"], lines[0]["bytes_in"], lines[0]["pictures"]) == ("abc", len(images[1]), 1)
     assert (lines[1]["pictures"], lines[1]["unreadable"]) == (2, 1) and "text/plain" in lines[2]["error"]
     metrics = client.get("/metrics").text

@@ -1,4 +1,4 @@
-"""One model process: what it raises, how it ends, and signals of the whole group."""
+"""One model process: its errors, how it ends, and signals for the whole group."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.container.serve.stub_model import BAD, DIES, FAULT, WAIT, StubModel, 
 
 
 def run(test: Callable[[Worker, list[tuple[str, object]]], Awaitable[None]]) -> None:
-    """Runs a test of a process, which is given its events too."""
+    """Runs a test with a started process and the list of its events."""
 
     async def started() -> None:
         events: list[tuple[str, object]] = []
@@ -52,7 +52,7 @@ def test_results_errors_and_events_come_back_until_the_model_is_broken(tmp_path)
         probabilities = await worker.call("predict", "x", 0, payload=b"abc" * 1_000_000)
         np.testing.assert_array_equal(probabilities, stub_probabilities(b"abc" * 1_000_000))
 
-        # an image whose client has gone is not predicted
+        # an image whose client has disconnected is not predicted
         given_up = asyncio.create_task(worker.call("predict", "x", 0, payload=WAIT + os.fsencode(tmp_path / "go")))
         while len(worker.pending) < 1:
             await asyncio.sleep(0)
@@ -62,7 +62,7 @@ def test_results_errors_and_events_come_back_until_the_model_is_broken(tmp_path)
         assert given_up.cancelled() and not worker.pending
         await worker.call("predict", "x", 0, payload=b"a")
 
-        # a signal of the whole group is the server's to answer
+        # only the server handles a signal for the whole group
         worker.process.send_signal(signal.SIGTERM)
         with pytest.raises(RuntimeError, match="CUDA error"):
             await worker.call("predict", "x", 0, payload=FAULT)
