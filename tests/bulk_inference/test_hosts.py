@@ -121,7 +121,7 @@ def test_parts_that_another_job_writes_meanwhile_are_not_joined(model, loose, tm
 
 
 def test_only_the_entry_point_starts_processes(model, loose, tmp_path, monkeypatch):
-    with pytest.raises(InputError, match=r"processes = 2: .* python -m container.entrypoint inference"):
+    with pytest.raises(InputError, match=r"processes = 2: .* `python -m container.entrypoint inference`"):
         infer(loose, model, tmp_path / "output", "--processes", "2")
     monkeypatch.setenv("WORLD_SIZE", "2")  # as torchrun itself sets it
     with pytest.raises(InputError, match=r"torchrun .* python -m container.entrypoint inference"):

@@ -97,6 +97,6 @@ class ServerProcess:
             self.child.wait(timeout=60)
         self.log.unlink()
 
-    def told(self) -> str:
+    def output(self) -> str:
         """The output so far."""
         return self.log.read_text(encoding="utf-8")
