@@ -178,7 +178,13 @@ def start(
 
 
 def processes_of(job_type: JobType[Any], settings: Any, variables: Mapping[str, str]) -> int:
-    """Number of processes that this host starts for a job."""
+    """Number of processes that this host starts for a job.
+
+    Args:
+        job_type: The job.
+        settings: Its settings; None for the server.
+        variables: Environment variables.
+    """
     if job_type is TRAIN:
         return process_count(settings.processes_per_host, settings.device, variables)
     if job_type.settings is InferenceSettings and not settings.pictures:

@@ -65,7 +65,12 @@ def write_once(path: Path, text: str) -> None:
 
 
 def cut(text: str, in_bytes: bool = False) -> str:
-    """Cuts text to at most MAX_LENGTH characters, or bytes of UTF-8 without splitting a character."""
+    """Cuts text to at most MAX_LENGTH characters.
+
+    Args:
+        text: The text.
+        in_bytes: Whether MAX_LENGTH counts bytes of UTF-8; no character is split.
+    """
     text = text.strip().encode("utf-8", "backslashreplace").decode("utf-8")
     if not in_bytes:
         return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - len(ELLIPSIS)] + ELLIPSIS
@@ -76,7 +81,12 @@ def cut(text: str, in_bytes: bool = False) -> str:
 
 
 def exception_text(error: BaseException, remedy: str = "") -> str:
-    """Describes an exception for the failure file: type and message, remedy, and the innermost frames."""
+    """Describes an exception for the failure file: type and message, remedy, and the innermost frames.
+
+    Args:
+        error: The exception.
+        remedy: What the user can do, "" if it is not known.
+    """
     message = "".join(traceback.format_exception_only(error)).strip()
     frames = traceback.extract_tb(error.__traceback__)[::-1][:FRAMES]
     lines = [f"at {Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames]

@@ -79,6 +79,7 @@ class JobType(Generic[S]):
 
     @property
     def default_settings(self) -> S:
+        """The settings of the script if none is set."""
         return self.settings(**self.defaults)
 
     @property

@@ -151,7 +151,12 @@ class Locations:
         return models.resolve() == self._opt_ml.model.resolve()
 
     def checkpoints_dir(self, flag: str | None, models: Path) -> Path:
-        """The folder of unfinished runs, with a subfolder for each name."""
+        """The folder of unfinished runs, which contains a subfolder per name.
+
+        Args:
+            flag: The value of the flag --checkpoint_dir.
+            models: The folder in which training creates the folder of its run.
+        """
         if flag:
             return Path(flag)
         local = self._opt_ml.read_config("checkpointconfig.json").get("LocalPath")

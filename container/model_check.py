@@ -41,7 +41,12 @@ def fingerprints(folders: Iterable[Path]) -> dict[Path, Fingerprint]:
 
 
 def newest(folders: Iterable[Path], before: Mapping[Path, Fingerprint]) -> Path | None:
-    """The folder with the newest model, of those whose fingerprint has changed; None if none has changed."""
+    """The folder with the newest model that was saved since the fingerprints were taken; None if there is none.
+
+    Args:
+        folders: The folders of models.
+        before: The earlier fingerprints by folder.
+    """
     saved = {folder: stamp for folder, stamp in fingerprints(folders).items() if stamp != before.get(folder)}
     return max(saved, key=lambda folder: saved[folder][1], default=None)
 

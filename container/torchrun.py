@@ -55,8 +55,12 @@ def process_count(processes: int, device: str, variables: Mapping[str, str]) -> 
 
 
 def divided_gpus(device: str, variables: Mapping[str, str]) -> list[str]:
-    """The GPUs that the processes of a host share out, named as in CUDA_VISIBLE_DEVICES; [] if the setting `device` is
-    the CPU, or one GPU that all of them use."""
+    """The GPUs that are divided between the processes of a host, named as in CUDA_VISIBLE_DEVICES.
+
+    Args:
+        device: The setting. If it is the CPU or one certain GPU, all processes use it and the result is [].
+        variables: Environment variables.
+    """
     return visible_gpu_names(variables) if device in ("auto", "cuda") else []
 
 
@@ -101,7 +105,13 @@ def torchrun(
 
 
 def torchrun_variables(hosts: Hosts, processes: int, variables: Mapping[str, str]) -> dict[str, str]:
-    """Additional variables for torchrun's children, without those that are set already."""
+    """Additional variables for torchrun's children, without those that are set already.
+
+    Args:
+        hosts: The machines that work on the job.
+        processes: Number of processes on this host.
+        variables: Environment variables.
+    """
     defaults = {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // processes))}
     if len(hosts.names) > 1 and hosts.interface and (INTERFACES / hosts.interface).exists():
         defaults |= {"NCCL_SOCKET_IFNAME": hosts.interface, "GLOO_SOCKET_IFNAME": hosts.interface}

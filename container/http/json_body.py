@@ -24,6 +24,7 @@ def json_bytes(content: Any) -> bytes:
 
 
 def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A response with JSON as its body."""
     return Response(json_bytes(content), status, headers, JSON)
 
 

@@ -38,9 +38,17 @@ class Telemetry:
         ProcessCollector(registry=registry)
 
     def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
+        """Adds a metric whose value is computed when the metrics are read.
+
+        Args:
+            name: Its name.
+            text: Its description.
+            value: Returns its value.
+        """
         Gauge(name, text, registry=self.registry).set_function(value)
 
     def text(self) -> bytes:
+        """All metrics in Prometheus text format."""
         return generate_latest(self.registry)
 
     def details(self, scope: Scope) -> dict[str, Any]:

@@ -48,6 +48,7 @@ log = logging.getLogger("rarebird")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the server. Returns its exit code."""
     settings, env = settings_layers.read(SERVE, argv, __doc__ or "")
     try:
         return serve(settings, env)

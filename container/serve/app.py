@@ -74,6 +74,7 @@ class Server:
         self.counters.gauge("rarebird_loaded_models", "Loaded models", lambda: len(self.models.loaded))
 
     def app(self) -> Starlette:
+        """The ASGI app."""
         routes = [
             Route("/ping", self.ping),
             Route("/execution-parameters", self.execution_parameters),
@@ -92,6 +93,7 @@ class Server:
         return make_app(routes, self.counters, self.lifespan)
 
     def lifespan(self, app: Starlette) -> AbstractAsyncContextManager[None]:
+        """Starts to load the model when the server starts, and stops the models when it ends."""
         return self._lifespan()
 
     @asynccontextmanager
@@ -110,6 +112,7 @@ class Server:
             self.on_failure(error)
 
     async def ping(self, request: Request) -> Response:
+        """The health check: 200 if requests can be answered, otherwise 503."""
         return Response(status_code=200 if self.models.is_ready else 503)
 
     async def execution_parameters(self, request: Request) -> Response:
@@ -126,6 +129,7 @@ class Server:
         return json_response(description(self.settings.multi_model))
 
     async def invocations(self, request: Request) -> Response:
+        """Predicts with the only model of this server."""
         if self.settings.multi_model:
             raise RequestError(404, "this server has several models: use POST /models/NAME/invoke")
         if ONLY_MODEL not in self.models.loaded:
@@ -133,7 +137,12 @@ class Server:
         return await self.invoke(request, self.models.loaded[ONLY_MODEL])
 
     async def invoke(self, request: Request, loaded: LoadedModel) -> Response:
-        """Predicts the images of a request."""
+        """Predicts the images of a request.
+
+        Args:
+            request: The request.
+            loaded: The model.
+        """
         response_format = negotiate_format(request.headers.getlist("accept"), self.settings.accept)
         content_type = body_type(request.headers)
         limits = BodyLimits(self.max_body, self.settings.body_timeout, "max_payload_mb")
@@ -201,12 +210,13 @@ class Server:
         query = request.query_params
         token, limit = query.get("next_page_token", "0"), query.get("limit", str(max(1, len(names))))
         if not all(re.fullmatch("[0-9]{1,9}", number) for number in (token, limit)) or not int(limit):
-            raise RequestError(400, f"next_page_token={token[:50]!r}, limit={limit[:50]!r}: expected whole numbers")
+            raise RequestError(400, f"next_page_token={token[:50]!r}, limit={limit[:50]!r}: expected whole numbers, limit at least 1")
         first, end = int(token), int(token) + int(limit)
         page: dict[str, Any] = {"models": [self._description(name) for name in names[first:end]]}
         return json_response({**page, "nextPageToken": str(end)} if end < len(names) else page)
 
     async def load_model(self, request: Request) -> Response:
+        """Loads a model from a folder under a name; the body has both as JSON."""
         with self.bodies.reservation() as held:
             body = await read_body(request, BodyLimits(MAX_LOAD_BODY, self.settings.body_timeout), held)
         try:
@@ -236,12 +246,14 @@ class Server:
         return json_response(self._description(self._name(request)))
 
     async def unload_model(self, request: Request) -> Response:
+        """Unloads a model, after its requests are answered."""
         name = self._name(request)
         content = self._description(name)
         await self.models.unload(name)
         return json_response(content)
 
     async def invoke_model(self, request: Request) -> Response:
+        """Predicts with the model that the path names."""
         return await self.invoke(request, self.models.loaded[self._name(request)])
 
     def _name(self, request: Request) -> str:

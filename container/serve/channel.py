@@ -63,6 +63,7 @@ class Channel:
 
     @classmethod
     async def open(cls, connection: socket.socket) -> Channel:
+        """A channel over one end of a socket pair."""
         return cls(*await asyncio.open_unix_connection(sock=connection, limit=BUFFER))
 
     async def send(self, message: object, payload: bytes = b"") -> None:

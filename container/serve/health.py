@@ -56,6 +56,13 @@ class ModelHealth:
 def predict_in_parts(predict: Predict, inputs: Sequence[Any]) -> Any:
     """Calls predict, with half of the images at a time if all of them do not fit into memory.
 
+    Args:
+        predict: Predicts the inputs of any number of images.
+        inputs: The inputs of N images.
+
+    Returns:
+        N rows of probabilities.
+
     Raises:
         Unavailable: There is not enough memory for one image.
         Exception: Any other exception of predict.

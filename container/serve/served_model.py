@@ -81,7 +81,11 @@ class ServedModel:
         return self.predictor.decision
 
     def prepare(self, image: bytes, row: int = 0) -> ModelInputs:
-        """Decodes an image to the model's inputs. row: its position in the request.
+        """Decodes an image to the model's inputs.
+
+        Args:
+            image: The encoded image.
+            row: Its position in the request.
 
         Raises:
             RequestError: 400, the image cannot be read, or decoding it would take more memory than is free.
