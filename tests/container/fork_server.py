@@ -19,7 +19,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-import container.entrypoint  # noqa: F401
+import container.entrypoint
+import container.supervise
+
+container.supervise.ORPHANS_TERM_SECONDS = 0.5  # orphans that ignore SIGTERM need not be waited for
 
 MAX_BYTES = 1 << 17  # of a message
 

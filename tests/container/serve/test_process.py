@@ -120,7 +120,7 @@ def test_malformed_requests_give_no_500_and_no_hang(server, malformed):
 @pytest.fixture
 def stub_server(tmp_path):
     """A server with a stub as its model, which starts within a second."""
-    server = stub_server_process(tmp_path, "--drain_seconds", "5").ready()
+    server = stub_server_process(tmp_path, "--drain_seconds", "3").ready()
     yield server
     server.end()
 
