@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from container.input_checks import check_evaluation, check_inference, check_training
 from container.locations import Locations
 from model.answers.files import PARTS
 from model.settings.evaluation import EvaluationSettings
@@ -55,6 +56,7 @@ class JobType(Generic[S]):
             /opt/ml/output/data; its model is in RESULTS/JOB too.)
         feeds: Outputs that later jobs can use as their input of that name, each with its folder in RESULTS/JOB.
         written: The folders that it writes into, in addition to the files that report how it ended.
+        check: Raises InputError if an input is missing, as far as that is known without torch, pandas and numpy.
     """
 
     name: str
@@ -76,6 +78,7 @@ class JobType(Generic[S]):
     output: str = ""
     feeds: Mapping[str, str] = field(default_factory=dict)
     written: Callable[[Locations, S], Iterable[Path]] = lambda locations, settings: ()
+    check: Callable[[Locations, S], None] = lambda locations, settings: None
 
     @property
     def default_settings(self) -> S:
@@ -119,6 +122,7 @@ TRAIN = JobType(
     output="output",
     feeds={"model": "model"},
     written=Locations.written_by_training,
+    check=check_training,
 )
 INFERENCE = JobType(
     "inference",
@@ -137,6 +141,7 @@ INFERENCE = JobType(
     output="output",
     feeds={"predictions": "output", PARTS: PARTS},
     written=Locations.written_by_inference,
+    check=check_inference,
 )
 INFERENCE_TTA = JobType(
     "inference_TTA",
@@ -156,6 +161,7 @@ INFERENCE_TTA = JobType(
     output=INFERENCE.output,
     feeds=INFERENCE.feeds,
     written=INFERENCE.written,
+    check=INFERENCE.check,
 )
 EVALUATION = JobType(
     "evaluation",
@@ -172,6 +178,7 @@ EVALUATION = JobType(
     instead={"output_data_dir": "answers"},
     output="evaluation",
     written=Locations.written_by_evaluation,
+    check=check_evaluation,
 )
 SERVE = JobType("serve", ServeSettings, None)  # python -m container.serve; jobs/ launches endpoints and transforms
 
