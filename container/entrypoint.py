@@ -1,7 +1,7 @@
-"""The image's entry point: `python -m container.entrypoint WORD [FLAGS]`.
+"""The image's entry point: `python -m container.entrypoint JOB [FLAGS]`.
 
-    train | inference | inference_TTA | evaluation  [FLAGS]   a job, supervised; train.py etc. are the same
-    serve [FLAGS]                                             the server, supervised
+    train | inference | inference_TTA | evaluation  [FLAGS]   a job as a supervised process; train.py means train
+    serve [FLAGS]                                             the server as a supervised process
     PROGRAM [ARGUMENTS]                                       any other program, run in place of this process
 
 A job runs as a child of this process; with several GPUs or hosts, torchrun starts its processes. Signals are passed on
@@ -57,15 +57,15 @@ def main(argv: Sequence[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(__doc__)
         return ExitCode.DONE if argv else ExitCode.BAD_INPUT
-    word, *flags = argv
-    job_type = find_job_type(word)
+    name, *flags = argv
+    job_type = find_job_type(name)
     if job_type is not None:
         return run_job(job_type, flags)
-    program = shutil.which(word)
+    program = shutil.which(name)
     if program is not None:
-        os.execve(program, [word, *flags], program_variables())
-    nearest = did_you_mean(word.removesuffix(".py"), JOB_TYPES)
-    problem = f"{word!r} is neither a job nor a program; jobs: {listing(JOB_TYPES)}{nearest}"
+        os.execve(program, [name, *flags], program_variables())
+    nearest = did_you_mean(name.removesuffix(".py"), JOB_TYPES)
+    problem = f"{name!r} is neither a job nor a program; jobs: {listing(JOB_TYPES)}{nearest}"
     report = Environment().report
     written = owned_folders([report.folder] if report.folder else [])
     report.begin()
