@@ -133,7 +133,7 @@ def test_links_out_of_the_channel_need_a_word_and_a_machine_of_ones_own(
         assert [row["ans"] in "01" for row in csv.DictReader(file)] == [True] * 8
     monkeypatch.setenv(IN_IMAGE, "1")
     for job, job_flags in ((train.main, flags), (inference.main, where)):
-        with pytest.raises(InputError, match="follow_links is refused in a container"):
+        with pytest.raises(InputError, match="follow_links is not allowed in a container"):
             job([*job_flags, "--follow_links"])
 
 

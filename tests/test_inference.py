@@ -350,7 +350,7 @@ def test_gpus_that_are_shown_and_not_used_end_a_job_in_a_container(infer, tmp_pa
     (tmp_path / "ml" / "input").mkdir(parents=True)
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path / "ml"))
     with pytest.raises(
-        Failure, match=r"the driver shows 1 GPU, and none can be used: .* driver too old\. .*--device cpu"
+        Failure, match=r"the driver shows 1 GPU, but none can be used: .* driver too old\. .*--device cpu"
     ):
         infer("--device", "auto")
     assert not (tmp_path / "output").exists()

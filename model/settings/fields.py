@@ -61,7 +61,7 @@ def setting(
         default: Its value if no layer has one. Lists and mappings are copied for each instance.
         help: Its meaning: a sentence without a period.
         unit: Unit of the number.
-        choices: The values that it takes; for a list, the values of its items. A mapping is kept as it is, so that a
+        choices: The values that it takes; for a list, the values of its items. A mapping is not copied, so that a
             name that is added to it later is a choice too.
         low: Lower bound of the number, inclusive; for a list, of its items.
         high: Upper bound, likewise.

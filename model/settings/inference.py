@@ -95,5 +95,5 @@ class InferenceSettings(PredictionSettings):
         if self.pictures and (self.part_size or self.resume_from):
             yield "part_size and resume_from are for a folder of images (eval_dir), not for single images"
         if self.processes > 1 and self.device.startswith("cuda:"):
-            yield f"{self.processes} processes each use their own GPU, not all {self.device}: set device cuda"
+            yield f"processes {self.processes} requires device cuda, a GPU per process, not {self.device}"
         yield from unknown_encoding(self.encoding)

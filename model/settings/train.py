@@ -368,7 +368,7 @@ class TrainSettings(ChannelSettings):
             for name in ("mean", "std"):
                 if len(getattr(self, name)) != self.channels:
                     numbers = "1 number" if self.channels == 1 else f"{self.channels} numbers"
-                    yield f"normalisation given needs {name} with {numbers}"
+                    yield f"with normalisation given, {name} must be {numbers}"
         elif self.mean or self.std:
             yield f"mean and std are for normalisation given, not {self.normalisation}"
 

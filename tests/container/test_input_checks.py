@@ -73,10 +73,11 @@ def test_inference_needs_a_model_and_images():
 
 
 def test_a_model_may_remember_its_images():
-    """One that cannot be read here, or is a part of an ensemble, is left to the job."""
+    """The job itself checks a damaged model, a folder above a model and several models."""
     save_model(Path("a"), "eval_dir: photos")
     save_model(Path("b"), "{")
     infer(model_dir="a")
+    infer(model_dir="b")
     infer(model_dir=".")
     infer(models=["a", "b"])
 
@@ -85,5 +86,5 @@ def test_links_out_of_a_channel_are_refused_in_a_container(monkeypatch):
     Path("photos").mkdir()
     monkeypatch.setenv("RAREBIRD_IMAGE", "1")
     for call in (train, infer):
-        with pytest.raises(InputError, match="follow_links is refused in a container"):
+        with pytest.raises(InputError, match="follow_links is not allowed in a container"):
             call(follow_links=True)

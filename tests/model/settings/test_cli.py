@@ -65,15 +65,15 @@ class Joining:
 
 def test_words_before_the_first_flag_are_the_positional_setting() -> None:
     for words in (["a b.csv", "c,d:2", "--output", "x"], ["--files", "a b.csv", "c,d:2", "--output", "x"]):
-        made = build(Joining, [Layer("--{}", parse_flags(Joining, words))])
-        assert (made.files, made.output) == (["a b.csv", "c,d:2"], "x")
+        settings = build(Joining, [Layer("--{}", parse_flags(Joining, words))])
+        assert (settings.files, settings.output) == (["a b.csv", "c,d:2"], "x")
     assert "  FILES " in help_text(Joining, "") and "--files" not in help_text(Joining, "")
 
 
 def test_words_after_the_value_of_a_flag_are_positional_too() -> None:
     for words in (["a", "--output", "x", "b"], ["--output=x", "a", "b"], ["--output", "x", "a", "b"]):
-        made = build(Joining, [Layer("--{}", parse_flags(Joining, words))])
-        assert (made.files, made.output) == (["a", "b"], "x")
+        settings = build(Joining, [Layer("--{}", parse_flags(Joining, words))])
+        assert (settings.files, settings.output) == (["a", "b"], "x")
 
 
 def test_a_path_without_a_flag_is_taken_for_the_main_input() -> None:
