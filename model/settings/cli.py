@@ -188,7 +188,7 @@ def _setting_lines(cls: type, field: dataclasses.Field[Any], defaults: Mapping[s
     width = min(shutil.get_terminal_size().columns, MAX_WIDTH)
     name = f"--{field.name} {_placeholder(cls, field)}"
     if field.metadata["positional"]:
-        name = field.name.upper()
+        name = positional_name(field)
     head = f"  {name}".rstrip()
     body = textwrap.wrap(_meaning(field, defaults), max(width - NAME_WIDTH, 40))
     lines = [head]
@@ -229,8 +229,15 @@ def _meaning(field: dataclasses.Field[Any], defaults: Mapping[str, Any] | None) 
     return f"{text} ({'; '.join(notes)})" if notes else text
 
 
+def positional_name(field: dataclasses.Field[Any]) -> str:
+    """The name of a positional setting in --help: IMAGE."""
+    return field.metadata["placeholder"] or field.name.upper()
+
+
 def _placeholder(cls: type, field: dataclasses.Field[Any]) -> str:
     """The placeholder of a setting's value in --help: N, X ..., DIR, NAME."""
+    if field.metadata["placeholder"]:
+        return str(field.metadata["placeholder"])
     hint = typing.get_type_hints(cls)[field.name]
     if isinstance(hint, types.UnionType):
         hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
