@@ -182,7 +182,7 @@ ALIASES = (
     Alias("multi", TRAIN_PY, "`target: separate`", _switch("target", "separate")),
     Alias("kfold_num", TRAIN_PY, "`folds`", _same("folds")),
     Alias("pretrain", TRAIN_PY, "`pretrained`", _same("pretrained")),
-    Alias("num_epoch", TRAIN_PY, "`epochs`; 0 saves the untrained model", _same("epochs")),
+    Alias("num_epoch", TRAIN_PY, "`epochs`; 0 saves the initial model", _same("epochs")),
     Alias("epoch", TRAIN_PY, "`epochs`", _same("epochs")),
     Alias("learning_rate", TRAIN_PY, "`lr`", _same("lr")),
     Alias("infer_data_dir", INFERENCE_PY, "`eval_dir`", _same("eval_dir")),
@@ -196,7 +196,7 @@ ALIASES = (
     Alias("ensemble_model_name", INFERENCE_PY, "not needed: saved models contain the names of their backbones",
          _nothing),
     Alias("ensemble_model_dir", INFERENCE_PY, "`models`", _same("models")),
-    Alias("split", INFERENCE_PY, "`table: SPLIT.csv` in the eval channel", _split),
+    Alias("split", INFERENCE_PY, "`table: SPLIT.csv` of the eval channel", _split),
 )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ class ChannelSettings:
         "Table (CSV, .lst, manifest or list of paths and labels) in the channel; required if there are several",
         unset="the only one",
         reading=True,
+        placeholder="FILE",
     )
     picture_column: str | None = setting(
         None,
@@ -95,11 +96,13 @@ class ChannelSettings:
         None,
         "File with the groups (or folders) to train on, one per line; the others are ignored",
         result=False,
+        placeholder="FILE",
     )
     validation_groups: str | None = setting(
         None,
         "File with the groups (or folders) of the validation split, one per line; the others are for training",
         result=False,
+        placeholder="FILE",
     )
     age_cuts: list[float] = setting([30.0, 60.0], "Ages at which the age bands of the mask scheme start", unit="years")
     validation: float = setting(

@@ -54,6 +54,7 @@ def setting(
     nested: Nested | None = None,
     unset: str = "",
     common: bool = False,
+    placeholder: str = "",
 ) -> Any:
     """Declares a field of a settings class.
 
@@ -73,6 +74,7 @@ def setting(
         unset: What takes effect if no value is given and the default is empty, such as `SM_CHANNEL_TRAIN`; the texts
             show it as the default.
         common: Whether --help lists it; --help-all lists every setting.
+        placeholder: Stands for its value in --help, as in FILE; by default it is derived from the type.
     """
     metadata = {
         "help": help,
@@ -87,6 +89,7 @@ def setting(
         "nested": nested,
         "unset": unset,
         "common": common,
+        "placeholder": placeholder,
     }
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)

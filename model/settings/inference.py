@@ -31,6 +31,7 @@ class InferenceSettings(PredictionSettings):
         "set",
         positional=True,
         common=True,
+        placeholder="IMAGE",
     )
     output_data_dir: str | None = setting(
         None,
@@ -43,6 +44,7 @@ class InferenceSettings(PredictionSettings):
         "File of the predictions; the other files are written next to it",
         unset="output.csv",
         common=True,
+        placeholder="FILE",
     )
 
     part_size: int = setting(
@@ -54,6 +56,7 @@ class InferenceSettings(PredictionSettings):
     resume_from: str | None = setting(
         None,
         "Folder with the parts of an interrupted run; parts of the same model, settings and images are reused",
+        placeholder="DIR",
     )
 
     table: str | None = setting(
@@ -62,6 +65,7 @@ class InferenceSettings(PredictionSettings):
         unset="info.csv or the only table of images",
         section="Data",
         common=True,
+        placeholder="FILE",
     )
     picture_column: str | None = setting(
         None,

@@ -23,7 +23,10 @@ class PredictionSettings:
         common=True,
     )
     models: list[str] = setting(
-        [], "Several saved models that predict together, each as PATH or PATH:WEIGHT", common=True
+        [],
+        "Several saved models that predict together, each as PATH or PATH:WEIGHT",
+        common=True,
+        placeholder="PATH ...",
     )
 
     num_tta: int = setting(

@@ -49,6 +49,7 @@ class TrainSettings(ChannelSettings):
         result=False,
         section=PATHS,
         common=True,
+        placeholder="FILE",
     )
     name: str = setting("exp", "Name of the run and of its folder in model_dir", result=False, common=True)
     train_dir: str | None = setting(
@@ -196,6 +197,7 @@ class TrainSettings(ChannelSettings):
         None,
         "Start from these weights instead: a .safetensors or .pth file, or a saved model (folder or archive). The "
         "classifier is matched by class names; one of another shape is skipped",
+        placeholder="PATH",
     )
     hidden_layers: list[int] = setting([], "Widths of hidden layers between the backbone and the classifier", low=1)
     dropout: float = setting(0.0, "Dropout before each layer of the classifier", low=0, high=0.99)

@@ -94,7 +94,7 @@ def test_help_prints_the_default_of_the_script_and_ends(flag, capsys):
         settings_layers.read(INFERENCE_TTA, [flag], "Predicts.\n\nExamples:\n  a b\n\nDetails.")
     assert ended.value.code == 0
     out, is_all = capsys.readouterr().out, flag == "--help-all"
-    start = "usage: python inference_TTA.py [PICTURES ...] [--SETTING VALUE ...]\n\nPredicts.\n\nExamples:\n  a b\n\n"
+    start = "usage: python inference_TTA.py [IMAGE ...] [--SETTING VALUE ...]\n\nPredicts.\n\nExamples:\n  a b\n\n"
     assert out.startswith(f"{start}Details.\n\nInputs and outputs:\n" if is_all else f"{start}Common settings:\n")
     assert "--num_tta N" in out and "default: 4" in out and ("--tta_mode" in out) is is_all
     assert ("settings: python inference_TTA.py --help-all\n" in out) is not is_all
