@@ -8,12 +8,12 @@ from model.data.readers.rows import Rows, warn_left_out
 
 
 def has_image_files(files: ChannelFiles) -> bool:
-    """Whether images lie in the root or in images/ themselves, in no further folder."""
+    """Whether images are directly in the root or in images/."""
     return any(is_image(name) for base in ("", IMAGES) for name in files.folder(base).names("file"))
 
 
 def read_image_files(files: ChannelFiles) -> Rows:
-    """Reads every image below the root; other files are left out with a warning."""
+    """Reads every image below the root. Other files are skipped with a warning."""
     rows, left_out = Rows("images without a table"), []
     for kind, path in files.below(""):
         if kind == "outside":
@@ -22,5 +22,5 @@ def read_image_files(files: ChannelFiles) -> Rows:
             rows.add(path, path, {})
         else:
             left_out.append(path)
-    warn_left_out(left_out, "no image")
+    warn_left_out(left_out, "not an image")
     return rows

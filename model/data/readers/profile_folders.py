@@ -29,7 +29,7 @@ class ProfileFolder:
     Attributes:
         images: Path and value of `mask` of each image.
         left_out: Paths of all other files and folders.
-        has_outside_links: Whether there are links out of the channel, which are in neither.
+        has_outside_links: Whether there are links out of the channel, which are in neither list.
     """
 
     images: list[tuple[str, str]]
@@ -38,18 +38,18 @@ class ProfileFolder:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no image is in it."""
+        """Whether it contains no image."""
         return not self.images and not self.has_outside_links
 
 
 @dataclass(frozen=True)
 class ProfileEntry:
-    """A row of a CSV that names profile folders.
+    """A row of a CSV of profile folders.
 
     Attributes:
         origin: File and line, for messages.
-        kind: What the row names: `folder`, or `file`, which is a problem here.
-        path: Path of it.
+        kind: Kind of the path: `folder`, or `file`, which is a problem.
+        path: Path of the folder.
         values: Values of all columns of the row.
     """
 
@@ -60,13 +60,13 @@ class ProfileEntry:
 
 
 def profile_parts(name: str) -> dict[str, str] | None:
-    """person, gender, race and age, as text, from the name of a folder; None where it does not have four parts."""
+    """person, gender, race and age, as text, from the name of a folder; None if it does not have four parts."""
     parts = name.split("_")
     return dict(zip(PROFILE_PARTS, parts)) if len(parts) == len(PROFILE_PARTS) and all(parts) else None
 
 
 def profiles_base(files: ChannelFiles) -> str | None:
-    """The folder that holds profile folders: "" (the root) or `images`; None where there are none."""
+    """The folder that contains the profile folders: "" (the root) or `images`; None if there are none."""
     for base in ("", IMAGES):
         for name in files.folder(base).names("folder"):
             parts = profile_parts(name)
@@ -97,11 +97,11 @@ def read_profiles(files: ChannelFiles, problems: Problems) -> Rows:
         left_out += folder.left_out
         parts = profile_parts(name)
         if parts is None:
-            problems.add("folder that is no profile", f"{path}: expected {PROFILE_NAME}")
+            problems.add("not a profile folder", f"{path}: expected a name such as {PROFILE_NAME}")
             rows.set_aside += [image for image, _ in folder.images]
             continue
         if folder.is_empty:
-            problems.add("profile folder without images", f"{path}: expected {listing(MASK_OF_STEM)}")
+            problems.add("profile folder without images", f"{path}: expected images {listing(MASK_OF_STEM)}")
         for image, mask in folder.images:
             rows.add(image, path, {**parts, "mask": mask})
     _warn_left_out(left_out)
@@ -109,7 +109,7 @@ def read_profiles(files: ChannelFiles, problems: Problems) -> Rows:
 
 
 def read_profile_folder(files: ChannelFiles, path: str) -> ProfileFolder:
-    """Lists the images of one profile folder, and notes the links that lead out of the channel."""
+    """Lists the images of one profile folder. Links that lead out of the channel are added to `files.outside_links`."""
     folder = ProfileFolder([], [])
     for name, kind in files.folder(path).kinds.items():
         inside = posixpath.join(path, name)
@@ -127,12 +127,12 @@ def read_profile_folder(files: ChannelFiles, path: str) -> ProfileFolder:
 def read_profile_entries(
     files: ChannelFiles, name: str, columns: Sequence[str], entries: Iterable[ProfileEntry], problems: Problems
 ) -> Rows:
-    """Reads the images of the profile folders that a CSV names, as the mask competition's train.csv does.
+    """Reads the images of the profile folders that a CSV lists, as the mask competition's train.csv does.
 
     Args:
         files: The channel.
         name: Name of the CSV.
-        columns: Its columns but that of the folders. Where they and the name of a folder disagree, the CSV wins.
+        columns: Its columns except that of the folders. Their values are preferred to the parts of a folder's name.
         entries: Its rows.
         problems: Collects what is wrong.
     """
@@ -152,7 +152,7 @@ def read_profile_entries(
         left_out += folder.left_out
         if folder.is_empty:
             expected = listing(MASK_OF_STEM)
-            problems.add("profile folder without images", f"{entry.origin}: {entry.path}: expected {expected}")
+            problems.add("profile folder without images", f"{entry.origin}: {entry.path}: expected images {expected}")
         parts, contradictions = _merged_parts(entry, column_of_part)
         differing += contradictions
         values = {**{column: entry.values[column] for column in others}, **parts}
@@ -160,7 +160,7 @@ def read_profile_entries(
             rows.add(image, entry.origin, {**values, "mask": mask})
     if differing:
         log.warning(
-            "%s says otherwise than its folders' names in %d places and wins: %s",
+            "%s differs from the names of its folders in %d values; the values of the table are used: %s",
             name,
             len(differing),
             listing(differing, 5),
@@ -170,7 +170,7 @@ def read_profile_entries(
 
 
 def _merged_parts(entry: ProfileEntry, column_of_part: Mapping[str, str | None]) -> tuple[dict[str, str], list[str]]:
-    """The parts of a folder's name, replaced by the row's values, and where gender or age differ between the two."""
+    """The parts of a folder's name, replaced by the row's values, and a text for each gender or age that differs."""
     parts = profile_parts(posixpath.basename(entry.path)) or dict.fromkeys(PROFILE_PARTS, "")
     differing = []
     for part, column in column_of_part.items():
@@ -184,4 +184,4 @@ def _merged_parts(entry: ProfileEntry, column_of_part: Mapping[str, str | None])
 
 
 def _warn_left_out(paths: list[str]) -> None:
-    warn_left_out(paths, f"named none of {listing(MASK_OF_STEM)}")
+    warn_left_out(paths, f"not named {listing(MASK_OF_STEM)}")
