@@ -92,5 +92,5 @@ def test_bad_input_ends_all(faces, tmp_path):
     finally:
         for process in processes:
             process.kill()
-    assert messages == ["batch_size 27 does not divide among 2 processes"] * 2
+    assert messages == ["batch_size 27 must be a multiple of the number of processes, 2"] * 2
     assert [process.exitcode for process in processes] == [0, 0]

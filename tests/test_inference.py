@@ -117,7 +117,7 @@ def test_columns_keep_their_places_whatever_they_are_called(faces, infer, tmp_pa
 
 
 def test_columns_of_one_name_are_told(faces, infer, tmp_path):
-    with pytest.raises(InputError, match="several columns are called 'ImageID', 'note'"):
+    with pytest.raises(InputError, match="duplicate columns: 'ImageID', 'note'"):
         infer(channel=channel_of(tmp_path, faces, ["a.png,a.png,x,y"], "ImageID,ImageID,note,note"))
 
 

@@ -205,7 +205,7 @@ def test_lists_of_groups_say_who_is_on_which_side(faces, run_train, tmp_path):
     with pytest.raises(InputError, match=r"line 3: '000001_femal_Asian_45'"):
         run_train(faces / "train", *lists)
     (tmp_path / "valid.txt").write_text("\n".join(folders[8:10]))
-    with pytest.raises(InputError, match="both hold 1 groups"):
+    with pytest.raises(InputError, match="share 1 group"):
         run_train(faces / "train", *lists)
 
 

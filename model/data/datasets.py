@@ -194,7 +194,8 @@ def _refuse_shared_groups(
     """
     shared = sorted(set(table.groups[train_rows]) & set(table.groups[validation_rows]))
     if shared:
-        raise InputError(f"{both_sides} share {len(shared):,} groups: {listing(shared)}{way_out}")
+        groups = "1 group" if len(shared) == 1 else f"{len(shared):,} groups"
+        raise InputError(f"{both_sides} share {groups}: {listing(shared)}{way_out}")
 
 
 def _split_by_lists(settings: TrainSettings, table: Table) -> Datasets:

@@ -41,9 +41,10 @@ def unambiguous_rows(paths: Sequence[str], labels: Mapping[str, np.ndarray]) -> 
     differs = frame.path.isin(frame.path[~is_repeated][frame.path[~is_repeated].duplicated()])
     equal = is_repeated & ~differs
     if equal.any():
-        log.info("skipped %s duplicate rows with equal labels", f"{equal.sum():,}")
+        count = "1 duplicate row" if equal.sum() == 1 else f"{equal.sum():,} duplicate rows"
+        log.info("skipped %s with equal labels", count)
     if differs.any():
         images = frame.path[differs].unique()
-        text = "skipped %s images whose rows have different labels: %s"
-        log.warning(text, f"{len(images):,}", listing(images, 5))
+        count = "1 image" if len(images) == 1 else f"{len(images):,} images"
+        log.warning("skipped %s whose rows have different labels: %s", count, listing(images, 5))
     return ~(is_repeated | differs).to_numpy()

@@ -1,4 +1,4 @@
-"""Samplers choose the images of an epoch and their order; EpochSampler divides them into batches and among processes."""
+"""Samplers choose the images of an epoch and their order; EpochSampler divides them into batches and processes."""
 
 from __future__ import annotations
 

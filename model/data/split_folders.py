@@ -117,7 +117,8 @@ def _splits(root: Path, options: ChannelOptions, least: int = 1) -> dict[str, li
             continue
         tables = tables_to_read(files, options.layout, options.table_options)
         if tables and not options.folder_levels:
-            log.info("%s: %s is read, not the folders %s as splits", root, listing(tables), listing(with_images))
+            text = "%s: %s is read, so the folders %s are not read as splits"
+            log.info(text, root, listing(tables), listing(with_images))
             return {}
         _refuse_mixed(root, splits, [folder.name for folder in others], options)
         if not others:

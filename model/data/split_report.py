@@ -164,8 +164,8 @@ def _large_groups(
         for group in large[:MAX_LARGE_GROUPS]
     ]
     if len(large) > MAX_LARGE_GROUPS:
-        others = _groups(len(large) - MAX_LARGE_GROUPS, report.grouped_by)
-        warnings.append(f"{others} more with more images than {limit}")
+        others = len(large) - MAX_LARGE_GROUPS
+        warnings.append(f"{others:,} more group{'s have' if others > 1 else ' has'} more images than {limit}")
     return warnings
 
 

@@ -108,7 +108,7 @@ class Table:
         return np.bincount(classes[classes >= 0], minlength=self.scheme.num_classes).astype(np.int64)
 
     def strata(self) -> Strata:
-        """The joint classes if no label is missing, otherwise the combinations of labels and missing labels that occur."""
+        """The joint classes; if labels are missing, the combinations of labels and missing labels that occur."""
         names = list(self.scheme.names)
         if self.has_all_labels().all():
             return Strata(self.classes(), self.scheme.split(np.arange(self.scheme.num_classes)))

@@ -261,7 +261,7 @@ def in_channels(image: Image.Image, channels: int = 3, pixel_range: GivenRange =
 
 
 def _draft(image: Image.Image, draft: tuple[int, int] | None) -> None:
-    """Configures the decoder of a JPEG to decode at a smaller size that is at least `draft` once the image is upright."""
+    """Configures the decoder of a JPEG to decode at a smaller size, at least `draft` once the image is upright."""
     if draft is not None and image.format in JPEGS:
         sideways = _orientation(image) >= 5
         image.draft(None, (draft[1], draft[0]) if sideways else draft)

@@ -144,7 +144,7 @@ class Preprocessing:
         for name in ("height", "width"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                yield f"{name} = {value!r}, expected at least 1 pixel"
+                yield f"{name} = {value!r}, expected a whole number of pixels, at least 1"
         if not (_is_number(self.crop_pct) and 0 < self.crop_pct <= 1):
             yield f"crop_pct = {self.crop_pct!r}, expected a number above 0 and at most 1"
         for name, low, expected in (("mean", -math.inf, "numbers"), ("std", 0.0, "numbers above 0")):

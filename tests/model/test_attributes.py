@@ -37,7 +37,7 @@ def test_a_column_holds_names_or_indices() -> None:
     read = mask.read(["worn", "2", "worm"], (NAMES, INDICES))
     assert read.codes == {"worn": 0}
     assert read.unknown == {
-        "2": "mask = '2', expected worn, incorrect, none or 0 to 2; a column holds either names or indices",
+        "2": "mask = '2', expected worn, incorrect, none or 0 to 2; a column must contain either names or indices",
         "worm": "mask = 'worm', expected worn, incorrect, none or 0 to 2; nearest: worn",
     }
     assert mask_scheme().only("mask").read(["worn"], (NAMES,)).codes == {"worn": 0}

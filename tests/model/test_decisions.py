@@ -98,7 +98,7 @@ def test_votes_are_of_the_answered_class():
     [
         ("argmx", {}, ["'argmx', expected one of argmax; nearest: argmax"]),
         ("argmax", {"tempreature": 1}, ["tempreature: argmax has no such argument; nearest: temperature"]),
-        ("argmax", {"temperature": 0}, ["temperature: expected above 0, not 0"]),
+        ("argmax", {"temperature": 0}, ["temperature: must be above 0, not 0"]),
         ("argmax", {"temperature": -2, "biases": [1]}, ["above 0, not -2", "biases: expected 3, one per class, not 1"]),
         ("argmax", {"temperature": "nan"}, ["temperature: 'nan': expected a number"]),
         (

@@ -48,7 +48,7 @@ def test_a_subcommand_gets_its_flags_and_gives_its_exit_code(work, capsys, outco
 
 def test_an_unknown_subcommand_is_told_with_the_nearest(capsys):
     assert run_subcommand("tests", SUBCOMMANDS, ["worj"]) == 2
-    error = "error: 'worj' is no subcommand of tests; there are work, workshop; nearest: work\n"
+    error = "error: 'worj' is not a subcommand of tests; expected one of work, workshop; nearest: work\n"
     assert capsys.readouterr().err == error
 
 

@@ -69,7 +69,7 @@ class Folder:
         return self._stems.get(os.path.splitext(name)[0].lower())
 
     def alike(self, name: str) -> list[str]:
-        """The images with this name, ignoring the letter case of the extension, or the extension if the name has none."""
+        """The images with this name, ignoring letter case of the extension, or the extension if the name has none."""
         return self._alike.get(_spelling_key(name), [])
 
     @cached_property
@@ -110,7 +110,7 @@ def _spelling_key(name: str) -> str:
 
 
 def sample_names(names: Sequence[str]) -> list[str]:
-    """The first names of a table and some spread over all of it (rows are often sorted by class), without empty ones."""
+    """The first names of a table and some from all of it, since rows are often sorted by class; no empty names."""
     spread = (names[len(names) * number // SAMPLE] for number in range(SAMPLE)) if names else ()
     return list(dict.fromkeys(filter(None, map(normal_text, (*names[:SAMPLE], *spread)))))
 

@@ -47,7 +47,7 @@ def names_images(files: ChannelFiles, table: TextTable, column: str) -> bool:
 
 
 def is_about_class_folders(files: ChannelFiles, table: TextTable, column: str, options: TableOptions) -> bool:
-    """Whether a table has no label column and its images are in more than one folder, so that folders may be classes."""
+    """Whether a table has no labels and its images are in more than one folder, so that folders may be the classes."""
     labels = (*LABEL_COLUMNS, *options.label_columns)
     if column_named(table.header, *labels) or all(column_named(table.header, name) for name in MASK_COLUMNS):
         return False

@@ -101,7 +101,10 @@ def _one_folder_too_high(files: ChannelFiles, tree: FolderTree, children: dict[P
         tables = [other for other in tree.others if other.startswith(f"{path}/") and other.endswith(TABLES)]
         return f"{path} is the only folder with images and contains a table: set --train_dir {folder}" if tables else ""
     inside = listing(sorted(children[parts]), 5)
-    return f"{parts[0]} is the only folder with images; if the classes are {inside}, set --train_dir {folder}"
+    return (
+        f"{parts[0]} is the only folder with images, so --train_dir is one level too high: set --train_dir {folder}, "
+        f"which contains {inside}"
+    )
 
 
 def _folders_in_class_folders(

@@ -66,8 +66,11 @@ class TableCache:
             problems: Gets the problems of the table, even if it was in the cache.
             keep: Whether the table stays in the cache for the next call.
         """
-        own = Problems(name)
-        table, own = self._tables.pop(name, None) or (read(own), own)
+        if name in self._tables:
+            table, own = self._tables.pop(name)
+        else:
+            own = Problems(name)
+            table = read(own)
         problems.extend(own)
         if keep:
             self._tables[name] = table, own

@@ -46,7 +46,7 @@ def test_a_validation_channel_has_the_training_channels_scheme(root: Path, caplo
         validation = read(csv_channel(root / "val", "path,ans\n0.jpg,owl\n1.jpg,cat\n"), scheme=train.scheme)
     assert validation.scheme is train.scheme
     assert validation.classes().tolist() == [2, 0]
-    assert "no image of 1 of 3 classes: dog" in caplog.text
+    assert "1 of 3 classes have no image: dog" in caplog.text
     touch(root / "folders", "owl/a.jpg", "dog/b.jpg")
     assert read(root / "folders", scheme=train.scheme).classes().tolist() == [1, 2]
     problems = Problems("channel")
@@ -81,7 +81,7 @@ def test_a_folder_channel_with_every_fault_is_reported_at_once(root: Path) -> No
         "unparsable number": ["images/000002_male_Asian_fifty"],
         "unknown label": ["images/000003_woman_Asian_20"],
         "profile folder without images": ["images/000004_male_Asian_30"],
-        "folder that is no profile": ["images/nobody"],
+        "not a profile folder": ["images/nobody"],
         "unreadable image, truncated": ["images/000001_female_Asian_45/mask1.jpg"],
         "unreadable image, empty file": [
             "images/000001_female_Asian_45/mask2.jpg",
@@ -127,15 +127,16 @@ def test_a_csv_channel_with_every_fault_is_reported_at_once(root: Path) -> None:
     assert check_images(table, problems, "decode", None, 2).read == 4
     assert problems.kinds == {
         "missing file": ["train.csv row 3: images/absent.jpg"],
-        "duplicate image": ["train.csv row 4: images/0.jpg is named in train.csv row 2 already"],
-        "path out of the channel": ["train.csv row 7: '../4.jpg', expected a path below the channel"],
+        "duplicate image": ["train.csv row 4: images/0.jpg is already in train.csv row 2"],
+        "path outside the channel": ["train.csv row 7: '../4.jpg', expected a path relative to the channel"],
         "missing metadata column": [
-            "CSV train.csv has no column 'categry_2'; there are category_1, sender, kind, years; nearest: category_1"
+            "CSV train.csv has no column 'categry_2'; its columns are category_1, sender, kind, years; nearest: "
+            "category_1"
         ],
         "unknown label": ["train.csv row 5: kind = 'topp', expected top, bottom or 0 to 1; nearest: top"],
         "empty label": [
-            "train.csv row 6: kind = '', expected top, bottom; under the attribute, `drop: [\"\"]` leaves the rows "
-            "out, `optional: true` lets them have no label"
+            "train.csv row 6: kind = '', expected top, bottom; in `attributes`, `drop: [\"\"]` skips such "
+            "rows and `optional: true` keeps them without a label"
         ],
         "unparsable number": ["train.csv row 8: age = 'old', expected a number or one of under 30, 30 and over"],
         "unreadable image, empty file": ["images/3.jpg"],

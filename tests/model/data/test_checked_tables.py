@@ -96,7 +96,7 @@ def test_unreadable_images_are_left_out_and_listed(tmp_path: Path, caplog: pytes
     with caplog.at_level(logging.WARNING, "rarebird"):
         train, _ = read_tables(settings, root, None, tmp_path / "checked")
     assert len(train) == 20 and all("good" in path for path in train.locations.paths)
-    assert "31 of 51 images cannot be read and are left out: 30 truncated, 1 empty file" in caplog.text
+    assert "skipped 31 of 51 images, which cannot be read: 30 truncated, 1 empty file" in caplog.text
     assert "1 empty file; unreadable.csv lists them" in caplog.text
     with caplog.at_level(logging.WARNING, "rarebird"):
         read_tables(replace(settings, check_only=True), root, None, tmp_path / "checked")
@@ -112,7 +112,7 @@ def test_unreadable_images_are_left_out_and_listed(tmp_path: Path, caplog: pytes
 
 def test_a_channel_of_nothing_but_unreadable_images_is_an_error(tmp_path: Path) -> None:
     root = image_channel(tmp_path / "train", {"a/1.jpg": b"", "b/2.jpg": b"text"})
-    with pytest.raises(InputError, match=r"no image can be read \(1\):\s+1 (empty file|cannot be identified)"):
+    with pytest.raises(InputError, match=r"no readable image \(1\):\s+1 (empty file|cannot be identified)"):
         read_tables(TrainSettings(unreadable="skip"), root, None, tmp_path / "checked")
 
 
@@ -133,7 +133,7 @@ def test_copies_that_a_split_separates_are_a_warning(tmp_path: Path, caplog: pyt
     train, _ = read_tables(TrainSettings(), image_channel(tmp_path, images), None, tmp_path / "checked")
     with caplog.at_level(logging.WARNING, "rarebird"):
         make_datasets(TrainSettings(validation=0.5), train, None)
-    assert "images have copies on another side of the split" in caplog.text
+    assert "images have copies on the other side of the split" in caplog.text
 
 
 def test_the_range_of_pixel_values_belongs_to_the_identity_of_deep_data(tmp_path: Path) -> None:

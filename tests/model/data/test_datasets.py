@@ -50,7 +50,7 @@ def test_validation_is_split_off_by_groups(table: Table) -> None:
     train, validation = groups(datasets)
     assert not train & validation and len(train | validation) == PERSONS
     assert datasets.validation is not None and len(datasets.validation) == 6
-    assert datasets.report is not None and datasets.report.pictures == [14, 6]
+    assert datasets.report is not None and datasets.report.images == [14, 6]
     assert make_datasets(replace(SETTINGS, validation=0.0), table, None).validation is None
 
 
@@ -71,11 +71,13 @@ def test_rows_without_a_label_are_left_out_only_by_the_targets_that_need_it(
     table = read(root, attributes=optional)
     caplog.clear()
     assert len(labelled_for(table, "heads")) == 4 and caplog.text == ""
-    with pytest.raises(InputError, match=r"every label of an image, and 3 lack some \(kind 2, age 1\); --target heads"):
+    with pytest.raises(
+        InputError, match=r"every label of an image, and 3 images have missing labels \(kind 2, age 1\); --target heads"
+    ):
         labelled_for(table, "joint")
     with caplog.at_level(logging.INFO, "rarebird"):
         assert labelled_for(table, "kind").locations.paths == ["images/0.jpg", "images/2.jpg"]
-    assert caplog.messages == ["2 images without a label of kind left out"]
+    assert caplog.messages == ["skipped 2 images without a label of kind"]
     assert labelled_for(table, "age").labels["age"].tolist() == [0, 1, 2]
     assert len(labelled_for(table.take([0]), "joint")) == 1
 
@@ -83,7 +85,7 @@ def test_rows_without_a_label_are_left_out_only_by_the_targets_that_need_it(
 def test_a_single_group_has_no_validation(table: Table, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "rarebird"):
         datasets = make_datasets(SETTINGS, table.take([0, 1]), None)
-    assert datasets.validation is None and "every image is of group p0" in caplog.text
+    assert datasets.validation is None and "all images are in one group, p0" in caplog.text
 
 
 def test_a_list_of_validation_groups_leaves_the_rest_to_train(table: Table, tmp_path: Path) -> None:
@@ -97,7 +99,7 @@ def test_two_lists_leave_the_other_groups_out(table: Table, tmp_path: Path, capl
     with caplog.at_level(logging.INFO, "rarebird"):
         datasets = make_datasets(replace(SETTINGS, **lists), table, None)
     assert groups(datasets) == ({"p0", "p2"}, {"p1"})
-    assert "14 images are of no group in the lists" in caplog.text
+    assert "skipped 14 images whose group is in neither list" in caplog.text
 
 
 def test_a_list_of_train_groups_splits_validation_off_them(table: Table, tmp_path: Path) -> None:
@@ -113,21 +115,23 @@ def test_two_channels_are_counted_side_by_side_and_no_group_is_called_too_large(
     one = table.take(np.flatnonzero(table.groups == "p0"))
     rest = table.take(np.flatnonzero(table.groups != "p0"))
     report = make_datasets(SETTINGS, rest, one).report
-    assert report and report.pictures == [len(rest), len(one)] and report.groups == [PERSONS - 1, 1]
+    assert report and report.images == [len(rest), len(one)] and report.groups == [PERSONS - 1, 1]
     assert report.class_counts[1] == one.class_counts().tolist()
     assert all("no image of" in warning for warning in report.warnings)
     ungrouped = replace(one, grouped_by="", groups=np.array(one.locations.paths, dtype=object))
     report = make_datasets(SETTINGS, rest, ungrouped).report
-    assert report and report.grouped_by is None and report.groups == report.pictures
+    assert report and report.grouped_by is None and report.groups == report.images
     overlapping = make_datasets(replace(SETTINGS, allow_overlap=True), table, one).report
-    assert overlapping and overlapping.warnings[0].startswith("1 group (person) on two sides (p0)")
+    assert overlapping and overlapping.warnings[0].startswith(
+        "1 group (person) on both sides of the split, which makes scores too high: p0"
+    )
 
 
 def test_a_group_is_too_large_only_for_a_share_that_was_asked_for(table: Table) -> None:
     reports = [hold_out(table, [0, 1], share).report for share in (0.05, 0.1, None)]
     warnings = [[warning for warning in report.warnings if "more than" in warning] for report in reports if report]
     assert [len(texts) for texts in warnings] == [3, 0, 0]
-    assert "person p0 has 2 of 20 images (10.0 %), more than the 1 for validation" in warnings[0][0]
+    assert "person p0 has 2 of 20 images (10.0 %), more than the 1 requested for validation" in warnings[0][0]
 
 
 def test_groups_may_be_listed_by_the_folder_of_their_images(table: Table, tmp_path: Path) -> None:
@@ -146,10 +150,10 @@ def test_a_list_may_spell_a_group_in_the_other_unicode_form(root: Path, tmp_path
 @pytest.mark.parametrize(
     ("train", "validation", "message"),
     [
-        (["p0", "p1"], ["p1"], "both hold 1 groups: p1"),
-        (None, [f"p{number}" for number in range(PERSONS)], "names every group"),
+        (["p0", "p1"], ["p1"], "share 1 group: p1"),
+        (None, [f"p{number}" for number in range(PERSONS)], "lists every group"),
         (None, ["p1", "p11"], "line 2: 'p11'; nearest: p1"),
-        (None, [""], "it names none"),
+        (None, [""], "the file lists no group"),
     ],
 )
 def test_lists_that_do_not_fit_are_refused(
@@ -172,7 +176,7 @@ def test_of_many_unknown_groups_the_nearest_is_named_where_it_is_shown(table: Ta
 def test_a_list_needs_a_file_and_no_validation_channel(table: Table, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.txt: cannot be read"):
         make_datasets(replace(SETTINGS, train_groups="none.txt"), table, None)
-    with pytest.raises(InputError, match="both name who is chosen by"):
+    with pytest.raises(InputError, match="both define the validation images"):
         make_datasets(replace(SETTINGS, validation_groups=write_list(tmp_path, "p1")), table, table)
 
 
@@ -232,13 +236,13 @@ def test_a_column_names_the_sides_and_groups_stay_whole(root: Path) -> None:
     settings = TrainSettings(split_column="set")
     datasets = make_datasets(settings, split_table(root, "ttxxvvxttt"[:6] + "tt"), None)
     assert groups(datasets) == ({"p0", "p3"}, {"p2"})
-    assert datasets.report is not None and datasets.report.pictures == [4, 2] and not datasets.report.warnings
-    both = "train and validation of split_column set both hold 1 groups: p1; --allow_overlap true"
+    assert datasets.report is not None and datasets.report.images == [4, 2] and not datasets.report.warnings
+    both = "train and validation of split_column set share 1 group: p1; --allow_overlap true"
     with pytest.raises(InputError, match=both):
         make_datasets(settings, split_table(root, "tttvvv"), None)
     insisted = make_datasets(replace(settings, allow_overlap=True), split_table(root, "tttvvv"), None)
     assert groups(insisted) == ({"p0", "p1"}, {"p1", "p2"})
-    with pytest.raises(InputError, match="split_column set: no image is of train"):
+    with pytest.raises(InputError, match="split_column set: no image has the split train"):
         make_datasets(settings, split_table(root, "vvvv"), None)
 
 
@@ -246,7 +250,7 @@ def test_without_a_row_of_validation_that_is_split_off(root: Path, caplog: pytes
     with caplog.at_level(logging.INFO, "rarebird"):
         datasets = make_datasets(TrainSettings(split_column="set", validation=0.5), split_table(root, "ttttxx"), None)
     assert datasets.validation is not None and len(datasets.validation) == 2
-    assert "split_column set: no image is of validation" in caplog.messages
+    assert "split_column set: no image has the split validation" in caplog.messages
 
 
 def test_a_column_and_a_validation_channel_are_refused(root: Path, tmp_path: Path) -> None:

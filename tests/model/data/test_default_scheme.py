@@ -48,7 +48,7 @@ def test_the_log_says_which_of_several_label_columns_is_read(root: Path, caplog:
     csv_channel(root, "path,class,LABEL\n0.jpg,1,a\n1.jpg,2,b\n")
     with caplog.at_level(logging.INFO, "rarebird"):
         assert read(root).scheme.class_names == ["a", "b"]
-    assert "CSV train.csv: the labels are those of column LABEL, not of class" in caplog.messages
+    assert "CSV train.csv: labels are read from column LABEL, not from class" in caplog.messages
     csv_channel(root, "path,class,kind\n0.jpg,1,a\n1.jpg,2,b\n")
     caplog.clear()
     with caplog.at_level(logging.INFO, "rarebird"):
@@ -60,24 +60,24 @@ def test_columns_of_the_mask_scheme_alone_are_named_with_what_is_missing(root: P
     problems = Problems("channel")
     read_channel(csv_channel(root, "path,id,Gender,age\n0.jpg,1,a,30\n1.jpg,2,b,40\n"), problems)
     (text,) = problems.kinds["missing label column"]
-    assert text.startswith("CSV train.csv has gender, age without mask, and none of label, class, ans, y_pred; there")
-    assert text.endswith("name the columns of the labels under `attributes`, as in {gender: {column: gender}}")
+    assert text.startswith("CSV train.csv has gender, age but not mask, and none of label, class, ans, y_pred; its")
+    assert text.endswith("list the label columns in `attributes`, as in {gender: {column: gender}}")
 
 
 def test_columns_that_could_be_no_labels_are_reported(root: Path) -> None:
     problems = Problems("channel")
     unlabelled = read_channel(csv_channel(root, "path,kind\n0.jpg,a\n1.jpg,b\n"), problems)
     assert len(unlabelled) == 0 and unlabelled.set_aside.paths == ["images/0.jpg", "images/1.jpg"]
-    assert "neither mask, gender, age nor one of label, class, ans, y_pred; there are kind" in str(problems)
+    assert "neither mask, gender, age nor one of label, class, ans, y_pred; its columns are kind" in str(problems)
     problems = Problems("channel")
     assert len(read_channel(csv_channel(root, "path,ans\n0.jpg,0\n1.jpg,0\n"), problems)) == 0
-    assert problems.kinds == {"fewer than two classes": ["CSV train.csv: ans holds 0 only"]}
+    assert problems.kinds == {"fewer than two classes": ["CSV train.csv: column ans contains only 0"]}
     problems = Problems("channel")
     table = read_channel(
         csv_channel(root, "path,kinds\n0.jpg,a\n1.jpg,b\n"), problems, ChannelOptions(attributes={"kind": ["a", "b"]})
     )
     assert problems.kinds == {
-        "missing label column": ["CSV train.csv has no column 'kind'; there are kinds; nearest: kinds"]
+        "missing label column": ["CSV train.csv has no column 'kind'; its columns are kinds; nearest: kinds"]
     }
     assert table is not None
     assert (len(table), table.set_aside.paths) == (0, ["images/0.jpg", "images/1.jpg"])

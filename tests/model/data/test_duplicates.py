@@ -21,8 +21,8 @@ def test_by_default_they_are_errors(root: Path) -> None:
     write_csv(root, TABLE)
     assert problems_of(root) == {
         "duplicate image": [
-            "train.csv row 4: 0.jpg is named in train.csv row 2 already",
-            "train.csv row 6: 1.jpg is named in train.csv row 3 already",
+            "train.csv row 4: 0.jpg is already in train.csv row 2",
+            "train.csv row 6: 1.jpg is already in train.csv row 3",
         ]
     }
 
@@ -35,8 +35,8 @@ def test_skip_keeps_the_first_of_equal_rows_and_none_that_differ(root: Path, cap
     assert table.locations.paths == ["0.jpg", "2.jpg", "3.jpg"]
     assert table.frame()["label"].tolist() == ["happy", "happy", "sad"]
     assert table.metadata["user"].tolist() == ["a", "a", "c"]
-    assert "rows left out that name an image again with the same labels: 1" in caplog.text
-    assert "images left out whose rows differ in the labels: 1 (1.jpg)" in caplog.text
+    assert "skipped 1 duplicate row with equal labels" in caplog.text
+    assert "skipped 1 image whose rows have different labels: 1.jpg" in caplog.text
 
 
 def test_rows_of_one_image_in_two_splits_have_the_side_of_the_first(root: Path) -> None:
@@ -49,7 +49,7 @@ def test_rows_of_one_image_in_two_splits_have_the_side_of_the_first(root: Path) 
 def test_a_channel_of_which_no_row_is_left_is_a_problem(root: Path) -> None:
     touch(root, "0.jpg", "1.jpg")
     write_csv(root, "path,label\n0.jpg,a\n1.jpg,b\n0.jpg,b\n1.jpg,a\n")
-    expected = {"no image is left to learn from": ["CSV train.csv: none of 4 rows is used"]}
+    expected = {"no images to train on": ["CSV train.csv: none of its 4 rows is used"]}
     assert problems_of(root, duplicates="skip") == expected
 
 

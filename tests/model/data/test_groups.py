@@ -32,7 +32,7 @@ def test_a_pattern_replaces_no_column_of_the_name_group(root: Path, caplog: pyte
     with caplog.at_level(logging.INFO, "rarebird"):
         table = read(root, group_pattern="([0-9]).jpg", metadata_columns=["Group"])
     assert table.groups.tolist() == ["0", "1", "2"] and table.metadata["Group"].tolist() == ["red", "blue", "red"]
-    assert "CSV train.csv: the column Group is not the group, since group_pattern is set" in caplog.messages
+    assert "CSV train.csv: groups are found by group_pattern, not read from column Group" in caplog.messages
     learnt = read(
         csv_channel(root, rows.replace("Group", "group")), group_pattern="([0-9]).jpg", attributes={"group": {}}
     )
@@ -69,10 +69,10 @@ def test_the_log_says_by_what_images_are_grouped(root: Path, caplog: pytest.LogC
     told = [message for message in caplog.messages if "group" in message]
     assert told == [
         "CSV train.csv: images are grouped by column Sender",
-        "CSV train.csv: no column group or person or sender or people_path, each image is a group of its own; "
-        "group_column or group_pattern names groups that no split may divide",
-        "class folders: each image is a group of its own; group_pattern finds groups that no split may divide in "
-        "the paths",
+        "CSV train.csv: no column group or person or sender or people_path, so each image is a group of its own; "
+        "set group_column or group_pattern if there are groups, such as persons, that no split may divide",
+        "class folders: each image is a group of its own; set group_pattern to find groups in "
+        "the paths, such as persons, that no split may divide",
         "class folders: images are grouped by column sender",
     ]
 

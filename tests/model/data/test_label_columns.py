@@ -42,7 +42,7 @@ def test_label_columns_of_a_list_are_never_exchanged(root: Path) -> None:
     assert columns("number=label_2", "kind=label") == {"number": ["1", "2"], "kind": ["x", "y"]}
     # a column that is there by name, but at the place of another attribute
     problems = problems_of(root, layout="list", attributes={"kind": {}, "label": {}})
-    assert problems["missing label column"] == ["list train.txt has no column 'kind'; there are label, label_2"]
+    assert problems["missing label column"] == ["list train.txt has no column 'kind'; its columns are label, label_2"]
 
 
 @given(LABEL_SETS)
@@ -89,11 +89,12 @@ def test_a_table_may_hold_indices_of_names_that_are_listed(root: Path, caplog: p
     with caplog.at_level(logging.INFO, "rarebird"):
         table = read(labels_csv(root / "train", "1", "0", "1.0"), attributes={"label": ["top", "bottom"]})
     assert named(table) == ["bottom", "top", "bottom"]
-    assert "label holds the indices of classes: 0 top, 1 bottom" in caplog.text
+    assert "label contains class indices: 0 top, 1 bottom" in caplog.text
     mixed = problems_of(labels_csv(root / "mixed", "top", "1", "top"), attributes={"label": ["top", "bottom"]})
     assert mixed == {
         "unknown label": [
-            "train.csv row 3: label = '1', expected top, bottom or 0 to 1; a column holds either names or indices"
+            "train.csv row 3: label = '1', expected top, bottom or 0 to 1; a column must contain either names or "
+            "indices"
         ]
     }
 
@@ -132,12 +133,12 @@ def test_spellings_of_a_number_and_similar_names_are_logged(root: Path, caplog: 
     assert "equal numbers are one class: 01, 1 as 01" in caplog.text
     caplog.clear()
     read(labels_csv(root / "cases", "sad", "SAD", "joy", "not sure", "not  sure"))
-    assert "classes that differ in letter case or white space only: SAD, sad; not  sure, not sure" in caplog.text
+    assert "these classes differ only in letter case or white space: SAD, sad; not  sure, not sure" in caplog.text
     assert "attributes: {label: {column: label, fold_case: true}}" in caplog.text
     caplog.clear()
     touch(root / "padded", "cat/a.jpg", "cat /a.jpg", "dog/a.jpg")
     assert read(root / "padded").scheme.class_names == ["cat", "dog"]
-    assert "white space around them only are one class: 'cat ', 'cat'" in caplog.text
+    assert "leading or trailing white space are one class: 'cat ', 'cat'" in caplog.text
     caplog.clear()
     table = read(root / "cases", attributes={"label": {"fold_case": True}})
     assert table.scheme.class_names == ["joy", "not sure", "sad"]
@@ -154,7 +155,7 @@ def test_values_are_those_of_the_column_and_rules_are_kept(root: Path, caplog: p
     assert named(table) == ["T-Shirt", "Pants", "T-Shirt", "Pants"]
     assert table.locations.paths == ["images/0.jpg", "images/1.jpg", "images/2.jpg", "images/6.jpg"]
     assert len(table.set_aside) == 0
-    assert "fine: 4 rows left out by `drop`: Skip (2)" in caplog.text
+    assert "fine: `drop` skipped 4 rows: Skip (2)" in caplog.text
     assert "'Skp' is in drop or merge, but not in column fine; nearest: Skip" in caplog.text
     # The saved scheme applies them to a validation channel
     saved = Scheme.from_dict(table.scheme.to_dict())
@@ -171,10 +172,10 @@ def test_listed_values_may_have_rules(root: Path) -> None:
 def test_values_that_are_found_need_their_column_and_two_labels(root: Path) -> None:
     labels_csv(root, "a", "a", column="fine")
     assert problems_of(root, attributes={"kind": {"column": "fine"}}) == {
-        "fewer than two classes": ["CSV train.csv: attribute 'kind': column fine holds a only"]
+        "fewer than two classes": ["CSV train.csv: attribute 'kind': column fine contains only a"]
     }
     assert problems_of(root, attributes={"kind": {"column": "fin"}}) == {
-        "missing label column": ["CSV train.csv has no column 'fin'; there are fine; nearest: fine"]
+        "missing label column": ["CSV train.csv has no column 'fin'; its columns are fine; nearest: fine"]
     }
 
 
@@ -183,12 +184,12 @@ def test_unknown_labels_are_reported_by_value(root: Path) -> None:
     problems = problems_of(labels_csv(root, *labels), attributes={"label": ["a", "b"]})
     assert problems == {
         "unknown label": [
-            "train.csv rows 2, 5, 8, 11, 14 and 5 more (10 in all): label = 'Not sure', expected a, b or 0 to 1",
+            "train.csv rows 2, 5, 8, 11, 14 and 5 more (10 in total): label = 'Not sure', expected a, b or 0 to 1",
             "train.csv row 32: label = 'aa', expected a, b or 0 to 1; nearest: a",
         ],
         "empty label": [
-            "train.csv rows 33, 34: label = '', expected a, b; under the attribute, `drop: [\"\"]` leaves the rows "
-            "out, `optional: true` lets them have no label"
+            "train.csv rows 33, 34: label = '', expected a, b; in `attributes`, `drop: [\"\"]` skips such "
+            "rows and `optional: true` keeps them without a label"
         ],
     }
 

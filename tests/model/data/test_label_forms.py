@@ -36,34 +36,37 @@ def test_schemes_are_read_from_yaml() -> None:
     [
         ([], "at least two values"),
         (["one"], "at least two values"),
-        ("worn", "a list of names is expected, not 'worn'"),
-        (None, "a list of names is expected"),
-        (["a", "a"], "'a' is a duplicate"),
+        ("worn", "expected a list of names, not 'worn'"),
+        (None, "expected a list of names, not None"),
+        (["a", "a"], "duplicate value 'a'"),
         (["a", ""], "empty name"),
         (["a", True], "YAML reads a value as True; write it in quotes"),
         (["a", None], "YAML reads a value as None"),
         ({"value": ["a", "b"]}, "unknown key 'value', expected column, values, cuts"),
         ({"fold": True}, "nearest: fold_case"),
-        ({"optional": 1}, "optional is true or false, not 1"),
-        ({"optional": True, "drop": [""]}, "rows without a label are either dropped or, with optional, kept"),
-        ({"fold_case": "yes"}, "fold_case is true or false, not 'yes'"),
-        ({"merge": ["a", "b"]}, "merge is a mapping, {new: [old, old]}, not ['a', 'b']"),
+        ({"optional": 1}, "optional must be true or false, not 1"),
+        (
+            {"optional": True, "drop": [""]},
+            'set either `drop: [""]`, which skips rows without a label, or `optional: true`',
+        ),
+        ({"fold_case": "yes"}, "fold_case must be true or false, not 'yes'"),
+        ({"merge": ["a", "b"]}, "merge must be a mapping such as {new: [old, old]}, not ['a', 'b']"),
         ({"merge": {"new": [None]}}, "YAML reads a value as None"),
         ({"drop": [True]}, "YAML reads a value as True; write it in quotes"),
-        ({"drop": ["a"], "merge": {"b": ["a"]}}, "'a' is named twice in drop and merge"),
-        ({"merge": {"b": ["a"], "c": ["a"]}}, "'a' is named twice in drop and merge"),
+        ({"drop": ["a"], "merge": {"b": ["a"]}}, "'a' is a duplicate in drop and merge"),
+        ({"merge": {"b": ["a"], "c": ["a"]}}, "'a' is a duplicate in drop and merge"),
         ({"values": ["a", "b"], "drop": ["a"]}, "the value 'a' is dropped or renamed"),
         ({"values": ["a", "b"], "merge": {"b": ["a"]}}, "the value 'a' is dropped or renamed"),
-        ({"values": ["a", "A"], "fold_case": True}, "with fold_case the values A, a are one"),
+        ({"values": ["a", "A"], "fold_case": True}, "with fold_case the values A, a are equal"),
         ({"cuts": [30], "values": ["a", "b"]}, "either values, or cuts"),
         ({"values": ["a", "b"], "names": ["x", "y"]}, "either values, or cuts"),
-        ({"cuts": [60, 30]}, "must rise"),
-        ({"cuts": [30, 30]}, "must rise"),
-        ({"cuts": [float("nan")]}, "must rise"),
-        ({"cuts": []}, "at least one cut"),
+        ({"cuts": [60, 30]}, "cuts must be increasing"),
+        ({"cuts": [30, 30]}, "cuts must be increasing"),
+        ({"cuts": [float("nan")]}, "cuts must be increasing"),
+        ({"cuts": []}, "cuts must have at least one number"),
         ({"cuts": 30}, "cuts must be numbers, not 30"),
         ({"cuts": ["x"]}, "cuts must be numbers"),
-        ({"cuts": [30], "names": ["a", "b", "c"]}, "1 cuts make 2 bands, not the 3 values"),
+        ({"cuts": [30], "names": ["a", "b", "c"]}, "1 cuts make 2 bands, but there are 3 names"),
     ],
 )
 def test_faulty_attributes_are_told(form: Any, said: str) -> None:
@@ -88,7 +91,7 @@ def test_values_are_those_found(form: dict[str, Any]) -> None:
     (found,) = forms_from_config({"kind": form})
     assert found.finds_values
     assert found.attribute(["b", "a", "", "b"]) == Attribute("kind", ("a", "b"))
-    with pytest.raises(InputError, match="attribute 'kind': column kind holds a only"):
+    with pytest.raises(InputError, match="attribute 'kind': column kind contains only a"):
         found.attribute(["a", "a", ""])
 
 

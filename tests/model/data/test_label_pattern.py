@@ -82,14 +82,14 @@ def test_paths_without_a_match_are_counted(root: Path, caplog: pytest.LogCapture
     touch(root, "1A20.jpg", "2A70.jpg", "photo.jpg")
     with caplog.at_level(logging.WARNING, "rarebird"):
         problems_of(root, attributes=AGE)
-    assert r"attribute age: 'A(\\d+)\\.' does not match the path of 1 of 3 images: photo.jpg" in caplog.text
+    assert r"attribute 'age': pattern 'A(\\d+)\\.' does not match the path of 1 of 3 images: photo.jpg" in caplog.text
 
 
 def test_a_pattern_that_matches_no_path_is_one_problem_of_its_own(root: Path) -> None:
     touch(root, "one.jpg", "two.jpg")
     problems = problems_of(root, attributes=AGE)
     assert problems["label pattern without a match"] == [
-        r"attribute age: 'A(\\d+)\\.' matches no path, such as 'one.jpg'"
+        r"attribute 'age': pattern 'A(\\d+)\\.' matches no path, such as 'one.jpg'"
     ]
 
 
@@ -97,7 +97,8 @@ def test_a_missing_column_is_reported_once(root: Path) -> None:
     touch(root, "a.jpg")
     write_csv(root, "path,aeg\na.jpg,30\n")
     problems = problems_of(root, attributes={"age": {"column": "age", "pattern": r"(\d+)", "cuts": [40]}})
-    expected = "CSV train.csv has no column 'age', whose pattern is set; there are aeg; nearest: aeg"
+    missing = "attribute 'age': CSV train.csv has no column 'age' to search for its pattern"
+    expected = f"{missing}; its columns are aeg; nearest: aeg"
     assert problems == {"label scheme": [expected]}
 
 

@@ -66,7 +66,7 @@ def test_copies_on_several_sides_of_a_split_are_counted(tmp_path, caplog) -> Non
     table = table_of(tmp_path, "train", [4, 5, 4, 4, 6, 5, 7, 7], list("abcdefgh"))
     with caplog.at_level(logging.WARNING, "rarebird"):
         warn_of_duplicates(table, np.array([0, 0, 1, 0, 1, 0, 1, 1]))
-    assert caplog.text.count("copies on another side") == 1 and "1 image has copies" in caplog.text
+    assert caplog.text.count("copies on the other side") == 1 and "1 image has copies" in caplog.text
     assert "images/2.jpg = images/0.jpg" in caplog.text and "images/5.jpg" not in caplog.text
     caplog.clear()
     with caplog.at_level(logging.WARNING, "rarebird"):

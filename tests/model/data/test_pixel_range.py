@@ -82,8 +82,11 @@ def test_images_that_clip_visibly_are_named(tmp_path: Path, caplog: pytest.LogCa
     assert find_range(table) == (0, 4095)
     with caplog.at_level(logging.INFO, "rarebird"):
         log_range(table, (0, 4095))
-    assert "pixel values 0 to 4095 become 0 to 255 in 13 images" in caplog.text
-    assert "1 of 13 sampled images: 12.png (74%)" in caplog.text and "--pixel_range LOW HIGH" in caplog.text
+    assert "13 images of more than 8 bits per channel: pixel values 0 to 4095 become 0 to 255" in caplog.text
+    assert (
+        "1 of 13 sampled images that is more than 1% of the pixels: 12.png (74%)" in caplog.text
+        and "--pixel_range LOW HIGH" in caplog.text
+    )
     assert not list(range_warnings(table, (0, 16383)))
 
 
@@ -92,7 +95,7 @@ def test_images_that_use_a_small_part_are_a_warning(tmp_path: Path) -> None:
     table = sample_pixels(channel(tmp_path, images), 0)
     assert find_range(table) == (0, 32767)
     (warning,) = range_warnings(table, (0, 32767))
-    assert "use a small part of the pixel values 0 to 32767, mostly 29002.4 to 30496.8" in warning
+    assert "use only a small part of the pixel range 0 to 32767, mostly 29002.4 to 30496.8" in warning
     assert not list(range_warnings(table, (29000, 31000)))
 
 

@@ -31,9 +31,9 @@ def test_info_keeps_every_row_and_column_in_order(root: Path) -> None:
     assert paths[:6] == ["images/b.jpg", "images/b.jpg", "a.jpg", "images/none.jpg", "a.jpg", "../x.jpg"]
     for row, reason in (
         (3, "no such file"),
-        (5, "out of the channel"),
-        (6, "out of the channel"),
-        (7, "no image is"),
+        (5, "outside the channel"),
+        (6, "outside the channel"),
+        (7, "empty image name"),
     ):
         with pytest.raises(UnreadableImage, match=reason):
             read_image(root, inputs.locations[row])
@@ -50,7 +50,7 @@ def test_info_by_other_names(root: Path) -> None:
     assert named(read_info(root, TableOptions(picture_column="file"))) == ("file", ["a.jpg", "b.jpg"])
     (root / "info2.csv").write_text("path\na.jpg\n")
     assert named(read_info(root, TableOptions(table="info2.csv"))) == ("path", ["a.jpg"])
-    with pytest.raises(InputError, match=r"info2\.csv, rows\.csv; name one by table"):
+    with pytest.raises(InputError, match=r"info2\.csv, rows\.csv; choose one with --table NAME"):
         read_info(root)
     with pytest.raises(InputError, match="nearest: file"):
         read_info(root, TableOptions(table="rows.csv", picture_column="flie"))
@@ -65,7 +65,7 @@ def test_info_without_a_table_is_every_image(root: Path) -> None:
     assert inputs.name_column == "ImageID"
     assert inputs.rows["ImageID"].tolist() == ["a.jpg", "b.jpg", "b/x.PNG", "c.jpg"]
     assert inputs.locations.paths[:3] == ["a.jpg", "b.jpg", "b/x.PNG"]
-    with pytest.raises(UnreadableImage, match="out of the channel"):
+    with pytest.raises(UnreadableImage, match="outside the channel"):
         read_image(root, inputs.locations[3])
 
 
@@ -78,7 +78,7 @@ def test_links_out_of_the_channel_are_told_and_followed_where_it_is_set(
     with caplog.at_level(logging.WARNING, "rarebird"):
         assert read_info(root / "channel").rows["ImageID"].tolist() == ["a.jpg", "b.jpg"]
     assert "links out of the channel: 2, such as b.jpg, which leads to ../store/b.jpg; --follow_links" in caplog.text
-    assert "2 files are no images by their name: .txt 1, .xyz 1" in caplog.text
+    assert "2 files without an image extension: .txt 1, .xyz 1" in caplog.text
     followed = read_info(root / "channel", follow_links=True)
     assert followed.locations.paths == ["a.jpg", "b.jpg", "deep/c.jpg"]
     (root / "channel/a.jpg").unlink()
@@ -91,21 +91,23 @@ def test_links_out_of_the_channel_are_told_and_followed_where_it_is_set(
 
 
 def test_info_that_cannot_be_read_is_reported(root: Path) -> None:
-    with pytest.raises(InputError, match="there is no such folder"):
+    with pytest.raises(InputError, match="no such folder"):
         read_info(root / "none")
-    with pytest.raises(InputError, match="there is nothing in it"):
+    with pytest.raises(InputError, match="the folder is empty"):
         read_info(root)
     touch(root, "notes.txt")
     with pytest.raises(InputError, match="neither a CSV nor an image"):
         read_info(root)
     (root / "info.csv").write_text("ImageID,x\na.jpg\n")
-    with pytest.raises(InputError, match=r"info\.csv row 2: 1 cells, the header has 2"):
+    with pytest.raises(InputError, match=r"info\.csv row 2: 1 values, the header has 2"):
         read_info(root)
     (root / "info.csv").write_text("ImageID,x\n")
     with pytest.raises(InputError, match="table without rows"):
         read_info(root)
     (root / "info.csv").write_text("Photo,x\na.jpg,1\n")
-    with pytest.raises(InputError, match="none of ImageID, image_name, path, filename and 6 more; there are Photo, x"):
+    with pytest.raises(
+        InputError, match="none of the columns ImageID, image_name, path, filename and 6 more; its columns are Photo, x"
+    ):
         read_info(root)
 
 
@@ -139,8 +141,8 @@ def test_single_files_that_are_none_are_told_together(tmp_path):
     with pytest.raises(InputError) as caught:
         single_files([str(tmp_path), str(tmp_path / "cat.jpg"), str(tmp_path / "gone" / "x.png")])
     lines = str(caught.value).splitlines()
-    assert lines[0] == "images: 3 problems" and f"as in --eval_dir {tmp_path}" in lines[2]
-    assert lines[4].endswith("there is no such file; nearest: cat.png") and lines[5].endswith("there is no such file")
+    assert lines[0] == "images: 3 problems" and f"pass a folder with --eval_dir {tmp_path}" in lines[2]
+    assert lines[4].endswith("no such file; nearest: cat.png") and lines[5].endswith("no such file")
     name = os.fsdecode(bytes(tmp_path) + b"/\xff.png")
     Path(name).touch()
     with pytest.raises(InputError, match=r"\\udcff\.png: its name is not UTF-8"):
@@ -154,12 +156,12 @@ def test_a_table_without_an_image_column_is_left_out_where_there_are_images(
     write_csv(root, "who,when\nme,today\n", "notes.csv")
     assert named(read_info(root)) == ("ImageID", ["a.jpg", "b.jpg"])
     assert caplog.messages == [
-        "notes.csv not read, without a column ImageID or image_name or path; --table notes.csv reads it"
+        "notes.csv not read: there is no column ImageID or image_name or path; --table notes.csv reads it"
     ]
-    with pytest.raises(InputError, match=r"notes\.csv has no column 'file'; there are who, when"):
+    with pytest.raises(InputError, match=r"notes\.csv has no column 'file'; its columns are who, when"):
         read_info(root, TableOptions(picture_column="file"))
     write_csv(root, "file\na.jpg\n", "info.csv")
-    with pytest.raises(InputError, match="the values of file are images: set picture_column to file"):
+    with pytest.raises(InputError, match="column file contains image names: set --picture_column file"):
         read_info(root)
     assert named(read_info(root, TableOptions(remembered_column="file"))) == ("file", ["a.jpg"])
 
@@ -184,12 +186,12 @@ def test_names_in_another_spelling_are_found_and_counted(root: Path, caplog: pyt
     assert inputs.locations.paths == ["images/a.jpg", "images/b.png", "images/c.JPG", "images/gone"]
     assert inputs.rows["ImageID"].tolist() == ["a", "b.png", "images\\c.jpg", "gone"]
     assert caplog.messages == [
-        "info.csv: 2 image names spelled in another way than the files, such as info.csv row 2: 'a' is images/a.jpg",
+        "info.csv: 2 image names are spelled differently from the files, such as info.csv row 2: 'a' is images/a.jpg",
         "info.csv: no image for 1 of 4 rows: info.csv row 5: images/gone",
     ]
     touch(root, "images/b.gif")
     write_csv(root, "ImageID\na\nb\n", "info.csv")
-    with pytest.raises(InputError, match=r"row 3: 'b' fits images/b\.gif, images/b\.png"):
+    with pytest.raises(InputError, match=r"row 3: 'b' matches images/b\.gif, images/b\.png"):
         read_info(root)
 
 
@@ -246,7 +248,7 @@ def test_a_lst_names_images_in_its_last_column(root: Path) -> None:
     assert named(inputs) == ("path", ["images/b c.jpg", "images/a.jpg", "images/none.jpg"])
     assert inputs.rows.columns.tolist() == ["index", "label", "path"]
     (root / "x.lst").write_text("7\t1\t0\ta.jpg\n3\t0\ta.jpg\n")
-    with pytest.raises(InputError, match=r"x\.lst row 2: '3\\t0\\ta\.jpg', expected 4 cells as in the first row"):
+    with pytest.raises(InputError, match=r"x\.lst row 2: '3\\t0\\ta\.jpg', expected 4 values as in the first row"):
         read_info(root, TableOptions(table="x.lst"))
 
 

@@ -143,7 +143,7 @@ def test_going_on_inside_an_epoch_is_skipping(first: int) -> None:
 
 
 def test_what_cannot_be_sampled_is_refused() -> None:
-    with pytest.raises(InputError, match="batch_size 10 does not divide among 3 processes"):
+    with pytest.raises(InputError, match="batch_size 10 must be a multiple of the number of processes, 3"):
         epochs(CLASSES, 0.0, 10, seed=0, world=3)
     for sampler in SAMPLERS:
         with pytest.raises(InputError, match="no image"):
@@ -201,5 +201,7 @@ def test_an_added_sampler_says_what_an_epoch_is(monkeypatch: pytest.MonkeyPatch)
 
 def test_an_unknown_sampler_is_an_error_with_the_nearest() -> None:
     """Of settings that a script makes itself, without model.settings.fields.build."""
-    with pytest.raises(InputError, match="sampler 'sqr' is none of imbalanced, sqrt, none; nearest: sqrt"):
+    with pytest.raises(
+        InputError, match="unknown sampler 'sqr', expected one of imbalanced, sqrt, none; nearest: sqrt"
+    ):
         make_sampler(TrainSettings(sampler="sqr"), table(CLASSES))

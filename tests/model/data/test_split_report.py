@@ -17,7 +17,7 @@ def test_a_report_counts_what_pandas_counts() -> None:
     report = report_split(groups, classes, sides, list("abcdef"), ["train", "validation", "test"], "person")
     table = pd.DataFrame({"group": groups, "class": classes, "side": sides})
     assert report.class_counts == pd.crosstab(table["side"], table["class"]).to_numpy().tolist()
-    assert report.pictures == table["side"].value_counts().sort_index().tolist()
+    assert report.images == table["side"].value_counts().sort_index().tolist()
     assert report.groups == table.groupby("side")["group"].nunique().tolist()
     assert report.warnings == []
     saved = json.loads(json.dumps(report.to_dict()))
@@ -34,7 +34,7 @@ def test_the_table_has_even_columns_with_korean_names() -> None:
     ).text()
     lines = text.splitlines()
     assert len({wcswidth(line) for line in lines}) == 1
-    assert [line.split("  ")[0] for line in lines[2:]] == ["pictures", "groups (sender)", "착용샷", "top", "신발 모자"]
+    assert [line.split("  ")[0] for line in lines[2:]] == ["images", "groups (sender)", "착용샷", "top", "신발 모자"]
     assert lines[2].split()[1:] == [f"{(sides == 0).sum():,}", "80.0", f"{(sides == 1).sum():,}", "20.0"]
 
 
@@ -58,18 +58,20 @@ def test_what_is_wrong_with_a_split_is_reported() -> None:
     names, both = ["x", "y", "z", "w"], ["train", "validation"]
     report = report_split(groups, classes, sides, names, both, "sender", [0.8, 0.2])
     assert report.warnings == [
-        "sender big has 60 of 100 images (60.0 %), more than the 20 for validation: all of them are in train",
-        "sender a has 25 of 100 images (25.0 %), more than the 20 for validation: all of them are in train",
-        "train has no image of 2 classes z, w; every output keeps a place for it",
-        "validation has no image of 3 classes x, y, w; every output keeps a place for it",
+        "sender big has 60 of 100 images (60.0 %), more than the 20 requested for validation; all of them are in train",
+        "sender a has 25 of 100 images (25.0 %), more than the 20 requested for validation; all of them are in train",
+        "train has no image of 2 classes z, w; all outputs still include every class",
+        "validation has no image of 3 classes x, y, w; all outputs still include every class",
     ]
     assert report.text().endswith("warning: " + report.warnings[-1])
     assert not any("sender" in text for text in report_split(groups, classes, sides, names, both, "sender").warnings)
 
     divided = report_split(groups, classes, np.arange(100) % 2, names[:3], both, "person", [0.5, 0.5])
-    assert divided.warnings[0].startswith("3 groups (person) on two sides (a, b, big)")
+    assert divided.warnings[0].startswith(
+        "3 groups (person) on both sides of the split, which makes scores too high: a, b, big"
+    )
     alone = report_split(groups, classes, np.zeros(100, int), names, both, None)
-    assert alone.warnings[-1] == "validation has no image at all"
+    assert alone.warnings[-1] == "validation has no image"
 
 
 def test_many_large_groups_are_counted() -> None:
@@ -77,7 +79,7 @@ def test_many_large_groups_are_counted() -> None:
     report = report_split(
         groups, np.zeros(90, int), np.zeros(90, int), ["x"], ["train", "validation"], "id", [0.9, 0.1]
     )
-    assert report.warnings[3] == "6 groups (id) more have more images than the 9 for validation"
+    assert report.warnings[3] == "6 more groups have more images than the 9 requested for validation"
 
 
 def test_the_sender_of_a_quarter_of_the_tagging_images_is_reported(shared: Path) -> None:
@@ -88,7 +90,8 @@ def test_the_sender_of_a_quarter_of_the_tagging_images_is_reported(shared: Path)
     sides[held_out] = 1
     report = report_split(groups, classes, sides, list("01234"), ["train", "validation"], "sender", [0.8, 0.2])
     assert report.warnings == [
-        "sender 204 has 617 of 2,324 images (26.5 %), more than the 465 for validation: all of them are in train"
+        "sender 204 has 617 of 2,324 images (26.5 %), more than the 465 requested for validation; all of them are in "
+        "train"
     ]
     assert len(held_out) / len(groups) == pytest.approx(0.2, abs=0.01)
     shares = np.array(report.class_counts[1]) / np.bincount(classes)
@@ -102,7 +105,7 @@ def test_images_with_a_label_are_counted_where_labels_are_missing() -> None:
     report = report_split(*given, labels={"kind": kind, "size": size})
     assert report.labelled == {"kind": [3, 1], "size": [3, 0]}
     assert [line.split()[:-1] for line in report.text().splitlines()[2:6]] == [
-        ["pictures", "4", "80.0", "1"],
+        ["images", "4", "80.0", "1"],
         ["with", "a", "label", "of", "kind", "3", "75.0", "1"],
         ["with", "a", "label", "of", "size", "3", "100.0", "0"],
         ["with", "every", "label", "2", "100.0", "0"],

@@ -72,7 +72,7 @@ def test_a_split_parts_no_group_and_every_class_reaches_train(
 def test_folds_part_no_group_and_none_is_empty(table: list[tuple[int, int]], folds: int, seed: int) -> None:
     groups, classes = as_arrays(table)
     if len(set(groups)) < folds:
-        with pytest.raises(InputError, match=f"{folds} folds need as many groups, there are {len(set(groups))}"):
+        with pytest.raises(InputError, match=f"{folds} folds require at least {folds} groups, not {len(set(groups))}"):
             assign(groups, classes, [1 / folds] * folds, seed)
         return
     sides = assign(groups, classes, [1 / folds] * folds, seed)
@@ -179,7 +179,7 @@ def test_two_equal_groups_are_dealt_to_both_sides() -> None:
 def test_shares_and_rows_that_cannot_be_split_are_refused() -> None:
     with pytest.raises(InputError, match="no image"):
         split(np.array([], str), np.array([], int), 0.2, 0)
-    with pytest.raises(InputError, match="not be negative"):
+    with pytest.raises(InputError, match="must be at least 0"):
         split(np.array(["a"]), np.array([0]), -0.1, 0)
     with pytest.raises(InputError, match="the first above 0"):
         split(np.array(["a"]), np.array([0]), 1.0, 0)

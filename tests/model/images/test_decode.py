@@ -249,12 +249,12 @@ def test_reasons_are_short_and_tell_what_is_wrong(tmp_path: Path) -> None:
     assert reason("text.jpg") == "cannot be identified as an image"
     assert reason("absent.jpg") == "no such file"
     assert reason("text.jpg/inside.jpg") == "no such file"
-    assert reason("folder.jpg") == "a folder, no image"
-    assert reason("../x.jpg") == "a path out of the channel: ../x.jpg"
-    assert reason("a/../../x.jpg") == "a path out of the channel: a/../../x.jpg"
-    assert reason("/etc/x.jpg") == "a path out of the channel: /etc/x.jpg"
-    assert reason("a.jpg", "../shard", 0, 10) == "a path out of the channel: ../shard"
-    assert reason("") == "no image is named"
+    assert reason("folder.jpg") == "a folder, not an image"
+    assert reason("../x.jpg") == "path outside the channel: ../x.jpg"
+    assert reason("a/../../x.jpg") == "path outside the channel: a/../../x.jpg"
+    assert reason("/etc/x.jpg") == "path outside the channel: /etc/x.jpg"
+    assert reason("a.jpg", "../shard", 0, 10) == "path outside the channel: ../shard"
+    assert reason("") == "empty image name"
     assert reason("a.jpg", "shard", 0, len(jpeg) + 5).startswith("truncated: ")
     assert reason("a.jpg", "shard", len(jpeg), 10) == "empty file"
     with pytest.raises(UnreadableImage, match="empty file"):

@@ -109,7 +109,7 @@ def test_orientation_of_a_tiff_without_a_mode_is_applied() -> None:
 def test_the_reason_names_what_is_readable() -> None:
     content = encoded_tiff(np.zeros((4, 4, 2), np.int64))
     for read in (read_source, read_header, deep_values):
-        with pytest.raises(UnreadableImage, match=r"TIFF of 2 bands of 64 bits.*readable are integers"):
+        with pytest.raises(UnreadableImage, match=r"TIFF of 2 bands of 64 bits.*supported are integers"):
             read(content)
 
 

@@ -69,7 +69,7 @@ def test_grey_has_one_channel():
 
 def test_it_is_read_back_as_it_was_saved():
     assert Preprocessing.from_dict(FACES.to_dict()) == FACES
-    with pytest.raises(InputError, match="not a preprocessing"):
+    with pytest.raises(InputError, match="invalid preprocessing"):
         Preprocessing.from_dict({"height": 3})
 
 
@@ -85,12 +85,12 @@ def test_it_is_read_back_as_it_was_saved():
         ({"crop_pct": 0}, "crop_pct = 0, expected a number above 0"),
         ({"crop_pct": "0.9"}, "crop_pct = '0.9'"),
         ({"crop_pct": float("nan")}, "crop_pct = nan"),
-        ({"mean": 0.5}, "mean = 0.5, expected numbers, one a channel"),
+        ({"mean": 0.5}, "mean = 0.5, expected numbers, one per channel"),
         ({"mean": [0.5, 0.4]}, "mean = .0.5, 0.4.*std ="),
         ({"mean": []}, "std ="),
         ({"std": [0.2, 0, 0.2]}, "std = .0.2, 0, 0.2., expected numbers above 0"),
         ({"std": [0.2, "0.2", 0.2]}, "std ="),
-        ({"pixel_range": [0]}, "pixel_range = .0,., expected two numbers that rise, or none"),
+        ({"pixel_range": [0]}, "pixel_range = .0,., expected two increasing numbers, or none"),
         ({"pixel_range": [5, 5]}, "pixel_range = .5, 5."),
         ({"pixel_range": [0, "9"]}, "pixel_range"),
         ({"pixel_range": 255}, "pixel_range = 255"),
@@ -98,7 +98,7 @@ def test_it_is_read_back_as_it_was_saved():
     ],
 )
 def test_what_does_not_fit_is_told_with_its_value(wrong, told):
-    with pytest.raises(InputError, match=f"not a preprocessing: .*{told}"):
+    with pytest.raises(InputError, match=f"invalid preprocessing: .*{told}"):
         Preprocessing.from_dict({**FACES.to_dict(), **wrong})
 
 

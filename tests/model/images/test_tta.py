@@ -88,4 +88,4 @@ def test_more_fixed_views_than_there_are_name_the_other_mode():
 
 def test_help_lists_every_view():
     text = " ".join(fixed_views_text().split())
-    assert text.startswith("1 as it is; 2 flipped; 3 92% middle;") and "16 80% middle, flipped" in text
+    assert text.startswith("1 unchanged; 2 flipped; 3 92% middle;") and "16 80% middle, flipped" in text

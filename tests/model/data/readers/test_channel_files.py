@@ -28,7 +28,7 @@ def test_links_inside_a_channel_are_followed_once_and_out_of_it_never(root: Path
     table = read_channel(channel, problems)
     assert problems.kinds == {
         "links out of the channel": [
-            "3, such as bird, which leads to ../elsewhere; --follow_links follows them, on your own machine"
+            "3, such as bird, which leads to ../elsewhere; --follow_links follows them (only on your own machine)"
         ]
     }
     assert table is not None
@@ -72,14 +72,14 @@ def test_paths_that_leave_the_channel_are_faults(root: Path) -> None:
     assert table.locations.paths == ["a.jpg", "images/b.jpg"]
     assert not len(table.set_aside)
     assert problems.kinds == {
-        "path out of the channel": [
-            "train.csv row 4: '../secret.jpg', expected a path below the channel",
-            f"train.csv row 5: '{root}/secret.jpg', expected a path below the channel",
-            "train.csv row 8: 'C:\\\\d', expected a path below the channel",
+        "path outside the channel": [
+            "train.csv row 4: '../secret.jpg', expected a path relative to the channel",
+            f"train.csv row 5: '{root}/secret.jpg', expected a path relative to the channel",
+            "train.csv row 8: 'C:\\\\d', expected a path relative to the channel",
         ],
         "links out of the channel": [
             "2, such as train.csv row 6: link.jpg, which leads to ../secret.jpg; "
-            "--follow_links follows them, on your own machine"
+            "--follow_links follows them (only on your own machine)"
         ],
     }
 
@@ -102,7 +102,7 @@ def test_a_folder_that_may_not_be_read_is_reported(root: Path, monkeypatch: pyte
     with monkeypatch.context() as patched:  # the folder of the test is removed afterwards
         patched.setattr(os, "scandir", refuse)
         problems = problems_of(root)
-    assert problems == {"file or folder that cannot be read": ["owl: Permission denied"]}
+    assert problems == {"unreadable file or folder": ["owl: Permission denied"]}
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_another_spelling_of_a_name_is_found(root: Path, name: str, path: str) -
         ("../a", "outside"),
         ("/etc/passwd", "outside"),
         ("C:\\a.jpg", "outside"),
-        ("c", "several"),
+        ("c", "ambiguous"),
     ],
 )
 def test_what_fits_none_or_several_is_not_found(root: Path, name: str, kind: str) -> None:
@@ -183,7 +183,7 @@ def test_links_are_followed_where_it_is_set(root: Path) -> None:
 def test_a_path_out_of_the_channel_is_refused_even_where_links_are_followed(root: Path) -> None:
     touch(root, "channel/a.jpg", "secret.jpg")
     write_csv(root / "channel", f"path,label\na.jpg,x\n../secret.jpg,y\n{root}/secret.jpg,y\n")
-    assert len(problems_of(root / "channel", follow_links=True)["path out of the channel"]) == 2
+    assert len(problems_of(root / "channel", follow_links=True)["path outside the channel"]) == 2
 
 
 def test_links_are_checked_by_the_content_of_their_targets(root: Path) -> None:
@@ -214,7 +214,7 @@ def test_images_that_is_a_link_out_of_the_channel_is_not_followed(root: Path, fo
     os.symlink(root / "store", root / "channel/images")
     assert problems_of(root / "channel") == {
         "links out of the channel": [
-            "images leads to ../store; --follow_links follows them, on your own machine",
+            "images leads to ../store; --follow_links follows them (only on your own machine)",
         ]
     }
     assert not ChannelFiles(root / "channel").folder(f"images/{folder}").kinds

@@ -46,7 +46,7 @@ def test_class_folders_with_given_values(root: Path, caplog: pytest.LogCaptureFi
     with caplog.at_level(logging.WARNING, "rarebird"):
         table = read(root, attributes=given)
     assert table.labels["animal"].tolist() == [1, 0]
-    assert "no image of 1 of 3 classes: bird" in caplog.text
+    assert "1 of 3 classes have no image: bird" in caplog.text
 
 
 GROCERIES = ("Fruit/Apple/Golden", "Fruit/Apple/Pink-Lady", "Fruit/Avocado", "Vegetables/Carrot", "Vegetables/Leek")
@@ -78,7 +78,7 @@ def test_levels_of_folders_become_attributes(root: Path, caplog: pytest.LogCaptu
         ["Vegetables", "Carrot", "Carrot"],
         ["Vegetables", "Leek", "Leek"],
     ]
-    assert "6 images lie below fewer than 3 folders" in caplog.text
+    assert "6 images are in fewer than 3 nested folders" in caplog.text
     assert read(root, folder_levels=["aisle", "product"]).scheme.attribute("product").values[0] == "Apple"
 
 
@@ -116,4 +116,7 @@ def test_images_further_down_belong_to_their_class_and_that_is_logged(
     fill(root, 2, "cat", "cat/more", "dog/sit", "dog/run")
     with caplog.at_level(logging.INFO, "rarebird"):
         assert read(root).scheme.class_names == ["cat", "dog/run", "dog/sit"]
-    assert "2 images lie in folders inside a class folder and belong to it, such as cat/more/0.jpg" in caplog.text
+    assert (
+        "2 images are in a subfolder of a class folder, which does not change the class, such as cat/more/0.jpg"
+        in caplog.text
+    )

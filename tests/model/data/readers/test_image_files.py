@@ -41,4 +41,4 @@ def test_a_table_beside_the_images_is_read_although_its_columns_are_unknown(root
 def test_without_patterns_the_error_says_what_is_missing(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg")
     (message,) = problems_of(root)["channel without labels"]
-    assert message.startswith("2 images without a table; expected a table, a folder per class, or `attributes`")
+    assert message.startswith("2 images without a table; expected a table, one folder per class, or `attributes`")

@@ -60,5 +60,5 @@ def test_skipped_files_are_counted_by_their_extensions(root: Path, caplog: pytes
     with caplog.at_level(logging.WARNING, "rarebird"):
         read(root)
     (message,) = caplog.messages
-    assert message.startswith("5 files are no images by their name: .txt 2, ")
+    assert message.startswith("skipped 5 files without an image extension: .txt 2, ")
     assert all(text in message for text in (".md 1", ".xyz 1", "no extension 1", "cat/a.txt"))

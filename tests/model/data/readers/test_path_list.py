@@ -48,8 +48,8 @@ def test_a_csv_without_a_header_is_a_list_too(root: Path):
         table = read(root, **options)
         assert table.scheme.class_names == ["cat", "dog"] and table.source == "list train.csv"
     expected = (
-        "train.csv has none of ImageID, image_name, path, filename and 6 more; there are a.jpg, cat; "
-        "its first row names an image"
+        "train.csv has none of the columns ImageID, image_name, path, filename and 6 more; its columns are a.jpg, cat; "
+        "its first row contains an image name"
     )
     assert problems_of(root, layout="csv")["missing image column"][0].startswith(expected)
 
@@ -60,9 +60,9 @@ def test_a_csv_of_paths_and_labels_between_spaces_is_a_list(root: Path, caplog: 
     with caplog.at_level(logging.INFO, "rarebird"):
         table = read(root, attributes={"defect": {"column": "label"}, "kind": {"column": "label_2"}})
     assert [table.labels[name].tolist() for name in ("defect", "kind")] == [[1, 0], [0, 1]]
-    assert "labels.csv: its first row names an image, so it is read as a list without a header" in caplog.text
-    (details,) = problems_of(root)["several label columns"]
-    assert details.endswith("name in the config those to learn, attributes: {label: {}, label_2: {}}")
+    assert "labels.csv: the first row contains an image name, so it is read as a list without a header" in caplog.text
+    (details,) = problems_of(root)["more than one label column"]
+    assert details.endswith("list those to learn in an experiment file, as in attributes: {label: {}, label_2: {}}")
     assert "missing image column" in problems_of(root, picture_column="image")
 
 

@@ -56,9 +56,9 @@ def test_other_files_of_profiles_are_left_out_and_logged_in_one_line(
     with caplog.at_level(logging.WARNING, "rarebird"):
         table = read(root)
     assert len(table) == 7
-    warnings = [message for message in caplog.messages if "left out" in message]
+    warnings = [message for message in caplog.messages if "skipped" in message]
     assert len(warnings) == 1
-    assert warnings[0].startswith("2 files left out")
+    assert warnings[0].startswith("skipped 2 files")
     assert "mask6.jpg" in warnings[0] and "stray.png" in warnings[0] and "Thumbs.db" not in warnings[0]
     assert "DS_Store" not in caplog.text
 
@@ -70,9 +70,9 @@ def test_faults_of_profile_folders(root: Path) -> None:
     problems = Problems("channel")
     table = read_channel(root, problems)
     assert problems.kinds == {
-        "folder that is no profile": ["images/000004_male_45: expected <id>_<gender>_<race>_<age>"],
+        "not a profile folder": ["images/000004_male_45: expected a name such as <id>_<gender>_<race>_<age>"],
         "profile folder without images": [
-            "images/000005_male_Asian_45: expected incorrect_mask, normal, mask1, mask2, mask3, mask4, mask5"
+            "images/000005_male_Asian_45: expected images incorrect_mask, normal, mask1, mask2, mask3, mask4, mask5"
         ],
         "unknown label": ["images/000002_femal_Asian_45: gender = 'femal', expected male, female; nearest: female"],
         "unparsable number": [
@@ -101,7 +101,7 @@ def test_links_out_of_a_profile_channel_are_reported(root: Path) -> None:
 def test_profile_folders_of_which_none_has_a_good_name(root: Path) -> None:
     profile(root, "images/one")
     assert problems_of(root, layout="profiles") == {
-        "folder that is no profile": ["images/one: expected <id>_<gender>_<race>_<age>"]
+        "not a profile folder": ["images/one: expected a name such as <id>_<gender>_<race>_<age>"]
     }
 
 
@@ -124,8 +124,8 @@ def test_the_competitions_csv_names_profile_folders(root: Path, caplog: pytest.L
     assert set(second["gender"]) == {"female"}
     assert set(second["age_number"]) == {61.0}
     assert second["mask"].value_counts().to_dict() == {"worn": 5, "incorrect": 1, "none": 1}
-    assert "2 places and wins: train.csv row 3 (gender female, folder male)" in caplog.text
-    assert "1 file left out" in caplog.text
+    assert "2 values; the values of the table are used: train.csv row 3 (gender female, folder male)" in caplog.text
+    assert "skipped 1 file" in caplog.text
 
 
 def test_faults_of_the_competitions_csv(root: Path) -> None:

@@ -131,14 +131,14 @@ def test_a_broken_image_in_a_shard_is_reported_by_its_name(loose):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("../evil.png,shard-00000.tar,512,10", "path out of the channel"),
-        ("/evil.png,shard-00000.tar,512,10", "path out of the channel"),
-        ("evil.png,../shard.tar,512,10", "shard out of the channel"),
+        ("../evil.png,shard-00000.tar,512,10", "path outside the channel"),
+        ("/evil.png,shard-00000.tar,512,10", "path outside the channel"),
+        ("evil.png,../shard.tar,512,10", "shard outside the channel"),
         ("evil.png,other.tar,512,10", "missing shard"),
-        ("evil.png,shard-00000.tar,512,99999999", "place beyond the shard's end"),
-        ("evil.png,shard-00000.tar,-1,10", "place beyond the shard's end"),
-        ("evil.png,shard-00000.tar,many,10", "row that tells no place"),
-        ("a/1.png,shard-00000.tar,512,10", "image twice"),
+        ("evil.png,shard-00000.tar,512,99999999", "byte range beyond the end of the shard"),
+        ("evil.png,shard-00000.tar,-1,10", "byte range beyond the end of the shard"),
+        ("evil.png,shard-00000.tar,many,10", "row without a valid byte range"),
+        ("a/1.png,shard-00000.tar,512,10", "duplicate image"),
     ],
 )
 def test_a_wrong_row_of_the_index_is_reported(loose, row, message):
@@ -183,7 +183,7 @@ def test_earlier_and_new_shards_may_lie_in_one_folder(loose, tmp_path):
     shutil.copy(tmp_path / "more-shards" / "shard-00000.tar", target / "more.tar")
     assert len(read_info(target)) == 6
     shutil.copy(target / "more.tar", target / "again.tar")
-    with pytest.raises(InputError, match=r"image twice \(1\):\n *more.tar: row 2 of its index: new.png"):
+    with pytest.raises(InputError, match=r"duplicate image \(1\):\n *more.tar: row 2 of its index: new.png"):
         ChannelFiles(target)
 
 
@@ -201,10 +201,10 @@ def shard_of(folder: Path, index: str, images: bytes = b"") -> Path:
 @pytest.mark.parametrize(
     ("index", "message"),
     [
-        ("path,offset,size\n../evil.png,512,3\n", "path out of the channel"),
-        ("path,offset,size\na.png,512,99999\n", "place beyond the shard's end"),
-        ("path,offset,size\na.png,-9999,3\n", "place beyond the shard's end"),
-        ("path,offset,size\na.png,512,3\na.png,512,3\n", "image twice"),
+        ("path,offset,size\n../evil.png,512,3\n", "path outside the channel"),
+        ("path,offset,size\na.png,512,99999\n", "byte range beyond the end of the shard"),
+        ("path,offset,size\na.png,-9999,3\n", "byte range beyond the end of the shard"),
+        ("path,offset,size\na.png,512,3\na.png,512,3\n", "duplicate image"),
         ("path,offset,size\na.png,many,3\n", r"a.tar: its index cannot be read: invalid literal .*'many'"),
         ("path,offset\n", "its index cannot be read: expected the columns path, offset, size, not path, offset"),
         ("path,offset,size\na.png,512\n", "its index cannot be read: not enough values"),

@@ -97,9 +97,9 @@ def test_empty_cells_of_spreadsheets_are_no_problem_and_others_are(path: Path):
     table = read_table(path, problems)
     assert table is not None and table.rows == []
     assert problems.kinds == {
-        "row with too few or too many cells": [
-            "a.csv row 2: 4 cells, the header has 3",
-            "a.csv row 3: 1 cells, the header has 3",
+        "row with too few or too many values": [
+            "a.csv row 2: 4 values, the header has 3",
+            "a.csv row 3: 1 values, the header has 3",
         ]
     }
 
@@ -107,9 +107,13 @@ def test_empty_cells_of_spreadsheets_are_no_problem_and_others_are(path: Path):
 @pytest.mark.parametrize(
     ("content", "kind", "detail"),
     [
-        (b'path,label\na,1\n"b,1\n', "table that is no CSV", "deep/a.csv row 3: unexpected end of data"),
+        (b'path,label\na,1\n"b,1\n', "invalid CSV", "deep/a.csv row 3: unexpected end of data"),
         (b" \n,,\n", "empty table", "deep/a.csv"),
-        ("path,label\na,1\n".encode("utf-16-le"), "table with NUL characters", "a.csv: no text in utf-8; UTF-16 with"),
+        (
+            "path,label\na,1\n".encode("utf-16-le"),
+            "table with NUL characters",
+            "a.csv: not a text in utf-8; for UTF-16 with",
+        ),
         (
             "path,label\ncafé,1\n".encode("cp1252"),
             "table that is not UTF-8",
