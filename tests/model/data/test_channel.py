@@ -32,7 +32,7 @@ def test_attributes_are_parsed_by_name_number_and_band(root: Path) -> None:
     assert frame.loc[1, ["kind", "age", "shop"]].tolist() == ["bottom", "60 and over", "y"]
 
 
-def test_no_numbers_where_only_bands_are_given(root: Path) -> None:
+def test_columns_with_only_band_names_have_no_numbers(root: Path) -> None:
     table = read(
         csv_channel(root, "path,age\n0.jpg,under 30\n1.jpg,60 and over\n"), attributes={"age": {"cuts": [30, 60]}}
     )
@@ -40,7 +40,7 @@ def test_no_numbers_where_only_bands_are_given(root: Path) -> None:
     assert len(table.numbers) == 2
 
 
-def test_a_validation_channel_has_the_training_channels_scheme(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_validation_channel_is_read_with_the_scheme_of_training(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     train = read(csv_channel(root / "train", "path,label\n0.jpg,cat\n1.jpg,dog\n2.jpg,owl\n"))
     with caplog.at_level(logging.WARNING, "rarebird"):
         validation = read(csv_channel(root / "val", "path,ans\n0.jpg,owl\n1.jpg,cat\n"), scheme=train.scheme)
@@ -61,7 +61,7 @@ def real_jpeg(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def test_a_folder_channel_with_every_fault_is_reported_at_once(root: Path) -> None:
+def test_all_problems_of_a_folder_channel_are_reported_together(root: Path) -> None:
     stems = ("incorrect_mask", "mask1", "mask2", "mask3", "mask4", "mask5", "normal")
     for name in ("000001_female_Asian_45", "000002_male_Asian_fifty", "000003_woman_Asian_20", "nobody"):
         for stem in stems:
@@ -97,7 +97,7 @@ def test_a_folder_channel_with_every_fault_is_reported_at_once(root: Path) -> No
     assert "gender = 'woman', expected male, female" in message
 
 
-def test_a_csv_channel_with_every_fault_is_reported_at_once(root: Path) -> None:
+def test_all_problems_of_a_csv_channel_are_reported_together(root: Path) -> None:
     for number in range(6):
         real_jpeg(root / f"images/{number}.jpg")
     (root / "images/3.jpg").write_bytes(b"")
@@ -158,7 +158,7 @@ def test_the_real_channels_are_read(shared: Path) -> None:
     assert all((shared / "data/faces/eval" / path).is_file() for path in inputs.locations.paths[:20])
 
 
-def test_options_are_the_settings_of_these_names() -> None:
+def test_options_are_the_settings_with_the_same_names() -> None:
     values = {
         "layout": "csv",
         "table": "t.csv",

@@ -44,7 +44,7 @@ def test_the_scheme_of_a_label_column(root: Path, cells: list[str], names: list[
         assert labels == cells
 
 
-def test_the_log_says_which_of_several_label_columns_is_read(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_label_column_that_is_read_is_logged(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     csv_channel(root, "path,class,LABEL\n0.jpg,1,a\n1.jpg,2,b\n")
     with caplog.at_level(logging.INFO, "rarebird"):
         assert read(root).scheme.class_names == ["a", "b"]
@@ -56,7 +56,7 @@ def test_the_log_says_which_of_several_label_columns_is_read(root: Path, caplog:
     assert "the labels are those" not in caplog.text
 
 
-def test_columns_of_the_mask_scheme_alone_are_named_with_what_is_missing(root: Path) -> None:
+def test_missing_columns_of_the_mask_scheme_are_reported(root: Path) -> None:
     problems = Problems("channel")
     read_channel(csv_channel(root, "path,id,Gender,age\n0.jpg,1,a,30\n1.jpg,2,b,40\n"), problems)
     (text,) = problems.kinds["missing label column"]
@@ -64,7 +64,7 @@ def test_columns_of_the_mask_scheme_alone_are_named_with_what_is_missing(root: P
     assert text.endswith("list the label columns in `attributes`, as in {gender: {column: gender}}")
 
 
-def test_columns_that_could_be_no_labels_are_reported(root: Path) -> None:
+def test_missing_or_constant_label_columns_are_reported(root: Path) -> None:
     problems = Problems("channel")
     unlabelled = read_channel(csv_channel(root, "path,kind\n0.jpg,a\n1.jpg,b\n"), problems)
     assert len(unlabelled) == 0 and unlabelled.set_aside.paths == ["images/0.jpg", "images/1.jpg"]
@@ -86,7 +86,7 @@ def test_columns_that_could_be_no_labels_are_reported(root: Path) -> None:
     assert "at least two values" in str(problems)
 
 
-def test_a_csv_with_mask_gender_and_age_is_the_mask_scheme_and_its_label_no_metadata(root: Path) -> None:
+def test_a_csv_with_mask_gender_and_age_has_the_mask_scheme(root: Path) -> None:
     profile(root, "images/000001_female_Asian_45")
     rows = "".join(f"000001_female_Asian_45/{stem}.jpg,59,female,{m},9,p1\n" for stem, m in zip(STEMS, "1000002"))
     write_csv(root, "path,age,gender,mask,label,people_path\n" + rows, "perfect_train.csv")

@@ -1,4 +1,4 @@
-"""The forms of the setting `attributes`."""
+"""Parsing of the setting `attributes`."""
 
 import re
 import unicodedata
@@ -69,25 +69,25 @@ def test_schemes_are_read_from_yaml() -> None:
         ({"cuts": [30], "names": ["a", "b", "c"]}, "1 cuts make 2 bands, but there are 3 names"),
     ],
 )
-def test_faulty_attributes_are_told(form: Any, said: str) -> None:
+def test_invalid_attributes_are_errors(form: Any, said: str) -> None:
     with pytest.raises(InputError, match=re.escape(said)) as caught:
         forms_from_config({"kind": form})
     assert "'kind'" in str(caught.value)
 
 
-def test_all_faulty_attributes_are_told_at_once() -> None:
+def test_all_invalid_attributes_are_reported_together() -> None:
     with pytest.raises(InputError, match=r"'a'.*'b'"):
         forms_from_config({"a": [], "b": ["x", "x"], "c": ["x", "y"]})
 
 
-def test_names_of_attributes_and_values_are_in_one_unicode_form() -> None:
+def test_names_of_attributes_and_values_are_normalised() -> None:
     apart = unicodedata.normalize("NFD", "착용샷")
     (form,) = forms_from_config({apart: [apart, "하의"]})
     assert (form.name, form.values) == ("착용샷", ("착용샷", "하의"))
 
 
 @pytest.mark.parametrize("form", [{}, {"column": "kind"}])
-def test_values_are_those_found(form: dict[str, Any]) -> None:
+def test_values_are_collected_from_labels(form: dict[str, Any]) -> None:
     (found,) = forms_from_config({"kind": form})
     assert found.finds_values
     assert found.attribute(["b", "a", "", "b"]) == Attribute("kind", ("a", "b"))
@@ -95,7 +95,7 @@ def test_values_are_those_found(form: dict[str, Any]) -> None:
         found.attribute(["a", "a", ""])
 
 
-def test_rules_are_applied_before_values_are_found() -> None:
+def test_rules_are_applied_before_values_are_collected() -> None:
     rules = {"drop": ["Skip", ""], "merge": {"Shirt": ["polo", "Tee"], "Other": "Hat"}, "fold_case": True}
     (form,) = forms_from_config({"kind": rules})
     assert form.rules == LabelRules(("Skip", ""), (("polo", "Shirt"), ("Tee", "Shirt"), ("Hat", "Other")), True)
@@ -104,13 +104,13 @@ def test_rules_are_applied_before_values_are_found() -> None:
     assert form.unused_rules(labels) == []
 
 
-def test_labels_in_drop_and_merge_that_do_not_occur_are_named_with_the_nearest() -> None:
+def test_unused_labels_in_drop_and_merge_are_reported_with_the_nearest() -> None:
     (form,) = forms_from_config({"kind": {"drop": ["Not sur", ""], "merge": {"Shirt": ["Polo"]}}})
     assert form.unused_rules(["Not sure", "Polo"]) == [
         "attribute 'kind': 'Not sur' is in drop or merge, but not in column kind; nearest: Not sure"
     ]
 
 
-def test_listed_values_are_taken_with_rules() -> None:
+def test_listed_values_are_kept_with_rules() -> None:
     (form,) = forms_from_config({"kind": {"values": ["b", "a"], "merge": {"a": ["c"]}, "drop": ["d"]}})
     assert form.attribute(["a", "c", "d", "e"]).values == ("b", "a")

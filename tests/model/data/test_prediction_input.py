@@ -69,9 +69,7 @@ def test_info_without_a_table_is_every_image(root: Path) -> None:
         read_image(root, inputs.locations[3])
 
 
-def test_links_out_of_the_channel_are_told_and_followed_where_it_is_set(
-    root: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_links_out_of_the_channel_are_logged_or_followed(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(root, "channel/a.jpg", "store/b.jpg", "store/deep/c.jpg", "channel/notes.txt", "channel/more.xyz")
     os.symlink(root / "store/b.jpg", root / "channel/b.jpg")
     os.symlink(root / "store/deep", root / "channel/deep")
@@ -90,7 +88,7 @@ def test_links_out_of_the_channel_are_told_and_followed_where_it_is_set(
     assert read_info(root / "channel", follow_links=True).locations.paths == ["b.jpg", "deep/c.jpg"]
 
 
-def test_info_that_cannot_be_read_is_reported(root: Path) -> None:
+def test_unreadable_input_is_reported(root: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         read_info(root / "none")
     with pytest.raises(InputError, match="the folder is empty"):
@@ -136,7 +134,7 @@ def test_single_files_are_relative_to_the_root_and_keep_their_names_and_order(tm
     assert [f"/{path}" for path in inputs.locations.paths] == [str(tmp_path / n) for n in ("b.png", "a b.png", "c.png")]
 
 
-def test_single_files_that_are_none_are_told_together(tmp_path):
+def test_missing_files_and_folders_are_reported_together(tmp_path):
     (tmp_path / "cat.png").touch()
     with pytest.raises(InputError) as caught:
         single_files([str(tmp_path), str(tmp_path / "cat.jpg"), str(tmp_path / "gone" / "x.png")])
@@ -149,7 +147,7 @@ def test_single_files_that_are_none_are_told_together(tmp_path):
         single_files([name])
 
 
-def test_a_table_without_an_image_column_is_left_out_where_there_are_images(
+def test_a_table_without_an_image_column_is_ignored_if_there_are_images(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     touch(root, "a.jpg", "b.jpg")
@@ -178,7 +176,7 @@ def test_own_outputs_are_never_the_table(root: Path) -> None:
     assert named(read_info(root)) == ("ImageID", ["a.jpg"])
 
 
-def test_names_in_another_spelling_are_found_and_counted(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_names_with_another_spelling_are_found_and_counted(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(root, "images/a.jpg", "images/b.png", "images/c.JPG")
     write_csv(root, "ImageID\na\nb.png\nimages\\c.jpg\ngone\n", "info.csv")
     with caplog.at_level(logging.INFO, "rarebird"):
@@ -195,7 +193,7 @@ def test_names_in_another_spelling_are_found_and_counted(root: Path, caplog: pyt
         read_info(root)
 
 
-def test_not_one_image_is_an_error(root: Path) -> None:
+def test_a_table_without_any_existing_image_is_an_error(root: Path) -> None:
     touch(root, "images/a.jpg")
     write_csv(root, "ImageID\nA.jpg\n\n,\n".replace(",", '""'), "info.csv")
     with pytest.raises(InputError, match=r"1 rows, such as info\.csv row 2: images/A\.jpg; nearest: images/a\.jpg"):
@@ -252,8 +250,8 @@ def test_a_lst_names_images_in_its_last_column(root: Path) -> None:
         read_info(root, TableOptions(table="x.lst"))
 
 
-def test_a_table_with_a_column_that_other_tables_have_too_must_be_named(root: Path) -> None:
-    """Else only the images of its rows were predicted."""
+def test_a_table_with_an_ambiguous_image_column_must_be_set(root: Path) -> None:
+    """Otherwise only the images of its rows would be predicted."""
     touch(root, "a.jpg", "b.jpg")
     write_csv(root, "filename,width\nb.jpg,32\n", "sizes.csv")
     assert named(read_info(root)) == ("ImageID", ["a.jpg", "b.jpg"])
@@ -263,7 +261,7 @@ def test_a_table_with_a_column_that_other_tables_have_too_must_be_named(root: Pa
 @pytest.mark.parametrize(
     ("name", "expected"), [("a/b.JPG", True), ("a.tar", True), ("info.csv", True), ("a.txt", False)]
 )
-def test_what_a_host_may_have_of_a_divided_channel(root: Path, name: str, expected: bool) -> None:
+def test_a_host_may_have_only_a_part_of_a_channel(root: Path, name: str, expected: bool) -> None:
     assert not has_images(root) and not has_images(root / "nowhere")
     touch(root, name)
     assert has_images(root) is expected

@@ -26,7 +26,7 @@ def test_a_report_counts_what_pandas_counts() -> None:
     assert sum(side["share"] for side in saved["sides"].values()) == pytest.approx(1)
 
 
-def test_the_table_has_even_columns_with_korean_names() -> None:
+def test_columns_are_aligned_with_korean_names() -> None:
     groups, classes = skewed_table(0, num_classes=3)
     sides = assign(groups, classes, [0.8, 0.2], 0)
     text = report_split(
@@ -38,7 +38,7 @@ def test_the_table_has_even_columns_with_korean_names() -> None:
     assert lines[2].split()[1:] == [f"{(sides == 0).sum():,}", "80.0", f"{(sides == 1).sum():,}", "20.0"]
 
 
-def test_many_classes_are_shortened_to_the_commonest_and_the_rarest() -> None:
+def test_of_many_classes_the_most_and_least_frequent_are_listed() -> None:
     classes = np.repeat(np.arange(100), np.arange(1, 101))
     groups = np.arange(len(classes)).astype(str)
     names = [f"class{c}" for c in range(100)]
@@ -51,7 +51,7 @@ def test_many_classes_are_shortened_to_the_commonest_and_the_rarest() -> None:
     assert "... 70 more classes of 2 images" in even.text()
 
 
-def test_what_is_wrong_with_a_split_is_reported() -> None:
+def test_problems_of_a_split_are_warnings() -> None:
     groups = np.array(["big"] * 60 + ["a"] * 25 + ["b"] * 15)
     classes = np.array([0] * 60 + [1] * 25 + [2] * 15)
     sides = np.array([0] * 85 + [1] * 15)
@@ -82,7 +82,7 @@ def test_many_large_groups_are_counted() -> None:
     assert report.warnings[3] == "6 more groups have more images than the 9 requested for validation"
 
 
-def test_the_sender_of_a_quarter_of_the_tagging_images_is_reported(shared: Path) -> None:
+def test_a_sender_with_a_quarter_of_the_images_is_a_warning(shared: Path) -> None:
     table = pd.read_csv(shared / "data/tagging/train/train.csv", dtype=str)
     groups, classes = table["sender"].to_numpy(), table["label"].astype(int).to_numpy()
     _, held_out = split(groups, classes, 0.2, 0)
@@ -98,7 +98,7 @@ def test_the_sender_of_a_quarter_of_the_tagging_images_is_reported(shared: Path)
     assert shares == pytest.approx(np.full(5, 0.2), abs=0.02)
 
 
-def test_images_with_a_label_are_counted_where_labels_are_missing() -> None:
+def test_labelled_images_are_counted_if_labels_are_missing() -> None:
     kind, size = np.array([0, 1, 0, -1, 1]), np.array([-1, 0, 0, 0, -1])
     classes = np.where((kind >= 0) & (size >= 0), kind, -1)
     given = (np.arange(5).astype(str), classes, np.array([0, 0, 0, 0, 1]), ["a", "b"], ["train", "validation"], None)

@@ -1,4 +1,4 @@
-"""Images of more than 8 bits a channel, read with one range for all, as a model does, and without."""
+"""Images of more than 8 bits per channel, read with a common range, as in a model, and without."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def encoded(image: Image.Image, form: str) -> bytes:
 
 
 def deep_contents() -> dict[str, bytes]:
-    """The same pixels of 12 bits, in every form that has more than 8."""
+    """The same 12-bit pixels in every format of more than 8 bits."""
     grey, colour = TWELVE_BITS[..., 0], TWELVE_BITS[..., :3]
     return {
         "grey PNG": encoded(Image.fromarray(grey), "PNG"),
@@ -55,7 +55,7 @@ def deep_contents() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("form", deep_contents())
-def test_every_form_is_scaled_by_the_same_range(form: str) -> None:
+def test_every_format_is_scaled_by_the_same_range(form: str) -> None:
     content = deep_contents()[form]
     assert read_header(content).is_deep and read_header(content).size == (14, 9)
     found = np.asarray(read_source(content, pixel_range=(0, 4095)))
@@ -66,14 +66,14 @@ def test_every_form_is_scaled_by_the_same_range(form: str) -> None:
     assert decoding_memory(content) >= 9 * 14 * 10
 
 
-def test_transparent_parts_of_deep_images_lie_on_white() -> None:
+def test_transparent_parts_of_deep_images_become_white() -> None:
     pixels = TWELVE_BITS.copy()
     pixels[..., 3], pixels[:, 7:, 3] = 65535, 0
     found = np.asarray(read_source(png_of_16_bits(pixels), pixel_range=(0, 4095)))
     assert np.array_equal(found[:, :7], SCALED[:, :7, :3]) and (found[:, 7:] == 255).all()
 
 
-def test_8_bit_images_are_read_alike_with_any_range() -> None:
+def test_8_bit_images_do_not_depend_on_the_range() -> None:
     image = Image.fromarray(np.random.default_rng(1).integers(0, 255, (8, 8, 3)).astype(np.uint8))
     for form in ("PNG", "TIFF", "BMP"):
         content = encoded(image, form)
@@ -106,7 +106,7 @@ def test_orientation_of_a_tiff_without_a_mode_is_applied() -> None:
     assert np.array_equal(found, np.rot90(SCALED[..., :3], -1))
 
 
-def test_the_reason_names_what_is_readable() -> None:
+def test_the_reason_lists_the_supported_formats() -> None:
     content = encoded_tiff(np.zeros((4, 4, 2), np.int64))
     for read in (read_source, read_header, deep_values):
         with pytest.raises(UnreadableImage, match=r"TIFF of 2 bands of 64 bits.*supported are integers"):
@@ -114,13 +114,13 @@ def test_the_reason_names_what_is_readable() -> None:
 
 
 def test_without_a_range_each_image_is_scaled_by_its_own_extremes() -> None:
-    """As models of earlier versions were trained."""
+    """As in models of earlier versions."""
     picture = Image.fromarray(np.array([[0, 0.5, 2.0]], np.float32))
     assert np.asarray(grey_in_8_bits(picture, ())).tolist() == [[0, 0, 2]]
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF"])
-def test_16_bit_grey_is_scaled_not_cut_off(form: str) -> None:
+def test_16_bit_grey_is_scaled_not_clipped(form: str) -> None:
     values = np.linspace(0, 65535, 256).round().astype(np.uint16).reshape(16, 16)
     found = np.asarray(read_source(encoded(Image.fromarray(values), form), channels=1))
     assert found.ravel().tolist() == np.rint(values / 257).astype(int).ravel().tolist()
@@ -143,16 +143,16 @@ def test_big_endian_16_bit_is_read() -> None:
         ([7e9, 7e9, 7e9], [0, 0, 0]),
     ],
 )
-def test_without_a_range_float_tiffs_are_scaled_by_the_range_that_holds_them(
+def test_without_a_range_float_tiffs_are_scaled_by_the_range_that_contains_them(
     values: list[float], expected: list[int]
 ) -> None:
-    """As in models that earlier versions saved."""
+    """As in models of earlier versions."""
     content = encoded(Image.fromarray(np.array([values], np.float32)), "TIFF")
     found = np.asarray(read_source(content, channels=1, pixel_range=())).astype(int)
     assert found[0] == pytest.approx(expected, abs=1)
 
 
-def test_32_bit_integers_are_scaled_by_the_range_that_holds_them() -> None:
+def test_32_bit_integers_are_scaled_by_the_range_that_contains_them() -> None:
     for values, expected in (([0, 9, 255], [0, 9, 255]), ([0, 257, 65535], [0, 1, 255]), ([-5, 0, 5], [0, 128, 255])):
         picture = Image.fromarray(np.array([values], np.int32))
         for guessed in (None, ()):
@@ -160,7 +160,7 @@ def test_32_bit_integers_are_scaled_by_the_range_that_holds_them() -> None:
 
 
 def by_the_whole_array(picture: Image.Image) -> np.ndarray:
-    """What is done in strips for models without a range, at once."""
+    """Reference: the conversion of the whole image, which is done in strips for models without a range."""
     values = np.asarray(picture).astype(np.float64)
     tops: tuple[float, ...] = (65535,)
     if not picture.mode.startswith("I;16"):
@@ -175,7 +175,7 @@ def by_the_whole_array(picture: Image.Image) -> np.ndarray:
 
 
 @pytest.mark.parametrize("strip", [1, 100, 1 << 20])
-def test_deep_images_are_converted_in_strips_as_at_once(monkeypatch: pytest.MonkeyPatch, strip: int) -> None:
+def test_converting_in_strips_equals_converting_the_whole_image(monkeypatch: pytest.MonkeyPatch, strip: int) -> None:
     monkeypatch.setattr(deep, "STRIP", strip)
     draw = np.random.default_rng(strip)
     shape = (37, 23)
@@ -193,7 +193,7 @@ def test_deep_images_are_converted_in_strips_as_at_once(monkeypatch: pytest.Monk
         np.testing.assert_array_equal(np.asarray(in_channels(picture, 1, ())), by_the_whole_array(picture))
 
 
-def test_a_deep_image_takes_no_more_than_strips_of_it_beside_itself() -> None:
+def test_converting_a_deep_image_only_needs_memory_for_strips() -> None:
     picture = Image.new("I;16", (3000, 3000), 5)
     tracemalloc.start()
     in_channels(picture, 1)

@@ -46,7 +46,7 @@ def test_only_the_end_marker_may_be_missing(pixels: np.ndarray, progressive: boo
 
 
 @pytest.mark.parametrize("restarts", RESTARTS)
-def test_a_jpeg_cut_at_a_row_a_restart_or_a_scan_is_unreadable(restarts: dict) -> None:
+def test_a_jpeg_truncated_at_a_row_a_restart_or_a_scan_is_unreadable(restarts: dict) -> None:
     content = encoded(NOISE, **restarts)
     markers = [match.start() for match in re.finditer(b"\xff[\xd0-\xd7]", content)]
     assert bool(markers) == bool(restarts)
@@ -58,7 +58,7 @@ def test_a_jpeg_cut_at_a_row_a_restart_or_a_scan_is_unreadable(restarts: dict) -
         read_source(progressive[: progressive.rindex(b"\xff\xda")])  # whole scans, but not all
 
 
-def test_an_end_missing_at_a_smaller_scale_is_read_too() -> None:
+def test_a_jpeg_without_end_marker_is_read_at_a_smaller_scale_too() -> None:
     content = encoded(SMOOTH)
     found, whole = (read_source(cut, draft=(20, 10)) for cut in (content[:-2], content))
     assert found.size == whole.size == (35, 25) and np.array_equal(np.asarray(found), np.asarray(whole))

@@ -39,7 +39,7 @@ def test_a_flipped_view_is_the_flipped_image(picture):
     assert np.array_equal(made[1], np.fliplr(made[0]))
 
 
-def test_random_views_are_a_function_of_seed_and_row(picture):
+def test_random_views_depend_on_seed_and_row(picture):
     def made(seed: int, row: int) -> np.ndarray:
         return Views(SMALL, 6, fixed=False, seed=seed)(picture, row).arrays["pixels"]
 
@@ -48,7 +48,7 @@ def test_random_views_are_a_function_of_seed_and_row(picture):
     assert not np.array_equal(made(1, 4)[1:], made(2, 4)[1:])
 
 
-def test_soft_joining_is_the_mean_and_voting_counts_answers():
+def test_fixed_views_are_averaged_and_random_views_vote():
     each = np.float32([[[0.9, 0.1, 0.0], [0.4, 0.6, 0.0], [0.3, 0.0, 0.7]]])
     np.testing.assert_allclose(Views(SMALL, 3).combine(each, Decision()), each.mean(1), rtol=1e-6)
     votes = Views(SMALL, 3, fixed=False)
@@ -57,8 +57,8 @@ def test_soft_joining_is_the_mean_and_voting_counts_answers():
 
 
 @pytest.mark.parametrize("classes", [2, 3, 4, 7, 8, 18, 31, 32, 33, 64, 100, 1000])
-def test_the_mean_of_views_is_torchs_to_the_last_digit(classes):
-    """Reference: torch.mean, by which earlier versions averaged views."""
+def test_the_mean_of_views_is_bit_identical_to_torch(classes):
+    """Reference: torch.mean, which earlier versions used."""
     torch = pytest.importorskip("torch")
     draw = np.random.default_rng(classes)
     for number in range(1, 17):
@@ -81,7 +81,7 @@ def test_jpegs_are_decoded_large_enough_for_the_closest_view():
     assert Views(SMALL, 3, fixed=False).draft == (30, 40)
 
 
-def test_more_fixed_views_than_there_are_name_the_other_mode():
+def test_too_many_fixed_views_are_an_error_with_the_other_mode():
     with pytest.raises(InputError, match="16 fixed views; --tta_mode vote"):
         Views(SMALL, 17)
 

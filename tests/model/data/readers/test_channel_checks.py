@@ -18,7 +18,7 @@ def test_links_to_nothing_and_to_devices_are_never_followed(root: Path, follow_l
     assert ("--follow_links" in message) is not follow_links
 
 
-def test_channels_of_no_layout_are_reported(root: Path) -> None:
+def test_missing_empty_and_unknown_channels_are_reported(root: Path) -> None:
     missing = root / "none"
     assert problems_of(missing) == {"missing channel": [f"{missing}: no such folder"]}
     (root / "training/images").mkdir(parents=True)

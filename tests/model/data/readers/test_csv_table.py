@@ -15,7 +15,7 @@ from tests.model.data.conftest import problems_of, read, touch, write_csv
 ADVICE = "save it as UTF-8, or set --encoding to its encoding (cp1252, cp949, ...)"
 
 
-def test_csv_with_images_beside_it_and_in_images(root: Path) -> None:
+def test_csv_with_images_next_to_it_and_in_images(root: Path) -> None:
     touch(root, "a.jpg", "images/b.jpg", "images/deep/c.png", "images/d.jpg")
     write_csv(
         root,
@@ -32,7 +32,7 @@ def test_csv_with_images_beside_it_and_in_images(root: Path) -> None:
     assert table.metadata.to_dict("list") == {"shop": ["x", "y", "", "x"]}
 
 
-def test_a_byte_order_mark_blank_lines_and_quoted_line_breaks_do_not_shift_the_rows(root: Path) -> None:
+def test_row_numbers_are_correct_with_byte_order_mark_blank_lines_and_quotes(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg")
     text = '\ufeffpath,note,label\r\n\r\na.jpg,"two\nlines",0\r\n,,\r\nb.jpg,,1\r\nc.jpg,,1\r\n'
     write_csv(root, text)
@@ -81,7 +81,7 @@ def test_damaged_tables_are_reported(root: Path) -> None:
     assert problems_of(root, layout="csv") == {"empty table": ["train.csv"]}
 
 
-def test_the_advice_names_the_column_that_names_images(root: Path) -> None:
+def test_the_advice_names_the_column_with_image_names(root: Path) -> None:
     touch(root, "images/a.jpg", "images/b.jpg")
     write_csv(root, "id,file,label\n1,gone,0\n2,b,1\n")
     kind = "missing image column"
@@ -94,7 +94,7 @@ def test_the_advice_names_the_column_that_names_images(root: Path) -> None:
     assert problems_of(root)[kind] == [f"{message}; set --picture_column to the column of image names"]
 
 
-def test_a_table_in_a_folder_names_the_images_beside_it_and_at_the_root(root: Path) -> None:
+def test_images_of_a_table_in_a_subfolder_are_next_to_it_or_in_the_root(root: Path) -> None:
     touch(root, "data/a.jpg", "data/images/b.jpg", "c.jpg", "images/d.jpg", "a.jpg", "images/../e.jpg", "data/f.JPG")
     rows = ["a.jpg,0", "b.jpg,1", "c.jpg,0", "d.jpg,1", "../e.jpg,0", "f,1"]
     write_csv(root, "\n".join(["path,label", *rows]), "data/legend.csv")
@@ -109,7 +109,7 @@ def test_a_table_in_a_folder_names_the_images_beside_it_and_at_the_root(root: Pa
     assert problems["missing file"] == ["data/legend.csv row 3: images/gone.jpg"]
 
 
-def test_rows_without_an_image_are_left_out_where_that_is_set(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_missing_skip_skips_rows_without_an_image(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(root, "a.jpg", "b.jpg", "c.jpg", "deep/d.jpg")
     write_csv(root, "path,label\na.jpg,0\nx.jpg,0\nb.jpg,1\n,1\n")
     with caplog.at_level(logging.INFO, "rarebird"):
@@ -127,9 +127,7 @@ def test_rows_without_an_image_are_left_out_where_that_is_set(root: Path, caplog
     ]
 
 
-def test_rows_of_unused_splits_are_left_out_before_their_images_are_looked_for(
-    root: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_images_of_unused_splits_need_not_exist(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(root, "a.jpg", "b.jpg", "c.jpg")
     write_csv(root, "path,label,Split\na.jpg,0,train\nc,,test\nb.jpg,1,VALID\ngone.jpg,,Testing\n")
     with caplog.at_level(logging.INFO, "rarebird"):
@@ -140,7 +138,7 @@ def test_rows_of_unused_splits_are_left_out_before_their_images_are_looked_for(
     assert not any("without a row" in message for message in caplog.messages)
 
 
-def test_without_an_image_nothing_is_said_of_the_classes(root: Path) -> None:
+def test_without_images_classes_are_not_reported(root: Path) -> None:
     write_csv(root, "path,kind\na.jpg,x\nb.jpg,y\n")
     problems = problems_of(root, attributes={"kind": {"column": "kind"}})
     assert list(problems) == ["missing file"]
@@ -149,7 +147,7 @@ def test_without_an_image_nothing_is_said_of_the_classes(root: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["unpacked", "data/photos/all"])
-def test_images_are_looked_up_in_the_only_folder_that_has_them(root: Path, folder: str, caplog) -> None:
+def test_images_are_found_in_the_only_folder_that_contains_them(root: Path, folder: str, caplog) -> None:
     caplog.set_level(logging.INFO)
     touch(root, f"{folder}/a.jpg", f"{folder}/b.JPG", "icons/logo.png")
     write_csv(root, "filename,label\na.jpg,x\nb.jpg,y\n")
@@ -160,7 +158,7 @@ def test_images_are_looked_up_in_the_only_folder_that_has_them(root: Path, folde
     assert read(root).locations.paths == [f"{folder}/a.jpg", f"{folder}/b.JPG"]
 
 
-def test_images_in_several_folders_or_beside_others_are_not_guessed(root: Path) -> None:
+def test_images_in_more_than_one_folder_are_not_guessed(root: Path) -> None:
     touch(root, "left/a.jpg", "right/a.jpg", "right/b.jpg")
     write_csv(root, "path,label\na.jpg,x\nb.jpg,y\n")
     assert problems_of(root).keys() == {"missing file"}
@@ -169,7 +167,7 @@ def test_images_in_several_folders_or_beside_others_are_not_guessed(root: Path) 
     assert problems_of(root)["missing file"] == ["train.csv row 3: b.jpg"]
 
 
-def test_images_of_all_rows_show_in_which_folder_they_lie(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_folder_of_the_images_is_found_by_names_from_all_rows(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     # ids that are numbered through the class folders: the first rows alone are all in cats
     cats, dogs = range(1, 61), range(61, 121)
     touch(root, *(f"cats/{number}.jpg" for number in cats), *(f"dogs/{number}.jpg" for number in dogs))
@@ -179,7 +177,7 @@ def test_images_of_all_rows_show_in_which_folder_they_lie(root: Path, caplog: py
     assert len(problems_of(root, table="train.csv")["missing file"]) == 120
 
 
-def test_of_several_usual_columns_the_first_that_names_images_is_taken(root: Path, caplog) -> None:
+def test_the_first_usual_column_with_existing_images_is_used(root: Path, caplog) -> None:
     caplog.set_level(logging.INFO)
     touch(root, "images/a.jpg", "images/b.jpg")
     write_csv(root, "filename,image_id,label\nIMG_1.HEIC,a,x\nIMG_2.HEIC,b,y\n")
@@ -193,7 +191,7 @@ def test_of_several_usual_columns_the_first_that_names_images_is_taken(root: Pat
     assert read(root).locations.paths == ["images/a.jpg", "images/b.jpg"]
 
 
-def test_the_folder_of_one_table_is_not_that_of_another(root: Path) -> None:
+def test_the_folder_of_one_table_is_not_used_for_another(root: Path) -> None:
     touch(root, "photos/a.jpg", "photos/b.jpg", "crops/a.jpg", "crops/b.jpg", "crops/a_0.jpg")
     write_csv(root, "filename,label\na_0.jpg,x\n", "boxes.csv")
     write_csv(root, "filename,label\na.jpg,x\nb.jpg,y\n")
@@ -204,7 +202,7 @@ def test_the_folder_of_one_table_is_not_that_of_another(root: Path) -> None:
     assert problems.kinds.keys() == {"missing file"}
 
 
-def test_an_archive_beside_a_table_without_images_is_named(root: Path) -> None:
+def test_an_archive_next_to_a_table_without_images_is_reported(root: Path) -> None:
     touch(root, "Images.ZIP", "notes.txt")
     write_csv(root, "path,label\na.jpg,x\nb.jpg,y\n")
     expected = {"archives are not read": ["Images.ZIP: unpack the images into the channel"]}
@@ -213,7 +211,7 @@ def test_an_archive_beside_a_table_without_images_is_named(root: Path) -> None:
     assert problems_of(root).keys() == {"missing file", "fewer than two classes"}
 
 
-def test_a_table_about_other_things_leaves_class_folders_as_they_are(root: Path) -> None:
+def test_an_unrelated_table_does_not_replace_class_folders(root: Path) -> None:
     touch(root, *(f"{name}/{number}.jpg" for name in ("cat", "dog") for number in range(3)))
     write_csv(root, "filename,width\n0.jpg,32\n7.jpg,32\n", "sizes.csv")
     assert read(root).scheme.class_names == ["cat", "dog"]

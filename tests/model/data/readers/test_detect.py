@@ -33,7 +33,7 @@ def test_which_csv_is_read(root: Path, files: list[str], settings: dict, source:
     assert not others or settings or f"reading table {source[4:]}, not {others[0]}; " in caplog.text
 
 
-def test_several_or_misnamed_tables_are_reported(root: Path) -> None:
+def test_ambiguous_or_misspelled_tables_are_reported(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg")
     for name in ("one.csv", "two.csv"):
         write_csv(root, "path,label\na.jpg,0\nb.jpg,1\n", name)
@@ -46,7 +46,7 @@ def test_several_or_misnamed_tables_are_reported(root: Path) -> None:
     }
 
 
-def test_a_csv_wins_over_folders_where_it_names_images(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_csv_with_image_names_is_preferred_to_folders(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(root, "dog/a.jpg", "cat/b.jpg")
     write_csv(root, "breed,weight\npoodle,3\n", "notes.csv")
     with caplog.at_level(logging.WARNING, "rarebird"):
@@ -74,7 +74,7 @@ def test_a_table_about_the_images_of_class_folders_does_not_replace_them(root: P
     assert read(root).source == "CSV metadata.csv"
 
 
-def test_a_channel_of_no_layout_names_extensions_and_the_table_below(root: Path) -> None:
+def test_the_error_for_an_unknown_layout_names_extensions_and_tables(root: Path) -> None:
     touch(root, "images/0.jpg", "images/1.jpg", "README.md", "data/notes.txt")
     write_csv(root / "data", "image,emotion\n0.jpg,happy\n", "legend.csv")
     (detail,) = problems_of(root)["unknown layout"]
@@ -97,7 +97,7 @@ def test_a_channel_of_no_layout_names_extensions_and_the_table_below(root: Path)
     assert "--table meta/train.csv reads the table" in problems_of(root / "loose")["unknown layout"][0]
 
 
-def test_folders_that_are_links_out_of_the_channel_are_no_unknown_layout(root: Path) -> None:
+def test_links_out_of_the_channel_are_reported_instead_of_the_layout(root: Path) -> None:
     touch(root, "store/cat/a.jpg", "store/dog/b.jpg")
     (root / "subset").mkdir()
     for name in ("cat", "dog"):
@@ -111,12 +111,12 @@ def test_folders_that_are_links_out_of_the_channel_are_no_unknown_layout(root: P
     assert read(root / "real", follow_links=True).scheme.class_names == ["x", "y"]
 
 
-def test_the_setting_names_every_layout() -> None:
+def test_every_layout_is_a_choice_of_the_setting() -> None:
     assert sorted(LAYOUTS) == sorted(["auto", *FILE_LAYOUTS, *FOLDER_LAYOUTS])
 
 
-def test_a_layout_in_the_table_is_detected_and_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new layout needs its reader and an entry, nothing else."""
+def test_a_layout_added_to_the_registry_is_detected_and_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new layout only needs a reader and an entry in the registry."""
 
     def read_pairs(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> Rows:
         rows = Rows(f"pairs {name}", columns={"label": []}, label_columns=("label",))
@@ -133,7 +133,7 @@ def test_a_layout_in_the_table_is_detected_and_read(root: Path, monkeypatch: pyt
         assert (table.source, table.classes().tolist()) == ("pairs my.pairs", [0, 1])
 
 
-def test_a_table_below_the_channel_is_named_by_its_path(root: Path) -> None:
+def test_a_table_in_a_subfolder_is_set_by_its_path(root: Path) -> None:
     touch(root, "data/a.jpg", "README.md")
     write_csv(root, "image,label\na.jpg,0\n", "data/legend.csv")
     missing = "no file {}; the tables are data/legend.csv; nearest: data/legend.csv"
@@ -141,7 +141,7 @@ def test_a_table_below_the_channel_is_named_by_its_path(root: Path) -> None:
         assert problems_of(root, table=name)["missing table"] == [missing.format(repr(name))]
 
 
-def test_outputs_of_rarebird_are_no_table_unless_they_are_named(root: Path) -> None:
+def test_outputs_of_rarebird_are_only_read_if_set(root: Path) -> None:
     touch(root, "cat/a.jpg", "dog/b.jpg")
     for name in ("output.csv", "split.csv"):
         write_csv(root, "path,label\ncat/a.jpg,1\ndog/b.jpg,0\n", name)

@@ -28,7 +28,7 @@ LETTERS = "fghijklmno"
         ),
     ],
 )
-def test_folders_in_class_folders_that_may_be_no_classes_are_an_error(
+def test_nested_folders_that_may_not_be_classes_are_an_error(
     root: Path, folders: list[str], images: int, reason: str
 ) -> None:
     fill(root, images, *folders)
@@ -42,7 +42,7 @@ def test_folders_in_class_folders_that_may_be_no_classes_are_an_error(
     assert len(read(root, folder_levels=["all"]).scheme.class_names) == len(folders)
 
 
-def test_one_folder_too_high_names_the_deeper_one(root: Path) -> None:
+def test_the_error_for_a_folder_that_is_too_high_names_the_deeper_one(root: Path) -> None:
     fill(root, 3, "animals/pets/cat", "animals/pets/dog")
     assert problems_of(root) == {
         "folders that may not be the classes": [
@@ -53,7 +53,7 @@ def test_one_folder_too_high_names_the_deeper_one(root: Path) -> None:
     assert read(root / "animals/pets").scheme.class_names == ["cat", "dog"]
 
 
-def test_images_beside_annotations_are_no_classes(root: Path) -> None:
+def test_folders_of_images_and_annotations_are_not_classes(root: Path) -> None:
     fill(root, 3, "images/cat", "images/dog")
     touch(root, "masks/cat/0.png", "labels/0.png")
     (details,) = problems_of(root).values()
@@ -67,7 +67,7 @@ def test_images_beside_annotations_are_no_classes(root: Path) -> None:
     assert read(root / "media").scheme.class_names == ["images", "videos"]
 
 
-def test_folders_of_a_repository_are_no_classes(root: Path) -> None:
+def test_folders_of_a_repository_are_not_classes(root: Path) -> None:
     fill(root, 3, "doc/images", "src/data/cells")
     fill(root, 1, "src/data/more")
     assert read(root).scheme.class_names == ["doc/images", "src/data/cells", "src/data/more"]  # no repository

@@ -49,7 +49,7 @@ def test_every_suffix_is_read_in_training_and_inference(root: Path, suffix: str)
     assert means[0] < 40 and means[1] > 200
 
 
-def test_every_format_of_a_suffix_is_one_that_pillow_opens() -> None:
+def test_pillow_opens_the_format_of_every_suffix() -> None:
     Image.init()
     opens = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN}
     assert set(IMAGE_SUFFIXES) - opens <= {".mpo", ".avif"}  # .mpo: opened as a JPEG

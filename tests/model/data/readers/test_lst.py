@@ -9,7 +9,7 @@ from tests.model.data.conftest import problems_of, read, touch
 
 
 def test_sagemakers_lst(root: Path) -> None:
-    """Form: SageMaker's built-in image classification, number, label, path, tabs between."""
+    """Format of SageMaker's built-in image classification: number, label, path, separated by tabs."""
     touch(root, "dir/dog1.jpg", "dir/cat1.jpg", "images/cat2.jpg")
     lines = ["5\t1\tdir/dog1.jpg", "1000\t0\tdir/cat1.jpg", "", "22\t2\tcat2.jpg"]
     (root / "train.lst").write_text("\n".join(lines) + "\n")
@@ -31,7 +31,7 @@ def test_sagemakers_lst(root: Path) -> None:
     }
 
 
-def test_an_lst_of_several_labels_is_so_many_attributes(root: Path) -> None:
+def test_a_lst_with_several_labels_has_one_attribute_per_label(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg")
     (root / "train.lst").write_text("0\t1\t0\ta.jpg\n1\t0\t0\tb.jpg\n")
     table = read(root, attributes={"dress": ["no", "yes"], "hat": ["no", "yes"]})
@@ -39,7 +39,7 @@ def test_an_lst_of_several_labels_is_so_many_attributes(root: Path) -> None:
     assert list(problems_of(root)) == ["more than one label column"]
 
 
-def test_rows_without_an_image_that_are_left_out_are_logged(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_skipped_rows_without_an_image_are_logged(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(root, "a.JPG", "b.jpg", "c.jpg")
     (root / "train.lst").write_text("0\t1\ta.jpg\n1\t0\tb.jpg\n2\t0\tnone.jpg\n")
     with caplog.at_level(logging.INFO, "rarebird"):

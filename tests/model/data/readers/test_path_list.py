@@ -30,7 +30,7 @@ def test_a_list_of_paths_and_labels_is_read(root: Path, text: str, labels: list[
         assert [table.labels[name].tolist() for name in names] == [[0, 1]] * len(labels)
 
 
-def test_a_comma_in_a_path_separates_nothing(root: Path):
+def test_a_comma_in_a_path_is_not_a_delimiter(root: Path):
     touch(root, "Smith, A 1.jpg", "Smith, B 2.jpg")
     write_csv(root, "Smith, A 1.jpg x\nSmith, B 2.jpg y\n", "train.txt")
     table = read(root, table="train.txt")
@@ -66,7 +66,7 @@ def test_a_csv_of_paths_and_labels_between_spaces_is_a_list(root: Path, caplog: 
     assert "missing image column" in problems_of(root, picture_column="image")
 
 
-def test_what_is_wrong_with_a_list_is_reported_with_its_line(root: Path):
+def test_problems_of_a_list_are_reported_with_their_lines(root: Path):
     touch(root, "a.jpg", "b.jpg")
     write_csv(root, "a.jpg, 1\n\nb.jpg, 2, 3\nc.jpg, 1\nb.jpg, 2\n", "train.txt")
     assert problems_of(root, table="train.txt") == {

@@ -35,7 +35,7 @@ def test_profile_folders_are_the_mask_scheme(root: Path, base: str) -> None:
     }  # fmt: skip
 
 
-def test_profile_folders_with_a_scheme_of_ones_own(root: Path) -> None:
+def test_profile_folders_with_a_scheme_from_the_settings(root: Path) -> None:
     profile(root, "000001_female_Asian_45")
     profile(root, "000002_male_Asian_58")
     table = read(root, attributes={"age": {"cuts": [30, 58]}})
@@ -46,7 +46,7 @@ def test_profile_folders_with_a_scheme_of_ones_own(root: Path) -> None:
     assert read(root, age_cuts=[30, 58]).scheme.attribute("age").cuts == (30.0, 58.0)
 
 
-def test_other_files_of_profiles_are_left_out_and_logged_in_one_line(
+def test_other_files_of_profiles_are_skipped_and_logged_in_one_line(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     profile(root, "images/000001_female_Asian_45")
@@ -63,7 +63,7 @@ def test_other_files_of_profiles_are_left_out_and_logged_in_one_line(
     assert "DS_Store" not in caplog.text
 
 
-def test_faults_of_profile_folders(root: Path) -> None:
+def test_problems_of_profile_folders_are_reported(root: Path) -> None:
     for name in ("000001_female_Asian_45", "000002_femal_Asian_45", "000003_male_Asian_4O", "000004_male_45"):
         profile(root, f"images/{name}")
     (root / "images/000005_male_Asian_45").mkdir()
@@ -98,14 +98,14 @@ def test_links_out_of_a_profile_channel_are_reported(root: Path) -> None:
     )
 
 
-def test_profile_folders_of_which_none_has_a_good_name(root: Path) -> None:
+def test_profile_folders_with_only_invalid_names_are_reported(root: Path) -> None:
     profile(root, "images/one")
     assert problems_of(root, layout="profiles") == {
         "not a profile folder": ["images/one: expected a name such as <id>_<gender>_<race>_<age>"]
     }
 
 
-def test_the_competitions_csv_names_profile_folders(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_competitions_csv_lists_profile_folders(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     for name in ("000001_female_Asian_45", "000002_male_Asian_52"):
         profile(root, f"images/{name}")
     profile(root, "images/000009_male_Asian_20")  # not in the table
@@ -128,7 +128,7 @@ def test_the_competitions_csv_names_profile_folders(root: Path, caplog: pytest.L
     assert "skipped 1 file" in caplog.text
 
 
-def test_faults_of_the_competitions_csv(root: Path) -> None:
+def test_problems_of_the_competitions_csv_are_reported(root: Path) -> None:
     profile(root, "images/000001_female_Asian_45")
     profile(root, "images/000002_male_Asian_52")
     (root / "images/000003_male_Asian_30").mkdir()

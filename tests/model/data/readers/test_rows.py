@@ -26,7 +26,7 @@ def test_rows_are_taken_in_order():
     assert (taken.source, taken.label_columns) == ("test", ("age",))
 
 
-def test_a_finder_reports_what_is_no_image_and_folders_named_again(root: Path):
+def test_a_finder_reports_unusable_names_and_duplicate_folders(root: Path):
     touch(root, "images/a.jpg", "folder/b.jpg")
     problems = Problems("x")
     finder = ImageFinder(ChannelFiles(root), problems)
@@ -43,7 +43,7 @@ def test_a_finder_reports_what_is_no_image_and_folders_named_again(root: Path):
     }
 
 
-def test_a_folder_is_no_image_file(root: Path):
+def test_find_file_reports_folders(root: Path):
     touch(root, "a.jpg", "folder/b.jpg")
     problems = Problems("x")
     finder = ImageFinder(ChannelFiles(root), problems)
@@ -52,7 +52,7 @@ def test_a_folder_is_no_image_file(root: Path):
     assert problems.kinds == {"folder instead of an image": ["row 2: folder"], "missing file": ["row 3: none.jpg"]}
 
 
-def test_files_left_out_are_one_line(caplog: pytest.LogCaptureFixture):
+def test_skipped_files_are_logged_in_one_line(caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.WARNING, "rarebird"):
         warn_left_out([], "no reason")
         warn_left_out(["a"], "hidden")
@@ -63,7 +63,7 @@ def test_files_left_out_are_one_line(caplog: pytest.LogCaptureFixture):
     ]
 
 
-def test_a_finder_takes_other_spellings_and_counts_them(root: Path, caplog: pytest.LogCaptureFixture):
+def test_a_finder_accepts_other_spellings_and_counts_them(root: Path, caplog: pytest.LogCaptureFixture):
     touch(root, "images/a.jpg", "images/b.JPG", "images/c.png", "images/c.jpg", "d.jpg", "images/d.jpg")
     problems = Problems("x")
     finder = ImageFinder(ChannelFiles(root), problems, "t.csv")

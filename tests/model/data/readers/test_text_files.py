@@ -35,7 +35,7 @@ def test_lone_carriage_returns_end_lines_and_encodings_are_read(tmp_path: Path):
         (None, {"unreadable table": ["a.lst: No such file or directory"]}),
     ],
 )
-def test_what_cannot_be_read_is_a_problem(tmp_path: Path, content: bytes | None, expected: dict[str, list[str]]):
+def test_unreadable_text_is_a_problem(tmp_path: Path, content: bytes | None, expected: dict[str, list[str]]):
     if content is not None:
         (tmp_path / "a.lst").write_bytes(content)
     problems = Problems("x")
@@ -45,7 +45,7 @@ def test_what_cannot_be_read_is_a_problem(tmp_path: Path, content: bytes | None,
         assert read_text(tmp_path / "a.lst", Problems("x")) is None
 
 
-def test_the_beginning_is_read_whatever_the_encoding(tmp_path: Path):
+def test_the_beginning_is_read_in_any_encoding(tmp_path: Path):
     (tmp_path / "a.csv").write_bytes(b"path,\xc2\n" + b"x" * 2**21)
     text = read_beginning(tmp_path / "a.csv")
     assert text.startswith("path,\ufffd\nxxx") and len(text) < 2**20 + 10
