@@ -41,6 +41,15 @@ def test_one_problem_is_singular() -> None:
     assert str(problems) == "x: 1 problem\n  kind (1):\n    place"
 
 
+def test_problems_of_another_collection_are_added() -> None:
+    own, other = Problems("own"), Problems("other")
+    for problems, location in ((own, "a"), (other, "b")):
+        problems.add("kind", location, "advice")
+    other.add("new kind", "c")
+    own.extend(other)
+    assert own.kinds == {"kind": ["a", "b"], "new kind": ["c"]} and own.advice == ["advice"]
+
+
 def test_nearest_names() -> None:
     assert nearest("Bach_Size", ["batch_size", "epochs"]) == "batch_size"
     assert nearest("ADAM", ["AdamW", "sgd"]) == "AdamW"

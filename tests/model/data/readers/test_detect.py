@@ -141,6 +141,18 @@ def test_a_table_in_a_subfolder_is_set_by_its_path(root: Path) -> None:
         assert problems_of(root, table=name)["missing table"] == [missing.format(repr(name))]
 
 
+@pytest.mark.parametrize(
+    "content", ["filename,label\na.jpg,0\nb.jpg,1\nb.jpg\n", "a.jpg,0\nb.jpg,1\nb.jpg\n"], ids=["table", "list"]
+)
+def test_a_table_that_detection_reads_is_not_read_again(root: Path, content: str, monkeypatch) -> None:
+    touch(root, "a.jpg", "b.jpg")
+    write_csv(root, content)
+    reads, read_bytes = [], Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: reads.append(path.name) or read_bytes(path))
+    (row,) = [detail for details in problems_of(root).values() for detail in details]
+    assert row.startswith("train.csv row ") and reads == ["train.csv"]
+
+
 def test_outputs_of_rarebird_are_only_read_if_set(root: Path) -> None:
     touch(root, "cat/a.jpg", "dog/b.jpg")
     for name in ("output.csv", "split.csv"):
