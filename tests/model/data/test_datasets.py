@@ -183,9 +183,9 @@ def test_a_list_requires_a_file_and_no_validation_channel(table: Table, tmp_path
 def test_identity_and_summary_describe_both_tables(table: Table) -> None:
     datasets = hold_out(table, [0, 1], 0.1)
     identity = datasets.identity()
-    assert identity["training images"] == 18 and identity["validation images"] == 2
+    assert identity["training pictures"] == 18 and identity["validation pictures"] == 2
     assert identity["training data"] == datasets.train.fingerprint() != identity["validation data"]
-    assert Datasets(table, None).identity().keys() == {"training data", "training images", "label values"}
+    assert Datasets(table, None).identity().keys() == {"training data", "training pictures", "label values"}
     summary = datasets.summary()
     assert summary["train"] == {
         "pictures": 18,
