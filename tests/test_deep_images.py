@@ -47,7 +47,7 @@ def channels(tmp_path_factory) -> Path:
 
 
 def test_images_multiplied_by_16_train_alike(channels, run_train):
-    flags = [*FLAGS, "--epochs", "8", "--lr", "0.003"]
+    flags = [*FLAGS, "--epochs", "4", "--lr", "0.003"]
     runs = [run_train(channels / name, *flags, name=name) for name in ("twelve", "times16")]
     assert [saved(run, "preprocessing.json")["pixel_range"] for run in runs] == [[0, 2047], [0, 32767]]
     best = [saved(run, "metrics.json")["validation"] for run in runs]
