@@ -31,8 +31,8 @@ def test_a_combination_has_its_position_in_the_table(numbers: list[int], others:
     assert table.classes(torch.tensor(asked), np.ones(len(asked), bool)).tolist() == expected
     classes = list(range(len(numbers)))
     assert [table.numbers_of(code) for code in classes] == table.numbers_of(np.array(classes)).tolist() == numbers
-    found = table.numbers_of(torch.tensor(classes))
-    assert isinstance(found, torch.Tensor) and found.tolist() == numbers
+    result = table.numbers_of(torch.tensor(classes))
+    assert isinstance(result, torch.Tensor) and result.tolist() == numbers
 
 
 def test_an_incomplete_row_has_no_class_even_if_its_number_is_in_the_table() -> None:

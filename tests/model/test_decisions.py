@@ -94,7 +94,7 @@ def test_votes_are_for_the_predicted_class():
 
 
 @pytest.mark.parametrize(
-    ("rule", "arguments", "told"),
+    ("rule", "arguments", "messages"),
     [
         ("argmx", {}, ["'argmx', expected one of argmax; nearest: argmax"]),
         ("argmax", {"tempreature": 1}, ["tempreature: argmax has no such argument; nearest: temperature"]),
@@ -110,10 +110,10 @@ def test_votes_are_for_the_predicted_class():
         ("argmax", {"biases": [0, "x", 1], "temperature": None}, ["biases: [0, 'x', 1]", "temperature: None"]),
     ],
 )
-def test_all_invalid_arguments_are_reported_together(rule, arguments, told):
+def test_all_invalid_arguments_are_reported_together(rule, arguments, messages):
     with pytest.raises(InputError) as error:
         make_decision(rule, arguments, 3)
-    assert all(text in str(error.value) for text in told), str(error.value)
+    assert all(text in str(error.value) for text in messages), str(error.value)
 
 
 def test_arguments_may_be_numbers_or_text():

@@ -76,7 +76,9 @@ def test_all_problems_of_a_folder_channel_are_reported_together(root: Path) -> N
     table = read_channel(root, problems)
     assert table is not None
     assert check_images(table, problems, "decode", None, 2).read == 28
-    reported = {kind: [place.partition(":")[0] for place in places] for kind, places in problems.kinds.items()}
+    reported = {
+        kind: [location.partition(":")[0] for location in locations] for kind, locations in problems.kinds.items()
+    }
     assert reported == {
         "unparsable number": ["images/000002_male_Asian_fifty"],
         "unknown label": ["images/000003_woman_Asian_20"],

@@ -12,7 +12,7 @@ from tests.model.data.conftest import STEMS, csv_channel, profile, read, write_c
 
 
 @pytest.mark.parametrize(
-    ("cells", "names"),
+    ("values", "names"),
     [
         (["0", "2", "2", "1"], ["0", "1", "2"]),
         (["3", "1", "1", "3"], ["1", "3"]),
@@ -32,16 +32,16 @@ from tests.model.data.conftest import STEMS, csv_channel, profile, read, write_c
     ],
 )
 @pytest.mark.parametrize("column", ["label", "class", "ans", "y_pred", "Label"])
-def test_the_scheme_of_a_label_column(root: Path, cells: list[str], names: list[str], column: str) -> None:
-    text = f"path,{column}\n" + "".join(f"{row}.jpg,{cell}\n" for row, cell in enumerate(cells))
+def test_the_scheme_of_a_label_column(root: Path, values: list[str], names: list[str], column: str) -> None:
+    text = f"path,{column}\n" + "".join(f"{row}.jpg,{value}\n" for row, value in enumerate(values))
     table = read(csv_channel(root, text))
     assert table.scheme.names == ("label",)
     assert table.scheme.class_names == names
     labels = [table.scheme.class_names[code] for code in table.classes()]
-    if all(whole_number(cell) for cell in cells):
-        assert [whole_number(label) for label in labels] == [whole_number(cell) for cell in cells]
+    if all(whole_number(value) for value in values):
+        assert [whole_number(label) for label in labels] == [whole_number(value) for value in values]
     else:
-        assert labels == cells
+        assert labels == values
 
 
 def test_the_label_column_that_is_read_is_logged(root: Path, caplog: pytest.LogCaptureFixture) -> None:

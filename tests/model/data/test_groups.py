@@ -66,8 +66,8 @@ def test_the_column_or_pattern_of_groups_is_logged(root: Path, caplog: pytest.Lo
         read(root / "folders")
         touch(root / "senders", "a/cat/0.jpg", "b/dog/1.jpg")
         read(root / "senders", folder_levels=["sender", "label"])
-    told = [message for message in caplog.messages if "group" in message]
-    assert told == [
+    messages = [message for message in caplog.messages if "group" in message]
+    assert messages == [
         "CSV train.csv: images are grouped by column Sender",
         "CSV train.csv: no column group or person or sender or people_path, so each image is a group of its own; "
         "set group_column or group_pattern if there are groups, such as persons, that no split may divide",

@@ -73,7 +73,7 @@ DECODED = {
 
 
 def without_details(problems: Problems) -> dict[str, list[str]]:
-    return {kind: [place.partition(" (")[0] for place in places] for kind, places in problems.kinds.items()}
+    return {kind: [location.partition(" (")[0] for location in locations] for kind, locations in problems.kinds.items()}
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -86,7 +86,9 @@ def test_every_image_is_decoded(channel: Table, workers: int) -> None:
 def test_checking_headers_does_not_detect_truncated_images(channel: Table) -> None:
     problems = Problems("x")
     assert check_images(channel, problems, "headers", None, 2).read == 154
-    assert without_details(problems) == {kind: places for kind, places in DECODED.items() if "truncated" not in kind}
+    assert without_details(problems) == {
+        kind: locations for kind, locations in DECODED.items() if "truncated" not in kind
+    }
 
 
 def test_images_in_the_cache_are_not_decoded_again(channel: Table, tmp_path: Path) -> None:
@@ -178,7 +180,7 @@ def test_images_in_a_shard_are_checked_one_by_one(tmp_path: Path) -> None:
     )
     problems = Problems("x")
     assert check_images(table, problems, "decode", tmp_path / ".checked", 2).read == 3
-    assert [place.partition(":")[0] for place in problems.kinds["unreadable image, truncated"]] == ["b", "c"]
+    assert [location.partition(":")[0] for location in problems.kinds["unreadable image, truncated"]] == ["b", "c"]
     assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 2).read == 2
 
 
@@ -190,8 +192,8 @@ def test_an_interrupted_check_saves_its_results_and_stops_its_threads(
     read: list[object] = []
 
     class Interrupting(Problems):
-        def add(self, kind: str, place: str, advice: str = "") -> None:
-            if at in place:
+        def add(self, kind: str, location: str, advice: str = "") -> None:
+            if at in location:
                 raise KeyboardInterrupt
 
     def slowly(source: object) -> None:

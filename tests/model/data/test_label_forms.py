@@ -88,11 +88,11 @@ def test_names_of_attributes_and_values_are_normalised() -> None:
 
 @pytest.mark.parametrize("form", [{}, {"column": "kind"}])
 def test_values_are_collected_from_labels(form: dict[str, Any]) -> None:
-    (found,) = forms_from_config({"kind": form})
-    assert found.finds_values
-    assert found.attribute(["b", "a", "", "b"]) == Attribute("kind", ("a", "b"))
+    (entry,) = forms_from_config({"kind": form})
+    assert entry.finds_values
+    assert entry.attribute(["b", "a", "", "b"]) == Attribute("kind", ("a", "b"))
     with pytest.raises(InputError, match="attribute 'kind': column kind contains only a"):
-        found.attribute(["a", "a", ""])
+        entry.attribute(["a", "a", ""])
 
 
 def test_rules_are_applied_before_values_are_collected() -> None:

@@ -101,8 +101,15 @@ def test_a_sender_with_a_quarter_of_the_images_is_a_warning(shared: Path) -> Non
 def test_labelled_images_are_counted_if_labels_are_missing() -> None:
     kind, size = np.array([0, 1, 0, -1, 1]), np.array([-1, 0, 0, 0, -1])
     classes = np.where((kind >= 0) & (size >= 0), kind, -1)
-    given = (np.arange(5).astype(str), classes, np.array([0, 0, 0, 0, 1]), ["a", "b"], ["train", "validation"], None)
-    report = report_split(*given, labels={"kind": kind, "size": size})
+    arguments = (
+        np.arange(5).astype(str),
+        classes,
+        np.array([0, 0, 0, 0, 1]),
+        ["a", "b"],
+        ["train", "validation"],
+        None,
+    )
+    report = report_split(*arguments, labels={"kind": kind, "size": size})
     assert report.labelled == {"kind": [3, 1], "size": [3, 0]}
     assert [line.split()[:-1] for line in report.text().splitlines()[2:6]] == [
         ["images", "4", "80.0", "1"],
@@ -112,5 +119,5 @@ def test_labelled_images_are_counted_if_labels_are_missing() -> None:
     ]
     assert report.to_dict()["sides"]["train"]["labelled"] == {"kind": 3, "size": 3}
     assert "validation has no image with every label" in report.warnings
-    complete = report_split(given[0], np.zeros(5, int), *given[2:], labels={"kind": kind, "size": size})
+    complete = report_split(arguments[0], np.zeros(5, int), *arguments[2:], labels={"kind": kind, "size": size})
     assert complete.labelled == {} and "labelled" not in complete.to_dict()["sides"]["train"]

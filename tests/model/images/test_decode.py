@@ -33,15 +33,15 @@ def two_halves(width: int = 64, height: int = 48) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def encoded(picture: Image.Image, form: str, **options: object) -> bytes:
+def encoded(image: Image.Image, form: str, **options: object) -> bytes:
     content = io.BytesIO()
-    picture.save(content, form, **options)
+    image.save(content, form, **options)
     return content.getvalue()
 
 
-def halves_of(picture: Image.Image) -> np.ndarray:
+def halves_of(image: Image.Image) -> np.ndarray:
     """(2, channels) mean colour of the inner left and right."""
-    pixels = np.asarray(picture).astype(float)
+    pixels = np.asarray(image).astype(float)
     width = pixels.shape[1]
     sides = pixels[:, 4 : width // 2 - 4], pixels[:, width // 2 + 4 : -4]
     return np.array([side.reshape(-1, *pixels.shape[2:]).mean(0) for side in sides])
@@ -80,12 +80,12 @@ def test_every_format_is_decoded_with_its_colours(form: str, options: dict) -> N
 def test_every_mode_becomes_8_bit_colour_or_grey(mode: str, channels: int) -> None:
     source = two_halves().convert("L" if mode in ("I;16", "I", "F") else "RGB")
     if mode == "I;16":
-        picture = Image.fromarray(np.asarray(source).astype(np.uint16) * 257)
+        image = Image.fromarray(np.asarray(source).astype(np.uint16) * 257)
     elif mode == "PA":
-        picture = source.convert("P").convert("PA")
+        image = source.convert("P").convert("PA")
     else:
-        picture = source.convert(mode)
-    found = in_channels(picture, channels)
+        image = source.convert(mode)
+    found = in_channels(image, channels)
     assert found.mode == {1: "L", 3: "RGB"}[channels]
     expected = np.array([LEFT, RIGHT], float) if channels == 3 else np.array([grey(LEFT), grey(RIGHT)])
     if mode in ("L", "LA", "I;16", "I", "F") and channels == 3:
@@ -100,21 +100,21 @@ def test_transparent_parts_become_white() -> None:
     """Reference: source over white, c * a + 255 * (1 - a)."""
     rgba = np.zeros((8, 24, 4), np.uint8)
     rgba[:, :8], rgba[:, 8:16], rgba[:, 16:] = (200, 30, 60, 255), (200, 30, 60, 51), (200, 30, 60, 0)
-    picture = Image.fromarray(rgba)
-    for content in (encoded(picture, "PNG"), encoded(picture, "WEBP", lossless=True), encoded(picture, "TIFF")):
+    image = Image.fromarray(rgba)
+    for content in (encoded(image, "PNG"), encoded(image, "WEBP", lossless=True), encoded(image, "TIFF")):
         row = np.asarray(read_source(content))[4]
         assert row[4].tolist() == [200, 30, 60]
         assert row[12] == pytest.approx([244, 210, 216], abs=1)
         assert row[20].tolist() == [255, 255, 255]
-    assert np.asarray(read_source(encoded(picture.convert("LA"), "PNG"), channels=1))[4, 20] == 255
+    assert np.asarray(read_source(encoded(image.convert("LA"), "PNG"), channels=1))[4, 20] == 255
 
 
 @pytest.mark.parametrize("form", ["GIF", "PNG"])
 def test_the_transparent_colour_of_a_palette_becomes_white(form: str) -> None:
-    picture = Image.new("P", (8, 8), 1)
-    picture.putpalette([255, 0, 0, 0, 0, 255] + [0] * 762)
-    picture.paste(0, (0, 0, 4, 8))
-    found = np.asarray(read_source(encoded(picture, form, transparency=0)))
+    image = Image.new("P", (8, 8), 1)
+    image.putpalette([255, 0, 0, 0, 0, 255] + [0] * 762)
+    image.paste(0, (0, 0, 4, 8))
+    found = np.asarray(read_source(encoded(image, form, transparency=0)))
     assert found[4, 1].tolist() == [255, 255, 255]
     assert found[4, 6].tolist() == [0, 0, 255]
 
@@ -146,8 +146,8 @@ def test_the_memory_of_decoding_is_computed_from_the_header() -> None:
     assert decoding_memory(encoded(transparent, "PNG")) == 100 * 80 * 18
     assert decoding_memory(encoded(grey, "JPEG"), draft=(40, 30)) == 50 * 40 * 10
     assert decoding_memory(encoded(grey, "JPEG", progressive=True), draft=(40, 30)) == 50 * 40 * 10 + 100 * 80 * 6
-    for content, told in ((b"", "empty file"), (b"no image", "identified")):
-        with pytest.raises(UnreadableImage, match=told):
+    for content, reason in ((b"", "empty file"), (b"no image", "identified")):
+        with pytest.raises(UnreadableImage, match=reason):
             decoding_memory(content)
 
 
@@ -239,9 +239,9 @@ def test_reasons_for_unreadable_images(tmp_path: Path) -> None:
     (tmp_path / "shard").write_bytes(jpeg)
 
     def reason(path: str, shard: str | None = None, offset: int = 0, size: int = -1) -> str:
-        with pytest.raises(UnreadableImage) as told:
+        with pytest.raises(UnreadableImage) as caught:
             read_image(tmp_path, ImageLocation(path, shard, offset, size))
-        return str(told.value)
+        return str(caught.value)
 
     assert reason("cut.jpg").startswith("truncated: ")
     assert reason("cut.png").startswith("truncated: ")
@@ -331,6 +331,6 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
 
 def test_an_image_that_pil_has_opened_keeps_its_size(tmp_path: Path) -> None:
     Image.new("RGB", (64, 48), "red").save(tmp_path / "a.jpg")
-    given = Image.open(tmp_path / "a.jpg")
-    assert read_source(given, draft=(8, 6)).size == given.size == (64, 48)
+    opened = Image.open(tmp_path / "a.jpg")
+    assert read_source(opened, draft=(8, 6)).size == opened.size == (64, 48)
     assert read_source(tmp_path / "a.jpg", draft=(8, 6)).size == (8, 6)

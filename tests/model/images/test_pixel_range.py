@@ -38,8 +38,8 @@ def test_integers_have_the_range_of_their_bits_and_floats_a_usual_one(values: np
     ("low", "top", "dtype"), [(-1024, 3071, "int32"), (-80.0, 40.0, "float32"), (2.0, 9, "float32")]
 )
 def test_other_values_have_the_range_between_their_quantiles(low: float, top: float, dtype: str) -> None:
-    found = common_range(rows(ramp(top, dtype, low)), dtype == "float32")
-    assert found == pytest.approx((low, top), abs=0.01 * (top - low))
+    pixel_range = common_range(rows(ramp(top, dtype, low)), dtype == "float32")
+    assert pixel_range == pytest.approx((low, top), abs=0.01 * (top - low))
 
 
 def test_the_range_of_a_flat_image_is_not_empty() -> None:

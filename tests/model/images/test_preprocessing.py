@@ -18,8 +18,8 @@ def gradient(width: int, height: int) -> Image.Image:
 
 
 def test_an_image_of_the_right_size_is_unchanged():
-    picture = gradient(48, 64)
-    assert np.array_equal(FACES.to_pixels(FACES.fit_image(picture)), np.asarray(picture))
+    image = gradient(48, 64)
+    assert np.array_equal(FACES.to_pixels(FACES.fit_image(image)), np.asarray(image))
 
 
 @pytest.mark.parametrize("size", [(96, 128), (300, 100), (100, 300), (20, 20)])
@@ -74,7 +74,7 @@ def test_from_dict_is_the_inverse_of_to_dict():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"interpolation": "bilinaer"}, "interpolation = 'bilinaer'.*nearest: bilinear"),
         ({"interpolation": ["bilinear"]}, "interpolation"),
@@ -97,8 +97,8 @@ def test_from_dict_is_the_inverse_of_to_dict():
         ({"height": 0, "fit": "corp"}, "fit = 'corp'.*nearest: crop; height = 0"),
     ],
 )
-def test_invalid_fields_are_reported_with_their_values(wrong, told):
-    with pytest.raises(InputError, match=f"invalid preprocessing: .*{told}"):
+def test_invalid_fields_are_reported_with_their_values(wrong, message):
+    with pytest.raises(InputError, match=f"invalid preprocessing: .*{message}"):
         Preprocessing.from_dict({**FACES.to_dict(), **wrong})
 
 

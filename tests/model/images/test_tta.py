@@ -15,33 +15,33 @@ SMALL = InputPipeline(FIT)
 
 
 @pytest.fixture
-def picture() -> Image.Image:
+def image() -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8))
 
 
 @pytest.mark.parametrize(("number", "fixed"), [(1, True), (4, True), (8, True), (16, True), (5, False)])
-def test_the_untouched_image_is_always_the_first_view(picture, number, fixed):
-    made = Views(SMALL, number, fixed)(picture, row=3).arrays["pixels"]
+def test_the_untouched_image_is_always_the_first_view(image, number, fixed):
+    made = Views(SMALL, number, fixed)(image, row=3).arrays["pixels"]
     assert made.shape == (number, 32, 24, 3)
-    assert made.dtype == np.uint8 and np.array_equal(made[0], FIT.to_pixels(FIT.fit_image(picture)))
+    assert made.dtype == np.uint8 and np.array_equal(made[0], FIT.to_pixels(FIT.fit_image(image)))
 
 
-def test_fixed_views_differ_from_each_other_and_are_the_same_for_every_row(picture):
+def test_fixed_views_differ_from_each_other_and_are_the_same_for_every_row(image):
     views = Views(SMALL, 16)
-    made = views(picture, 0).arrays["pixels"]
+    made = views(image, 0).arrays["pixels"]
     assert len({view.tobytes() for view in made}) == 16
-    assert np.array_equal(made, views(picture, 9).arrays["pixels"])
+    assert np.array_equal(made, views(image, 9).arrays["pixels"])
     assert len(set(FIXED)) == len(FIXED) and FIXED[0] == UNTOUCHED
 
 
-def test_a_flipped_view_is_the_flipped_image(picture):
-    made = Views(SMALL, 2)(picture, 0).arrays["pixels"]
+def test_a_flipped_view_is_the_flipped_image(image):
+    made = Views(SMALL, 2)(image, 0).arrays["pixels"]
     assert np.array_equal(made[1], np.fliplr(made[0]))
 
 
-def test_random_views_depend_on_seed_and_row(picture):
+def test_random_views_depend_on_seed_and_row(image):
     def made(seed: int, row: int) -> np.ndarray:
-        return Views(SMALL, 6, fixed=False, seed=seed)(picture, row).arrays["pixels"]
+        return Views(SMALL, 6, fixed=False, seed=seed)(image, row).arrays["pixels"]
 
     assert np.array_equal(made(1, 4), made(1, 4))
     assert not np.array_equal(made(1, 4)[1:], made(1, 5)[1:])
@@ -65,9 +65,9 @@ def test_the_mean_of_views_is_bit_identical_to_torch(classes):
         for images in (1, 5, 64):
             logits = draw.normal(size=(images, number, classes)) * 3
             each = (np.exp(logits) / np.exp(logits).sum(2, keepdims=True)).astype(np.float32)
-            found = Views(SMALL, number).combine(each, Decision())
-            assert found.dtype == np.float32
-            np.testing.assert_array_equal(found, torch.from_numpy(each).mean(1).numpy())
+            combined = Views(SMALL, number).combine(each, Decision())
+            assert combined.dtype == np.float32
+            np.testing.assert_array_equal(combined, torch.from_numpy(each).mean(1).numpy())
             voted = Views(SMALL, number, fixed=False).combine(each, Decision())
             votes = torch.nn.functional.one_hot(torch.from_numpy(each).argmax(2), classes).float()
             np.testing.assert_array_equal(voted, votes.mean(1).numpy())

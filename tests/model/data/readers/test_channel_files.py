@@ -123,9 +123,9 @@ def test_an_unreadable_folder_is_reported(root: Path, monkeypatch: pytest.Monkey
 )
 def test_another_spelling_of_a_name_is_found(root: Path, name: str, path: str) -> None:
     touch(root, "a.jpg", "images/a.txt", "images/b.JPEG", "images/deep/c.png", "images/v1.2.tif", "images/n.jpg.jpg")
-    found = ChannelFiles(root).find_spelling(name)
-    assert (found.kind, found.path) == ("folder" if path.endswith("deep") else "file", path)
-    assert found.is_respelled == (name != path)
+    match = ChannelFiles(root).find_spelling(name)
+    assert (match.kind, match.path) == ("folder" if path.endswith("deep") else "file", path)
+    assert match.is_respelled == (name != path)
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_another_spelling_of_a_name_is_found(root: Path, name: str, path: str) -
 )
 def test_names_with_no_or_several_matches_are_not_found(root: Path, name: str, kind: str) -> None:
     touch(root, "a.jpg", "images/n.jpg.jpg", "images/c.jpg", "images/c.png", "c.txt")
-    found = ChannelFiles(root).find_spelling(name)
-    assert found.kind == kind and not found.is_respelled
+    match = ChannelFiles(root).find_spelling(name)
+    assert match.kind == kind and not match.is_respelled
 
 
 def test_a_missing_extension_is_found_in_either_unicode_form(root: Path) -> None:

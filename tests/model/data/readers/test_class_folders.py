@@ -38,13 +38,13 @@ def test_numbered_class_folders_are_sorted_by_number(root: Path) -> None:
 
 def test_class_folders_with_listed_values(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(root, "dog/a.jpg", "cat/a.jpg", "dgo/b.jpg")
-    given = {"animal": ["dog", "cat", "bird"]}
-    assert problems_of(root, attributes=given) == {
+    attributes = {"animal": ["dog", "cat", "bird"]}
+    assert problems_of(root, attributes=attributes) == {
         "unknown label": ["dgo: animal = 'dgo', expected dog, cat, bird; nearest: dog"]
     }
     (root / "dgo/b.jpg").unlink()
     with caplog.at_level(logging.WARNING, "rarebird"):
-        table = read(root, attributes=given)
+        table = read(root, attributes=attributes)
     assert table.labels["animal"].tolist() == [1, 0]
     assert "1 of 3 classes have no image: bird" in caplog.text
 

@@ -64,7 +64,7 @@ def test_invalid_rows_of_a_manifest_are_reported(root: Path) -> None:
     assert problems["more than one label in an attribute"] == [
         "x.jsonl row 3: class = [1, 0], expected one label; use one attribute per label"
     ]
-    assert [place.partition(":")[0] for place in problems["invalid manifest row"]] == [
+    assert [location.partition(":")[0] for location in problems["invalid manifest row"]] == [
         "x.jsonl row 4",
         "x.jsonl row 5",
     ]

@@ -144,7 +144,7 @@ def test_problems_of_the_competitions_csv_are_reported(root: Path) -> None:
         "000005,male,Asian,30,x.jpg\n",
     )
     problems = problems_of(root)
-    assert {kind: [place.partition(":")[0] for place in places] for kind, places in problems.items()} == {
+    assert {kind: [location.partition(":")[0] for location in locations] for kind, locations in problems.items()} == {
         "missing file": ["train.csv row 5"],
         "duplicate image": ["train.csv row 6"],
         "profile folder without images": ["train.csv row 4"],

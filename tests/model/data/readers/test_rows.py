@@ -68,8 +68,8 @@ def test_a_finder_accepts_other_spellings_and_counts_them(root: Path, caplog: py
     problems = Problems("x")
     finder = ImageFinder(ChannelFiles(root), problems, "t.csv")
     names = ("a", "images\\b.jpg", "d", "./a.jpg", "c")
-    found = [finder.find(name, f"t.csv row {row}") for row, name in enumerate(names, 2)]
-    assert found == [
+    results = [finder.find(name, f"t.csv row {row}") for row, name in enumerate(names, 2)]
+    assert results == [
         ("file", "images/a.jpg"),
         ("file", "images/b.JPG"),
         ("file", "d.jpg"),
