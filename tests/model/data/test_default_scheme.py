@@ -53,7 +53,7 @@ def test_the_label_column_that_is_read_is_logged(root: Path, caplog: pytest.LogC
     caplog.clear()
     with caplog.at_level(logging.INFO, "rarebird"):
         assert read(root).scheme.class_names == ["1", "2"]
-    assert "the labels are those" not in caplog.text
+    assert "labels are read from" not in caplog.text
 
 
 def test_missing_columns_of_the_mask_scheme_are_reported(root: Path) -> None:
