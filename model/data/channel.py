@@ -146,7 +146,7 @@ def read_channel(
         rows = rows if options.duplicates == "skip" else refuse_duplicates(rows, problems)
         add_pattern_columns(rows, attributes, problems)
         if not (rows.paths or rows.set_aside or problems):
-            problems.add("channel without images", f"{root}: {rows.source}")
+            problems.add("channel without images", f"{root}: no images in {rows.source}")
         split = find_column(rows, options.split_column, "split column", problems) if options.split_column else None
         rows = rows_of_splits(rows, split, problems) if split else rows
         group = find_column(rows, options.group_column, "group column", problems) if options.group_column else None

@@ -224,7 +224,7 @@ def _report_unknown(
     for row in np.flatnonzero(codes == UNKNOWN).tolist():
         positions_by_text.setdefault(texts[row], []).append(row)
     for text, positions in sorted(positions_by_text.items(), key=lambda item: (-len(item[1]), item[0])):
-        kind = "unparsable number" if attribute.cuts else "unknown label"
+        kind = "invalid number" if attribute.cuts else "unknown label"
         if text:
             sentence = read.unknown[text]
         else:

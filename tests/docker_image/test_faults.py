@@ -24,7 +24,7 @@ def break_profiles(channel: Path) -> dict[str, str]:
     (channel / "images" / "900003_male_Asian_30").mkdir()
     shutil.copytree(first, channel / "images" / "nobody")
     return {
-        "unparsable number": "900001_male_Asian_fifty",
+        "invalid number": "900001_male_Asian_fifty",
         "unknown label": "900002_woman_Asian_20",
         "profile folder without images": "900003_male_Asian_30",
         "not a profile folder": "nobody",
@@ -52,7 +52,7 @@ def break_csv(channel: Path) -> dict[str, str]:
         "missing metadata column": "nearest: category_1",
         "unknown label": "'topp'",
         "empty label": "train.csv row 6",
-        "unparsable number": "'old'",
+        "invalid number": "'old'",
         "unreadable image, empty file": "images/3.jpg",
     }
 

@@ -45,7 +45,7 @@ def outside_links_text(files: ChannelFiles) -> str:
     text = f"{path} leads to {target}" if count == 1 else f"{count:,}, such as {path}, which leads to {target}"
     broken = sum(not os.path.exists(os.path.join(real, target)) for target in files.outside_links.values())
     if broken:
-        text += f"; {broken:,} of them are broken: fetch the files first (git annex get, dvc pull)"
+        text += f"; broken links: {broken:,}, fetch the files first (git annex get, dvc pull)"
     if not files.follow_links:
         text += "; --follow_links follows them (only on your own machine)"
     return text

@@ -80,7 +80,7 @@ def test_all_problems_of_a_folder_channel_are_reported_together(root: Path) -> N
         kind: [location.partition(":")[0] for location in locations] for kind, locations in problems.kinds.items()
     }
     assert reported == {
-        "unparsable number": ["images/000002_male_Asian_fifty"],
+        "invalid number": ["images/000002_male_Asian_fifty"],
         "unknown label": ["images/000003_woman_Asian_20"],
         "profile folder without images": ["images/000004_male_Asian_30"],
         "not a profile folder": ["images/nobody"],
@@ -140,7 +140,7 @@ def test_all_problems_of_a_csv_channel_are_reported_together(root: Path) -> None
             "train.csv row 6: kind = '', expected top, bottom; in `attributes`, `drop: [\"\"]` skips such "
             "rows and `optional: true` keeps them without a label"
         ],
-        "unparsable number": ["train.csv row 8: age = 'old', expected a number or one of under 30, 30 and over"],
+        "invalid number": ["train.csv row 8: age = 'old', expected a number or one of under 30, 30 and over"],
         "unreadable image, empty file": ["images/3.jpg"],
     }
 

@@ -14,7 +14,9 @@ def test_links_to_nothing_and_to_devices_are_never_followed(root: Path, follow_l
     os.symlink(root.parent / "annex/c.jpg", root / "cat/c.jpg")
     os.symlink("/dev/zero", root / "dog/d.jpg")
     (message,) = problems_of(root, follow_links=follow_links)["links out of the channel"]
-    assert message.startswith("2, such as cat/c.jpg, which leads to ../annex/c.jpg; 1 of them are broken")
+    assert message.startswith(
+        "2, such as cat/c.jpg, which leads to ../annex/c.jpg; broken links: 1, fetch the files first"
+    )
     assert ("--follow_links" in message) is not follow_links
 
 

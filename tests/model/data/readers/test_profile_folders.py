@@ -75,7 +75,7 @@ def test_problems_of_profile_folders_are_reported(root: Path) -> None:
             "images/000005_male_Asian_45: expected images incorrect_mask, normal, mask1, mask2, mask3, mask4, mask5"
         ],
         "unknown label": ["images/000002_femal_Asian_45: gender = 'femal', expected male, female; nearest: female"],
-        "unparsable number": [
+        "invalid number": [
             "images/000003_male_Asian_4O: age = '4O', expected a number or one of under 30, 30 to 59, 60 and over"
         ],
     }
@@ -150,7 +150,7 @@ def test_problems_of_the_competitions_csv_are_reported(root: Path) -> None:
         "profile folder without images": ["train.csv row 4"],
         "image among profile folders": ["train.csv row 7"],
         "unknown label": ["train.csv row 3"],
-        "unparsable number": ["train.csv row 3"],
+        "invalid number": ["train.csv row 3"],
     }
 
 
