@@ -34,7 +34,7 @@ def test_problems_of_both_channels_are_one_error(tmp_path: Path) -> None:
     assert "unknown label (1)" in message and "missing file (1)" in message
     assert "unreadable image, empty file (2)" in message  # that of the row with a problem too
     assert message.index("channel train") < message.index("channel validation")
-    with pytest.raises(InputError, match="unknown label"):  # before a target that is none of the channel's
+    with pytest.raises(InputError, match="unknown label"):  # reported before the target, which is not in the channel
         read_tables(replace(SETTINGS, target="agee"), tmp_path / "train", None, tmp_path / "checked")
 
 

@@ -57,7 +57,7 @@ def test_a_channel_keeps_the_labels_of_its_rows(labels: list[str]) -> None:
     (column,) = label_columns(rows, scheme.attributes, problems)
     read_back = read_label_column(scheme.attributes[0], rows, column, False, problems)
     assert not problems
-    # Rows have one class exactly where they had one label, or equal numbers
+    # Two rows have the same class exactly if they had the same label, or equal numbers
     lookup = scheme.attributes[0].lookup
     assert read_back.codes.tolist() == [lookup.code(label) for label in labels]
     # The saved scheme reads them alike

@@ -46,7 +46,7 @@ def test_the_fingerprint_depends_on_the_content_not_on_the_folder(root: Path) ->
     others = {first.fingerprint(), first.take([1, 0, 2, 3]).fingerprint(), first.take([0, 1, 2]).fingerprint()}
     for number, text in enumerate((MIXED.replace("0.jpg,a", "0.jpg,b"), MIXED.replace("29.5", "30"))):
         others.add(read(csv_channel(root / f"other{number}", text), attributes=ATTRIBUTES).fingerprint())
-    touch(root / "two", "0.jpg")  # found beside the table now
+    touch(root / "two", "0.jpg")  # now found next to the table
     others.add(read(root / "two", attributes=ATTRIBUTES).fingerprint())
     path = first.locations[1].path
     moved = [first.locations[0], ImageLocation(path, None, 5), *list(first.locations)[2:]]

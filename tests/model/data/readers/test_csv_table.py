@@ -153,7 +153,7 @@ def test_images_are_found_in_the_only_folder_that_contains_them(root: Path, fold
     write_csv(root, "filename,label\na.jpg,x\nb.jpg,y\n")
     assert read(root).locations.paths == [f"{folder}/a.jpg", f"{folder}/b.JPG"]
     assert caplog.text.count(f"the images of the table are in {folder}, the only folder that contains them") == 1
-    # a list without a header, beside folders that could be classes
+    # A list without a header next to folders that could be classes
     write_csv(root, "a.jpg,x\nb,y\n")
     assert read(root).locations.paths == [f"{folder}/a.jpg", f"{folder}/b.JPG"]
 
@@ -162,7 +162,7 @@ def test_images_in_more_than_one_folder_are_not_guessed(root: Path) -> None:
     touch(root, "left/a.jpg", "right/a.jpg", "right/b.jpg")
     write_csv(root, "path,label\na.jpg,x\nb.jpg,y\n")
     assert problems_of(root).keys() == {"missing file"}
-    # thumbnails do not stand in for images that are missing beside their table's others
+    # Thumbnails are not used for images that are missing in the folder of the others
     touch(root, "a.jpg")
     assert problems_of(root)["missing file"] == ["train.csv row 3: b.jpg"]
 
