@@ -95,7 +95,7 @@ def test_inference_and_the_python_api_use_the_saved_range(channels, run_train, t
 def test_a_set_range_is_used_and_another_range_prevents_resuming(channels, run_train, tmp_path, caplog):
     run = run_train(channels / "twelve", *FLAGS, "--pixel_range", "900", "1100")
     assert saved(run, "preprocessing.json")["pixel_range"] == [900, 1100]
-    with pytest.raises(InputError, match="pixel_range takes two numbers that rise"):
+    with pytest.raises(InputError, match="pixel_range must be two increasing numbers"):
         run_train(channels / "twelve", *FLAGS, "--pixel_range", "1100", "900")
 
 
