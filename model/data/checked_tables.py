@@ -92,16 +92,16 @@ def _checked(settings: TrainSettings, table: Table, problems: Problems, checked:
         return table
     reasons = Counter(reason.partition(":")[0] for reason in check.unreadable.values())
     counts = listing(f"{count:,} {reason}" for reason, count in reasons.most_common())
-    left_out = tuple((table.locations[row].path, reason) for row, reason in check.unreadable.items())
-    details = listing((path for path, _ in left_out), 5) if settings.check_only else f"{UNREADABLE_CSV} lists them"
+    skipped = tuple((table.locations[row].path, reason) for row, reason in check.unreadable.items())
+    details = listing((path for path, _ in skipped), 5) if settings.check_only else f"{UNREADABLE_CSV} lists them"
     log.warning(
         "%s: skipped %s of %s images, which cannot be read: %s; %s",
         *(table.root, f"{len(check.unreadable):,}", f"{len(table):,}", counts, details),
     )
-    if len(left_out) == len(table):
+    if len(skipped) == len(table):
         problems.add("no readable image", counts)
     rows = np.setdiff1d(np.arange(len(table)), list(check.unreadable))
-    return replace(table.take(rows), left_out=left_out)
+    return replace(table.take(rows), skipped=skipped)
 
 
 def _check_attribute_names(settings: TrainSettings, scheme: Scheme) -> None:

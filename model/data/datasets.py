@@ -76,7 +76,7 @@ class Datasets:
         Writes split.csv (each image with its group, labels and side), split.json and, if unreadable images were
         skipped, unreadable.csv.
         """
-        save_left_out(folder, [table for table in (self.train, self.validation) if table is not None])
+        save_skipped(folder, [table for table in (self.train, self.validation) if table is not None])
         if self.report is None or self.validation is None:
             return
         sides = [self.train.frame().assign(**{SIDE: "train"}), self.validation.frame().assign(**{SIDE: "validation"})]
@@ -109,12 +109,12 @@ def labelled_for(table: Table, target: str) -> Table:
     return table.take(np.flatnonzero(is_labelled))
 
 
-def save_left_out(folder: Path, tables: Sequence[Table]) -> None:
+def save_skipped(folder: Path, tables: Sequence[Table]) -> None:
     """Writes unreadable.csv, the images that were skipped because they cannot be read, if there are any."""
     # Tables that were split from one channel both list its unreadable images
-    left_out = dict.fromkeys((str(table.root), *image) for table in tables for image in table.left_out)
-    if left_out:
-        write_frame(folder / UNREADABLE_CSV, pd.DataFrame(list(left_out), columns=["channel", "path", "error"]))
+    skipped = dict.fromkeys((str(table.root), *image) for table in tables for image in table.skipped)
+    if skipped:
+        write_frame(folder / UNREADABLE_CSV, pd.DataFrame(list(skipped), columns=["channel", "path", "error"]))
 
 
 def write_split(folder: Path, report: SplitReport, images: pd.DataFrame) -> None:
@@ -220,9 +220,9 @@ def _split_by_lists(settings: TrainSettings, table: Table) -> Datasets:
     _refuse_shared_groups(table, train_rows, validation_rows, both_sides)
     if not len(train_rows):
         raise InputError(f"{settings.validation_groups} lists every group; none is left to train on")
-    left_out = len(table) - len(train_rows) - len(validation_rows)
-    if left_out:
-        log.info("skipped %s images whose group is in neither list", f"{left_out:,}")
+    skipped = len(table) - len(train_rows) - len(validation_rows)
+    if skipped:
+        log.info("skipped %s images whose group is in neither list", f"{skipped:,}")
     kept = table.take(np.concatenate([train_rows, validation_rows]))
     return _hold_out_and_compare(kept, np.arange(len(train_rows), len(kept)), None)
 

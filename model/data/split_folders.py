@@ -59,9 +59,9 @@ def split_channels(
     validation = own_validation
     if validation is None and not has_own_split:
         validation = _only(splits, VALIDATION, "--validation_dir")
-    left_out = sorted(folder.name for own in splits.values() for folder in own if folder not in (train, validation))
+    unused = sorted(folder.name for own in splits.values() for folder in own if folder not in (train, validation))
     flags = f"--train_dir {train}" + (f" --validation_dir {validation}" if validation else "")
-    rest = f"; not used: {listing(left_out)}" if left_out else ""
+    rest = f"; not used: {listing(unused)}" if unused else ""
     log.info("%s contains a folder for each split, read as %s%s", train_dir, flags, rest)
     return train, validation
 

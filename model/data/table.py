@@ -51,7 +51,7 @@ class Table:
         source: Layout and file that the rows were read from, for logs.
         set_aside: Images whose rows have problems. They are checked like the others, so that one error reports all.
         contents: Contents of the images; None before they are checked.
-        left_out: Path and reason of each unreadable image that was skipped.
+        skipped: Path and reason of each unreadable image that was skipped.
         sides: str (n,), `train` or `validation`, from the split column; None without one.
     """
 
@@ -66,7 +66,7 @@ class Table:
     source: str
     set_aside: ImageLocations = field(default_factory=ImageLocations)
     contents: ContentIndex | None = None
-    left_out: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
     sides: np.ndarray | None = None
 
     def __len__(self) -> int:

@@ -15,7 +15,7 @@ SHARES = (0.0, 0.002, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.998, 1.0)
 LOW, HIGH = SHARES.index(0.002), SHARES.index(0.998)
 SAMPLED_PIXELS = 1 << 20  # of a larger image, every n-th pixel
 
-LEFT_OUT = 0.02  # share of the brightest (and of the darkest) images that is ignored
+IGNORED = 0.02  # share of the brightest (and of the darkest) images that is ignored
 TEN = 10  # with at least this many images, at least one on each side is ignored
 USUAL_TOPS = (1.0, 255.0, 65535.0)  # usual maximum values of floats
 OVERSHOOT = 1.05  # factor by which floats may exceed a usual maximum: resampling overshoots at edges
@@ -55,8 +55,8 @@ def common_range(quantiles: NDArray[np.floating], is_float: bool) -> PixelRange:
 
 def _without_outliers(values: NDArray[np.floating]) -> float:
     """The maximum of the values without the largest ones, which may be outliers."""
-    left_out = max(int(LEFT_OUT * len(values)), 1 if len(values) >= TEN else 0)
-    return float(np.sort(values)[len(values) - 1 - left_out])
+    ignored = max(int(IGNORED * len(values)), 1 if len(values) >= TEN else 0)
+    return float(np.sort(values)[len(values) - 1 - ignored])
 
 
 def share_beyond(quantiles: NDArray[np.floating], pixel_range: PixelRange) -> NDArray[np.float64]:

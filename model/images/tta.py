@@ -34,14 +34,6 @@ class View:
     down: float = 0.5
     flip: bool = False
 
-    def __str__(self) -> str:
-        if self == UNTOUCHED:
-            return "unchanged"
-        positions = {(0.5, 0.5): "middle", (0.0, 0.0): "upper left", (1.0, 1.0): "lower right"}
-        positions |= {(1.0, 0.0): "upper right", (0.0, 1.0): "lower left"}
-        cut = f"{self.zoom:.0%} {positions.get((self.right, self.down), '')}".strip() if self.zoom < 1 else ""
-        return ", ".join(part for part in (cut, "flipped" if self.flip else "") if part)
-
 
 UNTOUCHED = View()
 # Views and mirrored views alternate. Smaller crops lower the score for faces that fill the image.

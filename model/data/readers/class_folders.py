@@ -16,7 +16,7 @@ from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.folder_doubts import doubt_about_classes
 from model.data.readers.folder_tree import LABEL, FolderTree, Parts, classes_base, read_tree
 from model.data.readers.image_names import warn_skipped
-from model.data.readers.rows import Rows, warn_left_out
+from model.data.readers.rows import Rows, warn_unused_files
 from model.errors import Problems, listing
 from model.settings.choices import ALL_LEVELS, NO_LEVEL
 
@@ -67,7 +67,7 @@ def read_class_folders(files: ChannelFiles, levels: FolderLevels, problems: Prob
         The rows; None, and a problem, if the folders do not look like classes.
     """
     tree = read_tree(files)
-    warn_left_out(tree.loose, "not in a class folder")
+    warn_unused_files(tree.loose, "not in a class folder")
     warn_skipped(tree.others)
     if tree.empty:
         log.warning("skipped folders without images: %s", listing(tree.empty, 5))

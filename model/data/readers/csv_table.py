@@ -170,7 +170,7 @@ def rows_of_table(
     files.locate_images(table.column(names_column), posixpath.dirname(table.name))
     for row, text in enumerate(table.column(names_column)):
         if row in unused:
-            finder.leave_out(text)
+            finder.mark_unused(text)
         elif image := finder.find(text, table.origin(row)):
             entries.append((row, *image))
     finder.finish()

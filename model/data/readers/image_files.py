@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from model.data.readers.channel_files import IMAGES, ChannelFiles
 from model.data.readers.image_names import is_image
-from model.data.readers.rows import Rows, warn_left_out
+from model.data.readers.rows import Rows, warn_unused_files
 
 
 def has_image_files(files: ChannelFiles) -> bool:
@@ -14,13 +14,13 @@ def has_image_files(files: ChannelFiles) -> bool:
 
 def read_image_files(files: ChannelFiles) -> Rows:
     """Reads every image below the root. Other files are skipped with a warning."""
-    rows, left_out = Rows("images without a table"), []
+    rows, skipped = Rows("images without a table"), []
     for kind, path in files.below(""):
         if kind == "outside":
             files.add_outside_link(path)
         elif is_image(path):
             rows.add(path, path, {})
         else:
-            left_out.append(path)
-    warn_left_out(left_out, "not an image")
+            skipped.append(path)
+    warn_unused_files(skipped, "not an image")
     return rows

@@ -12,7 +12,7 @@ from model.attributes import normal_text
 from model.data.readers.channel_files import IMAGES, ChannelFiles, Kind
 from model.data.readers.columns import column_named
 from model.data.readers.image_names import is_image
-from model.data.readers.rows import Rows, warn_left_out
+from model.data.readers.rows import Rows, warn_unused_files
 from model.errors import Problems, listing
 
 log = logging.getLogger("rarebird")
@@ -28,12 +28,12 @@ class ProfileFolder:
 
     Attributes:
         images: Path and value of `mask` of each image.
-        left_out: Paths of all other files and folders.
+        unused: Paths of all other files and folders.
         has_outside_links: Whether there are links out of the channel, which are in neither list.
     """
 
     images: list[tuple[str, str]]
-    left_out: list[str]
+    unused: list[str]
     has_outside_links: bool = False
 
     @property
@@ -86,7 +86,7 @@ def read_profiles(files: ChannelFiles, problems: Problems) -> Rows:
     base = profiles_base(files)
     if base is None:
         base = IMAGES if files.folder(IMAGES).names("folder") else ""
-    left_out = [posixpath.join(base, name) for name in files.folder(base).names("file") if is_image(name)]
+    unused = [posixpath.join(base, name) for name in files.folder(base).names("file") if is_image(name)]
     for name, kind in files.folder(base).kinds.items():
         path = posixpath.join(base, name)
         if kind == "outside":
@@ -94,7 +94,7 @@ def read_profiles(files: ChannelFiles, problems: Problems) -> Rows:
         if kind != "folder":
             continue
         folder = read_profile_folder(files, path)
-        left_out += folder.left_out
+        unused += folder.unused
         parts = profile_parts(name)
         if parts is None:
             problems.add("not a profile folder", f"{path}: expected a name such as {PROFILE_NAME}")
@@ -104,7 +104,7 @@ def read_profiles(files: ChannelFiles, problems: Problems) -> Rows:
             problems.add("profile folder without images", f"{path}: expected images {listing(MASK_OF_STEM)}")
         for image, mask in folder.images:
             rows.add(image, path, {**parts, "mask": mask})
-    _warn_left_out(left_out)
+    _warn_unused_files(unused)
     return rows
 
 
@@ -115,7 +115,7 @@ def read_profile_folder(files: ChannelFiles, path: str) -> ProfileFolder:
         inside = posixpath.join(path, name)
         mask = MASK_OF_STEM.get(os.path.splitext(name)[0].lower())
         if mask is None or kind == "folder" or not is_image(name):
-            folder.left_out.append(inside)
+            folder.unused.append(inside)
         elif kind == "outside":
             folder.has_outside_links = True
             files.add_outside_link(inside)
@@ -140,7 +140,7 @@ def read_profile_entries(
     column_of_part["person"] = column_of_part["person"] or column_named(columns, "id")
     others = [column for column in columns if column not in column_of_part.values() and column.lower() != "mask"]
     rows = Rows(f"CSV {name}", columns={column: [] for column in (*PROFILE_PARTS, *others, "mask")})
-    left_out: list[str] = []
+    unused: list[str] = []
     differing: list[str] = []
     for entry in entries:
         if entry.kind == "file":
@@ -149,7 +149,7 @@ def read_profile_entries(
             rows.set_aside.append(entry.path)
             continue
         folder = read_profile_folder(files, entry.path)
-        left_out += folder.left_out
+        unused += folder.unused
         if folder.is_empty:
             expected = listing(MASK_OF_STEM)
             problems.add("profile folder without images", f"{entry.origin}: {entry.path}: expected images {expected}")
@@ -165,7 +165,7 @@ def read_profile_entries(
             len(differing),
             listing(differing, 5),
         )
-    _warn_left_out(left_out)
+    _warn_unused_files(unused)
     return rows
 
 
@@ -183,5 +183,5 @@ def _merged_parts(entry: ProfileEntry, column_of_part: Mapping[str, str | None])
     return parts, differing
 
 
-def _warn_left_out(paths: list[str]) -> None:
-    warn_left_out(paths, f"not named {listing(MASK_OF_STEM)}")
+def _warn_unused_files(paths: list[str]) -> None:
+    warn_unused_files(paths, f"not named {listing(MASK_OF_STEM)}")

@@ -109,7 +109,7 @@ class ImageFinder:
             self._respelled.append(f"{origin}: {name!r} is {path}")
         return kind, path
 
-    def leave_out(self, name: str) -> None:
+    def mark_unused(self, name: str) -> None:
         """Records that a row with this image is not used. The image need not exist."""
         match = self.files.find_spelling(normal_text(name), self._folder)
         if match.kind == "file":
@@ -164,7 +164,7 @@ def _count(items: list[str], noun: str) -> str:
     return f"{len(items):,} {noun}{'s' if len(items) != 1 else ''}"
 
 
-def warn_left_out(paths: list[str], reason: str) -> None:
+def warn_unused_files(paths: list[str], reason: str) -> None:
     """Logs in one line the files of a folder layout that are skipped. reason: why."""
     if paths:
         log.warning("skipped %s (%s): %s", _count(paths, "file"), reason, listing(paths, 5))

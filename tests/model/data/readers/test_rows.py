@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from model.data.readers.channel_files import ChannelFiles
-from model.data.readers.rows import ImageFinder, Rows, warn_left_out
+from model.data.readers.rows import ImageFinder, Rows, warn_unused_files
 from model.errors import Problems
 from tests.model.data.conftest import touch
 
@@ -54,9 +54,9 @@ def test_find_file_reports_folders(root: Path):
 
 def test_skipped_files_are_logged_in_one_line(caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.WARNING, "rarebird"):
-        warn_left_out([], "no reason")
-        warn_left_out(["a"], "hidden")
-        warn_left_out([str(number) for number in range(1200)], "hidden")
+        warn_unused_files([], "no reason")
+        warn_unused_files(["a"], "hidden")
+        warn_unused_files([str(number) for number in range(1200)], "hidden")
     assert caplog.messages == [
         "skipped 1 file (hidden): a",
         "skipped 1,200 files (hidden): 0, 1, 2, 3, 4 and 1,195 more",
