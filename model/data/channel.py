@@ -132,21 +132,17 @@ def read_channel(
         return None
     rows = None
     try:
+        # Read the rows as text
         forms = forms_from_config(options.attributes or {})
         attributes = scheme.attributes if scheme else forms
-        levels = _folder_levels(options, attributes)
-        named = [one.pattern.column if one.pattern else one.column for one in attributes]
-        table_options = replace(options.table_options, label_columns=[name for name in named if name])
-        rows = read_rows(files, options.layout, table_options, problems, levels)
-        report_outside_links(files, problems)
-        for path, reason in files.unreadable.items():
-            problems.add("unreadable file or folder", f"{path}: {reason}")
-        if rows is None or (files.outside_links and not (rows.paths or rows.set_aside)):
+        rows = _read_rows(files, options, attributes, problems)
+        if rows is None:
             return None
-        rows = rows if options.duplicates == "skip" else refuse_duplicates(rows, problems)
         add_pattern_columns(rows, attributes, problems)
         if not (rows.paths or rows.set_aside or problems):
             problems.add("channel without images", f"{root}: no images in {rows.source}")
+
+        # Find the columns of splits, groups and metadata
         split = find_column(rows, options.split_column, "split column", problems) if options.split_column else None
         rows = rows_of_splits(rows, split, problems) if split else rows
         group = find_column(rows, options.group_column, "group column", problems) if options.group_column else None
@@ -155,6 +151,8 @@ def read_channel(
         group = group_by_pattern(rows, options.group_pattern, problems) if options.group_pattern else group
         log_groups(rows, group, options.group_pattern)
         metadata = [find_column(rows, name, "metadata column", problems) for name in options.metadata_columns]
+
+        # Derive the label scheme
         if scheme is None and forms:
             scheme = scheme_from_forms(forms, rows, problems)
         elif scheme is None:
@@ -166,6 +164,8 @@ def read_channel(
         return None
     if scheme is None:
         return _unlabelled_table(files, rows)
+
+    # Parse the labels
     roles = _Roles(group, split, [column for column in metadata if column], forms)
     table = _labelled_table(files, rows, scheme, roles, problems)
     if not len(table) and not len(table.set_aside):
@@ -185,11 +185,30 @@ def read_channel(
     return table
 
 
-def _folder_levels(options: ChannelOptions, attributes: Sequence[Attribute | AttributeForm]) -> FolderLevels:
-    """Returns how class folders become labels. Raises InputError if no level is a label.
+def _read_rows(
+    files: ChannelFiles,
+    options: ChannelOptions,
+    attributes: Sequence[Attribute | AttributeForm],
+    problems: Problems,
+) -> Rows | None:
+    """Reads the rows of a channel as text; None, and a problem, if nothing can be read.
 
-    attributes: Attributes of the scheme or of the settings; empty if they are only known after reading the folders.
+    attributes: Attributes of the scheme or of the settings; empty if they are only known after reading the rows.
     """
+    levels = _folder_levels(options, attributes)
+    named = [one.pattern.column if one.pattern else one.column for one in attributes]
+    table_options = replace(options.table_options, label_columns=[name for name in named if name])
+    rows = read_rows(files, options.layout, table_options, problems, levels)
+    report_outside_links(files, problems)
+    for path, reason in files.unreadable.items():
+        problems.add("unreadable file or folder", f"{path}: {reason}")
+    if rows is None or (files.outside_links and not (rows.paths or rows.set_aside)):
+        return None
+    return rows if options.duplicates == "skip" else refuse_duplicates(rows, problems)
+
+
+def _folder_levels(options: ChannelOptions, attributes: Sequence[Attribute | AttributeForm]) -> FolderLevels:
+    """Returns how class folders become labels (arguments: see _read_rows). Raises InputError if no level is a label."""
     groups = (options.group_column, options.split_column, *GROUP_COLUMNS, *options.metadata_columns)
     no_labels = [name for name in options.folder_levels if name in groups]
     named = [(*attribute.values, *attribute.rules.names()) for attribute in attributes if attribute.values]

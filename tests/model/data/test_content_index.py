@@ -37,19 +37,19 @@ def locations_of(root: Path, contents: dict[str, bytes]) -> ImageLocations:
 def test_equal_bytes_have_the_same_hash() -> None:
     assert content_hash(b"a") == content_hash(b"a") != content_hash(b"b")
     assert content_key(b"a") == content_hash(b"a")[0] and max(content_hash(b"a")) < 2**64
-    assert content_key(b"a") == 0x7F8773936E5EC327  # models made before keep such keys
+    assert content_key(b"a") == 0x7F8773936E5EC327  # models of earlier versions have these keys
 
 
 def test_contents_are_cached_by_path_size_and_time(tmp_path: Path) -> None:
     locations = locations_of(tmp_path / "channel", {"a": b"1", "b": b"22", "c": b"333"})
-    found = fingerprints(tmp_path / "channel", [*locations, ImageLocation("none")], 4)
-    assert len(set(found[:3].tolist())) == 3 and found[3] == 0
+    keys = fingerprints(tmp_path / "channel", [*locations, ImageLocation("none")], 4)
+    assert len(set(keys[:3].tolist())) == 3 and keys[3] == 0
     index = ContentIndex(np.array([[1, 2], [3, 4], [0, 0], [9, 9]], np.uint64), np.array([True, False, False, False]))
-    cache = with_contents(np.empty((0, COLUMNS), np.uint64), found, index, np.arange(4))
+    cache = with_contents(np.empty((0, COLUMNS), np.uint64), keys, index, np.arange(4))
     write_array(tmp_path / ".contents", cache)
     remembered = read_array(tmp_path / ".contents", COLUMNS)
     assert len(remembered) == 2 and (np.diff(remembered[:, 0].astype(object)) > 0).all()
-    known, is_known = known_contents(remembered, found)
+    known, is_known = known_contents(remembered, keys)
     assert is_known.tolist() == [True, True, False, False] and known.keys.tolist() == [1, 3, 0, 0]
 
     os.utime(tmp_path / "channel" / "b", ns=(0, 0))
@@ -57,11 +57,11 @@ def test_contents_are_cached_by_path_size_and_time(tmp_path: Path) -> None:
     known, is_known = known_contents(remembered, fingerprints(tmp_path / "channel", locations, 3))
     assert is_known.tolist() == [True, False, False]
     assert known.hashes.tolist() == [[1, 2], [0, 0], [0, 0]] and known.is_deep.tolist() == [True, False, False]
-    assert not known_contents(np.empty((0, COLUMNS), np.uint64), found)[1].any()
+    assert not known_contents(np.empty((0, COLUMNS), np.uint64), keys)[1].any()
     # what is read again replaces what was remembered
     changed = ContentIndex(np.array([[7, 8]], np.uint64), np.array([False]))
-    again = with_contents(remembered, found[:1], changed, np.array([0]))
-    assert len(again) == 2 and known_contents(again, found[:1])[0].hashes.tolist() == [[7, 8]]
+    again = with_contents(remembered, keys[:1], changed, np.array([0]))
+    assert len(again) == 2 and known_contents(again, keys[:1])[0].hashes.tolist() == [[7, 8]]
 
 
 @pytest.mark.parametrize("array", [np.zeros(3), np.zeros((2, 3), np.uint64), np.zeros(4, np.uint64)])

@@ -225,19 +225,19 @@ def test_a_long_check_logs_its_progress(
 def test_contents_are_indexed_as_they_are_checked(channel: Table, tmp_path: Path) -> None:
     remembered = tmp_path / ".checked"
     Image.fromarray(np.full((4, 4), 700, np.uint16)).save(tmp_path / "002.jpg", "PNG")
-    found = check_images(channel, Problems("x"), "decode", remembered, 2)
-    assert found.unreadable == {
+    check = check_images(channel, Problems("x"), "decode", remembered, 2)
+    assert check.unreadable == {
         0: "cannot be identified as an image",
-        151: found.unreadable[151],
+        151: check.unreadable[151],
         152: "no such file",
     }  # not the one that was set aside
-    assert found.unreadable[151].startswith("truncated: ")
-    keys = found.contents.keys
+    assert check.unreadable[151].startswith("truncated: ")
+    keys = check.contents.keys
     assert (keys[1:151] > 0).all() and len(np.unique(keys[1:151])) == 150 and not keys[[0, 151, 152]].any()
-    assert keys[1] == content_key(jpeg(0)) and np.flatnonzero(found.contents.is_deep).tolist() == [3]
+    assert keys[1] == content_key(jpeg(0)) and np.flatnonzero(check.contents.is_deep).tolist() == [3]
     again = check_images(channel, Problems("x"), "decode", remembered, 2)
-    assert again.read == 4 and np.array_equal(again.contents.hashes, found.contents.hashes)
-    assert np.array_equal(again.contents.is_deep, found.contents.is_deep)
+    assert again.read == 4 and np.array_equal(again.contents.hashes, check.contents.hashes)
+    assert np.array_equal(again.contents.is_deep, check.contents.is_deep)
 
 
 def test_images_in_the_cache_of_an_earlier_version_are_hashed_but_not_decoded(
@@ -260,8 +260,8 @@ def test_images_in_the_cache_of_an_earlier_version_have_their_depth(channel: Tab
     remembered = tmp_path / ".checked"
     check_images(channel, Problems("x"), "decode", remembered, 2)
     (tmp_path / ".contents").unlink()
-    found = check_images(channel, Problems("x"), "headers", remembered, 2)
-    assert found.read == 4 and np.flatnonzero(found.contents.is_deep).tolist() == [3]
+    check = check_images(channel, Problems("x"), "headers", remembered, 2)
+    assert check.read == 4 and np.flatnonzero(check.contents.is_deep).tolist() == [3]
 
 
 def test_headers_show_the_depth_and_hash_nothing(channel: Table, tmp_path: Path) -> None:
@@ -287,11 +287,11 @@ def test_several_processes_have_the_same_results_as_one(
 
     monkeypatch.setattr(model.data.integrity, "ROUND", 16)
     with shared_by(Team(3, 1, divide)):
-        found = check_images(channel, several, how, tmp_path / "several" / ".checked", 2)
+        check = check_images(channel, several, how, tmp_path / "several" / ".checked", 2)
     assert several.kinds == one.kinds and len(one.kinds) >= 3
-    assert (found.read, found.unreadable) == (expected.read, expected.unreadable)
-    assert np.array_equal(found.contents.hashes, expected.contents.hashes)
-    assert np.array_equal(found.contents.is_deep, expected.contents.is_deep)
+    assert (check.read, check.unreadable) == (expected.read, expected.unreadable)
+    assert np.array_equal(check.contents.hashes, expected.contents.hashes)
+    assert np.array_equal(check.contents.is_deep, expected.contents.is_deep)
     assert sum(parts_checked) == 154 and parts_checked[:3] == [16, 16, 16]
     for name in (".checked", ".contents") if how == "decode" else ():
         assert np.array_equal(np.load(tmp_path / "several" / name), np.load(tmp_path / "one" / name))

@@ -161,9 +161,9 @@ def test_empty_tables_and_indivisible_batches_are_errors() -> None:
     ],
 )
 def test_settings_choose_a_sampler_and_its_strength(sampler: str, strength: float | None, corrects: float) -> None:
-    made = make_sampler(TrainSettings(sampler=sampler, sampler_strength=strength, seed=5), table(CLASSES))
-    assert made.corrects == corrects
-    assert made.order(2).tolist() == ClassSampler(CLASSES, corrects, 5).order(2).tolist()
+    chosen = make_sampler(TrainSettings(sampler=sampler, sampler_strength=strength, seed=5), table(CLASSES))
+    assert chosen.corrects == corrects
+    assert chosen.order(2).tolist() == ClassSampler(CLASSES, corrects, 5).order(2).tolist()
 
 
 def test_every_sampler_is_a_choice_of_the_setting() -> None:
@@ -193,8 +193,8 @@ def test_an_added_sampler_defines_its_epochs(monkeypatch: pytest.MonkeyPatch) ->
         build(TrainSettings, [Layer("{}", {"sampler": "first"})])
     monkeypatch.setitem(SAMPLERS, "first", FirstRows)
     monkeypatch.setitem(choices.SAMPLERS, "first", "a toy")
-    made = make_sampler(build(TrainSettings, [Layer("{}", {"sampler": "first"})]), table(CLASSES))
-    sampler = EpochSampler(made, 10)
+    chosen = make_sampler(build(TrainSettings, [Layer("{}", {"sampler": "first"})]), table(CLASSES))
+    sampler = EpochSampler(chosen, 10)
     assert sampler.steps == 3
     assert [row for batch in sampler.batches(1) for row, _ in batch] == list(range(30))
 

@@ -85,15 +85,15 @@ def test_every_mode_becomes_8_bit_colour_or_grey(mode: str, channels: int) -> No
         image = source.convert("P").convert("PA")
     else:
         image = source.convert(mode)
-    found = in_channels(image, channels)
-    assert found.mode == {1: "L", 3: "RGB"}[channels]
+    converted = in_channels(image, channels)
+    assert converted.mode == {1: "L", 3: "RGB"}[channels]
     expected = np.array([LEFT, RIGHT], float) if channels == 3 else np.array([grey(LEFT), grey(RIGHT)])
     if mode in ("L", "LA", "I;16", "I", "F") and channels == 3:
         expected = np.repeat([[grey(LEFT)], [grey(RIGHT)]], 3, axis=1)
     if mode == "1":
-        assert set(np.unique(found)) <= {0, 255}
+        assert set(np.unique(converted)) <= {0, 255}
     else:
-        assert halves_of(found) == pytest.approx(expected, abs={"P": 12, "PA": 12, "HSV": 5}.get(mode, 3))
+        assert halves_of(converted) == pytest.approx(expected, abs={"P": 12, "PA": 12, "HSV": 5}.get(mode, 3))
 
 
 def test_transparent_parts_become_white() -> None:
@@ -114,15 +114,15 @@ def test_the_transparent_colour_of_a_palette_becomes_white(form: str) -> None:
     image = Image.new("P", (8, 8), 1)
     image.putpalette([255, 0, 0, 0, 0, 255] + [0] * 762)
     image.paste(0, (0, 0, 4, 8))
-    found = np.asarray(read_source(encoded(image, form, transparency=0)))
-    assert found[4, 1].tolist() == [255, 255, 255]
-    assert found[4, 6].tolist() == [0, 0, 255]
+    pixels = np.asarray(read_source(encoded(image, form, transparency=0)))
+    assert pixels[4, 1].tolist() == [255, 255, 255]
+    assert pixels[4, 6].tolist() == [0, 0, 255]
 
 
 def test_the_transparent_colour_of_an_image_without_alpha_becomes_white() -> None:
-    found = np.asarray(read_source(encoded(two_halves(), "PNG", transparency=LEFT)))
-    assert found[4, 4].tolist() == [255, 255, 255]
-    assert found[4, 60].tolist() == list(RIGHT)
+    pixels = np.asarray(read_source(encoded(two_halves(), "PNG", transparency=LEFT)))
+    assert pixels[4, 4].tolist() == [255, 255, 255]
+    assert pixels[4, 60].tolist() == list(RIGHT)
 
 
 def test_cmyk_and_ycck_jpegs_have_the_right_colours() -> None:
@@ -171,13 +171,13 @@ def test_exif_orientation_is_applied(orientation: int, form: str, draft: tuple[i
     options = {"quality": 95, "subsampling": 0} if form == "JPEG" else {"lossless": True} if form == "WEBP" else {}
     content = encoded(corner, form, exif=exif, **options)
     expected = ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
-    found = read_source(content, draft=draft)
+    image = read_source(content, draft=draft)
     if draft is None:
-        assert found.size == expected.size == ((128, 96) if orientation < 5 else (96, 128))
-    difference = np.abs(np.asarray(found, float) - np.asarray(expected.resize(found.size, Image.Resampling.BOX), float))
+        assert image.size == expected.size == ((128, 96) if orientation < 5 else (96, 128))
+    difference = np.abs(np.asarray(image, float) - np.asarray(expected.resize(image.size, Image.Resampling.BOX), float))
     assert np.median(difference) < 3
     assert difference.mean() < 6
-    assert in_channels(open_image(open_image(content))).size == expected.size  # it is not turned a second time
+    assert in_channels(open_image(open_image(content))).size == expected.size  # not turned a second time
 
 
 @pytest.mark.parametrize(

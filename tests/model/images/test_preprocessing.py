@@ -25,8 +25,8 @@ def test_an_image_of_the_right_size_is_unchanged():
 @pytest.mark.parametrize("size", [(96, 128), (300, 100), (100, 300), (20, 20)])
 @pytest.mark.parametrize("fit", ["crop", "stretch", "pad"])
 def test_every_fit_results_in_the_networks_size(fit, size):
-    made = Preprocessing(64, 48, fit=fit).fit_image(gradient(*size))
-    assert made.size == (48, 64)
+    fitted = Preprocessing(64, 48, fit=fit).fit_image(gradient(*size))
+    assert fitted.size == (48, 64)
 
 
 def test_crop_cuts_out_the_centre_and_keeps_the_aspect_ratio():
@@ -109,5 +109,5 @@ def test_a_pixel_range_is_only_saved_if_there_is_one():
 
 
 def test_preprocessings_of_saved_models_are_valid():
-    for made in (Preprocessing(1, 1), Preprocessing(8, 9, 1, "pad", 0.875, "lanczos", (0.0,), (1.0,))):
-        assert Preprocessing.from_dict(made.to_dict()) == made
+    for preprocessing in (Preprocessing(1, 1), Preprocessing(8, 9, 1, "pad", 0.875, "lanczos", (0.0,), (1.0,))):
+        assert Preprocessing.from_dict(preprocessing.to_dict()) == preprocessing

@@ -21,31 +21,31 @@ def image() -> Image.Image:
 
 @pytest.mark.parametrize(("number", "fixed"), [(1, True), (4, True), (8, True), (16, True), (5, False)])
 def test_the_untouched_image_is_always_the_first_view(image, number, fixed):
-    made = Views(SMALL, number, fixed)(image, row=3).arrays["pixels"]
-    assert made.shape == (number, 32, 24, 3)
-    assert made.dtype == np.uint8 and np.array_equal(made[0], FIT.to_pixels(FIT.fit_image(image)))
+    pixels = Views(SMALL, number, fixed)(image, row=3).arrays["pixels"]
+    assert pixels.shape == (number, 32, 24, 3)
+    assert pixels.dtype == np.uint8 and np.array_equal(pixels[0], FIT.to_pixels(FIT.fit_image(image)))
 
 
 def test_fixed_views_differ_from_each_other_and_are_the_same_for_every_row(image):
     views = Views(SMALL, 16)
-    made = views(image, 0).arrays["pixels"]
-    assert len({view.tobytes() for view in made}) == 16
-    assert np.array_equal(made, views(image, 9).arrays["pixels"])
+    pixels = views(image, 0).arrays["pixels"]
+    assert len({view.tobytes() for view in pixels}) == 16
+    assert np.array_equal(pixels, views(image, 9).arrays["pixels"])
     assert len(set(FIXED)) == len(FIXED) and FIXED[0] == UNTOUCHED
 
 
 def test_a_flipped_view_is_the_flipped_image(image):
-    made = Views(SMALL, 2)(image, 0).arrays["pixels"]
-    assert np.array_equal(made[1], np.fliplr(made[0]))
+    pixels = Views(SMALL, 2)(image, 0).arrays["pixels"]
+    assert np.array_equal(pixels[1], np.fliplr(pixels[0]))
 
 
 def test_random_views_depend_on_seed_and_row(image):
-    def made(seed: int, row: int) -> np.ndarray:
+    def pixels(seed: int, row: int) -> np.ndarray:
         return Views(SMALL, 6, fixed=False, seed=seed)(image, row).arrays["pixels"]
 
-    assert np.array_equal(made(1, 4), made(1, 4))
-    assert not np.array_equal(made(1, 4)[1:], made(1, 5)[1:])
-    assert not np.array_equal(made(1, 4)[1:], made(2, 4)[1:])
+    assert np.array_equal(pixels(1, 4), pixels(1, 4))
+    assert not np.array_equal(pixels(1, 4)[1:], pixels(1, 5)[1:])
+    assert not np.array_equal(pixels(1, 4)[1:], pixels(2, 4)[1:])
 
 
 def test_fixed_views_are_averaged_and_random_views_vote():
