@@ -45,7 +45,15 @@ class Failure(Exception):
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most similar to a mistyped one, in any letter case; None if none is similar."""
+    """The known name that is most similar to a mistyped one.
+
+    Args:
+        name: The mistyped name.
+        known: The valid names. Letter case is ignored.
+
+    Returns:
+        The name; None if no name is similar.
+    """
     by_lower = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.6)
     return by_lower[close[0]] if close else None
@@ -58,7 +66,12 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def listing(names: Iterable[object], most: int = 12) -> str:
-    """`a, b, c and 4 more`: at most `most` names, and the number of the others."""
+    """`a, b, c and 4 more`: the first names, and the number of the others.
+
+    Args:
+        names: The names.
+        most: Maximum number of names to list.
+    """
     texts = [str(name) for name in names]
     if len(texts) <= most:
         return ", ".join(texts)

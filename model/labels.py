@@ -227,7 +227,15 @@ class Scheme:
 
 
 def target_scheme(scheme: Scheme, target: str) -> Scheme:
-    """The scheme that a target learns: all attributes for joint and heads, otherwise the attribute of that name."""
+    """The part of a scheme that a target learns.
+
+    Args:
+        scheme: The scheme of a channel.
+        target: joint or heads for all attributes, otherwise the name of an attribute.
+
+    Raises:
+        InputError: There is no such attribute.
+    """
     return scheme if target in (JOINT, HEADS) else scheme.only(target)
 
 

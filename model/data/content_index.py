@@ -71,6 +71,11 @@ def fingerprints(root: Path, locations: Iterable[ImageLocation], count: int) -> 
     """Cache keys of images, uint64 (count,); 0 if the file does not exist.
 
     A key is a hash of the file's absolute path, size and modification time, and of the byte range in it.
+
+    Args:
+        root: Folder of the channel.
+        locations: Locations of the images.
+        count: Number of images.
     """
     absolute = os.path.realpath(root)
     keys = np.zeros(count, dtype=np.uint64)
@@ -87,7 +92,15 @@ def fingerprints(root: Path, locations: Iterable[ImageLocation], count: int) -> 
 
 
 def read_array(path: Path | None, columns: int = 1) -> NDArray[np.uint64]:
-    """Reads the array of a cache, uint64 (m,) or (m, columns); empty if there is no valid file."""
+    """Reads the array of a cache, uint64 (m,) or (m, columns).
+
+    Args:
+        path: File of the cache; None for an empty cache.
+        columns: Number of columns; 1 for a one-dimensional array.
+
+    Returns:
+        The array; empty if there is no valid file.
+    """
     shape = (0,) if columns == 1 else (0, columns)
     empty = np.empty(shape, dtype=np.uint64)
     if path is None:

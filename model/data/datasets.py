@@ -91,6 +91,10 @@ class Datasets:
 def labelled_for(table: Table, target: str) -> Table:
     """The rows that a target can train on, with its labels only. Target heads trains on rows with at least one label.
 
+    Args:
+        table: The images of a channel.
+        target: joint, heads or the name of an attribute.
+
     Raises:
         InputError: The target is joint and a label is missing.
     """

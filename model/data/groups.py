@@ -21,6 +21,10 @@ def usual_group_column(rows: Rows, labels: Sequence[str | None]) -> str | None:
     """The first column with a name of GROUP_COLUMNS; None if there is none.
 
     Label columns, such as that of an attribute `person`, are excluded: each class would be one group.
+
+    Args:
+        rows: The rows of the channel.
+        labels: The label columns.
     """
     return column_named([column for column in rows.columns if column not in labels], *GROUP_COLUMNS)
 

@@ -73,6 +73,11 @@ def divide_by_shard(locations: ImageLocations) -> list[InputPart]:
 def share_of(parts: Sequence[InputPart], index: int, count: int) -> tuple[list[InputPart], NDArray[np.int64]]:
     """The parts of one host: every count-th part, starting with part `index`.
 
+    Args:
+        parts: All parts of the input.
+        index: Number of the host, from 0.
+        count: Number of hosts.
+
     Returns:
         The parts, whose rows are positions among the host's rows; and the host's rows, int64 (n,), ascending.
     """

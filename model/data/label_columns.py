@@ -59,6 +59,11 @@ def label_columns(rows: Rows, attributes: Sequence[Named], problems: Problems) -
     Columns are found by name. If the layout itself defines the label columns, and as many as there are attributes,
     they are assigned in order, unless a column of the same name is at another position. An only attribute `label`,
     as in a scheme of another table, is also read from any of LABEL_COLUMNS.
+
+    Args:
+        rows: The rows of the channel.
+        attributes: Attributes or forms, with the names of their columns.
+        problems: Collects missing columns.
     """
     if len(rows.label_columns) == len(attributes):
         by_name = [column_named(rows.columns, attribute.column) for attribute in attributes]

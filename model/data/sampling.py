@@ -92,7 +92,15 @@ SAMPLERS: dict[str, Callable[[TrainSettings, Table], Sampler]] = {
 
 
 def make_sampler(settings: TrainSettings, table: Table) -> Sampler:
-    """The sampler of the setting `sampler`. Raises InputError if it is unknown or the table has no rows."""
+    """Makes the sampler of the setting `sampler`.
+
+    Args:
+        settings: Sampler, its strength, and the seed.
+        table: The training images.
+
+    Raises:
+        InputError: The sampler is unknown or the table has no rows.
+    """
     if not len(table):
         raise InputError("there are no images to train on")
     if settings.sampler not in SAMPLERS:

@@ -14,7 +14,13 @@ log = logging.getLogger("rarebird")
 
 
 def rows_of_splits(rows: Rows, column: str, problems: Problems) -> Rows:
-    """The rows of the train and validation splits; a value that is not the name of a split is a problem."""
+    """The rows of the train and validation splits.
+
+    Args:
+        rows: The rows of a channel.
+        column: The split column.
+        problems: Collects values that are not the name of a split.
+    """
     texts = rows.columns[column]
     counts = Counter(text for text in map(normal_text, texts) if side_of(text) is None)
     known = [name for names in SPLIT_NAMES.values() for name in names]

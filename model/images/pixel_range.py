@@ -60,7 +60,12 @@ def _without_outliers(values: NDArray[np.floating]) -> float:
 
 
 def share_beyond(quantiles: NDArray[np.floating], pixel_range: PixelRange) -> NDArray[np.float64]:
-    """Share of each image's pixels outside the range, float64 (n,), interpolated between its quantiles."""
+    """Share of each image's pixels outside the range, float64 (n,), interpolated between its quantiles.
+
+    Args:
+        quantiles: float (n, len(SHARES)), one row per image, from pixel_quantiles.
+        pixel_range: The range.
+    """
     low, high = pixel_range
     shares = np.array(SHARES)
     beyond = np.zeros(len(quantiles))
@@ -83,7 +88,13 @@ def eight_bits(values: NDArray[np.generic], pixel_range: PixelRange) -> NDArray[
 
 
 def to_uint8(values: NDArray[np.float64], low: float, span: float) -> NDArray[np.uint8]:
-    """Scales finite values, in place, so that low becomes 0 and low + span becomes 255, rounded and clipped."""
+    """Scales values to 0 to 255, rounded and clipped.
+
+    Args:
+        values: Finite values, which are changed in place.
+        low: The value that becomes 0.
+        span: low + span becomes 255.
+    """
     values -= low
     values *= 255 / span
     np.clip(np.rint(values, out=values), 0, 255, out=values)

@@ -239,10 +239,7 @@ class ChannelFiles:
 
         A name may have `\\` instead of `/`, may begin with `/` or `images/`, may lack the extension of an image, or
         have it in another letter case. If that matches more than one file of a folder, the result is `ambiguous`.
-
-        Args:
-            name: The name.
-            table_folder: Folder of the table, which is searched before the root.
+        Arguments: see find.
         """
         kind, path = self.find(name, table_folder)
         if kind in ("file", "folder"):
@@ -253,10 +250,10 @@ class ChannelFiles:
         return NameMatch(*alike[0], is_respelled=True) if alike else NameMatch(kind, path)
 
     def locate_images(self, names: Sequence[str], table_folder: str = "") -> None:
-        """Adds the folder in which a table's images are to image_folders, and logs it.
+        """Adds the folder of a table's images to image_folders, and logs it.
 
-        If none of a sample of the images is found otherwise, it is the only folder of the channel that contains any of
-        them. A folder that was added for another table is removed.
+        It is only added if no image of a sample is found otherwise, and if no other folder contains any of them. A
+        folder that was added for another table is removed.
 
         Args:
             names: The names of the table's images, in the order of its rows.
@@ -336,10 +333,7 @@ class ChannelFiles:
         return [name for name in self.folder().names("file") if name.lower().endswith(ARCHIVE_SUFFIXES)]
 
     def below(self, path: str) -> Iterator[tuple[Kind, str]]:
-        """Yields every file below a folder, and every link out of the channel, sorted, folder by folder.
-
-        A link to a folder that contains the link is not followed.
-        """
+        """Yields the files, and links out of the channel, below a folder, sorted. Ignores links to folders above it."""
         parents = (self.root / parent for parent in PurePosixPath(path).parents)
         return self._below(path, frozenset(map(os.path.realpath, parents)))
 

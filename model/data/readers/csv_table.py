@@ -33,6 +33,10 @@ def has_picture_column(path: Path, options: TableOptions) -> bool:
 
     It is the column of the setting; without a setting, the column that the saved model was trained with or one of
     SURE_PICTURE_COLUMNS.
+
+    Args:
+        path: The table.
+        options: How tables are read.
     """
     header = table_header(path, options.encoding, options.picture_columns)
     names = (name for name in options.picture_columns if name not in PICTURE_COLUMNS or name in SURE_PICTURE_COLUMNS)
@@ -40,7 +44,13 @@ def has_picture_column(path: Path, options: TableOptions) -> bool:
 
 
 def names_images(files: ChannelFiles, table: TextTable, column: str) -> bool:
-    """Whether any of a sample of a column's values is an image of the channel."""
+    """Whether any of a sample of a column's values is an image of the channel.
+
+    Args:
+        files: The channel.
+        table: A table of the channel.
+        column: Name of the column.
+    """
     names = table.column(column)
     files.locate_images(names, posixpath.dirname(table.name))
     return bool(_images_among(files, table, names))
@@ -59,6 +69,11 @@ def usual_picture_column(table: TextTable, options: TableOptions, files: Channel
 
     It is the column of the setting or the one that the saved model was trained with. Otherwise it is the first column
     of PICTURE_COLUMNS whose values are images of the channel, or the first of them if there is none.
+
+    Args:
+        table: A table of the channel.
+        options: How tables are read.
+        files: The channel.
     """
     column = column_named(table.header, *options.picture_columns)
     known = filter(None, (options.picture_column, options.remembered_column))
@@ -110,7 +125,15 @@ def _images_among(files: ChannelFiles, table: TextTable, names: Sequence[str]) -
 def read_channel_table(
     files: ChannelFiles, name: str, options: TableOptions, problems: Problems, keep: bool = False
 ) -> TextTable | None:
-    """Reads a table of the channel; None, and a problem, if it is invalid. Other arguments: see TableCache.read."""
+    """Reads a table of the channel; None, and a problem, if it is invalid.
+
+    Args:
+        files: The channel.
+        name: Path of the table below the channel.
+        options: How tables are read.
+        problems: Collects what is wrong.
+        keep: Whether the table will be read again: see TableCache.
+    """
 
     def read(own: Problems) -> TextTable | None:
         return read_table(files.root / name, own, options.encoding, options.picture_columns, name)

@@ -138,7 +138,12 @@ def read_rows(
 def tables_to_read(files: ChannelFiles, layout: str, options: TableOptions) -> list[str]:
     """The annotation files that would be read with these settings, or chosen from; empty if folders would be read.
 
-    With layout auto, a CSV must have a column of image names. Arguments: see read_rows.
+    With layout auto, a CSV must have a column of image names.
+
+    Args:
+        files: The channel.
+        layout: Name of a layout, or `auto`.
+        options: How annotation files are read.
     """
     tables = _tables(files, options)
     if options.table is not None:

@@ -61,7 +61,7 @@ def begins_with_image(path: Path, options: TableOptions) -> bool:
 def read_channel_list(
     files: ChannelFiles, name: str, options: TableOptions, problems: Problems, keep: bool = False
 ) -> TextTable | None:
-    """Reads a list of the channel; None, and a problem, if it is invalid. Other arguments: see TableCache.read."""
+    """Reads a list of the channel; None, and a problem, if it is invalid. Arguments: see read_channel_table."""
     return files.lists.read(name, lambda own: read_list(files.root / name, own, options.encoding, name), problems, keep)
 
 

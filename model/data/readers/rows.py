@@ -39,7 +39,13 @@ class Rows:
     set_aside: list[str] = field(default_factory=list)
 
     def add(self, path: str, origin: str, values: Mapping[str, str]) -> None:
-        """Adds a row with a value for each of the columns."""
+        """Adds a row.
+
+        Args:
+            path: Path of the image, relative to the channel.
+            origin: Source of the row, for messages.
+            values: A value for each of the columns.
+        """
         self.paths.append(path)
         self.origins.append(origin)
         for name, texts in self.columns.items():

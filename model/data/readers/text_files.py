@@ -59,7 +59,10 @@ def _encoding_of(content: bytes, encoding: str) -> str:
 
 
 def read_lines(path: Path, problems: Problems, encoding: str = "utf-8") -> list[tuple[int, str]]:
-    """The number, from 1, and text of each line that is not blank. A file without such lines is a problem."""
+    """The number, from 1, and text of each line that is not blank. A file without such lines is a problem.
+
+    Arguments: see read_text.
+    """
     text = read_text(path, problems, encoding)
     if text is None:
         return []

@@ -123,7 +123,10 @@ def read_table(
 
 
 def table_header(path: Path, encoding: str = "utf-8", picture_columns: Sequence[str] = PICTURE_COLUMNS) -> list[str]:
-    """The columns of a table, read from the beginning of the file; empty if it is unreadable."""
+    """The columns of a table, read from the beginning of the file; empty if it is unreadable.
+
+    Arguments: see read_table.
+    """
     try:
         return next((values for _, values in _rows(read_beginning(path, encoding), picture_columns)), [])
     except csv.Error:
@@ -135,6 +138,10 @@ def delimiter_of(header: str, picture_columns: Sequence[str] = PICTURE_COLUMNS) 
 
     It is the delimiter with which the header contains a column of image names, otherwise the one that results in most
     columns; if equal, the first of DELIMITERS.
+
+    Args:
+        header: The first line of the table.
+        picture_columns: Possible names of the column of image names.
     """
     columns = {delimiter: next(csv.reader([header], delimiter=delimiter), []) for delimiter in DELIMITERS}
     with_images = [
