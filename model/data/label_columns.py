@@ -218,7 +218,8 @@ def _log_reading(attribute: Attribute, column: str, read: ReadLabels, dropped: S
     if dropped:
         counts = pd.Series(dropped).value_counts()
         texts = listing(f"{label or 'no label'} ({count:,})" for label, count in counts.items())
-        log.info("%s: `drop` skipped %s rows: %s", column, f"{len(dropped):,}", texts)
+        rows = "1 row" if len(dropped) == 1 else f"{len(dropped):,} rows"
+        log.info("%s: `drop` skipped %s: %s", column, rows, texts)
 
 
 def _report_unknown(

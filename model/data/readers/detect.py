@@ -240,7 +240,7 @@ def _report_unknown_layout(files: ChannelFiles, problems: Problems) -> None:
     if files.outside_links:
         return
     content = listing(files.folder().kinds, 8)
-    expected = f"a CSV with a column {USUAL_PICTURE_COLUMNS}, folders of images, a .lst or a .manifest"
+    expected = f"a CSV with an image column ({USUAL_PICTURE_COLUMNS}), folders of images, a .lst or a .manifest"
     text = f"{files.root} contains {content}; expected {expected}"
     paths = [path for _, path in below]
     if any("/" in path for path in paths) or not any(map(is_image, paths)):
