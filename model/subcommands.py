@@ -1,6 +1,6 @@
 """Command lines of the form `python -m PACKAGE SUBCOMMAND ...`: finds, imports and runs the module of a subcommand.
 
-Each subcommand is one module, imported only when it is asked for. Imports no torch.
+Only the module of the requested subcommand is imported. Imports no torch.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from model import __version__
 from model.errors import ExitCode, Failure, InputError, did_you_mean, listing
 from model.streams import outlive_readers
 
-Subcommands = Mapping[str, tuple[str, str]]  # by name: the module whose main(argv) runs it, and its line in --help
+Subcommands = Mapping[str, tuple[str, str]]  # by name: the module with its main(argv), and its line in --help
 
 
 def subcommands_text(package: str, subcommands: Subcommands, examples: Sequence[str] = ()) -> str:
@@ -27,8 +27,17 @@ def subcommands_text(package: str, subcommands: Subcommands, examples: Sequence[
 
 
 def run_subcommand(package: str, subcommands: Subcommands, argv: Sequence[str], examples: Sequence[str] = ()) -> int:
-    """Runs the subcommand that argv names and returns its exit code: 0 done, 1 failure, 2 bad input or settings, 130
-    Ctrl-C. Errors are printed to stderr. A reader of stdout that has gone, as `| head`, changes nothing."""
+    """Runs a subcommand. Errors are printed to stderr; a reader of stdout that exits, such as `| head`, is no error.
+
+    Args:
+        package: Name of the package, for messages.
+        subcommands: The subcommands of the package.
+        argv: Name of the subcommand and its arguments.
+        examples: Commands that --help shows first.
+
+    Returns:
+        The exit code: 0 done, 1 failure, 2 bad input or settings, 130 Ctrl-C.
+    """
     outlive_readers()
     if not argv or argv[0] in ("-h", "--help"):
         print(subcommands_text(package, subcommands, examples))
@@ -40,7 +49,7 @@ def run_subcommand(package: str, subcommands: Subcommands, argv: Sequence[str], 
     try:
         if name not in subcommands:
             known = f"{listing(subcommands)}{did_you_mean(name, subcommands)}"
-            raise InputError(f"{name!r} is no subcommand of {package}; there are {known}")
+            raise InputError(f"{name!r} is not a subcommand of {package}; expected one of {known}")
         module, _ = subcommands[name]
         code: int = importlib.import_module(module).main(flags)
     except (InputError, Failure) as error:

@@ -96,7 +96,7 @@ def test_every_row_is_kept_and_an_image_that_cannot_be_read_has_a_reason(faces, 
     assert probabilities.iloc[1, 1:].isna().all() and probabilities.iloc[2, 1:].notna().all()
     errors = pd.read_csv(output / "errors.csv", dtype=str, keep_default_na=False)
     assert errors["ImageID"].tolist() == ["gone.png", "bad.png", "../out.png", ""]
-    assert "no such file" in errors["error"][0] and "out of the channel" in errors["error"][2]
+    assert "no such file" in errors["error"][0] and "outside the channel" in errors["error"][2]
     with pytest.raises(Failure, match=r"^4 of 7 images could not be read .*errors\.csv tells why$"):
         infer("--strict", channel=channel)
 
@@ -119,7 +119,7 @@ def test_columns_keep_their_order_under_any_name(faces, infer, tmp_path, header,
 
 
 def test_columns_of_one_name_are_reported(faces, infer, tmp_path):
-    with pytest.raises(InputError, match="several columns are called 'ImageID', 'note'"):
+    with pytest.raises(InputError, match="duplicate columns: 'ImageID', 'note'"):
         infer(channel=channel_of(tmp_path, faces, ["a.png,a.png,x,y"], "ImageID,ImageID,note,note"))
 
 

@@ -175,7 +175,7 @@ def test_missing_models_are_written_again_without_training(faces, run_train, mon
     ("flags", "message"),
     [
         (["--folds", "1"], "0 .one model. or at least 2"),
-        (["--folds", "99"], "99 folds need as many groups"),
+        (["--folds", "99"], "99 folds require at least 99 groups"),
         ([*SEPARATE, "--separate", '{"agee": {}}'], "'agee' is not an attribute"),
         ([*SEPARATE, "--separate", '{"age": {"layout": "csv"}}'], "layout cannot be set per attribute"),
         ([*SEPARATE, "--separate", '{"age": {"lr": -1}}'], "separate: age: lr = -1: expected at least 0"),
@@ -206,7 +206,7 @@ def test_lists_of_groups_define_the_split(faces, run_train, tmp_path):
     with pytest.raises(InputError, match=r"line 3: '000001_femal_Asian_45'"):
         run_train(faces / "train", *lists)
     (tmp_path / "valid.txt").write_text("\n".join(folders[8:10]))
-    with pytest.raises(InputError, match="both hold 1 groups"):
+    with pytest.raises(InputError, match="share 1 group"):
         run_train(faces / "train", *lists)
 
 

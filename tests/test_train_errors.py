@@ -27,7 +27,7 @@ def test_a_wrong_setting_or_attribute_is_an_error_before_the_images_are_decoded(
             "separate: 'agee' is not an attribute, expected mask, gender, age; nearest: age",
         ),
         (["--target", "separate", "--separate", '{"age": {"optimizer": "adamx"}}'], "separate: age: optimizer 'adamx'"),
-        (["--target", "agee"], "'agee' is not an attribute; there are mask, gender, age; nearest: age"),
+        (["--target", "agee"], "'agee' is not an attribute; expected one of mask, gender, age; nearest: age"),
     ):
         with pytest.raises(InputError, match=message):
             train.main([*where, *flags])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from model.artifacts.ensemble import PRODUCT, SOFT
-from model.data.datasets import Datasets, hold_out, labelled_for, make_datasets, save_left_out, write_split
+from model.data.datasets import Datasets, hold_out, labelled_for, make_datasets, save_skipped, write_split
 from model.data.leaks import warn_of_duplicates
 from model.data.split_report import SplitReport, report_split
 from model.data.splits import assign
@@ -108,7 +108,7 @@ class Plan:
         if self.folds is None:
             self.runs[0].datasets.save_split(folder)
         elif self.report:
-            save_left_out(folder, [self.table])
+            save_skipped(folder, [self.table])
             sides = np.array(self.report.side_names)[self.folds]
             write_split(folder, self.report, self.table.frame().assign(**{SIDE: sides}))
 
