@@ -141,14 +141,14 @@ def hierarchy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run_train(tmp_path: Path) -> Callable[..., Path]:
-    """Trains in this process with settings that take seconds, without a report; returns the folder of the run."""
+    """Trains in this process for about a second, without report and TensorBoard; returns the run's folder."""
     import train
 
     def run(channel: Path, *flags: str, name: str = "exp", expect: int = 0, models: Path | None = None) -> Path:
         models = models or tmp_path / "runs"
         small = ["--model", "test_resnet", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
         small += ["--epochs", "1", "--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
-        small += ["--report", "false"]
+        small += ["--report", "false", "--tracking", "none"]
         where = ["--train_dir", str(channel), "--model_dir", str(models), "--name", name]
         assert train.main([*small, *where, *flags]) == expect
         return models / name

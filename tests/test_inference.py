@@ -57,8 +57,10 @@ def channel_of(tmp_path: Path, faces: Path, rows: list[str], header: str = "Imag
     return folder
 
 
-def test_rows_columns_and_order_are_those_of_info(faces, infer):
+def test_rows_columns_and_order_are_those_of_info(faces, infer, caplog):
+    caplog.set_level("INFO")
     answers, probabilities, output = infer()
+    assert caplog.messages[-1].endswith(f"evaluation.py --ground_truth_dir {faces / 'gt'} --output_data_dir {output}")
     info = pd.read_csv(faces / "eval" / "info.csv", dtype=str)
     assert answers.columns.tolist() == ["ImageID", "ans"]
     assert answers["ImageID"].tolist() == probabilities["ImageID"].tolist() == info["ImageID"].tolist()
@@ -94,7 +96,7 @@ def test_every_row_is_kept_and_an_image_that_cannot_be_read_has_a_reason(faces, 
     assert probabilities.iloc[1, 1:].isna().all() and probabilities.iloc[2, 1:].notna().all()
     errors = pd.read_csv(output / "errors.csv", dtype=str, keep_default_na=False)
     assert errors["ImageID"].tolist() == ["gone.png", "bad.png", "../out.png", ""]
-    assert "no such file" in errors["error"][0] and "out of the channel" in errors["error"][2]
+    assert "no such file" in errors["error"][0] and "outside the channel" in errors["error"][2]
     with pytest.raises(Failure, match=r"^4 of 7 images could not be read .*errors\.csv tells why$"):
         infer("--strict", channel=channel)
 
@@ -117,7 +119,7 @@ def test_columns_keep_their_order_under_any_name(faces, infer, tmp_path, header,
 
 
 def test_columns_of_one_name_are_reported(faces, infer, tmp_path):
-    with pytest.raises(InputError, match="several columns are called 'ImageID', 'note'"):
+    with pytest.raises(InputError, match="duplicate columns: 'ImageID', 'note'"):
         infer(channel=channel_of(tmp_path, faces, ["a.png,a.png,x,y"], "ImageID,ImageID,note,note"))
 
 
@@ -348,7 +350,7 @@ def test_gpus_that_are_shown_and_not_used_end_a_job_in_a_container(infer, tmp_pa
     (tmp_path / "ml" / "input").mkdir(parents=True)
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path / "ml"))
     with pytest.raises(
-        Failure, match=r"the driver shows 1 GPU, and none can be used: .* driver too old\. .*--device cpu"
+        Failure, match=r"the driver shows 1 GPU, but none can be used: .* driver too old\. .*--device cpu"
     ):
         infer("--device", "auto")
     assert not (tmp_path / "output").exists()

@@ -59,7 +59,7 @@ def test_invalid_files_are_reported_before_the_model_is_read(answer_single, tmp_
     (tmp_path / "photos").mkdir()
     with pytest.raises(InputError) as caught:
         answer_single("photos", "a.jpg", "a.png")
-    assert "photos: a folder is named by a flag, as in --eval_dir photos" in str(caught.value)
-    assert "a.jpg: there is no such file; nearest: a.png" in str(caught.value)
-    with pytest.raises(InputError, match="images and eval_dir both name what to answer"):
+    assert "photos: pass a folder with --eval_dir photos" in str(caught.value)
+    assert "a.jpg: no such file; nearest: a.png" in str(caught.value)
+    with pytest.raises(InputError, match="single images and eval_dir both name what to predict"):
         answer_single("a.png", "--eval_dir", "photos")

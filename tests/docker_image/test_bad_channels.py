@@ -24,10 +24,10 @@ def break_profiles(channel: Path) -> dict[str, str]:
     (channel / "images" / "900003_male_Asian_30").mkdir()
     shutil.copytree(first, channel / "images" / "nobody")
     return {
-        "unparsable number": "900001_male_Asian_fifty",
+        "invalid number": "900001_male_Asian_fifty",
         "unknown label": "900002_woman_Asian_20",
         "profile folder without images": "900003_male_Asian_30",
-        "folder that is no profile": "nobody",
+        "not a profile folder": "nobody",
         "unreadable image, truncated": pictures[0].name,
         "unreadable image, empty file": pictures[1].name,
         "unreadable image, cannot be identified as an image": pictures[2].name,
@@ -47,12 +47,12 @@ def break_csv(channel: Path) -> dict[str, str]:
     (channel / "train.csv").write_text("\n".join(["image_name,category_1,sender,kind,years", *rows, ""]))
     return {
         "missing file": "images/absent.jpg",
-        "duplicate image": "images/0.jpg is named in train.csv row 2 already",
-        "path out of the channel": "'../4.jpg'",
+        "duplicate image": "images/0.jpg is already in train.csv row 2",
+        "path outside the channel": "'../4.jpg'",
         "missing metadata column": "nearest: category_1",
         "unknown label": "'topp'",
         "empty label": "train.csv row 6",
-        "unparsable number": "'old'",
+        "invalid number": "'old'",
         "unreadable image, empty file": "images/3.jpg",
     }
 
