@@ -6,28 +6,29 @@ Examples:
   SM_GROUND_TRUTH_DIR=data/gt SM_OUTPUT_DATA_DIR=output python evaluation.py
 
 Reads:
-  SM_GROUND_TRUTH_DIR/gt.csv     the true labels: columns ImageID and ans, or image_name and label, or one per
-                                 attribute; other columns are ignored, except one that identifies persons or senders
-                                 (group, person, sender, people_path), over which the intervals are then computed.
-                                 Without gt.csv: everything that train.py reads (another table, class folders, folders
-                                 per person, .lst, a manifest)
+  SM_GROUND_TRUTH_DIR/gt.csv     the true labels, in the columns ImageID and ans, or image_name and label, or one column
+                                 per attribute. If there is a column for persons or senders (group, person, sender,
+                                 people_path), the confidence intervals are computed by resampling these groups. Other
+                                 columns are ignored. Instead of gt.csv, the folder can contain any labelled data that
+                                 train.py reads (another table, class folders, folders per person, .lst, a manifest)
   SM_OUTPUT_DATA_DIR/output.csv  the predictions of inference.py or inference_TTA.py, matched by image name; labels.json
                                  and probabilities.csv are read from the same folder
-  --pictures DIR                 the images, in DIR or DIR/images, to show in the report (default: the ground truth, if
-                                 it is a labelled folder)
+  --pictures DIR                 the images to show in the report, in DIR or DIR/images (default: the ground truth, if
+                                 it is a folder of labelled images)
 Writes next to the predictions, or into --output DIR:
-  report.html                    all results on one page, for a browser and for print; it needs no network
-  evaluation.json                SageMaker's multiclass_classification_metrics, and under `rarebird` accuracy,
-                                 macro_f1, gmean_f1, balanced_accuracy, per_class, ... each with low and high
+  report.html                    all results on one page, which can be read without a network and printed
+  evaluation.json                SageMaker's multiclass_classification_metrics and, under the key `rarebird`, accuracy,
+                                 macro_f1, gmean_f1, balanced_accuracy, per_class, ... For each score, low and high are
+                                 the limits of its confidence interval
   suspects.csv                   wrong predictions that may be errors in the ground truth, if there are any
   compared.csv                   with --compare: images that only one of the two models predicts correctly
 Prints:
   {"accuracy": 0.5711, "f1": 0.5213} on stdout, where f1 is macro F1, and a summary on stderr
 
-The column with the true labels contains either class names or class indices, as `ans` of output.csv does. If it can be
-read both ways with different results (classes named 1, 2, 3), set --label_values. An image without a prediction counts
-as wrong; a prediction without a true label is ignored; the summary counts both. A duplicate name, an unknown class or a
-missing column ends the job with exit code 2.
+The true labels are either class names, or class indices like those in the column `ans` of output.csv. If they can be
+read as both with different results (for example, if the classes are named 1, 2 and 3), set --label_values. An image
+without a prediction counts as wrong, and a prediction without a true label is ignored; the summary shows the numbers of
+both. A duplicate image name, an unknown class or a missing column ends the job with exit code 2.
 """
 
 from __future__ import annotations

@@ -9,26 +9,28 @@ Predictions of single images are printed; files are written only if SM_OUTPUT_DA
 is set.
 
 Reads:
-  SM_CHANNEL_EVAL       a folder of images; if it has an info.csv, its rows and their order are kept
+  SM_CHANNEL_EVAL       a folder of images; if it contains info.csv, the images in this table are predicted, in
+                        its order
   SM_CHANNEL_MODEL      a saved model or an ensemble, or a folder that contains one (default: the newest finished run in
                         runs/)
 Writes into SM_OUTPUT_DATA_DIR:
   output.csv            the predicted class of each image in the column `ans`, empty if the image is unreadable
-  probabilities.csv     a column per class, by name
-  predictions.csv       for people: the class by name, its probability, and the next two classes
+  probabilities.csv     the probabilities of each image, one column per class
+  predictions.csv       easier to read than output.csv: the name and probability of the predicted class, and
+                        the next two classes
   labels.json           the names of the classes, and how the model was created
   errors.csv            unreadable images and the reasons, if there are any
   learnt_from.csv       images that were in the model's training or validation data, if there are any
-  parts/                finished parts while the job runs: one per shard (python -m jobs shards), or one per --part_size
-                        rows. After an interruption the same command, or --resume_from PARTS, reuses them. part.json
-                        records the model, the settings and the images of each
+  parts/                while the job runs: the finished parts, one per shard (python -m jobs shards) or one per
+                        --part_size rows. After an interruption, the same command reuses them, and so does any command
+                        with --resume_from PARTS. The part.json of a part records its model, settings and images
 
-Test-time augmentation (--num_tta N, or inference_TTA.py, whose default is 4) combines the predictions of the first N
-of 16 views of each image, which is decoded once: the image, its mirror image, then crops of 92 %, 85 % and 80 % of its
-sides (middle, upper left, upper right, lower left, lower right), each followed by a mirrored one.
+Test-time augmentation (--num_tta N, or inference_TTA.py, whose default is 4) combines the predictions for the first N
+of 16 views of each image. The views are the whole image and its mirror image, then crops of 92 %, 85 % and 80 % of its
+height and width (centre and corners); every second view is mirrored. Each image is decoded only once.
 
-Each variable has a flag, which wins: --eval_dir, --model_dir, --output_data_dir. Exit code 1 means that none of the
-single images, or, with --strict, not every image could be read.
+Each variable also has a flag, which takes precedence: --eval_dir, --model_dir, --output_data_dir. The exit code is 1 if
+none of the single images could be read or, with --strict, if any image could not be read.
 """
 
 from __future__ import annotations

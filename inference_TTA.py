@@ -5,13 +5,13 @@ Examples:
   python inference_TTA.py --eval_dir photos --model_dir runs/exp --num_tta 8
   SM_CHANNEL_EVAL=photos SM_CHANNEL_MODEL=runs/exp python inference_TTA.py
 
-It reads and writes the same files as inference.py (python inference.py --help-all), and predicts single images too.
+It reads and writes the same files as inference.py (see python inference.py --help-all); it also predicts single images.
 
---num_tta N uses the first N of 16 views of each image, which is decoded once: the image, its mirror image, then crops
-of 92 %, 85 % and 80 % of its sides (middle, upper left, upper right, lower left, lower right), each followed by a
-mirrored one. Their probabilities are averaged. With --tta_mode vote the first view is the whole image, the other views
-are random crops, and each view votes for one class. Whether this improves the scores depends on the model: compare with
-evaluation.py --compare.
+--num_tta N averages the probabilities for the first N of 16 views of each image. The views are the whole image and its
+mirror image, then crops of 92 %, 85 % and 80 % of its height and width (centre and corners); every second view is
+mirrored. Each image is decoded only once. With --tta_mode vote, the first view is the whole image, the other views are
+random crops, and each view votes for one class. Whether test-time augmentation improves the scores depends on the
+model: compare the predictions with evaluation.py --compare.
 """
 
 from __future__ import annotations

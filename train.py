@@ -9,22 +9,23 @@ With an experiment file: python train.py --config configs/mask-resnet18.yaml --t
 On two GPUs: torchrun --nproc_per_node 2 train.py --train_dir data/train
 
 Reads:
-  SM_CHANNEL_TRAIN              images and labels: a folder per class, a CSV file, a folder per person, .lst, a manifest
-                                or tar shards
-  SM_CHANNEL_VALIDATION         images and labels that select the best epoch (default: a part of the training images;
-                                all images of a person stay on one side)
-  SM_CHANNEL_MODEL              a saved model, or its model.tar.gz, to start from, unless --weights is set; ignored if
-                                it is SM_MODEL_DIR or a folder in it
+  SM_CHANNEL_TRAIN              images and labels: a folder per class, a CSV file, a folder per person, a .lst file, a
+                                manifest or tar shards
+  SM_CHANNEL_VALIDATION         images and labels for validation, which select the best epoch (default: a part of the
+                                training images; all images of a person stay on the same side)
+  SM_CHANNEL_MODEL              a saved model, or its model.tar.gz, to start from; ignored if --weights is set, or if
+                                this folder is SM_MODEL_DIR or inside SM_MODEL_DIR
 Writes:
-  SM_MODEL_DIR/NAME             the saved model (/opt/ml/model itself in SageMaker)
-  SM_MODEL_DIR/.checkpoints/    checkpoints, with which the same command resumes an interrupted run
-  SM_OUTPUT_DATA_DIR/NAME       split.csv and split.json, which images are in which split; tensorboard/; with --folds
-                                out_of_fold/, the out-of-fold predictions (default: in the folder of the saved model)
+  SM_MODEL_DIR/NAME             the saved model (in SageMaker: /opt/ml/model)
+  SM_MODEL_DIR/.checkpoints/    checkpoints, from which the same command resumes an interrupted run
+  SM_OUTPUT_DATA_DIR/NAME       split.csv and split.json, which list the images of each split; tensorboard/; with
+                                --folds also out_of_fold/, the out-of-fold predictions (default: the folder of the
+                                saved model)
   SM_OUTPUT_DATA_DIR/NAME/validation
                                 report.html, and gt.csv and output.csv of the validation images for evaluation.py
                                 (default: SM_MODEL_DIR/NAME.validation)
 
-Each variable has a flag, which wins: --train_dir, --validation_dir, --model_dir, --output_data_dir.
+Each variable also has a flag, which takes precedence: --train_dir, --validation_dir, --model_dir, --output_data_dir.
 """
 
 from __future__ import annotations

@@ -42,9 +42,9 @@ def training_hosts(env: Environment) -> Hosts | None:
     if len(types) > 1:
         described = listing(f"{name} ({by_name[name].get('instance_type')})" for name in chosen)
         raise InputError(
-            f"the instance groups {described} have machines of different types, but all processes of a training do "
-            f"the same amount of work: use one type, or choose the groups that train by the hyperparameter "
-            f"{CHOSEN_GROUPS}, for example {json.dumps([chosen[-1]])}; hosts of other groups end at once"
+            f"the instance groups {described} have different instance types. Every process of a training gets the same "
+            f"amount of work, so use only one type, or set the hyperparameter {CHOSEN_GROUPS} to the groups that "
+            f"train, for example {json.dumps([chosen[-1]])}; the hosts of the other groups then exit immediately"
         )
     names = tuple(sorted(str(host) for name in chosen for host in by_name[name]["hosts"]))
     return Hosts(hosts.current, names, hosts.interface) if hosts.current in names else None

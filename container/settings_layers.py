@@ -29,9 +29,10 @@ CONFIG_CHANNEL = "config"  # channel or processing input that contains an experi
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
 
 SOURCES = """\
-Settings are read from flags, hyperparameters.json, variables SM_HP_NAME and
-.env, and an experiment file (YAML); the first that has a value wins."""
-SERVER_SOURCES = "Settings are read from flags and from variables SERVE_NAME; flags win."
+The value of a setting is taken from the first of these sources that sets it:
+flags, hyperparameters.json, the environment variable SM_HP_NAME, the file .env,
+the experiment file (YAML)."""
+SERVER_SOURCES = "Settings are read from flags and from the environment variables SERVE_NAME; flags take precedence."
 EXIT_CODES = """\
 Exit codes: 0 done, 1 failure, 2 invalid input or settings, 130 Ctrl-C,
 137 killed (out of memory), 143 stopped by SIGTERM with nothing saved."""

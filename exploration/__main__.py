@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from model.subcommands import run_subcommand
 
 SUBCOMMANDS = {
-    "demo": ("exploration.demo", "draws images of made-up faces to try the jobs on"),
-    "runs": ("exploration.runs", "lists what was trained: the settings that differ, scores and intervals"),
-    "scores": ("exploration.scores", "prints an evaluation.json as a small table"),
+    "demo": ("exploration.demo", "draws images of invented faces, for trying out the jobs"),
+    "runs": (
+        "exploration.runs",
+        "lists the runs: settings that differ between them, scores and confidence intervals",
+    ),
+    "scores": ("exploration.scores", "prints the scores in an evaluation.json as a small table"),
 }
 
 

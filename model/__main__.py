@@ -8,10 +8,16 @@ from model.subcommands import run_subcommand
 
 SUBCOMMANDS = {
     "ensemble": ("model.artifacts.combine", "combines saved models into one ensemble"),
-    "join": ("model.answers.average", "averages the probabilities of earlier inference jobs into new predictions"),
-    "transform": ("model.answers.served", "converts the output of a batch transform to the files of inference"),
+    "join": ("model.answers.average", "averages the probabilities of several inference jobs into new predictions"),
+    "transform": (
+        "model.answers.served",
+        "converts the output of a batch transform to the files that inference.py writes",
+    ),
     "settings": ("model.settings.readme_table", "prints the settings of all jobs as Markdown tables"),
-    "aliases": ("model.settings.aliases", "prints the settings' names in other systems as a Markdown table"),
+    "aliases": (
+        "model.settings.aliases",
+        "prints a Markdown table of the names that other training systems use for these settings",
+    ),
 }
 
 if __name__ == "__main__":

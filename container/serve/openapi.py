@@ -19,7 +19,7 @@ REASONS = {
     409: "a model with that name is already loaded",
     413: "the body is too large, or has too many images or too much metadata",
     415: "the Content-Type is not supported",
-    422: "the body has no image, or has another structure",
+    422: "the body contains no image, or does not have the expected structure",
     503: "the model is loading or fails, or too many requests are waiting; see Retry-After",
     507: "not enough memory for the model",
 }

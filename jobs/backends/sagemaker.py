@@ -280,8 +280,8 @@ def save_record(
         record.save()
     except (InputError, OSError) as error:
         raise Failure(
-            f"{kind.name} {folder.name} was started, but its record cannot be written: {error}; stop it with python -m "
-            f"jobs stop {folder.name} and another --results"
+            f"{kind.name} {folder.name} was started, but its record could not be written: {error}; to stop it, run "
+            f"python -m jobs stop {folder.name} --results OTHER_FOLDER"
         ) from error
     return record
 

@@ -76,7 +76,10 @@ class EndpointUpdate:
             parts = ", ".join(
                 [f"configuration {self.former.config}", *(f"model {name}" for name in self.former.models)]
             )
-            print(f"the update of {self.former.name} continues; delete what it replaces yourself afterwards: {parts}")
+            print(
+                f"the update of {self.former.name} continues; when it has finished, delete the old resources yourself: "
+                f"{parts}"
+            )
             return ExitCode.INTERRUPTED
         code, lines = outcome(ENDPOINT, self.former.name, description, [])
         print("\n".join(lines))
@@ -143,8 +146,8 @@ def former_endpoint(clients: Clients, name: str, hosted: HostedModel, scaling: S
         low, high = next(iter(bounds.values()))
         types = ", ".join(str(variant.get("InstanceType")) for variant in former.variants)
         raise InputError(
-            f"endpoint {name} scales between {low} and {high} machines of {types}, and SageMaker cannot change the "
-            f"instance type of a scaled endpoint to {instance}; add --max_instances {high} --min_instances {low} to "
-            "remove the scaling during the update and set it again afterwards"
+            f"endpoint {name} has automatic scaling ({low} to {high} machines of {types}), and SageMaker cannot change "
+            f"the instance type of a scaled endpoint to {instance}. Add --max_instances {high} --min_instances {low}: "
+            "the scaling is then removed for the update and restored afterwards"
         )
     return EndpointUpdate(clients, former, hosted.name, scaling, bool(bounds), other_machines)

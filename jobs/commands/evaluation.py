@@ -3,8 +3,8 @@
     python -m jobs evaluation --ground_truth_dir data/gt --output_data_dir JOB
     python -m jobs evaluation --ground_truth_dir data/gt --output_data_dir s3://BUCKET/output --on sagemaker --wait
 
---output_data_dir is a folder of predictions, an s3:// prefix or the name of an inference job. evaluation.json and
-report.html are written to RESULTS/JOB/evaluation.
+--output_data_dir is the folder of the predictions, their s3:// prefix, or the name of an inference job. evaluation.json
+and report.html are written to RESULTS/JOB/evaluation.
 """
 
 from __future__ import annotations

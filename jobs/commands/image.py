@@ -1,10 +1,11 @@
-"""Build the container image and push it to ECR. The repository is created if needed, with immutable tags.
+"""Build the container image and push it to ECR. If the repository does not exist, it is
+created with immutable tags.
 
     python -m jobs image --region eu-west-1                  # the tag is the git commit
     python -m jobs image --region eu-west-1 --build false    # push the existing local image `rarebird`
     python -m jobs image --push false                        # only build
 
-To run jobs with the image, add the line SAGEMAKER_IMAGE=... that is printed to .env.
+To run jobs with the image, copy the printed line SAGEMAKER_IMAGE=... into the file .env.
 """
 
 from __future__ import annotations

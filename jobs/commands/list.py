@@ -1,4 +1,4 @@
-"""List the jobs that were started from this machine, or with --all the jobs of the AWS account.
+"""List the jobs that were started from this machine, or, with --all, the jobs of the AWS account.
 
     python -m jobs list
     python -m jobs list --all --most 50

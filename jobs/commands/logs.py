@@ -3,8 +3,8 @@
     python -m jobs logs                       # the newest job
     python -m jobs logs JOB --follow false    # the lines so far
 
-The exit code is 0 if the job succeeded, and 3 if the model of a pipeline does not pass its gate. An endpoint is
-followed until it is deleted.
+The exit code is 0 if the job succeeded, and 3 if the model of a pipeline did not pass its gate. An endpoint is followed
+until it is deleted.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ containers or as a SageMaker pipeline.
     python -m jobs pipeline --data data/train --eval_data data/eval --truth data/gt --gate 0.5 --low_gate 0.45
     python -m jobs pipeline --on sagemaker --data s3://... --eval_data s3://... --truth s3://... --gate 0.5 --wait
 
-The gate is the lowest macro F1 of a model that is registered; --low_gate also requires a lowest value for the lower end
-of its confidence interval. With --on here or docker a model that passes is recorded in RESULTS/JOB/registered.json. On
-SageMaker the pipeline named JOB is created or updated and started; --wait follows it and downloads the results. The
-exit code is 3 if the model does not pass.
+--gate is the minimum macro F1 that a model needs to be registered; --low_gate also sets a minimum for the lower limit
+of the confidence interval of macro F1. With --on here or docker, a model that passes is recorded in
+RESULTS/JOB/registered.json. With --on sagemaker, the pipeline named JOB is created or updated, and started; --wait
+follows it and downloads the results. The exit code is 3 if the model does not pass.
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ def on_sagemaker(flags: Any, job: Job) -> int:
     require(flags, "role", "bucket", "image")
     if flags.cache_days and flags.spot and not flags.checkpoints:
         raise InputError(
-            "cache_days and spot: each execution gets its own checkpoint prefix, so that its training never has the "
-            "settings of an earlier one; set --checkpoints to a fixed s3:// prefix"
+            "cache_days and spot: a training on spot capacity is never reused, because each execution of the pipeline "
+            "gets its own checkpoint prefix and so has different settings; set --checkpoints to a fixed s3:// prefix"
         )
     # build the definition, with all inputs in S3
     clients = Clients(flags.region, flags.profile)

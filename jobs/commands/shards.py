@@ -3,8 +3,8 @@
     python -m jobs shards data/train --output data/train-shards
     python -m jobs train --data data/train-shards
 
-Training and inference read the tar files as they read the folder. Each tar file contains an index of its images, so
-that an inference on several machines can send each machine its own tar files.
+Training and inference accept the folder of tar files in place of the original folder. Each tar file contains an index
+of its images, so that the tar files can be distributed over several machines for inference.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     python -m jobs status JOB
 
 For a pipeline that has ended, the exit code is 0 if the model passed the gate, 3 if it did not, and 1 if a step failed.
-Otherwise it is 0.
+For all other jobs, and for a pipeline that is still running, the exit code is 0.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python -m jobs transform --model_dir JOB --data data/eval --instance ml.g4dn.xlarge --wait
 
---wait downloads one file per image to RESULTS/JOB/transform, and writes the predictions as output.csv, which evaluation
-reads, to RESULTS/JOB/output. If --data is a local folder, only its images are uploaded; below an s3:// prefix every
-object must be an image.
+--wait downloads one file per image to RESULTS/JOB/transform, and writes output.csv, the input of evaluation, to
+RESULTS/JOB/output. If --data is a local folder, only its images are uploaded; if it is an s3:// prefix, every object
+below it must be an image.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Search for the best settings with a SageMaker tuning job: it runs many trainings and keeps the best by a metric.
+"""Search for the best settings with a SageMaker tuning job: it runs many trainings and keeps the best one.
 
     python -m jobs tune --data data/train --ranges '{lr: [0.0001, 0.01], loss: [focal, cross_entropy]}' --trainings 20
 

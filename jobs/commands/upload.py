@@ -4,7 +4,7 @@
     python -m jobs upload data/train --to s3://BUCKET/train
     python -m jobs upload data/train --to s3://BUCKET/train --delete
 
---delete asks before it deletes objects, if run on a terminal; with --yes it does not ask.
+On a terminal, --delete asks before it deletes objects; with --yes it does not ask.
 """
 
 from __future__ import annotations

@@ -93,7 +93,8 @@ def tuning_config(ranges: Request, search: Search) -> Request:
         )
     if strategy == "Grid" and set(ranges) != {"CategoricalParameterRanges"}:
         raise InputError(
-            "--strategy Grid: --ranges must be lists of values, with at least 3 numbers instead of [low, high]"
+            "--strategy Grid: --ranges must contain lists of values; a list of numbers needs at least 3 of them, "
+            "because two numbers are read as a range [low, high]"
         )
     return {
         "Strategy": strategy,
@@ -132,7 +133,9 @@ def check_objective(objective: str, criteria: Iterable[str]) -> None:
     """
     if objective in EPOCH_METRICS and not all(reported(objective, criterion) for criterion in criteria):
         needed = EPOCH_METRICS[objective].criterion
-        raise InputError(f"--objective {objective}: training only logs it with --best_criterion {needed}; set both")
+        raise InputError(
+            f"--objective {objective}: training logs this metric only with --best_criterion {needed}; set both flags"
+        )
 
 
 def parameter_ranges(varied: Mapping[str, Any], base: TrainSettings | None = None, isolated: bool = False) -> Request:

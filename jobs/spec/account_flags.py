@@ -36,7 +36,7 @@ class StopFlags(JobNameFlags):
     """Flags of stop."""
 
     job: list[str] = flag(
-        [], "Name of the job, or the start of its name; full name of an endpoint", section="Job", positional=True
+        [], "Name of the job, or the start of its name; for an endpoint, its full name", section="Job", positional=True
     )
     yes: bool = flag(False, "Delete an endpoint without asking", section="Job")
 
@@ -45,7 +45,7 @@ class StopFlags(JobNameFlags):
 class LogsFlags(JobNameFlags):
     """Flags of logs."""
 
-    follow: bool = flag(True, "Print new lines until the job ends; false prints only the lines so far", section="Job")
+    follow: bool = flag(True, "Print new lines until the job ends; false: print only the lines so far", section="Job")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class ListFlags(ResultsFlags, RegionFlags):
         "List the jobs of the AWS account with their status, instead of those started from this machine",
         section="List",
     )
-    most: int = flag(20, "Number of jobs to list at most; with --all per kind of job", low=1, high=100)
+    most: int = flag(20, "Maximum number of jobs to list; with --all, of each kind of job", low=1, high=100)
 
     def ignored(self) -> Mapping[str, str]:
         """The flags that select the source of the other list."""
@@ -75,7 +75,9 @@ class UploadFlags(EncryptionFlags, RoleFlags, StorageFlags, RegionFlags):
 
     folder: list[str] = flag([], "Folder or file to upload", section="Upload", positional=True)
     to: str = flag(
-        "", "s3:// prefix to upload to", unset="one named after the folder's content, at which jobs look for it"
+        "",
+        "s3:// prefix to upload to",
+        unset="a prefix derived from the content of the folder; jobs with the same data find the upload there",
     )
     delete: bool = flag(False, "Delete objects below the prefix that are not in the folder")
     yes: bool = flag(False, "Delete without asking")
@@ -107,10 +109,14 @@ class ImageFlags(RegionFlags):
     """Flags of image."""
 
     repository: str = flag("rarebird", "ECR repository, created if it does not exist", section="Image")
-    tag: str = flag("", "Tag of the image in ECR", unset="the git commit, with -changed-HASH for uncommitted changes")
-    build: bool = flag(True, "Build the image first; false pushes the existing local image rarebird")
+    tag: str = flag(
+        "",
+        "Tag of the image in ECR",
+        unset="the git commit, followed by -changed-HASH if there are uncommitted changes",
+    )
+    build: bool = flag(True, "Build the image first; false: push the existing local image rarebird")
     base_image: str = flag("", "Base image to build on", unset="that of the Dockerfile")
-    push: bool = flag(True, "Push the image; false only builds it")
+    push: bool = flag(True, "Push the image; false: only build it")
 
     def ignored(self) -> Mapping[str, str]:
         """The flags of the step that is skipped."""

@@ -50,5 +50,8 @@ def move_long_settings(
     read_back = build(job_type.settings, layers)
     for name, value in moved.items():
         if getattr(read_back, name) != value:
-            raise InputError(f"--{name} {value!r} cannot be sent: a file would be read as {getattr(read_back, name)!r}")
+            raise InputError(
+                f"--{name} {value!r} cannot be sent in a config file, which would be read back as "
+                f"{getattr(read_back, name)!r}"
+            )
     return {name: text for name, text in texts.items() if name not in moved}, file

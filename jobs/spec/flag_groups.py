@@ -62,7 +62,7 @@ class RegionFlags(Flags):
     """Region and credentials of AWS."""
 
     region: str = flag("", "AWS region to use", unset="AWS_REGION or AWS_DEFAULT_REGION", section=ACCOUNT)
-    profile: str = flag("", "Profile of ~/.aws with the credentials", unset="AWS_PROFILE")
+    profile: str = flag("", "Profile in ~/.aws with the credentials", unset="AWS_PROFILE")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class StorageFlags(BucketFlags):
 
     prefix: str = flag(
         "",
-        "Prefix of all keys in the bucket",
+        "Prefix of all object keys in the bucket",
         unset=f"SAGEMAKER_PREFIX or {DEFAULT_PREFIX}",
         on=[SAGEMAKER],
         section=ACCOUNT,
@@ -165,13 +165,13 @@ class JobMachineFlags(MachineFlags):
 
     volume_gb: int = flag(
         30,
-        "Disk size of each machine; 0: the instance type's own disk",
+        "Disk size of each machine; 0: only the disk that belongs to the instance type",
         on=[SAGEMAKER],
         unit="GB",
         low=0,
         section=MACHINE,
     )
-    max_run: int = flag(86_400, "Longest time that the job may run", on=[SAGEMAKER], unit="s", low=1)
+    max_run: int = flag(86_400, "Maximum running time of the job", on=[SAGEMAKER], unit="s", low=1)
 
     def machine(self) -> Machine:
         return replace(super().machine(), volume_gb=self.volume_gb or None)
@@ -192,14 +192,14 @@ class SpotFlags(JobMachineFlags):
     )
     max_wait: int = flag(
         0,
-        "Longest time that a job on spot capacity waits and runs in total; 0: twice max_run",
+        "Maximum total time of a job on spot capacity, waiting and running; 0: twice max_run",
         on=[SAGEMAKER],
         unit="s",
         low=0,
     )
     attempts: int = flag(
         0,
-        "Number of restarts after internal errors of SageMaker; the training resumes from its checkpoint",
+        "How often the job is restarted after an internal error of SageMaker; a training resumes from its checkpoint",
         on=[SAGEMAKER],
         low=0,
     )
@@ -216,7 +216,7 @@ class SpotFlags(JobMachineFlags):
 class WarmPoolFlags(MachineFlags):
     keep_alive: int = flag(
         0,
-        "Time that machines are kept running for the next job (a warm pool)",
+        "Time that the machines are kept running after the job, for the next job (a warm pool)",
         on=[SAGEMAKER],
         unit="s",
         low=0,
@@ -259,7 +259,7 @@ class BackendFlags(RunFlags):
 
     on: str = flag(
         HERE,
-        "Where the job runs; here: as processes of this machine, docker: in containers, sagemaker: on SageMaker",
+        "Where the job runs; here: on this machine, docker: in containers on this machine, sagemaker: on SageMaker",
         choices=BACKENDS,
         section=RUN,
     )
@@ -278,14 +278,14 @@ class BackendFlags(RunFlags):
 class SageMakerFlags(Flags):
     """The backend of subcommands that only SageMaker supports."""
 
-    on: str = flag(SAGEMAKER, "Where it runs: always on sagemaker", choices=(SAGEMAKER,), section=RUN)
+    on: str = flag(SAGEMAKER, "Where it runs; only sagemaker is possible", choices=(SAGEMAKER,), section=RUN)
 
 
 @dataclass(frozen=True)
 class WaitFlags(Flags):
     wait: bool = flag(
         False,
-        "Follow the job on SageMaker to its end and download its results, or wait until an endpoint is in service",
+        "Follow the job on SageMaker to its end and download its results; for an endpoint, wait until it is in service",
         section=RUN,
     )
 

@@ -59,16 +59,19 @@ class LaunchFlags(JobFlags, ContainerFlags, BackendFlags):
 
     instance: str = flag(
         "ml.m5.xlarge",
-        "Instance type of each machine; --on here and docker only write it to the job's config file",
+        "Instance type of each machine. With --on here or docker it is only written to the job's config file",
         section=MACHINE,
     )
     instances: int = flag(
-        1, "Number of machines; of processes with --on here, of containers with --on docker", low=1, section=MACHINE
+        1,
+        "Number of machines; with --on here the number of processes, with --on docker the number of containers",
+        low=1,
+        section=MACHINE,
     )
     image: str = flag(
         "",
         "Name or URI of the container image",
-        unset="SAGEMAKER_IMAGE; with --on docker the local image rarebird",
+        unset="SAGEMAKER_IMAGE; with --on docker, the local image rarebird",
         on=[DOCKER, SAGEMAKER],
         section=ACCOUNT,
     )
@@ -78,10 +81,11 @@ class LaunchFlags(JobFlags, ContainerFlags, BackendFlags):
 class TrainingFlags(JobFlags, SpotFlags):
     """Flags of every subcommand that starts trainings."""
 
-    data: str = flag("", "Folder or s3:// prefix of the training images, like train_dir", section="Training")
+    data: str = flag("", "Folder or s3:// prefix of the training images (sets train_dir)", section="Training")
     mode: str = flag(
         "File",
-        "How SageMaker provides the images; File: all are copied before the start, FastFile: each is read on first use",
+        "How SageMaker provides the images; File: all images are copied before the job starts, FastFile: "
+        "each image is read from S3 when it is first used",
         on=[SAGEMAKER],
         choices=("File", "FastFile"),
     )
@@ -91,8 +95,9 @@ class TrainingFlags(JobFlags, SpotFlags):
 class ResumeFlags(Flags):
     checkpoints: str | None = flag(
         None,
-        "Checkpoints to resume from: an s3:// prefix, or a folder with --on here and docker",
-        unset="the job's own",
+        "Location of the checkpoints, from which a training resumes: an s3:// prefix, or with --on here or "
+        "docker a folder",
+        unset="a new one for each job",
         section="Training",
     )
 
@@ -103,12 +108,14 @@ class FormatFlags(Flags):
 
     compress: bool = flag(
         True,
-        "Pack the model as model.tar.gz; false writes its files below an s3:// prefix",
+        "Pack the model as model.tar.gz; false: write its files below an s3:// prefix",
         on=[SAGEMAKER],
         section="Training",
     )
     script_mode: bool = flag(
-        False, "Send this project as source_dir to an AWS PyTorch container, which --image names", on=[SAGEMAKER]
+        False,
+        "Run the job in the AWS PyTorch container set by --image, and send this project to it as source_dir",
+        on=[SAGEMAKER],
     )
 
     def contradictions(self) -> Iterator[str]:
@@ -136,11 +143,11 @@ class TrainFlags(FormatFlags, LiveCurvesFlags, ResumeFlags, LaunchFlags, WarmPoo
 class PredictFlags(LaunchFlags):
     """Flags of inference and inference_TTA."""
 
-    data: str = flag("", "Folder or s3:// prefix of the images, like eval_dir", section="Input")
+    data: str = flag("", "Folder or s3:// prefix of the images (sets eval_dir)", section="Input")
     distribution: str = flag(
         "auto",
-        "How images reach several machines; sharded: each gets a share, replicated: each gets all images, auto: "
-        "replicated if a table names the images, otherwise sharded",
+        "How images are distributed over several machines; sharded: each machine gets a share, replicated: "
+        "each machine gets all images, auto: replicated if a table lists the images, otherwise sharded",
         on=[SAGEMAKER],
         choices=("auto", SHARDED, REPLICATED),
     )
@@ -157,7 +164,8 @@ class TuneFlags(FormatFlags, SageMakerFlags, TrainingFlags):
 
     ranges: dict[str, Any] = flag(
         {},
-        "Settings to vary, as [low, high] or values: {lr: [0.0001, 0.01], loss: [focal, cross_entropy]}",
+        "Settings to vary, each with a range [low, high] or a list of values: {lr: [0.0001, 0.01], loss: "
+        "[focal, cross_entropy]}",
         section="Tuning",
     )
     objective: str = flag("val_f1", "Training metric to optimise")
@@ -169,10 +177,8 @@ class TuneFlags(FormatFlags, SageMakerFlags, TrainingFlags):
         choices=("Bayesian", "Random", "Hyperband", "Grid"),
     )
     stop_early: bool = flag(False, "Stop trainings that are unlikely to become the best")
-    max_hours: float = flag(0.0, "Longest time that the whole search may run; 0: no limit", unit="h", low=0)
-    stop_after: int = flag(
-        0, "End the search after this many trainings in a row without improvement; 0: no limit", low=0
-    )
+    max_hours: float = flag(0.0, "Maximum time of the whole search; 0: no limit", unit="h", low=0)
+    stop_after: int = flag(0, "End the search after this many trainings in a row without improvement; 0: never", low=0)
     target_score: float | None = flag(None, "End the search when a training reaches this value of the objective")
     spot: bool = flag(
         False,
@@ -182,7 +188,7 @@ class TuneFlags(FormatFlags, SageMakerFlags, TrainingFlags):
     )
     attempts: int = flag(
         0,
-        "Number of restarts of a training, from scratch, after internal errors of SageMaker",
+        "How often a training is restarted, from scratch, after an internal error of SageMaker",
         on=[SAGEMAKER],
         low=0,
         section=MACHINE,
@@ -206,9 +212,12 @@ class PipelineFlags(LiveCurvesFlags, ResumeFlags, LaunchFlags, WarmPoolFlags, Tr
 
     eval_data: str = flag("", "Folder or s3:// prefix of the images to predict", section="Pipeline")
     truth: str = flag("", "Folder or s3:// prefix with gt.csv, the true classes of eval_data")
-    gate: float = flag(0.0, "Smallest macro F1 of a model that is registered", low=0, high=1)
+    gate: float = flag(0.0, "Minimum macro F1 that a model needs to be registered", low=0, high=1)
     low_gate: float = flag(
-        0.0, "Smallest lower end of its confidence interval; 0: the interval is not checked", low=0, high=1
+        0.0,
+        "Minimum for the lower limit of the confidence interval of macro F1; 0: the interval is not checked",
+        low=0,
+        high=1,
     )
     group: str = flag("rarebird", "Model package group of the registry", on=[SAGEMAKER])
     approval: str = flag(
@@ -216,7 +225,8 @@ class PipelineFlags(LiveCurvesFlags, ResumeFlags, LaunchFlags, WarmPoolFlags, Tr
     )
     cache_days: int = flag(
         0,
-        "Reuse results of steps that ran with the same settings, data and image within this time; 0: run every step",
+        "Reuse the results of a step that ran with the same settings, data and container image within this "
+        "time; 0: run every step",
         on=[SAGEMAKER],
         unit="days",
         low=0,

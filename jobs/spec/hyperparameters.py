@@ -16,7 +16,10 @@ from jobs.spec.inputs import Input, is_remote
 from model.errors import InputError
 from model.settings.fields import Layer, as_dict, build, value_text
 
-OWN_OUTPUT = "a job always writes to RESULTS/JOB (on SageMaker to s3://BUCKET/PREFIX/JOB, and is then downloaded)"
+OWN_OUTPUT = (
+    "a job always writes to RESULTS/JOB; on SageMaker it writes to s3://BUCKET/PREFIX/JOB, and the results are then "
+    "downloaded to RESULTS/JOB"
+)
 
 
 def to_text(value: Any) -> str:
@@ -107,7 +110,7 @@ def _as_texts(job_type: JobType[Any], sent: Mapping[str, Any]) -> dict[str, str]
     for name, value in sent.items():
         if getattr(read_back, name) != value:
             raise InputError(
-                f"--{name} {value!r} cannot be sent: its text would be read as {getattr(read_back, name)!r}"
+                f"--{name} {value!r} cannot be sent as text, which would be read back as {getattr(read_back, name)!r}"
             )
     return texts
 

@@ -106,7 +106,10 @@ def job_name(job_type: JobType[Any], flags: RunFlags, settings: Any) -> str:
     """
     name = flags.job_name or unique_name(settings.name if job_type is TRAIN else job_type.name)
     if not re.fullmatch(JOB_NAME, name):
-        raise InputError(f"--job_name {name!r}: expected at most {NAME_LENGTH} letters, digits and dashes between them")
+        raise InputError(
+            f"--job_name {name!r}: expected at most {NAME_LENGTH} characters: letters, digits, and dashes (not at the "
+            "start or the end)"
+        )
     return name
 
 

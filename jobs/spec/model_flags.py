@@ -41,8 +41,8 @@ class HostingFlags(ModelFlags, MachineFlags, VpcFlags, WaitFlags, RoleFlags):
 
     ami_version: str = flag(
         "auto",
-        "Name of the AMI of the machines; auto: one with a driver for CUDA 13 on GPU instances, none: SageMaker's "
-        "default",
+        "Name of the AMI of the machines; auto: on GPU instances, an AMI with a driver for CUDA 13, none: "
+        "the default of SageMaker",
         section=MACHINE,
     )
 
@@ -54,8 +54,8 @@ class TransformFlags(HostingFlags, DeleteFlags):
     data: str = flag("", "Folder or s3:// prefix of the images", section="Transform")
     accept: str = flag("application/json", "MIME type of the predictions")
     content_type: str = flag("application/x-image", "MIME type of the images")
-    max_payload_mb: int = flag(6, "Size of the largest image", unit="MB", low=0, high=100)
-    concurrent: int = flag(0, "Number of simultaneous requests to a machine; 0: as the server decides", low=0)
+    max_payload_mb: int = flag(6, "Maximum size of an image", unit="MB", low=0, high=100)
+    concurrent: int = flag(0, "Number of simultaneous requests to a machine; 0: the server decides", low=0)
 
 
 @dataclass(frozen=True)
@@ -64,37 +64,49 @@ class DeployFlags(HostingFlags):
 
     kind: str = flag(
         "realtime",
-        "Kind of endpoint: realtime, serverless, async, or multi_model for all archives below an s3:// prefix in "
-        "model_dir",
+        "Kind of endpoint: realtime, serverless, async, or multi_model, which serves all archives below the "
+        "s3:// prefix in model_dir",
         choices=("realtime", "serverless", "async", "multi_model"),
         section="Endpoint",
     )
     memory_mb: int = flag(4096, "Memory of a serverless endpoint, a multiple of 1024", unit="MB")
     concurrency: int = flag(5, "Number of simultaneous requests to a serverless endpoint", low=1)
-    startup: int = flag(600, "Longest time until the server answers /ping; not for serverless endpoints", unit="s")
+    startup: int = flag(600, "Maximum time until the server answers /ping; not for serverless endpoints", unit="s")
     update: bool = flag(
         False, "Replace the model of the running endpoint job_name without downtime, and wait for the end of the update"
     )
     rollback_alarms: list[str] = flag([], "CloudWatch alarms that roll an update back to the old model")
     bake: int = flag(
-        600, "Time that an update is watched after all requests go to the new machines", unit="s", low=0, high=3600
+        600,
+        "Time for which an alarm still rolls an update back after all requests go to the new machines",
+        unit="s",
+        low=0,
+        high=3600,
     )
     capture: int = flag(
-        0, "Percentage of requests and answers to store in the bucket; real-time endpoints", unit="%", low=0, high=100
+        0,
+        "Percentage of requests and answers to store in the bucket; only for real-time endpoints",
+        unit="%",
+        low=0,
+        high=100,
     )
     max_instances: int = flag(
         0,
-        "Largest number of machines when scaling with the load, set once the endpoint is in service; 0: no scaling",
+        "Maximum number of machines when the endpoint scales with its load; scaling starts once the endpoint "
+        "is in service. 0: no scaling",
         low=0,
         high=MOST_MACHINES,
     )
     min_instances: int = flag(
-        1, "Smallest number of machines when scaling; with kind async 0 is allowed: none runs without requests", low=0
+        1,
+        "Minimum number of machines when scaling; with --kind async it can be 0, so that no machine runs "
+        "while there are no requests",
+        low=0,
     )
     scale_target: float = flag(
         0.0,
-        "Target load per machine when scaling: requests per minute, with kind async waiting requests; 0: 120, with "
-        "kind async 5",
+        "Target load per machine when scaling: requests per minute, or waiting requests with --kind async. "
+        "0: 120 requests per minute, or 5 waiting requests",
         low=0,
     )
 
@@ -156,9 +168,9 @@ class RegisterFlags(ModelFlags):
 class InvokeFlags(RegionFlags):
     """Flags of invoke."""
 
-    names: list[str] = flag([], "Name of the endpoint, then image files", section="Endpoint", positional=True)
+    names: list[str] = flag([], "Name of the endpoint, followed by image files", section="Endpoint", positional=True)
     json: bool = flag(False, "Print the endpoint's answers as one line of JSON per image, instead of a table")
-    target_model: str = flag("", "Archive to use of an endpoint of kind multi_model, such as faces.tar.gz")
+    target_model: str = flag("", "For a multi_model endpoint: the archive of the model to use, such as faces.tar.gz")
     timeout: int = flag(
         900,
         "Time to wait for the answers of an asynchronous endpoint; 0: only print their S3 URIs",

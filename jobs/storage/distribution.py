@@ -41,15 +41,16 @@ def distributed(job: Job, distribution: str, clients: Clients | None) -> Job:
     if images.is_remote and clients is None:
         if distribution != SHARDED:
             print(
-                f"a dry run does not list {images.source}, and so sends all images to each machine; without --dry_run, "
-                f"or with --distribution {SHARDED}, each machine gets a share unless a table names images",
+                f"a dry run does not look into {images.source}, so this request sends all images to each machine; in a "
+                f"real run each machine gets a share, unless a table lists the images. To see the request with "
+                f"shares, add --distribution {SHARDED}",
                 file=sys.stderr,
             )
-        obstacle = None if distribution == SHARDED else "not listed in a dry run"
+        obstacle = None if distribution == SHARDED else "its files are not listed in a dry run"
     else:
         obstacle = _obstacle(images, clients.s3 if clients and images.is_remote else None)
     if TABLE_SETTING in job.settings:
-        obstacle = f"--{TABLE_SETTING} {job.settings[TABLE_SETTING]} names images that would be on other machines"
+        obstacle = f"--{TABLE_SETTING} {job.settings[TABLE_SETTING]} lists images that would be sent to other machines"
     if obstacle is None:
         return replace(job, inputs=tuple(replace(each, sharded=each is images) for each in job.inputs))
     if distribution == SHARDED:
@@ -71,7 +72,7 @@ def _obstacle(images: Input, s3: Any) -> str | None:
     names = list(_names_in_s3(s3, S3Uri.parse(images.source).folder) if images.is_remote else _names(images.source))
     tables = sorted(name for name in names if name.lower().endswith(TABLES))
     if tables:
-        return f"{listing(tables, 3)} names images that would be on other machines, or is an index of all shards"
+        return f"{listing(tables, 3)} lists images or shards that would be sent to other machines"
     tar_files = [name for name in names if name.endswith(SHARD_SUFFIX)]
     without_index = [name for name in sorted(tar_files)[:1] if not _has_index(images, name, s3)]
     if without_index:

@@ -15,6 +15,7 @@ log = logging.getLogger("rarebird")
 
 PATTERN_COLUMN = "group"  # one of GROUP_COLUMNS, so that evaluation finds it in the ground truth
 OTHER_COLUMN = pattern_column(PATTERN_COLUMN)  # used if the channel already has a column `group`
+REASON = "if all images of a group, such as a person, must stay on the same side of a split"  # in messages
 
 
 def usual_group_column(rows: Rows, labels: Sequence[str | None]) -> str | None:
@@ -64,11 +65,11 @@ def log_groups(rows: Rows, column: str | None, pattern: str | None) -> None:
     if pattern:
         log.info("%s: images are grouped by group_pattern %s", rows.source, pattern)
     elif column is None and (rows.named_by_folder or not rows.columns):
-        advice = "set group_pattern to find groups in the paths, such as persons, that no split may divide"
+        advice = f"set group_pattern {REASON}"
         log.info("%s: each image is a group of its own; %s", rows.source, advice)
     elif column is None:
         usual = " or ".join(GROUP_COLUMNS)
-        advice = "set group_column or group_pattern if there are groups, such as persons, that no split may divide"
+        advice = f"set group_column or group_pattern {REASON}"
         log.info("%s: no column %s, so each image is a group of its own; %s", rows.source, usual, advice)
     else:
         log.info("%s: images are grouped by column %s", rows.source, column)

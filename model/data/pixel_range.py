@@ -103,9 +103,8 @@ def range_warnings(table: Table, pixel_range: PixelRange) -> Iterator[str]:
     if len(clipped):
         examples = listing((_described(table, rows, beyond, row) for row in clipped[np.argsort(-beyond[clipped])]), 3)
         yield (
-            f"pixel values outside {low:.6g} to {high:.6g} are clipped; in {len(clipped):,} of {len(rows):,} sampled "
-            f"images that is more than {MUCH_CLIPPED:.0%} of the pixels: {examples}; --pixel_range LOW HIGH sets "
-            "another range"
+            f"pixel values outside {low:.6g} to {high:.6g} are clipped: more than {MUCH_CLIPPED:.0%} of the pixels in "
+            f"{len(clipped):,} of {len(rows):,} sampled images ({examples}); --pixel_range LOW HIGH sets another range"
         )
     used = float(np.median(np.minimum(quantiles[:, HIGH], high) - np.maximum(quantiles[:, LOW], low)))
     if used < SMALL_PART * (high - low):

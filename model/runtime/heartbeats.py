@@ -138,8 +138,8 @@ class Heartbeats:
         wait([outcome], self.patience)
         if not outcome.done():
             raise Failure(
-                f"no reply for {self.patience / 60:g} minutes from the first host, which has the job's store: it is "
-                "frozen or lost"
+                f"no reply for {self.patience / 60:g} minutes from the first host, which coordinates the job: the host "
+                "is frozen or lost"
             )
         return outcome.result()
 

@@ -92,7 +92,9 @@ def _arguments(value: Any) -> dict[str, Any]:
 def _dataset(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
     name = str(value).strip().lower()
     if name not in LAYOUT_ALIASES:
-        raise ValueError("there is no dataset class of this name; the layout is detected, or set by `layout`")
+        raise ValueError(
+            "there is no dataset class of this name; remove it to detect the layout of the data, or set `layout`"
+        )
     return {"layout": LAYOUT_ALIASES[name]}
 
 
@@ -100,7 +102,9 @@ def _dataset_args(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
     arguments = _arguments(value)
     for key in arguments:
         if key != "output":
-            raise ValueError(f"{key} is not supported; of dataset_args only `output` is, as `target`")
+            raise ValueError(
+                f"{key} is not supported; the only supported key of dataset_args is `output`, which sets `target`"
+            )
     if "output" not in arguments:
         return {}
     output = str(arguments["output"])

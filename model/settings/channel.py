@@ -18,14 +18,15 @@ class ChannelSettings:
 
     layout: str = setting(
         "auto",
-        "Layout of the channel; auto detects it",
+        "How images and labels are stored; auto detects it",
         choices=LAYOUTS,
         section="Data",
         reading=True,
     )
     table: str | None = setting(
         None,
-        "Table (CSV, .lst, manifest or list of paths and labels) in the channel; required if there are several",
+        "Table of images and labels in the data folder: a CSV, .lst, manifest, or list of paths and labels; "
+        "required if there are several tables",
         unset="the only one",
         reading=True,
         placeholder="FILE",
@@ -38,37 +39,40 @@ class ChannelSettings:
     )
     folder_levels: list[str] = setting(
         [],
-        "Names of the levels of class folders from the top, each an attribute, as in aisle product variety. _ ignores "
-        "a level; label: the top folders are the classes; all: the whole path is the class; none: the path, if the "
-        "folders look like classes",
+        "Names of the levels of nested class folders, from the top; each level becomes an attribute, for "
+        "example aisle product variety. The name _ skips a level. With label as the only name, the top "
+        "folders are the classes; with all, the whole paths are the classes. none: the whole paths are the "
+        "classes, if the folders look like classes",
         reading=True,
     )
     follow_links: bool = setting(
         False,
-        "Read images behind symbolic links that lead out of the channel; refused in a container",
+        "Read images through symbolic links that point outside the data folder; not allowed in a container",
         result=False,
     )
     group_column: str | None = setting(
         None,
-        "Column of persons or senders; all images of one stay on the same side of a split",
+        "Column with the group of each image, such as its person or sender; all images of a group stay on "
+        "the same side of a split",
         unset="group, person, sender or people_path",
         reading=True,
     )
     group_pattern: str | None = setting(
         None,
-        "Regular expression that is searched in the image path; its group named `group`, or its first group, is the "
-        "image's group: '([^/]+)_[0-9]+' for Tiger_Woods_0001.jpg",
+        "Regular expression that finds the group (person or sender) in the path of an image. The group is "
+        "the text in the parentheses named `group`, or in the first parentheses: '([^/]+)_[0-9]+' finds "
+        "Tiger_Woods in Tiger_Woods_0001.jpg",
         reading=True,
     )
     split_column: str | None = setting(
         None,
-        "Column with the split of each image: train or training; validation, valid or val; rows with test or another "
-        "value are ignored",
+        "Column with the split of each image. Rows with train or training are used for training, rows with "
+        "validation, valid or val for validation; rows with test or any other value are ignored",
         reading=True,
     )
     encoding: str = setting(
         "utf-8",
-        "Encoding of tables, such as cp1252 or cp949; a byte-order mark of UTF-8 or UTF-16 overrides it",
+        "Encoding of tables, such as cp1252 or cp949; ignored for a file with a byte-order mark of UTF-8 or UTF-16",
         reading=True,
     )
     missing: str = setting(
@@ -79,49 +83,59 @@ class ChannelSettings:
     )
     duplicates: str = setting(
         "error",
-        "What to do with several rows of one image; error: stop, skip: keep the first one if their labels agree, and "
-        "otherwise none",
+        "What to do if several rows name the same image; error: stop, skip: keep the first row if all have "
+        "the same labels, otherwise remove the image",
         choices=("error", "skip"),
         reading=True,
     )
-    metadata_columns: list[str] = setting([], "Columns to keep as metadata", unset="all other columns", reading=True)
+    metadata_columns: list[str] = setting(
+        [], "Columns to keep as metadata of the images", unset="all other columns", reading=True
+    )
     attributes: dict[str, Any] = setting(
         {},
-        "Label scheme by attribute: [values], {cuts: [...]} or {column: ..., values: [...]}; without values, those in "
-        "the data. Options: drop: [...], merge: {new: [old, ...]}, fold_case, optional",
+        "Labels of each attribute: [values], {cuts: [...]} or {column: ..., values: [...]}; if no values are "
+        "listed, those in the data are used. Options: drop: [...], merge: {new: [old, ...]}, fold_case, "
+        "optional",
         unset="found in the data",
         nested=names_by_attribute,
     )
     train_groups: str | None = setting(
         None,
-        "File with the groups (or folders) to train on, one per line; the others are ignored",
+        "File with the groups (or folders) to train on, one per line; images of other groups are ignored",
         result=False,
         placeholder="FILE",
     )
     validation_groups: str | None = setting(
         None,
-        "File with the groups (or folders) of the validation split, one per line; the others are for training",
+        "File with the groups (or folders) of the validation split, one per line; all other groups are used "
+        "for training",
         result=False,
         placeholder="FILE",
     )
-    age_cuts: list[float] = setting([30.0, 60.0], "Ages at which the age bands of the mask scheme start", unit="years")
+    age_cuts: list[float] = setting(
+        [30.0, 60.0],
+        "Boundaries between the age bands of the mask scheme; 30 60 gives the bands under 30, 30 to 59, and 60 "
+        "and over",
+        unit="years",
+    )
     validation: float = setting(
         0.2,
-        "Share of the groups to hold out if there is no validation channel; 0 holds out none",
+        "Share of the groups to hold out for validation if there are no separate validation images; 0: no validation",
         low=0,
         high=0.9,
     )
     folds: int = setting(
         0,
-        "Number of cross-validation folds: one model per fold, which predict together; each image also gets an "
-        "out-of-fold prediction. 0 trains one model on one split",
+        "Number of cross-validation folds. One model is trained per fold, and the predictions of all models "
+        "are combined; each training image also gets an out-of-fold prediction. 0: one model, one split",
         low=0,
         high=100,
         common=True,
     )
     check: str = setting(
         "decode",
-        "How images are checked before training; decode: decode them completely, headers: read only their sizes",
+        "How images are checked before training; decode: each image is decoded completely, headers: only its "
+        "size is read",
         choices=("decode", "headers"),
         result=False,
     )
@@ -132,15 +146,21 @@ class ChannelSettings:
         choices=("error", "skip"),
         result=False,
     )
-    max_pixels: int = setting(0, "Largest image to read; 0 means 178,956,970", unit="pixels", low=0, result=False)
+    max_pixels: int = setting(
+        0,
+        "Maximum number of pixels of an image; a larger image counts as unreadable. 0: 178,956,970",
+        unit="pixels",
+        low=0,
+        result=False,
+    )
     pixel_range: list[float] = setting(
         [],
-        "Values that become 0 and 255 in images of more than 8 bits per channel, as in 0 4095",
+        "For images with more than 8 bits per channel: the pixel values that become 0 and 255, for example 0 4095",
         unset="measured on a sample of the training images",
     )
     allow_overlap: bool = setting(
         False,
-        "Train even if the same image or group is in the training and the validation channel",
+        "Train even if the same image or group is in both the training and the validation data",
         result=False,
     )
 

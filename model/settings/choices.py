@@ -14,11 +14,11 @@ PATHS, IMAGES = "Inputs and outputs", "Images"
 # Training
 SAMPLERS = {
     "imbalanced": "torchsampler's ImbalancedDatasetSampler",
-    "sqrt": "the same with sampler_strength 0.5",
+    "sqrt": "torchsampler's ImbalancedDatasetSampler with sampler_strength 0.5",
     "none": "every image once",
 }
 LOSSES = {
-    "focal": "cross entropy in which images that are predicted right with confidence count less",
+    "focal": "cross entropy with less weight for images that are predicted correctly with high probability",
     "cross_entropy": "cross entropy",
     "label_smoothing": "cross entropy with smoothed labels",
     "f1": "1 - macro F1 of the batch, computed from probabilities",
@@ -26,14 +26,16 @@ LOSSES = {
 }
 CLASS_WEIGHTS = {
     "none": "all classes have the same weight",
-    "inverse": "inverse of the class counts",
-    "effective": "inverse of the effective number of samples (Cui et al., CVPR 2019)",
+    "inverse": "1 / class count",
+    "effective": "1 / effective number of samples (Cui et al., CVPR 2019)",
     "given": "the values of class_weight_values",
 }
 
 # Target
 SEPARATE = "separate"  # one model per attribute; the other targets are in model.labels
-DECISIONS = {"argmax": "the class with the highest log p / temperature + bias, without arguments the most probable one"}
+DECISIONS = {
+    "argmax": "the class with the highest log p / temperature + bias (without arguments, the most probable class)"
+}
 
 # Data and images
 LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest", "list", "files")

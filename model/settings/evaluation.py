@@ -16,14 +16,14 @@ class EvaluationSettings:
 
     ground_truth_dir: str | None = setting(
         None,
-        "Folder with gt.csv, another table, or a labelled folder as train.py reads it: the true labels",
+        "Folder with the true labels: gt.csv, another table, or any labelled folder that train.py reads",
         unset="SM_GROUND_TRUTH_DIR",
         section=PATHS,
         common=True,
         placeholder="PATH",
     )
     output_data_dir: str | None = setting(
-        None, "Folder with the predictions of inference", unset="SM_OUTPUT_DATA_DIR or output", common=True
+        None, "Folder with the predictions of inference.py", unset="SM_OUTPUT_DATA_DIR or output", common=True
     )
     answers: str | None = setting(
         None,
@@ -46,18 +46,22 @@ class EvaluationSettings:
         placeholder="DIR",
     )
     compare: str | None = setting(
-        None, "Other predictions (folder or file) of the same images, to compare with", common=True, placeholder="PATH"
+        None,
+        "Other predictions of the same images to compare with: a folder or a file",
+        common=True,
+        placeholder="PATH",
     )
 
     picture_column: str | None = setting(
         None,
         "Column with the image names",
-        unset="that of inference, or ImageID, image_name, path, filename, ...",
+        unset="the column used by inference.py, or ImageID, image_name, path, filename, ...",
         section="Tables",
     )
     encoding: str = setting(
         "utf-8",
-        "Encoding of the ground truth, such as cp1252 or cp949; a byte-order mark of UTF-8 or UTF-16 overrides it",
+        "Encoding of the ground truth, such as cp1252 or cp949; ignored for a file with a byte-order mark of "
+        "UTF-8 or UTF-16",
     )
 
     labels: str | None = setting(
@@ -70,7 +74,7 @@ class EvaluationSettings:
     )
     label_values: str | None = setting(
         None,
-        "Whether the true labels are class names or class indices; required if they can be read as both, with "
+        "Whether the true labels are class names or class indices; required if both are possible with "
         "different results",
         choices=("names", "indices"),
         unset="detected",
@@ -78,17 +82,19 @@ class EvaluationSettings:
     )
     group_column: str | None = setting(
         None,
-        "Column of persons or senders in the ground truth, over which the confidence intervals are computed",
-        unset="group, person, sender or people_path, or the groups by the group_pattern of the training",
+        "Column of the ground truth with the group of each image, such as its person or sender; the "
+        "confidence intervals are computed by resampling groups",
+        unset="group, person, sender or people_path, otherwise the group_pattern of the training",
         common=True,
     )
     gmean_classes: list[str] = setting(
         [],
-        'Classes of the geometric mean of F1, by number or name (as JSON if a name contains spaces: ["none/male"])',
+        "Classes whose F1 scores enter the geometric mean, by number or name; as JSON if a name contains "
+        'spaces: ["none/male"]',
         unset="all",
     )
     resamples: int = setting(
-        2000, "Bootstrap resamples for the confidence intervals; 0 computes no intervals", low=0, common=True
+        2000, "Number of bootstrap resamples for the confidence intervals; 0: no intervals", low=0, common=True
     )
     confidence: float = setting(0.95, "Confidence level of the intervals", low=0.5, high=0.999, common=True)
     seed: int = setting(0, "Random seed of the resamples", low=0, common=True)

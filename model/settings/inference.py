@@ -27,8 +27,8 @@ class InferenceSettings(PredictionSettings):
     )
     pictures: list[str] = setting(
         [],
-        "Single image files to predict, without a flag; the predictions are printed, and written only if an output is "
-        "set",
+        "Image files to predict, given without a flag. The predictions are printed; they are written to "
+        "files only if an output is set",
         positional=True,
         common=True,
         placeholder="IMAGE",
@@ -36,12 +36,12 @@ class InferenceSettings(PredictionSettings):
     output_data_dir: str | None = setting(
         None,
         "Folder to write the predictions into",
-        unset="the first of SM_OUTPUT_DATA_DIR, model_dir and output",
+        unset="SM_OUTPUT_DATA_DIR, otherwise model_dir if it is set, otherwise output",
         common=True,
     )
     output: str | None = setting(
         None,
-        "File of the predictions; the other files are written next to it",
+        "File to write the predictions to; the other files are written next to it",
         unset="output.csv",
         common=True,
         placeholder="FILE",
@@ -49,20 +49,20 @@ class InferenceSettings(PredictionSettings):
 
     part_size: int = setting(
         0,
-        "Rows per part; finished parts survive an interruption. 0: one part per shard, and no parts for images outside "
-        "shards",
+        "Number of rows per part; after an interruption, finished parts are reused. 0: one part per shard; "
+        "images outside shards are not divided into parts",
         low=0,
     )
     resume_from: str | None = setting(
         None,
-        "Folder with the parts of an interrupted run; parts of the same model, settings and images are reused",
+        "Folder with the parts of an interrupted run; parts with the same model, settings and images are reused",
         placeholder="DIR",
     )
 
     table: str | None = setting(
         None,
-        "Table in the channel that lists the images",
-        unset="info.csv or the only table of images",
+        "Table in eval_dir that lists the images",
+        unset="info.csv, otherwise the only table with image names",
         section="Data",
         common=True,
         placeholder="FILE",
@@ -70,20 +70,21 @@ class InferenceSettings(PredictionSettings):
     picture_column: str | None = setting(
         None,
         "Column with the image names",
-        unset="that of the training, or ImageID, image_name, path, filename, ...",
+        unset="the column used in training, or ImageID, image_name, path, filename, ...",
     )
     encoding: str = setting(
         "utf-8",
-        "Encoding of the table, such as cp1252 or cp949; a byte-order mark of UTF-8 or UTF-16 overrides it",
+        "Encoding of the table, such as cp1252 or cp949; ignored for a file with a byte-order mark of UTF-8 or UTF-16",
     )
     follow_links: bool = setting(
-        False, "Read images behind symbolic links that lead out of the channel; refused in a container"
+        False, "Read images through symbolic links that point outside the data folder; not allowed in a container"
     )
     strict: bool = setting(False, "Exit with code 1 if any image is unreadable", common=True)
 
     processes: int = setting(
         0,
-        "Processes per host, in the image, each with its own GPU; 0: one per GPU, or one without a GPU",
+        "Number of processes per host, each with its own GPU, used only in a container; 0: one per GPU, or "
+        "one if there is no GPU",
         low=0,
         section="Machine",
     )
@@ -91,13 +92,14 @@ class InferenceSettings(PredictionSettings):
     def contradictions(self) -> Iterator[str]:
         """A sentence for each contradiction between settings."""
         if self.models and self.model_dir:
-            yield "models and model_dir both name the model; set only one of them"
+            yield "models and model_dir both set the model; use only one of them"
         if self.pictures and self.eval_dir:
-            yield "single images and eval_dir both name what to predict; give only one of them"
+            yield "single images and eval_dir both set the images to predict; use only one of them"
         if self.pictures and self.table:
-            yield "table is for a folder of images (eval_dir), not for single images"
+            yield "table can be used only with a folder of images (eval_dir), not with single images"
         if self.pictures and (self.part_size or self.resume_from):
-            yield "part_size and resume_from are for a folder of images (eval_dir), not for single images"
+            yield "part_size and resume_from can be used only with a folder of images (eval_dir), not with single "
+            "images"
         if self.processes > 1 and self.device.startswith("cuda:"):
-            yield f"processes {self.processes} requires device cuda, a GPU per process, not {self.device}"
+            yield f"processes {self.processes} requires device cuda (one GPU per process), not {self.device}"
         yield from unknown_encoding(self.encoding)

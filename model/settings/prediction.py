@@ -24,14 +24,15 @@ class PredictionSettings:
     )
     models: list[str] = setting(
         [],
-        "Several saved models that predict together, each as PATH or PATH:WEIGHT",
+        "Several saved models whose predictions are combined, each as PATH or PATH:WEIGHT",
         common=True,
         placeholder="PATH ...",
     )
 
     num_tta: int = setting(
         1,
-        "Views of each image whose predictions are combined (test-time augmentation); 1: only the image",
+        "Number of views of each image whose predictions are combined (test-time augmentation); 1: only the "
+        "image itself",
         low=1,
         high=64,
         section="Prediction",
@@ -39,19 +40,23 @@ class PredictionSettings:
     )
     tta_mode: str = setting(
         "soft",
-        "How views are combined; soft: average the probabilities of fixed views, vote: random views vote",
+        "How views are combined; soft: the probabilities of fixed views are averaged, vote: each of several "
+        "random views votes for a class",
         choices=("soft", "vote"),
     )
-    seed: int = setting(0, "Random seed of the views of tta_mode vote", low=0)
+    seed: int = setting(0, "Random seed of the views with --tta_mode vote", low=0)
 
     max_pixels: int = setting(
         0,
-        "Largest image to read; 0: as in the training, or 178,956,970 if it was not set there",
+        "Maximum number of pixels of an image; a larger image counts as unreadable. 0: the max_pixels of the "
+        "training, or 178,956,970 if it was not set",
         unit="pixels",
         low=0,
     )
 
-    batch_size: int = setting(64, "Images per forward pass, counting each view", low=1, section="Machine", common=True)
+    batch_size: int = setting(
+        64, "Images per forward pass; each view counts as one image", low=1, section="Machine", common=True
+    )
     precision: str = setting(
         "auto",
         "Floating-point format; auto: bf16 if the hardware supports it well, fp16 on older GPUs, otherwise fp32",
@@ -60,7 +65,8 @@ class PredictionSettings:
     device: str = setting("auto", "Device: auto, cpu, cuda or cuda:N", common=True)
     num_workers: int = setting(
         -1,
-        "Processes that read images; 0: the job's own process, -1: by the number of cores",
+        "Number of processes that read images; 0: images are read in the main process, -1: chosen by the "
+        "number of CPU cores",
         low=-1,
         common=True,
     )

@@ -30,24 +30,27 @@ class ServeSettings(PredictionSettings):
 
     accept: str = setting(
         "application/json",
-        "Format of a response if the request names none",
+        "Format of a response if the request does not choose one",
         choices=ACCEPTS,
         section="Prediction",
         common=True,
     )
     batch: bool = setting(
-        False, "For batch transforms: an error of an image is part of the response, whose status is 200"
+        False,
+        "For batch transforms: if an image cannot be predicted, the response has status 200 and contains the error",
     )
 
     host: str = setting("0.0.0.0", "Address to listen on", section="Requests", common=True)
     port: int = setting(8080, "Port to listen on", low=0, high=65535, common=True)
     max_payload_mb: int = setting(
-        25, "Largest body of a request; 0: the same as max_pending_mb", unit="MiB", low=0, common=True
+        25, "Maximum size of the body of a request; 0: the same as max_pending_mb", unit="MiB", low=0, common=True
     )
     max_pending_mb: int = setting(
-        512, "Total size of the bodies in memory; further requests get status 503", unit="MiB", low=1
+        512, "Maximum total size of the request bodies in memory; further requests get status 503", unit="MiB", low=1
     )
-    max_queue: int = setting(512, "Images that may wait for a prediction; further requests get status 503", low=1)
+    max_queue: int = setting(
+        512, "Maximum number of images that wait for a prediction; further requests get status 503", low=1
+    )
     timeout: float = setting(
         60.0,
         "Time limit for a prediction, counted from the end of the request's body",
@@ -57,39 +60,48 @@ class ServeSettings(PredictionSettings):
     )
     body_timeout: float = setting(
         30.0,
-        "Time limit for receiving the body of a request, and for a client to receive a part of the response",
+        "Time limit for receiving the body of a request, and for sending each part of the response",
         unit="seconds",
         low=0.001,
     )
     max_connections: int = setting(
-        2000, "Connections at a time; requests on further ones, including /ping, get status 503", low=1
+        2000,
+        "Maximum number of open connections; requests on further connections, including /ping, get status 503",
+        low=1,
     )
     drain_seconds: float = setting(
         25.0, "Time limit for finishing running requests after SIGTERM", unit="seconds", low=0
     )
     max_faults: int = setting(
         3,
-        "Failed batches in a row after which /ping returns 503 and the server exits with code 1; 0: never",
+        "Number of failed batches in a row after which /ping returns 503 and the server exits with code 1; 0: never",
         low=0,
     )
 
     processes: int = setting(
         0,
-        "Model processes, each with the model and its own GPU; 0: one per visible GPU, or the server's own process",
+        "Number of processes that run the model, each on its own GPU. 0: one per visible GPU; with at most "
+        "one GPU, the server itself runs the model",
         low=0,
         section="Machine",
         common=True,
     )
-    batch_size: int = setting(32, "Images per forward pass, counting each view", low=1, section="Machine", common=True)
+    batch_size: int = setting(
+        32, "Images per forward pass; each view counts as one image", low=1, section="Machine", common=True
+    )
     max_wait_ms: float = setting(
         5.0,
-        "How long a batch waits for images that are still being decoded",
+        "Maximum time that a batch waits for images that are still being decoded",
         unit="milliseconds",
         low=0,
         high=10_000,
         section="Machine",
     )
-    num_workers: int = setting(-1, "Threads that decode images, in all processes; -1: by the number of cores", low=-1)
+    num_workers: int = setting(
+        -1,
+        "Number of threads that decode images, in all processes together; -1: chosen by the number of CPU cores",
+        low=-1,
+    )
 
     def contradictions(self) -> Iterator[str]:
         """A sentence for each contradiction between settings."""

@@ -31,7 +31,7 @@ class HeadSettings:
     loss: str = setting("focal", "Training loss", choices=LOSSES)
     loss_args: dict[str, Any] = setting({}, "Further arguments of the loss", nested=arguments)
     class_weights: str = setting("inverse", "Class weights of the loss", choices=CLASS_WEIGHTS)
-    class_weight_values: list[float] = setting([], "One weight per class, for class_weights given", low=0)
+    class_weight_values: list[float] = setting([], "One weight per class, used with --class_weights given", low=0)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class TrainSettings(ChannelSettings):
     # Inputs, outputs and checkpoints
     config: str | None = setting(
         None,
-        "Experiment file (YAML) with settings by name",
+        "Experiment file: a YAML file with settings",
         unset="config.yaml, if it exists",
         result=False,
         section=PATHS,
@@ -79,12 +79,12 @@ class TrainSettings(ChannelSettings):
     checkpoint_dir: str | None = setting(
         None,
         "Folder of the checkpoints of unfinished runs",
-        unset="SageMaker's or .checkpoints in model_dir",
+        unset="the checkpoint folder of SageMaker, otherwise .checkpoints in model_dir",
         result=False,
     )
     checkpoint_seconds: float = setting(
         300.0,
-        "Time between checkpoints within an epoch; another is written after each epoch",
+        "Time between checkpoints within an epoch; a checkpoint is also written at the end of each epoch",
         unit="seconds",
         low=0,
         result=False,
@@ -106,25 +106,26 @@ class TrainSettings(ChannelSettings):
     # Target: what is predicted
     target: str = setting(
         "joint",
-        "What to predict if there are several attributes: joint (their combination), heads (each with its own head), "
-        "separate (each with its own model) or the name of one",
+        "What to predict if there are several attributes: joint (one class per combination of their values), "
+        "heads (one head per attribute), separate (one model per attribute) or the name of a single attribute",
         section="Target",
         common=True,
     )
     num_classes: int = setting(
         0,
-        "Number of classes that the target must have, as a check. Integer labels are then 0 to N-1, even if some do "
-        "not occur; 0: no check",
+        "Expected number of classes; a different number in the data is an error. Integer labels are then "
+        "read as 0 to N-1, even if some do not occur. 0: no check",
         low=0,
     )
     heads: dict[str, Any] = setting(
         {},
-        "Settings by attribute for target heads: {age: {loss_weight: 2, loss: focal, class_weights: inverse}}",
+        "With --target heads: settings for single attributes, such as {age: {loss_weight: 2, loss: focal, "
+        "class_weights: inverse}}",
         nested=settings_by_attribute(HeadSettings),
     )
     separate: dict[str, Any] = setting(
         {},
-        "Settings by attribute for target separate: {age: {model: resnet34, epochs: 20}}",
+        "With --target separate: settings for single attributes, such as {age: {model: resnet34, epochs: 20}}",
         nested=names_by_attribute,
     )
     decision: str = setting(
@@ -135,78 +136,91 @@ class TrainSettings(ChannelSettings):
     )
     decision_args: dict[str, Any] = setting(
         {},
-        "Arguments of the decision, with one bias per class: {temperature: 1.5, biases: [0, 0.7]}",
+        "Arguments of the decision, such as {temperature: 1.5, biases: [0, 0.7]}; biases has one number per class",
         nested=arguments,
     )
 
     # Rare classes: sampling, loss and class weights
     sampler: str = setting(
         "sqrt",
-        "Sampling of an epoch; imbalanced: all classes equally often, sqrt: halfway, none: every image once",
+        "How images are sampled for an epoch; imbalanced: all classes equally often, sqrt: halfway between "
+        "imbalanced and none, none: every image once",
         choices=SAMPLERS,
         section="Sampling and loss",
         common=True,
     )
     sampler_strength: float | None = setting(
         None,
-        "A class is drawn in proportion to share^(1 - strength): 1 draws all classes equally often, 0 as often as they "
-        "occur",
-        unset="that of the sampler",
+        "How much the sampler balances the classes: a class is drawn in proportion to share^(1 - strength). "
+        "1: all classes equally often, 0: as often as they occur",
+        unset="1 for imbalanced, 0.5 for sqrt, 0 for none",
         low=0,
         high=1,
     )
     loss: str = setting(
         "focal",
-        "Training loss; bce is for an attribute of two values",
+        "Training loss; bce (binary cross entropy) is for an attribute with two values",
         choices=LOSSES,
     )
     loss_args: dict[str, Any] = setting(
         {},
-        "Further arguments of the loss: {gamma: 1.5}; not used by a head that has another loss in `heads`",
+        "Further arguments of the loss, such as {gamma: 1.5}; ignored for an attribute that has another loss "
+        "in `heads`",
         nested=arguments,
     )
-    focal_gamma: float = setting(2.0, "Focusing parameter of the focal loss; 0 is cross entropy", low=0)
+    focal_gamma: float = setting(2.0, "Focusing parameter gamma of the focal loss; 0: cross entropy", low=0)
     label_smoothing: float = setting(
-        0.1, "Share of the target that loss label_smoothing spreads over all classes", low=0, high=0.99
+        0.1,
+        "For loss label_smoothing: the share of the target probability that is spread over all classes",
+        low=0,
+        high=0.99,
     )
     class_weights: str = setting(
         "inverse",
-        "Class weights of the loss: none, inverse (of the class counts), effective (of the effective number of "
-        "samples, CVPR 2019) or given; loss f1 ignores them",
+        "Class weights of the loss: none, inverse (1 / class count), effective (1 / effective number of "
+        "samples, CVPR 2019) or given (those in class_weight_values); loss f1 ignores them",
         choices=CLASS_WEIGHTS,
     )
     class_weights_strength: float = setting(
         0.25,
-        "Exponent of inverse and effective weights, from 0 (no weights) to 1 (full weights); together with the "
-        "sampler's strength it should be at most 1",
+        "Exponent of the inverse and effective class weights, from 0 (no weights) to 1 (full weights); the "
+        "sum of this and sampler_strength should be at most 1",
         low=0,
         high=1,
     )
-    class_weight_values: list[float] = setting([], "One weight per class, for class_weights given", low=0)
+    class_weight_values: list[float] = setting([], "One weight per class, used with --class_weights given", low=0)
     effective_beta: float = setting(
-        0.999, "Parameter beta of the effective number (1 - beta^n) / (1 - beta)", low=0, high=1
+        0.999,
+        "Parameter beta of --class_weights effective, where n images count as (1 - beta^n) / (1 - beta)",
+        low=0,
+        high=1,
     )
 
     # Network: backbone, its initial weights, classifier, frozen parts
     model: str = setting("resnet18", "Backbone: the name of any timm model", section="Network", common=True)
-    model_args: dict[str, Any] = setting({}, "Further arguments of the backbone in timm", nested=arguments)
+    model_args: dict[str, Any] = setting({}, "Further arguments of timm.create_model", nested=arguments)
     pretrained: bool = setting(
         True, "Start from timm's ImageNet weights, which are downloaded if they are not cached", common=True
     )
     weights: str | None = setting(
         None,
-        "Start from these weights instead: a .safetensors or .pth file, or a saved model (folder or archive). The "
-        "classifier is matched by class names; one of another shape is skipped",
+        "Start from these weights instead: a .safetensors or .pth file, or a saved model (folder or "
+        "archive). Weights of the classifier are matched by class name; if the shape of the saved classifier "
+        "does not fit, it is not loaded",
         placeholder="PATH",
     )
     hidden_layers: list[int] = setting([], "Widths of hidden layers between the backbone and the classifier", low=1)
-    dropout: float = setting(0.0, "Dropout before each layer of the classifier", low=0, high=0.99)
-    drop_path: float = setting(0.0, "Stochastic depth of the backbone, if it supports it", low=0, high=0.99)
-    freeze: list[str] = setting(
-        [], "Parts that are not trained: backbone, or prefixes of the names of its parameters (layer1 conv_stem)"
+    dropout: float = setting(0.0, "Dropout rate before each layer of the classifier", low=0, high=0.99)
+    drop_path: float = setting(
+        0.0, "Rate of stochastic depth in the backbone, for backbones that support it", low=0, high=0.99
     )
-    freeze_epochs: int = setting(0, "Epochs after which the frozen parts are trained too; 0: never", low=0)
-    freeze_norm: bool = setting(False, "Keep the batch-norm statistics of the backbone")
+    freeze: list[str] = setting(
+        [],
+        "Parts that are not trained: backbone, or prefixes of parameter names of the backbone, such as "
+        "layer1 conv_stem",
+    )
+    freeze_epochs: int = setting(0, "Number of epochs after which the frozen parts are trained too; 0: never", low=0)
+    freeze_norm: bool = setting(False, "Do not update the batch-norm statistics of the backbone")
 
     # Images: preprocessing and augmentation
     input_size: list[int] = setting(
@@ -221,31 +235,37 @@ class TrainSettings(ChannelSettings):
     channels: int = setting(3, "Colour channels: 3 (colour) or 1 (grey)", low=1, high=3)
     fit: str = setting(
         "crop",
-        "How an image of another shape is fitted: crop (scale, then keep the centre), stretch or pad",
+        "How an image with another aspect ratio is fitted to input_size: crop (resize, then keep the "
+        "centre), stretch or pad",
         choices=FITS,
     )
     crop_pct: float = setting(
         1.0,
-        "Share of the height and width that prediction keeps, around the centre; below 1, objects appear as large as "
-        "in the random crops of training",
+        "During prediction, only the centre of an image is used: this share of its height and width. A value "
+        "below 1 makes objects about as large as in the random crops of the training",
         low=0.1,
         high=1,
     )
     interpolation: str = setting("bilinear", "Interpolation for resizing", choices=INTERPOLATIONS)
     normalisation: str = setting(
         "backbone",
-        "Mean and standard deviation of the pixels: backbone (those it was trained with), given (mean and std) or "
-        "picture (each image's own)",
+        "Mean and standard deviation to normalise the pixels with: backbone (those that the backbone was "
+        "trained with), given (those in mean and std) or picture (those of each image)",
         choices=("backbone", "given", "picture"),
     )
-    mean: list[float] = setting([], "Mean per channel of pixels from 0 to 1, for normalisation given")
+    mean: list[float] = setting(
+        [], "Mean of each channel, for pixel values from 0 to 1; used with --normalisation given"
+    )
     std: list[float] = setting(
-        [], "Standard deviation per channel of pixels from 0 to 1, for normalisation given", low=1e-6
+        [],
+        "Standard deviation of each channel, for pixel values from 0 to 1; used with --normalisation given",
+        low=1e-6,
     )
     augmentation: dict[str, dict[str, Any]] = setting(
         {"flip": {}, "random_resized_crop": {"scale": [0.7, 1.0]}},
-        "Random changes in order, with their arguments: flip, random_resized_crop, colour, randaugment, "
-        "trivialaugment, erasing, mixup, cutmix, timm, or any transform of torchvision v2 by name; none",
+        "Random transforms of the training images, in this order, with their arguments. Names: flip, "
+        "random_resized_crop, colour, randaugment, trivialaugment, erasing, mixup, cutmix, timm, or the name "
+        "of any transform of torchvision v2; none: no transforms",
         nested=named_arguments,
     )
 
@@ -253,9 +273,9 @@ class TrainSettings(ChannelSettings):
     epochs: int = setting(
         10, "Passes over the training images; 0 saves the untrained model", low=0, section="Loop", common=True
     )
-    batch_size: int = setting(64, "Images per forward pass, over all processes", low=1, common=True)
-    accumulate: int = setting(1, "Forward passes per optimiser step", low=1)
-    lr: float = setting(1e-3, "Highest learning rate", low=0, common=True)
+    batch_size: int = setting(64, "Images per forward pass, in all processes together", low=1, common=True)
+    accumulate: int = setting(1, "Number of forward passes per optimiser step (gradient accumulation)", low=1)
+    lr: float = setting(1e-3, "Maximum learning rate", low=0, common=True)
     optimizer: str = setting("adamw", "Optimiser: the name of any timm optimiser (adamw, sgd, madgrad, lamb, ...)")
     optimizer_args: dict[str, Any] = setting(
         {}, "Further arguments of the optimiser: {momentum: 0.9}", nested=arguments
@@ -263,22 +283,29 @@ class TrainSettings(ChannelSettings):
     weight_decay: float = setting(0.05, "Weight decay (not of biases and norms)", low=0)
     scheduler: str = setting(
         "cosine",
-        "Learning rate schedule: timm's cosine, tanh, step, multistep or poly, a scheduler of torch by class name "
-        "(StepLR, CyclicLR, OneCycleLR, ...), or none",
+        "Learning rate schedule: cosine, tanh, step, multistep or poly (of timm), the class name of a "
+        "scheduler of torch (StepLR, CyclicLR, OneCycleLR, ...), or none",
     )
     scheduler_args: dict[str, Any] = setting(
         {}, "Further arguments of the schedule: {step_size: 3, gamma: 0.5}", nested=arguments
     )
-    warmup_epochs: float = setting(1.0, "Epochs in which timm's schedules rise from nearly 0; 0: none", low=0)
-    clip_grad: float = setting(0.0, "Largest gradient norm; 0: no clipping", low=0)
+    warmup_epochs: float = setting(
+        1.0, "Number of epochs in which timm's schedules raise the learning rate from nearly 0; 0: no warm-up", low=0
+    )
+    clip_grad: float = setting(0.0, "Maximum gradient norm; 0: no clipping", low=0)
     ema: float = setting(
         0.0,
-        "Decay per step of an exponential moving average of the weights, which is then scored and saved; 0: none",
+        "Decay per step of an exponential moving average of the weights; the averaged weights are validated "
+        "and saved. 0: no average",
         low=0,
         high=0.99999,
     )
-    best_criterion: str = setting("f1", "Score of the validation images that selects the saved epoch", choices=CRITERIA)
-    early_stopping: int = setting(0, "Epochs without a better score after which training stops; 0: never", low=0)
+    best_criterion: str = setting(
+        "f1", "Validation score that selects the epoch whose weights are saved", choices=CRITERIA
+    )
+    early_stopping: int = setting(
+        0, "Stop the training after this many epochs without a better validation score; 0: never", low=0
+    )
     seed: int = setting(0, "Random seed", low=0, common=True)
 
     # Machine: hardware and processes
@@ -289,18 +316,19 @@ class TrainSettings(ChannelSettings):
         section="Machine",
     )
     device: str = setting("auto", "Device: auto, cpu, cuda or cuda:N", common=True)
-    channels_last: bool = setting(True, "Use the memory layout channels_last, in which most convolutions are faster")
+    channels_last: bool = setting(True, "Use the memory layout channels_last, which makes most convolutions faster")
     compile: bool = setting(False, "Compile the network with torch.compile")
     num_workers: int = setting(
         -1,
-        "Processes that read images; 0: the job's own process, -1: by the number of cores",
+        "Number of processes that read images; 0: images are read in the main process, -1: chosen by the "
+        "number of CPU cores",
         low=-1,
         result=False,
         common=True,
     )
     processes_per_host: int = setting(
         0,
-        "Processes per host that train together, in the image; 0: one per GPU, or one without a GPU",
+        "Number of training processes per host, used only in a container; 0: one per GPU, or one if there is no GPU",
         low=0,
         result=False,
     )
@@ -308,15 +336,16 @@ class TrainSettings(ChannelSettings):
     # Tracking: log and report
     log_interval: int = setting(
         0,
-        "Log the loss every N optimiser steps within an epoch; 0: only after each epoch",
+        "Log the loss every N optimiser steps; 0: only at the end of each epoch",
         low=0,
         result=False,
         section="Tracking",
     )
     tracking: str = setting(
         "auto",
-        "auto: TensorBoard event files next to the split; also Weights & Biases, with thumbnails of mistakes, if "
-        "WANDB_API_KEY is set or WANDB_MODE is offline. tensorboard: only the event files. none: neither",
+        "Where training curves are recorded. auto: in TensorBoard event files next to the split, and also at "
+        "Weights & Biases (with thumbnails of mistakes) if WANDB_API_KEY is set or WANDB_MODE is offline; "
+        "tensorboard: only in event files; none: nowhere",
         choices=("auto", "tensorboard", "none"),
         result=False,
     )
@@ -355,9 +384,9 @@ class TrainSettings(ChannelSettings):
         if self.sampler == "none" and self.sampler_strength:
             yield f"sampler none requires sampler_strength 0, not {self.sampler_strength:g}"
         if self.class_weights == "given" and not self.class_weight_values:
-            yield "class_weights given needs class_weight_values, one weight per class"
+            yield "--class_weights given requires class_weight_values: one weight per class"
         if self.class_weight_values and self.class_weights != "given":
-            yield f"class_weight_values needs class_weights given, not {self.class_weights}"
+            yield f"class_weight_values is used only with --class_weights given, not {self.class_weights}"
 
     def _image_contradictions(self) -> Iterator[str]:
         if len(self.input_size) not in (0, 1, 2):
@@ -370,19 +399,19 @@ class TrainSettings(ChannelSettings):
             for name in ("mean", "std"):
                 if len(getattr(self, name)) != self.channels:
                     numbers = "1 number" if self.channels == 1 else f"{self.channels} numbers"
-                    yield f"with normalisation given, {name} must be {numbers}"
+                    yield f"--normalisation given requires {name} with {numbers}, not {len(getattr(self, name))}"
         elif self.mean or self.std:
-            yield f"mean and std are for normalisation given, not {self.normalisation}"
+            yield f"mean and std are used only with --normalisation given, not {self.normalisation}"
 
     def _target_contradictions(self) -> Iterator[str]:
         if sorted(set(self.age_cuts)) != self.age_cuts or not self.age_cuts:
             yield f"age_cuts must be increasing numbers, not {self.age_cuts}"
         if self.attributes and self.age_cuts != [30.0, 60.0]:
-            yield "age_cuts is for the mask scheme only; with attributes, write `cuts` under the attribute"
+            yield "age_cuts is used only with the mask scheme; if you set attributes, write `cuts` under the attribute"
         if self.heads and self.target != "heads":
-            yield f"heads is for target heads, not {self.target}"
+            yield f"heads is used only with --target heads, not {self.target}"
         if self.separate and self.target != "separate":
-            yield f"separate is for target separate, not {self.target}"
+            yield f"separate is used only with --target separate, not {self.target}"
         if self.folds and self.validation_groups:
             yield "folds and validation_groups both choose the held-out images; set only one of them"
         if self.folds == 1:

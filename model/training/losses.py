@@ -252,6 +252,6 @@ def double_correction(context: LossContext, sampler: float) -> str | None:
     if together <= 1:
         return None
     return (
-        f"the sampler (strength {sampler:g}) and {what} together correct the class prior {together:g} times: rare "
-        f"classes are predicted too often, which lowers accuracy and F1; {remedy}"
+        f"the sampler (strength {sampler:g}) and {what} both compensate for class imbalance, in total {together:g} "
+        f"times as much as needed: rare classes are then predicted too often, which lowers accuracy and F1; {remedy}"
     )

@@ -109,8 +109,8 @@ def _add_levels(rows: Rows, tree: FolderTree, levels: FolderLevels) -> None:
         rows.add(path, posixpath.join(tree.base, *parts[: len(levels.names)]), values)
     if short:
         log.info(
-            "%s images are in fewer than %d nested folders, so that their last folder is the value of the missing "
-            "levels, such as %s",
+            "%s images are in fewer than %d nested folders; the name of their last folder is used for the missing "
+            "levels, for example %s",
             f"{len(short):,}",
             len(levels.names),
             short[0],
@@ -137,8 +137,8 @@ def _log_nesting(tree: FolderTree, classes: Sequence[Parts]) -> None:
     nested = sorted({parts for parts in classes if len(parts) > 1})
     if nested:
         log.info(
-            "%d classes are paths of nested folders, such as %s; --folder_levels label uses only the top folders, and "
-            "more than one name makes each level an attribute",
+            "%d classes are paths of nested folders, such as %s. With --folder_levels label, only the top folders are "
+            "classes; with --folder_levels NAME NAME ..., each level becomes an attribute",
             len(nested),
             "/".join(nested[0]),
         )

@@ -132,9 +132,9 @@ def _folders_in_class_folders(
         return ""
     flags = _flags_of_splits(files.root / base, tops, children) or f"--train_dir {files.root / base / tops[0]}"
     return (
-        f"{reason}. If the classes are {listing(tops, 3)}, set --folder_levels label; if they are the folders in them, "
-        f"--folder_levels {NO_LEVEL} label; if they are both together, such as {example}, --folder_levels "
-        f"{ALL_LEVELS}; or choose one folder, as in {flags}"
+        f"{reason}. If the classes are the top folders ({listing(tops, 3)}), set --folder_levels label. If the classes "
+        f"are the folders inside them, set --folder_levels {NO_LEVEL} label. If the classes are whole paths, such as "
+        f"{example}, set --folder_levels {ALL_LEVELS}. To use only one of the folders, set {flags}"
     )
 
 

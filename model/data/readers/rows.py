@@ -152,7 +152,9 @@ class ImageFinder:
         without_row = [path for path in inside if is_image(path) and path not in named]
         if without_row:
             images = _count(without_row, "image")
-            log.info("%s: %s in the same folders without a row: %s", self._table, images, listing(without_row, 5))
+            log.info(
+                "%s: the table has no row for %s in the same folders: %s", self._table, images, listing(without_row, 5)
+            )
 
     def find_file(self, name: str, origin: str) -> str | None:
         """The path of an image file (see find); None, and a problem, for a folder."""

@@ -47,7 +47,9 @@ class Trackers(Tracker):
             except Exception as error:
                 self.trackers.remove(tracker)
                 kind = type(error).__name__
-                log.warning("%s is off from here on, the run goes on: %s: %s", tracker.name, kind, error)
+                log.warning(
+                    "%s is disabled for the rest of the run; the training continues: %s: %s", tracker.name, kind, error
+                )
 
 
 def make_trackers(
