@@ -22,8 +22,8 @@ Writes into SM_OUTPUT_DATA_DIR:
   errors.csv            unreadable images and the reasons, if there are any
   learnt_from.csv       images that were in the model's training or validation data, if there are any
   parts/                while the job runs: the finished parts, one per shard (python -m jobs shards) or one per
-                        --part_size rows. After an interruption, the same command reuses them, and so does any command
-                        with --resume_from PARTS. The part.json of a part records its model, settings and images
+                        --part_size rows. After an interruption they are reused, either by the same command or by a
+                        command with --resume_from PARTS. part.json records the model, settings and images of a part
 
 Test-time augmentation (--num_tta N, or inference_TTA.py, whose default is 4) combines the predictions for the first N
 of 16 views of each image. The views are the whole image and its mirror image, then crops of 92 %, 85 % and 80 % of its

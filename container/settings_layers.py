@@ -30,9 +30,11 @@ CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
 
 SOURCES = """\
 The value of a setting is taken from the first of these sources that sets it:
-flags, hyperparameters.json, the environment variable SM_HP_NAME, the file .env,
-the experiment file (YAML)."""
-SERVER_SOURCES = "Settings are read from flags and from the environment variables SERVE_NAME; flags take precedence."
+flags, hyperparameters.json, environment variables (SM_HP_NAME for the setting
+NAME), the same variables in the file .env, the experiment file (YAML)."""
+SERVER_SOURCES = (
+    "A setting NAME is read from its flag, or from the environment variable SERVE_NAME if there is no flag."
+)
 EXIT_CODES = """\
 Exit codes: 0 done, 1 failure, 2 invalid input or settings, 130 Ctrl-C,
 137 killed (out of memory), 143 stopped by SIGTERM with nothing saved."""

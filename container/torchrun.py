@@ -154,4 +154,6 @@ def refuse_alone(setting: str, processes: int, world: int, job: str) -> None:
     """
     if processes > 1 and world == 1:
         command = f"`python -m container.entrypoint {job}`{' or torchrun' if job == 'train' else ''}"
-        raise InputError(f"{setting} = {processes}: the script itself is one process; start several with {command}")
+        raise InputError(
+            f"{setting} = {processes}: the script starts only one process; to start several, use {command}"
+        )

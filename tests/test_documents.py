@@ -115,7 +115,7 @@ def test_help_describes_the_fixed_views(script):
     text = " ".join(ast.get_docstring(ast.parse((ROOT / script).read_text(encoding="utf-8"))).split())
     sizes = list(dict.fromkeys(f"{round(100 * view.zoom)} %" for view in FIXED if view.zoom < 1))
     assert f"the first N of {len(FIXED)} views" in text
-    assert f"crops of {', '.join(sizes[:-1])} and {sizes[-1]} of its sides" in text
+    assert f"crops of {', '.join(sizes[:-1])} and {sizes[-1]} of its height and width" in text
     assert [view.flip for view in FIXED] == [False, True] * (len(FIXED) // 2)
 
 

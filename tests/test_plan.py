@@ -179,7 +179,7 @@ def test_missing_models_are_written_again_without_training(faces, run_train, mon
         ([*SEPARATE, "--separate", '{"agee": {}}'], "'agee' is not an attribute"),
         ([*SEPARATE, "--separate", '{"age": {"layout": "csv"}}'], "layout cannot be set per attribute"),
         ([*SEPARATE, "--separate", '{"age": {"lr": -1}}'], "separate: age: lr = -1: expected at least 0"),
-        (["--separate", '{"age": {"lr": 1}}'], "separate is for target separate"),
+        (["--separate", '{"age": {"lr": 1}}'], "separate is used only with --target separate"),
     ],
 )
 def test_invalid_folds_and_separate_settings_are_an_error(faces, run_train, flags, message):

@@ -124,7 +124,7 @@ def test_registered_extensions_train_predict_evaluate_and_serve(seams, faces, ru
     assert {name for name, _ in calls} == {"loss", "sampler", "augmentation"}
     # applied twice as a check: before the data are read, and when the augmentation is made
     assert ("augmentation", 99) in calls and calls.count(("augmentation", 99)) == 2 * 96 + 2
-    assert "correct the class prior 1.75 times" in caplog.text and "val_worst=" in caplog.text
+    assert "class imbalance, in total 1.75 times" in caplog.text and "val_worst=" in caplog.text
     metrics = json.loads((run / "metrics.json").read_text())
     history = [epoch["val_worst"] for epoch in metrics["history"]]
     assert metrics["validation"]["worst"] == max(history)

@@ -61,5 +61,5 @@ def test_invalid_files_are_reported_before_the_model_is_read(answer_single, tmp_
         answer_single("photos", "a.jpg", "a.png")
     assert "photos: pass a folder with --eval_dir photos" in str(caught.value)
     assert "a.jpg: no such file; nearest: a.png" in str(caught.value)
-    with pytest.raises(InputError, match="single images and eval_dir both name what to predict"):
+    with pytest.raises(InputError, match="single images and eval_dir both set the images to predict"):
         answer_single("a.png", "--eval_dir", "photos")

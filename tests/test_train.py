@@ -223,7 +223,7 @@ def test_early_stopping_ends_a_run_that_does_not_improve(faces, run_train, caplo
 
 def test_a_warning_is_logged_if_the_prior_is_corrected_twice(faces, run_train, caplog):
     run_train(faces / "train", "--sampler", "imbalanced", "--class_weights", "inverse", "--class_weights_strength", "1")
-    assert "correct the class prior 2 times" in caplog.text
+    assert "class imbalance, in total 2 times" in caplog.text
 
 
 def test_the_same_settings_give_the_same_model_and_another_seed_another(faces, run_train):

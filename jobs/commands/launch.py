@@ -105,11 +105,12 @@ def warn_not_sent(command: JobFromFlags) -> None:
     """
     names = [name for name in command.not_sent if name != "config"]
     if names:
-        print(f"not sent, the job uses its own folders: {', '.join(names)}", file=sys.stderr)
+        print(f"these settings are not sent, because the job uses its own folders: {', '.join(names)}", file=sys.stderr)
     for each in command.job.inputs:
         if each.content is not None:
             print(
-                f"too long for the request, sent as a file (input {each.name}): {', '.join(each.content)}",
+                f"these settings are too long for the request and are sent in a file (input {each.name}): "
+                f"{', '.join(each.content)}",
                 file=sys.stderr,
             )
     folder = Path(command.flags.results) / command.job.name / command.job.type.output

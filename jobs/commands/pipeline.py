@@ -1,4 +1,4 @@
-"""Train, predict, evaluate, and register the model if its score passes the gate: on this machine, in Docker
+"""Train, predict, evaluate, and register the model if its scores pass the gate. This runs on this machine, in Docker
 containers or as a SageMaker pipeline.
 
     python -m jobs pipeline --data data/train --eval_data data/eval --truth data/gt --gate 0.5 --low_gate 0.45

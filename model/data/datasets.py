@@ -168,7 +168,9 @@ def make_datasets(settings: TrainSettings, train: Table, validation: Table | Non
         return Datasets(train, None)
     _, validation_rows = split(train.groups, train.strata().rows, settings.validation, settings.seed)
     if not len(validation_rows):
-        log.warning("all images are in group %s, which no split may divide, so there is no validation", train.groups[0])
+        log.warning(
+            "all images are in one group, %s, which cannot be split, so there is no validation", train.groups[0]
+        )
         return Datasets(train, None)
     return _hold_out_and_compare(train, validation_rows, settings.validation)
 

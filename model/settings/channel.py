@@ -18,7 +18,9 @@ class ChannelSettings:
 
     layout: str = setting(
         "auto",
-        "How images and labels are stored; auto detects it",
+        "How images and labels are stored; auto: detected, csv: a CSV file, profiles: a folder per person, "
+        "classes: a folder per class, lst: a .lst file, manifest: a SageMaker augmented manifest, list: a "
+        "text file of paths and labels, files: image files whose labels are in their paths",
         choices=LAYOUTS,
         section="Data",
         reading=True,
@@ -120,7 +122,8 @@ class ChannelSettings:
     )
     validation: float = setting(
         0.2,
-        "Share of the groups to hold out for validation if there are no separate validation images; 0: no validation",
+        "Share of the groups (of the images, if there are no groups) to hold out for validation if there are "
+        "no separate validation images; 0: no validation",
         low=0,
         high=0.9,
     )
@@ -148,7 +151,7 @@ class ChannelSettings:
     )
     max_pixels: int = setting(
         0,
-        "Maximum number of pixels of an image; a larger image counts as unreadable. 0: 178,956,970",
+        "Maximum number of pixels of an image; a larger image counts as unreadable. 0 means 178,956,970",
         unit="pixels",
         low=0,
         result=False,

@@ -83,7 +83,7 @@ class InferenceSettings(PredictionSettings):
 
     processes: int = setting(
         0,
-        "Number of processes per host, each with its own GPU, used only in a container; 0: one per GPU, or "
+        "Number of processes per host that the container starts, each with its own GPU; 0: one per GPU, or "
         "one if there is no GPU",
         low=0,
         section="Machine",

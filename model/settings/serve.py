@@ -30,7 +30,7 @@ class ServeSettings(PredictionSettings):
 
     accept: str = setting(
         "application/json",
-        "Format of a response if the request does not choose one",
+        "Default format of the responses",
         choices=ACCEPTS,
         section="Prediction",
         common=True,

@@ -159,7 +159,8 @@ class TrainSettings(ChannelSettings):
     )
     loss: str = setting(
         "focal",
-        "Training loss; bce (binary cross entropy) is for an attribute with two values",
+        "Training loss: focal, cross_entropy, label_smoothing, f1 (1 - macro F1 of the batch) or bce (binary "
+        "cross entropy, for an attribute with two values)",
         choices=LOSSES,
     )
     loss_args: dict[str, Any] = setting(
@@ -204,7 +205,7 @@ class TrainSettings(ChannelSettings):
     )
     weights: str | None = setting(
         None,
-        "Start from these weights instead: a .safetensors or .pth file, or a saved model (folder or "
+        "Weights to start from, instead of timm's: a .safetensors or .pth file, or a saved model (folder or "
         "archive). Weights of the classifier are matched by class name; if the shape of the saved classifier "
         "does not fit, it is not loaded",
         placeholder="PATH",
@@ -241,8 +242,8 @@ class TrainSettings(ChannelSettings):
     )
     crop_pct: float = setting(
         1.0,
-        "During prediction, only the centre of an image is used: this share of its height and width. A value "
-        "below 1 makes objects about as large as in the random crops of the training",
+        "Share of the height and width of an image, around its centre, that is used during prediction. A "
+        "value below 1 makes objects about as large as in the random crops of the training",
         low=0.1,
         high=1,
     )
@@ -271,23 +272,23 @@ class TrainSettings(ChannelSettings):
 
     # Loop: epochs, learning rate, averaging, early stopping
     epochs: int = setting(
-        10, "Passes over the training images; 0 saves the untrained model", low=0, section="Loop", common=True
+        10, "Number of passes over the training images; 0: save the untrained model", low=0, section="Loop", common=True
     )
     batch_size: int = setting(64, "Images per forward pass, in all processes together", low=1, common=True)
     accumulate: int = setting(1, "Number of forward passes per optimiser step (gradient accumulation)", low=1)
     lr: float = setting(1e-3, "Maximum learning rate", low=0, common=True)
     optimizer: str = setting("adamw", "Optimiser: the name of any timm optimiser (adamw, sgd, madgrad, lamb, ...)")
     optimizer_args: dict[str, Any] = setting(
-        {}, "Further arguments of the optimiser: {momentum: 0.9}", nested=arguments
+        {}, "Further arguments of the optimiser, such as {momentum: 0.9}", nested=arguments
     )
-    weight_decay: float = setting(0.05, "Weight decay (not of biases and norms)", low=0)
+    weight_decay: float = setting(0.05, "Weight decay; biases and normalisation layers have none", low=0)
     scheduler: str = setting(
         "cosine",
         "Learning rate schedule: cosine, tanh, step, multistep or poly (of timm), the class name of a "
         "scheduler of torch (StepLR, CyclicLR, OneCycleLR, ...), or none",
     )
     scheduler_args: dict[str, Any] = setting(
-        {}, "Further arguments of the schedule: {step_size: 3, gamma: 0.5}", nested=arguments
+        {}, "Further arguments of the schedule, such as {step_size: 3, gamma: 0.5}", nested=arguments
     )
     warmup_epochs: float = setting(
         1.0, "Number of epochs in which timm's schedules raise the learning rate from nearly 0; 0: no warm-up", low=0
@@ -328,7 +329,7 @@ class TrainSettings(ChannelSettings):
     )
     processes_per_host: int = setting(
         0,
-        "Number of training processes per host, used only in a container; 0: one per GPU, or one if there is no GPU",
+        "Number of training processes per host that the container starts; 0: one per GPU, or one if there is no GPU",
         low=0,
         result=False,
     )

@@ -197,7 +197,9 @@ class Validator:
         self.batch_size = max(1, batch_size // self.world)
         self.targets = head_targets(self.heads, table)
         if not table.has_all_labels().any():
-            raise InputError(f"{table.source}: no validation image can be scored, each lacks the label of an attribute")
+            raise InputError(
+                f"{table.source}: no validation image can be scored, because each lacks the label of an attribute"
+            )
 
     def __call__(self, network: nn.Module) -> Validation:
         """Must be called on every process; returns the same validation on all.

@@ -33,7 +33,7 @@ def test_groups_of_one_type_train_together(tree):
 def test_groups_of_different_types_are_refused(tree):
     write_groups(tree, "algo-3")
     with pytest.raises(
-        InputError, match=r"data \(ml.c5.xlarge\), gpu \(ml.g5.xlarge\) have machines of different"
+        InputError, match=r"data \(ml.c5.xlarge\), gpu \(ml.g5.xlarge\) have different instance types"
     ) as e:
         training_hosts(Environment())
     assert 'sagemaker_distribution_instance_groups, for example ["gpu"]' in str(e.value)

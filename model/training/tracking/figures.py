@@ -21,7 +21,7 @@ MATRIX_SIDE = 1000  # largest width of a confusion matrix in pixels, without the
 CELL = 36  # largest side of a cell in pixels
 READABLE = 12  # smallest side of a cell in pixels for a number or a name
 NAMES_WIDTH = 220  # largest width of a name in pixels
-TITLE = "rows: true class; columns: answer"
+TITLE = "rows: true class; columns: predicted class"
 MISTAKES = 16  # thumbnails, at most
 TILE = (184, 138)  # width and height of a thumbnail in pixels
 CAPTION_HEIGHT = 44  # pixels
@@ -121,7 +121,7 @@ def mistakes_figure(validation: Validation) -> Figure | None:
     width, height = TILE[0] + MARGIN, TILE[1] + CAPTION_HEIGHT
     image = Image.new("RGB", (columns * width + MARGIN, -(-len(rows) // columns) * height + MARGIN), WHITE)
     draw = ImageDraw.Draw(image)
-    lines = ["| image | true class | answer | probability |", "| --- | --- | --- | --- |"]
+    lines = ["| image | true class | predicted class | probability |", "| --- | --- | --- | --- |"]
     for number, row in enumerate(rows):
         x, y = MARGIN + number % columns * width, MARGIN + number // columns * height
         true, answer = int(validation.classes[row]), int(validation.answers[row])

@@ -107,7 +107,7 @@ def test_ctrl_c_leaves_the_update_running_and_lists_what_to_delete_later(updates
     assert run_jobs("deploy", *FLAGS) == 0
     updates.interrupted = True
     assert run_jobs("deploy", *FLAGS, "--update") == 130
-    assert "delete what it replaces yourself afterwards: configuration prod, model prod" in capsys.readouterr().out
+    assert "delete the old resources yourself: configuration prod, model prod" in capsys.readouterr().out
     assert len(resource_names(aws)["models"]) == 2
 
 
@@ -141,7 +141,10 @@ def test_an_update_keeps_the_number_of_machines_that_scaling_has_set(updates, aw
     assert updates.requests[0]["RetainAllVariantProperties"] is True
     other = (*FLAGS, "--update", "--instance", "ml.c5.xlarge")
     assert run_jobs("deploy", *other) == 2
-    assert "scales between 2 and 4 machines of ml.m5.xlarge" in capsys.readouterr().err and len(updates.requests) == 1
+    assert (
+        "has automatic scaling (2 to 4 machines of ml.m5.xlarge)" in capsys.readouterr().err
+        and len(updates.requests) == 1
+    )
 
     assert run_jobs("deploy", *other, "--max_instances", "6") == 0
     assert "RetainAllVariantProperties" not in updates.requests[1]

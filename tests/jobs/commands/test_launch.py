@@ -99,7 +99,7 @@ def test_a_name_with_results_is_an_error_before_anything_is_sent(backend, capsys
 
 def test_settings_of_this_machine_are_not_sent(dry_run):
     _, _, err = dry_run("train", "--data", "s3://b/x", "--model_dir", "runs", "--checkpoint_dir", "c")
-    assert err == "not sent, the job uses its own folders: model_dir, checkpoint_dir\n"
+    assert err == "these settings are not sent, because the job uses its own folders: model_dir, checkpoint_dir\n"
 
 
 @pytest.mark.parametrize(
@@ -147,6 +147,6 @@ def test_a_record_that_cannot_be_written_after_the_start_is_an_error(aws, monkey
     flags = ("--data", f"s3://{BUCKET}/x", "--job_name", "exp-1")
     assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", *flags) == 1
     assert (
-        "training exp-1 was started, but its record cannot be written: [Errno 28] No space left"
+        "training exp-1 was started, but its record could not be written: [Errno 28] No space left"
         in capsys.readouterr().err
     )

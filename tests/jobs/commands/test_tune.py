@@ -22,7 +22,7 @@ def test_names_of_tuning_jobs_are_short():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ("--strategy Grid", "--strategy Grid: --ranges must be lists of values"),
+        ("--strategy Grid", "--strategy Grid: --ranges must contain lists of values"),
         ("--strategy Hyperband --stop_early", "Hyperband already stops trainings early"),
         ("--on docker", "expected one of sagemaker"),
         ("--script_mode --isolated", "needs the network to install"),

@@ -50,13 +50,17 @@ def test_images_are_divided_among_machines_unless_a_table_names_them(dry_run, pi
     code, out, _ = dry_run(*flags)
     assert code == 0 and set(distributions(out).values()) == {"FullyReplicated"}
     code, _, err = dry_run(*flags, "--distribution", "sharded")
-    assert code == 2 and "info.csv names images that would be on other machines" in err
+    assert code == 2 and "info.csv lists images or shards that would be sent to other machines" in err
 
 
 def test_images_in_s3_are_divided_in_a_dry_run_only_with_the_flag(dry_run):
     flags = ("inference", "--data", "s3://b/eval", "--model_dir", "s3://b/m/", "--instances", "8")
     code, out, err = dry_run(*flags)
-    assert code == 0 and set(distributions(out).values()) == {"FullyReplicated"} and "does not list s3://b/eval" in err
+    assert (
+        code == 0
+        and set(distributions(out).values()) == {"FullyReplicated"}
+        and "does not look into s3://b/eval" in err
+    )
     code, out, _ = dry_run(*flags, "--distribution", "sharded")
     assert code == 0 and distributions(out) == {"eval": "ShardedByS3Key", "model": "FullyReplicated"}
 

@@ -86,7 +86,7 @@ def test_tuning_requests_are_valid(flags, dry_run):
 def test_an_optional_objective_requires_the_setting_that_logs_it(dry_run, flags, is_logged):
     code, _, err = dry_run("tune", *shlex.split(f"{TUNE} --objective val_gmean {flags}"))
     assert (code == 0) is is_logged
-    assert ("--objective val_gmean: training only logs it with --best_criterion gmean" in err) is not is_logged
+    assert ("--objective val_gmean: training logs this metric only with --best_criterion gmean" in err) is not is_logged
 
 
 def test_an_unknown_objective_is_an_error(dry_run):

@@ -74,7 +74,7 @@ def test_a_long_label_scheme_is_sent_as_a_channel(command, valid_requests, dry_r
     assert request["HyperParameters"] == {"loss_args": '{"gamma": 1e-05}'}
     sources = {each["ChannelName"]: each["DataSource"]["S3DataSource"]["S3Uri"] for each in request["InputDataConfig"]}
     assert set(sources) == {"train", "config"} and sources["config"].endswith("/")
-    assert "sent as a file (input config): attributes\n" in dry_run(command, *shlex.split(flags))[2]
+    assert "are sent in a file (input config): attributes\n" in dry_run(command, *shlex.split(flags))[2]
 
 
 def test_long_arguments_of_a_processing_job_are_sent_as_an_input(valid_requests):

@@ -325,7 +325,11 @@ def test_help_is_grouped_and_has_a_text_per_flag(command):
         texts = " ".join(field.metadata["help"] + field.metadata["unset"] for field in dataclasses.fields(cls))
         assert all(
             text in texts
-            for text in ("processes with --on here", "containers with --on docker", "local image rarebird")
+            for text in (
+                "--on here the number of processes",
+                "--on docker the number of containers",
+                "local image rarebird",
+            )
         )
     text = help_text(cls, "")
     sections = [name for name in Flags.SECTIONS if f"\n{name}:\n" in f"\n{text}"]

@@ -19,8 +19,8 @@ from tests.jobs.conftest import BUCKET
 KINDS = {  # kinds of image folders: None if it is divided, otherwise the reason
     "images": None,
     "shards": None,
-    "table": r"info.CSV names images that would be on other machines",
-    "earlier shards": rf"{INDEX} names images .*, or is an index of all shards",
+    "table": r"info.CSV lists images or shards that would be sent to other machines",
+    "earlier shards": rf"{INDEX} lists images or shards that would be sent to other machines",
     "other tar files": r"a.tar contains no index: pack the images again with python -m jobs shards",
 }
 
@@ -85,7 +85,7 @@ def test_images_named_by_a_table_setting_and_other_jobs_are_not_divided(folder):
     fill(folder, "images")
     job = inference(folder, table="lists/a.txt")
     assert not is_divided(distributed(job, "auto", None))
-    with pytest.raises(InputError, match=r"--table lists/a.txt names images that would be on other machines"):
+    with pytest.raises(InputError, match=r"--table lists/a.txt lists images that would be sent to other machines"):
         distributed(job, "sharded", None)
     other = Job(EVALUATION, "e-1", {}, (Input("pictures", str(folder)),), Machine(count=2))
     assert distributed(other, "auto", None) is other
@@ -94,9 +94,9 @@ def test_images_named_by_a_table_setting_and_other_jobs_are_not_divided(folder):
 def test_a_dry_run_does_not_list_s3_and_says_so(capsys):
     job = inference("s3://b/eval")
     assert not is_divided(distributed(job, "auto", None))
-    assert "a dry run does not list s3://b/eval" in capsys.readouterr().err
+    assert "a dry run does not look into s3://b/eval" in capsys.readouterr().err
     assert is_divided(distributed(job, "sharded", None)) and not capsys.readouterr().err
-    with pytest.raises(InputError, match="names images that would be on other machines"):
+    with pytest.raises(InputError, match="lists images that would be sent to other machines"):
         distributed(inference("s3://b/eval", table="a.csv"), "sharded", None)
 
 

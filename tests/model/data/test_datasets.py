@@ -85,7 +85,7 @@ def test_rows_without_a_label_are_skipped_only_by_targets_that_need_it(
 def test_a_single_group_has_no_validation(table: Table, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "rarebird"):
         datasets = make_datasets(SETTINGS, table.take([0, 1]), None)
-    assert datasets.validation is None and "all images are in group p0" in caplog.text
+    assert datasets.validation is None and "all images are in one group, p0," in caplog.text
 
 
 def test_with_a_list_of_validation_groups_all_others_are_for_training(table: Table, tmp_path: Path) -> None:

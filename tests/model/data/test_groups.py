@@ -70,9 +70,10 @@ def test_the_column_or_pattern_of_groups_is_logged(root: Path, caplog: pytest.Lo
     assert messages == [
         "CSV train.csv: images are grouped by column Sender",
         "CSV train.csv: no column group or person or sender or people_path, so each image is a group of its own; "
-        "set group_column or group_pattern if there are groups, such as persons, that no split may divide",
-        "class folders: each image is a group of its own; set group_pattern to find groups in "
-        "the paths, such as persons, that no split may divide",
+        "set group_column or group_pattern if all images of a group, such as a person, must stay on the same side of a "
+        "split",
+        "class folders: each image is a group of its own; set group_pattern if all images of a group, such "
+        "as a person, must stay on the same side of a split",
         "class folders: images are grouped by column sender",
     ]
 

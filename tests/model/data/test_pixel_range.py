@@ -84,7 +84,7 @@ def test_visibly_clipped_images_are_a_warning(tmp_path: Path, caplog: pytest.Log
         log_range(table, (0, 4095))
     assert "13 images of more than 8 bits per channel: pixel values 0 to 4095 become 0 to 255" in caplog.text
     assert (
-        "1 of 13 sampled images that is more than 1% of the pixels: 12.png (74%)" in caplog.text
+        "more than 1% of the pixels in 1 of 13 sampled images (12.png (74%))" in caplog.text
         and "--pixel_range LOW HIGH" in caplog.text
     )
     assert not list(range_warnings(table, (0, 16383)))

@@ -117,7 +117,7 @@ class FrozenStore:
 def test_a_frozen_host_of_the_store_is_an_error_for_waiting_and_working_processes():
     store = FrozenStore()
     waiting, working = Heartbeats(store, 1, patience=0.06), Heartbeats(store, 2, patience=0.06)
-    message = "no reply for 0.001 minutes from the first host, which has the job's store: it is frozen or lost"
+    message = "no reply for 0.001 minutes from the first host, which coordinates the job: the host is frozen or lost"
     try:
         with pytest.raises(Failure, match=message):
             waiting.wait([0])

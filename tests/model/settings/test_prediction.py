@@ -31,7 +31,7 @@ def test_every_shared_setting_is_in_its_section(cls: type[PredictionSettings], s
 
 def test_only_one_setting_may_name_the_model():
     assert build(InferenceSettings, [Layer("{}", {"models": "a b:2"})]).models == ["a", "b:2"]
-    with pytest.raises(InputError, match="models and model_dir both name the model"):
+    with pytest.raises(InputError, match="models and model_dir both set the model"):
         build(InferenceSettings, [Layer("{}", {"models": "a b", "model_dir": "c"})])
 
 
@@ -40,10 +40,10 @@ def test_only_one_setting_may_name_the_model():
     [
         (
             {"pictures": "a.jpg", "part_size": 9},
-            "part_size and resume_from are for a folder of images .* not for single",
+            "part_size and resume_from can be used only with a folder of images .* not with single",
         ),
-        ({"pictures": "a.jpg", "resume_from": "parts"}, "part_size and resume_from are for a folder"),
-        ({"processes": 2, "device": "cuda:1"}, "processes 2 requires device cuda, a GPU per process, not cuda:1"),
+        ({"pictures": "a.jpg", "resume_from": "parts"}, "part_size and resume_from can be used only with a folder"),
+        ({"processes": 2, "device": "cuda:1"}, r"processes 2 requires device cuda \(one GPU per process\), not cuda:1"),
     ],
 )
 def test_settings_of_inference_that_contradict_each_other_are_errors(values: dict[str, object], message: str):

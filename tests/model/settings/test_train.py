@@ -33,19 +33,19 @@ def test_settings_of_a_head_override_those_of_the_training() -> None:
     "values, message",
     [
         ({"sampler": "none", "sampler_strength": 0.5}, "sampler none requires sampler_strength 0, not 0.5"),
-        ({"class_weights": "given"}, "class_weights given needs class_weight_values"),
-        ({"class_weight_values": "1 2"}, "class_weight_values needs class_weights given, not inverse"),
+        ({"class_weights": "given"}, "--class_weights given requires class_weight_values"),
+        ({"class_weight_values": "1 2"}, "class_weight_values is used only with --class_weights given, not inverse"),
         ({"input_size": "64 64 64"}, "height and width, not 3 numbers"),
         ({"channels": 2}, "channels must be 3 .colour. or 1 .grey., not 2"),
         (
             {"normalisation": "given", "mean": "0.5", "std": "0.2 0.2 0.2"},
-            "with normalisation given, mean must be 3 numbers",
+            "--normalisation given requires mean with 3 numbers, not 1",
         ),
-        ({"mean": "0.5 0.5 0.5"}, "mean and std are for normalisation given, not backbone"),
+        ({"mean": "0.5 0.5 0.5"}, "mean and std are used only with --normalisation given, not backbone"),
         ({"age_cuts": "60 30"}, "age_cuts must be increasing numbers"),
         ({"age_cuts": "none"}, "age_cuts must be increasing numbers"),
-        ({"age_cuts": "30 58", "attributes": {"kind": ["a", "b"]}}, "age_cuts is for the mask scheme only"),
-        ({"heads": {"age": {"loss_weight": 2}}}, "heads is for target heads, not joint"),
+        ({"age_cuts": "30 58", "attributes": {"kind": ["a", "b"]}}, "age_cuts is used only with the mask scheme"),
+        ({"heads": {"age": {"loss_weight": 2}}}, "heads is used only with --target heads, not joint"),
         (
             {"target": "heads", "heads": {"age": {"los": "f1"}}},
             "heads: age: los: there is no such setting; nearest: loss",
@@ -60,7 +60,7 @@ def test_settings_of_a_head_override_those_of_the_training() -> None:
         ({"pixel_range": "9 3"}, "pixel_range must be two increasing numbers"),
         ({"folds": 1}, "folds must be 0 .one model. or at least 2, not 1"),
         ({"folds": 3, "validation_groups": "a.txt"}, "set only one of them"),
-        ({"separate": {"age": {}}}, "separate is for target separate, not joint"),
+        ({"separate": {"age": {}}}, "separate is used only with --target separate, not joint"),
     ],
 )
 def test_settings_that_contradict_each_other_are_errors(values: dict[str, Any], message: str) -> None:

@@ -146,8 +146,8 @@ def test_settings_and_a_warning_about_correcting_the_prior_twice_are_logged(face
     caplog.set_level(logging.INFO, "rarebird")
     run_settings = settings(epochs=0, sampler="imbalanced", class_weights_strength=1)
     fit(run_settings, datasets(faces, run_settings))
-    assert "settings that differ" in caplog.text and caplog.text.count("correct the class prior 2 times") == 1
+    assert "settings that differ" in caplog.text and caplog.text.count("class imbalance, in total 2 times") == 1
     caplog.clear()
     run_settings = settings(epochs=0, sampler="imbalanced", class_weights_strength=1, loss="f1")
     fit(run_settings, datasets(faces, run_settings))
-    assert "correct the class prior" not in caplog.text
+    assert "class imbalance" not in caplog.text

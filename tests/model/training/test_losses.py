@@ -260,7 +260,10 @@ def test_an_added_loss_can_be_chosen_and_gets_its_arguments_and_its_correction_i
     loss_context = context("scaled", WEIGHT, {"scale": 0.5})
     assert make_loss(loss_context)(logits, targets) == FocalLoss(2.0, loss_context.class_weights)(logits, targets)
     warning = double_correction(loss_context, 1.0)
-    assert warning is not None and "(scaled, strength 0.75) together correct the class prior 1.75 times" in warning
+    assert (
+        warning is not None
+        and "(scaled, strength 0.75) both compensate for class imbalance, in total 1.75 times" in warning
+    )
     assert "class_weights" not in warning and double_correction(loss_context, 0.25) is None
 
 
@@ -278,9 +281,10 @@ def correction(sampler: float, kind: str, strength: float, loss: str = "focal") 
 
 def test_correcting_the_prior_twice_gives_a_warning() -> None:
     assert correction(1.0, "inverse", 1.0) == (
-        "the sampler (strength 1) and the class weights (inverse, strength 1) together correct the class prior 2 times"
-        ": rare classes are predicted too often, which lowers accuracy and F1; choose sampler_strength and "
-        "class_weights_strength with a sum of at most 1, or set sampler or class_weights to none"
+        "the sampler (strength 1) and the class weights (inverse, strength 1) both compensate for class "
+        "imbalance, in total 2 times as much as needed: rare classes are then predicted too often, which lowers "
+        "accuracy and F1; choose sampler_strength and class_weights_strength with a sum of at most 1, or set sampler or "
+        "class_weights to none"
     )
     assert correction(0.5, "effective", 0.75) is not None
     assert correction(0.7, "inverse", 0.3) is None

@@ -58,7 +58,9 @@ def test_nested_class_folders_are_named_by_their_paths(root: Path, caplog: pytes
         table = read(root)
     assert table.scheme.class_names == list(GROCERIES)
     assert table.frame()["label"].tolist() == [name for name in GROCERIES for _ in range(2)]
-    assert "5 classes are paths of nested folders, such as Fruit/Apple/Golden; --folder_levels label" in caplog.text
+    assert (
+        "5 classes are paths of nested folders, such as Fruit/Apple/Golden. With --folder_levels label" in caplog.text
+    )
     fill(root.parent / "held", 1, "Fruit/Avocado", "Vegetables/Leek")
     caplog.clear()
     assert read(root.parent / "held", scheme=table.scheme).classes().tolist() == [2, 4]

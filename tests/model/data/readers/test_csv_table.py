@@ -118,7 +118,7 @@ def test_missing_skip_skips_rows_without_an_image(root: Path, caplog: pytest.Log
     assert caplog.messages[:2] == [
         "train.csv: skipped 2 rows without an image: train.csv row 3: x.jpg, train.csv row 5: expected a path relative "
         "to the channel",
-        "train.csv: 1 image in the same folders without a row: c.jpg",
+        "train.csv: the table has no row for 1 image in the same folders: c.jpg",
     ]
     assert problems_of(root).keys() == {"missing file", "empty image name"}
     write_csv(root, "path,label\nA.JPG,0\nx.jpg,0\n")
@@ -135,7 +135,7 @@ def test_images_of_unused_splits_need_not_exist(root: Path, caplog: pytest.LogCa
     assert table.locations.paths == ["a.jpg", "b.jpg"]
     assert table.sides is not None and table.sides.tolist() == ["train", "validation"]
     assert caplog.messages[0] == "train.csv: skipped 2 rows whose Split is Testing, test"
-    assert not any("without a row" in message for message in caplog.messages)
+    assert not any("has no row for" in message for message in caplog.messages)
 
 
 def test_without_images_classes_are_not_reported(root: Path) -> None:

@@ -35,7 +35,7 @@ def test_nested_folders_that_may_not_be_classes_are_an_error(
     (kind,), (details,) = problems_of(root).keys(), problems_of(root).values()
     assert kind == "folders that may not be the classes"
     assert re.search(reason, details[0])
-    assert all(f"--folder_levels {levels};" in details[0] for levels in ("label", "_ label", "all"))
+    assert all(f"set --folder_levels {levels}." in details[0] for levels in ("label", "_ label", "all"))
     tops = sorted({folder.partition("/")[0] for folder in folders})
     assert read(root, folder_levels=["label"]).scheme.class_names == tops
     assert read(root, attributes={"label": tops}).scheme.class_names == tops
@@ -89,7 +89,7 @@ def test_the_error_names_folders_of_splits_with_longer_names(root: Path) -> None
     fill(root, 3, *(f"Final_{split}/Images/{name}" for split in ("Training", "Test") for name in ("stop", "go")))
     (details,) = problems_of(root).values()
     flags = f"--train_dir {root}/Final_Training/Images --validation_dir {root}/Final_Test/Images"
-    assert details[0].endswith(f"as in {flags}")
+    assert details[0].endswith(f"of the folders, set {flags}")
     fill(root / "sides", 3, "left/cat", "left/dog", "right/cat", "right/dog")
     (details,) = problems_of(root / "sides").values()
-    assert details[0].endswith(f"as in --train_dir {root}/sides/left")
+    assert details[0].endswith(f"of the folders, set --train_dir {root}/sides/left")
