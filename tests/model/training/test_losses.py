@@ -283,8 +283,8 @@ def test_correcting_the_prior_twice_gives_a_warning() -> None:
     assert correction(1.0, "inverse", 1.0) == (
         "the sampler (strength 1) and the class weights (inverse, strength 1) both compensate for class "
         "imbalance, in total 2 times as much as needed: rare classes are then predicted too often, which lowers "
-        "accuracy and F1; choose sampler_strength and class_weights_strength with a sum of at most 1, or set sampler or "
-        "class_weights to none"
+        "accuracy and F1; choose sampler_strength and class_weights_strength with a sum of at most 1, or set sampler "
+        "or class_weights to none"
     )
     assert correction(0.5, "effective", 0.75) is not None
     assert correction(0.7, "inverse", 0.3) is None

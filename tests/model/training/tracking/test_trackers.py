@@ -47,7 +47,7 @@ def test_a_tracker_that_raises_is_logged_once_and_dropped(caplog, epoch_result, 
         raise ZeroDivisionError
     assert recorder.calls == ["begin 0", "step 2", "epoch 4", "epoch 8", "close True"]
     assert full_disk.calls == ["begin 0", "step 2"]
-    assert len(caplog.messages) == 1 and "a full disk is off" in caplog.text and "No space left" in caplog.text
+    assert len(caplog.messages) == 1 and "a full disk is disabled" in caplog.text and "No space left" in caplog.text
 
 
 def test_trackers_that_have_not_begun_are_not_closed():
@@ -71,7 +71,7 @@ def test_a_full_disk_switches_tensorboard_off(tmp_path, caplog, epoch_result):
     file.write = file.flush = refuse
     trackers.epoch(epoch_result(4))
     trackers.epoch(epoch_result(8))
-    assert not trackers.trackers and caplog.text.count("TensorBoard is off") == 1
+    assert not trackers.trackers and caplog.text.count("TensorBoard is disabled") == 1
 
 
 def test_a_folder_that_cannot_be_made_switches_it_off(tmp_path, caplog):
@@ -80,7 +80,7 @@ def test_a_folder_that_cannot_be_made_switches_it_off(tmp_path, caplog):
     trackers.trackers = make_trackers(tmp_path, "exp", TrainSettings(), None, tmp_path / "id")
     with caplog.at_level(logging.INFO, "rarebird"):
         trackers.begin(0)
-    assert not trackers.trackers and "TensorBoard is off" in caplog.text
+    assert not trackers.trackers and "TensorBoard is disabled" in caplog.text
 
 
 def test_the_setting_tracking_chooses_the_trackers(tmp_path, account):
