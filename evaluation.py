@@ -61,8 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     output = locations.answers_dir(settings.output_data_dir)
     answers = in_output(output, settings.answers or OUTPUT)
     folder = locations.evaluation_dir(settings.output, settings.output_data_dir) or answers.parent
-    other = answers_file(in_output(output, settings.compare)) if settings.compare else None
-    evaluated = score(settings, truth, answers, folder, other)
+    evaluated = score(settings, truth, answers, folder, compared_answers(settings, output))
     # the files first: a reader of the text may go away
     print(f"{answers} against {truth}\n{summary(evaluated)}", file=sys.stderr)
     print(f"\nwrote {folder / EVALUATION_JSON} and {folder / REPORT_HTML}", file=sys.stderr)
@@ -111,6 +110,11 @@ def score(
     write_lists(folder, matched)
     write_text(folder / REPORT_HTML, render_report(evaluated, matched, pictures, compared, datetime.date.today()))
     return evaluated
+
+
+def compared_answers(settings: EvaluationSettings, output: Path) -> Path | None:
+    """File of the predictions that the setting `compare` names; None without it. output: folder of a bare file name."""
+    return answers_file(in_output(output, settings.compare)) if settings.compare else None
 
 
 def in_output(output: Path, answers: str) -> Path:

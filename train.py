@@ -38,6 +38,7 @@ import torchvision
 
 import evaluation
 from container import job_script, settings_layers
+from container.environment import Environment
 from container.gpu_check import check_gpus
 from container.job_types import TRAIN
 from container.locations import Locations
@@ -102,9 +103,28 @@ class TrainingJob:
     live_curves: Path | None = None
 
 
+@dataclass(frozen=True)
+class TrainingEnd:
+    """How a training job ended.
+
+    Attributes:
+        exit_code: Exit code of the job.
+        model: Folder of the saved model; None if none was trained.
+        report: report.html on the held-out images; None if there is none.
+    """
+
+    exit_code: int
+    model: Path | None = None
+    report: Path | None = None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    # settings and folders
-    settings, env = settings_layers.read(TRAIN, argv, __doc__ or "")
+    return run_training(*settings_layers.read(TRAIN, argv, __doc__ or "")).exit_code
+
+
+def run_training(settings: TrainSettings, env: Environment) -> TrainingEnd:
+    """Runs the job with these settings in this environment."""
+    # folders
     locations = Locations(env)
     locations.refuse_links(settings.follow_links)
     train_dir = locations.train_dir(settings.train_dir)
@@ -128,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     plan = make_plan(settings, *tables)
     if settings.check_only:
         log.info("%s\nno problems found; the same command without check_only trains", plan.text())
-        return ExitCode.DONE
+        return TrainingEnd(ExitCode.DONE)
 
     # the name to train under, new or of an unfinished run that is resumed
     identity = {**as_dict(settings, only_result=True), **plan.identity()}
@@ -145,7 +165,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if stopped_by == signal.SIGINT:
         log.info("stopped by Ctrl-C after a checkpoint; the same command goes on from it")
-        return ExitCode.INTERRUPTED
+        return TrainingEnd(ExitCode.INTERRUPTED)
     if stopped_by is not None:
         log.info("stopped by SIGTERM; the same command goes on from the checkpoint")
     log.info("saved model: %s", claimed.run_dir)
@@ -153,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         log.info("report of the %s: %s", "out-of-fold answers" if settings.folds else "validation images", page)
     if not location.is_packed:
         log.info("next: python inference.py --eval_dir FOLDER --model_dir %s", claimed.run_dir)
-    return ExitCode.DONE
+    return TrainingEnd(ExitCode.DONE, claimed.run_dir, page)
 
 
 def start_from_earlier_model(settings: TrainSettings, earlier: Path | None) -> TrainSettings:

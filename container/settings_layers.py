@@ -28,20 +28,24 @@ CONFIG_CHANNEL = "config"  # channel or processing input with an experiment file
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
 
 
-def read(job_type: JobType[S], argv: Sequence[str] | None, usage: str) -> tuple[S, Environment]:
+def read(job_type: JobType[S], argv: Sequence[str] | Mapping[str, Any] | None, usage: str) -> tuple[S, Environment]:
     """Reads a job's settings and its environment. --help prints and ends the process.
 
     Args:
         job_type: The job, with its settings class and the defaults of its script.
-        argv: Its flags; those of the process if None.
+        argv: Its flags, or values by name from Python; the flags of the process if None.
         usage: The text that --help prints above the flags.
 
     Raises:
         InputError: With all problems of all layers at once.
     """
     defaults = dict(job_type.defaults)
+    flags: Mapping[str, Any]
     try:
-        flags = parse_flags(job_type.settings, sys.argv[1:] if argv is None else argv)
+        if isinstance(argv, Mapping):
+            flags = argv
+        else:
+            flags = parse_flags(job_type.settings, sys.argv[1:] if argv is None else argv)
     except HelpAsked:
         print(help_text(job_type.settings, usage, defaults))
         raise SystemExit(0) from None
@@ -52,7 +56,7 @@ def read(job_type: JobType[S], argv: Sequence[str] | None, usage: str) -> tuple[
     else:
         layers.append(Layer("variable SM_HP_{}", _of_this_job(job_type, env.hyperparameter_variables())))
         layers.append(Layer("hyperparameter {}", env.hyperparameters()))
-    layers.append(Layer("--{}", flags))
+    layers.append(Layer("{}" if flags is argv else "--{}", flags))
     experiment = None if job_type is SERVE else _experiment_file(job_type, layers, env)
     if experiment is not None:
         if hasattr(job_type.settings, "config"):

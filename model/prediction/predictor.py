@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from model.answers.write import Answers
 from model.data.image_dataset import Batch, ImageDataset, in_order
@@ -119,8 +120,8 @@ class EnsemblePredictor:
         ]
         return self._predict_batches(zip(*streams, strict=True))
 
-    def predict_images(self, sources: Sequence[Source], batch_size: int) -> Iterator[Answers]:
-        """As predict_channel, for images given as paths, bytes or PIL images."""
+    def predict_images(self, sources: Sequence[Source | np.ndarray], batch_size: int) -> Iterator[Answers]:
+        """As predict_channel, for images given as paths, bytes, PIL images or arrays."""
         per_batch = self.images_per_batch(batch_size)
         for first in range(0, len(sources), per_batch):
             rows, inputs, unreadable = [], [], {}
@@ -137,16 +138,18 @@ class EnsemblePredictor:
         """Number of images in a forward pass of batch_size views."""
         return max(1, batch_size // self.pipelines[0].views.number)
 
-    def prepare(self, source: Source, row: int = 0) -> ModelInputs:
-        """Decodes one image and makes its views for each input pipeline; threads may call it at the same time.
+    def prepare(self, source: Source | np.ndarray, row: int = 0) -> ModelInputs:
+        """Decodes one image and makes its views for each input pipeline. Thread-safe.
 
         Args:
-            source: path, bytes or PIL image.
-            row: seeds random views.
+            source: Path, bytes, PIL image, or pixels as uint8 (H, W, 3) or (H, W).
+            row: Number of the image, which seeds its random views.
 
         Raises:
-            UnreadableImage: why the image cannot be read.
+            UnreadableImage: The message says why the image cannot be read.
         """
+        if isinstance(source, np.ndarray):
+            source = Image.fromarray(source)
         views = [pipeline.views for pipeline in self.pipelines]
         return tuple(each(read_source(source, each.channels, each.draft, each.pixel_range), row) for each in views)
 
