@@ -110,9 +110,8 @@ def predict(model: str | Path | Model, images: Images, **settings: Any) -> pd.Da
         settings: num_tta, tta_mode, seed and batch_size, and for a path also device and precision.
 
     Returns:
-        One row per image, in order: `picture` (its path, otherwise its number), `class` (its number, missing if the
-        image is unreadable), `name` of the class, each attribute if there are at least two, `error` (why the image is
-        unreadable, otherwise empty), and a column of probabilities per class.
+        One row per image, in order: `picture` (path or number), `class` (number; missing if the image is unreadable),
+        `name` of the class, each attribute if there are at least two, `error`, and a probability per class.
 
     Raises:
         InputError: The model, the images or a setting is invalid.

@@ -23,6 +23,7 @@ from model.images.tta import Views
 from model.labels import Scheme
 from model.prediction.backend import Backend
 from model.prediction.backends import make_backend
+from model.prediction.frames import NUM_CLASSES
 from model.prediction.predictor import EnsemblePredictor, Predictor
 from model.settings.fields import Layer, build
 from model.settings.prediction import PredictionSettings
@@ -230,4 +231,6 @@ def _answer_frame(
             values = [attribute.values[code] if known else "" for code, known in zip(codes[attribute.name], is_read)]
             frame[attribute.name] = values
     frame["error"] = list(errors)
-    return pd.concat([frame, pd.DataFrame(probabilities, columns=scheme.class_names)], axis=1)
+    frame = pd.concat([frame, pd.DataFrame(probabilities, columns=scheme.class_names)], axis=1)
+    frame.attrs[NUM_CLASSES] = scheme.num_classes
+    return frame

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-import numpy as np
 import pandas as pd
 
 from model.answers.files import OUTPUT, PROBABILITIES, TRUTH
 from model.errors import InputError, listing
 
 NAME_COLUMN = "ImageID"
+NUM_CLASSES = "num_classes"  # in the attrs of a DataFrame of predictions: its number of columns of probabilities
 
 
 def prediction_files(frame: pd.DataFrame, folder: Path) -> Path:
@@ -26,9 +26,9 @@ def prediction_files(frame: pd.DataFrame, folder: Path) -> Path:
     missing = [name for name in ("picture", "class", "error") if name not in columns]
     if missing:
         raise InputError(f"predictions: no column {listing(missing)}; expected the columns of rarebird.predict")
-    # columns that the caller has added are not float32
-    behind = frame.columns[columns.index("error") + 1 :]
-    classes = [name for name in behind if frame[name].dtype == np.float32]
+    # the caller may have added columns at the end; pandas keeps attrs in most operations
+    first = columns.index("error") + 1
+    classes = columns[first : first + frame.attrs.get(NUM_CLASSES, len(columns))]
     if not classes:
         raise InputError("predictions: no columns of probabilities; expected the columns of rarebird.predict")
     names = pd.Series(without_shared_folder(frame["picture"].astype(str)), frame.index, name=NAME_COLUMN)

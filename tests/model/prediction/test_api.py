@@ -68,7 +68,7 @@ def test_a_row_an_image_with_its_class_attributes_and_probabilities():
     assert frame["class"].dropna().tolist() == [2, 3] and frame["picture"].tolist() == ["a", "b", "2"]
     assert frame["name"].tolist() == ["dog/small", "", "dog/large"]
     assert frame[["kind", "size"]].to_numpy().tolist() == [["dog", "small"], ["", ""], ["dog", "large"]]
-    assert frame["error"].tolist() == ["", "no such file", ""]
+    assert frame["error"].tolist() == ["", "no such file", ""] and frame.attrs == {"num_classes": 4}
     np.testing.assert_array_equal(frame[scheme.class_names], probabilities)
     assert (frame.dtypes[scheme.class_names] == np.float32).all()
 

@@ -18,10 +18,16 @@ FRAME = pd.DataFrame(
 
 
 def test_the_files_have_the_class_and_the_probabilities_of_each_image(tmp_path):
-    with_another_column = FRAME.assign(confidence=[0.75, 0.0], mine=["x", "y"])
-    assert prediction_files(with_another_column, tmp_path) == tmp_path / "output.csv"
+    frame = FRAME.copy()
+    frame.attrs["num_classes"] = 2
+    assert prediction_files(frame.assign(probability=np.float32([0.75, 0])), tmp_path) == tmp_path / "output.csv"
     assert (tmp_path / "output.csv").read_text() == "ImageID,ans\ncat/1.jpg,1\ndog/2.jpg,\n"
     assert (tmp_path / "probabilities.csv").read_text() == "ImageID,cat,dog\ncat/1.jpg,0.25,0.75\ndog/2.jpg,,\n"
+
+
+def test_without_attrs_all_columns_behind_the_error_are_probabilities(tmp_path):
+    prediction_files(FRAME, tmp_path)
+    assert (tmp_path / "probabilities.csv").read_text().startswith("ImageID,cat,dog\n")
 
 
 @pytest.mark.parametrize(
