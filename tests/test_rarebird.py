@@ -79,6 +79,14 @@ def test_train_returns_the_model_its_scores_and_the_report(trained):
     assert trained.scores["macro_f1"] == reported["macro_f1"] and "balanced_accuracy" in trained.scores
 
 
+def test_no_file_of_a_saved_model_names_a_folder_of_this_machine(trained, faces):
+    files = [path for path in trained.path.rglob("*") if path.is_file()]
+    texts = {path.name: path.read_bytes().decode("utf-8", "replace") for path in files}
+    assert len(texts) >= 8 and f"in {faces.name}/train" in texts["README.md"]
+    paths = [str(trained.path.parent), str(faces), str(ROOT), str(Path.home())]
+    assert not [(name, path) for name, text in texts.items() for path in paths if path in text]
+
+
 def test_train_shows_its_log_and_restores_logging_and_signals(faces, tmp_path, capsys, monkeypatch):
     log = logging.getLogger("rarebird")
     monkeypatch.setattr(log, "handlers", [])

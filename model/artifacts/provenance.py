@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 from model.errors import InputError
@@ -14,6 +14,9 @@ from model.settings.fields import as_dict, differences
 from model.settings.train import TrainSettings
 
 PROVENANCE_KEY = "made"  # in labels.json
+# Settings with a path of the machine that trains: folders and an experiment file, and files that change the result
+FOLDERS = ("config", "train_dir", "validation_dir", "model_dir", "output_data_dir", "checkpoint_dir")
+FILES = ("weights", "train_groups", "validation_groups")
 HISTORY = ("epoch", "train_loss", "val_loss", "val_f1", "val_acc")  # metrics of an epoch that are kept with answers
 
 
@@ -108,13 +111,40 @@ class MemberProvenance:
 
 
 def chosen_settings(settings: TrainSettings) -> dict[str, Any]:
-    """The settings that differ from their defaults and can change the result. Files have their names only: a folder of
-    the machine that trained means nothing elsewhere."""
+    """The settings that differ from their defaults and can change the result, files without their folders."""
     changing_result = as_dict(settings, only_result=True)
     chosen = {name: value for name, value in differences(settings).items() if name in changing_result}
-    if settings.weights:
-        chosen["weights"] = Path(settings.weights).name
-    return chosen
+    return _without_folders(chosen)
+
+
+def portable_settings(settings: TrainSettings) -> dict[str, Any]:
+    """All settings without absolute paths, for settings.yaml, which is shipped with the model.
+
+    A folder of the machine that trained means nothing elsewhere and may name a person. Relative paths are kept, so that
+    the run can be repeated in the same working folder; so is `eval_dir`, which is set to be read with the model.
+    """
+    values = as_dict(settings)
+    for name in FOLDERS:
+        if values[name] and PurePath(values[name]).is_absolute():
+            values[name] = None
+    return _without_folders(values, lambda path: PurePath(path).is_absolute())
+
+
+def _without_folders(values: Mapping[str, Any], shortened: Callable[[str], bool] = bool) -> dict[str, Any]:
+    """Settings with the names of files in place of their paths, in the settings of each attribute too.
+
+    Args:
+        values: Settings by name.
+        shortened: Whether a path is shortened.
+    """
+    return {
+        name: _without_folders(value, shortened)
+        if isinstance(value, Mapping)
+        else PurePath(value).name
+        if name in FILES and isinstance(value, str) and shortened(value)
+        else value
+        for name, value in values.items()
+    }
 
 
 def _history(records: Iterable[Mapping[str, Any]]) -> tuple[dict[str, float], ...]:

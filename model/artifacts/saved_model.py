@@ -30,13 +30,13 @@ from model.artifacts.files import (
 from model.artifacts.learnt_from import LearntFrom, write_learnt_from
 from model.artifacts.metadata import read_json_object, read_settings_and_metrics
 from model.artifacts.model_card import model_card
+from model.artifacts.provenance import portable_settings
 from model.atomic_write import remove_parts, write_beside, write_json, write_text
 from model.decisions import Decision
 from model.errors import InputError, listing
 from model.images.pipeline import InputPipeline
 from model.labels import Scheme
 from model.network.heads import Heads
-from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 
 
@@ -100,7 +100,7 @@ def save_model(
     contiguous = {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in weights.items()}
     with write_beside(folder / WEIGHTS) as path:
         save_file(contiguous, path)
-    write_text(folder / SETTINGS, yaml.safe_dump(as_dict(settings), allow_unicode=True, sort_keys=False))
+    write_text(folder / SETTINGS, yaml.safe_dump(portable_settings(settings), allow_unicode=True, sort_keys=False))
     write_json(folder / LABELS, heads.to_dict())
     write_json(folder / PREPROCESSING, pipeline.to_dict())
     write_text(folder / CARD, model_card(settings, heads, pipeline.preprocessing, metrics, decision))

@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from model.artifacts.provenance import MemberProvenance, Provenance
+from model.artifacts.provenance import FILES, FOLDERS, MemberProvenance, Provenance, portable_settings
 from model.errors import InputError
+from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 
 METRICS = {
@@ -47,6 +48,23 @@ def test_places_on_the_machine_that_trained_are_left_out():
     settings = TrainSettings(train_dir="/home/x/data", model_dir="/home/x", weights="/home/x/w.pth")
     text = json.dumps(made(settings).to_dict())
     assert "/home" not in text and '"weights": "w.pth"' in text
+
+
+def test_saved_settings_have_no_absolute_path_but_that_of_eval_dir():
+    paths = {name: f"/home/x/{name}" for name in (*FOLDERS, *FILES, "eval_dir")}
+    settings = TrainSettings(
+        **paths, group_pattern="/(\\d+)/", separate={"age": {"weights": "/home/x/age.pth", "lr": 0.1}}
+    )
+    saved = portable_settings(settings)
+    assert saved.keys() == as_dict(settings).keys()
+    assert {saved[name] for name in FOLDERS} == {None} and all(saved[name] == name for name in FILES)
+    assert saved["separate"] == {"age": {"weights": "age.pth", "lr": 0.1}} and saved["group_pattern"] == "/(\\d+)/"
+    assert [name for name, value in saved.items() if "/home" in str(value)] == ["eval_dir"]
+
+
+def test_relative_paths_are_saved_as_they_are():
+    settings = TrainSettings(train_dir="data/train", weights="weights/a.pth", train_groups="lists/a.txt")
+    assert portable_settings(settings) == as_dict(settings)
 
 
 def test_a_run_without_validation_has_no_scores():

@@ -192,6 +192,18 @@ def test_identity_and_summary_are_of_both_tables(table: Table) -> None:
     assert Datasets(table, None).summary()["validation"] is None
 
 
+def test_the_content_id_is_that_of_all_images_however_they_are_split(table: Table) -> None:
+    whole = Datasets(table, None).content_id()
+    assert hold_out(table, [0, 1], 0.1).content_id() == hold_out(table, [7, 3], 0.1).content_id() == whole
+    assert table.take(np.arange(len(table))[::-1]).locations.paths != table.locations.paths
+    assert Datasets(table.take(np.arange(len(table))[::-1]), None).content_id() == whole
+    assert Datasets(table.take(np.arange(len(table) - 1)), None).content_id() != whole
+    labels = table.labels.copy()
+    labels.loc[[0, 1], "kind"] = labels.loc[[1, 0], "kind"].to_numpy()
+    assert Datasets(replace(table, labels=labels), None).content_id() != whole
+    assert hold_out(table, [0, 1], 0.1).summary()["id"] == whole and len(whole) == 16
+
+
 def test_the_identity_is_of_what_was_read_not_of_how(root: Path) -> None:
     touch(root, *(f"{row}.jpg" for row in range(4)))
     rows = "path,label\n" + "".join(f"{row}.jpg,{('blau', 'grün')[row % 2]}\n" for row in range(4))
