@@ -68,7 +68,7 @@ def trained(faces, tmp_path_factory) -> rarebird.Trained:
     """A model trained from another thread than the main one, with its report."""
     folder = tmp_path_factory.mktemp("trained")
     with ThreadPoolExecutor() as threads:
-        settings = {**SMALL, "model_dir": folder / "runs", "name": "exp"}
+        settings = {**SMALL, "model_dir": folder / "runs", "name": "exp", "tracking": "tensorboard"}
         return threads.submit(rarebird.train, faces / "train", **settings).result()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from model.settings.fields import as_dict
+from model.artifacts.provenance import portable_settings
 from model.settings.train import TrainSettings
 from model.training.progress import Progress
 from model.training.tracking.base import EpochResult, Tracker, curves, log
@@ -28,7 +28,7 @@ class TensorBoard(Tracker):
 
     def begin(self, first: int) -> None:
         self.writer = self._make_writer(str(self.folder), purge_step=first)
-        settings = as_dict(self.settings)
+        settings = portable_settings(self.settings)
         text = yaml.safe_dump(settings, allow_unicode=True, sort_keys=False)
         self.writer.add_text("settings", "".join(f"    {line}\n" for line in text.splitlines()), first)
         self._write_hyperparameters(settings)

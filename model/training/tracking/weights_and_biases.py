@@ -6,8 +6,8 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from model.artifacts.provenance import portable_settings
 from model.atomic_write import write_text
-from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 from model.training.progress import Progress
 from model.training.tracking.base import EpochResult, Tracker, log
@@ -53,7 +53,7 @@ class WeightsAndBiases(Tracker):
             id=self.id_file.read_text(encoding="utf-8"),
             resume=None if offline else "allow",
             mode="offline" if offline else "online",
-            config=as_dict(self.settings),
+            config=portable_settings(self.settings),
             settings=self.wandb.Settings(
                 api_key=self.account["api_key"],
                 console="off",  # wandb must not capture the log

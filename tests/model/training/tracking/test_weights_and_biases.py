@@ -32,15 +32,16 @@ def test_a_resumed_run_is_the_same_one_at_weights_and_biases(tmp_path, monkeypat
     fake = FakeWandb()
     monkeypatch.setitem(sys.modules, "wandb", fake)
     account = {"project": "masks", "entity": "team", "mode": "online", "api_key": "secret"}
+    settings = TrainSettings(train_dir="/home/x/data")
     for first in (0, 5, 0):
-        tracker = WeightsAndBiases(tmp_path, "exp2", TrainSettings(), account, tmp_path / "runs" / "wandb-id")
+        tracker = WeightsAndBiases(tmp_path, "exp2", settings, account, tmp_path / "runs" / "wandb-id")
         tracker.begin(first)
         tracker.close(failed=first == 5)
     new, resumed, from_scratch = fake.calls
     assert new["id"] == resumed["id"] != from_scratch["id"] and new["resume"] == "allow" and fake.finished == [0, 1, 0]
     assert (new["project"], new["entity"], new["name"], new["mode"]) == ("masks", "team", "exp2", "online")
     assert new["settings"]["api_key"] == "secret" and "secret" not in str(new["config"])
-    assert new["config"]["lr"] == TrainSettings().lr
+    assert new["config"]["lr"] == TrainSettings().lr and new["config"]["train_dir"] is None
 
 
 def test_the_real_package_writes_curves_and_figures_offline(tmp_path, account, validation, epoch_result, at_step):
