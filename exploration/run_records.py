@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from model.artifacts.ensemble_file import read_ensemble_file
-from model.artifacts.files import ENSEMBLE, METRICS, SETTINGS
-from model.artifacts.metadata import read_settings_and_metrics
+from model.artifacts.files import ENSEMBLE, LABELS, METRICS, SETTINGS
+from model.artifacts.metadata import load_json_object, read_settings_and_metrics
+from model.artifacts.provenance import SplitSize
 from model.errors import InputError
 from model.evaluation.files import EVALUATION_JSON
+from model.labels import Scheme
 from model.metrics.epoch_metrics import CRITERIA
 from model.runtime.terminal import counted
 from model.settings.fields import as_dict
@@ -42,7 +44,9 @@ class Run:
         settings: Those that change the result, flat: augmentation.flip.p.
         seconds: Duration of the training.
         scores: By the names of SCORES; each has value, low and high, the bounds None without an interval.
-        data: The training channel and its number of classes; "" where that is not recorded, as in a checkpoint.
+        data: Name of the training channel and the number of classes; "" if that is not recorded, as in a checkpoint.
+        ids: By attribute, a hash of the images and labels (Datasets.content_ids); empty if they are not recorded.
+        sides: Images and groups of train and validation; empty if they are not recorded.
     """
 
     folder: Path
@@ -53,6 +57,8 @@ class Run:
     seconds: float
     scores: dict[str, Score] = field(default_factory=dict)
     data: str = ""
+    ids: dict[str, str] = field(default_factory=dict)
+    sides: dict[str, SplitSize] = field(default_factory=dict)
 
 
 def find_runs(root: Path) -> tuple[list[Run], list[str]]:
@@ -109,13 +115,28 @@ def _saved_run(folder: Path) -> Run:
         settings=_flat(as_dict(settings, only_result=True), pictures),
         seconds=float(metrics["seconds"]),
         scores=_validation_scores(metrics["validation"]),
-        data=_data_text(metrics["data"]),
+        **_data(metrics["data"]),
     )
 
 
-def _data_text(data: Mapping[str, Any]) -> str:
-    """data: of metrics.json; versions before 0.2 do not record its name."""
-    return f"{data['name']}, {counted(len(data['train']['class_counts']), 'class')}" if "name" in data else ""
+def _data(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a Run about its data, empty if an earlier version did not record its name.
+
+    Args:
+        data: As in metrics.json.
+    """
+    if "name" not in data:
+        return {}
+    sides = {side: SplitSize.from_dict(data[side]) for side in ("train", "validation") if data[side]}
+    return {
+        "data": _data_text(data["name"], len(data["train"]["class_counts"])),
+        "ids": dict(data.get("ids", {})),
+        "sides": sides,
+    }
+
+
+def _data_text(name: str, classes: int) -> str:
+    return f"{name}, {counted(classes, 'class')}"
 
 
 def _unfinished_run(folder: Path) -> Run | None:
@@ -160,8 +181,24 @@ def _ensemble(folder: Path, runs: Mapping[Path, Run]) -> Run | None:
         done=f"{len(ensemble.members)} models",
         settings=settings,
         seconds=sum(member.seconds for member in members),
-        data=members[0].data,
+        **_ensemble_data(folder, members),
     )
+
+
+def _ensemble_data(folder: Path, members: Sequence[Run]) -> dict[str, Any]:
+    """The fields of a Run about the data of an ensemble, empty if its members have different channels.
+
+    The members of a product predict one attribute each: its classes are those of labels.json, its ids those of all.
+    """
+    names = {member.data.rpartition(", ")[0] for member in members}
+    if len(names) > 1 or not members[0].data:
+        return {}
+    classes = Scheme.from_dict(load_json_object(folder / LABELS)).num_classes
+    sides = members[0].sides if all(member.sides == members[0].sides for member in members) else {}
+    ids: dict[str, str] = {}
+    for member in members:
+        ids |= member.ids
+    return {"data": _data_text(names.pop(), classes), "ids": ids, "sides": sides}
 
 
 def _add_evaluation(path: Path, runs: Mapping[Path, Run]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import pandas as pd
 
 from exploration.run_records import SCORES, Run, Score
 from model.metrics.epoch_metrics import CRITERIA
-from model.runtime.terminal import shortened, table_width, text_table, text_width
+from model.runtime.terminal import counted, shortened, table_width, text_table, text_width
 from model.settings.fields import as_dict, value_text
 from model.settings.train import TrainSettings
 
@@ -43,16 +44,53 @@ def differing_settings(runs: Sequence[Run]) -> list[str]:
 
 
 def runs_text(runs: Sequence[Run], root: Path, width: int) -> str:
-    """Text tables of the runs, at most `width` wide. Scores on different data cannot be compared: each data set has a
-    table of its own, in the order of its first run."""
-    by_data: dict[str, list[Run]] = {}
+    """Text tables of the runs, at most `width` wide.
+
+    Scores on different data cannot be compared: runs with the same channel, classes, images and labels have a table,
+    in the order of their first runs, with a line above that names the data and, if it is the same for all, the split.
+    """
+    by_data: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        by_data.setdefault(run.data, []).append(run)
-    if len(by_data) == 1:
-        return _same_data_text(runs, root, width)
-    return "\n\n".join(
-        f"{data or 'data not recorded'}\n\n{_same_data_text(own, root, width)}" for data, own in by_data.items()
-    )
+        by_data.setdefault(data_key(run), []).append(run)
+    texts, named = [], set()
+    for own in by_data.values():
+        table = _same_data_text(own, root, width)
+        heading = _heading(own)
+        if own[0].data in named:
+            heading += "; other images or labels than above"
+        named.add(own[0].data)
+        has_heading = own[0].data or len(by_data) > 1
+        lines = textwrap.wrap(heading, width)
+        texts.append("\n".join([*lines, "", table]) if has_heading else table)
+    return "\n\n".join(texts)
+
+
+def data_key(run: Run) -> tuple[str, ...]:
+    """Equal for runs on the same data: its name, the number of classes, images and labels."""
+    return (run.data, *(f"{name}={run.ids[name]}" for name in sorted(run.ids)))
+
+
+def _heading(runs: Sequence[Run]) -> str:
+    """The data of runs and, if all share it, the split."""
+    if not runs[0].data:
+        return "data not recorded"
+    split = split_text(runs[0])
+    return f"{runs[0].data}; {split}" if split and has_one_split(runs) else runs[0].data
+
+
+def has_one_split(runs: Sequence[Run]) -> bool:
+    """Whether all runs have the same numbers of images and groups in train and validation."""
+    return all(run.sides == runs[0].sides for run in runs)
+
+
+def split_text(run: Run) -> str:
+    """Images, groups and shares of a run's split: `train 140 images of 20 groups (83.3 %), validation ...`."""
+    total = sum(side.pictures for side in run.sides.values())
+    texts = []
+    for name, side in run.sides.items():
+        groups = f" of {counted(side.groups, 'group')}" if side.groups < side.pictures else ""
+        texts.append(f"{name} {counted(side.pictures, 'image')}{groups} ({100 * side.pictures / total:.1f} %)")
+    return ", ".join(texts)
 
 
 def _same_data_text(runs: Sequence[Run], root: Path, width: int) -> str:
@@ -70,6 +108,8 @@ def _same_data_text(runs: Sequence[Run], root: Path, width: int) -> str:
     for name, header in SCORES.items():
         if any(name in run.scores for run in runs):
             columns[header] = [_score_text(run.scores.get(name)) for run in runs]
+    if not has_one_split(runs):
+        columns["validation"] = [_validation_text(run) for run in runs]
     values = {name: [value_text(run.settings.get(name)) for run in runs] for name in differing_settings(runs)}
     as_columns = columns | {
         broken_name(name, WIDEST_CELL): [shortened(text, WIDEST_CELL) for text in texts]
@@ -137,6 +177,14 @@ def _name(run: Run, root: Path) -> str:
     return run.folder.relative_to(root).as_posix() if root in run.folder.parents else run.folder.resolve().name
 
 
+def _validation_text(run: Run) -> str:
+    """Images of validation and their share."""
+    if "validation" not in run.sides:
+        return ""
+    total, own = sum(side.pictures for side in run.sides.values()), run.sides["validation"].pictures
+    return f"{own:,} ({100 * own / total:.1f} %)"
+
+
 def _score_text(score: Score | None) -> str:
     if score is None:
         return ""
@@ -151,6 +199,7 @@ def runs_frame(runs: Sequence[Run], root: Path) -> pd.DataFrame:
         row: dict[str, Any] = {
             "run": _name(run, root),
             "data": run.data,
+            "split": split_text(run),
             "finished": run.finished,
             "saved": run.saved.isoformat(timespec="seconds"),
             "epochs": run.done,

@@ -63,7 +63,7 @@ class Datasets:
         """What metrics.json and the model card record."""
         return {
             "name": "/".join(self.train.root.absolute().parts[-2:]),  # `train` alone would say nothing
-            "id": self.content_id(),
+            "ids": self.content_ids(),
             "source": self.train.source,
             "grouped_by": self.train.grouped_by,
             "train": _counts(self.train),
@@ -71,17 +71,17 @@ class Datasets:
             "split": self.report.to_dict() if self.report else None,
         }
 
-    def content_id(self) -> str:
-        """A number (hex) of the paths and labels of all images, the same for every split of a channel."""
-        total = 0
+    def content_ids(self) -> dict[str, str]:
+        """By attribute, a number (hex) of all images' paths and labels, the same for every split of a channel."""
+        totals = dict.fromkeys(self.train.scheme.names, 0)
         for table in filter(None, (self.train, self.validation)):
-            # sum of a hash per row: the order does not matter
             paths = [path.encode("utf-8", "surrogateescape") for path in table.locations.paths]
-            rows = pd.util.hash_array(np.array(paths, dtype=object), categorize=False)
-            for codes in table.codes().values():
-                rows = pd.util.hash_array(rows ^ codes.astype(np.uint64))
-            total += int(rows.sum(dtype=np.uint64))
-        return f"{total % 2**64:016x}"
+            hashes = pd.util.hash_array(np.array(paths, dtype=object), categorize=False)
+            for name, codes in table.codes().items():
+                # sum of a hash per labelled row: the order does not matter
+                rows = pd.util.hash_array(hashes[codes >= 0] ^ codes[codes >= 0].astype(np.uint64))
+                totals[name] += int(rows.sum(dtype=np.uint64))
+        return {name: f"{total % 2**64:016x}" for name, total in totals.items()}
 
     def save_split(self, folder: Path) -> None:
         """Logs the split; writes split.csv (each image with its group, labels and side) and split.json, and the

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import yaml
 from wcwidth import wcswidth
 
 from exploration.__main__ import main
+from model.attributes import Attribute
+from model.labels import Scheme
 from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
@@ -151,6 +154,30 @@ def test_an_ensemble_stands_beside_its_members(tmp_path, listed):
     assert row(lines, "both ")[-1] == "various" and "0.7700" in row(lines, "both ")
 
 
+def test_a_product_is_listed_with_joint_models_of_the_same_data(tmp_path, listed):
+    def data(classes: int, *names: str) -> dict[str, Any]:
+        side = {"pictures": 9, "groups": 9, "class_counts": [0] * classes}
+        return {
+            "name": "shop/train",
+            "ids": {name: f"id of {name}" for name in names},
+            "train": side,
+            "validation": side,
+        }
+
+    both = tmp_path / "runs" / "both"
+    saved(both / "kind", 0.5, data=data(2, "kind"), target="kind")
+    saved(both / "size", 0.6, data=data(3, "size"), target="size")
+    saved(tmp_path / "runs" / "joint", 0.4, data=data(6, "kind", "size"))
+    members = [{"model": "kind", "weight": 1}, {"model": "size", "weight": 1}]
+    (both / "ensemble.json").write_text(json.dumps({"combine": "product", "finished": True, "members": members}))
+    scheme = Scheme((Attribute("kind", ("a", "b")), Attribute("size", ("s", "m", "l"))))
+    (both / "labels.json").write_text(json.dumps(scheme.to_dict()))
+    text = "\n".join(listed())
+    tables = re.split(r"^shop/train, (\d) classes.*$", text, flags=re.M)[1:]
+    rows = {classes: re.findall(r"^(both\S*|joint) ", table, re.M) for classes, table in zip(tables[::2], tables[1::2])}
+    assert rows == {"3": ["both/size"], "2": ["both/kind"], "6": ["joint", "both"]}
+
+
 def test_csv_has_every_value_in_full(tmp_path, listed):
     long = "/somewhere/very/far/away/" + "x" * 100 + ".safetensors"
     saved(tmp_path / "runs" / "with", 0.6, weights=long, epochs=3)
@@ -220,6 +247,6 @@ def test_what_train_leaves_is_read(faces, run_train, tmp_path, listed):
     data["train"]["pictures"] = 800
     saved(tmp_path / "runs" / "second", 0.0, data=data, model="resnet10t", pretrained=False)
     lines = listed(width=130)
-    assert data["name"] == f"{faces.name}/train" and "18 classes" not in " ".join(lines)
+    assert data["name"] == f"{faces.name}/train" and lines[0] == f"{faces.name}/train, 18 classes" and not lines[1]
     assert row(lines, "first")[3] == "1/1" and ".." not in row(lines, "first")[6]  # four persons have no interval
     assert "train_pictures=140" in " ".join(lines) and "input_size=32 24" in " ".join(lines)

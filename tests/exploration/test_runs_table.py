@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,11 +10,13 @@ from exploration.run_records import Run
 from exploration.runs_table import (
     broken_name,
     differing_settings,
+    runs_frame,
     runs_text,
     sorted_runs,
     tables_that_fit,
     wrapped,
 )
+from model.artifacts.provenance import SplitSize
 
 ROOT = Path("runs")
 
@@ -41,7 +44,33 @@ def test_runs_on_different_data_have_tables_of_their_own_with_what_differs_there
     first, second = runs_text([*runs[1:], *runs[:1]], ROOT, 120).split("\n\nfaces/train, 3 classes\n\n")
     assert first.startswith("shop/train, 81 classes\n\nrun") and "0.3" in first and "lr" in first.splitlines()[2]
     assert "lr" not in second and second.splitlines()[-1].startswith("a ")
-    assert "classes" not in runs_text(runs[1:], ROOT, 120)
+    assert runs_text(runs[1:], ROOT, 120) == first
+
+
+def test_runs_on_other_images_or_labels_of_the_same_name_have_a_table_of_their_own():
+    same = [replace(run(name, 0.5), data="faces/train, 3 classes", ids={"age": "1", "kind": "2"}) for name in "ab"]
+    other = replace(run("c", 0.9), data="faces/train, 3 classes", ids={"age": "1", "kind": "3"})
+    unknown = replace(run("d", 0.1), data="faces/train, 3 classes")
+    tables = runs_text([other, *same, unknown], ROOT, 120).split("faces/train, 3 classes")[1:]
+    assert [re.findall(r"^([a-d]) ", table, re.M) for table in tables] == [["c"], ["a", "b"], ["d"]]
+    notes = [table.splitlines()[0] for table in tables]
+    assert notes == ["", "; other images or labels than above", "; other images or labels than above"]
+    assert runs_text([run("a"), run("b")], ROOT, 120).startswith("run ")  # of a version that recorded no data
+
+
+def test_the_split_is_above_the_table_if_all_runs_share_it_else_in_a_column():
+    sides = {"train": SplitSize(140, 20), "validation": SplitSize(28, 4)}
+    first = replace(run("a"), data="faces/train, 3 classes", sides=sides)
+    lines = runs_text([first, replace(first, folder=ROOT / "b")], ROOT, 120).splitlines()
+    split = "train 140 images of 20 groups (83.3 %), validation 28 images of 4 groups (16.7 %)"
+    assert lines[0] == f"faces/train, 3 classes; {split}" and "validation" not in lines[2]
+    second = replace(first, sides={"train": SplitSize(160, 160)})
+    text = runs_text([first, second], ROOT, 120)
+    assert text.startswith("faces/train, 3 classes\n\nrun ") and "28 (16.7 %)" in text
+    assert [row["split"] for row in runs_frame([first, second], ROOT).to_dict("records")] == [
+        split,
+        "train 160 images (100.0 %)",
+    ]
 
 
 def test_texts_are_wrapped_whole_unless_one_is_wider_than_a_line():
