@@ -1,27 +1,42 @@
-"""Trains a model on a folder of images and saves it with its settings, labels, preprocessing, scores and card.
+"""Trains an image classifier and saves it with its scores and a report.
 
-    SM_CHANNEL_TRAIN=data/train SM_MODEL_DIR=runs python train.py --name faces --epochs 10
-    torchrun --nproc_per_node 2 train.py --config configs/mask-resnet18.yaml --train_dir data/train
+Examples:
+  python train.py --train_dir data/train
+  python train.py --train_dir data/train --model resnet50 --epochs 20
+  SM_CHANNEL_TRAIN=data/train SM_MODEL_DIR=runs python train.py --name faces
 
-Reads   SM_CHANNEL_TRAIN        images and labels: profile folders, class folders, a CSV, .lst or a manifest
-        SM_CHANNEL_VALIDATION   others to choose the weights by; else a part of train, whole persons (--validation)
-        SM_CHANNEL_MODEL        a saved model, or its model.tar.gz, whose weights are where training begins (else
-                                --weights, --pretrained); not looked at where it is SM_MODEL_DIR or in it
-Writes  SM_MODEL_DIR/NAME       the saved model (SM_MODEL_DIR itself where that is SageMaker's /opt/ml/model)
-        SM_OUTPUT_DATA_DIR/NAME split.csv and split.json: who is on which side; tensorboard/: the run as it goes; with
-                                --folds out_of_fold/, the answers to every row of the channel; else beside the model
-        .../NAME/validation     report.html, a page on the validation images and the saved model's answers to them,
-                                with gt.csv and output.csv for evaluation.py; else SM_MODEL_DIR/NAME.validation; with
-                                --folds the page is in out_of_fold/
-        checkpoints             in SM_MODEL_DIR/.checkpoints/NAME: the same command goes on where it was stopped
+With an experiment file: python train.py --config configs/mask-resnet18.yaml --train_dir data/train
+On two GPUs: torchrun --nproc_per_node 2 train.py --train_dir data/train
 
-Settings come from flags, then hyperparameters.json, then SM_HP_NAME variables and .env, then the --config file.
-Ends with 0 when done or stopped by SIGTERM with the model saved, 2 for bad input, 130 for Ctrl-C, 1 for a fault.
+Reads:
+  SM_CHANNEL_TRAIN              images and labels: a folder per class, a CSV file, a folder per person, .lst, a manifest
+                                or tar shards
+  SM_CHANNEL_VALIDATION         images and labels that select the best epoch (default: a part of the training images;
+                                all images of a person stay on one side)
+  SM_CHANNEL_MODEL              a saved model, or its model.tar.gz, to start from, unless --weights is set; ignored if
+                                it is SM_MODEL_DIR or a folder in it
+Writes:
+  SM_MODEL_DIR/NAME             the saved model (/opt/ml/model itself in SageMaker)
+  SM_MODEL_DIR/.checkpoints/    checkpoints, with which the same command resumes an interrupted run
+  SM_OUTPUT_DATA_DIR/NAME       split.csv and split.json, which images are in which split; tensorboard/; with --folds
+                                out_of_fold/, the out-of-fold predictions (default: in the folder of the saved model)
+  SM_OUTPUT_DATA_DIR/NAME/validation
+                                report.html, and gt.csv and output.csv of the validation images for evaluation.py
+                                (default: SM_MODEL_DIR/NAME.validation)
+
+Each variable has a flag, which wins: --train_dir, --validation_dir, --model_dir, --output_data_dir.
 """
 
 from __future__ import annotations
 
 import container.gc_pause  # noqa: F401
+
+# isort: split
+from container import job_script
+from container.job_types import TRAIN
+
+if __name__ == "__main__":
+    job_script.check_command_line(TRAIN, __doc__ or "")  # --help and errors need no torch, which imports for seconds
 
 # isort: split
 import logging
@@ -37,11 +52,11 @@ import torch
 import torchvision
 
 import evaluation
-from container import job_script, settings_layers
+from container import settings_layers
 from container.environment import Environment
 from container.gpu_check import check_gpus
-from container.job_types import TRAIN
 from container.locations import Locations
+from container.next_commands import inference_command
 from container.torchrun import refuse_alone
 from model import __version__
 from model.answers.files import OUTPUT, TRUTH
@@ -172,7 +187,7 @@ def run_training(settings: TrainSettings, env: Environment) -> TrainingEnd:
     if page:
         log.info("report of the %s: %s", "out-of-fold answers" if settings.folds else "validation images", page)
     if not location.is_packed:
-        log.info("next: python inference.py --eval_dir FOLDER --model_dir %s", claimed.run_dir)
+        log.info("next: %s", inference_command(claimed.run_dir, train_dir, settings.eval_dir))
     return TrainingEnd(ExitCode.DONE, claimed.run_dir, page)
 
 

@@ -39,6 +39,7 @@ from container.supervise import ExitStatus, supervise
 from container.torchrun import process_count, torchrun, torchrun_variables, wait_for_names
 from container.torchrun_child import first_failure
 from model.errors import ExitCode, InputError, did_you_mean, listing
+from model.settings.cli import requested_text, version_text
 from model.settings.inference import InferenceSettings
 
 OUT_OF_MEMORY = f"out of memory: the system killed a process of this job; {LESS_MEMORY}, or give the container more"
@@ -46,6 +47,9 @@ OUT_OF_MEMORY = f"out of memory: the system killed a process of this job; {LESS_
 
 def main(argv: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, on_sigterm)  # PID 1 has no default handler
+    if argv and argv[0] == "--version":
+        print(version_text())
+        return ExitCode.DONE
     if not argv or argv[0] in ("-h", "--help"):
         print(__doc__)
         return ExitCode.DONE if argv else ExitCode.BAD_INPUT
@@ -68,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
 
 def run_job(job_type: JobType[Any], flags: Sequence[str]) -> int:
     """Runs a job under supervision, reports its end to SageMaker and returns its exit code."""
-    if {"-h", "--help"} & set(flags):
+    if requested_text(flags) is not None:
         os.execv(sys.executable, command(job_type, flags))
     env = Environment()
     report = Report(None) if job_type is SERVE else env.report

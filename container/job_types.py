@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from container.input_checks import check_evaluation, check_inference, check_training
 from container.locations import Locations
 from model.answers.files import PARTS
 from model.settings.evaluation import EvaluationSettings
@@ -57,6 +58,7 @@ class JobType(Generic[S]):
         feeds: Inputs of later jobs that can be a job of this type by its name, each with the folder in RESULTS/JOB that
             it means.
         written: The folders that it writes into, beside the files that report its end.
+        check: Raises InputError if an input is missing, as far as that shows without torch, pandas and numpy.
     """
 
     name: str
@@ -78,6 +80,7 @@ class JobType(Generic[S]):
     output: str = ""
     feeds: Mapping[str, str] = field(default_factory=dict)
     written: Callable[[Locations, S], Iterable[Path]] = lambda locations, settings: ()
+    check: Callable[[Locations, S], None] = lambda locations, settings: None
 
     @property
     def default_settings(self) -> S:
@@ -120,6 +123,7 @@ TRAIN = JobType(
     output="output",
     feeds={"model": "model"},
     written=Locations.written_by_training,
+    check=check_training,
 )
 INFERENCE = JobType(
     "inference",
@@ -138,6 +142,7 @@ INFERENCE = JobType(
     output="output",
     feeds={"predictions": "output", PARTS: PARTS},
     written=Locations.written_by_inference,
+    check=check_inference,
 )
 INFERENCE_TTA = JobType(
     "inference_TTA",
@@ -157,6 +162,7 @@ INFERENCE_TTA = JobType(
     output=INFERENCE.output,
     feeds=INFERENCE.feeds,
     written=INFERENCE.written,
+    check=INFERENCE.check,
 )
 EVALUATION = JobType(
     "evaluation",
@@ -173,6 +179,7 @@ EVALUATION = JobType(
     instead={"output_data_dir": "answers"},
     output="evaluation",
     written=Locations.written_by_evaluation,
+    check=check_evaluation,
 )
 SERVE = JobType("serve", ServeSettings, None)  # python -m container.serve; the launcher's are endpoints and transforms
 

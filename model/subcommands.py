@@ -9,6 +9,7 @@ import importlib
 import sys
 from collections.abc import Mapping, Sequence
 
+from model import __version__
 from model.errors import ExitCode, Failure, InputError, did_you_mean, listing
 from model.streams import outlive_readers
 
@@ -29,6 +30,9 @@ def run_subcommand(package: str, subcommands: Subcommands, argv: Sequence[str]) 
     outlive_readers()
     if not argv or argv[0] in ("-h", "--help"):
         print(subcommands_text(package, subcommands))
+        return ExitCode.DONE
+    if argv[0] == "--version":
+        print(f"rarebird {__version__}")
         return ExitCode.DONE
     name, *flags = argv
     try:

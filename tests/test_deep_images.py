@@ -95,7 +95,7 @@ def test_inference_and_python_answer_by_the_saved_range(channels, run_train, tmp
 def test_a_given_range_is_taken_and_another_one_is_no_resumption(channels, run_train, tmp_path, caplog):
     run = run_train(channels / "twelve", *FLAGS, "--pixel_range", "900", "1100")
     assert saved(run, "preprocessing.json")["pixel_range"] == [900, 1100]
-    with pytest.raises(InputError, match="pixel_range takes two numbers that rise"):
+    with pytest.raises(InputError, match="pixel_range must be two increasing numbers"):
         run_train(channels / "twelve", *FLAGS, "--pixel_range", "1100", "900")
 
 

@@ -99,10 +99,10 @@ def test_levels_of_folders_are_attributes_of_the_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--folder_levels", "a", "a"], "folder_levels takes names that differ"),
-        (["--folder_levels", "all", "label"], "or all alone"),
-        (["--folder_levels", "label", "--table", "t.csv"], "folder_levels belongs to class folders, not t.csv"),
-        (["--folder_levels", "label", "--layout", "csv"], "folder_levels belongs to class folders, not csv"),
+        (["--folder_levels", "a", "a"], "folder_levels must be different names"),
+        (["--folder_levels", "all", "label"], "or only all"),
+        (["--folder_levels", "label", "--table", "t.csv"], "folder_levels is for class folders, not for t.csv"),
+        (["--folder_levels", "label", "--layout", "csv"], "folder_levels is for class folders, not for layout csv"),
     ],
 )
 def test_levels_that_contradict_are_refused(splits: Path, flags: list[str], message: str) -> None:

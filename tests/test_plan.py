@@ -173,12 +173,12 @@ def test_models_that_are_gone_are_written_again_without_training(faces, run_trai
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--folds", "1"], "0 .one model on a split. or at least 2"),
+        (["--folds", "1"], "0 .one model. or at least 2"),
         (["--folds", "99"], "99 folds need as many groups"),
         ([*SEPARATE, "--separate", '{"agee": {}}'], "'agee' is not an attribute"),
         ([*SEPARATE, "--separate", '{"age": {"layout": "csv"}}'], "layout cannot be an attribute's own"),
         ([*SEPARATE, "--separate", '{"age": {"lr": -1}}'], "separate: age: lr = -1: expected at least 0"),
-        (["--separate", '{"age": {"lr": 1}}'], "separate belongs to target separate"),
+        (["--separate", '{"age": {"lr": 1}}'], "separate is for target separate"),
     ],
 )
 def test_what_cannot_be_is_told(faces, run_train, flags, message):

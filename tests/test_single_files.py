@@ -61,5 +61,5 @@ def test_what_is_no_single_file_is_told_before_the_model_is_read(answer_single, 
         answer_single("photos", "a.jpg", "a.png")
     assert "photos: a folder is named by a flag, as in --eval_dir photos" in str(caught.value)
     assert "a.jpg: there is no such file; nearest: a.png" in str(caught.value)
-    with pytest.raises(InputError, match="images and eval_dir both name what to answer"):
+    with pytest.raises(InputError, match="single images and eval_dir both name what to predict"):
         answer_single("a.png", "--eval_dir", "photos")

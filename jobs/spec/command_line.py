@@ -16,7 +16,7 @@ from jobs.spec.flags import FLAGS, JOB_SETTINGS, flag_names, takers
 from jobs.spec.studio import studio_defaults
 from model.errors import InputError, did_you_mean, listing
 from model.settings.aliases import aliases_of
-from model.settings.cli import from_flags, help_text
+from model.settings.cli import HELP, VERSION, from_flags, help_text, requested_text, version_text
 from model.settings.fields import canonical
 
 S = TypeVar("S")
@@ -32,7 +32,7 @@ VARIABLES = {  # by flag, the variables that it is taken from where it is not gi
 
 
 def read_flags(command: str, argv: Sequence[str], usage: str) -> tuple[Any, list[str]]:
-    """Reads the launcher's flags. --help prints and ends the process.
+    """Reads the launcher's flags. --help, --help-all and --version print and end the process.
 
     Args:
         command: The subcommand, one of jobs.spec.flags.FLAGS.
@@ -46,20 +46,28 @@ def read_flags(command: str, argv: Sequence[str], usage: str) -> tuple[Any, list
         InputError: With all flags that the subcommand does not take, or all that is wrong with those of the launcher.
     """
     cls = FLAGS[command]
-    own, others = split_flags(cls, argv)
-    if "-h" in own or "--help" in others:
-        print(_help(command, usage))
+    text = requested_text(argv)
+    if text is not None:
+        print(version_text() if text == VERSION else _help(command, usage, common_only=text == HELP))
         raise SystemExit(0)
+    own, others = split_flags(cls, argv)
     _refuse_unknown(command, others)
     flags = from_flags(cls, own, usage)
     _refuse_ignored(flags, own)
     return with_variables(flags), others
 
 
-def _help(command: str, usage: str) -> str:
-    """The text of --help: the launcher's flags, those that only some backends use, and the job's settings."""
+def _help(command: str, usage: str, common_only: bool) -> str:
+    """The text of --help or --help-all: the launcher's flags, those that only some backends use, and the job's
+    settings.
+
+    Args:
+        command: The subcommand.
+        usage: The text above the flags.
+        common_only: Whether it is the text of --help, which lists only the common settings of the job.
+    """
     cls = FLAGS[command]
-    text = help_text(cls, usage)
+    text = help_text(cls, usage, common_only=common_only, program=f"python -m jobs {command}")
     if issubclass(cls, BackendFlags):
         by_backends: dict[tuple[str, ...], list[str]] = {}
         for field in dataclasses.fields(cls):
@@ -72,7 +80,9 @@ def _help(command: str, usage: str) -> str:
             )
     if command in JOB_SETTINGS:
         job_type = JOB_SETTINGS[command]
-        settings = help_text(job_type.settings, "", job_type.defaults).lstrip("\n")
+        program = f"python -m jobs {command}"
+        settings = help_text(job_type.settings, "", job_type.defaults, common_only=common_only, program=program)
+        settings = settings.lstrip("\n")
         text += f"\nThe settings of {job_type.script} are flags too:\n\n{settings}"
     return text
 

@@ -16,7 +16,7 @@ from model.data.checked_tables import UNREADABLE_CSV
 from model.data.leaks import check_channels, warn_of_duplicates
 from model.data.pixel_range import find_range
 from model.data.readers.split_names import TRAIN, VALIDATION
-from model.data.split_report import SplitReport, report_split
+from model.data.split_report import MAX_CLASSES, SplitReport, report_split
 from model.data.splits import split
 from model.data.table import SIDE, Table
 from model.errors import InputError, Problems, did_you_mean, listing
@@ -130,7 +130,10 @@ def save_left_out(folder: Path, tables: Sequence[Table]) -> None:
 def write_split(folder: Path, report: SplitReport, images: pd.DataFrame) -> None:
     """Logs a report and writes it as split.json, and the images with their sides as split.csv."""
     log.info("%s", report.text())
-    write_json(folder / "split.json", report.to_dict())
+    split_json = folder / "split.json"
+    write_json(split_json, report.to_dict())
+    if len(report.class_names) > MAX_CLASSES:
+        log.info("all %s classes: %s", f"{len(report.class_names):,}", split_json)
     write_frame(folder / "split.csv", images)
 
 

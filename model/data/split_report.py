@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from model.errors import listing
 from model.runtime.terminal import text_table
 
-MAX_CLASSES = 30  # rows of the table; of more classes, the most and the least frequent
+MAX_CLASSES = 20  # rows of the table; of more classes, the most and the least frequent
 MAX_LARGE_GROUPS = 3  # large groups that have a warning each
 
 
@@ -54,8 +54,8 @@ class SplitReport:
             half = MAX_CLASSES // 2
             omitted = by_class[half:-half]
             most, least = sum(omitted[0][1]), sum(omitted[-1][1])
-            sizes = f"{most:,}" if most == least else f"{most:,} to {least:,}"
-            by_class[half:-half] = [(f"... {len(omitted):,} more classes of {sizes} images", [])]
+            sizes = f"{most:,}" if most == least else f"{least:,} to {most:,}"
+            by_class[half:-half] = [(f"... and {len(omitted):,} more classes of {sizes} images", [])]
         lines = [[name, *(text for side in _with_shares(counts) for text in side)] for name, counts in rows + by_class]
         headers = ["", *(header for name in self.side_names for header in (name, "%"))]
         table = text_table(headers, lines, right=range(1, len(headers)))

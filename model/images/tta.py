@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -170,9 +169,3 @@ def _sum_in_order(values: NDArray[np.float32]) -> NDArray[np.float32]:
     for view in range(values.shape[1]):
         total += values[:, view]
     return total
-
-
-def fixed_views_text() -> str:
-    """The fixed views in their order, as text for --help."""
-    text = "; ".join(f"{number} {view}" for number, view in enumerate(FIXED, 1))
-    return textwrap.fill(text, 110, initial_indent="    ", subsequent_indent="    ")

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from model.errors import InputError, did_you_mean, listing
-from model.settings.choices import SEPARATE
+from model.settings.choices import IMAGES, SEPARATE
 from model.settings.fields import Layer, as_dict, build, names_in_sections
 from model.settings.nested import own_names
 from model.settings.train import TrainSettings
 
-OWN_SECTIONS = ("Sampling and loss", "Network", "Pictures", "Loop", "Machine")  # settings that an attribute may have
+OWN_SECTIONS = ("Sampling and loss", "Network", IMAGES, "Loop", "Machine")  # settings that an attribute may have
 
 
 def settings_by_attribute(settings: TrainSettings, attributes: Sequence[str]) -> dict[str, TrainSettings]:

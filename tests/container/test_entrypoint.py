@@ -17,6 +17,7 @@ from container.entrypoint import processes_of
 from container.job_types import EVALUATION, INFERENCE, INFERENCE_TTA, SERVE, TRAIN
 from container.project_root import PROJECT_ROOT
 from container.supervise import children
+from model import __version__
 from model.artifacts.verify import model_problem
 from model.settings.evaluation import EvaluationSettings
 from model.settings.inference import InferenceSettings
@@ -71,7 +72,7 @@ def test_a_job_that_saves_its_model_is_a_success(run, tree):
         (
             "raise RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed. ')",
             137,
-            "a loader worker was killed, as for memory: fewer num_workers",
+            "a loader worker was killed, probably out of memory: use fewer num_workers",
         ),
     ],
 )
@@ -244,10 +245,16 @@ def test_a_host_whose_instance_group_does_not_train_ends_at_once(run, tree):
     assert ended.stdout == "the instance group of this host does not train; nothing to do here\n"
 
 
-def test_help_is_the_jobs_own(run, tree):
-    ended = run("print('help of', sys.argv[1])\nraise SystemExit(0)", "train", "--help")
-    assert ended.returncode == 0 and "help of --help" in ended.stdout
+@pytest.mark.parametrize("flag", ["--help-all", "--version"])
+def test_texts_of_a_job_are_printed_by_its_script(run, tree, flag):
+    ended = run("print('text of', sys.argv[1])\nraise SystemExit(0)", "train", flag)
+    assert ended.returncode == 0 and f"text of {flag}" in ended.stdout
     assert not (tree / "output").exists() or not list((tree / "output").iterdir())
+
+
+def test_the_version_is_printed_without_a_job(run):
+    ended = run("pass", "--version")
+    assert (ended.returncode, ended.stdout) == (0, f"rarebird {__version__}\n")
 
 
 def test_a_program_is_run_as_it_stands_and_sees_the_variables(run, tree):

@@ -17,6 +17,7 @@ import pytest
 from jobs.__main__ import SUBCOMMANDS
 from jobs.commands.doctor import CHECKS
 from jobs.commands.image import repository_uri
+from model import __version__
 from tests.jobs.conftest import ACCOUNT, BUCKET, MANIFEST, ROOT, leave, run_jobs, saved_model
 
 ELSEWHERE = ("image", "--on docker", "--job_name trial")  # README's commands that the tests of the image run
@@ -51,6 +52,18 @@ def test_help_of_a_subcommand_needs_neither_torch_nor_boto3(name):
     assert "--" in output
     if name == "train":
         assert "--instance TEXT" in output and "--epochs N" in output
+
+
+def test_help_of_train_has_the_common_settings_and_help_all_every_one(capsys):
+    texts = []
+    for flag in ("--help", "--help-all", "--version"):
+        with pytest.raises(SystemExit):
+            run_jobs("train", flag)
+        texts.append(capsys.readouterr().out)
+    short, all_settings, version = texts
+    assert "settings: python -m jobs train --help-all\n" in short and "--effective_beta" not in short
+    assert "--effective_beta" in all_settings and "--instance TEXT" in all_settings
+    assert version == f"rarebird {__version__}\n"
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

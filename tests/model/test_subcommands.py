@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from model import __version__
 from model.errors import Failure, InputError
 from model.subcommands import run_subcommand
 
@@ -50,6 +51,11 @@ def test_an_unknown_subcommand_is_told_with_the_nearest(capsys):
     assert run_subcommand("tests", SUBCOMMANDS, ["worj"]) == 2
     error = "error: 'worj' is no subcommand of tests; there are work, workshop; nearest: work\n"
     assert capsys.readouterr().err == error
+
+
+def test_version_is_that_of_rarebird(capsys):
+    assert run_subcommand("tests", SUBCOMMANDS, ["--version"]) == 0
+    assert capsys.readouterr().out == f"rarebird {__version__}\n"
 
 
 @pytest.mark.parametrize("argv", [[], ["-h"], ["--help"]])

@@ -15,14 +15,20 @@ from model.settings.train import TrainSettings
 WORDS = [
     (
         "--sampler none --ranges '{sampler_strength: [0.1, 1.0]}'",
-        "sampler_strength 0.1: sampler none has strength 0, not 0.1 (3 of 3 combinations)",
+        "sampler_strength 0.1: sampler none requires sampler_strength 0, not 0.1 (3 of 3 combinations)",
     ),
     (
         "--ranges '{sampler: [none, imbalanced], sampler_strength: [0.1, 1.0]}'",
-        "sampler none, sampler_strength 0.1: sampler none has strength 0, not 0.1 (3 of 6 combinations)",
+        "sampler none, sampler_strength 0.1: sampler none requires sampler_strength 0, not 0.1 (3 of 6 combinations)",
     ),
-    ("--ranges '{folds: [0, 3]}'", "folds 1: folds takes 0 (one model on a split) or at least 2 (1 of 4 combinations)"),
-    ("--ranges '{freeze_epochs: [0, 2]}'", "freeze_epochs 1: freeze_epochs needs freeze (2 of 3 combinations)"),
+    (
+        "--ranges '{folds: [0, 3]}'",
+        "folds 1: folds must be 0 (one model) or at least 2, not 1 (1 of 4 combinations)",
+    ),
+    (
+        "--ranges '{freeze_epochs: [0, 2]}'",
+        "freeze_epochs 1: freeze_epochs requires freeze (2 of 3 combinations)",
+    ),
     ("--isolated --ranges '{pretrained: [true, false]}'", "pretrained true: isolated and pretrained true: a training"),
     ("--ranges '{weights: [a, b]}'", "weights: a path of this machine cannot be varied"),
 ]
@@ -57,8 +63,8 @@ def test_of_very_many_combinations_all_pairs_are_checked(monkeypatch):
         "sampler_strength": [0, 1],
     }
     (line,) = refused_combinations(values, ["lr", "epochs"], TrainSettings(), False)
-    assert "sampler none, sampler_strength 1: sampler none has strength 0, not 1" in line
-    with pytest.raises(InputError, match="sampler none has strength 0"):
+    assert "sampler none, sampler_strength 1: sampler none requires sampler_strength 0, not 1" in line
+    with pytest.raises(InputError, match="sampler none requires sampler_strength 0"):
         parameter_ranges(
             {"lr": [0.1, 0.2], "sampler": ["none", "sqrt"], "sampler_strength": [0.5, 1], "epochs": [1, 9]}
         )

@@ -44,11 +44,11 @@ def test_many_classes_are_shortened_to_the_commonest_and_the_rarest() -> None:
     names = [f"class{c}" for c in range(100)]
     report = report_split(groups, classes, np.zeros(len(classes), int), names, ["train"], None)
     names_shown = [line.split()[0] for line in report.text().splitlines()[3:]]
-    assert names_shown == [f"class{c}" for c in range(99, 84, -1)] + ["..."] + [f"class{c}" for c in range(14, -1, -1)]
-    assert "... 70 more classes of 85 to 16 images" in report.text()
+    assert names_shown == [f"class{c}" for c in range(99, 89, -1)] + ["..."] + [f"class{c}" for c in range(9, -1, -1)]
+    assert "... and 80 more classes of 11 to 90 images" in report.text()
     assert len(report.to_dict()["sides"]["train"]["classes"]) == 100
     even = report_split(np.arange(200).astype(str), np.arange(200) % 100, np.zeros(200, int), names, ["train"], None)
-    assert "... 70 more classes of 2 images" in even.text()
+    assert "... and 80 more classes of 2 images" in even.text()
 
 
 def test_what_is_wrong_with_a_split_is_reported() -> None:

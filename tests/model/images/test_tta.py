@@ -8,7 +8,7 @@ from model.decisions import Decision
 from model.errors import InputError
 from model.images.pipeline import InputPipeline
 from model.images.preprocessing import Preprocessing
-from model.images.tta import FIXED, UNTOUCHED, Views, fixed_views_text
+from model.images.tta import FIXED, UNTOUCHED, Views
 
 FIT = Preprocessing(32, 24)
 SMALL = InputPipeline(FIT)
@@ -84,8 +84,3 @@ def test_jpegs_are_decoded_large_enough_for_the_closest_view():
 def test_more_fixed_views_than_there_are_name_the_other_mode():
     with pytest.raises(InputError, match="16 fixed views; --tta_mode vote"):
         Views(SMALL, 17)
-
-
-def test_help_lists_every_view():
-    text = " ".join(fixed_views_text().split())
-    assert text.startswith("1 as it is; 2 flipped; 3 92% middle;") and "16 80% middle, flipped" in text

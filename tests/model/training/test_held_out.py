@@ -70,7 +70,7 @@ def test_training_leaves_a_report_beside_the_model_and_says_what_comes_next(repo
     assert lines[-3:] == [
         f"saved model: {run}",
         f"report of the validation images: {folder / 'report.html'}",
-        f"next: python inference.py --eval_dir FOLDER --model_dir {run}",
+        f"next: python inference.py --eval_dir {faces / 'eval'} --model_dir {run}",
     ]
     assert newest_model(run.parent) == run
     check_answers(folder, run, faces / "train")
