@@ -95,7 +95,7 @@ def test_every_row_is_kept_and_an_image_that_cannot_be_read_has_a_reason(faces, 
     errors = pd.read_csv(output / "errors.csv", dtype=str, keep_default_na=False)
     assert errors["ImageID"].tolist() == ["gone.png", "bad.png", "../out.png", ""]
     assert "no such file" in errors["error"][0] and "out of the channel" in errors["error"][2]
-    with pytest.raises(Failure, match=r"^4 of 7 images could not be read .*errors\.csv tells why$"):
+    with pytest.raises(Failure, match=r"^4 of 7 images are unreadable .*errors\.csv for the reasons$"):
         infer("--strict", channel=channel)
 
 

@@ -88,17 +88,17 @@ def test_how_a_job_ends_is_told(run, tree, body, code, expected):
     ("body", "expected"),
     [
         ("pass", "no model was saved in"),
-        ("save(BASE + '/model'); Path(BASE + '/model/labels.json').unlink()", "lacks labels.json"),
+        ("save(BASE + '/model'); Path(BASE + '/model/labels.json').unlink()", "missing files: labels.json"),
         ("save(BASE + '/model'); Path(BASE + '/model/labels.json').write_text('{')", "labels.json cannot be read"),
         (
             "save(BASE + '/model')\nwith open(BASE + '/model/model.safetensors', 'r+b') as file: file.truncate(70)",
-            "model.safetensors has 70 bytes where its header tells of",
+            "model.safetensors has 70 bytes; its header describes",
         ),
         ("save(BASE + '/model'); Path(BASE + '/model/model.safetensors').write_bytes(b'x' * 99)", "cannot be read"),
         (
             "save(BASE + '/model/a')\nPath(BASE + '/model/ensemble.json').write_text("
             "json.dumps({'members': [{'model': 'a'}, {'model': 'b'}]}))",
-            "no model lies in",
+            "contains no saved model",
         ),
     ],
 )

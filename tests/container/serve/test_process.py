@@ -159,7 +159,7 @@ def test_the_model_is_what_flag_variable_or_tree_name(model, tmp_path, monkeypat
 
     base = tmp_path / "ml"
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(base))
-    with pytest.raises(InputError, match="no finished run lies in runs"):
+    with pytest.raises(InputError, match="runs contains no finished run"):
         place()
     shutil.copytree(model, base / "model")
     (base / "model" / "model.tar.gz").write_bytes(b"of the SDK's local mode")

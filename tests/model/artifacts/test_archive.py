@@ -42,7 +42,7 @@ def test_files_and_folders_come_out(tmp_path: Path):
         ("evil", tarfile.LNKTYPE, "good", "a link or a device"),
         ("evil", tarfile.CHRTYPE, "", "a link or a device"),
         ("evil", tarfile.FIFOTYPE, "", "a link or a device"),
-        ("good", None, "", "there twice"),
+        ("good", None, "", "is a duplicate"),
     ],
 )
 def test_what_would_write_elsewhere_is_refused_whole(tmp_path: Path, name, kind, link, told):
@@ -74,7 +74,7 @@ def test_a_model_beside_its_archive_is_taken_as_it_is(tmp_path: Path):
 
 def test_an_archive_without_a_model_is_told(tmp_path: Path):
     archive_of(tmp_path / "model.tar.gz", ("a.txt", b"x"))
-    with pytest.raises(InputError, match="no saved model lies in it"), opened_model(tmp_path):
+    with pytest.raises(InputError, match="no saved model is in it or below it"), opened_model(tmp_path):
         pass
 
 

@@ -23,9 +23,9 @@ def test_what_is_copied_is_whole_and_alone(models, tmp_path):
 @pytest.mark.parametrize(
     ("named", "told"),
     [
-        (("a", "mask"), "only the same classes"),
-        (("a:0", "b:0"), "weights must be 0 or more"),
-        (("a:-1", "b"), "weights must be 0 or more"),
+        (("a", "mask"), "the classes and their order must be the same"),
+        (("a:0", "b:0"), "weights must be at least 0"),
+        (("a:-1", "b"), "weights must be at least 0"),
         (("a:heavy", "b"), "'heavy' behind the colon is no number"),
         (("a", "c"), "there is no such folder"),
     ],
@@ -68,4 +68,4 @@ def test_the_subcommands_say_what_they_made(models, pictures, tmp_path, capsys):
     assert run_subcommand("model", SUBCOMMANDS, words) == 0
     assert "2 models, soft, 18 classes" in capsys.readouterr().out
     assert run_subcommand("model", SUBCOMMANDS, ["ensemble", str(models / "a")]) == 2
-    assert "--output DIR is needed" in capsys.readouterr().err
+    assert "--output DIR is missing" in capsys.readouterr().err

@@ -37,5 +37,5 @@ def test_other_content_is_told_with_the_file(tmp_path, text):
 @pytest.mark.parametrize("path", ["../a", "/tmp", ".", "a/../.."])
 def test_a_member_outside_the_folder_is_refused(tmp_path, path):
     write_ensemble_file(tmp_path, EnsembleFile("soft", (EnsembleMember("a", 1), EnsembleMember(path, 1))))
-    with pytest.raises(InputError, match="does not lie below"):
+    with pytest.raises(InputError, match="is not in a subfolder"):
         read_ensemble_file(tmp_path)

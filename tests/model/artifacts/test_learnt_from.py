@@ -55,7 +55,7 @@ def test_a_damaged_file_is_named(tmp_path, content):
 def test_keys_of_objects_are_not_unpickled(tmp_path):
     np.savez(tmp_path / "x.npz", train=np.array([{}], dtype=object), validation=SEEN.validation)
     (tmp_path / "x.npz").rename(tmp_path / LEARNT_FROM)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="unreadable"):
         read_learnt_from(tmp_path)
     with (tmp_path / LEARNT_FROM).open("wb") as file:
         np.savez(file, train=np.zeros(3), validation=SEEN.validation)
@@ -82,6 +82,6 @@ def test_it_is_packed_and_verified_with_the_model(models, tmp_path):
         assert read_learnt_from(folder).train.tolist() == SEEN.train.tolist()
     assert model_problem(tmp_path / "exp") is None
     (tmp_path / "exp" / LEARNT_FROM).write_bytes(b"damaged")
-    assert "learnt_from.npz is no NumPy archive" in model_problem(tmp_path / "exp")
+    assert "learnt_from.npz is not a NumPy archive" in model_problem(tmp_path / "exp")
     (tmp_path / "exp" / LEARNT_FROM).unlink()  # as of an earlier version
     assert model_problem(tmp_path / "exp") is None

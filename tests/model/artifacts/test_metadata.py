@@ -27,7 +27,7 @@ def test_settings_and_metrics_are_read(tmp_path, write_model):
     ("name", "text", "told"),
     [
         ("settings.yaml", "model: [", r"^settings\.yaml: cannot be read: "),
-        ("settings.yaml", "- a", r"^settings\.yaml: expected settings by name, not list$"),
+        ("settings.yaml", "- a", r"^settings\.yaml: expected a mapping of settings, not list$"),
         ("settings.yaml", "modle: x", "nearest: model"),
         ("metrics.json", "{", r"^metrics\.json: cannot be read: "),
         ("metrics.json", "[]", r"^metrics\.json: expected a JSON object, not list$"),

@@ -86,5 +86,5 @@ def test_a_run_without_validation_has_no_scores():
 def test_what_is_no_such_block_is_refused(spoil):
     saved = json.loads(json.dumps(made(TrainSettings()).to_dict()))
     spoil(saved)
-    with pytest.raises(InputError, match="not how a model was made"):
+    with pytest.raises(InputError, match="not a valid training record"):
         Provenance.from_dict(saved)

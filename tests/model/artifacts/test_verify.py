@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_a_whole_model_is_told(tmp_path, write_model):
     assert str(verify(write_model(tmp_path))) == "resnet10t, 2 classes"
-    assert str(verify(write_model(tmp_path, finished=False))).endswith("of a run that was stopped")
+    assert str(verify(write_model(tmp_path, finished=False))).endswith("training was stopped early")
 
 
 def test_an_ensemble_is_told(tmp_path, write_model):
@@ -46,7 +46,7 @@ def test_members_are_those_of_ensemble_json_at_any_depth_and_each_must_be_whole(
     (tmp_path / "ensemble.json").write_text('{"combine": "soft", "members": [{"model": "fold1"}]}')
     assert verify(tmp_path).models == 2
     (tmp_path / "fold1" / "age" / "labels.json").unlink()
-    assert model_problem(tmp_path) == f"the model in {tmp_path}/fold1/age lacks labels.json"
+    assert model_problem(tmp_path) == f"model {tmp_path}/fold1/age: missing files: labels.json"
 
 
 @pytest.mark.parametrize("folder", ["", "a"])
@@ -69,13 +69,13 @@ def test_a_member_outside_its_ensemble_is_a_problem(tmp_path, write_model, membe
     write_model(tmp_path / "a")
     (tmp_path / "both").mkdir()
     (tmp_path / "both" / "ensemble.json").write_text(json.dumps({"combine": "soft", "members": [{"model": members}]}))
-    assert "does not lie below" in model_problem(tmp_path / "both")
+    assert "is not in a subfolder" in model_problem(tmp_path / "both")
 
 
 def test_a_folder_without_a_model_is_told_with_what_it_holds(tmp_path):
     (tmp_path / "notes.txt").touch()
-    assert model_problem(tmp_path) == f"no model lies in {tmp_path}, which holds notes.txt"
-    assert model_problem(tmp_path / "gone") == f"no model lies in {tmp_path}/gone, which holds nothing"
+    assert model_problem(tmp_path) == f"{tmp_path} contains no saved model; it contains notes.txt"
+    assert model_problem(tmp_path / "gone") == f"{tmp_path}/gone contains no saved model; it contains nothing"
 
 
 def test_nothing_heavy_is_imported():
@@ -89,7 +89,7 @@ def test_a_model_of_another_backend_is_whole_without_weights(tmp_path, write_mod
     (write_model(tmp_path) / "model.safetensors").rename(tmp_path / "toy.npz")
     assert model_problem(tmp_path) is None
     (tmp_path / "toy.npz").unlink()
-    assert "no model lies in" in model_problem(tmp_path)
+    assert "contains no saved model" in model_problem(tmp_path)
 
 
 def cut_weights(folder: Path) -> None:
@@ -101,7 +101,7 @@ def cut_weights(folder: Path) -> None:
     ("harm", "told"),
     [
         (lambda folder: (folder / "metrics.json").unlink(), "metrics.json"),
-        (cut_weights, "bytes where its header tells of"),
+        (cut_weights, "bytes; its header describes"),
         (lambda folder: (folder / "settings.yaml").write_text("modle: x\n"), "nearest: model"),
         (lambda folder: (folder / "labels.json").write_text("{}"), "not a label scheme"),
         (lambda folder: (folder / "settings.yaml").write_text("- a\n"), "settings.yaml|no attribute"),
