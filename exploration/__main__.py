@@ -1,4 +1,4 @@
-"""`python -m exploration SUBCOMMAND ...`: looking at data, runs and scores."""
+"""`python -m exploration SUBCOMMAND ...`: tools for data, runs and scores."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from model.subcommands import run_subcommand
 
 SUBCOMMANDS = {
-    "demo": ("exploration.demo", "draws images of made-up faces to try the jobs on"),
-    "runs": ("exploration.runs", "lists what was trained: the settings that differ, scores and intervals"),
-    "scores": ("exploration.scores", "prints an evaluation.json as a small table"),
+    "demo": ("exploration.demo", "Draw images of invented faces to try the jobs with."),
+    "runs": ("exploration.runs", "List trained models with the settings that differ, scores and intervals."),
+    "scores": ("exploration.scores", "Print an evaluation.json as a small table."),
 }
 
 

@@ -1,10 +1,10 @@
-"""Demo data set: draws images of invented faces, by a seed, in the layout of the mask competition.
+"""Demo data set: draws images of invented faces, in the folder layout of the mask competition.
 
     OUT/train/images/<id>_<gender>_<race>_<age>/{mask1 ... mask5, incorrect_mask, normal}.jpg   the channel train
     OUT/eval/images/<40 hex digits>.jpg, OUT/eval/info.csv                                      the channel eval
-    OUT/gt/gt.csv                                                                               its ground truth
+    OUT/gt/gt.csv                                                                               the ground truth of eval
 
-Seven images per person; no person is in both train and eval. The shares of masks, genders and ages are about those of
+Each person has seven images and is in either train or eval. The shares of masks, genders and ages are roughly those of
 the competition.
 """
 
@@ -26,14 +26,14 @@ from model.labels import mask_scheme
 from model.settings.cli import from_flags
 from model.settings.fields import setting
 
-USAGE = "python -m exploration demo [--output DIR] [--FLAG VALUE ...]\n\nDraws train, eval and gt into a folder."
-MARKER = "Drawn by `python -m exploration demo`"  # first words of README.txt; a folder without it is never replaced
+USAGE = "python -m exploration demo [--output DIR] [--FLAG VALUE ...]\n\nDraws the folders train, eval and gt."
+MARKER = "Drawn by `python -m exploration demo`"  # start of README.txt; a folder without it is not replaced
 
 KINDS = {f"mask{i}": "worn" for i in range(1, 6)} | {"incorrect_mask": "incorrect", "normal": "none"}
 # Shares of the competition's persons. No age is within 1.5 years of 30 or 60, where drawings do not differ visibly.
 BANDS = ((18, 28, 0.45), (32, 57, 0.48), (62, 70, 0.07))  # first and last age, share of the persons
 WOMEN = 0.53
-RACE = "drawn"  # a part of the folders' names
+RACE = "drawn"  # part of the folders' names
 EXTENSIONS = (".jpg", ".jpeg", ".png")
 EXTENSION_SHARES = (0.87, 0.11, 0.02)  # of the competition's training images
 
@@ -41,13 +41,13 @@ EXTENSION_SHARES = (0.87, 0.11, 0.02)  # of the competition's training images
 @dataclass(frozen=True)
 class DemoSettings:
     output: str = setting(
-        "demo/data", "folder that train, eval and gt are made in; one that an earlier call made is made anew",
-        section="What is drawn",
+        "demo/data", "folder to create train, eval and gt in; a folder of an earlier run of this command is replaced",
+        section="Data set",
     )  # fmt: skip
-    persons: int = setting(300, "persons to learn from, seven images each", low=12)
-    eval_persons: int = setting(160, "other persons to be judged on, seven images each", low=12)
+    persons: int = setting(300, "persons in train, with seven images each", low=12)
+    eval_persons: int = setting(160, "persons in eval, with seven images each", low=12)
     size: list[int] = setting([96, 128], "width and height of an image", unit="pixels", low=16, high=2048)
-    seed: int = setting(0, "of everything random", low=0)
+    seed: int = setting(0, "seed of the random numbers", low=0)
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
@@ -71,7 +71,7 @@ class Person:
 
 
 def make_persons(count: int, first: int, rng: np.random.Generator) -> list[Person]:
-    """Invents persons, in random order; at least two of each gender are 60 and over.
+    """Invents persons in random order. At least two of each gender are 60 or older.
 
     Args:
         count: Number of persons.
@@ -92,27 +92,30 @@ def make_persons(count: int, first: int, rng: np.random.Generator) -> list[Perso
 def draw_demo(settings: DemoSettings) -> dict[str, list[Person]]:
     """Draws train, eval and gt into settings.output.
 
-    They are written into a folder beside it, which is then renamed.
+    A temporary folder next to it is filled and then renamed.
+
+    Args:
+        settings: Settings of the command.
 
     Returns:
         The persons of train and of eval.
 
     Raises:
-        InputError: settings.output is not empty and not from an earlier call, or it cannot be written.
+        InputError: settings.output is neither empty nor from an earlier run, or it cannot be written.
     """
     output = Path(settings.output).resolve()
     partial = output.parent / f".{output.name}.partial"
     for folder in (output, partial):
         if folder.is_symlink() or (folder.exists() and not replaceable(folder)):
             raise InputError(
-                f"output {folder}: already exists, and not from `python -m exploration demo`; "
-                "choose another --output, or remove it"
+                f"output {folder}: already exists and was not created by `python -m exploration demo`; "
+                "choose another --output or remove the folder"
             )
     try:
         shutil.rmtree(partial, ignore_errors=True)
         (partial / "eval" / "images").mkdir(parents=True)
         (partial / "gt").mkdir()
-        (partial / "README.txt").write_text(f"{MARKER}, which makes this folder anew when called again.\n", "utf-8")
+        (partial / "README.txt").write_text(f"{MARKER}, which replaces this folder when it runs again.\n", "utf-8")
     except OSError as error:
         raise InputError(f"output {settings.output}: cannot be written: {error.strerror}") from None
     rng = np.random.default_rng(settings.seed)
@@ -132,7 +135,7 @@ def draw_demo(settings: DemoSettings) -> dict[str, list[Person]]:
 
 
 def replaceable(folder: Path) -> bool:
-    """Whether a folder is empty or from an earlier call of this command."""
+    """Whether a folder is empty or was created by an earlier run of this command."""
     if not folder.is_dir():
         return False
     readme = folder / "README.txt"
@@ -140,7 +143,7 @@ def replaceable(folder: Path) -> bool:
 
 
 def draw_images(person: Person, settings: DemoSettings) -> Iterator[tuple[str, Image.Image, np.random.Generator]]:
-    """Yields kind, image and random generator of each image; they depend only on the seed and the person."""
+    """Yields kind, image and random generator of each image. They depend only on the seed and the person."""
     rng = np.random.default_rng([settings.seed, int(person.id)])
     width, height = settings.size
     portrait = Portrait(person.gender, person.age, (width, height), rng)
@@ -149,7 +152,7 @@ def draw_images(person: Person, settings: DemoSettings) -> Iterator[tuple[str, I
 
 
 def save(picture: Image.Image, path: Path, rng: np.random.Generator) -> None:
-    """Writes a JPEG of a random quality between 55 and 94, or a PNG, by the extension."""
+    """Writes a JPEG with a random quality between 55 and 94, or a PNG, depending on the extension."""
     picture.save(path, quality=int(rng.integers(55, 95)))
 
 
@@ -163,7 +166,7 @@ def write_train(images: Path, persons: Sequence[Person], settings: DemoSettings)
 
 
 def write_eval(folder: Path, persons: Sequence[Person], settings: DemoSettings) -> None:
-    """Draws the images of the channel eval; writes its info.csv, with 0 as every answer, and gt.csv."""
+    """Draws the images of the channel eval and writes info.csv, with 0 in the column ans, and gt.csv."""
     scheme, rows = mask_scheme(), []
     mask, gender, age = scheme.attributes
     for person in persons:
@@ -183,7 +186,7 @@ def write_eval(folder: Path, persons: Sequence[Person], settings: DemoSettings) 
 
 
 def main(argv: Sequence[str]) -> int:
-    """Draws the data set that the flags describe and prints what is in it."""
+    """Draws the data set and prints its size."""
     settings = from_flags(DemoSettings, argv, USAGE)
     for side, persons in draw_demo(settings).items():
         bands = [sum(low <= person.age <= high for person in persons) for low, high, _ in BANDS]

@@ -1,4 +1,4 @@
-"""Runs side by side, with the settings in which they differ: as a text table for the terminal and as a CSV table."""
+"""Formats runs with the settings that differ: as text tables for the terminal and as a CSV table."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from model.runtime.terminal import counted, shortened, table_width, text_table, 
 from model.settings.fields import as_dict, value_text
 from model.settings.train import TrainSettings
 
-WIDEST_CELL = 18  # of a setting's value or header, in columns of the terminal
+WIDEST_VALUE = 18  # of a setting's value or header, in columns of the terminal
 NARROWEST_TEXT = 40  # of a run's settings as a text, likewise
-# The scores that a value of the setting `sort` goes by; the second where a run has no validation images.
+# Scores to sort by, for each value of the setting `sort`; the second is used for runs without validation images
 SORTED_BY = {sort: (CRITERIA[name].name, CRITERIA[name].score) for sort, name in (("f1", "f1"), ("accuracy", "acc"))}
 
 
 def sorted_runs(runs: Sequence[Run], sort: str) -> list[Run]:
-    """Runs in the order that the setting `sort` names; those without a score come last."""
+    """Sorts runs by the setting `sort`; runs without a score come last."""
 
     def key(run: Run) -> tuple[Any, ...]:
         scores = [run.scores[name]["value"] for name in SORTED_BY.get(sort, ()) if name in run.scores]
@@ -35,8 +35,8 @@ def sorted_runs(runs: Sequence[Run], sort: str) -> list[Run]:
 
 
 def differing_settings(runs: Sequence[Run]) -> list[str]:
-    """Names of the settings that are not the same in all runs, in the order of --help; without epochs, which each run
-    shows beside those that are done."""
+    """Names of the settings that are not the same in all runs, in the order of --help-all. Without epochs, which have a
+    column of their own."""
     names = dict.fromkeys(name for run in runs for name in run.settings)
     order = list(as_dict(TrainSettings()))
     differing = [name for name in names if name != "epochs" and len({repr(run.settings.get(name)) for run in runs}) > 1]
@@ -96,8 +96,8 @@ def split_text(run: Run) -> str:
 def _same_data_text(runs: Sequence[Run], root: Path, width: int) -> str:
     """Text tables of runs on the same data.
 
-    The settings that differ are columns if these fit; else each run has a text of those settings that are not what
-    most runs have, and a last table shows what these have.
+    The settings that differ are columns if these fit. Otherwise each run lists the settings that are not those of most
+    runs, and the settings of most runs follow below.
     """
     columns = {
         "run": [_name(run, root) + ("" if run.finished else " (unfinished)") for run in runs],
@@ -112,7 +112,7 @@ def _same_data_text(runs: Sequence[Run], root: Path, width: int) -> str:
         columns["validation"] = [_validation_text(run) for run in runs]
     values = {name: [value_text(run.settings.get(name)) for run in runs] for name in differing_settings(runs)}
     as_columns = columns | {
-        broken_name(name, WIDEST_CELL): [shortened(text, WIDEST_CELL) for text in texts]
+        broken_name(name, WIDEST_VALUE): [shortened(text, WIDEST_VALUE) for text in texts]
         for name, texts in values.items()
     }
     if not values or _width(as_columns) <= width:
@@ -143,7 +143,7 @@ def _width(columns: Mapping[str, Sequence[str]]) -> int:
 
 
 def wrapped(texts: Sequence[str], width: int) -> str:
-    """Texts side by side in lines of at most `width`, each text whole, or shortened where it is wider."""
+    """Texts side by side in lines of at most `width`; a text is never broken, only shortened if it is wider."""
     lines: list[str] = []
     for text in texts:
         text = shortened(text, width)
@@ -155,9 +155,9 @@ def wrapped(texts: Sequence[str], width: int) -> str:
 
 
 def tables_that_fit(columns: Mapping[str, list[str]], width: int) -> list[dict[str, list[str]]]:
-    """The columns as one table or several below each other, none wider than `width`; each begins with the first column.
+    """Splits columns into tables of at most `width`; each starts with the first column.
 
-    A single column beside the first may be wider.
+    A table of only two columns may be wider.
     """
     (first, names), *others = columns.items()
     tables = [{first: names}]
@@ -169,7 +169,7 @@ def tables_that_fit(columns: Mapping[str, list[str]], width: int) -> list[dict[s
 
 
 def broken_name(name: str, width: int) -> str:
-    """A setting's name in lines of at most `width`, broken after underscores and points."""
+    """A setting's name in lines of at most `width`, broken after underscores and dots."""
     return "\n".join(re.findall(rf".{{1,{width}}}$|.{{1,{width}}}(?<=[_.])|[^_.]+[_.]?", name))
 
 
@@ -193,7 +193,7 @@ def _score_text(score: Score | None) -> str:
 
 
 def runs_frame(runs: Sequence[Run], root: Path) -> pd.DataFrame:
-    """A row for each run: its scores with low and high, and the settings that differ, in full."""
+    """One row per run: scores with low and high, and the settings that differ, in full."""
     rows = []
     for run in runs:
         row: dict[str, Any] = {

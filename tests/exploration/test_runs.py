@@ -134,8 +134,8 @@ def test_a_damaged_file_is_told_and_left_out(tmp_path, capsys, monkeypatch):
     told = capsys.readouterr()
     assert [line.split()[0] for line in told.out.splitlines()[2:]] == ["good"]
     for name in ("cut/metrics.json", "odd/metrics.json", "newer/metrics.json", "good/evaluation.json"):
-        assert f"left out: {tmp_path / name}: " in told.err
-    assert f"left out: {tmp_path / '.checkpoints' / 'broken'}: " in told.err
+        assert f"skipped: {tmp_path / name}: " in told.err
+    assert f"skipped: {tmp_path / '.checkpoints' / 'broken'}: " in told.err
 
 
 def test_an_ensemble_stands_beside_its_members(tmp_path, listed):
@@ -239,7 +239,7 @@ def test_no_folder_and_no_run_are_told(tmp_path, capsys):
     assert main(["runs", str(tmp_path / "rums")]) == 2
     assert "nearest: runs" in capsys.readouterr().err
     assert main(["runs", str(tmp_path / "runs")]) == 2
-    assert "no run lies in" in capsys.readouterr().err
+    assert "contains no run; a run has" in capsys.readouterr().err
 
 
 def test_what_train_leaves_is_read(faces, run_train, tmp_path, listed):
