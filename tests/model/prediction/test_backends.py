@@ -23,9 +23,7 @@ def test_the_file_chooses_the_backend(models, tmp_path, monkeypatch):
     (tmp_path / "exp" / "model.safetensors").rename(tmp_path / "exp" / "toy.npz")
     assert make_backend(saved, "cpu", "bf16") == (saved, "cpu", "bf16")
     (tmp_path / "exp" / "toy.npz").unlink()
-    with pytest.raises(
-        InputError, match=r"exp: the file of the network is missing; expected model\.safetensors, toy\.npz"
-    ):
+    with pytest.raises(InputError, match=r"the file of the network is missing; expected model\.safetensors, toy\.npz"):
         make_backend(saved, "cpu", "fp32")
 
 
