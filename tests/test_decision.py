@@ -113,7 +113,7 @@ def test_validation_scores_its_answers(biased, plain, faces):
     assert before["loss"] == after["loss"] and before["acc"] < after["acc"]
 
 
-def test_inference_answers_and_evaluation_scores_by_it(biased, answers, faces, tmp_path):
+def test_inference_predicts_and_evaluation_scores_by_it(biased, answers, faces, tmp_path):
     classes, probabilities = infer(faces, biased, tmp_path)
     assert classes.tolist() == answers["class"].tolist()
     np.testing.assert_allclose(probabilities, probabilities_of(answers), atol=1e-5)
@@ -129,7 +129,7 @@ def test_the_mean_of_views_is_decided_by_it(biased, decision, faces, tmp_path):
     assert classes.tolist() == decision.classes(probabilities).tolist() != probabilities.argmax(1).tolist()
 
 
-def test_views_vote_by_it_and_the_most_votes_answer(biased, decision, faces, pictures, tmp_path, monkeypatch):
+def test_views_vote_by_it_and_the_most_votes_win(biased, decision, faces, pictures, tmp_path, monkeypatch):
     """The decision is not applied a second time, to the shares of votes."""
     seen, combine = [], Views.combine
 
@@ -150,7 +150,7 @@ def test_views_vote_by_it_and_the_most_votes_answer(biased, decision, faces, pic
     assert classes.tolist() == shares.argmax(1).tolist() != decision.classes(shares).tolist()
 
 
-def test_the_server_names_it(biased, answers, pictures):
+def test_the_server_returns_it(biased, answers, pictures):
     from starlette.testclient import TestClient
 
     from container.serve.app import Server
@@ -169,7 +169,7 @@ def test_the_server_names_it(biased, answers, pictures):
 
 
 @pytest.mark.parametrize("target", [[], ["--target", "separate"]])
-def test_out_of_fold_answers_are_scored_by_it(faces, tmp_path, flags, decision, target, caplog):
+def test_out_of_fold_predictions_are_scored_by_it(faces, tmp_path, flags, decision, target, caplog):
     caplog.set_level(logging.INFO, "rarebird")
     where = ["--train_dir", str(faces / "train"), "--model_dir", str(tmp_path), "--epochs", "0"]
     assert train.main([*SMALL, *where, "--model", "test_resnet", *target, "--folds", "2", *flags]) == 0
@@ -259,7 +259,7 @@ def deciding_functions(node: ast.AST, function: str = "") -> Iterator[str]:
         "p.sort(descending=True).indices[0]",
     ],
 )  # fmt: skip
-def test_what_takes_the_highest_is_found(code):
+def test_code_that_takes_the_highest_is_found(code):
     assert SIGNS.search(code)
     assert set(deciding_functions(ast.parse(f"class A:\n  def f(self):\n    {code}"))) == {"A.f"}
 
@@ -272,11 +272,11 @@ def test_what_takes_the_highest_is_found(code):
         "p.max()", "decision.classes(p)",
     ],
 )  # fmt: skip
-def test_what_only_sorts_or_takes_values_is_not(code):
+def test_code_that_only_sorts_or_takes_values_is_not(code):
     assert not list(deciding_functions(ast.parse(code)))
 
 
-def test_nothing_but_a_decision_makes_a_class_of_probabilities():
+def test_only_a_decision_turns_probabilities_into_a_class():
     """Use Decision.classes. An argmax that is no answer of a model goes to ALLOWED, with the reason."""
     folders = ("model", "container", "jobs", "exploration", "benchmarks")
     files = [*ROOT.glob("*.py"), *(path for folder in folders for path in (ROOT / folder).rglob("*.py"))]

@@ -62,7 +62,7 @@ def run(*flags: str, resamples: int = 100) -> int:
     )
 
 
-def test_the_files_are_written_when_the_reader_of_the_output_has_gone(tmp_path):
+def test_the_files_are_written_even_if_stdout_is_closed(tmp_path):
     made(tmp_path, mask_scheme())
     reader, writer = os.pipe()
     os.close(reader)
@@ -128,7 +128,7 @@ def test_without_groups_images_are_resampled_and_without_resamples_there_are_no_
     assert "no intervals" in capsys.readouterr().err
 
 
-def test_attributes_are_scored_each_and_an_unanswered_image_is_wrong_in_all(tmp_path, capsys):
+def test_each_attribute_is_scored_and_an_image_without_prediction_is_wrong_in_all(tmp_path, capsys):
     scheme = mask_scheme()
     truth, answers = made(tmp_path, scheme, pictures=200)
     run()
@@ -145,7 +145,7 @@ def test_attributes_are_scored_each_and_an_unanswered_image_is_wrong_in_all(tmp_
     assert "none/female/60 and over" in err and "\nage " in err
 
 
-def test_compare_tells_the_paired_difference(tmp_path, capsys):
+def test_compare_reports_the_paired_difference(tmp_path, capsys):
     truth, answers = made(tmp_path, KOREAN)
     worse = np.where(np.arange(90) % 3, answers, -1)
     write_answers(tmp_path / "before", KOREAN, [f"{i:03}.jpg" for i in range(90)], worse, seed=2)
@@ -182,7 +182,7 @@ def test_the_geometric_mean_is_over_chosen_classes(tmp_path):
         run("--gmean_classes", "착용삿")
 
 
-def test_a_named_file_of_answers_lies_in_the_output_directory_with_its_probabilities(tmp_path):
+def test_a_named_file_of_predictions_is_in_the_output_directory(tmp_path):
     truth, _ = made(tmp_path, KOREAN)
     names = [f"{i:03}.jpg" for i in range(90)]
     table = pd.DataFrame({"image_name": names, "y_pred": truth})
@@ -197,7 +197,7 @@ def test_a_named_file_of_answers_lies_in_the_output_directory_with_its_probabili
     assert written()["rarebird"]["accuracy"]["value"] < 1
 
 
-def test_the_page_lies_beside_the_numbers_and_shows_the_images_that_are_given(tmp_path, capsys):
+def test_the_report_is_next_to_evaluation_json_and_shows_the_images(tmp_path, capsys):
     made(tmp_path, KOREAN)
     run()
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
@@ -213,7 +213,7 @@ def test_the_page_lies_beside_the_numbers_and_shows_the_images_that_are_given(tm
     assert "report.html" in capsys.readouterr().err
 
 
-def test_a_wrong_folder_of_images_is_told_before_anything_is_written(tmp_path):
+def test_a_wrong_folder_of_images_is_reported_before_anything_is_written(tmp_path):
     made(tmp_path, KOREAN)
     (tmp_path / "photos").mkdir()
     with pytest.raises(InputError, match="no such folder; nearest: photos"):
@@ -232,7 +232,7 @@ def as_job(monkeypatch, *flags: str) -> int:
     return ended.value.code
 
 
-def test_a_name_twice_ends_with_2_and_writes_nothing(tmp_path, monkeypatch, capsys):
+def test_a_duplicate_name_ends_with_2_and_writes_nothing(tmp_path, monkeypatch, capsys):
     made(tmp_path, KOREAN)
     with (tmp_path / "out" / "output.csv").open("a") as table:
         table.write("004.jpg,1\nextra.jpg,없음\n")
@@ -298,7 +298,7 @@ def test_one_attribute_is_scored_by_the_joint_truth_or_by_its_own(answers_of_mas
     assert answers_of_masks("a,worn\nb,incorrect\nc,none\n") == 1
 
 
-def test_it_is_written_where_the_output_is(tmp_path, monkeypatch):
+def test_it_is_written_to_the_output_directory(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "output.csv").write_text("ImageID,ans\na,0\n")
     (tmp_path / "gt.csv").write_text("ImageID,ans\na,0\n")
@@ -318,7 +318,7 @@ def test_a_class_whose_name_has_spaces_may_be_chosen(answers_of_masks, tmp_path)
     assert found["gmean_classes"] == ["worn/male/under 30"] and found["gmean_f1"]["value"] == 1
 
 
-def test_a_labelled_folder_is_the_truth_and_has_the_images(tmp_path, capsys):
+def test_a_labelled_folder_can_be_the_truth(tmp_path, capsys):
     scheme = Scheme((Attribute("label", ("1", "2", "10")),))
     names = [f"{scheme.class_names[row % 3]}/{row}.png" for row in range(30)]
     for name in names:

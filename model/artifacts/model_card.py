@@ -127,7 +127,8 @@ def _intervals_text(validation: Mapping[str, Any], grouped_by: str | None) -> st
     """A sentence on the intervals: what is resampled, or that there are too few to resample."""
     if validation.get("intervals"):
         return f"The intervals are over the {f'groups by {grouped_by}' if grouped_by else 'images'}."
-    return f"There are no intervals: the validation images are too few{' groups' if grouped_by else ''}."
+    why = "the validation images are from too few groups" if grouped_by else "there are too few validation images"
+    return f"There are no intervals: {why}."
 
 
 def _split_table(data: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ CARDS = sorted(path.relative_to(VERSIONS).as_posix() for path in VERSIONS.rglob(
 
 
 def parts(folder: Path) -> tuple:
-    """What a card is made from."""
+    """The arguments of model_card."""
     settings, metrics = read_settings_and_metrics(folder)
     labels = read_json_object(folder / "labels.json")
     heads = Heads.from_dict(Scheme.from_dict(labels), labels)
@@ -32,8 +32,8 @@ def test_the_numbers_in_the_cards_of_earlier_versions_are_made_again(card):
     folder, expected = (VERSIONS / card).parent, (VERSIONS / card).read_text(encoding="utf-8")
     if (folder / "ensemble.json").is_file():
         ensemble, labels = read_ensemble_file(folder), read_json_object(folder / "labels.json")
-        made = ensemble_card("", Scheme.from_dict(labels), COMBINE[ensemble.combine], ensemble.members)
-        assert table_values(made) == table_values(expected)
+        new = ensemble_card("", Scheme.from_dict(labels), COMBINE[ensemble.combine], ensemble.members)
+        assert table_values(new) == table_values(expected)
     else:
         assert table_values(model_card(*parts(folder)), "Classes") == table_values(expected, "Classes")
 
@@ -48,16 +48,16 @@ def table_values(card: str, section: str = "") -> list[str]:
 def test_scores_have_their_intervals_and_settings_no_path(card):
     metrics = parts(VERSIONS / "v0_1_0" / "one")[3]
     low, high = metrics["validation"]["intervals"]["f1"]
-    made = card()
-    assert f"{metrics['validation']['f1']:.4f} | {low:.4f} to {high:.4f}" in made
-    assert "The intervals are over the groups by sender." in made and "95 % interval" in made
-    assert "- `lr`: `0.05`" in made and "model_dir" not in made and "train_dir" not in made
+    text = card()
+    assert f"{metrics['validation']['f1']:.4f} | {low:.4f} to {high:.4f}" in text
+    assert "The intervals are over the groups by sender." in text and "95 % interval" in text
+    assert "- `lr`: `0.05`" in text and "model_dir" not in text and "train_dir" not in text
 
 
 def test_without_intervals_the_card_says_why(card):
     validation = parts(VERSIONS / "v0_1_0" / "one")[3]["validation"] | {"intervals": {}}
-    made = card(validation=validation)
-    assert "There are no intervals: the validation images are too few groups." in made and "95 %" not in made
+    text = card(validation=validation)
+    assert "There are no intervals: the validation images are from too few groups." in text and "95 %" not in text
 
 
 def test_the_data_are_named_and_the_shares_of_the_split_are_shown(card):
@@ -77,8 +77,8 @@ def card():
     settings, heads, preprocessing, metrics = parts(VERSIONS / "v0_1_0" / "one")
 
     def make(scheme: Scheme | None = None, **changed: object) -> str:
-        made = Heads(scheme, heads.heads) if scheme else heads
-        return model_card(settings, made, preprocessing, json.loads(json.dumps(metrics)) | changed)
+        own_heads = Heads(scheme, heads.heads) if scheme else heads
+        return model_card(settings, own_heads, preprocessing, json.loads(json.dumps(metrics)) | changed)
 
     return make
 
@@ -101,7 +101,7 @@ def rows(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").replace("\\|", "/").split("|")] for line in table]
 
 
-def test_names_stay_as_they_are_called_and_columns_align(card):
+def test_names_are_kept_and_columns_align(card):
     names = ("1e5", "007", "착용샷", "a|b")
     counts = {"pictures": 9, "groups": 9, "class_counts": [1, 22, 333, 4444]}
     scheme = Scheme((Attribute("kind", names),))

@@ -1,4 +1,4 @@
-"""Prediction from Python. That it answers as inference.py does is tested with the job."""
+"""Prediction from Python. tests/test_inference.py compares it with inference.py."""
 
 import pickle
 import re
@@ -57,7 +57,7 @@ def test_predict_is_a_name_of_the_package():
     assert predict_of_package is predict
 
 
-def test_a_row_an_image_with_its_class_attributes_and_probabilities():
+def test_one_row_per_image_has_class_attributes_and_probabilities():
     scheme = Scheme((Attribute("kind", ("cat", "dog")), Attribute("size", ("small", "large"))))
     probabilities = np.float32([[0.1, 0.2, 0.6, 0.1], [np.nan] * 4, [0, 0, 0, 1]])
     frame = _answer_frame(["a", "b", "2"], probabilities, ["", "no such file", ""], scheme, Decision())
@@ -80,7 +80,7 @@ def test_the_class_is_that_of_the_decision_and_an_unreadable_image_has_none():
     assert frame["name"].tolist() == ["dog", "", "cat"] and frame["class"].isna().tolist() == [False, True, False]
 
 
-def test_one_attribute_has_no_column_beside_the_name():
+def test_one_attribute_has_no_column_in_addition_to_the_name():
     scheme = Scheme((Attribute("kind", ("cat", "dog")),))
     frame = _answer_frame(["a"], np.float32([[0.3, 0.7]]), [""], scheme, Decision())
     assert frame.columns.tolist() == ["picture", "class", "name", "error", "cat", "dog"]

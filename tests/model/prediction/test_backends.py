@@ -28,7 +28,7 @@ def test_the_file_chooses_the_backend(models, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_the_collector_rests_in_an_import_and_then_is_as_before(monkeypatch, enabled):
+def test_the_collector_is_paused_during_an_import(monkeypatch, enabled):
     frozen = []
     monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
     try:
