@@ -85,7 +85,7 @@ def has_one_split(runs: Sequence[Run]) -> bool:
 
 def split_text(run: Run) -> str:
     """Images, groups and shares of a run's split: `train 140 images of 20 groups (83.3 %), validation ...`."""
-    total = sum(side.pictures for side in run.sides.values())
+    total = max(sum(side.pictures for side in run.sides.values()), 1)
     texts = []
     for name, side in run.sides.items():
         groups = f" of {counted(side.groups, 'group')}" if side.groups < side.pictures else ""

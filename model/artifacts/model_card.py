@@ -139,7 +139,7 @@ def _split_table(data: Mapping[str, Any]) -> str:
     for name, side in sides.items():
         row = [name]
         for key in keys.values():
-            share = side[key] / sum(other[key] for other in sides.values())
+            share = side[key] / max(sum(other[key] for other in sides.values()), 1)
             row += [f"{side[key]:,}", f"{100 * share:.1f}"]
         rows.append(row)
     headers = ["split", *(text for header in keys for text in (header, "%"))]
