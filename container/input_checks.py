@@ -5,7 +5,6 @@ job_script.check_command_line runs them before a script imports these libraries.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 from container.locations import NAME_A_MODEL, Locations
@@ -39,11 +38,11 @@ def check_inference(locations: Locations, settings: InferenceSettings) -> None:
     if channel is not None:
         _require("eval_dir", channel)
     elif model is not None and not settings.pictures and is_saved_model(model):
-        with suppress(InputError):  # a damaged model is reported by the job
+        try:
             remembered = read_settings_and_metrics(model)[0].eval_dir
-            channel = Path(remembered) if remembered else None
-        if channel is None:
-            locations.required_channel("eval", None, "inference.py")
+        except InputError:
+            return  # the job reports what is wrong with the model
+        locations.required_channel("eval", None, "inference.py", remembered)
 
 
 def check_evaluation(locations: Locations, settings: EvaluationSettings) -> None:

@@ -16,7 +16,7 @@ from container.job_types import JOB_TYPES, SERVE, JobType
 from container.locations import Locations
 from model.errors import InputError, did_you_mean, listing
 from model.settings.aliases import aliases_of, translate
-from model.settings.cli import HELP, VERSION, TextRequested, help_text, parse_flags, version_text
+from model.settings.cli import HELP, VERSION, TextRequested, help_text, parse_flags, positional_name, version_text
 from model.settings.decode import decode
 from model.settings.fields import Layer, as_dict, build, canonical
 
@@ -100,11 +100,12 @@ def text_of(job_type: JobType[Any], text: str, usage: str) -> str:
     if text == VERSION:
         return version_text()
     program = f"python {job_type.script or '-m container.serve'}"
-    positional = [field.name for field in dataclasses.fields(job_type.settings) if field.metadata["positional"]]
-    words = "".join(f"[{name.upper()} ...] " for name in positional)
+    positional = [field for field in dataclasses.fields(job_type.settings) if field.metadata["positional"]]
+    words = "".join(f"[{positional_name(field)} ...] " for field in positional)
     sources = SERVER_SOURCES if job_type is SERVE else SOURCES
     settings = help_text(job_type.settings, usage, job_type.defaults, common_only=text == HELP, program=program)
-    return f"usage: {program} {words}[--SETTING VALUE ...]\n\n{settings}{sources}\n{EXIT_CODES}"
+    gap = "" if text == HELP else "\n"
+    return f"usage: {program} {words}[--SETTING VALUE ...]\n\n{settings}{gap}{sources}\n{EXIT_CODES}"
 
 
 def current(name: str) -> Any:

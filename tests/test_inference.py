@@ -57,8 +57,10 @@ def channel_of(tmp_path: Path, faces: Path, rows: list[str], header: str = "Imag
     return folder
 
 
-def test_rows_columns_and_order_are_those_of_info(faces, infer):
+def test_rows_columns_and_order_are_those_of_info(faces, infer, caplog):
+    caplog.set_level("INFO")
     answers, probabilities, output = infer()
+    assert caplog.messages[-1].endswith(f"evaluation.py --ground_truth_dir {faces / 'gt'} --output_data_dir {output}")
     info = pd.read_csv(faces / "eval" / "info.csv", dtype=str)
     assert answers.columns.tolist() == ["ImageID", "ans"]
     assert answers["ImageID"].tolist() == probabilities["ImageID"].tolist() == info["ImageID"].tolist()

@@ -165,35 +165,38 @@ ALIASES = (
     Alias("train_profile", TRAIN_PY, "`train_groups`", _same("train_groups")),
     Alias("valid_profile", TRAIN_PY, "`validation_groups`", _same("validation_groups")),
     Alias("train_batch_size", TRAIN_PY, "`batch_size`", _same("batch_size")),
-    Alias("valid_batch_size", TRAIN_PY, "not needed: validation uses `batch_size`", _nothing),
+    Alias("valid_batch_size", TRAIN_PY, "not needed: validation uses `batch_size`; the batch size "
+         "does not change the scores", _nothing),
     Alias("dataset", TRAIN_PY, "`layout: profiles` for CustomDatasetSplitByProfile", _dataset),
-    Alias("dataset_args", TRAIN_PY, "`target`: output all is `heads`, class is `joint`; others are the same",
-         _dataset_args),
+    Alias("dataset_args", TRAIN_PY, "`target`; output `all` becomes `heads`, `class` becomes `joint`; `mask`, "
+         "`gender` and `age` stay as they are", _dataset_args),
     Alias("augmentation_args", TRAIN_PY, "`augmentation: {NAME: {ARGUMENT: VALUE}}`", _augmentation_args),
-    Alias("model_args", TRAIN_PY, "`model_args`, except for the settings `pretrained`, `num_classes`, "
-         "`dropout` (drop_rate), `drop_path` (drop_path_rate) and `channels` (in_chans)", _model_args),
-    Alias("criterion", TRAIN_PY, "`loss`: BCELoss is `bce`", _criterion),
-    Alias("criterion_args", TRAIN_PY, "`focal_gamma`, `label_smoothing`; weight: `class_weights: given` with "
-         "`class_weight_values`; classes: `num_classes`", _criterion_args),
-    Alias("infer_data_dir", TRAIN_PY, "`eval_dir`, saved with the model for inference.py", _same("eval_dir")),
+    Alias("model_args", TRAIN_PY, "`model_args`; but these keys have separate settings: `pretrained`, `num_classes`, "
+         "drop_rate (`dropout`), drop_path_rate (`drop_path`) and in_chans (`channels`)", _model_args),
+    Alias("criterion", TRAIN_PY, "`loss`; BCELoss is `bce`", _criterion),
+    Alias("criterion_args", TRAIN_PY, "`focal_gamma` (gamma), `label_smoothing` (smoothing), `num_classes` "
+         "(classes), and `class_weights: given` with `class_weight_values` (weight)", _criterion_args),
+    Alias("infer_data_dir", TRAIN_PY, "`eval_dir`, which is saved with the model for inference.py", _same("eval_dir")),
     Alias("model_name", TRAIN_PY, "`model`", _same("model")),
-    Alias("cv", TRAIN_PY, "`folds: 5`; the folds are grouped and stratified", _switch("folds", 5)),
+    Alias("cv", TRAIN_PY, "`folds: 5`; the folds are stratified and grouped", _switch("folds", 5)),
     Alias("multi", TRAIN_PY, "`target: separate`", _switch("target", "separate")),
     Alias("kfold_num", TRAIN_PY, "`folds`", _same("folds")),
     Alias("pretrain", TRAIN_PY, "`pretrained`", _same("pretrained")),
-    Alias("num_epoch", TRAIN_PY, "`epochs`; 0 saves the untrained model", _same("epochs")),
+    Alias("num_epoch", TRAIN_PY, "`epochs`; 0 saves the initial model", _same("epochs")),
     Alias("epoch", TRAIN_PY, "`epochs`", _same("epochs")),
     Alias("learning_rate", TRAIN_PY, "`lr`", _same("lr")),
     Alias("infer_data_dir", INFERENCE_PY, "`eval_dir`", _same("eval_dir")),
-    Alias("model_name", INFERENCE_PY, "not needed: the backbone is saved with the model", _nothing),
+    Alias("model_name", INFERENCE_PY, "not needed: the saved model contains the name of its backbone", _nothing),
     Alias("pth_name", INFERENCE_PY, "not needed: a saved model contains its best weights", _nothing),
     Alias("output_name", INFERENCE_PY, "`output`", _output_name),
-    Alias("cv", INFERENCE_PY, "not needed: set `model_dir` to the folder of the folds", _nothing),
-    Alias("multi", INFERENCE_PY, "not needed: set `model_dir` to the folder of the separate models", _nothing),
-    Alias("ensemble", INFERENCE_PY, "`models`, or a folder from `python -m model ensemble`", _ensemble),
-    Alias("ensemble_model_name", INFERENCE_PY, "not needed: the backbones are saved with the models", _nothing),
+    Alias("cv", INFERENCE_PY, "not needed: set `model_dir` to the folder that contains the folds", _nothing),
+    Alias("multi", INFERENCE_PY, "not needed: set `model_dir` to the folder that contains the separate models",
+         _nothing),
+    Alias("ensemble", INFERENCE_PY, "`models`, or one folder that `python -m model ensemble` creates", _ensemble),
+    Alias("ensemble_model_name", INFERENCE_PY, "not needed: saved models contain the names of their backbones",
+         _nothing),
     Alias("ensemble_model_dir", INFERENCE_PY, "`models`", _same("models")),
-    Alias("split", INFERENCE_PY, "`table: SPLIT.csv` in the eval channel", _split),
+    Alias("split", INFERENCE_PY, "`table: SPLIT.csv` of the eval channel", _split),
 )  # fmt: skip
 
 
@@ -243,7 +246,7 @@ def translate(job: str, label: str, values: Mapping[str, Any]) -> tuple[dict[str
         settings |= translated
         # model_args is an alias and a setting: log it only if an argument was moved out of it
         if key != "model_args" or len(translated) > 1:
-            sentences.append(f"{where}, here: {alias.replacement}")
+            sentences.append(f"{where} is an alias: {alias.replacement}")
     if problems:
         raise InputError("settings:\n" + "\n".join(f"  {problem}" for problem in problems))
     return settings, sentences
@@ -251,7 +254,7 @@ def translate(job: str, label: str, values: Mapping[str, Any]) -> tuple[dict[str
 
 def aliases_table() -> str:
     """The aliases as the Markdown table of docs/coming-from.md."""
-    lines = ["| name | of | here |", "| --- | --- | --- |"]
+    lines = ["| option | script | Rarebird |", "| --- | --- | --- |"]
     lines += [f"| `{alias.name}` | {alias.job} | {alias.replacement} |" for alias in ALIASES]
     return "\n".join(lines) + "\n"
 

@@ -25,8 +25,10 @@ class ChannelSettings:
     )
     table: str | None = setting(
         None,
-        "Table (CSV, .lst, manifest or list of paths and labels) in the channel to read, if there are several",
+        "Table (CSV, .lst, manifest or list of paths and labels) in the channel; required if there are several",
+        unset="the only one",
         reading=True,
+        placeholder="FILE",
     )
     picture_column: str | None = setting(
         None,
@@ -71,14 +73,14 @@ class ChannelSettings:
     )
     missing: str = setting(
         "error",
-        "Rows whose image is missing: error stops, skip ignores them",
+        "What to do with rows whose image is missing; error: stop, skip: ignore them",
         choices=("error", "skip"),
         reading=True,
     )
     duplicates: str = setting(
         "error",
-        "Several rows with the same image: error stops, skip keeps the first one if their labels agree and otherwise "
-        "none",
+        "What to do with several rows of one image; error: stop, skip: keep the first one if their labels agree, and "
+        "otherwise none",
         choices=("error", "skip"),
         reading=True,
     )
@@ -94,11 +96,13 @@ class ChannelSettings:
         None,
         "File with the groups (or folders) to train on, one per line; the others are ignored",
         result=False,
+        placeholder="FILE",
     )
     validation_groups: str | None = setting(
         None,
         "File with the groups (or folders) of the validation split, one per line; the others are for training",
         result=False,
+        placeholder="FILE",
     )
     age_cuts: list[float] = setting([30.0, 60.0], "Ages at which the age bands of the mask scheme start", unit="years")
     validation: float = setting(
@@ -117,14 +121,14 @@ class ChannelSettings:
     )
     check: str = setting(
         "decode",
-        "Check of the images before training: decode decodes them completely, headers reads only their sizes",
+        "How images are checked before training; decode: decode them completely, headers: read only their sizes",
         choices=("decode", "headers"),
         result=False,
     )
     unreadable: str = setting(
         "error",
-        "Unreadable images: error stops and lists all of them, skip ignores them and lists them in unreadable.csv next "
-        "to the split",
+        "What to do with unreadable images; error: stop and list all of them, skip: ignore them and list them in "
+        "unreadable.csv next to the split",
         choices=("error", "skip"),
         result=False,
     )

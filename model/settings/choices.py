@@ -33,7 +33,7 @@ CLASS_WEIGHTS = {
 
 # Target
 SEPARATE = "separate"  # one model per attribute; the other targets are in model.labels
-DECISIONS = {"argmax": "the class with the highest log p / temperature + bias (default: the most probable class)"}
+DECISIONS = {"argmax": "the class with the highest log p / temperature + bias, without arguments the most probable one"}
 
 # Data and images
 LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest", "list", "files")

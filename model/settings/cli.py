@@ -165,7 +165,7 @@ def help_text(
             its first two paragraphs: a summary and examples. False: all settings by section.
         program: The command line that starts the program, for the line about --help-all.
     """
-    by_section = fields_by_section(cls)
+    by_section, hints = fields_by_section(cls), typing.get_type_hints(cls)
     fields = [field for section in by_section.values() for field in section]
     common = [field for field in fields if field.metadata["common"]]
     is_short = common_only and bool(common)
@@ -177,18 +177,18 @@ def help_text(
         if section:
             lines += ["", f"{section}:"]
         for field in in_section:
-            lines += _setting_lines(cls, field, defaults or {})
+            lines += _setting_lines(hints[field.name], field, defaults or {})
     if is_short:
         lines += ["", f"All {len(fields)} settings: {program} --help-all".replace("  ", " ")]
     return "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"
 
 
-def _setting_lines(cls: type, field: dataclasses.Field[Any], defaults: Mapping[str, Any]) -> list[str]:
+def _setting_lines(hint: Any, field: dataclasses.Field[Any], defaults: Mapping[str, Any]) -> list[str]:
     """A setting as lines of --help: its name in a column, its meaning wrapped in another."""
     width = min(shutil.get_terminal_size().columns, MAX_WIDTH)
-    name = f"--{field.name} {_placeholder(cls, field)}"
+    name = f"--{field.name} {_placeholder(hint, field)}"
     if field.metadata["positional"]:
-        name = field.name.upper()
+        name = positional_name(field)
     head = f"  {name}".rstrip()
     body = textwrap.wrap(_meaning(field, defaults), max(width - NAME_WIDTH, 40))
     lines = [head]
@@ -229,9 +229,15 @@ def _meaning(field: dataclasses.Field[Any], defaults: Mapping[str, Any] | None) 
     return f"{text} ({'; '.join(notes)})" if notes else text
 
 
-def _placeholder(cls: type, field: dataclasses.Field[Any]) -> str:
+def positional_name(field: dataclasses.Field[Any]) -> str:
+    """The name of a positional setting in --help: IMAGE."""
+    return field.metadata["placeholder"] or field.name.upper()
+
+
+def _placeholder(hint: Any, field: dataclasses.Field[Any]) -> str:
     """The placeholder of a setting's value in --help: N, X ..., DIR, NAME."""
-    hint = typing.get_type_hints(cls)[field.name]
+    if field.metadata["placeholder"]:
+        return str(field.metadata["placeholder"])
     if isinstance(hint, types.UnionType):
         hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
     if typing.get_origin(hint) is list:

@@ -20,24 +20,33 @@ class EvaluationSettings:
         unset="SM_GROUND_TRUTH_DIR",
         section=PATHS,
         common=True,
+        placeholder="PATH",
     )
     output_data_dir: str | None = setting(
         None, "Folder with the predictions of inference", unset="SM_OUTPUT_DATA_DIR or output", common=True
     )
     answers: str | None = setting(
-        None, "File with the predictions; probabilities.csv is read next to it", unset="output.csv", common=True
+        None,
+        "File with the predictions; probabilities.csv is read next to it",
+        unset="output.csv",
+        common=True,
+        placeholder="FILE",
     )
     output: str | None = setting(
         None,
         "Folder to write evaluation.json and report.html into",
         unset="SM_OUTPUT_DATA_DIR or the folder of the predictions",
         common=True,
+        placeholder="DIR",
     )
     pictures: str | None = setting(
-        None, "Folder with the images, or with a subfolder images/, to show in report.html", common=True
+        None,
+        "Folder with the images, or with a subfolder images/, to show in report.html",
+        common=True,
+        placeholder="DIR",
     )
     compare: str | None = setting(
-        None, "Other predictions (folder or file) of the same images, to compare with", common=True
+        None, "Other predictions (folder or file) of the same images, to compare with", common=True, placeholder="PATH"
     )
 
     picture_column: str | None = setting(
@@ -57,6 +66,7 @@ class EvaluationSettings:
         unset="labels.json next to the predictions",
         section="Scores",
         common=True,
+        placeholder="FILE",
     )
     label_values: str | None = setting(
         None,

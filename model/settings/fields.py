@@ -54,6 +54,7 @@ def setting(
     nested: Nested | None = None,
     unset: str = "",
     common: bool = False,
+    placeholder: str = "",
 ) -> Any:
     """Declares a field of a settings class.
 
@@ -61,7 +62,7 @@ def setting(
         default: Its value if no layer has one. Lists and mappings are copied for each instance.
         help: Its meaning: a sentence without a period.
         unit: Unit of the number.
-        choices: The values that it takes; for a list, the values of its items. A mapping is kept as it is, so that a
+        choices: The values that it takes; for a list, the values of its items. A mapping is not copied, so that a
             name that is added to it later is a choice too.
         low: Lower bound of the number, inclusive; for a list, of its items.
         high: Upper bound, likewise.
@@ -73,6 +74,7 @@ def setting(
         unset: What takes effect if no value is given and the default is empty, such as `SM_CHANNEL_TRAIN`; the texts
             show it as the default.
         common: Whether --help lists it; --help-all lists every setting.
+        placeholder: Stands for its value in --help, as in FILE; by default it is derived from the type.
     """
     metadata = {
         "help": help,
@@ -87,6 +89,7 @@ def setting(
         "nested": nested,
         "unset": unset,
         "common": common,
+        "placeholder": placeholder,
     }
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)

@@ -31,11 +31,12 @@ class InferenceSettings(PredictionSettings):
         "set",
         positional=True,
         common=True,
+        placeholder="IMAGE",
     )
     output_data_dir: str | None = setting(
         None,
         "Folder to write the predictions into",
-        unset="SM_OUTPUT_DATA_DIR or the folder of model_dir or output",
+        unset="the first of SM_OUTPUT_DATA_DIR, model_dir and output",
         common=True,
     )
     output: str | None = setting(
@@ -43,6 +44,7 @@ class InferenceSettings(PredictionSettings):
         "File of the predictions; the other files are written next to it",
         unset="output.csv",
         common=True,
+        placeholder="FILE",
     )
 
     part_size: int = setting(
@@ -54,6 +56,7 @@ class InferenceSettings(PredictionSettings):
     resume_from: str | None = setting(
         None,
         "Folder with the parts of an interrupted run; parts of the same model, settings and images are reused",
+        placeholder="DIR",
     )
 
     table: str | None = setting(
@@ -62,6 +65,7 @@ class InferenceSettings(PredictionSettings):
         unset="info.csv or the only table of images",
         section="Data",
         common=True,
+        placeholder="FILE",
     )
     picture_column: str | None = setting(
         None,
@@ -95,5 +99,5 @@ class InferenceSettings(PredictionSettings):
         if self.pictures and (self.part_size or self.resume_from):
             yield "part_size and resume_from are for a folder of images (eval_dir), not for single images"
         if self.processes > 1 and self.device.startswith("cuda:"):
-            yield f"{self.processes} processes each use their own GPU, not all {self.device}: set device cuda"
+            yield f"processes {self.processes} requires device cuda, a GPU per process, not {self.device}"
         yield from unknown_encoding(self.encoding)

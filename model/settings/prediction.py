@@ -23,7 +23,10 @@ class PredictionSettings:
         common=True,
     )
     models: list[str] = setting(
-        [], "Several saved models that predict together, each as PATH or PATH:WEIGHT", common=True
+        [],
+        "Several saved models that predict together, each as PATH or PATH:WEIGHT",
+        common=True,
+        placeholder="PATH ...",
     )
 
     num_tta: int = setting(
@@ -36,7 +39,7 @@ class PredictionSettings:
     )
     tta_mode: str = setting(
         "soft",
-        "How views are combined: soft averages the probabilities of fixed views, vote lets random views vote",
+        "How views are combined; soft: average the probabilities of fixed views, vote: random views vote",
         choices=("soft", "vote"),
     )
     seed: int = setting(0, "Random seed of the views of tta_mode vote", low=0)

@@ -1,4 +1,4 @@
-"""`python -m model settings`: prints the settings of the jobs as Markdown tables, for the documents."""
+"""`python -m model settings`: prints the settings of the jobs as the tables of docs/settings.md."""
 
 from __future__ import annotations
 

@@ -51,20 +51,22 @@ class ServeSettings(PredictionSettings):
     timeout: float = setting(
         60.0,
         "Time limit for a prediction, counted from the end of the request's body",
-        unit="s",
+        unit="seconds",
         low=0.001,
         common=True,
     )
     body_timeout: float = setting(
         30.0,
         "Time limit for receiving the body of a request, and for a client to receive a part of the response",
-        unit="s",
+        unit="seconds",
         low=0.001,
     )
     max_connections: int = setting(
         2000, "Connections at a time; requests on further ones, including /ping, get status 503", low=1
     )
-    drain_seconds: float = setting(25.0, "Time limit for finishing running requests after SIGTERM", unit="s", low=0)
+    drain_seconds: float = setting(
+        25.0, "Time limit for finishing running requests after SIGTERM", unit="seconds", low=0
+    )
     max_faults: int = setting(
         3,
         "Failed batches in a row after which /ping returns 503 and the server exits with code 1; 0: never",
@@ -82,7 +84,7 @@ class ServeSettings(PredictionSettings):
     max_wait_ms: float = setting(
         5.0,
         "How long a batch waits for images that are still being decoded",
-        unit="ms",
+        unit="milliseconds",
         low=0,
         high=10_000,
         section="Machine",

@@ -43,7 +43,13 @@ class TrainSettings(ChannelSettings):
 
     # Inputs, outputs and checkpoints
     config: str | None = setting(
-        None, "Experiment file (YAML) with settings by name", result=False, section=PATHS, common=True
+        None,
+        "Experiment file (YAML) with settings by name",
+        unset="config.yaml, if it exists",
+        result=False,
+        section=PATHS,
+        common=True,
+        placeholder="FILE",
     )
     name: str = setting("exp", "Name of the run and of its folder in model_dir", result=False, common=True)
     train_dir: str | None = setting(
@@ -79,13 +85,13 @@ class TrainSettings(ChannelSettings):
     checkpoint_seconds: float = setting(
         300.0,
         "Time between checkpoints within an epoch; another is written after each epoch",
-        unit="s",
+        unit="seconds",
         low=0,
         result=False,
     )
     resume: str = setting(
         "auto",
-        "An unfinished run of the same name: auto resumes it, never restarts it from scratch",
+        "What to do with an unfinished run of the same name; auto: resume it, never: restart from scratch",
         choices=("auto", "never"),
         result=False,
     )
@@ -123,7 +129,7 @@ class TrainSettings(ChannelSettings):
     )
     decision: str = setting(
         "argmax",
-        "Rule that chooses the predicted class from the probabilities; "
+        "Rule that chooses the predicted class; "
         + "; ".join(f"{name}: {meaning}" for name, meaning in DECISIONS.items()),
         choices=DECISIONS,
     )
@@ -136,8 +142,7 @@ class TrainSettings(ChannelSettings):
     # Rare classes: sampling, loss and class weights
     sampler: str = setting(
         "sqrt",
-        "Sampling of rare classes: imbalanced draws all classes equally often, sqrt is halfway, none draws every image "
-        "once",
+        "Sampling of an epoch; imbalanced: all classes equally often, sqrt: halfway, none: every image once",
         choices=SAMPLERS,
         section="Sampling and loss",
         common=True,
@@ -178,7 +183,9 @@ class TrainSettings(ChannelSettings):
         high=1,
     )
     class_weight_values: list[float] = setting([], "One weight per class, for class_weights given", low=0)
-    effective_beta: float = setting(0.999, "beta in the effective number (1 - beta^n) / (1 - beta)", low=0, high=1)
+    effective_beta: float = setting(
+        0.999, "Parameter beta of the effective number (1 - beta^n) / (1 - beta)", low=0, high=1
+    )
 
     # Network: backbone, its initial weights, classifier, frozen parts
     model: str = setting("resnet18", "Backbone: the name of any timm model", section="Network", common=True)
@@ -190,6 +197,7 @@ class TrainSettings(ChannelSettings):
         None,
         "Start from these weights instead: a .safetensors or .pth file, or a saved model (folder or archive). The "
         "classifier is matched by class names; one of another shape is skipped",
+        placeholder="PATH",
     )
     hidden_layers: list[int] = setting([], "Widths of hidden layers between the backbone and the classifier", low=1)
     dropout: float = setting(0.0, "Dropout before each layer of the classifier", low=0, high=0.99)
@@ -362,7 +370,7 @@ class TrainSettings(ChannelSettings):
             for name in ("mean", "std"):
                 if len(getattr(self, name)) != self.channels:
                     numbers = "1 number" if self.channels == 1 else f"{self.channels} numbers"
-                    yield f"normalisation given needs {name} with {numbers}"
+                    yield f"with normalisation given, {name} must be {numbers}"
         elif self.mean or self.std:
             yield f"mean and std are for normalisation given, not {self.normalisation}"
 

@@ -59,7 +59,7 @@ def test_a_job_that_saves_its_model_is_a_success(run, tree):
         ("from model.errors import InputError; raise InputError('no such folder; nearest: a')", 2, "no such folder"),
         ("from model.errors import Failure; raise Failure('not finite: try a lower --lr')", 1, "not finite: try"),
         ("{}['epochs']", 1, "KeyError: 'epochs'\nat train.py"),
-        ("raise MemoryError('20 GB')", 1, "out of memory: 20 GB; a smaller batch_size"),
+        ("raise MemoryError('20 GB')", 1, "out of memory: 20 GB; use a smaller batch_size"),
         ("raise RuntimeError('착용' * 2000)", 1, "RuntimeError: 착용착용"),
         ("return 7", 7, "ended with exit code 7"),
         ("os._exit(9)", 9, "train ended with exit code 9"),

@@ -73,10 +73,11 @@ def test_inference_needs_a_model_and_images():
 
 
 def test_a_model_may_remember_its_images():
-    """One that cannot be read here, or is a part of an ensemble, is left to the job."""
+    """The job itself checks a damaged model, a folder above a model and several models."""
     save_model(Path("a"), "eval_dir: photos")
     save_model(Path("b"), "{")
     infer(model_dir="a")
+    infer(model_dir="b")
     infer(model_dir=".")
     infer(models=["a", "b"])
 

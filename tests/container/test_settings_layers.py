@@ -102,7 +102,7 @@ def test_help_prints_the_default_of_the_script_and_ends(flag, capsys):
         settings_layers.read(INFERENCE_TTA, [flag], "Predicts.\n\nExamples:\n  a b\n\nDetails.")
     assert ended.value.code == 0
     out, is_all = capsys.readouterr().out, flag == "--help-all"
-    start = "usage: python inference_TTA.py [PICTURES ...] [--SETTING VALUE ...]\n\nPredicts.\n\nExamples:\n  a b\n\n"
+    start = "usage: python inference_TTA.py [IMAGE ...] [--SETTING VALUE ...]\n\nPredicts.\n\nExamples:\n  a b\n\n"
     assert out.startswith(f"{start}Details.\n\nInputs and outputs:\n" if is_all else f"{start}Common settings:\n")
     assert "--num_tta N" in out and "default: 4" in out and ("--tta_mode" in out) is is_all
     assert ("settings: python inference_TTA.py --help-all\n" in out) is not is_all
@@ -248,5 +248,5 @@ def test_a_config_outside_the_channel_and_an_empty_channel_are_errors(tree, tmp_
     with pytest.raises(InputError, match=r"c\.yaml: it is not in the channel `config`, .* remove the setting or"):
         read("--config", str(tmp_path / "c.yaml"))
     (folder / "a.yaml").unlink()
-    with pytest.raises(InputError, match=r"expected one experiment file \(YAML\); it has none"):
+    with pytest.raises(InputError, match=r"expected one experiment file \(YAML\); it contains none"):
         read()

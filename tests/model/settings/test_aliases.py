@@ -50,16 +50,26 @@ def read(text: str, tmp_path, monkeypatch, *flags: str) -> TrainSettings:
 def test_a_config_of_the_config_driven_system_is_read_unchanged(tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO", "rarebird")
     text = THEIRS.replace("{channel}", "data").replace("{train}", "train.txt").replace("{valid}", "valid.txt")
-    made = read(text, tmp_path, monkeypatch)
-    assert (made.train_dir, made.train_groups, made.validation_groups) == ("data", "train.txt", "valid.txt")
-    assert (made.batch_size, made.num_classes, made.layout, made.target) == (64, 18, "profiles", "joint")
-    assert made.augmentation == {"flip": {"p": 0.3}} and made.model == "SEResNet26d_32x4d"
-    assert (made.pretrained, made.dropout, made.model_args) == (False, 0.2, {})
-    assert (made.loss, made.focal_gamma, made.optimizer, made.scheduler) == ("focal", 1.5, "MADGRAD", "StepLR")
-    assert (made.eval_dir, made.config) == ("data/eval", "config.yaml")
+    settings = read(text, tmp_path, monkeypatch)
+    assert (settings.train_dir, settings.train_groups, settings.validation_groups) == ("data", "train.txt", "valid.txt")
+    assert (settings.batch_size, settings.num_classes, settings.layout, settings.target) == (
+        64,
+        18,
+        "profiles",
+        "joint",
+    )
+    assert settings.augmentation == {"flip": {"p": 0.3}} and settings.model == "SEResNet26d_32x4d"
+    assert (settings.pretrained, settings.dropout, settings.model_args) == (False, 0.2, {})
+    assert (settings.loss, settings.focal_gamma, settings.optimizer, settings.scheduler) == (
+        "focal",
+        1.5,
+        "MADGRAD",
+        "StepLR",
+    )
+    assert (settings.eval_dir, settings.config) == ("data/eval", "config.yaml")
     assert caplog.text.count("settings from ./config.yaml") == 1
     for name in ("data_dir", "valid_batch_size", "dataset_args", "criterion", "infer_data_dir"):
-        assert caplog.text.count(f"config.yaml: {name}, here: ") == 1, name
+        assert caplog.text.count(f"config.yaml: {name} is an alias: ") == 1, name
 
 
 def test_every_name_of_that_config_is_a_setting_or_an_alias():
@@ -71,8 +81,8 @@ def test_every_name_of_that_config_is_a_setting_or_an_alias():
 
 def test_with_another_config_the_one_in_the_working_folder_is_ignored(tmp_path, monkeypatch):
     (tmp_path / "other.yaml").write_text("epochs: 2", encoding="utf-8")
-    made = read("epochs: 7\nlr: 0.5", tmp_path, monkeypatch, "--config", "other.yaml")
-    assert (made.epochs, made.lr) == (2, 1e-3)
+    settings = read("epochs: 7\nlr: 0.5", tmp_path, monkeypatch, "--config", "other.yaml")
+    assert (settings.epochs, settings.lr) == (2, 1e-3)
 
 
 def test_flags_override_aliases_in_a_config(tmp_path, monkeypatch):

@@ -33,6 +33,7 @@ class Toy:
     fast: bool = setting(False, "Be quick | or not")
     mode: str = setting("soft", "How", choices=("soft", "vote"))
     style: str = setting("a", "a or b", choices=("a", "b"))
+    table: str | None = setting(None, "A table", placeholder="FILE")
     options: dict[str, Any] = setting({"x": 1}, "More")
 
 
@@ -65,15 +66,15 @@ class Joining:
 
 def test_words_before_the_first_flag_are_the_positional_setting() -> None:
     for words in (["a b.csv", "c,d:2", "--output", "x"], ["--files", "a b.csv", "c,d:2", "--output", "x"]):
-        made = build(Joining, [Layer("--{}", parse_flags(Joining, words))])
-        assert (made.files, made.output) == (["a b.csv", "c,d:2"], "x")
+        settings = build(Joining, [Layer("--{}", parse_flags(Joining, words))])
+        assert (settings.files, settings.output) == (["a b.csv", "c,d:2"], "x")
     assert "  FILES " in help_text(Joining, "") and "--files" not in help_text(Joining, "")
 
 
 def test_words_after_the_value_of_a_flag_are_positional_too() -> None:
     for words in (["a", "--output", "x", "b"], ["--output=x", "a", "b"], ["--output", "x", "a", "b"]):
-        made = build(Joining, [Layer("--{}", parse_flags(Joining, words))])
-        assert (made.files, made.output) == (["a", "b"], "x")
+        settings = build(Joining, [Layer("--{}", parse_flags(Joining, words))])
+        assert (settings.files, settings.output) == (["a", "b"], "x")
 
 
 def test_a_path_without_a_flag_is_taken_for_the_main_input() -> None:
@@ -122,6 +123,7 @@ def test_help_all_describes_every_setting(monkeypatch: pytest.MonkeyPatch) -> No
     assert "  --rate X                    A rate (default: 0.1)\n" in text
     assert "  --fast true|false           Be quick | or not (default: false)\n" in text
     assert "  --mode NAME                 How: one of soft, vote (default: soft)\n" in text
+    assert "  --table FILE                A table (default: none)\n" in text
     assert "  --style NAME                a or b (default: a)\n" in text, "the meaning lists the choices itself"
     assert text.endswith("  --options {...}             More (default: x 1)\n")
 
@@ -133,7 +135,7 @@ def test_help_has_the_summary_the_examples_and_the_common_settings(monkeypatch: 
         "What it does.\n\n    toy --rate 1\n\nCommon settings:\n"
         "  --data_dir DIR              Where (default: DATA_DIR or data)\n"
         "  --rate X                    A rate (default: 0.1)\n\n"
-        "All 7 settings: python toy.py --help-all\n"
+        "All 8 settings: python toy.py --help-all\n"
     )
 
 
@@ -156,7 +158,7 @@ def test_meanings_are_sentences_and_few_settings_are_common(settings: type) -> N
     for field in fields:
         text = field.metadata["help"]
         assert text[-1] != "." and " else " not in text, field.name
-        assert text[0].isupper() or text.startswith(("auto:", "beta ")), field.name
+        assert text[0].isupper() or text.startswith("auto:"), field.name
     assert 12 <= sum(field.metadata["common"] for field in fields) <= 18
 
 
@@ -168,7 +170,7 @@ def test_help_and_table_have_every_setting_of_the_jobs(
     monkeypatch.setenv("COLUMNS", str(columns))
     text, table = help_text(settings, "usage"), settings_table(settings)
     for field in dataclasses.fields(settings):
-        name = field.name.upper() if field.metadata["positional"] else f"--{field.name}"
+        name = "IMAGE " if field.metadata["positional"] else f"--{field.name} "
         assert f"\n  {name}" in text
         assert f"\n| `{field.name}` | " in table
     assert max(map(len, text.splitlines())) <= max(columns, 70)

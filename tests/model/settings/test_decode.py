@@ -15,9 +15,8 @@ MAPPING = dict[str, Any]
 
 
 def encodings(value: Any) -> list[Any]:
-    """One value as SageMaker's clients send it (sagemaker-contract 1.4): SDK 2 generic str(), SDK 2 framework JSON,
-    SDK 3 (JSON, but text as it is), the tuner (text JSON-encoded or not), and as YAML or Python hold it; and each
-    JSON-encoded once more."""
+    """One value as SageMaker's clients send it: str() of SDK 2, JSON of its frameworks, SDK 3 (JSON, but text
+    unchanged), the tuner (text with or without JSON), as a value of YAML or Python; and each in JSON once more."""
     if isinstance(value, str):
         return [value, json.dumps(value), json.dumps(value, ensure_ascii=False), f"  {value} "]
     sent = [str(value), json.dumps(value), json.dumps(value, separators=(",", ":"), sort_keys=True)]
@@ -128,7 +127,7 @@ def test_whole_numbers_may_have_a_decimal_point() -> None:
         (list[int], "128 x", "a whole number"),
         (list[int], "[128, null]", "a whole number"),
         (list[int], "[128", "expected JSON, YAML or a Python literal"),
-        (list[int], "[" * 2000, "expected JSON, YAML or a Python literal"),
+        (list[int], "[" * 1100, "expected JSON, YAML or a Python literal"),
         (list[int], True, "a list"),
         (list[int], {"a": 1}, "a list"),
         (MAPPING, "momentum", "a mapping"),

@@ -26,8 +26,8 @@ def test_defaults_are_valid(settings: type) -> None:
 @pytest.mark.parametrize("settings", JOBS)
 def test_every_setting_survives_conversion_to_text(settings: type) -> None:
     """str() of the value, as in hyperparameters."""
-    made = settings()
-    assert build(settings, [Layer("{}", {name: str(value) for name, value in as_dict(made).items()})]) == made
+    defaults = settings()
+    assert build(settings, [Layer("{}", {name: str(value) for name, value in as_dict(defaults).items()})]) == defaults
 
 
 @pytest.mark.parametrize("settings", JOBS)

@@ -43,7 +43,7 @@ def test_only_one_setting_may_name_the_model():
             "part_size and resume_from are for a folder of images .* not for single",
         ),
         ({"pictures": "a.jpg", "resume_from": "parts"}, "part_size and resume_from are for a folder"),
-        ({"processes": 2, "device": "cuda:1"}, "2 processes each use their own GPU, not all cuda:1: set device cuda"),
+        ({"processes": 2, "device": "cuda:1"}, "processes 2 requires device cuda, a GPU per process, not cuda:1"),
     ],
 )
 def test_settings_of_inference_that_contradict_each_other_are_errors(values: dict[str, object], message: str):

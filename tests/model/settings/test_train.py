@@ -16,7 +16,7 @@ def train(**values: Any) -> TrainSettings:
 
 
 def test_settings_of_a_head_override_those_of_the_training() -> None:
-    made = train(
+    settings = train(
         target="heads",
         loss="focal",
         loss_args={"gamma": 3},
@@ -24,9 +24,9 @@ def test_settings_of_a_head_override_those_of_the_training() -> None:
         heads={"age": {"loss": "f1"}, "mask": {"loss-weight": "2", "loss_args": "gamma=1"}},
     )
     common = HeadSettings(1.0, "focal", {"gamma": 3}, "effective")
-    assert made.head("gender") == common
-    assert made.head("mask") == replace(common, loss_weight=2.0, loss_args={"gamma": 1})
-    assert made.head("age") == replace(common, loss="f1", loss_args={})  # not those of another loss
+    assert settings.head("gender") == common
+    assert settings.head("mask") == replace(common, loss_weight=2.0, loss_args={"gamma": 1})
+    assert settings.head("age") == replace(common, loss="f1", loss_args={})  # not those of another loss
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,10 @@ def test_settings_of_a_head_override_those_of_the_training() -> None:
         ({"class_weight_values": "1 2"}, "class_weight_values needs class_weights given, not inverse"),
         ({"input_size": "64 64 64"}, "height and width, not 3 numbers"),
         ({"channels": 2}, "channels must be 3 .colour. or 1 .grey., not 2"),
-        ({"normalisation": "given", "mean": "0.5", "std": "0.2 0.2 0.2"}, "needs mean with 3 numbers"),
+        (
+            {"normalisation": "given", "mean": "0.5", "std": "0.2 0.2 0.2"},
+            "with normalisation given, mean must be 3 numbers",
+        ),
         ({"mean": "0.5 0.5 0.5"}, "mean and std are for normalisation given, not backbone"),
         ({"age_cuts": "60 30"}, "age_cuts must be increasing numbers"),
         ({"age_cuts": "none"}, "age_cuts must be increasing numbers"),
