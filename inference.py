@@ -81,7 +81,7 @@ from model.paths import parse_weighted
 from model.prediction.api import make_predictor
 from model.prediction.parts import ChannelPrediction
 from model.prediction.predictor import EnsemblePredictor
-from model.runtime.terminal import text_table
+from model.runtime.terminal import counted, text_table
 from model.runtime.workers import worker_count
 from model.settings.inference import InferenceSettings
 
@@ -144,7 +144,7 @@ def main(
     count = f"{len(models)} models, " if len(models) > 1 else ""
     where = f" in {prediction.root}" if single is None else ""
     log.info(
-        f"{number:,} images{where}; model {saved.folder}: {count}{saved.scheme.num_classes} classes; "
+        f"{counted(number, 'image')}{where}; model {saved.folder}: {count}{saved.scheme.num_classes} classes; "
         f"{settings.num_tta} view{'s' if settings.num_tta > 1 else ''}; {predictor.backends[0]}"
     )
     started = time.monotonic()
@@ -157,7 +157,7 @@ def main(
         prediction.warn_of_parts()
         unreadable = prediction.write(*files, settings.batch_size, workers)
     seconds = time.monotonic() - started
-    log.info(f"{number:,} images in {seconds:.1f} s, {number / max(seconds, 1e-9):,.1f} images/s")
+    log.info(f"{counted(number, 'image')} in {seconds:.1f} s, {number / max(seconds, 1e-9):,.1f} images/s")
     log.info(f"predictions: {files[0]}")
     log.info(f"predictions with class names and probabilities: {beside_answers(files[0], PREDICTIONS)}")
     if single is None and not env.uses_opt_ml:

@@ -124,9 +124,9 @@ def _scores_table(validation: Mapping[str, Any]) -> str:
 
 
 def _intervals_text(validation: Mapping[str, Any], grouped_by: str | None) -> str:
-    """A sentence on the intervals: what is resampled, or that there are too few to resample."""
+    """A sentence on the intervals: what they are computed over, or why there are none."""
     if validation.get("intervals"):
-        return f"The intervals are over the {f'groups by {grouped_by}' if grouped_by else 'images'}."
+        return f"The intervals are computed over {f'groups of images by {grouped_by}' if grouped_by else 'images'}."
     why = "the validation images are from too few groups" if grouped_by else "there are too few validation images"
     return f"There are no intervals: {why}."
 

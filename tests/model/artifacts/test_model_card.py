@@ -50,7 +50,7 @@ def test_scores_have_their_intervals_and_settings_no_path(card):
     low, high = metrics["validation"]["intervals"]["f1"]
     text = card()
     assert f"{metrics['validation']['f1']:.4f} | {low:.4f} to {high:.4f}" in text
-    assert "The intervals are over the groups by sender." in text and "95 % interval" in text
+    assert "The intervals are computed over groups of images by sender." in text and "95 % interval" in text
     assert "- `lr`: `0.05`" in text and "model_dir" not in text and "train_dir" not in text
 
 
@@ -64,7 +64,7 @@ def test_the_data_are_named_and_the_shares_of_the_split_are_shown(card):
     data = read_json_object(VERSIONS / "v0_1_0" / "one" / "metrics.json")["data"]
     rows = ["| train      |       18 | 75.0 |        9 | 75.0 |", "| validation |        6 | 25.0 |        3 | 25.0 |"]
     text = card(data=data | {"name": "shop/train", "validation": {"pictures": 6, "groups": 3}})
-    assert "Read from CSV train.csv in shop/train; images with the same sender are in the same split." in text
+    assert "Read from CSV train.csv in shop/train, grouped by sender." in text
     assert all(row in text for row in rows)
     text = card(validation=None, data=data | {"validation": None, "grouped_by": None})
     assert "Read from CSV train.csv.\n\n| split   |   images |     % |\n" in text
