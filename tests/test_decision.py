@@ -1,5 +1,5 @@
-"""A model's decision answers everywhere: in training, both inference jobs, the Python call, the server and evaluation;
-and no other code takes an argmax over classes."""
+"""The decision of a model is used everywhere: in training, both inference jobs, the Python API, the server and
+evaluation. No other code takes an argmax over classes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def probabilities_of(frame: pd.DataFrame) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def plain(faces, tmp_path_factory) -> Path:
-    """A model of the default decision."""
+    """A model with the default decision."""
     models = tmp_path_factory.mktemp("plain")
     assert train.main([*SMALL, "--train_dir", str(faces / "train"), "--model_dir", str(models), "--epochs", "1"]) == 0
     return models / "exp"
@@ -51,7 +51,7 @@ def pictures(faces) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def decision(plain, pictures) -> Decision:
-    """Brings the classes to nearly one mean probability over the images, common ones to a little more."""
+    """Makes the mean probabilities of the classes nearly equal, those of frequent classes slightly higher."""
     means = np.log(probabilities_of(predict(plain, pictures, device="cpu", precision="fp32")).astype(float)).mean(0)
     counts = json.loads((plain / "metrics.json").read_text())["data"]["train"]["class_counts"]
     return Decision(0.5, tuple(np.round(0.1 * np.log1p(counts) - 2 * means, 3).tolist()))
@@ -64,7 +64,7 @@ def flags(decision) -> list[str]:
 
 @pytest.fixture(scope="module")
 def biased(faces, tmp_path_factory, flags) -> Path:
-    """The same model with the decision."""
+    """The same model with another decision."""
     models = tmp_path_factory.mktemp("biased")
     where = ["--train_dir", str(faces / "train"), "--model_dir", str(models), "--epochs", "1"]
     assert train.main([*SMALL, *where, *flags]) == 0
@@ -73,7 +73,7 @@ def biased(faces, tmp_path_factory, flags) -> Path:
 
 @pytest.fixture(scope="module")
 def answers(biased, pictures, decision) -> pd.DataFrame:
-    """The answers of the Python call, which are those of the decision and not of argmax."""
+    """The predictions of the Python API, which follow the decision, not argmax."""
     frame = predict(biased, pictures, device="cpu", precision="fp32")
     probabilities = probabilities_of(frame)
     assert frame["class"].tolist() == decision.classes(probabilities).tolist()
@@ -130,7 +130,7 @@ def test_the_mean_of_views_is_decided_by_it(biased, decision, faces, tmp_path):
 
 
 def test_views_vote_by_it_and_the_most_votes_win(biased, decision, faces, pictures, tmp_path, monkeypatch):
-    """The decision is not applied a second time, to the shares of votes."""
+    """The decision is not applied again to the shares of votes."""
     seen, combine = [], Views.combine
 
     def recording(self, probabilities, decision):
@@ -179,7 +179,7 @@ def test_out_of_fold_predictions_are_scored_by_it(faces, tmp_path, flags, decisi
     assert classes.tolist() == decision.classes(probabilities).tolist() != probabilities.argmax(1).tolist()
     accuracy = (classes == pd.read_csv(output / "gt.csv")["ans"].to_numpy()).mean()
     assert f"out of fold accuracy={accuracy:.4f};" in caplog.text
-    # the ensemble that answers has the decision; its members too, unless each answers an attribute only
+    # the outer ensemble has the decision; its members have it too, unless each predicts one attribute
     ensemble = load(tmp_path / "exp")
     assert ensemble.decision == decision
     assert {member.decision for member in ensemble.members} == {Decision() if target else decision}
@@ -195,11 +195,11 @@ def test_a_wrong_number_of_biases_ends_before_training(faces, run_train, monkeyp
         run_train(faces / "train", "--target", "gender", "--decision_args", "{biases: [1]}")
 
 
-# Classes that are no answer of a model, each by one argmax
+# Functions whose only argmax does not choose the prediction of a model, with what it chooses
 ALLOWED = {
     ("model/data/split_report.py", "_large_groups"): "the smallest side of a split",
-    ("model/evaluation/evaluate.py", "_score"): "the commonest class of the truth",
-    ("model/evaluation/report/sentences.py", "_class_sentence"): "the most frequent wrong answer, of counts",
+    ("model/evaluation/evaluate.py", "_score"): "the most frequent class of the ground truth",
+    ("model/evaluation/report/sentences.py", "_class_sentence"): "the most frequent wrong prediction, from counts",
     (
         "model/metrics/calibration.py",
         "calibration_statistics",
@@ -213,7 +213,7 @@ SIGNS = re.compile(rf"{DECIDING.pattern}|\.\s*({'|'.join(SORTING)})\s*\(")
 
 
 def decides(node: ast.AST) -> bool:
-    """Whether a node is argmax or alike, or takes a position by the order: argsort(...)[-1], max(1).indices."""
+    """Whether a node is argmax or similar, or takes an index from an order: argsort(...)[-1], max(1).indices."""
     if isinstance(node, (ast.Attribute, ast.Name)):
         name = node.attr if isinstance(node, ast.Attribute) else node.id
         by_order = isinstance(node, ast.Attribute) and name == "indices" and is_sorting(node.value)
@@ -277,7 +277,7 @@ def test_code_that_only_sorts_or_takes_values_is_not(code):
 
 
 def test_only_a_decision_turns_probabilities_into_a_class():
-    """Use Decision.classes. An argmax that is no answer of a model goes to ALLOWED, with the reason."""
+    """If this fails, use Decision.classes. Add an argmax that does not choose a prediction to ALLOWED."""
     folders = ("model", "container", "jobs", "exploration", "benchmarks")
     files = [*ROOT.glob("*.py"), *(path for folder in folders for path in (ROOT / folder).rglob("*.py"))]
     found = Counter(

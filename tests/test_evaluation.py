@@ -44,7 +44,7 @@ def write_answers(folder: Path, scheme: Scheme, names: list[str], answers: np.nd
 
 
 def made(tmp_path: Path, scheme: Scheme, pictures: int = 90, grouped: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """gt/ and out/ with classes, of which the last has no truth; returns truth and answers."""
+    """Writes gt/ and out/; the last class has no image in gt. Returns true and predicted classes."""
     generator = np.random.default_rng(1)
     names = [f"{i:03}.jpg" for i in range(pictures)]
     truth = generator.integers(scheme.num_classes - 1, size=(2, pictures)).max(axis=0)  # the first is not the commonest
@@ -272,7 +272,7 @@ def test_the_real_faces_are_scored_over_persons(shared, tmp_path, capsys):
 
 @pytest.fixture
 def answers_of_masks(tmp_path):
-    """Answers of a model of masks, which learnt from a channel of the whole mask scheme: worn, incorrect, none."""
+    """Predictions of a model for the attribute mask of a channel with mask, gender and age."""
     scheme = mask_scheme()
     labels = {**scheme.only("mask").to_dict(), "channel": scheme.to_dict()}
     (tmp_path / "labels.json").write_text(json.dumps(labels), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Single image files that inference.py answers without a channel."""
+"""inference.py with single image files instead of a channel."""
 
 from __future__ import annotations
 

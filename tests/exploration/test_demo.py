@@ -93,7 +93,7 @@ def test_bands_cover_all_persons() -> None:
 
 
 def test_mask_and_gender_and_age_can_be_seen(drawn: tuple[Path, dict[str, list[Person]]]) -> None:
-    """A linear classifier on 24 x 32 pixels, taught on train, tells each attribute of eval's persons apart."""
+    """A linear classifier on 24 x 32 pixels that is trained on train predicts each attribute on eval."""
     output, people = drawn
     pixels, codes = [], []
     for person in people["train"]:

@@ -1,4 +1,4 @@
-"""`python -m model ensemble`: saved models from anywhere in one folder."""
+"""`python -m model ensemble`: copies saved models into one folder."""
 
 import os
 import shutil

@@ -103,7 +103,7 @@ def test_equal_decisions_of_the_members_are_that_of_the_ensemble(pictures, decid
 
 
 def test_the_product_decides_each_attribute_as_its_member_does(models, pictures, decided, tmp_path, caplog):
-    """Reference: the members' own answers. The sum of biases also holds for an ensemble within another."""
+    """Reference: the members' own predictions. The sum of biases is also tested for a nested ensemble."""
     own = {"mask": shift(3, 1), "gender": shift(2, 1), "age": Decision()}
     members = {name: decided(name, decision) for name, decision in own.items()}
     alone = {name: predict(folder, pictures, device="cpu")["class"].tolist() for name, folder in members.items()}

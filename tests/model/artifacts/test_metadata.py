@@ -1,4 +1,4 @@
-"""A saved model's readable files, where nothing heavy is loaded."""
+"""settings.yaml and metrics.json of a saved model, read without heavy imports."""
 
 import subprocess
 import sys

@@ -126,7 +126,7 @@ def test_an_image_that_one_pipeline_cannot_read_has_no_prediction():
 
 
 def test_inputs_of_a_readable_batch_reach_the_backend_without_a_copy(monkeypatch):
-    """Page-locked memory, which copies to a GPU are made from, stays page-locked."""
+    """The inputs stay in page-locked memory, from which they are copied to a GPU."""
     pixels = np.zeros((2, 1, 8, 8, 3), np.uint8)
     predictor = make_predictor()
     ensemble = EnsemblePredictor([predictor], SCHEME)
