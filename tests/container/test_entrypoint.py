@@ -352,7 +352,7 @@ def test_a_stopped_run_saves_its_model_and_the_same_command_resumes_it(tree, fac
     first.terminate()
     log, _ = first.communicate(timeout=300)
     assert first.returncode == 0, log
-    assert "stopped by SIGTERM; the same command goes on" in log
+    assert "stopped by SIGTERM; the same command resumes" in log
     assert (
         model_problem(tree / "model") is None
         and not json.loads((tree / "model" / "metrics.json").read_text())["finished"]

@@ -102,7 +102,7 @@ def test_an_output_is_moved_to_the_jobs_output_folder(job_type, value, sent, mov
         (INFERENCE, ["--output", "s3://b/x.csv"], "output s3://b/x.csv: expected a local file; a job always writes"),
         (INFERENCE, ["--output", ".."], "output ..: expected a local file"),
         (EVALUATION, ["--output", "s3://b/x"], "output s3://b/x: expected a local folder; a job always writes"),
-        (INFERENCE, ["a.jpg", "b.jpg"], "pictures a.jpg b.jpg: python inference.py predicts single images"),
+        (INFERENCE, ["a.jpg", "b.jpg"], "pictures a.jpg b.jpg: only python inference.py predicts single images"),
     ],
 )
 def test_settings_that_a_launched_job_cannot_use_are_errors(job_type, flags, message):
