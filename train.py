@@ -101,10 +101,10 @@ class TrainingJob:
         claim: The name that the job trains under, with its folder and checkpoints.
         hardware: Where the models are trained.
         stop: Signals that end the job early.
-        output: Folder of the split, TensorBoard's files, and the answers to held-out images with their report.
+        output: Folder of the split, TensorBoard's files, and the predictions for held-out images with their report.
         is_packed: Whether the model is in /opt/ml/model, which SageMaker packs.
-        account: Account at Weights & Biases; None if there is none.
-        live_curves: Another folder for TensorBoard's files, which SageMaker copies to S3; None if there is none.
+        account: Account at Weights & Biases; None for no logging there.
+        live_curves: Second folder for TensorBoard's files, which SageMaker copies to S3 during training; None for none.
     """
 
     settings: TrainSettings
@@ -145,7 +145,7 @@ def run_training(settings: TrainSettings, env: Environment) -> TrainingEnd:
     train_dir = locations.train_dir(settings.train_dir)
     validation_dir = locations.channel("validation", settings.validation_dir)
     for folder in filter(None, (train_dir, validation_dir)):
-        locations.refuse_parts(folder, "each of them reads images from all of it")
+        locations.refuse_parts(folder, "every host reads images from the whole channel")
     models = locations.models_dir(settings.model_dir)
     checkpoints_dir = locations.checkpoints_dir(settings.checkpoint_dir, models)
     location = RunLocation(models, checkpoints_dir, locations.is_packed(models))
@@ -165,11 +165,11 @@ def run_training(settings: TrainSettings, env: Environment) -> TrainingEnd:
         log.info("%s\nno problems found; the same command without check_only trains", plan.text())
         return TrainingEnd(ExitCode.DONE)
 
-    # the name to train under, new or of an unfinished run that is resumed
+    # the name to train under: new, or that of an unfinished run, which is resumed
     identity = {**as_dict(settings, only_result=True), **plan.identity()}
     claimed = distributed.on_rank_zero(lambda: claim(settings.name, location, identity, settings.resume))
     if location.is_packed and claimed.state is None and is_finished(claimed.run_dir):
-        log.warning("%s holds the model of a finished run, which this one replaces", claimed.run_dir)
+        log.warning("%s contains the model of a finished run, which this run replaces", claimed.run_dir)
     output = output_dir(locations.training_output_dir(settings.output_data_dir), claimed, location.is_packed)
     account = env.wandb_account(settings.wandb_project, settings.wandb_entity)
 
@@ -179,13 +179,13 @@ def run_training(settings: TrainSettings, env: Environment) -> TrainingEnd:
         stopped_by, page = train_models(job)
 
     if stopped_by == signal.SIGINT:
-        log.info("stopped by Ctrl-C after a checkpoint; the same command goes on from it")
+        log.info("stopped by Ctrl-C after a checkpoint; the same command resumes from it")
         return TrainingEnd(ExitCode.INTERRUPTED)
     if stopped_by is not None:
-        log.info("stopped by SIGTERM; the same command goes on from the checkpoint")
+        log.info("stopped by SIGTERM; the same command resumes from the checkpoint")
     log.info("saved model: %s", claimed.run_dir)
     if page:
-        log.info("report of the %s: %s", "out-of-fold answers" if settings.folds else "validation images", page)
+        log.info("report on the %s: %s", "out-of-fold predictions" if settings.folds else "validation images", page)
     if not location.is_packed:
         log.info("next: %s", inference_command(claimed.run_dir, train_dir, settings.eval_dir))
     return TrainingEnd(ExitCode.DONE, claimed.run_dir, page)
@@ -195,7 +195,7 @@ def start_from_earlier_model(settings: TrainSettings, earlier: Path | None) -> T
     """The settings with the weights of the channel `model`, if there is one and no other weights are named."""
     if earlier is None or settings.weights:
         return settings
-    log.info("the weights begin with those of the channel `model`: %s", earlier)
+    log.info("training starts from the weights of the channel `model`: %s", earlier)
     return replace(settings, weights=str(earlier))
 
 
@@ -207,16 +207,18 @@ def output_dir(output: Path | None, claimed: Claim, is_packed: bool) -> Path:
 
 
 def train_models(training: TrainingJob) -> tuple[int | None, Path | None]:
-    """Trains and saves the models of a job, and the ensembles of them, and writes the report.
+    """Trains and saves the models of a job, saves the ensembles of them, and writes the report.
 
     Returns:
-        The signal that stopped it, None if it is finished; the page of the report, None if there is none.
+        The signal that stopped training, None if it is finished; the path of report.html, None if there is none.
     """
     is_first, checkpoints, stopped_by = distributed.rank() == 0, training.claim.checkpoints, None
+    # write the split, and mark a run of several models as started
     if is_first and not training.claim.finished:
         training.plan.save_split(training.output)
     if is_first and not training.plan.is_single:
         checkpoints.begin()
+    # train one model after another, until a signal stops training
     outcome = None
     for run in training.plan.runs:
         outcome = train_one(run, training)
@@ -225,6 +227,7 @@ def train_models(training: TrainingJob) -> tuple[int | None, Path | None]:
             break
     if stopped_by == signal.SIGINT:
         return stopped_by, None
+    # from here on rank 0 works alone: ensembles, then the report
     distributed.stop()
     if is_first and not training.plan.is_single:
         stopped_by = save_ensembles(training, stopped_by)
@@ -235,17 +238,17 @@ def train_models(training: TrainingJob) -> tuple[int | None, Path | None]:
 
 
 def write_report(training: TrainingJob, outcome: Outcome | None) -> Path | None:
-    """Writes the answers to the held-out images and the report on them.
+    """Writes the predictions for the held-out images and the report on them.
 
-    They go to the output folder, else beside the model's, never into one that SageMaker packs. An error is logged only:
-    the model is saved.
+    They are written to the output folder or, without one, next to the model's folder, but never into a folder that
+    SageMaker packs. Errors are only logged, because the model is already saved.
 
     Args:
         training: The training job.
-        outcome: Of the only model; with others the images are predicted once more.
+        outcome: Outcome of the training, if the job has one model. With several models the images are predicted again.
 
     Returns:
-        The page; None if there is nothing to report on, or nowhere to write it.
+        Path of report.html; None if there are no held-out images or no folder to write to.
     """
     plan, run_dir = training.plan, training.claim.run_dir
     has_output = training.output != run_dir
@@ -264,7 +267,7 @@ def write_report(training: TrainingJob, outcome: Outcome | None) -> Path | None:
         settings = EvaluationSettings(pictures=str(root))
         evaluation.score(settings, folder / TRUTH, folder / OUTPUT, folder)
     except (InputError, OSError) as error:
-        log.warning("there is no report on the held-out images: %s", error)
+        log.warning("the report on the held-out images could not be written: %s", error)
         return None
     except Stopped:
         return None
@@ -272,9 +275,10 @@ def write_report(training: TrainingJob, outcome: Outcome | None) -> Path | None:
 
 
 def train_one(run: Run, training: TrainingJob) -> Outcome | None:
-    """Trains and saves one model, resuming it from its checkpoint; a finished one is kept. Returns its outcome; None if
-    it was finished before."""
+    """Trains and saves one model, or resumes it from its checkpoint. Returns its outcome; None if an earlier start
+    finished the model, which is then kept."""
     settings = replace(run.settings, name=training.claim.name)
+    # folder, checkpoints and state of this model
     folder, checkpoints, state = training.claim.run_dir, training.claim.checkpoints, training.claim.state
     if not training.plan.is_single:
         log.info("\n%s of %s", run.folder, training.claim.name)
@@ -282,10 +286,11 @@ def train_one(run: Run, training: TrainingJob) -> Outcome | None:
         state = distributed.on_rank_zero(checkpoints.newest)
     is_finished_before = state is not None and state["finished"]
     if is_finished_before and not training.plan.is_single and is_finished(folder):
-        log.info("finished before")
+        log.info("already finished")
         return None
     if is_finished_before:
-        log.info("the run %r is finished; its saved model is written again", training.claim.name)
+        log.info("the run %r is finished, but its saved model is missing; it is written again", training.claim.name)
+    # train, then save the model; Ctrl-C leaves only the checkpoint
     with Trackers() as trackers:
         if distributed.rank() == 0 and not is_finished_before:
             trackers.trackers = trackers_of(run, training, settings, checkpoints)
@@ -313,7 +318,7 @@ def train_one(run: Run, training: TrainingJob) -> Outcome | None:
 
 
 def trackers_of(run: Run, training: TrainingJob, settings: TrainSettings, checkpoints: Checkpoints) -> list[Tracker]:
-    """The trackers of one model: the console, and those that the setting `tracking` asks for."""
+    """The trackers of one model: the console, and those that the setting `tracking` selects."""
     name = f"{settings.name}/{run.folder}".rstrip("/")
     id_file = checkpoints.folder / "wandb-id"
     live = training.live_curves and training.live_curves / run.folder
@@ -322,15 +327,16 @@ def trackers_of(run: Run, training: TrainingJob, settings: TrainSettings, checkp
 
 
 def save_ensembles(training: TrainingJob, stopped_by: int | None) -> int | None:
-    """Saves the ensembles of the trained models, after the out-of-fold answers if there are folds. If training was
-    stopped, a mean is saved of the models that are there.
+    """Saves the ensembles of the trained models; with folds, first writes the out-of-fold predictions.
+
+    If training was stopped, an ensemble that averages its members is saved with the models trained so far.
 
     Args:
         training: The training job.
         stopped_by: The signal that stopped training; None if it is finished.
 
     Returns:
-        The signal that stopped training or this; None if both are finished.
+        The signal that stopped training or the out-of-fold predictions; None if both are finished.
     """
     if stopped_by is None and training.plan.folds is not None:
         try:
@@ -347,7 +353,13 @@ def save_ensembles(training: TrainingJob, stopped_by: int | None) -> int | None:
 
 
 def run_metrics(outcome: Outcome, data: dict[str, Any], hardware: Hardware) -> dict[str, Any]:
-    """The content of metrics.json. data: `Datasets.summary()`."""
+    """The content of metrics.json.
+
+    Args:
+        outcome: Outcome of the training.
+        data: `Datasets.summary()`.
+        hardware: Where the model was trained.
+    """
     progress = outcome.progress
     return {
         "finished": outcome.stopped_by is None,

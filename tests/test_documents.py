@@ -52,8 +52,8 @@ OF_DOCKER = [
 ROOMS = {"model", "container", "jobs", "exploration", "benchmarks"}
 
 
-def test_the_readmes_tables_of_settings_are_those_of_the_code():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_tables_of_settings_are_those_of_the_code():
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     shown = re.search(r"<!-- settings -->\n(.*)<!-- /settings -->", text, re.DOTALL)
     assert shown and shown[1].strip() == tables().strip(), "put the output of python -m model settings there"
 
@@ -82,7 +82,7 @@ def test_every_flag_in_the_documents_exists():
 
 
 @pytest.mark.parametrize("cls", [TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings])
-def test_help_tells_every_setting(cls):
+def test_help_shows_every_setting(cls):
     text = help_text(cls, "usage")
     positional = {field.name for field in dataclasses.fields(cls) if field.metadata["positional"]}
     assert all(name in positional or f"--{name} " in text for name in as_dict(cls()))

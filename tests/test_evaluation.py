@@ -182,7 +182,7 @@ def test_the_geometric_mean_is_over_chosen_classes(tmp_path):
         run("--gmean_classes", "착용삿")
 
 
-def test_a_named_file_of_predictions_is_in_the_output_directory(tmp_path):
+def test_a_named_file_of_predictions_is_read_from_the_output_directory_with_its_probabilities(tmp_path):
     truth, _ = made(tmp_path, KOREAN)
     names = [f"{i:03}.jpg" for i in range(90)]
     table = pd.DataFrame({"image_name": names, "y_pred": truth})
@@ -197,7 +197,7 @@ def test_a_named_file_of_predictions_is_in_the_output_directory(tmp_path):
     assert written()["rarebird"]["accuracy"]["value"] < 1
 
 
-def test_the_report_is_next_to_evaluation_json_and_shows_the_images(tmp_path, capsys):
+def test_the_page_is_next_to_the_json_file_and_shows_the_images_that_are_given(tmp_path, capsys):
     made(tmp_path, KOREAN)
     run()
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")

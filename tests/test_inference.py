@@ -72,7 +72,7 @@ def test_rows_columns_and_order_are_those_of_info(faces, infer, caplog):
     assert answers["ans"].astype(int).tolist() == each.argmax(1).tolist()
 
 
-def test_labels_json_records_how_the_model_was_trained(infer, models):
+def test_labels_json_contains_the_provenance_of_the_model(infer, models):
     _, _, output = infer("--num_tta", "2")
     provenance = json.loads((output / "labels.json").read_text())["made"]
     metrics = json.loads((models / "joint" / "metrics.json").read_text())
@@ -96,7 +96,7 @@ def test_every_row_is_kept_and_an_unreadable_image_has_a_reason(faces, infer, tm
     assert probabilities.iloc[1, 1:].isna().all() and probabilities.iloc[2, 1:].notna().all()
     errors = pd.read_csv(output / "errors.csv", dtype=str, keep_default_na=False)
     assert errors["ImageID"].tolist() == ["gone.png", "bad.png", "../out.png", ""]
-    assert "no such file" in errors["error"][0] and "out of the channel" in errors["error"][2]
+    assert "no such file" in errors["error"][0] and "outside the channel" in errors["error"][2]
     with pytest.raises(Failure, match=r"^4 of 7 images are unreadable .*errors\.csv for the reasons$"):
         infer("--strict", channel=channel)
 
@@ -109,7 +109,7 @@ def test_every_row_is_kept_and_an_unreadable_image_has_a_reason(faces, infer, tm
         ("IMAGE_NAME,note", "a.png,x", ["a.png", "ANS"]),
     ],
 )
-def test_columns_keep_their_order_and_names(faces, infer, tmp_path, header, row, expected):
+def test_columns_keep_their_order_under_any_name(faces, infer, tmp_path, header, row, expected):
     _, _, output = infer(channel=channel_of(tmp_path, faces, [row], header))
     header, row = (line.split(",") for line in (output / "output.csv").read_text().splitlines())
     assert len(header) == len(row) == len(expected)
@@ -118,8 +118,8 @@ def test_columns_keep_their_order_and_names(faces, infer, tmp_path, header, row,
     assert row[index + 1 :] == expected[index + 1 :]
 
 
-def test_duplicate_column_names_are_reported(faces, infer, tmp_path):
-    with pytest.raises(InputError, match="several columns are called 'ImageID', 'note'"):
+def test_columns_of_one_name_are_reported(faces, infer, tmp_path):
+    with pytest.raises(InputError, match="duplicate columns: 'ImageID', 'note'"):
         infer(channel=channel_of(tmp_path, faces, ["a.png,a.png,x,y"], "ImageID,ImageID,note,note"))
 
 
@@ -148,7 +148,7 @@ def test_errors_of_an_earlier_run_are_removed(faces, infer, tmp_path):
     assert not (output / "errors.csv").exists()
 
 
-def test_a_column_image_name_gives_the_output_of_the_tagging_challenge(faces, infer, tmp_path):
+def test_image_name_is_answered_in_the_format_of_the_tagging_challenge(faces, infer, tmp_path):
     answers, probabilities, _ = infer(channel=channel_of(tmp_path, faces, ["b.png,x"], "image_name,category_1"))
     assert answers.columns.tolist() == ["image_name", "y_pred"]
     assert probabilities.columns[0] == "image_name"
@@ -278,7 +278,7 @@ def test_the_newest_finished_run_is_used_if_no_model_is_named(faces, models, tmp
         (["--eval_dir", "nowhere"], "nowhere"),
         (["--num_tta", "17"], "16 fixed views"),
         (["--device", "gpu"], "expected auto, cpu, cuda or cuda:N"),
-        (["--device", "cuda:7"], r"shows \d GPUs?"),
+        (["--device", "cuda:7"], r"has \d GPUs?"),
         (["--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
         (["--picture_column", "ImageId2"], "ImageID"),
         (["--table", "inf.csv"], "nearest: info.csv"),
@@ -338,8 +338,8 @@ def test_the_column_of_images_in_training_is_used_if_the_table_has_it(faces, mod
     assert infer(channel=channel, model=str(model))[0].columns.tolist() == ["ImageID", "ans"]
 
 
-def test_visible_gpus_that_cannot_be_used_end_a_job_in_a_container(infer, tmp_path, monkeypatch):
-    """docs/containers.md, GPUs and drivers: inference on a CPU beside paid GPUs is no success."""
+def test_gpus_that_are_shown_and_not_used_end_a_job_in_a_container(infer, tmp_path, monkeypatch):
+    """docs/containers.md, GPUs and drivers: inference on the CPU of a paid GPU instance is a failure."""
     driver = tmp_path / "driver" / "nvidia-smi"
     driver.parent.mkdir()
     driver.write_text('#!/bin/sh\necho "GPU 0: Tesla T4 (UUID: GPU-0)"\n')
@@ -350,7 +350,7 @@ def test_visible_gpus_that_cannot_be_used_end_a_job_in_a_container(infer, tmp_pa
     (tmp_path / "ml" / "input").mkdir(parents=True)
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path / "ml"))
     with pytest.raises(
-        Failure, match=r"the driver shows 1 GPU, and none can be used: .* driver too old\. .*--device cpu"
+        Failure, match=r"the driver shows 1 GPU, but none can be used: .* driver too old\. .*--device cpu"
     ):
         infer("--device", "auto")
     assert not (tmp_path / "output").exists()

@@ -168,8 +168,8 @@ ALIASES = (
     Alias("valid_batch_size", TRAIN_PY, "not needed: validation uses `batch_size`; the batch size "
          "does not change the scores", _nothing),
     Alias("dataset", TRAIN_PY, "`layout: profiles` for CustomDatasetSplitByProfile", _dataset),
-    Alias("dataset_args", TRAIN_PY, "`target`; output `all` becomes `heads`, `class` becomes `joint`; `mask`, "
-         "`gender` and `age` stay as they are", _dataset_args),
+    Alias("dataset_args", TRAIN_PY, "`target`, from the argument `output`: the value `all` becomes `heads`, "
+         "`class` becomes `joint`; `mask`, `gender` and `age` do not change", _dataset_args),
     Alias("augmentation_args", TRAIN_PY, "`augmentation: {NAME: {ARGUMENT: VALUE}}`", _augmentation_args),
     Alias("model_args", TRAIN_PY, "`model_args`; but these keys have separate settings: `pretrained`, `num_classes`, "
          "drop_rate (`dropout`), drop_path_rate (`drop_path`) and in_chans (`channels`)", _model_args),

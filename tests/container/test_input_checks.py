@@ -86,5 +86,5 @@ def test_links_out_of_a_channel_are_refused_in_a_container(monkeypatch):
     Path("photos").mkdir()
     monkeypatch.setenv("RAREBIRD_IMAGE", "1")
     for call in (train, infer):
-        with pytest.raises(InputError, match="follow_links is refused in a container"):
+        with pytest.raises(InputError, match="follow_links is not allowed in a container"):
             call(follow_links=True)

@@ -124,7 +124,7 @@ def test_a_truth_with_the_label_column_of_training_is_read_as_that_was(files, co
 
 
 def test_names_and_indices_in_one_truth_are_refused(files):
-    with pytest.raises(InputError, match=r"'1', expected .* a column holds either names or indices"):
+    with pytest.raises(InputError, match=r"'1', expected .* a column must contain either names or indices"):
         match_answers(*files("ImageID,ans\na,착용샷\nb,1\n", "ImageID,ans\na,0\nb,1\n"))
 
 
