@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -203,7 +204,7 @@ def test_the_page_lies_beside_the_numbers_and_shows_the_images_that_are_given(tm
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     accuracy = written()["rarebird"]["accuracy"]
     assert page.startswith("<!DOCTYPE html>") and "착용샷" in page and "data:image" not in page
-    assert f"{accuracy['low']:.4f} to {accuracy['high']:.4f}" in page and "--images DIR" in page
+    assert f"{accuracy['low']:.4f} to {accuracy['high']:.4f}" in page and "--pictures DIR" in page
     (tmp_path / "photos" / "images").mkdir(parents=True)
     for name in ("003.jpg", "004.jpg", "005.jpg", "006.jpg"):
         Image.new("RGB", (20, 30), "teal").save(tmp_path / "photos" / "images" / name)
@@ -329,3 +330,7 @@ def test_a_labelled_folder_is_the_truth_and_has_the_images(tmp_path, capsys):
     assert evaluation.main(where) == 0
     assert json.loads(capsys.readouterr().out) == {"accuracy": 1.0, "f1": 1.0}
     assert "data:image/jpeg" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for thumbnails, kinds in (("none", set()), ("blurred", {"png"})):
+        assert evaluation.main([*where, "--thumbnails", thumbnails]) == 0
+        page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+        assert set(re.findall("data:image/([a-z]+)", page)) == kinds

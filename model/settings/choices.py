@@ -28,6 +28,13 @@ CLASS_WEIGHTS = {
     "given": "class_weight_values",
 }
 
+# Images in reports
+THUMBNAILS = {
+    "none": "names and labels only",
+    "blurred": "reduced to at most 8 pixels a side",
+    "full": "readable ones",
+}
+
 # Target
 SEPARATE = "separate"  # a model for each attribute; other targets are those of model.labels
 DECISIONS = {"argmax": "the class of the highest log p / temperature + bias, by default the most probable"}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from model.settings.checks import unknown_encoding
+from model.settings.choices import THUMBNAILS
 from model.settings.fields import setting
 
 
@@ -28,6 +29,12 @@ class EvaluationSettings:
         "folder for evaluation.json and report.html; else SM_OUTPUT_DATA_DIR, else that of the answers",
     )
     pictures: str | None = setting(None, "folder of the images, themselves or in images/; report.html then shows some")
+    thumbnails: str = setting(
+        "full",
+        "thumbnails of these images in report.html; none: names and labels only; blurred: reduced to at most 8 pixels "
+        "per side, too few for a face",
+        choices=THUMBNAILS,
+    )
     compare: str | None = setting(None, "other answers on the same truth: folder or file; tells the paired difference")
 
     picture_column: str | None = setting(

@@ -16,6 +16,7 @@ from model.settings.choices import (
     LOSSES,
     PRECISIONS,
     SAMPLERS,
+    THUMBNAILS,
 )
 from model.settings.fields import setting
 from model.settings.nested import arguments, named_arguments, names_by_attribute, settings_by_attribute
@@ -264,12 +265,19 @@ class TrainSettings(ChannelSettings):
     tracking: str = setting(
         "auto",
         "auto: TensorBoard's event files beside the split, and where WANDB_API_KEY is set or WANDB_MODE is offline "
-        "Weights & Biases, which gets thumbnails of mistakes too; tensorboard: the files alone",
+        "Weights & Biases; tensorboard: the files alone",
         choices=("auto", "tensorboard", "none"),
         result=False,
     )
     report: bool = setting(
         True, "answer the validation images by the saved model and write report.html with its scores", result=False
+    )
+    thumbnails: str = setting(
+        "auto",
+        "thumbnails of images in the report, TensorBoard and Weights & Biases; none: names and labels only; blurred: "
+        "reduced to at most 8 pixels per side, too few for a face; auto: none at Weights & Biases, otherwise full",
+        choices=("auto", *THUMBNAILS),
+        result=False,
     )
     wandb_project: str | None = setting(None, "W&B project; else WANDB_PROJECT, else rarebird", result=False)
     wandb_entity: str | None = setting(None, "W&B user or team; else WANDB_ENTITY", result=False)
@@ -282,6 +290,10 @@ class TrainSettings(ChannelSettings):
         if own.get("loss", self.loss) != self.loss:
             common["loss_args"] = {}
         return HeadSettings(**{**common, **own})
+
+    def thumbnails_or(self, automatic: str) -> str:
+        """The setting `thumbnails`, an entry of THUMBNAILS. automatic: what `auto` means."""
+        return automatic if self.thumbnails == "auto" else self.thumbnails
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""

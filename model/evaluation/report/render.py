@@ -26,6 +26,7 @@ from model.evaluation.report.thumbnails import LARGE_SIDE, Thumbnail, make_thumb
 from model.evaluation.subgroups import MOST_VALUES, Subgroup
 from model.evaluation.summary import intervals, labelled_scores, notes_of, verdict
 from model.evaluation.suspects import COMPARED, SUSPECTS, Comparison, compare_answers, suspected_label_errors
+from model.images.deep import GivenRange
 from model.labels import JOIN, Scheme
 from model.metrics.scores import NO_ANSWER, SCORE_LABELS
 from model.settings.fields import value_text
@@ -78,16 +79,20 @@ def render_report(
     pictures: ChannelFiles | None = None,
     compared: str | None = None,
     made_on: datetime.date | None = None,
+    thumbnails: str = "full",
 ) -> str:
     """The report as HTML.
 
     Args:
         evaluation: The scores.
-        matched: The answers that the scores are of.
-        images: Folder of the images, for thumbnails (thumbnails.picture_folder); None for a report without them.
-        compared: What to call the answers that these are compared with.
+        matched: The predictions that the scores are of.
+        pictures: Folder of the images, for thumbnails (thumbnails.picture_folder); None for a report without them.
+        compared: The name of the predictions that these are compared with.
         made_on: The date that the page gives.
+        thumbnails: Which thumbnails the page contains, an entry of THUMBNAILS.
     """
+    if thumbnails == "none":
+        pictures = None
     lists = PictureLists(matched)
     scheme, provenance = matched.scheme, matched.provenance
     joint = scheme.names[0] if len(scheme.attributes) == 1 else JOINT_TITLE
@@ -101,7 +106,8 @@ def render_report(
     listed = _lists_of_pictures(matched)
     in_tables = [differing.row for _, rows in listed["differing"] for differing in rows]
     names_on_page, names_in_tables = ([matched.names[row] for row in rows] for rows in (on_page, in_tables))
-    large, small = _thumbnails(pictures, names_on_page, names_in_tables, lists, provenance)
+    blur = thumbnails == "blurred"
+    large, small = _thumbnails(pictures, names_on_page, names_in_tables, lists, _pixel_range(provenance), blur)
     shown = [row for row in on_page if matched.names[row] in large or not pictures]
     shown += [row for row in in_tables if matched.names[row] in small]
     template = _environment().get_template("report.html.j2")
@@ -124,6 +130,8 @@ def render_report(
         columns_left_out=[name for name in matched.metadata if name not in evaluation.by_metadata],
         **{name: examples.make_examples(rows, matched, large) for name, rows in galleries.items()},
         with_pictures=pictures is not None,
+        offers_pictures=thumbnails != "none",
+        is_blurred=blur,
         images=sentences.images(matched, made_on),
         chart=curves.coverage_chart(evaluation.coverage),
         learning=_learning_curves(provenance),
@@ -149,16 +157,16 @@ def _thumbnails(
     on_page: Sequence[str],
     in_tables: Sequence[str],
     lists: PictureLists,
-    provenance: Provenance | None,
+    pixel_range: GivenRange,
+    blur: bool,
 ) -> tuple[dict[str, Thumbnail], dict[str, Thumbnail]]:
     """The large thumbnails of the images in galleries, and the small ones of those in tables and in lists."""
     if pictures is None:
         return {}, {}
-    pixel_range = _pixel_range(provenance)
-    large = make_thumbnails(pictures, on_page, LARGE_CHARACTERS, LARGE_SIDE, pixel_range)
+    large = make_thumbnails(pictures, on_page, LARGE_CHARACTERS, LARGE_SIDE, pixel_range, blur)
     others = [name for name in lists.by_interest() if name not in large]
     small = list(dict.fromkeys([*in_tables, *others]))
-    return large, make_thumbnails(pictures, small, SMALL_CHARACTERS, pixel_range=pixel_range)
+    return large, make_thumbnails(pictures, small, SMALL_CHARACTERS, pixel_range=pixel_range, blur=blur)
 
 
 def _lists_of_pictures(matched: MatchedAnswers) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from model.artifacts.model_card import cell_text
+from model.evaluation.report.thumbnails import blurred
 from model.images.decode import UnreadableImage, read_image
 from model.metrics.scores import divide
 from model.training.validation import Validation
@@ -32,9 +33,9 @@ RIGHT, WRONG = np.array((31, 96, 168)), np.array((196, 62, 32))  # blue and oran
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawn image, and what it shows as Markdown with the names of all classes."""
+    """A drawn image, None without thumbnails, and its content as Markdown with the names of all classes."""
 
-    image: Image.Image
+    image: Image.Image | None
     text: str
 
 
@@ -110,39 +111,53 @@ def confusion_figure(matrix: np.ndarray, names: Sequence[str]) -> Figure:
     return Figure(image, "\n".join(lines))
 
 
-def mistakes_figure(validation: Validation) -> Figure | None:
-    """Thumbnails of the most confident wrong answers, at most MISTAKES; None if every answer is right."""
+def mistakes_figure(validation: Validation, thumbnails: str = "full") -> Figure | None:
+    """The most confident wrong predictions, at most MISTAKES; None if every prediction is right.
+
+    Args:
+        validation: The validation images and their predictions.
+        thumbnails: Which thumbnails the figure shows, an entry of THUMBNAILS; for `none` it is its Markdown alone.
+    """
     rows = validation.worst(MISTAKES)
     if not len(rows):
         return None
+    image = None if thumbnails == "none" else _grid(validation, rows, thumbnails == "blurred")
+    names = validation.table.scheme.class_names
+    lines = ["| image | true class | answer | probability |", "| --- | --- | --- | --- |"]
+    for row in rows:
+        true, answer = int(validation.classes[row]), int(validation.answers[row])
+        path, probability = validation.table.locations[row].path, validation.probabilities[row, answer]
+        cells = (cell_text(path), cell_text(names[true]), cell_text(names[answer]), f"{probability:.3f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return Figure(image, "\n".join(lines))
+
+
+def _grid(validation: Validation, rows: np.ndarray, blur: bool) -> Image.Image:
+    """Thumbnails of some rows with their true and predicted classes."""
     names = validation.table.scheme.class_names
     shown = [name if drawable(name) else f"class {code}" for code, name in enumerate(names)]
     columns = int(np.ceil(np.sqrt(len(rows))))
     width, height = TILE[0] + MARGIN, TILE[1] + CAPTION_HEIGHT
     image = Image.new("RGB", (columns * width + MARGIN, -(-len(rows) // columns) * height + MARGIN), WHITE)
     draw = ImageDraw.Draw(image)
-    lines = ["| image | true class | answer | probability |", "| --- | --- | --- | --- |"]
     for number, row in enumerate(rows):
         x, y = MARGIN + number % columns * width, MARGIN + number // columns * height
         true, answer = int(validation.classes[row]), int(validation.answers[row])
         probability = float(validation.probabilities[row, answer])
-        thumbnail = _thumbnail(validation, int(row))
+        thumbnail = _thumbnail(validation, int(row), blur)
         image.paste(thumbnail, (x + (TILE[0] - thumbnail.width) // 2, y + (TILE[1] - thumbnail.height) // 2))
         captions = ((f"true: {shown[true]}", RIGHT), (f"{probability:.0%}: {shown[answer]}", WRONG))
         for line, (text, colour) in enumerate(captions):
             position = (x, y + TILE[1] + 3 + 17 * line)
             draw.text(position, fitted_text(text, 13, TILE[0]), tuple(colour.tolist()), font(13))
-        path = validation.table.locations[row].path
-        cells = (cell_text(path), cell_text(names[true]), cell_text(names[answer]), f"{probability:.3f}")
-        lines.append(f"| {' | '.join(cells)} |")
-    return Figure(image, "\n".join(lines))
+    return image
 
 
-def _thumbnail(validation: Validation, row: int) -> Image.Image:
-    """The image of a row; a grey tile if it can no longer be read."""
+def _thumbnail(validation: Validation, row: int, blur: bool) -> Image.Image:
+    """The image of a row, enlarged again if it is blurred; a grey tile if it can no longer be read."""
     table = validation.table
     try:
         picture = read_image(table.root, table.locations[row], draft=TILE, pixel_range=validation.pixel_range)
     except UnreadableImage:
         return Image.new("RGB", TILE, GREY)
-    return ImageOps.contain(picture, TILE)
+    return ImageOps.contain(blurred(picture) if blur else picture, TILE)

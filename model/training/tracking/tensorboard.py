@@ -51,8 +51,9 @@ class TensorBoard(Tracker):
     def epoch(self, result: EpochResult) -> None:
         for name, value in result.scalars.items():
             self.writer.add_scalar(name, value, result.updates)
-        for name, figure in result.figures.items():
-            self.writer.add_image(name, np.asarray(figure.image), result.updates, dataformats="HWC")
+        for name, figure in result.figures(self.settings.thumbnails_or("full")).items():
+            if figure.image is not None:
+                self.writer.add_image(name, np.asarray(figure.image), result.updates, dataformats="HWC")
             self.writer.add_text(name, figure.text, result.updates)
         self.writer.flush()
 

@@ -68,7 +68,8 @@ class WeightsAndBiases(Tracker):
         self.run.log({"step/train_loss": loss, "step/lr": progress.lr}, step=progress.updates)
 
     def epoch(self, result: EpochResult) -> None:
-        images = {name: self.wandb.Image(figure.image) for name, figure in result.figures.items()}
+        figures = result.figures(self.settings.thumbnails_or("none"))  # images leave this machine on request only
+        images = {name: self.wandb.Image(figure.image) for name, figure in figures.items() if figure.image is not None}
         self.run.log({**result.scalars, **images}, step=result.updates)
 
     def close(self, failed: bool) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import evaluation
 import train
@@ -100,12 +102,23 @@ def test_the_truth_has_groups_and_metadata(reported):
     assert scores["resampled_over"] == "group" and scores["groups"] == truth["group"].nunique() == 4
 
 
-@pytest.mark.parametrize("flags", [[], ["--target", "separate", "--epochs", "0"]])
+def check_thumbnails(files, kinds) -> None:
+    """Of the report and the event files: only these kinds of embedded images, and no image of a mistake."""
+    (page,), events = files.rglob("report.html"), [*files.rglob("events.*")]
+    assert set(re.findall("data:image/([a-z]+)", page.read_text(encoding="utf-8"))) == kinds and events
+    for file in events:
+        tags = EventAccumulator(str(file), size_guidance={"images": 0}).Reload().Tags()
+        assert tags["images"] == ["confusion"] and "mistakes/text_summary" in tags["tensors"]
+
+
+@pytest.mark.parametrize("flags", [["--thumbnails", "none"], ["--target", "separate", "--epochs", "0"]])
 def test_with_an_output_folder_it_is_there(run_train, faces, tmp_path, flags):
     run = run_train(faces / "train", *REPORT, "--output_data_dir", str(tmp_path / "out"), *flags)
     folder = tmp_path / "out" / "exp" / "validation"
     assert names(folder) == FILES and not run.with_name("exp.validation").exists()
     check_answers(folder, run, faces / "train")
+    if "none" in flags:
+        check_thumbnails(tmp_path / "out", set())
 
 
 def test_the_best_epochs_answers_are_predicted_again_where_they_are_not_known(run_train, faces, monkeypatch):
@@ -132,9 +145,11 @@ def test_the_weights_that_are_saved_answer_and_not_those_of_the_last_epoch(run_t
 
 
 def test_folds_are_reported_out_of_fold(run_train, faces):
-    run = run_train(faces / "train", *REPORT, "--folds", "2", "--epochs", "1")
+    run = run_train(faces / "train", *REPORT, "--folds", "2", "--epochs", "1", "--thumbnails", "blurred")
     folder = run / "out_of_fold"
     assert names(folder) == FILES and not run.with_name("exp.validation").exists()
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert set(re.findall("data:image/([a-z]+)", page)) == {"png"}
     labels = json.loads((folder / "labels.json").read_text())
     assert labels["held_out"] == "out_of_fold" and [m["name"] for m in labels["made"]["members"]] == ["fold1", "fold2"]
 

@@ -20,9 +20,8 @@
 
   // One picture, enlarged, with its most probable classes. Its neighbours are those of the gallery it was opened from.
   const enlarged = document.querySelector("dialog.picture");
-  const large = document.createElement("img");
+  const large = document.createElement("img"); // in the page once an image is opened
   large.alt = "";
-  enlarged.querySelector(".enlarged").prepend(large);
   let neighbours = [];
   let at = 0;
   const show = (place) => {
@@ -32,6 +31,7 @@
     document.getElementById("picture-name").textContent = name;
     document.getElementById("picture-truth").textContent = `true: ${content.classes[truth]}`;
     large.src = source(row);
+    enlarged.querySelector(".enlarged").prepend(large);
     document.getElementById("picture-classes").replaceChildren(
       ...classes.map(([code, share]) => element(code === truth ? "strong" : "span", `${content.classes[code]} ${percent(share)}`))
         .map((text) => {

@@ -114,7 +114,7 @@ def make_page() -> Callable[..., Page]:
     """Of a made-up evaluation, parts of which are given."""
 
     def make(scheme: Scheme | None = None, pictures: int = 300, resamples: int = 40, **given: Any) -> Page:
-        rendered = {name: given.pop(name) for name in ("compared", "made_on") if name in given}
+        rendered = {name: given.pop(name) for name in ("compared", "made_on", "thumbnails") if name in given}
         folder = given.pop("folder", None)
         matched = replace(made_up(scheme or mask_scheme(), pictures), **given)
         evaluation = evaluate(matched, resamples=resamples)

@@ -1,6 +1,8 @@
 """report.html as text: what it holds, and what it must not hold."""
 
+import base64
 import datetime
+import io
 import json
 import re
 from dataclasses import replace
@@ -15,6 +17,7 @@ from model.evaluation.report.render import LARGE_CHARACTERS, SMALL_CHARACTERS
 from model.evaluation.report.thumbnails import picture_folder
 from model.evaluation.suspects import suspected_label_errors
 from model.labels import Scheme, mask_scheme
+from model.settings.choices import THUMBNAILS
 
 SCRIPT = "<script>alert(1)</script>"
 MOST = 5_000_000  # bytes
@@ -243,6 +246,48 @@ def test_images_that_lack_labels_are_in_the_tables_of_their_attributes_only(make
     assert not [row for rows in others for row in rows if row % 3 == 0]
     on_page = [int(row) for row in re.findall(r'data-picture="(\d+)"', page.html)]
     assert not [row for row in on_page if row % 3 == 0]
+
+
+def embedded_images(html):
+    """Every image of a page, decoded: those of the HTML and those that its script shows."""
+    uris = re.findall(r"data:image/[a-z]+;base64,([A-Za-z0-9+/=]+)", html)
+    return [Image.open(io.BytesIO(base64.b64decode(uri))) for uri in uris]
+
+
+@pytest.fixture(scope="module")
+def pages_by_thumbnails(make_page, tmp_path_factory):
+    """The same evaluation, compared with another, as a page of each kind of thumbnails."""
+    root = tmp_path_factory.mktemp("images")
+    matched = make_page(pictures=200).matched
+    for row, name in enumerate(matched.names):
+        Image.effect_noise((64, 48), 90).convert("RGB").save(root / name, quality=90 - row % 5)
+    given = {"pictures": 200, "folder": picture_folder(root, matched.names), "other": np.zeros(200, np.int64)}
+    return {kind: make_page(**given, thumbnails=kind, resamples=5) for kind in THUMBNAILS}
+
+
+def test_blurred_thumbnails_have_at_most_8_pixels_per_side_wherever_they_are(pages_by_thumbnails):
+    """In galleries, in tables of the comparison, and in the lists that cells open."""
+    full, blurred = (pages_by_thumbnails[kind].html for kind in ("full", "blurred"))
+    assert min(max(image.size) for image in embedded_images(full)) == 64
+    assert max(max(image.size) for image in embedded_images(blurred)) == 8
+    assert len(embedded_images(full)) == len(embedded_images(blurred)) > 48
+    for page in (full, blurred):
+        content = json.loads(page.split('id="content">')[1].split("</script>")[0])
+        gallery, comparison = (
+            page.split(f'id="{name}"')[1].split("</section>")[0] for name in ("mistakes", "comparison")
+        )
+        assert content["thumbnails"] and 'width="64"' in gallery and 'width="64"' in comparison
+    assert "The images are blurred." in blurred and "images are blurred" not in full
+
+
+def test_without_thumbnails_there_are_names_and_labels_and_no_image_or_empty_frame(pages_by_thumbnails):
+    full, none = (pages_by_thumbnails[kind] for kind in ("full", "none"))
+    assert "data:image" not in none.html and "<img" not in none.html and '<p class="no-picture"' not in none.html
+    assert "--pictures DIR" not in none.html and none.tables == full.tables
+    names = [re.findall(r'<p class="file">([^<]*)</p>', page.html) for page in (none, full)]
+    assert names[0] == names[1] and len(names[0]) == 48
+    content = json.loads(none.html.split('id="content">')[1].split("</script>")[0])
+    assert content["thumbnails"] == {} and content["lists"] and content["pictures"]
 
 
 def test_compared_images_have_thumbnails_in_their_tables(make_page, tmp_path):

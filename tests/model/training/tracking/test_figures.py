@@ -2,13 +2,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from model.data.channel import read_channel
 from model.errors import Problems
+from model.images.decode import read_image
 from model.labels import mask_scheme
 from model.training.tracking.figures import (
     GREY,
+    MARGIN,
     MISTAKES,
     TILE,
     confusion_figure,
@@ -91,6 +93,23 @@ def test_the_grid_shows_the_surest_mistakes(validation):
     assert [line.split(" | ")[0][2:] for line in lines] == validation.table.locations.paths[:-17:-1]
     assert len(lines) == MISTAKES and figure.image.width > 4 * TILE[0] and figure.image.height > 4 * TILE[1]
     assert lines[0].endswith("| 0.900 |")
+
+
+def test_blurred_images_of_the_grid_have_8_pixels_per_side_enlarged(validation, monkeypatch):
+    figure, blurred = (mistakes_figure(validation, thumbnails) for thumbnails in ("full", "blurred"))
+    table, row = validation.table, validation.worst(1)[0]
+    small = read_image(table.root, table.locations[row]).resize((6, 8), Image.Resampling.BOX)
+    expected = ImageOps.contain(small, TILE)
+    left = MARGIN + (TILE[0] - expected.width) // 2
+    box = (left, MARGIN, left + expected.width, MARGIN + expected.height)
+    difference = np.abs(np.asarray(blurred.image.crop(box), int) - np.asarray(expected, int))
+    assert difference.max() <= 4 and blurred.image.size == figure.image.size and blurred.text == figure.text
+    assert np.abs(np.asarray(figure.image.crop(box), int) - np.asarray(expected, int)).max() > 50
+
+
+def test_without_thumbnails_the_mistakes_are_a_table_alone(validation):
+    figure = mistakes_figure(validation, "none")
+    assert figure.image is None and figure.text == mistakes_figure(validation).text
 
 
 def test_no_mistake_no_grid(validation):

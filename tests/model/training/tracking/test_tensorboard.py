@@ -49,6 +49,18 @@ def test_event_files_hold_curves_figures_settings_and_hyperparameters(tmp_path, 
     assert "_hparams_/session_start_info" in events.PluginTagToContent("hparams")
 
 
+def test_without_thumbnails_the_event_files_have_the_chart_of_counts_and_names_alone(
+    tmp_path, validation, epoch_result
+):
+    tracker = TensorBoard(tmp_path, TrainSettings(thumbnails="none"))
+    tracker.begin(0)
+    tracker.epoch(epoch_result(4, validation))
+    tracker.close(failed=False)
+    events = read(tmp_path)
+    assert set(events.Tags()["images"]) == {"confusion"}
+    assert "| 4.png | 발색샷 | 착용샷 | 0.600 |" in text(events, "mistakes")
+
+
 def test_without_validation_there_are_curves_and_no_figures(tmp_path, epoch_result):
     tracker = TensorBoard(tmp_path, TrainSettings())
     tracker.begin(0)
