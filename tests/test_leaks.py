@@ -81,7 +81,7 @@ def test_new_images_are_known_to_be_new(faces, run_train, tmp_path, capsys):
     assert not (output / "learnt_from.csv").exists()
     assert score(faces / "gt", output)["learnt_from"] == {"train": 0, "validation": 0}
     assert "warning: the model saw" not in capsys.readouterr().err
-    assert "The model saw none of these images in its training." in (output / "report.html").read_text()
+    assert "None of these images was used to train the model." in (output / "report.html").read_text()
 
 
 def test_models_of_earlier_versions_say_nothing(faces, run_train, mixed, tmp_path):

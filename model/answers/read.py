@@ -97,7 +97,7 @@ def read_class_table(
     table = _read_tables(path, parts, problems, picture_columns, encoding)
     if table is None:
         return None
-    name_column = find_column(table, picture_columns, "pictures", path, problems)
+    name_column = find_column(table, picture_columns, "images", path, problems)
     class_column = column_named(table.columns, preferred) if preferred else None
     class_column = class_column or find_column(table, columns, "classes", path, problems)
     if name_column is None or class_column is None:
@@ -118,7 +118,7 @@ def read_probabilities(
     if table is None:
         return None
     name_column = column_named(table.columns[:1], *picture_columns)
-    name_column = name_column or find_column(table, picture_columns, "pictures", path, problems)
+    name_column = name_column or find_column(table, picture_columns, "images", path, problems)
     if name_column is None:
         return None
     names = _read_names(table.pop(name_column), path, problems)
@@ -148,7 +148,7 @@ def find_column(table: pd.DataFrame, known: Sequence[str], content: str, path: P
     column = column_named(table.columns, *known)
     if column is None:
         close = next((hint for hint in (did_you_mean(name, table.columns) for name in known) if hint), "")
-        if content == "pictures":
+        if content == "images":
             close += "; the setting picture_column names it"
         expected = listing(known, 4)
         problems.add(

@@ -109,8 +109,8 @@ def make_matrix(
         share = count / support[row] if support[row] else 0.0
         key = ""
         if count:
-            answered = "not answered" if column == NO_ANSWER else f"answered {names[column]}"
-            title = f"{names[row]}, {answered}"
+            predicted = "no prediction" if column == NO_ANSWER else f"predicted as {names[column]}"
+            title = f"{names[row]}, {predicted}"
             key = lists.add(
                 f"{name}-{row}-{column}", title, (truth == codes[row]) & (answers == codes[column]), row != column
             )

@@ -52,7 +52,7 @@ class PictureLists:
         rows = np.flatnonzero(chosen)
         confidence = self.confidence[rows]
         sorting = np.argsort(-confidence if wrong else confidence, kind="stable")  # NaN last
-        order = "" if np.isnan(confidence).all() else "surest first" if wrong else "least sure first"
+        order = "" if np.isnan(confidence).all() else f"{'most' if wrong else 'least'} confident first"
         self._lists[key] = PictureList(title, len(rows), order, rows[sorting[:MOST_IN_LIST]].tolist(), wrong)
         return key
 

@@ -121,7 +121,7 @@ def render_report(
         intervals=intervals(evaluation),
         confidence=f"{100 * evaluation.confidence:g}{sentences.SPACE}%",
         notes=notes_of(evaluation),
-        held_back_by=sentences.held_back_by(evaluation.joint),
+        weakest_classes=sentences.weakest_classes(evaluation.joint),
         targets=targets,
         points=charts.reliability_points(evaluation.reliability),
         bars=charts.accuracy_histogram(evaluation.by_group) if evaluation.by_group else [],
@@ -185,9 +185,12 @@ def _differing(comparison: Comparison | None, matched: MatchedAnswers) -> list[t
     """The first images that these answers alone, and the others alone, have right; each with a heading."""
     if comparison is None or matched.other is None:
         return []
-    names = {NO_ANSWER: "no answer", **dict(enumerate(matched.scheme.class_names))}
+    names = {NO_ANSWER: "no prediction", **dict(enumerate(matched.scheme.class_names))}
     at = np.flatnonzero(matched.has_all_labels)  # the rows that the comparison is of
-    kinds = (("Only these answers are right", comparison.these), ("Only the others are right", comparison.others))
+    kinds = (
+        ("Only these predictions are correct", comparison.these),
+        ("Only the others are correct", comparison.others),
+    )
     return [
         (
             heading,
@@ -276,7 +279,7 @@ def _worst_groups(subgroups: Sequence[Subgroup], matched: MatchedAnswers, lists:
     groups = []
     for group in worst[:WORST_GROUPS]:
         wrong = (matched.groups == matched.group_names.index(group.name)) & ~matched.correct & matched.has_all_labels
-        title = f"{matched.group_column} {group.name}, answered wrong"
+        title = f"{matched.group_column} {group.name}, wrong predictions"
         groups.append(Group(group, lists.add(f"group {group.name}", title, wrong, wrong=True)))
     return groups
 

@@ -93,7 +93,7 @@ def test_training_computes_chooses_and_saves_an_added_metric(added):
     low, high = added["interval"]
     assert low <= added["value"] <= high
     assert added["value"] == pytest.approx(sum(added["macro"]) / 2)
-    assert re.search(r"gmean, recall\b", added["help"]) and added["provenance"]["recall"] == added["value"]
+    assert re.search(r"gmean,\s+recall\b", added["help"]) and added["provenance"]["recall"] == added["value"]
     assert f"| mean of recalls | {added['value']:.4f} |" in re.sub(" +", " ", added["card"])
     assert "scored best by recall" in added["card"]
 

@@ -103,7 +103,7 @@ def test_a_class_called_script_is_shown_as_text(make_page, opened):
     shown = opened(make_page(KINDS).html)
     assert shown.locator("table.matrix tbody th").all_inner_texts() == [SCRIPT, "착용샷", "plain"]
     shown.locator("td[data-list] button").first.click()
-    assert shown.locator("dialog.pictures h2").inner_text() == f"{SCRIPT}, answered {SCRIPT}"
+    assert shown.locator("dialog.pictures h2").inner_text() == f"{SCRIPT}, predicted as {SCRIPT}"
 
 
 def test_a_cell_opens_its_images_and_the_keyboard_finds_the_next(make_page, opened, tmp_path):
@@ -181,7 +181,7 @@ def test_the_table_of_classes_is_sorted_searched_and_unfolded(make_page, opened)
     assert rows.count() == 24
     more.click()
     assert rows.count() == 200 and not more.is_visible()
-    table.get_by_role("button", name="pictures").click()
+    table.get_by_role("button", name="images").click()
     shares = [int(row.locator("td").last.inner_text()) for row in rows.all()[:40]]
     assert shares == sorted(shares, reverse=True) and shares[0] > shares[-1]
     assert table.locator("[aria-sort]").get_attribute("aria-sort") == "descending"

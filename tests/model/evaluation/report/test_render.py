@@ -60,7 +60,7 @@ def test_the_numbers_are_those_of_evaluation_json(page):
 @pytest.mark.parametrize("target", ["All attributes together", "mask", "age"])
 def test_a_matrix_holds_counts_and_shares_of_each_row(page, target):
     of = page.evaluation.attributes.get(target, page.evaluation.joint)
-    rows = page.tables[f"{target}: rows are the true classes, columns the answers"][2:]
+    rows = page.tables[f"{target}: rows are the true classes, columns the predicted classes"][2:]
     assert [row[0] for row in rows] == of.class_names
     for row, counts, name in zip(rows, of.confusion.toarray(), of.class_names, strict=True):
         support = of.per_class[name].support
@@ -78,17 +78,17 @@ def test_a_cell_has_its_images_the_surest_mistakes_first(page):
     for kind, row, column in keys:
         title, total, order, shown = content["lists"][f"All attributes together-{row}-{column}"]
         row, column = int(row), int(column)
-        assert title == f"{matched.scheme.class_names[row]}, answered {matched.scheme.class_names[column]}"
+        assert title == f"{matched.scheme.class_names[row]}, predicted as {matched.scheme.class_names[column]}"
         assert total == confusion[row, column] and len(shown) == min(total, 12)
         assert all(matched.truth[p] == row and matched.answers[p] == column for p in shown)
         sure = [matched.probabilities[p, column] for p in shown]
         assert sure == sorted(sure, reverse=kind == "wrong")
-        assert (order == "surest first") == (kind == "wrong") == (row != column)
+        assert (order == "most confident first") == (kind == "wrong") == (row != column)
         assert [content["pictures"][str(p)][0] for p in shown] == [matched.names[p] for p in shown]
 
 
 def test_groups_and_metadata_are_told(page):
-    worst = page.tables["Fewest right answers"][1:]
+    worst = page.tables["Lowest accuracy"][1:]
     slices = {of.name: of for of in page.evaluation.by_group}
     assert len(worst) == 10
     assert [f"{100 * slices[row[0]].accuracy.value:.0f}\u00a0%" for row in worst] == [row[1] for row in worst]
@@ -108,15 +108,15 @@ def test_the_reliability_curve_has_its_numbers_beside_it(page):
 
 def test_a_comparison_names_what_it_compares_with_and_its_verdict(page):
     gap = page.evaluation.compare["macro_f1"]
-    table = page.tables["Scores of these answers less those of before, on the same resamples"]
+    table = page.tables["Difference: the scores of these predictions minus those of before, on the same resamples"]
     rows = {row[0]: row[2:] for row in table}
     assert rows["macro F1"] == [f"{gap.value:+.4f}", f"{gap.low:+.4f} to {gap.high:+.4f}", "better"]
-    assert "higher than that of before" in page.html
+    assert "is higher than that of before" in page.html
 
 
 def test_how_the_model_was_made_is_told(page):
-    assert "<h1>Evaluation of exp</h1>" in page.html and "on 21 November 2026 by Rarebird" in page.html
-    for text in ("1,890 images of 270 persons, profile folders", "best macro F1 on 210 images of 30 other persons"):
+    assert "<h1>Evaluation of exp</h1>" in page.html and "on 21 November 2026 with Rarebird" in page.html
+    for text in ("1,890 images of 270 persons, profile folders", "highest macro F1 on 210 images of 30 other persons"):
         assert text in page.html
     assert "4 epochs, 71\u00a0s on CPU, 2 threads, fp32; the weights are those after epoch 3" in page.html
     settings = {row[0]: row[1] for row in page.tables["Settings that differ from their defaults"]}
@@ -131,7 +131,7 @@ def test_several_models_stand_side_by_side(make_page, page):
     assert settings[0] == ["setting", "fold0", "fold1"]
     assert ["sampler", "imbalanced", "none"] in settings and ["input_size", "64 48"] in settings
     assert ["lr", "default", "0.01"] in settings
-    assert "2 models. The answer is their mean." in found.html and "4 views of each image, joined" in found.html
+    assert "2 models. The prediction is their mean." in found.html and "4 views per image, combined" in found.html
 
 
 def test_parts_without_data_are_left_out(make_page):
@@ -141,7 +141,7 @@ def test_parts_without_data_are_left_out(make_page):
         assert f'id="{part}"' not in found.html and f'href="#{part}"' not in found.html
     assert "<h1>Evaluation</h1>" in found.html
     without = make_page(resamples=0)
-    assert "no intervals, as resamples is 0" in without.html.lower() and "None" not in without.html
+    assert "no intervals: resamples is 0" in without.html.lower() and "None" not in without.html
 
 
 def test_the_first_lines_say_which_images_these_are(make_page):
@@ -152,18 +152,19 @@ def test_the_first_lines_say_which_images_these_are(make_page):
         made_on=datetime.date(2026, 11, 21),
     )
     top = found.html[: found.html.index("<nav")]
-    assert "Truth gt/gt.csv, answers validation/output.csv, evaluated on 21 November 2026." in top
-    assert "300 images of" in top and "They also chose the epoch of the weights" in top
+    assert "True labels: gt/gt.csv. Predictions: validation/output.csv. Evaluated on 21 November 2026." in top
+    assert "300 images of" in top and "They also selected the epoch of the weights" in top
     assert "did not learn from it" in make_page(held_out="out_of_fold").html
     plain = make_page().html
-    assert '<p class="images">' not in plain and "chose the epoch" not in plain
+    assert '<p class="images">' not in plain and "selected the epoch" not in plain
 
 
 def test_accuracy_against_coverage_is_told_in_a_sentence_and_in_numbers(page):
     points = page.evaluation.coverage
     eighty = next(point for point in points if point.coverage == pytest.approx(0.8))
-    assert f"the surest 80\u00a0% of the images would be right in {100 * eighty.accuracy.value:.1f}\u00a0%" in page.html
-    rows = page.tables["The surest answers"][1:]
+    sentence = f"Of the 80\u00a0% most confident predictions, {100 * eighty.accuracy.value:.1f}\u00a0% are correct"
+    assert sentence in page.html
+    rows = page.tables["The most confident predictions"][1:]
     assert [row[0] for row in rows] == [str(share) for share in range(10, 101, 10)]
     assert [row[1] for row in rows] == [f"{100 * point.accuracy.value:.1f}" for point in points[1::2]]
 
@@ -178,9 +179,11 @@ def test_learning_curves_are_drawn_where_there_is_a_history(make_page, page):
 
 def test_two_models_are_compared_image_by_image(page):
     right, other_right = page.matched.correct, page.matched.truth == 0
-    only = page.tables["Only these answers are right, the surest"][1:]
+    only = page.tables["Only these predictions are correct, the most confident"][1:]
     counts = [(right & other_right).sum(), (right & ~other_right).sum(), (~right & other_right).sum()]
-    sentence = f"Both are right for {counts[0]} images, only these answers for {counts[1]}, only before for {counts[2]}"
+    sentence = (
+        f"Both are correct for {counts[0]} images, only these predictions for {counts[1]}, only before for {counts[2]}"
+    )
     assert sentence in page.html and '<a href="compared.csv">' in page.html and len(only) == 20
     rows = [page.matched.names.index(row[0]) for row in only]
     assert all(right[row] and not other_right[row] for row in rows)
