@@ -30,7 +30,7 @@ demo: $(SET_UP)
 	SM_OUTPUT_DATA_DIR= $(PY) train.py --config configs/demo.yaml --name classic
 	SM_OUTPUT_DATA_DIR=demo/output $(PY) inference.py
 	SM_OUTPUT_DATA_DIR=demo/output-TTA $(PY) inference_TTA.py
-	SM_OUTPUT_DATA_DIR=demo/output $(PY) evaluation.py --output demo --compare demo/output-TTA --images demo/data/eval
+	SM_OUTPUT_DATA_DIR=demo/output $(PY) evaluation.py --output demo --compare demo/output-TTA --pictures demo/data/eval
 	@echo
 	@$(PY) -m exploration scores --evaluation demo/evaluation.json
 	@printf '\nmodel       demo/model/classic\nanswers     demo/output/output.csv, demo/output/probabilities.csv\n'

@@ -6,7 +6,7 @@ Reads  SM_GROUND_TRUTH_DIR/gt.csv     the truth: ImageID,ans or image_name,label
                                       another table, class folders, profile folders, a .lst or manifest
        SM_OUTPUT_DATA_DIR/output.csv  the answers of inference.py or inference_TTA.py, joined by name; beside it
                                       labels.json (names of classes) and probabilities.csv (for the calibration error)
-       --images DIR                 the images, in DIR or DIR/images, for the page to show; else those of a truth
+       --pictures DIR                 the images, in DIR or DIR/images, for the page to show; else those of a truth
                                       that is a labelled folder
 Writes report.html                    all of it as a page: one file without network, for a browser and for print
        suspects.csv                   wrong answers that may be errors of the truth, where there are any; with --compare
@@ -22,7 +22,7 @@ with exit code 2.
 
     SM_GROUND_TRUTH_DIR=data/gt SM_OUTPUT_DATA_DIR=output python evaluation.py
     python evaluation.py --ground_truth_dir data/gt --output_data_dir output --compare output/before
-    python evaluation.py --ground_truth_dir data/gt --output_data_dir output --images data/eval
+    python evaluation.py --ground_truth_dir data/gt --output_data_dir output --pictures data/eval
 """
 
 from __future__ import annotations

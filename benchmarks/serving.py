@@ -1,6 +1,6 @@
 """Benchmark of the server: its throughput beside the predictor alone, and whether its memory grows.
 
-    python -m benchmarks.serving --model_dir runs/exp [--images data/eval/images] [--clients 32] [--requests 20000]
+    python -m benchmarks.serving --model_dir runs/exp [--pictures data/eval/images] [--clients 32] [--requests 20000]
 
 One run measures in turn, several times over: the predictor alone (images in memory to answers, in this process) in
 full batches and one by one, the server with many clients, and with one client. What counts are the ratios within the

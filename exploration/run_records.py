@@ -136,7 +136,7 @@ def _unfinished_run(folder: Path) -> Run | None:
         done=f"{state['epoch']}/{settings['epochs']}",
         settings=_flat(
             settings,
-            {"train": identity["training images"], "validation": identity.get("validation images", 0)},
+            {"train": identity["training pictures"], "validation": identity.get("validation pictures", 0)},
         ),
         seconds=state["seconds"],
         scores=_validation_scores(state["best"]["metrics"] if state["best"] else None),

@@ -212,7 +212,7 @@ def test_other_settings_are_refused_by_name(faces, run_train, at_update, monkeyp
     monkeypatch.undo()
     with pytest.raises(InputError, match=r"lr: 0\.001 then, 0\.01 now"):
         run_train(faces / "train", "--lr", "0.01")
-    with pytest.raises(InputError, match=r"training images: \d+ then, \d+ now"):
+    with pytest.raises(InputError, match=r"training pictures: \d+ then, \d+ now"):
         run_train(faces / "train", "--validation", "0.4")
     run_train(faces / "train", "--lr", "0.01", "--resume", "never")
 

@@ -47,13 +47,13 @@ class Datasets:
         """What must be the same, beside the settings, for a run to be resumed."""
         identity = {
             "training data": self.train.fingerprint(),
-            "training images": len(self.train),
+            "training pictures": len(self.train),
             LABEL_VALUES: self.train.scheme.values_fingerprint(),
         }
         if self.validation is not None:
             identity |= {
                 "validation data": self.validation.fingerprint(),
-                "validation images": len(self.validation),
+                "validation pictures": len(self.validation),
             }
         if pixel_range := find_range(self.train):
             identity["pixel values"] = list(pixel_range)

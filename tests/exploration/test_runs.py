@@ -45,7 +45,7 @@ def unfinished(models: Path, name: str, f1: float, **settings: Any) -> None:
     best = Best(2, f1, {"f1": f1, "acc": 0.5, "intervals": {"f1": [0.0, 0.2], "acc": [0.4, 0.6]}}, {})
     progress = Progress(epoch=2, updates=8, seconds=60.0, best=best)
     identity = as_dict(TrainSettings(**settings), only_result=True)
-    identity |= {"training data": "a", "training images": 800, "validation data": "b", "validation images": 200}
+    identity |= {"training data": "a", "training pictures": 800, "validation data": "b", "validation pictures": 200}
     Checkpoints(models / ".checkpoints" / name, identity).save({**progress.to_state(), "finished": False})
 
 

@@ -22,7 +22,7 @@ FLAGS = {
     "inference_TTA": ("inference_TTA", "--eval_dir s3://b/eval --model_dir s3://b/m/ --num_tta 8"),
     "evaluation": (
         "evaluation",
-        "--ground_truth_dir s3://b/gt --output_data_dir s3://b/a --images s3://b/eval --kms_key alias/k "
+        "--ground_truth_dir s3://b/gt --output_data_dir s3://b/a --pictures s3://b/eval --kms_key alias/k "
         "--subnets s-1 --security_groups sg-1 --tags '{a: b}' --gmean_classes '[\"none/male\"]'",
     ),
 }

@@ -100,7 +100,7 @@ def test_an_output_is_written_below_the_jobs_own_output(job_type, value, sent, m
         (INFERENCE, ["--output", "s3://b/x.csv"], "output s3://b/x.csv: expected a file of this machine; a job writes"),
         (INFERENCE, ["--output", ".."], "output ..: expected a file"),
         (EVALUATION, ["--output", "s3://b/x"], "output s3://b/x: expected a folder of this machine; a job writes"),
-        (INFERENCE, ["a.jpg", "b.jpg"], "images a.jpg b.jpg: python inference.py predicts single images"),
+        (INFERENCE, ["a.jpg", "b.jpg"], "pictures a.jpg b.jpg: python inference.py predicts single images"),
     ],
 )
 def test_what_cannot_come_back_is_refused(job_type, flags, message):

@@ -179,9 +179,9 @@ def test_a_list_needs_a_file_and_no_validation_channel(table: Table, tmp_path: P
 def test_identity_and_summary_are_of_both_tables(table: Table) -> None:
     datasets = hold_out(table, [0, 1], 0.1)
     identity = datasets.identity()
-    assert identity["training images"] == 18 and identity["validation images"] == 2
+    assert identity["training pictures"] == 18 and identity["validation pictures"] == 2
     assert identity["training data"] == datasets.train.fingerprint() != identity["validation data"]
-    assert Datasets(table, None).identity().keys() == {"training data", "training images", "label values"}
+    assert Datasets(table, None).identity().keys() == {"training data", "training pictures", "label values"}
     summary = datasets.summary()
     assert summary["train"] == {
         "pictures": 18,
