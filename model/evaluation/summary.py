@@ -67,7 +67,7 @@ def seen_sentence(evaluation: Evaluation) -> str:
     if not any(evaluation.learnt_from.values()):
         return "none of these images was used to train the model"
     seen = seen_text(evaluation.learnt_from, evaluation.pictures + evaluation.partial)
-    return f"the model saw {seen}; its scores on new images are lower than these"
+    return f"{seen}; scores on new images are likely to be lower"
 
 
 def intervals(evaluation: Evaluation) -> str:

@@ -228,7 +228,7 @@ def _table_in(folder: Path, options: TableOptions, problems: Problems) -> Path |
         problems.add("several tables", f"{folder} has no {TRUTH}, but {listing(candidates)}; {named}")
         return None
     if names and not others and not has_folders:
-        problems.add(MISSING_FILES, f"{folder / TRUTH}: no such file; tables beside it: {listing(names)}")
+        problems.add(MISSING_FILES, f"{folder / TRUTH}: no such file; the folder has {listing(names)}")
         return None
     return folder / (usual or candidates)[0] if candidates else None
 

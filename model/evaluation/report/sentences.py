@@ -123,16 +123,16 @@ def coverage_sentences(points: Sequence[CoveragePoint]) -> str:
         return ""
     most = min(points, key=lambda point: abs(point.coverage - SUREST))
     text = (
-        f"Of the {percent(most.coverage, 0)} most confident predictions, {percent(most.accuracy.value)} are correct"
+        f"The accuracy of the {percent(most.coverage, 0)} most confident predictions is {percent(most.accuracy.value)}"
         f"{inside(most.accuracy, percent)}."
     )
     good = [point for point in points if point.accuracy.value >= GOOD]
     if not good:
-        return f"{text} At no coverage of 5{SPACE}% or more is the accuracy {percent(GOOD, 0)}."
+        return f"{text} It does not reach {percent(GOOD, 0)} at any coverage of 5{SPACE}% or more."
     if good[-1].coverage == 1:
         return text
     return (
-        f"{text} For an accuracy of {percent(GOOD, 0)}, keep the {percent(good[-1].coverage, 0)} most confident ones: "
+        f"{text} It is {percent(GOOD, 0)} or more for the {percent(good[-1].coverage, 0)} most confident ones: "
         f"those with a probability of at least {score(good[-1].probability, 2)}."
     )
 

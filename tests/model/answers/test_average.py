@@ -70,7 +70,7 @@ def test_a_column_of_another_name_is_set_or_remembered(tmp_path, capsys):
     out = str(tmp_path / "o.csv")
     assert join(first, first, "--output", out) == 2
     assert (
-        "found file, worn, none, 착용샷; nearest: file; the setting picture_column names it" in capsys.readouterr().err
+        "found file, worn, none, 착용샷; nearest: file; name the column by --picture_column" in capsys.readouterr().err
     )
     assert join(first, first, "--output", out, "--picture_column", "file") == 0
     joined = str(tmp_path / "o.probabilities.csv")

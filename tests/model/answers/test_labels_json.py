@@ -58,7 +58,7 @@ def test_a_missing_file_is_a_problem(tmp_path):
 def test_a_provenance_that_cannot_be_read_is_a_note(read, content):
     notes: list[str] = []
     assert read(content).provenance(notes) is None
-    assert len(notes) == 1 and notes[0].startswith("how the model was made is left out: labels.json: ")
+    assert len(notes) == 1 and notes[0].startswith("the report does not say how the model was trained: labels.json: ")
 
 
 def written(folder) -> dict[str, dict]:

@@ -55,7 +55,7 @@ def test_an_unknown_class_is_told_once_with_its_rows(write, problems):
     [
         ("id,ans\na,1\n", "no column of images: expected ImageID, image_name, path, filename and"),
         ("ImageID,answer\na,1\n", "no column of classes: expected ans, y_pred, label, found ImageID, answer"),
-        ("ImageID,ans,ans\na,1,2\n", "columns that stand twice"),
+        ("ImageID,ans,ans\na,1,2\n", "duplicate columns"),
     ],
 )
 def test_a_table_without_its_columns_is_none(write, problems, text, told):
@@ -65,12 +65,12 @@ def test_a_table_without_its_columns_is_none(write, problems, text, told):
 def test_a_missing_file_is_told_with_the_tables_beside_it(write, problems, tmp_path):
     write("x\n", "other.csv")
     assert read_class_table(tmp_path / "a.csv", problems) is None
-    assert "a.csv: no such file; tables beside it: other.csv" in str(problems)
+    assert "a.csv: no such file; the folder has other.csv" in str(problems)
 
 
 def test_names_that_are_empty_or_twice_are_told(write, problems):
     read_class_table(write("ImageID,ans\na,1\n,1\nb,1\na,2\n"), problems)
-    assert "rows without an image's name (1)" in str(problems) and "a.csv rows 2, 5: 'a'" in str(problems)
+    assert "rows without an image name (1)" in str(problems) and "a.csv rows 2, 5: 'a'" in str(problems)
 
 
 def test_the_rows_of_parts_are_named_by_their_folders(write, problems, tmp_path):

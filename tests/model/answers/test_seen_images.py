@@ -38,8 +38,14 @@ def seen() -> SeenImages:
 def test_images_are_counted_by_side(seen):
     assert seen.counts == {"train": 3, "validation": 1}
     assert seen.rows == {0: 0, 2: 1, 4: 0, 5: 0}
-    assert seen_text(seen.counts, 6) == "4 of 6 images: 3 it learnt from, 1 selected its epoch"
-    assert seen_text({"train": 0, "validation": 2}, 6) == "2 of 6 images: 2 selected its epoch"
+    assert (
+        seen_text(seen.counts, 6)
+        == "4 of 6 images were used to train the model: 3 for its weights, 1 to select its epoch"
+    )
+    assert (
+        seen_text({"train": 0, "validation": 2}, 6)
+        == "2 of 6 images were used to train the model: 2 to select its epoch"
+    )
 
 
 def test_the_list_is_written_beside_the_answers_only_if_there_are_any(seen, tmp_path: Path):

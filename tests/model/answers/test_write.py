@@ -120,14 +120,14 @@ def test_a_class_called_as_the_images_column_gives_that_another_name(write, tmp_
     write({"cat": ["a", "b", "c", "d"]}, "cat")
     assert lines(tmp_path, "probabilities.csv")[0] == "ImageID,cat,dog,owl"
     assert lines(tmp_path, "output.csv")[0] == "cat,ans"
-    assert caplog.messages == ["a class is called cat: in probabilities.csv the images' column is ImageID"]
+    assert caplog.messages == ["a class is called cat: the column of images in probabilities.csv is ImageID"]
 
 
 def test_classes_with_all_names_of_the_images_column_are_an_error_before_anything_is_written(
     write, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("model.answers.write.PICTURE_COLUMNS", ("cat", "dog"))
-    with pytest.raises(InputError, match="the classes cat, dog have all the names"):
+    with pytest.raises(InputError, match="no name is left for the column of images: there are classes cat, dog"):
         write({"owl": ["a", "b", "c", "d"]}, "owl")
     assert not list(tmp_path.iterdir())
 

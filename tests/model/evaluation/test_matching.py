@@ -213,7 +213,7 @@ def test_all_problems_are_told_at_once(files, tmp_path):
 
 def test_only_the_first_twenty_of_a_kind_are_listed(files):
     twice = "".join(f"n{i},0\nn{i},0\n" for i in range(25))
-    with pytest.raises(InputError, match=r"(?s)stand twice \(25\).*'n19'\n    \.\.\. and 5 more$"):
+    with pytest.raises(InputError, match=r"(?s)duplicate images \(25\).*'n19'\n    \.\.\. and 5 more$"):
         match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\n" + twice))
 
 
@@ -273,7 +273,9 @@ def test_how_the_model_was_made_is_read_from_labels_json(files, tmp_path):
     assert match_answers(*tables, labels=elsewhere).provenance.model == "exp"
     write(tmp_path / "out" / "labels.json", json.dumps({**KOREAN.to_dict(), "made": {"model": "exp"}}))
     spoilt = match_answers(*tables)
-    assert spoilt.provenance is None and any("how the model was made is left out" in note for note in spoilt.notes)
+    assert spoilt.provenance is None and any(
+        "the report does not say how the model was trained" in note for note in spoilt.notes
+    )
 
 
 def test_notes_name_files_by_their_last_folder_alone(files, tmp_path):

@@ -49,7 +49,7 @@ def test_a_verdict_goes_by_the_side_of_0_on_which_the_interval_lies(low, high, e
 def test_what_was_resampled_is_named():
     few = {"groups": np.array([0, 0, 1, 1]), "group_column": "person", "group_names": ["p", "q"]}
     assert intervals(evaluated(10)) == "no intervals: 4 images; an interval needs at least 10"
-    assert intervals(evaluated(10, **few)) == "no intervals, as there are 2 groups and an interval needs at least 10"
+    assert intervals(evaluated(10, **few)) == "no intervals: 2 groups; an interval needs at least 10"
     assert intervals(evaluated(0, **few)) == "no intervals: resamples is 0"
     enough = replace(evaluated(10, **few), groups=10)
     assert intervals(enough) == "95 % intervals from 10 bootstrap resamples of the 10 groups of column person"
@@ -81,7 +81,9 @@ def test_a_geometric_mean_of_some_classes_names_them():
 def test_images_that_the_model_saw_are_the_first_line():
     seen = {"train": 2, "validation": 1}
     first, second, *_ = summary(evaluated(learnt_from=seen)).splitlines()
-    assert first.startswith("warning: the model saw 3 of 4 images: 2 it learnt from, 1 selected its epoch; its scores")
+    assert first.startswith(
+        "warning: 3 of 4 images were used to train the model: 2 for its weights, 1 to select its epoch; scores"
+    )
     assert second.startswith("4 images in 4 classes")
     assert summary(evaluated(learnt_from={"train": 0, "validation": 0})) == summary(evaluated())
 

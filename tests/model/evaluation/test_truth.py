@@ -198,7 +198,7 @@ def test_answers_are_never_their_own_truth(matched, tmp_path):
     write(tmp_path / "out" / "predictions.csv", "ImageID,predicted\na,cat\n")
     write(tmp_path / "out" / "mine.csv", "ImageID,ans\na,2\n")
     write(tmp_path / "out" / "mine.probabilities.csv", "ImageID,1,2,cat\na,0,0,1\n")
-    with pytest.raises(InputError, match=r"out/gt.csv: no such file; tables beside it: mine.csv, mine.prob"):
+    with pytest.raises(InputError, match=r"out/gt.csv: no such file; the folder has mine.csv, mine.prob"):
         matched(FOLDERS, "a,2", truth="out")
 
 

@@ -162,7 +162,7 @@ def test_the_first_lines_say_which_images_these_are(make_page):
 def test_accuracy_against_coverage_is_told_in_a_sentence_and_in_numbers(page):
     points = page.evaluation.coverage
     eighty = next(point for point in points if point.coverage == pytest.approx(0.8))
-    sentence = f"Of the 80\u00a0% most confident predictions, {100 * eighty.accuracy.value:.1f}\u00a0% are correct"
+    sentence = f"accuracy of the 80\u00a0% most confident predictions is {100 * eighty.accuracy.value:.1f}\u00a0%"
     assert sentence in page.html
     rows = page.tables["The most confident predictions"][1:]
     assert [row[0] for row in rows] == [str(share) for share in range(10, 101, 10)]
