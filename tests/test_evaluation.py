@@ -219,7 +219,7 @@ def test_a_wrong_folder_of_images_is_told_before_anything_is_written(tmp_path):
     (tmp_path / "photos").mkdir()
     with pytest.raises(InputError, match="no such folder; nearest: photos"):
         run("--pictures", "photo")
-    with pytest.raises(InputError, match="none of the 90 images lies there"):
+    with pytest.raises(InputError, match="has none of the 90 images"):
         run("--pictures", "photos")
     assert not (tmp_path / "out" / "report.html").exists()
 
@@ -290,12 +290,12 @@ def answers_of_masks(tmp_path):
 
 def test_one_attribute_is_scored_by_the_joint_truth_or_by_its_own(answers_of_masks, capsys):
     assert answers_of_masks("a,4\nb,11\nc,17\n") == 1
-    assert "of which mask is taken" in capsys.readouterr().err
+    assert "of which mask is used" in capsys.readouterr().err
     assert answers_of_masks(
         "a,worn/male/under 30\nb,incorrect/female/60 and over\nc,worn/male/under 30\n"
     ) == pytest.approx(2 / 3)
     assert answers_of_masks("a,0\nb,1\nc,1\n") == pytest.approx(2 / 3)
-    assert "read as classes of mask" in capsys.readouterr().err
+    assert "read as values of mask" in capsys.readouterr().err
     assert answers_of_masks("a,worn\nb,incorrect\nc,none\n") == 1
 
 

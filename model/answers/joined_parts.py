@@ -140,7 +140,5 @@ class _PartTables:
                     break
                 record += line
             if not record:
-                raise Failure(
-                    f"{self._files[number]}: has too few rows; remove the part and run inference again"
-                )
+                raise Failure(f"{self._files[number]}: has too few rows; remove the part and run inference again")
             yield record

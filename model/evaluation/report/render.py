@@ -1,4 +1,4 @@
-"""Renders report.html: the whole evaluation as one page that needs no network and no other file."""
+"""Renders report.html: the evaluation as one page that needs no network and no other file."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ TEMPLATES = Path(__file__).parent / "templates"
 JOINT_TITLE = "All attributes together"
 WORST_GROUPS = 10
 MOST_DIFFERING = 20  # images in each table of the comparison
-MOST_MEMBERS = 6  # whose learning curves are drawn
-ROWS_UNFOLDED = 24  # classes; with more the better ones are folded away
-FEW, MANY = 6, 12  # classes: a matrix of at most FEW has large cells, one of more than MANY takes the page's width
-LARGE_CHARACTERS, SMALL_CHARACTERS = 1_400_000, 1_300_000  # of all large and all small thumbnails together
+MOST_MEMBERS = 6  # members with learning curves
+ROWS_UNFOLDED = 24  # classes; of more, those with a higher F1 are hidden at first
+FEW, MANY = 6, 12  # classes: a matrix with at most FEW has large cells, one with more than MANY has the page's width
+LARGE_CHARACTERS, SMALL_CHARACTERS = 1_400_000, 1_300_000  # total length of the large and of the small thumbnails
 
 
 @dataclass(frozen=True)
 class Target:
     """The joint class or one attribute.
 
-    worst_first: its classes with truth by increasing F1, then those without truth.
+    worst_first: Its classes with images by increasing F1, then those without images.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Differing:
-    """An image that two models answer differently: its row of the matched answers, and names of its classes."""
+    """An image that two models predict differently: its row in the matched predictions, and names of its classes."""
 
     row: int
     name: str
@@ -67,7 +67,7 @@ class Differing:
 
 @dataclass(frozen=True)
 class Group:
-    """A group with wrong answers. key: of the list of its images answered wrong."""
+    """A group with wrong predictions. key: Key of the list of their images."""
 
     subgroup: Subgroup
     key: str
@@ -93,6 +93,7 @@ def render_report(
     """
     if thumbnails == "none":
         pictures = None
+    # tables and matrices; their cells add lists of images
     lists = PictureLists(matched)
     scheme, provenance = matched.scheme, matched.provenance
     joint = scheme.names[0] if len(scheme.attributes) == 1 else JOINT_TITLE
@@ -101,6 +102,7 @@ def render_report(
         _target(name, scheme.only(name), scores, matched, lists) for name, scores in evaluation.attributes.items()
     ]
     groups = _worst_groups(evaluation.by_group, matched, lists)
+    # images on the page: galleries and the tables of the comparison
     galleries = examples.gallery_rows(matched)
     on_page = [row for rows in galleries.values() for row in rows]
     listed = _lists_of_pictures(matched)
@@ -147,7 +149,7 @@ def render_report(
 
 
 def _pixel_range(provenance: Provenance | None) -> tuple[float, ...] | None:
-    """The range by which the model, of several the first, scales images of more than 8 bits; None if not known."""
+    """The range by which the (first) model scales images of more than 8 bits; None if not known."""
     saved = provenance.members[0].settings.get("pixel_range") if provenance else None
     return tuple(map(float, saved)) if saved else None
 
@@ -160,7 +162,16 @@ def _thumbnails(
     pixel_range: GivenRange,
     blur: bool,
 ) -> tuple[dict[str, Thumbnail], dict[str, Thumbnail]]:
-    """The large thumbnails of the images in galleries, and the small ones of those in tables and in lists."""
+    """The large thumbnails of images in galleries, and the small ones of images in tables and lists.
+
+    Args:
+        pictures: Folder of the images; None for no thumbnails.
+        on_page: Names of the images in galleries.
+        in_tables: Names of the images in tables.
+        lists: The lists of images.
+        pixel_range: The range by which the model scales images of more than 8 bits.
+        blur: Whether the thumbnails are blurred.
+    """
     if pictures is None:
         return {}, {}
     large = make_thumbnails(pictures, on_page, LARGE_CHARACTERS, LARGE_SIDE, pixel_range, blur)
@@ -170,7 +181,7 @@ def _thumbnails(
 
 
 def _lists_of_pictures(matched: MatchedAnswers) -> dict[str, Any]:
-    """What the page says of the files that list single images (evaluation.suspects)."""
+    """Variables of the template on the files that list single images (evaluation.suspects)."""
     comparison = compare_answers(matched.complete)
     return {
         "suspects": len(suspected_label_errors(matched.complete)),
@@ -182,11 +193,11 @@ def _lists_of_pictures(matched: MatchedAnswers) -> dict[str, Any]:
 
 
 def _differing(comparison: Comparison | None, matched: MatchedAnswers) -> list[tuple[str, list[Differing]]]:
-    """The first images that these answers alone, and the others alone, have right; each with a heading."""
+    """The first images that only these predictions, and only the others, have correct; each with a heading."""
     if comparison is None or matched.other is None:
         return []
     names = {NO_ANSWER: "no prediction", **dict(enumerate(matched.scheme.class_names))}
-    at = np.flatnonzero(matched.has_all_labels)  # the rows that the comparison is of
+    at = np.flatnonzero(matched.has_all_labels)  # the rows of the comparison
     kinds = (
         ("Only these predictions are correct", comparison.these),
         ("Only the others are correct", comparison.others),
@@ -210,14 +221,14 @@ def _differing(comparison: Comparison | None, matched: MatchedAnswers) -> list[t
 
 
 def _learning_curves(provenance: Provenance | None) -> dict[str, list[curves.LearningCurve]]:
-    """By name of the member, those of the first members that have a history."""
+    """Learning curves of the first members that have a history, by name of the member."""
     members = provenance.members if provenance else ()
-    made = {member.name: curves.learning_curves(member.history, member.epoch) for member in members}
-    return {name: charts_ for name, charts_ in list(made.items())[:MOST_MEMBERS] if charts_}
+    by_member = {member.name: curves.learning_curves(member.history, member.epoch) for member in members}
+    return {name: charts_ for name, charts_ in list(by_member.items())[:MOST_MEMBERS] if charts_}
 
 
 def _embedded_files() -> dict[str, str]:
-    """Version, style and script, and the script's hash for the page's Content-Security-Policy."""
+    """Version, style, script, and the hash of the script for the Content-Security-Policy of the page."""
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     return {
         "version": __version__,
@@ -228,7 +239,7 @@ def _embedded_files() -> dict[str, str]:
 
 
 def _environment() -> Environment:
-    """Jinja's environment: with autoescape, and an undefined variable is an error."""
+    """Jinja's environment, with autoescape; an undefined variable is an error."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -260,7 +271,15 @@ def _environment() -> Environment:
 
 
 def _target(name: str, scheme: Scheme, scores: Scores, matched: MatchedAnswers, lists: PictureLists) -> Target:
-    """scheme: that of the joint class or of one attribute, to which truth and answers are reduced."""
+    """A target with its matrix.
+
+    Args:
+        name: Its name.
+        scheme: The scheme of the joint class or of one attribute; true and predicted classes are reduced to it.
+        scores: Its scores.
+        matched: True labels and predictions.
+        lists: Gets the lists of images of its cells.
+    """
     truth, answers = matched.truth, matched.answers
     if scheme.names != matched.scheme.names:
         truth, answers = matched.truth_of(scheme.names[0]), matched.answers_of(scheme.names[0])[0]
@@ -271,7 +290,7 @@ def _target(name: str, scheme: Scheme, scores: Scores, matched: MatchedAnswers, 
 
 
 def _worst_groups(subgroups: Sequence[Subgroup], matched: MatchedAnswers, lists: PictureLists) -> list[Group]:
-    """The groups with wrong answers by increasing accuracy, larger ones first; adds the list of each to lists."""
+    """The groups with wrong predictions by increasing accuracy, larger ones first. Adds a list for each to lists."""
     worst = sorted(
         (group for group in subgroups if group.correct < group.pictures),
         key=lambda group: (group.accuracy.value, -group.pictures),
@@ -285,7 +304,7 @@ def _worst_groups(subgroups: Sequence[Subgroup], matched: MatchedAnswers, lists:
 
 
 def _settings(provenance: Provenance) -> dict[str, list[str]]:
-    """By setting, its value in each member; "default" where a member has the default."""
+    """The values of each setting in the members; "default" for the default value."""
     members = provenance.members
     return {
         name: [value_text(member.settings[name]) if name in member.settings else "default" for member in members]
@@ -294,5 +313,5 @@ def _settings(provenance: Provenance) -> dict[str, list[str]]:
 
 
 def breakable(name: str) -> Markup:
-    """A class name with a line-break opportunity after each attribute's value."""
+    """A class name that may be broken after each attribute's value."""
     return Markup(f"{JOIN}<wbr>").join(name.split(JOIN))

@@ -1,4 +1,4 @@
-"""Thumbnails of images, as data: URIs that the report embeds."""
+"""Thumbnails of images as data: URIs, which the report embeds; blurred ones have too few pixels for a face."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LARGE_SIDE = 320  # of images on the page itself, which can be enlarged
 # face has 7 x 10 pixels (Sinha et al., Proceedings of the IEEE 94, 2006, result 1); here the whole image has fewer.
 BLURRED_SIDE = 8
 QUALITY = 75
-BATCH = 32  # images read before the remaining space is checked again
+BATCH = 32  # images that are read before the remaining space is checked again
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,24 @@ class Thumbnail:
 
 
 def picture_folder(root: Path, names: Sequence[str]) -> ChannelFiles:
-    """The folder whose images the report shows, or the folder with images/ in it.
+    """Finds the images that the report shows, in a folder or in its subfolder images/.
+
+    Args:
+        root: The folder.
+        names: Names of the images.
 
     Raises:
-        InputError: There is no such folder, or none of the names is in it.
+        InputError: The folder is missing or has none of the images.
     """
     if not root.is_dir():
-        beside = [entry.name for entry in root.parent.iterdir()] if root.parent.is_dir() else []
-        raise InputError(f"images {root}: there is no such folder{did_you_mean(root.name, beside)}")
+        siblings = [entry.name for entry in root.parent.iterdir()] if root.parent.is_dir() else []
+        raise InputError(f"pictures {root}: no such folder{did_you_mean(root.name, siblings)}")
     files = ChannelFiles(root)
     files.locate_images(names)
     if not any(files.find_spelling(name).kind == "file" for name in names):
         raise InputError(
-            f"images {root}: none of the {len(names):,} images lies there or in {IMAGES}/: {listing(names, 3)}"
+            f"pictures {root}: has none of the {len(names):,} images, neither in the folder nor in {IMAGES}/: "
+            f"{listing(names, 3)}"
         )
     return files
 

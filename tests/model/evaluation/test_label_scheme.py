@@ -58,7 +58,7 @@ def test_a_broken_scheme_is_told(files, labels):
 
 @pytest.mark.parametrize("value", ["착용샷", "1000", "987654321012", "-1"])
 def test_without_labels_only_small_whole_numbers_are_classes(files, value):
-    with pytest.raises(InputError, match=r"labels\.json: without it classes must be whole numbers below 1,000|'-1'"):
+    with pytest.raises(InputError, match=r"labels\.json: no such file; without it, classes must be integers below 1,000|'-1'"):
         match_answers(*files(f"ImageID,ans\na,{value}\n", f"ImageID,ans\na,{value}\n", scheme=None))
 
 
@@ -68,11 +68,11 @@ JOINT = "ImageID,ans\na,17\nb,0\nc,\nd,4\n"
 @pytest.mark.parametrize(
     ("text", "expected", "note"),
     [
-        (JOINT, [2, 0, -1, 1], "the truth holds classes of mask and gender and age together, of which age is taken"),
+        (JOINT, [2, 0, -1, 1], "the true labels are joint classes of mask and gender and age, of which age is used"),
         (
             "ImageID,ans\na,60 and over\nb,under 30\nc,\n",
             [2, 0, -1],
-            "the truth is read as classes of age, not of mask and",
+            "the true labels are read as values of age, not as joint classes of mask and",
         ),
     ],
 )
@@ -106,7 +106,7 @@ def test_a_truth_is_read_as_a_whole_by_names_or_indices(files, values, flag, exp
 @pytest.mark.parametrize("column", ["ans", "y_pred", "label"])
 def test_a_truth_that_fits_both_ways_names_the_setting(files, column):
     scheme = Scheme((Attribute("grade", ("01", "02", "03")),))
-    with pytest.raises(InputError, match=r"'1' is class '01' by name and class '02' by index; give --label_values n"):
+    with pytest.raises(InputError, match=r"'1' is class '01' by name and class '02' by index; set --label_values n"):
         match_answers(*files(f"ImageID,{column}\na,1\nb,2\n", "ImageID,ans\na,0\nb,1\n", scheme))
 
 
@@ -117,7 +117,7 @@ def test_a_truth_with_the_label_column_of_training_is_read_as_that_was(files, co
     if is_read:
         matched = match_answers(*written)
         assert matched.truth.tolist() == [0, 1]
-        assert any("is read as names, as the column of that name in training was" in note for note in matched.notes)
+        assert any("is read as class names, like that column in training" in note for note in matched.notes)
     else:
         with pytest.raises(InputError, match="--label_values"):
             match_answers(*written)
@@ -141,7 +141,7 @@ def test_rules_of_the_model_are_applied_to_the_truth(files):
     matched = match_answers(*files(truth, "ImageID,ans\na,1\nb,1\nc,0\nd,0\ne,0\n", scheme))
     assert (matched.names, matched.truth.tolist()) == (["a", "c"], [1, 0])
     assert matched.group_names == ["p", "r"] and matched.groups.tolist() == [0, 1]
-    note = "images left out, as those of their labels were in training: 3 (Skip (1), no label (1), skip (1))"
+    note = "images whose label was dropped in training, not scored: 3 (Skip (1), no label (1), skip (1))"
     assert note in matched.notes
     indices = match_answers(*files("ImageID,ans\na,1\nb,0\n", "ImageID,ans\na,1\nb,1\n", scheme))
     assert indices.truth.tolist() == [1, 0]
@@ -190,7 +190,7 @@ def test_combinations_that_only_the_truth_has_are_wrong_and_scored_by_attribute(
     assert matched.truth.tolist() == [0, 2, 1, 2] and matched.answers.tolist() == [0, 0, 0, -1]
     np.testing.assert_array_equal(matched.probabilities[:3], [[0.75, 0.25, 0], [0.25, 0.75, 0], [0.5, 0.5, 0]])
     assert np.isnan(matched.probabilities[3]).all()
-    assert any("does not know: 1 (v/0/v/0), of 2 images" in note for note in matched.notes)
+    assert any("cannot predict: 1 (v/0/v/0), in 2 images" in note for note in matched.notes)
     with pytest.raises(InputError, match="v2/v9x"):
         match_answers(*files("ImageID,ans\na,v2/v9x\n", "ImageID,ans\na,0\n", hierarchy))
 

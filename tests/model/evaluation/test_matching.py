@@ -78,8 +78,8 @@ def test_missing_and_empty_answers_have_none_and_what_has_no_truth_is_left_out(f
     assert matched.left_out == ["z"]
     told = "\n".join(matched.notes)
     assert "no row" in told and "1 of 3 (b)" in told
-    assert "an empty answer" in told and "1 of 3 (c)" in told
-    assert "answers without truth, left out: 1 (z)" in told
+    assert "no prediction in" in told and "1 of 3 (c)" in told
+    assert "predictions without a true label, not scored: 1 (z)" in told
 
 
 def test_answers_without_rows_are_all_wrong(files):
@@ -121,7 +121,7 @@ def test_another_models_answers_are_matched_to_the_same_truth(files, tmp_path):
     matched = match_answers(*files("ImageID,ans\na,0\nb,1\n", "ImageID,ans\na,0\nb,0\n"), other_file=other)
     assert matched.other.tolist() == [-1, 1]
     write(tmp_path / "old" / "labels.json", json.dumps(mask_scheme().to_dict()))
-    with pytest.raises(InputError, match="those compared with 착용샷, 설치후배치컷, 미분류"):
+    with pytest.raises(InputError, match="expected 착용샷, 설치후배치컷, 미분류"):
         match_answers(tmp_path / "gt" / "gt.csv", tmp_path / "out" / "output.csv", other_file=other)
 
 
@@ -132,7 +132,7 @@ def test_answers_of_several_hosts_are_matched(parts):
     assert matched.answers.tolist() == matched.other.tolist() == [1, 1, 1, 1] and not matched.unanswered
     assert matched.probabilities[:, 1].tolist() == [1, 1, 1, 1]
     assert matched.metadata == {"house": ["algo-1", "algo-2", "algo-1", "algo-2"]}
-    assert "answers of 2 folders joined: algo-1, algo-2" in matched.notes
+    assert "predictions of 2 hosts were joined: algo-1, algo-2" in matched.notes
     write(answers, "ImageID,ans\na,0\n")
     assert match_answers(truth, answers).answers.tolist() == [0, -1, -1, -1]
 
@@ -149,8 +149,8 @@ def test_answers_of_several_hosts_are_matched(parts):
         ),
         ("probabilities.csv", "ImageID,x\nb,1\n", "algo-2/probabilities.csv: its columns are ImageID, x, expected"),
         ("probabilities.csv", None, "algo-2/probabilities.csv: no such file"),
-        ("labels.json", "{}", "algo-2/labels.json tells another model than"),
-        ("labels.json", None, "one is missing"),
+        ("labels.json", "{}", "algo-2/labels.json is of another model than"),
+        ("labels.json", None, "one of them is missing"),
     ],
 )
 def test_what_does_not_agree_between_hosts_is_told(parts, name, text, told):

@@ -67,17 +67,17 @@ def test_another_spelling_of_a_name_is_the_same_image_and_a_note_says_so(files, 
     matched = match_answers(*files(f"ImageID,ans\n{name},1\nb.jpg,0\n", answers, probabilities=probabilities))
     assert matched.answers.tolist() == [1, 0] and matched.probabilities[:, 1].tolist() == [1, 0]
     assert matched.metadata == {"site": ["north", "south"]} and not matched.left_out
-    notes = [f"images spelled in another way in out/output.csv: 1 of 2 ({name} is a.jpg there)"]
+    notes = [f"image names spelled differently in out/output.csv: 1 of 2 ({name} is a.jpg there)"]
     assert matched.notes == notes
 
 
 @pytest.mark.parametrize(
     ("truth", "answers", "told"),
     [
-        ("A.JPG", "a.jpg", "none of A.JPG is there; its names are a.jpg; nearest: a.jpg"),
-        ("x/a.jpg", "a.jpg", "none of x/a.jpg is there"),
-        ("a", "a.jpg,0\na.png", "'a' of the truth fits a.jpg, a.png"),
-        ("a.jpg,0\nimages/a.jpg", "a.jpg", "'a.jpg', 'images/a.jpg' of the truth are all 'a.jpg'"),
+        ("A.JPG", "a.jpg", "has none of A.JPG; its names are a.jpg; nearest: a.jpg"),
+        ("x/a.jpg", "a.jpg", "has none of x/a.jpg"),
+        ("a", "a.jpg,0\na.png", "'a' of the true labels matches a.jpg, a.png"),
+        ("a.jpg,0\nimages/a.jpg", "a.jpg", "'a.jpg', 'images/a.jpg' of the true labels all match 'a.jpg'"),
     ],
 )
 def test_names_that_fit_none_or_several_are_an_error(files, truth, answers, told):

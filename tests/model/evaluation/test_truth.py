@@ -48,7 +48,7 @@ def test_class_folders_are_the_truth_by_their_names(matched, tmp_path):
     draw(tmp_path / "truth", "1/a.png", "2/b.png", "cat/c.png", "cat/d.png")
     found = matched(FOLDERS, "1/a.png,0", "2/b.png,1", "cat/c.png,0", "cat/d.png,2")
     assert found.truth.tolist() == [0, 1, 2, 2] and found.answers.tolist() == [0, 1, 0, 2]
-    assert any("the truth was read from class folders" in note for note in found.notes)
+    assert any("true labels were read from class folders" in note for note in found.notes)
 
 
 def test_names_are_matched_by_the_end_of_their_paths_where_that_is_unique(matched, tmp_path):
@@ -85,8 +85,8 @@ def test_rows_without_an_optional_label_have_the_others(matched, tmp_path, locat
     found = matched(scheme, "a,2", "b,1", "c,0", truth=location)
     assert (found.names, found.truth.tolist()) == (["a", "b", "c"], [2, -1, 1])
     assert [found.truth_of(name).tolist() for name in ("kind", "size")] == [[1, 0, 0], [0, -1, 1]]
-    note = "scored by attribute alone: 1 (no size 1); with every label: 2"
-    assert any(note in text for text in found.notes) and not any("without truth" in text for text in found.notes)
+    note = "scored for these only: 1 (no size 1); with every label: 2"
+    assert any(note in text for text in found.notes) and not any("without a true label" in text for text in found.notes)
     assert found.metadata == {} and found.true_name(1) == "shirt/no label" and found.true_name(2) == "shirt/large"
     for row in ("b,,", "b,9,"):  # without kind, which is not optional
         write(tmp_path / "truth" / "table.csv", f"ImageID,size,articleType\na,9,shoe\n{row}\nc,,shirt\n")
@@ -110,7 +110,7 @@ def test_rows_of_a_channel_without_an_optional_label_have_the_others(matched, tm
     # alone, an attribute has no scores on images without its label
     alone = matched(Scheme(attributes[1:]), "shirt_9.png,0", "shoe_.png,1", truth="table.csv")
     assert (alone.names, alone.truth.tolist(), alone.truth_by_attribute) == (["shirt_9.png"], [0], {})
-    assert "images left out, as an optional label (size) is missing: 1" in alone.notes
+    assert "images without any label (optional: size), not scored: 1" in alone.notes
     # labels that are parts of a column's texts
     texts = tuple(replace(one, pattern=replace(one.pattern, column="text")) for one in attributes)
     write(tmp_path / "table.csv", "path,text,ans\na,shoe_9,\nb,shirt_10,\n")
@@ -141,9 +141,9 @@ def test_rows_that_the_rules_leave_out_are_counted(matched, tmp_path):
     write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,?\nb,10,shirt\nc,,?\n")
     found = matched(scheme, "b,1")
     assert found.names == ["b"]
-    assert "images left out, as those of their labels were in training: 2 (kind 2)" in found.notes
+    assert "images whose label was dropped in training, not scored: 2 (kind 2)" in found.notes
     write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,?\n")
-    with pytest.raises(InputError, match=r"gt.csv has no rows that are not left out; .* in training: 1 \(kind 1\)"):
+    with pytest.raises(InputError, match=r"gt.csv has no rows to score; .* in training, not scored: 1 \(kind 1\)"):
         matched(scheme, "b,1")
 
 
@@ -189,7 +189,7 @@ def test_one_of_several_tables_must_be_named(matched, tmp_path):
     for name in ("a.csv", "b.csv"):
         write(tmp_path / "truth" / name, "path,label\na.png,cat\n")
     with pytest.raises(
-        InputError, match=r"has no gt.csv, but a.csv, b.csv; name one, as in --ground_truth_dir .*/a.csv"
+        InputError, match=r"has no gt.csv, but a.csv, b.csv; set one, such as --ground_truth_dir .*/a.csv"
     ):
         matched(FOLDERS, "a.png,2")
 
