@@ -17,7 +17,7 @@ log = logging.getLogger("rarebird")
 
 
 def curves(best_criterion: str | None = None) -> dict[str, str]:
-    """Names of curves by key of an epoch's record: all, or those of a training by best_criterion."""
+    """Names of curves by key of an epoch's record; with best_criterion, only those that such a training reports."""
     metrics = [
         metric for name, metric in EPOCH_METRICS.items() if best_criterion is None or reported(name, best_criterion)
     ]
@@ -49,7 +49,7 @@ class EpochResult:
     @cached_property
     def scalars(self) -> dict[str, float]:
         """Values by the name of their curve: the epoch's metrics, the scores of each attribute if there are several,
-        and the F1 of each class with validation images unless the scheme is_large."""
+        and the F1 of each class with validation images, unless the scheme is_large."""
         scalars = {curve: float(self.entry[name]) for name, curve in curves().items() if name in self.entry}
         if not self.validation:
             return scalars
@@ -82,7 +82,7 @@ class EpochResult:
 
 
 class Tracker:
-    """Reports the progress of a run. The methods of this class do nothing; a tracker overrides those it needs."""
+    """Reports the progress of a run. The methods do nothing; a tracker overrides those it needs."""
 
     name = "nothing"
 

@@ -1,4 +1,4 @@
-"""A run on the terminal: a progress bar and a table with a row an epoch; in a log file a line of metrics an epoch."""
+"""A run on the console: a progress bar and a table with one row per epoch, or in a log file one line per epoch."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ WIDTH = 10  # of a column in characters, at least
 
 
 def progress_bar(description: str, pictures: int, done: int) -> tqdm[Never]:
-    """The bar of an epoch, on the terminal of rank 0 alone."""
+    """The bar of an epoch, on the terminal of rank 0 only."""
     return terminal.progress_bar(description, pictures, done=done, shown=distributed.rank() == 0)
 
 
 def metric_line(entry: Mapping[str, Any], by_attribute: Mapping[str, Mapping[str, float]] | None = None) -> str:
-    """`epoch=3 val_f1=0.8123; val_acc=0.9000; ...`, which SageMaker's metric definitions read; behind these
-    `val_f1_mask=0.9012; ...` for people if there are several attributes.
+    """`epoch=3 val_f1=0.8123; val_acc=0.9000; ...`, which SageMaker's metric definitions read, followed by
+    `val_f1_mask=0.9012; ...` if there are several attributes.
 
     Args:
-        entry: The epoch's record. Metrics that are not in it are left out.
-        by_attribute: Scores of each attribute, if there are several, as of EpochResult.
+        entry: The epoch's record; metrics that are not in it are skipped.
+        by_attribute: EpochResult.by_attribute.
     """
     values = [metric.assignment(entry[metric.name]) for metric in metrics_of_line() if metric.name in entry]
     values += attribute_assignments(by_attribute or {})
@@ -40,8 +40,8 @@ def metric_line(entry: Mapping[str, Any], by_attribute: Mapping[str, Mapping[str
 
 
 class EpochTimes:
-    """The time of each epoch, validation included, and the time that is left. Both count from the start of this
-    process: an epoch that is resumed has only its second part."""
+    """The time of each epoch, with validation, and the time left. Of an epoch that is resumed, only the time in this
+    process counts."""
 
     def __init__(self, epochs: int):
         self.epochs = epochs
@@ -61,7 +61,7 @@ class EpochTimes:
 
 
 class MetricLines(Tracker):
-    """Logs one line an epoch, and one every log_interval steps within it."""
+    """Logs one line per epoch, and one every log_interval steps."""
 
     name = "the log"
 
@@ -83,7 +83,7 @@ class MetricLines(Tracker):
 
 
 class EpochTable(Tracker):
-    """Logs a table for people: a header once, then a row an epoch; the best so far is marked."""
+    """Logs a table: a header, then one row per epoch; the best epoch so far is marked."""
 
     name = "the table of epochs"
 

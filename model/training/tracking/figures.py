@@ -1,6 +1,6 @@
-"""Figures of a validation, drawn with Pillow: its confusion matrix, and a grid of its worst mistakes.
+"""Figures of a validation, drawn with Pillow: the confusion matrix, and a grid of the worst mistakes.
 
-Pillow's own font has Latin letters only, so each figure comes with a Markdown table that has the names of all classes.
+Pillow's own font has Latin letters only, so each figure has a Markdown table with the names of all classes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MATRIX_SIDE = 1000  # largest width of a confusion matrix in pixels, without the
 CELL = 36  # largest side of a cell in pixels
 READABLE = 12  # smallest side of a cell in pixels for a number or a name
 NAMES_WIDTH = 220  # largest width of a name in pixels
-TITLE = "rows: true class; columns: answer"
+TITLE = "rows: true class; columns: predicted class"
 MISTAKES = 16  # thumbnails, at most
 TILE = (184, 138)  # width and height of a thumbnail in pixels
 CAPTION_HEIGHT = 44  # pixels
@@ -66,10 +66,10 @@ def fitted_text(text: str, size: int, width: float) -> str:
 
 
 def confusion_figure(matrix: np.ndarray, names: Sequence[str]) -> Figure:
-    """A confusion matrix. A cell's shade is its share of its true class, blue if the answer is right.
+    """A confusion matrix. The shade of a cell is its share of the true class, blue if the prediction is correct.
 
     Args:
-        matrix: int64 (C, C), images by true class (rows) and answer (columns).
+        matrix: int64 (C, C), images by true class (rows) and predicted class (columns).
         names: Class names, C.
     """
     classes = len(names)
@@ -84,14 +84,14 @@ def confusion_figure(matrix: np.ndarray, names: Sequence[str]) -> Figure:
     draw = ImageDraw.Draw(image)
     draw.text((MARGIN, MARGIN), TITLE, INK, font(15))
 
-    # Shade the cells: one pixel each, enlarged
+    # shade the cells: one pixel each, enlarged
     share = divide(matrix.astype(float), np.broadcast_to(matrix.sum(axis=1, keepdims=True), matrix.shape))
     ink = np.where(np.eye(classes, dtype=bool)[..., None], RIGHT, WRONG)
-    shade = np.where(share > 0, 0.15 + 0.85 * share, 0)[..., None]  # one image among many is still visible
+    shade = np.where(share > 0, 0.15 + 0.85 * share, 0)[..., None]  # so that one image among many is visible
     colours = Image.fromarray((np.array(WHITE) * (1 - shade) + ink * shade).astype(np.uint8))
     image.paste(colours.resize((right - left, bottom - top), Image.Resampling.NEAREST), (left, top))
 
-    # Write names at the left, class numbers at the top, counts into the cells
+    # write names at the left, class numbers at the top, counts into the cells
     for code, label in enumerate(labels):
         middle = cell * code + cell / 2
         draw.text((left - MARGIN, top + middle), label, INK, font(size), anchor="rm")
@@ -105,7 +105,7 @@ def confusion_figure(matrix: np.ndarray, names: Sequence[str]) -> Figure:
         draw.line([(left, top + offset), (right, top + offset)], GREY)
         draw.line([(left + offset, top), (left + offset, bottom)], GREY)
 
-    lines = ["| number | class | images | right |", "| --- | --- | --- | --- |"]
+    lines = ["| number | class | images | correct |", "| --- | --- | --- | --- |"]
     for code, name in enumerate(names):
         lines.append(f"| {code} | {cell_text(name)} | {matrix[code].sum()} | {matrix[code, code]} |")
     return Figure(image, "\n".join(lines))
@@ -123,7 +123,7 @@ def mistakes_figure(validation: Validation, thumbnails: str = "full") -> Figure 
         return None
     image = None if thumbnails == "none" else _grid(validation, rows, thumbnails == "blurred")
     names = validation.table.scheme.class_names
-    lines = ["| image | true class | answer | probability |", "| --- | --- | --- | --- |"]
+    lines = ["| image | true class | predicted class | probability |", "| --- | --- | --- | --- |"]
     for row in rows:
         true, answer = int(validation.classes[row]), int(validation.answers[row])
         path, probability = validation.table.locations[row].path, validation.probabilities[row, answer]
