@@ -87,7 +87,9 @@ def test_the_geometric_mean_is_over_the_classes_that_are_named(matched):
 
 def test_classes_of_the_geometric_mean_that_fit_both_ways_name_the_setting(matched):
     numbered = replace(matched, scheme=Scheme((Attribute("a", tuple("123456")),)))
-    with pytest.raises(InputError, match=r"gmean_classes: 1, 2 can be .* set --label_values names or --label_values ind"):
+    with pytest.raises(
+        InputError, match=r"gmean_classes: 1, 2 can be .* set --label_values names or --label_values ind"
+    ):
         evaluate(numbered, ["1", "2"], resamples=0)
     assert evaluate(numbered, ["1", "2"], resamples=0, label_values="indices").gmean_classes == ["2", "3"]
     assert evaluate(numbered, ["1", "2.0"], resamples=0, label_values="names").gmean_classes == ["1", "2"]

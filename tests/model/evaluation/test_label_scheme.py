@@ -58,7 +58,9 @@ def test_a_broken_scheme_is_told(files, labels):
 
 @pytest.mark.parametrize("value", ["착용샷", "1000", "987654321012", "-1"])
 def test_without_labels_only_small_whole_numbers_are_classes(files, value):
-    with pytest.raises(InputError, match=r"labels\.json: no such file; without it, classes must be integers below 1,000|'-1'"):
+    with pytest.raises(
+        InputError, match=r"labels\.json: no such file; without it, classes must be integers below 1,000|'-1'"
+    ):
         match_answers(*files(f"ImageID,ans\na,{value}\n", f"ImageID,ans\na,{value}\n", scheme=None))
 
 

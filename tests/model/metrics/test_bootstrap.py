@@ -49,9 +49,9 @@ def test_intervals_equal_those_of_a_brute_force_bootstrap(pictures, grouped):
     truth, answers, other, groups = pictures
     groups = groups if grouped else None
     blocks = [count_statistics(truth, classes, CLASSES) for classes in (answers, other)]
-    totals = resample(sparse.csr_array(sparse.hstack(blocks)), groups, resamples=200, seed=7)
+    totals = resample(sparse.csr_array(sparse.hstack(blocks)), groups, resamples=80, seed=7)
     these, those = (scores_of(Counts.from_totals(part)) for part in np.split(totals, 2, axis=1))
-    drawn = brute_resamples(groups, len(truth), 200, 7)
+    drawn = brute_resamples(groups, len(truth), 80, 7)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # y_pred contains classes not in y_true
         for name, metric in METRICS.items():
