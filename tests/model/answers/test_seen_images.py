@@ -48,7 +48,7 @@ def test_images_are_counted_by_side(seen):
     )
 
 
-def test_the_list_is_written_beside_the_answers_only_if_there_are_any(seen, tmp_path: Path):
+def test_learnt_from_csv_is_written_only_if_there_are_such_images(seen, tmp_path: Path):
     info = pd.DataFrame({"ImageID": [f"{name} .jpg" for name in "abcdef"], "ans": [""] * 6})
     seen.write(tmp_path / "output.csv", info, "ImageID")
     assert (tmp_path / "learnt_from.csv").read_text() == (
@@ -60,7 +60,7 @@ def test_the_list_is_written_beside_the_answers_only_if_there_are_any(seen, tmp_
     assert not (tmp_path / "learnt_from.csv").exists()
 
 
-def test_images_of_the_truth_are_counted(seen, tmp_path: Path):
+def test_images_with_true_labels_are_counted(seen, tmp_path: Path):
     answers = tmp_path / "output.csv"
     assert count_seen(labelled(answers), ["a.jpg"]) is None  # no labels.json
     (tmp_path / "labels.json").write_text("{}")

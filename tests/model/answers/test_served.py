@@ -53,17 +53,17 @@ def answered(models: Path, tmp_path: Path) -> Callable[[ResponseFormat], tuple[P
         ("text/csv", False),
     ],
 )
-def test_every_form_of_answer_is_read(media_type, verbose, answered, models, tmp_path, capsys):
+def test_every_form_of_response_is_read(media_type, verbose, answered, models, tmp_path, capsys):
     folder, expected = answered(ResponseFormat(media_type, verbose))
     output = tmp_path / "scores" / "output.csv"
     assert transform(str(folder), "--model_dir", str(models / "a"), "--output", str(output)) == 0
     assert "5 predictions, 1 of unreadable images" in capsys.readouterr().out
-    found = pd.read_csv(output.with_name("probabilities.csv"), index_col="ImageID")
+    result = pd.read_csv(output.with_name("probabilities.csv"), index_col="ImageID")
     scheme = load(models / "a").scheme
-    assert found.index.tolist() == NAMES and found.columns.tolist() == scheme.class_names
+    assert result.index.tolist() == NAMES and result.columns.tolist() == scheme.class_names
     is_read = np.array(NAMES) != "cut.jpg"
-    np.testing.assert_allclose(found[is_read], expected[is_read], rtol=1e-6)
-    assert found[~is_read].isna().all(axis=None)
+    np.testing.assert_allclose(result[is_read], expected[is_read], rtol=1e-6)
+    assert result[~is_read].isna().all(axis=None)
     answers = pd.read_csv(output, dtype=str, keep_default_na=False)["ans"].tolist()
     assert answers == ["" if name == "cut.jpg" else str(row.argmax()) for name, row in zip(NAMES, expected)]
     assert output.with_name("errors.csv").read_text(encoding="utf-8").splitlines()[1] == f"cut.jpg,{UNREAD}"
@@ -96,7 +96,7 @@ def test_they_can_be_evaluated_and_the_model_may_be_packed(answered, models, tmp
         ("1\n2", "expected one line, the response for one image, not 2"),
     ],
 )
-def test_what_is_no_answer_of_the_model_is_refused_by_name_and_nothing_is_written(
+def test_files_without_a_prediction_are_listed_and_nothing_is_written(
     content, message, answered, models, tmp_path, capsys
 ):
     folder, _ = answered(ResponseFormat("application/json"))
@@ -109,7 +109,7 @@ def test_what_is_no_answer_of_the_model_is_refused_by_name_and_nothing_is_writte
     assert not list(output.parent.iterdir())
 
 
-def test_a_folder_without_answers_and_missing_flags_are_refused(models, tmp_path, capsys):
+def test_an_empty_folder_and_missing_flags_are_errors(models, tmp_path, capsys):
     assert transform(str(tmp_path), "--model_dir", str(models / "a")) == 2
     assert "contains no output of a batch transform; expected a file IMAGE.out" in capsys.readouterr().err
     assert transform() == 2

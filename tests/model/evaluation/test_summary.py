@@ -42,11 +42,11 @@ def test_a_comparison_has_a_signed_difference_and_its_verdict():
     ("low", "high", "expected"),
     [(0.1, 0.2, "better"), (-0.2, -0.1, "worse"), (-0.1, 0.1, "no clear difference"), (None, None, "")],
 )
-def test_a_verdict_goes_by_the_side_of_0_on_which_the_interval_lies(low, high, expected):
+def test_a_verdict_depends_on_the_side_of_0_of_the_interval(low, high, expected):
     assert verdict(Interval(0.0, low, high)) == expected
 
 
-def test_what_was_resampled_is_named():
+def test_the_heading_names_the_resampled_units():
     few = {"groups": np.array([0, 0, 1, 1]), "group_column": "person", "group_names": ["p", "q"]}
     assert intervals(evaluated(10)) == "no intervals: 4 images; an interval needs at least 10"
     assert intervals(evaluated(10, **few)) == "no intervals: 2 groups; an interval needs at least 10"
@@ -67,7 +67,7 @@ def test_one_image_is_written_in_the_singular_and_notes_name_groups_or_images():
     assert "no intervals: 2 groups; an interval needs at least 10" in grouped.notes
 
 
-def test_notes_of_the_matching_come_before_classes_without_truth():
+def test_notes_of_the_matching_precede_that_on_classes_without_images():
     notes = notes_of(evaluated(notes=["a note"]))
     assert notes[0] == "a note" and notes[1].startswith("1 class has no image") and len(notes) == 2
 
@@ -111,7 +111,7 @@ def test_the_scores_of_a_hierarchy_are_called_means_of_the_attributes():
     assert "geometric mean of F1 of v0/v0, v0/v1" in labelled_scores(chosen)
 
 
-def test_images_of_each_attribute_are_counted_where_labels_are_missing():
+def test_images_of_each_attribute_are_counted_if_labels_are_missing():
     assert "pictures" not in summary(evaluated()).split("\n\n")[4].splitlines()[0]
     labels = {"kind": np.array([0, 0, 0, 1]), "size": np.array([0, 0, -1, 0])}
     truth, answers = np.array([0, 0, -1, 2]), np.array([0, 1, 1, -1])

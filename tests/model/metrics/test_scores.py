@@ -87,7 +87,7 @@ def test_weighted_scores_equal_scikit_learns(case):
 @pytest.mark.filterwarnings("ignore:A single label")
 @settings(max_examples=50, deadline=None)
 @given(answered_pictures())
-def test_confusion_equals_scikit_learns_and_leaves_unanswered_out(case):
+def test_confusion_equals_scikit_learns_and_ignores_missing_predictions(case):
     num_classes, truth, answers = case
     expected = np.zeros((num_classes, num_classes), dtype=int)
     if (answers >= 0).any():
@@ -110,7 +110,7 @@ def test_geometric_mean_does_not_underflow_with_many_classes():
     assert scores(truth, answers, 200)["gmean_f1"] == pytest.approx(0.01)
 
 
-def test_a_resample_axis_gives_what_each_resample_gives_alone():
+def test_a_resample_axis_gives_the_scores_of_each_resample():
     generator = np.random.default_rng(0)
     truth, answers = generator.integers(4, size=30), generator.integers(-1, 4, size=30)
     draws = generator.integers(30, size=(5, 30))
@@ -142,14 +142,14 @@ def test_an_image_of_an_unknown_class_is_not_counted():
     assert confusion(truth, answers, 2).toarray().tolist() == [[1, 0], [0, 0]]
 
 
-def test_scores_of_many_combinations_are_means_of_the_attributes_over_values_in_truth():
+def test_scores_of_many_combinations_are_means_of_the_attributes_over_values_with_images():
     """Reference: scikit-learn's, of each attribute."""
     generator = np.random.default_rng(3)
     attributes = [(generator.integers(3, 8, size=60), generator.integers(0, 10, size=60)) for _ in range(2)]
     counts = [Counts.from_answers(truth, answers, 10) for truth, answers in attributes]
-    found = mean_scores_of(counts, np.array(0.125))
+    outcome = mean_scores_of(counts, np.array(0.125))
     labels = {"labels": range(3, 8), "zero_division": 0}
     by_attribute = [reference.f1_score(*own, average="macro", **labels) for own in attributes]
-    assert found["macro_f1"] == pytest.approx(np.mean(by_attribute)) and found["accuracy"] == 0.125
+    assert outcome["macro_f1"] == pytest.approx(np.mean(by_attribute)) and outcome["accuracy"] == 0.125
     recalls = [reference.recall_score(*own, average="macro", **labels) for own in attributes]
-    assert found["balanced_accuracy"] == pytest.approx(np.mean(recalls))
+    assert outcome["balanced_accuracy"] == pytest.approx(np.mean(recalls))

@@ -43,7 +43,7 @@ class Tables(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.found: dict[str, list[list[str]]] = {}
+        self.result: dict[str, list[list[str]]] = {}
         self._rows: list[list[str]] = []
         self._caption: list[str] = []
         self._texts: list[str] | None = None  # of the caption or the cell that is open
@@ -61,7 +61,7 @@ class Tables(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "table":
-            self.found["".join(self._caption)] = self._rows
+            self.result["".join(self._caption)] = self._rows
         elif tag in ("td", "th"):
             self._rows[-1].append("".join(self._texts or []).strip())
         if tag in ("td", "th", "caption"):
@@ -82,7 +82,7 @@ class Page:
     tables: dict[str, list[list[str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.tables = Tables(self.html).found
+        self.tables = Tables(self.html).result
 
 
 def made_up(scheme: Scheme, pictures: int, seed: int = 0) -> MatchedAnswers:

@@ -33,7 +33,7 @@ def interval(score, form=".3f"):
     return f"{score.low:{form}} to {score.high:{form}}"
 
 
-def test_the_first_things_are_accuracy_macro_f1_and_what_holds_them_back(page):
+def test_the_page_begins_with_accuracy_macro_f1_and_the_weakest_classes(page):
     top = page.html[: page.html.index('id="confusion"')]
     accuracy, macro_f1 = (page.evaluation.joint.scores[name] for name in ("accuracy", "macro_f1"))
     assert f'<p class="big">{100 * accuracy.value:.1f}\u00a0%</p>' in top
@@ -58,18 +58,18 @@ def test_the_numbers_are_those_of_evaluation_json(page):
 
 
 @pytest.mark.parametrize("target", ["All attributes together", "mask", "age"])
-def test_a_matrix_holds_counts_and_shares_of_each_row(page, target):
+def test_a_matrix_has_counts_and_shares_of_each_row(page, target):
     of = page.evaluation.attributes.get(target, page.evaluation.joint)
     rows = page.tables[f"{target}: rows are the true classes, columns the predicted classes"][2:]
     assert [row[0] for row in rows] == of.class_names
     for row, counts, name in zip(rows, of.confusion.toarray(), of.class_names, strict=True):
         support = of.per_class[name].support
         unanswered = support - counts.sum()
-        told = [f"{n}{100 * n / support:.0f}" if n else "" for n in (*counts, unanswered)]
-        assert [cell.replace("<1", "0") for cell in row[1:]] == [*told, str(support)]
+        message = [f"{n}{100 * n / support:.0f}" if n else "" for n in (*counts, unanswered)]
+        assert [cell.replace("<1", "0") for cell in row[1:]] == [*message, str(support)]
 
 
-def test_a_cell_has_its_images_the_surest_mistakes_first(page):
+def test_a_cell_lists_its_images_with_the_most_confident_mistakes_first(page):
     content = json.loads(re.search(r'<script type="application/json" id="content">(.*?)</script>', page.html)[1])
     matched, confusion = page.matched, page.evaluation.joint.confusion.toarray()
     cells = r'<td class="[^"]*(right|wrong) l[1-9]" data-list="All attributes together-(\d+)-(\d+)"'
@@ -87,7 +87,7 @@ def test_a_cell_has_its_images_the_surest_mistakes_first(page):
         assert [content["pictures"][str(p)][0] for p in shown] == [matched.names[p] for p in shown]
 
 
-def test_groups_and_metadata_are_told(page):
+def test_groups_and_metadata_have_tables(page):
     worst = page.tables["Lowest accuracy"][1:]
     slices = {of.name: of for of in page.evaluation.by_group}
     assert len(worst) == 10
@@ -99,14 +99,14 @@ def test_groups_and_metadata_are_told(page):
         assert [row[0], *row[2:]] == [of.name, f"{100 * of.accuracy.value:.1f}", inside, f"{of.pictures}"]
 
 
-def test_the_reliability_curve_has_its_numbers_beside_it(page):
+def test_the_reliability_curve_has_a_table_of_its_numbers(page):
     rows = page.tables["Bins of the curve"][1:]
     assert len(rows) == len(page.evaluation.reliability) > 3
     assert sum(int(row[3]) for row in rows) == 300
     assert f"The calibration error is {page.evaluation.calibration_error.value:.3f} (" in page.html
 
 
-def test_a_comparison_names_what_it_compares_with_and_its_verdict(page):
+def test_a_comparison_names_the_other_predictions_and_its_verdict(page):
     gap = page.evaluation.compare["macro_f1"]
     table = page.tables["Difference: the scores of these predictions minus those of before, on the same resamples"]
     rows = {row[0]: row[2:] for row in table}
@@ -114,7 +114,7 @@ def test_a_comparison_names_what_it_compares_with_and_its_verdict(page):
     assert "is higher than that of before" in page.html
 
 
-def test_how_the_model_was_made_is_told(page):
+def test_the_page_says_how_the_model_was_trained(page):
     assert "<h1>Evaluation of exp</h1>" in page.html and "on 21 November 2026 with Rarebird" in page.html
     for text in ("1,890 images of 270 persons, profile folders", "highest macro F1 on 210 images of 30 other persons"):
         assert text in page.html
@@ -123,35 +123,35 @@ def test_how_the_model_was_made_is_told(page):
     assert settings["input_size"] == "64 48" and settings["augmentation"] == "flip, erasing (p 0.25)"
 
 
-def test_several_models_stand_side_by_side(make_page, page):
+def test_several_models_are_shown_next_to_each_other(make_page, page):
     one = page.matched.provenance.members[0]
     other = replace(one, name="fold1", settings={**one.settings, "sampler": "none", "lr": 0.01})
-    found = make_page(provenance=Provenance("folds", 4, "their mean", (replace(one, name="fold0"), other)))
-    settings = found.tables["Settings that differ from their defaults"]
+    result = make_page(provenance=Provenance("folds", 4, "their mean", (replace(one, name="fold0"), other)))
+    settings = result.tables["Settings that differ from their defaults"]
     assert settings[0] == ["setting", "fold0", "fold1"]
     assert ["sampler", "imbalanced", "none"] in settings and ["input_size", "64 48"] in settings
     assert ["lr", "default", "0.01"] in settings
-    assert "2 models. The prediction is their mean." in found.html and "4 views per image, combined" in found.html
+    assert "2 models. The prediction is their mean." in result.html and "4 views per image, combined" in result.html
 
 
 def test_parts_without_data_are_left_out(make_page):
-    found = make_page(probabilities=None, groups=None, group_column=None, group_names=[], metadata={}, provenance=None)
+    result = make_page(probabilities=None, groups=None, group_column=None, group_names=[], metadata={}, provenance=None)
     parts = ("coverage", "calibration", "groups", "metadata", "mistakes", "examples", "comparison", "learning", "model")
     for part in parts:
-        assert f'id="{part}"' not in found.html and f'href="#{part}"' not in found.html
-    assert "<h1>Evaluation</h1>" in found.html
+        assert f'id="{part}"' not in result.html and f'href="#{part}"' not in result.html
+    assert "<h1>Evaluation</h1>" in result.html
     without = make_page(resamples=0)
     assert "no intervals: resamples is 0" in without.html.lower() and "None" not in without.html
 
 
 def test_the_first_lines_say_which_images_these_are(make_page):
-    found = make_page(
+    result = make_page(
         truth_source="gt/gt.csv",
         answers_source="validation/output.csv",
         held_out="validation",
         made_on=datetime.date(2026, 11, 21),
     )
-    top = found.html[: found.html.index("<nav")]
+    top = result.html[: result.html.index("<nav")]
     assert "True labels: gt/gt.csv. Predictions: validation/output.csv. Evaluated on 21 November 2026." in top
     assert "300 images of" in top and "They also selected the epoch of the weights" in top
     assert "did not learn from it" in make_page(held_out="out_of_fold").html
@@ -159,7 +159,7 @@ def test_the_first_lines_say_which_images_these_are(make_page):
     assert '<p class="images">' not in plain and "selected the epoch" not in plain
 
 
-def test_accuracy_against_coverage_is_told_in_a_sentence_and_in_numbers(page):
+def test_accuracy_against_coverage_has_a_sentence_and_a_table(page):
     points = page.evaluation.coverage
     eighty = next(point for point in points if point.coverage == pytest.approx(0.8))
     sentence = f"accuracy of the 80\u00a0% most confident predictions is {100 * eighty.accuracy.value:.1f}\u00a0%"
@@ -169,12 +169,12 @@ def test_accuracy_against_coverage_is_told_in_a_sentence_and_in_numbers(page):
     assert [row[1] for row in rows] == [f"{100 * point.accuracy.value:.1f}" for point in points[1::2]]
 
 
-def test_learning_curves_are_drawn_where_there_is_a_history(make_page, page):
+def test_learning_curves_are_drawn_if_there_is_a_history(make_page, page):
     assert 'id="learning"' not in page.html
     member = page.matched.provenance.members[0]
     history = tuple({"epoch": n, "train_loss": 1 / n, "val_loss": 1 / n, "val_f1": 0.5, "val_acc": 0.5} for n in (1, 2))
-    found = make_page(provenance=Provenance("exp", 1, "", (replace(member, history=history),))).html
-    assert found.count('<svg class="lines"') == 1 + 2 and "Losses by epoch: train loss, val loss." in found
+    result = make_page(provenance=Provenance("exp", 1, "", (replace(member, history=history),))).html
+    assert result.count('<svg class="lines"') == 1 + 2 and "Losses by epoch: train loss, val loss." in result
 
 
 def test_two_models_are_compared_image_by_image(page):
@@ -201,7 +201,7 @@ def test_nothing_is_loaded_from_elsewhere(page):
     assert "default-src 'none'" in page.html
 
 
-def test_names_from_the_data_are_text_wherever_they_stand(make_page):
+def test_names_from_the_data_are_escaped_everywhere(make_page):
     names = (SCRIPT, "</script><b>", 'a"onclick="x', "plain")
     matched = make_page(Scheme((Attribute("kind", names),))).matched
     hostile = '"><img src=x onerror=alert(2)>'
@@ -268,7 +268,7 @@ def pages_by_thumbnails(make_page, tmp_path_factory):
     return {kind: make_page(**given, thumbnails=kind, resamples=5) for kind in THUMBNAILS}
 
 
-def test_blurred_thumbnails_have_at_most_8_pixels_per_side_wherever_they_are(pages_by_thumbnails):
+def test_blurred_thumbnails_have_at_most_8_pixels_per_side_everywhere(pages_by_thumbnails):
     """In galleries, in tables of the comparison, and in the lists that cells open."""
     full, blurred = (pages_by_thumbnails[kind].html for kind in ("full", "blurred"))
     assert min(max(image.size) for image in embedded_images(full)) == 64

@@ -23,8 +23,8 @@ def evaluated(truth, answers, probabilities=None):
 def test_the_weakest_classes_come_with_their_confusions():
     truth = [0] * 8 + [1] * 6 + [2] * 4 + [3]
     answers = [0] * 8 + [1, 0, 0, 0, 0, -1] + [2] * 4 + [0]
-    found = sentences.weakest_classes(evaluated(truth, answers).joint)
-    assert found == [
+    result = sentences.weakest_classes(evaluated(truth, answers).joint)
+    assert result == [
         ("emu", "F1 0.00. None of 1 image is correct, 1 is predicted as cat."),
         ("dog", "F1 0.29. 1 of 6 images is correct, 4 are predicted as cat."),
     ]
@@ -32,11 +32,11 @@ def test_the_weakest_classes_come_with_their_confusions():
 
 def test_wrong_predictions_of_a_class_are_counted():
     truth, answers = [0, 0, 0, 0, 1, 1, 2, 3, 3], [0, 2, 2, 2, 1, 1, 2, 3, 3]
-    found = dict(sentences.weakest_classes(evaluated(truth, answers).joint))
-    assert found["owl"] == "F1 0.40. 1 of 1 image is correct; 3 of 4 predictions of this class are wrong."
+    result = dict(sentences.weakest_classes(evaluated(truth, answers).joint))
+    assert result["owl"] == "F1 0.40. 1 of 1 image is correct; 3 of 4 predictions of this class are wrong."
     truth, answers = [0, 0, 0, 0, 1, 1, 2, 2, 3, 3], [0, 0, 3, 3, 1, 1, 2, 2, 0, 0]
-    found = dict(sentences.weakest_classes(evaluated(truth, answers).joint))
-    assert found["emu"] == (
+    result = dict(sentences.weakest_classes(evaluated(truth, answers).joint))
+    assert result["emu"] == (
         "F1 0.00. None of 2 images is correct, 2 are predicted as cat; all 2 predictions of this class are wrong."
     )
 
@@ -103,8 +103,8 @@ def test_the_worst_attribute_comes_first_with_the_images_that_it_is_scored_over(
     whole = MatchedAnswers(scheme, list("abcd"), np.array([0, 1, 2, 3]), np.array([0, 0, 2, 2]))
     labels = {"kind": np.array([0, 0, 1, 1]), "size": np.array([0, 1, 0, -1])}
     partial = dataclasses.replace(whole, truth=np.array([0, 1, 2, -1]), truth_by_attribute=labels)
-    told = [sentences.attributes_sentence(evaluate(one, resamples=0)) for one in (whole, partial)]
-    assert told == [
+    message = [sentences.attributes_sentence(evaluate(one, resamples=0)) for one in (whole, partial)]
+    assert message == [
         "Accuracy by attribute: size 50.0\u00a0%, kind 100.0\u00a0%.",
         "Accuracy by attribute: size 66.7\u00a0%, kind 100.0\u00a0%, each over the images that have its label.",
     ]

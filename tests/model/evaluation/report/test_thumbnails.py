@@ -34,7 +34,7 @@ def decoded(uri, kind="jpeg"):
     return Image.open(io.BytesIO(base64.b64decode(text)))
 
 
-def test_an_image_is_made_small_and_keeps_its_shape(folder):
+def test_a_thumbnail_is_small_and_keeps_its_aspect_ratio(folder):
     made = make_thumbnails(picture_folder(folder, ["a.jpg"]), ["a.jpg", "b.png", "c.jpg"], 10**6)
     assert [(of.width, of.height) for of in made.values()] == [(144, 108), (30, 40), (108, 144)]
     assert decoded(made["c.jpg"].uri).size == (108, 144) and max(decoded(made["a.jpg"].uri).size) == LONGEST_SIDE
@@ -49,19 +49,19 @@ def test_images_in_shards_are_found(folder):
     assert packed == loose and len(loose) == 2
 
 
-def test_what_cannot_be_read_is_left_out(folder):
+def test_unreadable_images_are_skipped(folder):
     made = make_thumbnails(picture_folder(folder, ["a.jpg"]), ["bad.jpg", "gone.jpg", "../a.jpg", "b.png"], 10**6)
     assert list(made) == ["b.png"]
 
 
-def test_no_more_are_made_than_there_is_room_for(folder):
+def test_thumbnails_end_at_the_limit_of_characters(folder):
     files = picture_folder(folder / "images", ["a.jpg"])
     one = len(make_thumbnail(files, "a.jpg").uri)
     assert list(make_thumbnails(files, ["a.jpg", "c.jpg"], one)) == ["a.jpg"]
     assert make_thumbnails(files, ["a.jpg"], one - 1) == {}
 
 
-def test_what_a_file_says_beside_its_pixels_stays_out(folder):
+def test_metadata_of_an_image_is_not_in_its_thumbnail(folder):
     exif = Image.Exif()
     exif[0x010E] = "a secret place"
     path = folder / "images" / "said.jpg"
@@ -79,7 +79,7 @@ def test_a_blurred_image_has_at_most_8_pixels_per_side_and_its_size_on_the_page(
     assert blurred(Image.new("RGB", (5, 8))).size == (5, 8)
 
 
-def test_what_blurring_removes_is_not_in_the_file(folder):
+def test_details_that_blurring_removes_are_not_in_the_file(folder):
     """Two images that differ by a pattern finer than the blur are the same bytes."""
     grey = np.full((96, 128, 3), 100, np.uint8)
     pattern = grey + (np.indices((96, 128)).sum(axis=0) % 2 * 2 - 1)[..., None].astype(np.uint8) * 40

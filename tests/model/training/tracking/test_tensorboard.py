@@ -25,7 +25,7 @@ def text(events: EventAccumulator, name: str) -> str:
     return events.Tensors(f"{name}/text_summary")[-1].tensor_proto.string_val[0].decode()
 
 
-def test_event_files_hold_curves_figures_settings_and_hyperparameters(tmp_path, validation, epoch_result, at_step):
+def test_event_files_contain_curves_figures_settings_and_hyperparameters(tmp_path, validation, epoch_result, at_step):
     tracker = TensorBoard(tmp_path, TrainSettings(lr=0.25, augmentation={"flip": {}}))
     tracker.begin(0)
     tracker.step(at_step(2), 1.5)
@@ -49,9 +49,7 @@ def test_event_files_hold_curves_figures_settings_and_hyperparameters(tmp_path, 
     assert "_hparams_/session_start_info" in events.PluginTagToContent("hparams")
 
 
-def test_without_thumbnails_the_event_files_have_the_chart_of_counts_and_names_alone(
-    tmp_path, validation, epoch_result
-):
+def test_without_thumbnails_event_files_have_names_and_the_chart_of_counts_only(tmp_path, validation, epoch_result):
     tracker = TensorBoard(tmp_path, TrainSettings(thumbnails="none"))
     tracker.begin(0)
     tracker.epoch(epoch_result(4, validation))
