@@ -71,7 +71,7 @@ def test_a_hierarchy_trains_answers_and_is_evaluated(target, hierarchy, run_hier
     answers = pd.read_csv(output / "output.csv")["ans"]
     assert (answers.to_numpy() == probabilities.to_numpy().argmax(axis=1)).all()
 
-    # the score is the mean of the attributes', by scikit-learn; a combination that the model does not know is wrong
+    # the score is the mean of the attributes', by scikit-learn; a combination that the model cannot predict is wrong
     truth = pd.read_csv(hierarchy / "gt" / "gt.csv")["ans"]
     answered = pd.Series(np.array(labels["classes"])[answers])
     expected = macro_f1(attributes_of(truth), attributes_of(answered))
@@ -82,7 +82,7 @@ def test_a_hierarchy_trains_answers_and_is_evaluated(target, hierarchy, run_hier
     assert line["f1"] == pytest.approx(found["macro_f1"]["value"], abs=1e-4)
     assert found["accuracy"]["value"] == pytest.approx((truth.to_numpy() == answered.to_numpy()).mean())
     unknown = sorted(set(truth) - set(labels["classes"]))
-    assert len(unknown) > 20 and any(f"does not know: {len(unknown)}" in note for note in found["notes"])
+    assert len(unknown) > 20 and any(f"cannot predict: {len(unknown)}" in note for note in found["notes"])
     assert all(found["per_class"][name]["recall"]["value"] == 0 for name in unknown)
 
     # the files hold what occurs only
